@@ -1,0 +1,86 @@
+import Type, { type Static } from 'typebox'
+import { AuthDeclaration, JwtSettings } from '../auth/auth-schema.ts'
+import { LimitDeclaration } from '../limits/limit-schema.ts'
+import { ByteSize, Duration } from '../units.ts'
+
+export const Timeouts = Type.Object({
+  connect: Duration({ default: '5s', description: 'Until the connection to a target stands, TLS included.' }),
+  firstByte: Duration({ default: '60s', description: 'From the sent request to the first byte of the response.' }),
+  idle: Duration({ default: '60s', description: 'Between two pieces of a response body. A WebSocket is not bound by it.' }),
+}, { additionalProperties: false, description: 'How long an upstream may take; past it the answer is 504.' })
+
+const HeaderName = '^[!#$%&\'*+.^_`|~0-9A-Za-z-]+$'
+
+/** Which claims reach the upstream, and in which headers. */
+export const IdentityHeaders = Type.Record(Type.String({ pattern: HeaderName }), Type.String(), {
+  description: 'Header name to claim: what the upstream learns of the consumer. `scope` is every scope, joined by spaces; a dot reaches into objects. Copies of these headers that a client sends are always removed.',
+})
+
+/**
+ * The whole configuration of a gateway. From this one schema come the type, the defaults, the checks and
+ * `docs/configuration.md`.
+ */
+export const ConfigSchema = Type.Object({
+  host: Type.String({ default: '127.0.0.1', minLength: 1, description: 'Address to listen on; `0.0.0.0` or `::` for every interface.' }),
+  port: Type.Integer({ minimum: 0, maximum: 65535, default: 3000, description: 'TCP port to listen on; 0 lets the system choose.' }),
+  routes: Type.String({ default: './routes', description: 'Folder of the upstream files. Relative paths start at the configuration file, or at the working directory when there is none.' }),
+  openapi: Type.String({ default: './openapi', description: 'Folder of the API documents; `gateway.yaml` in it gives title, description and servers.' }),
+  trustProxy: Type.Array(Type.String(), { default: [], description: 'Addresses and networks (CIDR) of proxies in front of the gateway. Only from these are `Forwarded`, `X-Forwarded-*` and `X-Request-Id` believed.' }),
+  auth: Type.Optional(AuthDeclaration),
+  jwt: Type.Optional(JwtSettings),
+  identityHeaders: Type.Optional(IdentityHeaders),
+  rateLimit: Type.Optional(Type.Union([Type.Literal(false), LimitDeclaration], { description: 'A limit over all routes together. Default: none.' })),
+  redis: Type.Optional(Type.String({ pattern: '^rediss?://', title: 'URL that starts with redis:// or rediss://', description: 'URL of a Redis or Valkey that several gateways share; it carries the rate limits. Default: memory of the process.' })),
+  bodyLimit: ByteSize({ default: '1MiB', description: 'Largest request body that is collected for validation; larger ones are answered 413. Bodies that no schema looks at are streamed and have no limit unless the upstream or route states one.' }),
+  timeouts: Timeouts,
+  via: Type.String({ default: 'gatehouse', pattern: HeaderName, title: 'name of letters, digits and -._~', description: 'Name of this gateway in the `Via` header (RFC 9110, section 7.6.3).' }),
+  docs: Type.Union([Type.Literal(false), Type.Object({
+    path: Type.String({ default: '/docs', pattern: '^/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]$', title: 'path such as "/docs"', description: 'Where Swagger UI is; the document is below it at `/json` and `/yaml`.' }),
+    auth: Type.Unsafe<AuthDeclaration>({ ...AuthDeclaration, default: 'none', description: 'Who may read the documentation.' }),
+  }, { additionalProperties: false })], { default: {}, description: 'The generated documentation; `false` switches it off.' }),
+  metrics: Type.Union([Type.Literal(false), Type.Object({
+    path: Type.String({ default: '/metrics', pattern: '^/[A-Za-z0-9._~/-]+$', title: 'path such as "/metrics"', description: 'Where the metrics are, in the Prometheus text format.' }),
+    auth: AuthDeclaration,
+  }, { additionalProperties: false })], { default: false, description: 'Prometheus metrics. Off unless stated, since it tells about traffic.' }),
+  log: Type.Object({
+    level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], { default: 'info', description: 'Least severe level that is written.' }),
+    format: Type.Enum(['auto', 'json', 'pretty'], { default: 'auto', description: '`auto` is pretty on a terminal and JSON elsewhere.' }),
+    access: Type.Boolean({ default: true, description: 'One line for each request.' }),
+  }, { additionalProperties: false, default: {}, description: 'What is written to standard output.' }),
+  listener: Type.Object({
+    maxHeaderSize: ByteSize({ default: '16KiB', description: 'Largest request header section; more is answered 431.' }),
+    headersTimeout: Duration({ default: '15s', description: 'How long a client may take to send the headers.' }),
+    requestTimeout: Duration({ default: 0, description: 'How long a client may take to send the whole request; 0 has no limit, so that large uploads pass.' }),
+    keepAliveTimeout: Duration({ default: '72s', description: 'How long an idle client connection stays open.' }),
+    maxConnections: Type.Integer({ minimum: 0, default: 0, description: 'Most client connections at once; 0 has no limit.' }),
+  }, { additionalProperties: false, default: {}, description: 'The side that clients see.' }),
+  shutdown: Type.Object({
+    delay: Duration({ default: 0, description: 'How long `/readyz` answers 503 before the listener closes, so that a load balancer notices.' }),
+    timeout: Duration({ default: '30s', description: 'How long requests in flight may take to finish; then connections are cut.' }),
+  }, { additionalProperties: false, default: {}, description: 'What happens on SIGTERM and SIGINT.' }),
+}, { additionalProperties: false })
+// `timeouts` has a default of its own parts
+Object.assign(ConfigSchema.properties.timeouts, { default: {} })
+// secrets: no message shows them and each can come from a file; `writeOnly` is JSON Schema's mark for that
+for (const secret of [ConfigSchema.properties.redis, JwtSettings.properties.secret, JwtSettings.properties.publicKey, JwtSettings.properties.privateKey]) {
+  Object.assign(secret, { writeOnly: true })
+}
+
+/** A configuration with every default filled in. */
+export type Config = Static<typeof ConfigSchema> & {
+  /** Where relative paths start: the folder of the configuration file. */
+  baseDir: string
+}
+
+type DeepPartial<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]?: DeepPartial<T[K]> } : T
+/** What a user may write: everything is optional. */
+export type ConfigInput = DeepPartial<Static<typeof ConfigSchema>>
+
+/**
+ * Types a configuration file.
+ * @example
+ * // gatehouse.config.ts
+ * import { defineConfig } from 'gatehouse'
+ * export default defineConfig({ port: 8080, trustProxy: ['10.0.0.0/8'] })
+ */
+export const defineConfig = (config: ConfigInput): ConfigInput => config

@@ -1,0 +1,115 @@
+import createError from '@fastify/error'
+
+/**
+ * Every answer that the gateway gives by itself, as one table: the code, its HTTP status, a short title that never
+ * changes for the code, and the message, which says what to do. `docs/errors.md` is generated from it.
+ * The answers are `application/problem+json` (RFC 9457); no message names an internal address or a library.
+ */
+export const ERRORS = {
+  GW_BAD_REQUEST: { status: 400, title: 'Bad request', message: 'The request is not valid HTTP for this gateway: correct it and send it again.' },
+  GW_BAD_PATH: { status: 400, title: 'Ambiguous path', message: 'The path can be read in more than one way: send it without dot segments, backslashes, control characters or invalid percent-encoding.' },
+  GW_VALIDATION: { status: 400, title: 'Request does not match the schema', message: 'Correct the fields that "errors" lists and send the request again.' },
+  GW_MALFORMED_BODY: { status: 400, title: 'Malformed body', message: 'The body cannot be parsed as its Content-Type says: send well-formed, UTF-8 encoded content.' },
+  GW_UNAUTHORIZED: { status: 401, title: 'Authentication required', message: 'Send a valid bearer token in the Authorization header.' },
+  GW_FORBIDDEN: { status: 403, title: 'Not allowed', message: 'The token is valid but lacks a scope that this route requires: ask for a token with it.' },
+  GW_NOT_FOUND: { status: 404, title: 'No such route', message: 'No route matches this method, host and path: see the documentation of this gateway for those that exist.' },
+  GW_REQUEST_TIMEOUT: { status: 408, title: 'Request too slow', message: 'The request did not arrive in time: send it again, faster.' },
+  GW_BODY_TOO_LARGE: { status: 413, title: 'Body too large', message: 'The body is larger than this route accepts: send less.' },
+  GW_URL_TOO_LONG: { status: 414, title: 'URL too long', message: 'A part of the URL is longer than this gateway accepts: shorten it.' },
+  GW_UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Unsupported media type', message: 'This route does not accept that Content-Type or Content-Encoding: send one that its documentation lists.' },
+  GW_EXPECTATION_FAILED: { status: 417, title: 'Expectation failed', message: 'Only "Expect: 100-continue" is understood: leave the header out.' },
+  GW_UPGRADE_REFUSED: { status: 400, title: 'Upgrade refused', message: 'This route does not accept that protocol upgrade: only WebSocket routes can be upgraded, and only to "websocket".' },
+  GW_RATE_LIMITED: { status: 429, title: 'Too many requests', message: 'The limit of this route is used up: wait as long as Retry-After says.' },
+  GW_HEADERS_TOO_LARGE: { status: 431, title: 'Headers too large', message: 'The header section is larger than this gateway accepts: send less, fewer cookies for example.' },
+  GW_INTERNAL: { status: 500, title: 'Gateway error', message: 'The gateway failed to handle the request: report the request id to its operator.' },
+  GW_UPSTREAM_UNREACHABLE: { status: 502, title: 'Upstream unreachable', message: 'The service behind this route cannot be reached: try again later.' },
+  GW_UPSTREAM_BROKEN: { status: 502, title: 'Upstream failed', message: 'The service behind this route broke off or answered with something that is not valid HTTP: try again later.' },
+  GW_UPSTREAM_INVALID: { status: 502, title: 'Upstream response does not match the schema', message: 'The service behind this route answered with something that its contract does not allow: report the request id to its operator.' },
+  GW_SHUTTING_DOWN: { status: 503, title: 'Shutting down', message: 'This gateway is stopping: send the request again, another instance will answer.' },
+  GW_UPSTREAM_TIMEOUT: { status: 504, title: 'Upstream too slow', message: 'The service behind this route did not answer in time: try again later.' },
+} as const satisfies Record<string, { status: number, title: string, message: string }>
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** One violation inside a `GW_VALIDATION` answer. */
+export interface Violation {
+  /** Part of the message: `body`, `query`, `params` or `headers`. */
+  in: string
+  /** JSON pointer (RFC 6901) of the offending value within that part; `""` is the whole part. */
+  pointer: string
+  /** What was expected there, in words. */
+  expected: string
+}
+
+/** An error that becomes a problem+json answer. */
+export interface GatehouseError extends Error {
+  code: ErrorCode
+  statusCode: number
+  /** Extra response headers, such as `www-authenticate` or `retry-after`. */
+  headers?: Record<string, string>
+  /** Further members of the problem document. */
+  extensions?: Record<string, unknown>
+}
+
+const constructors = new Map(
+  (Object.keys(ERRORS) as ErrorCode[]).map((code) => [code, createError(code, '%s', ERRORS[code].status)])
+)
+
+/**
+ * Makes the error for a code of the table.
+ * @param code     an entry of `ERRORS`
+ * @param details  `detail` replaces the table's message, `headers` go to the client, `extensions` become members of
+ *                 the problem document, `cause` goes to the log only
+ */
+export function gatehouseError (
+  code: ErrorCode,
+  details: { detail?: string, headers?: Record<string, string>, extensions?: Record<string, unknown>, cause?: unknown } = {}
+): GatehouseError {
+  const Constructor = constructors.get(code)!
+  const error = new Constructor(details.detail ?? ERRORS[code].message) as GatehouseError
+  if (details.headers) error.headers = details.headers
+  if (details.extensions) error.extensions = details.extensions
+  if (details.cause !== undefined) error.cause = details.cause
+  return error
+}
+
+/** The media type of every error answer (RFC 9457). */
+export const PROBLEM_CONTENT_TYPE = 'application/problem+json; charset=utf-8'
+
+/**
+ * The problem document (RFC 9457) of an error.
+ * @param requestId  the id that also stands in the access log
+ * @param instance   the path of the request, without its query (which may hold secrets)
+ */
+export function problemDocument (error: GatehouseError, requestId: string, instance: string): Record<string, unknown> {
+  return {
+    type: `urn:gatehouse:error:${error.code}`,
+    title: ERRORS[error.code].title,
+    status: error.statusCode,
+    detail: error.message,
+    instance,
+    code: error.code,
+    requestId,
+    ...error.extensions,
+  }
+}
+
+/** One mistake in configuration, a route file or a document. */
+export interface Problem {
+  /** File name as the user would type it, or the name of an environment variable. */
+  file: string
+  /** Path of the field, such as `routes[2].auth`; empty when the whole file is meant. */
+  field: string
+  /** What was found and what is allowed. */
+  message: string
+}
+
+/** Thrown at boot with every problem found, so that all of them are mended in one go. */
+export class BootProblems extends Error {
+  readonly problems: Problem[]
+  constructor (problems: Problem[]) {
+    super(problems.map((p) => `${p.file}${p.field ? `: ${p.field}` : ''}: ${p.message}`).join('\n'))
+    this.name = 'BootProblems'
+    this.problems = problems
+  }
+}

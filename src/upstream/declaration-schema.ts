@@ -1,0 +1,107 @@
+import { METHODS } from 'node:http'
+import Type, { type Static, type TSchema } from 'typebox'
+import { AuthDeclaration } from '../auth/auth-schema.ts'
+import { IdentityHeaders, Timeouts } from '../config/config-schema.ts'
+import { LimitDeclaration } from '../limits/limit-schema.ts'
+import { ByteSize } from '../units.ts'
+
+const HEADER_NAME = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+const HeaderValue = Type.String({ pattern: '^[\\t\\x20-\\x7E\\x80-\\xFF]*$', title: 'header value without control characters' })
+const HeaderName = Type.String({ pattern: HEADER_NAME, title: 'header name' })
+const HeaderMap = (description: string) => Type.Record(HeaderName, HeaderValue, { description })
+
+const HeaderRules = (description: string) => Type.Object({
+  set: Type.Optional(HeaderMap('Replaces the header, or adds it.')),
+  add: Type.Optional(HeaderMap('Adds a further value to the header.')),
+  remove: Type.Optional(Type.Array(HeaderName, { description: 'Takes the header away.' })),
+}, { additionalProperties: false, description })
+export type HeaderRules = Static<ReturnType<typeof HeaderRules>>
+
+/** Methods that a route may have. CONNECT and TRACE are never forwarded (RFC 9110, section 9.3.8). */
+export const FORWARDED_METHODS = METHODS.filter((method) => method !== 'CONNECT' && method !== 'TRACE')
+const Method = Type.Enum(FORWARDED_METHODS, { title: 'HTTP method in capitals' })
+
+const Path = (description: string) => Type.String({ pattern: '^/[\\x21-\\x7E]*$', title: 'path that starts with "/"', description })
+const JsonSchema = Type.Unsafe<TSchema | Record<string, unknown>>({ type: 'object', title: 'JSON Schema or TypeBox schema' })
+
+const PartialTimeouts = Type.Partial(Type.Object(Object.fromEntries(Object.entries(Timeouts.properties)
+  .map(([name, { default: _, ...schema }]: [string, any]) => [name, schema])) as unknown as typeof Timeouts.properties), { additionalProperties: false, description: 'How long the upstream may take; past it the answer is 504.' })
+
+const Limit = Type.Union([Type.Literal(false), LimitDeclaration], { title: 'false, or { max, window, by }' })
+const ResponseValidation = Type.Enum(['off', 'report', 'enforce'], { description: 'What happens to a response that breaks its schema: nothing, a log line and a metric, or 502. Default: `off`.' })
+
+/** What an upstream and a route may both say; a route's own word wins. */
+const shared = {
+  auth: Type.Optional(AuthDeclaration),
+  rateLimit: Type.Optional(Limit),
+  requestHeaders: Type.Optional(HeaderRules('Changes to the headers that the upstream gets.')),
+  responseHeaders: Type.Optional(HeaderRules('Changes to the headers that the client gets.')),
+  timeouts: Type.Optional(PartialTimeouts),
+  bodyLimit: Type.Optional(ByteSize({ description: 'Largest request body; more is answered 413.' })),
+  responseValidation: Type.Optional(ResponseValidation),
+  forwardCredentials: Type.Optional(Type.Boolean({ description: 'Sends the `Authorization` header that the gateway has verified on to the upstream. Default: false. Open routes always pass it on.' })),
+  tags: Type.Optional(Type.Array(Type.String(), { description: 'Tags in the documentation. Default: the name of the upstream.' })),
+}
+
+export const RouteDeclaration = Type.Object({
+  method: Type.Union([Method, Type.Array(Method, { minItems: 1, uniqueItems: true })], { description: 'A method or several. GET answers HEAD too.' }),
+  url: Path('Path below the prefix, with parameters (`/:id`), patterns (`/:id(\\d+)`) and a wildcard at its end (`/*`). `/` is the prefix itself.'),
+  match: Type.Optional(Type.Object({
+    headers: Type.Record(HeaderName, Type.String(), { description: 'Headers that must have exactly these values.' }),
+  }, { additionalProperties: false, description: 'Further conditions of the route.' })),
+  schema: Type.Optional(Type.Object({
+    params: Type.Optional(JsonSchema),
+    querystring: Type.Optional(JsonSchema),
+    headers: Type.Optional(JsonSchema),
+    body: Type.Optional(JsonSchema),
+    response: Type.Optional(Type.Record(Type.String({ pattern: '^([1-5]\\d\\d|[1-5][xX][xX]|default)$' }), JsonSchema)),
+    consumes: Type.Optional(Type.Array(Type.String({ pattern: '^[\\w!#$&^.+-]+/[\\w!#$&^.+*-]+$' }), { minItems: 1, description: 'Media types of the body. Default: `application/json`.' })),
+    summary: Type.Optional(Type.String()),
+    description: Type.Optional(Type.String()),
+    operationId: Type.Optional(Type.String()),
+    deprecated: Type.Optional(Type.Boolean()),
+    hide: Type.Optional(Type.Boolean({ description: 'Leaves the route out of the documentation.' })),
+  }, { additionalProperties: false, description: 'What a valid request and response look like. Requests that break it never reach the upstream.' })),
+  rewritePath: Type.Optional(Path("Path that the upstream gets instead, such as `/v2/items/:id`; `*` is the wildcard's text.")),
+  redirect: Type.Optional(Type.Object({
+    to: Type.String({ pattern: '^(https?://|/)[\\x21-\\x7E]*$', title: 'absolute URL or path', description: 'Where to, with the parameters of the route; the query is kept.' }),
+    status: Type.Optional(Type.Enum([301, 302, 303, 307, 308], { description: 'Default: 308.' })),
+  }, { additionalProperties: false, description: 'Answers with a redirect instead of forwarding.' })),
+  websocket: Type.Optional(Type.Boolean({ description: 'Lets WebSocket upgrades through on this GET route.' })),
+  ...shared,
+}, { additionalProperties: false })
+export type RouteDeclaration = Static<typeof RouteDeclaration>
+
+const TargetDeclaration = Type.Union([
+  Type.String({ pattern: '^https?://', title: 'http or https URL' }),
+  Type.Object({
+    url: Type.String({ pattern: '^https?://', description: 'Where the service is; a path is put before every forwarded path.' }),
+    weight: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'Share of the requests. Default: 1.' })),
+    tls: Type.Optional(Type.Object({
+      verify: Type.Optional(Type.Boolean({ description: 'Whether the certificate is verified. Default: true.' })),
+      ca: Type.Optional(Type.String({ description: 'PEM of the authorities to trust instead of the public ones.' })),
+      serverName: Type.Optional(Type.String({ description: 'Name for SNI and for the check of the certificate. Default: the host of the URL.' })),
+    }, { additionalProperties: false })),
+  }, { additionalProperties: false }),
+], { title: 'URL, or { url, weight, tls }' })
+export type TargetDeclaration = Static<typeof TargetDeclaration>
+
+/** The contract of an upstream file. `docs/upstream-files.md` is generated from it. */
+export const UpstreamDeclaration = Type.Object({
+  name: Type.String({ pattern: '^[a-z0-9]+(-[a-z0-9]+)*$', title: 'kebab-case name', description: 'Name of the upstream, unique in the gateway: in logs, limits and as the tag of its operations.' }),
+  description: Type.Optional(Type.String({ description: 'What the API is for; shown in the documentation.' })),
+  prefix: Type.Optional(Type.String({ pattern: '^(/[A-Za-z0-9._~-]+)*/?$', title: 'path such as "/orders"', description: 'Path under which the routes are. Default: `/`.' })),
+  hosts: Type.Optional(Type.Array(Type.String({ pattern: '^(\\*\\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$', title: 'host name in small letters, or "*.example.com"' }), { minItems: 1, uniqueItems: true, description: 'Hosts that the upstream answers for: exact names, or `*.example.com` for one label. Default: every host.' })),
+  targets: Type.Array(TargetDeclaration, { minItems: 1, description: 'Where the service runs. Several are taken in turn, by weight; one that refuses the connection is passed over.' }),
+  routes: Type.Optional(Type.Array(RouteDeclaration, { description: 'The declared operations.' })),
+  passThrough: Type.Optional(Type.Union([Type.Boolean(), Type.Object({
+    auth: Type.Optional(AuthDeclaration),
+    rateLimit: Type.Optional(Limit),
+    websocket: Type.Optional(Type.Boolean({ description: 'Lets WebSocket upgrades through. Default: false.' })),
+  }, { additionalProperties: false })], { title: 'true, false, or { auth, rateLimit, websocket }', description: 'Forwards the paths below the prefix that no route declares. Default: false, they are answered 404.' })),
+  stripPrefix: Type.Optional(Type.Boolean({ description: 'Forwards the path without the prefix. Default: false.' })),
+  preserveHost: Type.Optional(Type.Boolean({ description: "Sends the client's `Host` on. Default: false, the upstream gets the host of its target and `X-Forwarded-Host`." })),
+  identityHeaders: Type.Optional(IdentityHeaders),
+  ...shared,
+}, { additionalProperties: false })
+export type UpstreamDeclaration = Static<typeof UpstreamDeclaration>

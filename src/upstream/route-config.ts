@@ -1,0 +1,36 @@
+import type {} from 'fastify'
+import type { AuthDeclaration } from '../auth/auth-schema.ts'
+import type { LimitDeclaration, LimitRule } from '../limits/limit-schema.ts'
+import type { ForwardPlan } from '../proxy/forward-plan.ts'
+
+declare module 'fastify' {
+  /** What a route declares; the stages in `plugins/` read it in their `onRoute` hooks and pay nothing per request. */
+  interface FastifyContextConfig {
+    /** Who may call. Every route of `routes/` must state it, or inherit it. */
+    auth?: AuthDeclaration
+    /** A limit of this route alone, as a hand-written plugin states it. */
+    limit?: LimitDeclaration | false
+    /** Every limit in force, gateway and upstream included; wins over `limit`. */
+    limits?: LimitRule[]
+    /** Name of the upstream, for logs, metrics and documents. */
+    upstream?: string
+    /** Path pattern as clients see it, without the internal host group. */
+    publicUrl?: string
+    /** Internal prefix of the host group, taken off to get `publicUrl`. */
+    hostPrefix?: string
+    /** Hosts that the route answers for; absent for all. */
+    hosts?: readonly string[]
+    /** What happens to a response that breaks `responses`. */
+    responseValidation?: 'off' | 'report' | 'enforce'
+    /** A response schema by status (`200`, `2xx`, `default`), for documents and validation. */
+    responses?: Record<string, object>
+    /** Media types of the body that the route accepts. */
+    consumes?: readonly string[]
+    /** Where a redirect route sends to, for people to read. */
+    redirect?: string
+    /** How the request is forwarded. */
+    plan?: ForwardPlan
+    /** Lets WebSocket upgrades through. */
+    websocket?: boolean
+  }
+}
