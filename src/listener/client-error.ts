@@ -1,0 +1,27 @@
+import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { ERRORS, gatehouseError, problemDocument, PROBLEM_CONTENT_TYPE, type ErrorCode } from '../errors.ts'
+
+const CODES: Record<string, ErrorCode> = {
+  HPE_HEADER_OVERFLOW: 'GW_HEADERS_TOO_LARGE',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'GW_BODY_TOO_LARGE',
+  ERR_HTTP_REQUEST_TIMEOUT: 'GW_REQUEST_TIMEOUT',
+}
+
+/** Answers what Node's parser has refused, before there is a request, and closes the connection. */
+export function answerClientError (error: NodeJS.ErrnoException, socket: Socket): void {
+  // a peer that is gone, or an answer that is under way already, gets nothing more
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable || hasAnswered(socket)) {
+    socket.destroy()
+    return
+  }
+  const code = CODES[error.code ?? ''] ?? 'GW_BAD_REQUEST'
+  const requestId = randomUUID()
+  const body = JSON.stringify(problemDocument(gatehouseError(code), requestId, ''))
+  const reason = ERRORS[code].title
+  socket.end(`HTTP/1.1 ${ERRORS[code].status} ${reason}\r\ncontent-type: ${PROBLEM_CONTENT_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nx-request-id: ${requestId}\r\nconnection: close\r\n\r\n${body}`)
+}
+
+/** Whether a response has begun on this connection; a second one would be taken for the answer to another request. */
+const hasAnswered = (socket: Socket & { _httpMessage?: { headersSent: boolean } }): boolean =>
+  socket._httpMessage?.headersSent === true

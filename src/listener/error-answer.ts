@@ -1,0 +1,24 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { fromFastifyError } from '../contract/fastify-errors.ts'
+import { ERRORS, gatehouseError, problemDocument, PROBLEM_CONTENT_TYPE, type ErrorCode, type GatehouseError } from '../errors.ts'
+
+/** The one place where an error becomes an answer: problem+json, with the real cause in the log alone. */
+export function answerError (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const problem = toGatehouseError(error)
+  if (problem.statusCode >= 500) request.log.error({ reqId: request.id, code: problem.code, err: problem.cause ?? error }, problem.message)
+  for (const name in problem.headers) reply.header(name, problem.headers[name])
+  const path = request.originalUrl.split('?', 1)[0]!
+  reply.code(problem.statusCode)
+    .header('content-type', PROBLEM_CONTENT_TYPE)
+    .header('cache-control', 'no-store')
+    .send(JSON.stringify(problemDocument(problem, request.id, path)))
+}
+
+function toGatehouseError (error: FastifyError): GatehouseError {
+  if (Object.hasOwn(ERRORS, error.code ?? '')) return error as unknown as GatehouseError
+  const known = fromFastifyError(error)
+  if (known !== null) return known
+  const status = error.statusCode ?? 500
+  const code: ErrorCode = status >= 400 && status < 500 ? 'GW_BAD_REQUEST' : 'GW_INTERNAL'
+  return gatehouseError(code, { cause: error })
+}

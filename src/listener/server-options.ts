@@ -1,0 +1,34 @@
+import type { FastifyInstance, FastifyServerOptions } from 'fastify'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Config } from '../config/config-schema.ts'
+import { bytes, milliseconds } from '../units.ts'
+import { answerClientError } from './client-error.ts'
+import { deferContinue } from './expect-continue.ts'
+import { routeUpgrades, wantsWebSocket } from './upgrade.ts'
+
+/** Fastify's and Node's options for the side that clients see. */
+export function serverOptions ({ listener, bodyLimit }: Config): FastifyServerOptions {
+  const options: FastifyServerOptions & { http: object } = {
+    http: {
+      maxHeaderSize: bytes(listener.maxHeaderSize),
+      headersTimeout: milliseconds(listener.headersTimeout),
+      // how soon slow clients are noticed; Node's 30 s would make a timeout of 15 s one of 45 s
+      connectionsCheckingInterval: 1000,
+      shouldUpgradeCallback: wantsWebSocket,
+    },
+    requestTimeout: milliseconds(listener.requestTimeout),
+    keepAliveTimeout: milliseconds(listener.keepAliveTimeout),
+    bodyLimit: bytes(bodyLimit),
+    clientErrorHandler: answerClientError,
+  }
+  return options
+}
+
+/** What can only be said to the server itself, once Fastify has made it. */
+export function prepareListener (app: FastifyInstance): void {
+  const handle = (request: IncomingMessage, response: ServerResponse) => app.routing(request, response)
+  const { maxConnections } = app.config.listener
+  if (maxConnections > 0) app.server.maxConnections = maxConnections
+  deferContinue(app.server, handle)
+  routeUpgrades(app.server, handle)
+}

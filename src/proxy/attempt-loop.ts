@@ -1,0 +1,131 @@
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { Duplex, Readable } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Dispatcher } from 'undici'
+import type { Target } from '../upstream/target.ts'
+import { brokenBeforeAnswer, neverConnected } from './attempt-failure.ts'
+import type { ForwardPlan } from './forward-plan.ts'
+
+const kLoop = Symbol('gatehouse.attemptLoop')
+type TrackedResponse = ServerResponse & { [kLoop]?: AttemptLoop }
+
+/**
+ * One request on its way to an upstream: select a target, send, judge, try again or answer. What becomes of the response
+ * is up to the subclass; this class only sees to it that exactly one of its methods `onHead` (then `onChunk` and `onEnd`) and
+ * `onFailure` begins, and that a client that goes away takes the request to the upstream with it.
+ */
+export abstract class AttemptLoop implements Dispatcher.DispatchHandler {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly plan: ForwardPlan
+  readonly #path: string
+  readonly #headers: string[]
+  readonly #body: Buffer | Readable | null
+  protected controller: Dispatcher.DispatchController | null = null
+  protected clientGone = false
+  /** The target of the current attempt. */
+  target: Target | null = null
+  #upgrade: string | undefined
+  #tried: Set<Target> | null = null
+  #answered = false
+  #repeated = false
+
+  /**
+   * @param path     path and query for the upstream, without the target's base path
+   * @param headers  name, value, ...; the first is `host`, whose value is put in here
+   */
+  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path: string, headers: string[], body: Buffer | Readable | null) {
+    this.request = request
+    this.reply = reply
+    this.plan = plan
+    this.#path = path
+    this.#headers = headers
+    this.#body = body
+  }
+
+  protected abstract onHead (status: number, headers: IncomingHttpHeaders, statusText: string | undefined): void
+  protected abstract onChunk (chunk: Buffer): void
+  protected abstract onEnd (trailers: IncomingHttpHeaders): void
+  /** @param started  whether `onHead` has been called, so that no other answer can be given any more */
+  protected abstract onFailure (error: Error, started: boolean): void
+  /** A 101 answer; only asked for with `upgrade`. */
+  protected onUpgrade (_status: number, _headers: IncomingHttpHeaders, socket: Duplex): void { socket.destroy() }
+
+  /** Sends the request. @param upgrade  protocol to upgrade to */
+  start (upgrade?: string): void {
+    const raw = this.reply.raw as TrackedResponse
+    raw[kLoop] = this
+    raw.on('close', onClientClose)
+    this.#upgrade = upgrade
+    this.#attempt()
+  }
+
+  /** Ends the exchange with the upstream, whatever its state. */
+  abort (): void {
+    this.clientGone = true
+    this.controller?.abort(new Error('the client went away'))
+  }
+
+  #attempt (): void {
+    const { plan } = this
+    const target = plan.upstream.select(this.#tried)
+    if (target === null) return this.onFailure(new Error('no target'), false)
+    this.target = target
+    this.#headers[1] = plan.preserveHost ? this.request.raw.headers.host ?? target.host : target.host
+    target.dispatch({
+      path: target.basePath === '' ? this.#path : target.basePath + this.#path,
+      method: this.request.method as Dispatcher.HttpMethod,
+      headers: this.#headers,
+      body: this.#body,
+      headersTimeout: plan.timeouts.firstByte,
+      bodyTimeout: plan.timeouts.idle,
+      upgrade: this.#upgrade,
+    }, this)
+  }
+
+  onRequestStart (controller: Dispatcher.DispatchController): void {
+    this.controller = controller
+    if (this.clientGone) controller.abort(new Error('the client went away'))
+  }
+
+  onResponseStart (_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, statusText?: string): void {
+    if (status < 200) return // informational; the final answer follows
+    this.#answered = true
+    this.onHead(status, headers, statusText)
+  }
+
+  onRequestUpgrade (_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, socket: Duplex): void {
+    this.#answered = true
+    this.onUpgrade(status, headers, socket)
+  }
+
+  onResponseData (_controller: Dispatcher.DispatchController, chunk: Buffer): void { this.onChunk(chunk) }
+
+  onResponseEnd (_controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void { this.onEnd(trailers) }
+
+  onResponseError (_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#answered || this.clientGone || !this.#mayRepeat(error)) return this.onFailure(error, this.#answered)
+    this.controller = null
+    this.request.log.warn({ reqId: this.request.id, upstream: this.plan.upstream.name, target: this.target!.origin, err: error }, 'attempt failed, trying again')
+    this.#attempt()
+  }
+
+  /** Marks the target as tried and says whether there is another attempt to make. */
+  #mayRepeat (error: Error): boolean {
+    const isStream = this.#body !== null && !Buffer.isBuffer(this.#body)
+    if (isStream && (this.#body as Readable).readableDidRead) return false
+    if (neverConnected(error)) {
+      (this.#tried ??= new Set()).add(this.target!)
+      return this.#tried.size < this.plan.upstream.targets.length
+    }
+    if (this.#repeated || isStream || !brokenBeforeAnswer(error, this.request.method)) return false
+    this.#repeated = true
+    // with one target the same is asked again: what broke was a connection that had gone stale
+    if (this.plan.upstream.targets.length > 1) (this.#tried ??= new Set()).add(this.target!)
+    return true
+  }
+}
+
+function onClientClose (this: TrackedResponse): void {
+  if (!this.writableFinished) this[kLoop]?.abort()
+}

@@ -1,0 +1,105 @@
+import { compileIdentityHeaders, type IdentityHeaders } from '../auth/identity-headers.ts'
+import { compileResponseCheck, type ResponseCheck } from '../contract/response-check.ts'
+import type { HeaderRules } from '../upstream/declaration-schema.ts'
+import type { TimeoutSettings } from '../upstream/target.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import { FORWARDED_NAMES, type ForwardedHeaders } from './forwarded-headers.ts'
+import { HOP_BY_HOP, nameSet, type NameSet } from './hop-by-hop.ts'
+import { compilePathTemplate } from './path-template.ts'
+
+/** What a route says about forwarding, after inheritance. */
+export interface ForwardSettings {
+  upstream: Upstream
+  forwarded: ForwardedHeaders
+  timeouts: TimeoutSettings
+  /** Characters of the internal target before the path that is forwarded. */
+  stripLength?: number
+  /** Public prefix that the upstream does not see. */
+  strippedPrefix?: string
+  rewritePath?: string
+  preserveHost?: boolean
+  /** Whether the gateway has verified the credentials, and so keeps them to itself. */
+  stripCredentials?: boolean
+  identityHeaders?: Record<string, string>
+  requestHeaders?: HeaderRules[]
+  responseHeaders?: HeaderRules[]
+  responses?: Record<string, object>
+  responseValidation?: 'off' | 'report' | 'enforce'
+  /** Bytes; for bodies that are streamed. */
+  bodyLimit?: number
+  websocket?: boolean
+}
+
+/** Everything about forwarding that can be known before a request comes, made once for each route. */
+export interface ForwardPlan {
+  readonly upstream: Upstream
+  readonly forwarded: ForwardedHeaders
+  readonly timeouts: TimeoutSettings
+  readonly stripLength: number
+  readonly strippedPrefix: string
+  readonly rewrite: ((params: Record<string, string | undefined>) => string) | null
+  readonly preserveHost: boolean
+  /** Request headers that never go on as they came. */
+  readonly requestDrop: NameSet
+  /** Name, value, name, value of the headers to put in. */
+  readonly requestPut: readonly string[]
+  readonly identity: IdentityHeaders | null
+  readonly responseDrop: NameSet
+  readonly responsePut: readonly string[]
+  readonly responseCheck: ResponseCheck | null
+  readonly enforceResponse: boolean
+  readonly bodyLimit: number
+  readonly websocket: boolean
+}
+
+/** Names an upstream uses to tell what it runs on. */
+const REVEALING = ['server', 'x-powered-by', 'x-aspnet-version', 'x-aspnetmvc-version']
+
+/** Headers that the gateway states itself; an upstream's copy would contradict it. */
+const OWN_RESPONSE_HEADERS = ['x-request-id', 'ratelimit', 'ratelimit-policy']
+
+export function forwardPlan (settings: ForwardSettings): ForwardPlan {
+  const identity = Object.keys(settings.identityHeaders ?? {}).length > 0
+    ? compileIdentityHeaders(settings.identityHeaders!)
+    : null
+  const request = mergeRules(settings.requestHeaders)
+  const response = mergeRules(settings.responseHeaders)
+  const checks = settings.responses !== undefined && (settings.responseValidation ?? 'off') !== 'off'
+  return {
+    upstream: settings.upstream,
+    forwarded: settings.forwarded,
+    timeouts: settings.timeouts,
+    stripLength: settings.stripLength ?? 0,
+    strippedPrefix: settings.strippedPrefix ?? '',
+    rewrite: settings.rewritePath === undefined ? null : compilePathTemplate(settings.rewritePath),
+    preserveHost: settings.preserveHost ?? false,
+    requestDrop: nameSet(
+      HOP_BY_HOP, FORWARDED_NAMES, ['host', 'expect', 'via', 'x-request-id'],
+      settings.stripCredentials ? ['authorization'] : undefined,
+      identity?.names, request.drop,
+      // a compressed response could not be checked
+      checks ? ['accept-encoding'] : undefined
+    ),
+    requestPut: request.put,
+    identity,
+    responseDrop: nameSet(HOP_BY_HOP, REVEALING, OWN_RESPONSE_HEADERS, response.drop),
+    responsePut: response.put,
+    responseCheck: checks ? compileResponseCheck(settings.responses!) : null,
+    enforceResponse: settings.responseValidation === 'enforce',
+    bodyLimit: settings.bodyLimit ?? Infinity,
+    websocket: settings.websocket ?? false,
+  }
+}
+
+/** Header rules of upstream and route as one: the route comes last and so has the last word. */
+function mergeRules (layers: HeaderRules[] = []): { drop: string[], put: string[] } {
+  const drop = new Set<string>()
+  let put: [string, string][] = []
+  for (const { set = {}, add = {}, remove = [] } of layers) {
+    const replaced = [...remove, ...Object.keys(set)].map((name) => name.toLowerCase())
+    for (const name of replaced) drop.add(name)
+    put = put.filter(([name]) => !replaced.includes(name))
+    for (const [name, value] of [...Object.entries(set), ...Object.entries(add)]) put.push([name.toLowerCase(), value])
+  }
+  return { drop: [...drop], put: put.flat() }
+}

@@ -1,0 +1,72 @@
+import type { Readable } from 'node:stream'
+import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
+import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { isUpgrade } from '../listener/upgrade.ts'
+import { FORWARDED_METHODS } from '../upstream/declaration-schema.ts'
+import type { ForwardPlan } from './forward-plan.ts'
+import { forward, requestBody, upstreamPath } from './pipeline.ts'
+import { requestHeaders } from './request-headers.ts'
+import { ResponseRelay } from './response-relay.ts'
+
+const kReply = Symbol('gatehouse.reply')
+type Replied = { [kReply]: FastifyReply }
+
+/** How `@fastify/http-proxy` is answered by the object that it takes for an undici client. */
+type ClientCallback = (error: Error | null, response?: { statusCode: number, headers: Record<string, string>, body: unknown }) => void
+
+/**
+ * Forwards the undeclared paths below a prefix with `@fastify/http-proxy`, over the same attempt loop as the declared
+ * routes: its client is ours, so targets, timeouts, headers and errors are shared, and its own retries, header rewriting and
+ * URL building have no say.
+ * @param scope   a scope whose body parser hands the stream through
+ * @param prefix  internal prefix, `''` for the root
+ */
+export function registerPassThrough (scope: FastifyInstance, prefix: string, plan: ForwardPlan, config: FastifyContextConfig): void {
+  const client = {
+    request ({ headers }: { headers: Replied }, done: ClientCallback): void {
+      const reply = headers[kReply]
+      const { request } = reply
+      const body = requestBody(request, reply, plan)
+      new PassThroughRelay(request, reply, plan, upstreamPath(request, plan), requestHeaders(request, plan, body !== null), body, done).start()
+    },
+    // the connections belong to the upstream, which closes them
+    destroy (): void {},
+  }
+  scope.register(httpProxy, {
+    prefix,
+    upstream: '',
+    undici: client,
+    httpMethods: FORWARDED_METHODS,
+    config,
+    proxyPayloads: false,
+    disableRequestLogging: true,
+    disableCache: true,
+    internalRewriteLocationHeader: false,
+    handler: (request: FastifyRequest, reply: FastifyReply, destination: string, options: object) => {
+      if (isUpgrade(request.raw)) return forward(request, reply, plan)
+      Object.assign(request, { [kReply]: reply })
+      reply.from(destination, options)
+    },
+    replyOptions: {
+      getUpstream: () => 'http://upstream.invalid',
+      rewriteRequestHeaders: (request: FastifyRequest & Replied) => ({ [kReply]: request[kReply] }),
+      // left alone it would ask ten times again on 503, and wait Retry-After as milliseconds
+      retryDelay: () => null,
+    },
+  } as unknown as FastifyHttpProxyOptions)
+}
+
+/** Hands the response to `reply.from`, which sends it. */
+class PassThroughRelay extends ResponseRelay {
+  readonly #done: ClientCallback
+
+  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path: string, headers: string[], body: Buffer | Readable | null, done: ClientCallback) {
+    super(request, reply, plan, path, headers, body)
+    this.#done = done
+  }
+
+  protected override deliver (body: Buffer | Readable | undefined): void {
+    // the headers are on the reply already
+    this.#done(null, { statusCode: this.reply.statusCode, headers: {}, body })
+  }
+}

@@ -1,0 +1,38 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { FastifyReply } from 'fastify'
+import type { ForwardPlan } from './forward-plan.ts'
+import { connectionNames } from './hop-by-hop.ts'
+import { publicLocation } from './location.ts'
+
+/** Copies the upstream's headers to the reply, without what belongs to the connection or tells about the backend. */
+export function copyResponseHeaders (reply: FastifyReply, headers: IncomingHttpHeaders, plan: ForwardPlan): void {
+  const named = connectionNames(headers.connection)
+  for (const name in headers) {
+    if (plan.responseDrop[name] || (named !== null && named.includes(name))) continue
+    const value = headers[name]
+    if (value === undefined) continue
+    if (name === 'location' || name === 'content-location') {
+      reply.header(name, publicLocation(String(value), plan))
+    } else {
+      reply.header(name, value)
+    }
+  }
+  const put = plan.responsePut
+  for (let i = 0; i < put.length; i += 2) {
+    const name = put[i]!
+    const present = reply.getHeader(name)
+    // set-cookie is the one field whose values cannot be joined (RFC 9110, section 5.3); Fastify appends it
+    reply.header(name, present === undefined || name === 'set-cookie' ? put[i + 1] : `${present}, ${put[i + 1]}`)
+  }
+}
+
+const TRAILERS_NEVER = /^(?:content-|transfer-|host$|trailer$|te$|connection$|keep-alive$|upgrade$|set-cookie$|authorization$|cache-control$|expect$|max-forwards$|pragma$|range$|www-authenticate$|proxy-|age$|date$|expires$|location$|retry-after$|vary$|warning$)/
+
+/** Trailer fields that may be relayed (RFC 9110, section 6.5.1: nothing that frames, routes, authenticates or caches). */
+export function relayableTrailers (trailers: IncomingHttpHeaders | null | undefined): Record<string, string | string[]> | null {
+  let kept: Record<string, string | string[]> | null = null
+  for (const name in trailers) {
+    if (!TRAILERS_NEVER.test(name)) (kept ??= Object.create(null))![name] = trailers[name]!
+  }
+  return kept
+}

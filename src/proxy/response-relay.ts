@@ -1,0 +1,167 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { Readable } from 'node:stream'
+import type { Dispatcher } from 'undici'
+import { gatehouseError, type Violation } from '../errors.ts'
+import { failureAnswer } from './attempt-failure.ts'
+import { AttemptLoop } from './attempt-loop.ts'
+import { copyResponseHeaders, relayableTrailers } from './response-headers.ts'
+
+/** Bodies up to this length are sent as one buffer, which is cheaper than a stream; hooks see either. */
+const COLLECT_LIMIT = 64 * 1024
+/** Largest response that is collected to be checked against its schema. */
+const CHECK_LIMIT = 1024 * 1024
+
+/** Sends the upstream's response to the client. */
+export class ResponseRelay extends AttemptLoop {
+  #chunks: Buffer[] | null = null
+  #collected = 0
+  #collectLimit = COLLECT_LIMIT
+  #checked = false
+  #stream: RelayStream | null = null
+  #finished = false
+
+  protected override onHead (status: number, headers: IncomingHttpHeaders): void {
+    const { reply, plan } = this
+    reply.code(status)
+    copyResponseHeaders(reply, headers, plan)
+    if (!this.request.raw.complete) this.#closeAfterEarlyAnswer()
+    if (this.request.method === 'HEAD' || status === 204 || status === 304) return
+    const length = headers['content-length'] === undefined ? -1 : Number(headers['content-length'])
+    if (plan.responseCheck !== null) {
+      this.#checked = true
+      this.#collectLimit = CHECK_LIMIT
+      this.#chunks = []
+    } else if (length >= 0 && length <= COLLECT_LIMIT) {
+      this.#chunks = []
+    } else {
+      if (length === -1 && headers.trailer !== undefined && this.request.raw.httpVersionMajor === 1) reply.header('trailer', headers.trailer)
+      this.#beginStream(length === -1)
+    }
+  }
+
+  protected override onChunk (chunk: Buffer): void {
+    if (this.#stream !== null) {
+      if (!this.#stream.push(chunk)) this.controller!.pause()
+      return
+    }
+    if (this.#chunks === null) return
+    this.#chunks.push(chunk)
+    this.#collected += chunk.length
+    if (this.#collected > this.#collectLimit) this.#tooLargeToCheck()
+  }
+
+  protected override onEnd (trailers: IncomingHttpHeaders): void {
+    if (this.#stream !== null) {
+      const relayed = relayableTrailers(trailers)
+      if (relayed !== null && this.reply.getHeader('content-length') === undefined) this.reply.raw.addTrailers(relayed as any)
+      this.#stream.push(null)
+      return
+    }
+    if (this.#finished) return
+    if (this.#chunks === null) {
+      this.#finished = true
+      this.deliver(undefined)
+      return
+    }
+    const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#collected)
+    if (this.#checked && !this.#passesCheck(body)) return
+    this.#finished = true
+    this.deliver(body)
+  }
+
+  protected override onFailure (error: Error, started: boolean): void {
+    if (this.#stream !== null) {
+      this.#stream.destroy(error)
+      return
+    }
+    if (this.#finished) return
+    this.#finished = true
+    if (this.clientGone) {
+      // nobody is left to answer; Fastify only has to know that the request is over
+      this.reply.hijack()
+      this.reply.raw.destroy()
+      return
+    }
+    if (started) for (const name of Object.keys(this.reply.getHeaders())) if (!KEPT_ON_FAILURE.has(name)) this.reply.removeHeader(name)
+    this.reply.send(failureAnswer(error))
+  }
+
+  /** Hands the body to Fastify, and with it the status and headers that are on the reply. */
+  protected deliver (body: Buffer | Readable | undefined): void {
+    this.reply.send(body)
+  }
+
+  #beginStream (lengthUnknown: boolean): void {
+    this.#stream = new RelayStream(this.controller!)
+    this.deliver(this.#stream)
+    // an event stream may be silent for long after its headers; clients wait for these
+    if (lengthUnknown) setImmediate(flushHeaders, this.reply.raw)
+  }
+
+  /**
+   * The upstream answered before it had read the whole request: the rest is not waited for, so the client's connection
+   * cannot be used again (RFC 9112, section 9.6).
+   */
+  #closeAfterEarlyAnswer (): void {
+    if (this.request.raw.httpVersionMajor === 1) this.reply.header('connection', 'close')
+  }
+
+  #passesCheck (body: Buffer): boolean {
+    const { reply, plan } = this
+    const violations = plan.responseCheck!(reply.statusCode, reply.getHeader('content-type') as string | undefined, body)
+    return violations === null || this.#reportViolations(violations)
+  }
+
+  #tooLargeToCheck (): void {
+    if (!this.#checked) return
+    if (!this.#reportViolations([{ in: 'body', pointer: '', expected: `at most ${CHECK_LIMIT} bytes, to be checked` }])) {
+      this.controller!.abort(new Error('response too large to be checked'))
+      return
+    }
+    const chunks = this.#chunks!
+    this.#chunks = null
+    this.#beginStream(false)
+    for (const chunk of chunks) if (!this.#stream!.push(chunk)) this.controller!.pause()
+  }
+
+  /** @returns whether the response may go on to the client */
+  #reportViolations (violations: Violation[]): boolean {
+    const { request, reply, plan } = this
+    const { config } = request.routeOptions
+    request.server.reportViolation({
+      upstream: plan.upstream.name,
+      url: config.publicUrl ?? request.routeOptions.url ?? '',
+      method: request.method,
+      status: reply.statusCode,
+      violations,
+      mode: plan.enforceResponse ? 'enforce' : 'report',
+    })
+    if (!plan.enforceResponse) return true
+    this.#chunks = null
+    this.onFailure(gatehouseError('GW_UPSTREAM_INVALID'), true)
+    return false
+  }
+}
+
+const KEPT_ON_FAILURE = new Set(['x-request-id', 'ratelimit', 'ratelimit-policy'])
+
+function flushHeaders (raw: { headersSent: boolean, destroyed: boolean, flushHeaders (): void }): void {
+  if (!raw.headersSent && !raw.destroyed) raw.flushHeaders()
+}
+
+/** A response body under way; a full buffer pauses the upstream's connection, an early end closes it. */
+class RelayStream extends Readable {
+  readonly #controller: Dispatcher.DispatchController
+
+  constructor (controller: Dispatcher.DispatchController) {
+    super({ highWaterMark: COLLECT_LIMIT })
+    this.#controller = controller
+  }
+
+  override _read (): void { this.#controller.resume() }
+
+  override _destroy (error: Error | null, callback: (error: Error | null) => void): void {
+    if (!this.readableEnded) this.#controller.abort(error ?? new Error('the client went away'))
+    callback(error)
+  }
+}

@@ -1,0 +1,115 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { FastifyInstance } from 'fastify'
+import { HOP_BY_HOP, nameSet } from './hop-by-hop.ts'
+import { ResponseRelay } from './response-relay.ts'
+import { closeFrame, FrameBoundary } from './websocket-frames.ts'
+
+/** WebSocket close code for an endpoint that goes away (RFC 6455, section 7.4.1). */
+const GOING_AWAY = 1001
+const KEEP_ALIVE_MS = 30_000
+const hopByHop = nameSet(HOP_BY_HOP, ['server', 'x-powered-by'])
+
+/** The WebSockets that are open, so that a stop of the gateway can end each with a close frame. */
+export class OpenTunnels {
+  readonly #open = new Set<Tunnel>()
+
+  get size (): number { return this.#open.size }
+  add (tunnel: Tunnel): void { this.#open.add(tunnel) }
+  delete (tunnel: Tunnel): void { this.#open.delete(tunnel) }
+  /** Ends every WebSocket with close code 1001 at both sides. */
+  closeAll (): void { for (const tunnel of this.#open) tunnel.close() }
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    tunnels: OpenTunnels
+  }
+}
+
+/**
+ * A WebSocket on its way to an upstream. The handshake passes through authentication, limits and the attempt loop like
+ * any request; when the upstream agrees, bytes are relayed both ways as they are, so subprotocols, extensions, pings
+ * and close codes are the business of the two ends. A refusal by the upstream reaches the client as a plain response.
+ */
+export class Tunnel extends ResponseRelay {
+  #toClient: Direction | null = null
+  #toUpstream: Direction | null = null
+
+  protected override onUpgrade (status: number, headers: IncomingHttpHeaders, upstream: Duplex): void {
+    const { reply, request } = this
+    const client = request.raw.socket
+    const { tunnels } = request.server as FastifyInstance
+    if (client.destroyed || this.clientGone) {
+      upstream.destroy()
+      return
+    }
+    reply.code(status)
+    reply.hijack()
+    reply.raw.detachSocket(client)
+    client.write(handshake(headers, request.id))
+    client.setNoDelay(true)
+    client.setKeepAlive(true, KEEP_ALIVE_MS)
+    client.setTimeout(0)
+    this.#toClient = new Direction(upstream, client, closeFrame(GOING_AWAY, false))
+    this.#toUpstream = new Direction(client, upstream, closeFrame(GOING_AWAY, true))
+    tunnels.add(this)
+    let open = 2
+    const closed = () => { if (--open === 0) tunnels.delete(this) }
+    client.once('close', closed)
+    upstream.once('close', closed)
+  }
+
+  close (): void {
+    this.#toClient?.close()
+    this.#toUpstream?.close()
+  }
+}
+
+/** Bytes from one side to the other: back-pressure, half-close and errors are passed on. */
+class Direction {
+  readonly #source: Duplex
+  readonly #sink: Duplex
+  readonly #closeFrame: Buffer
+  readonly #frames = new FrameBoundary()
+  #closing = false
+
+  constructor (source: Duplex, sink: Duplex, frame: Buffer) {
+    this.#source = source
+    this.#sink = sink
+    this.#closeFrame = frame
+    source.on('data', (chunk: Buffer) => this.#relay(chunk))
+    source.on('end', () => sink.end())
+    source.on('error', () => sink.destroy())
+    source.on('close', () => { if (!sink.writableEnded) sink.end() })
+    sink.on('drain', () => source.resume())
+    source.resume()
+  }
+
+  /** Ends the direction with a close frame, after the frame that is under way. */
+  close (): void {
+    if (this.#closing) return
+    this.#closing = true
+    if (this.#frames.reached) this.#finish()
+  }
+
+  #relay (chunk: Buffer): void {
+    if (this.#sink.writableEnded) return
+    const length = this.#frames.advance(chunk, this.#closing)
+    if (!this.#sink.write(length === chunk.length ? chunk : chunk.subarray(0, length))) this.#source.pause()
+    if (this.#closing && this.#frames.reached) this.#finish()
+  }
+
+  #finish (): void {
+    if (!this.#sink.writableEnded) this.#sink.end(this.#closeFrame)
+  }
+}
+
+function handshake (headers: IncomingHttpHeaders, requestId: string): string {
+  let head = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n'
+  for (const name in headers) {
+    if (hopByHop[name]) continue
+    for (const value of [headers[name]!].flat()) head += `${name}: ${value}\r\n`
+  }
+  return `${head}x-request-id: ${requestId}\r\n\r\n`
+}

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { closedPort, startBackend } from '../support/backend.ts'
+import { startGateway } from '../support/gateway.ts'
+import { rawRequest } from '../support/raw-client.ts'
+
+const passing = (targets: unknown[], more: object = {}) => ({ 'a.json': { name: 'a', prefix: '/app', auth: 'none', targets, passThrough: true, ...more } })
+
+test('forwards every undeclared path and method below the prefix', async (t) => {
+  const backend = await startBackend(t)
+  const { url, port } = await startGateway(t, passing([backend.url], { routes: [{ method: 'GET', url: '/declared', responseHeaders: { set: { 'x-declared': 'yes' } } }] }))
+  for (const path of ['/app', '/app/', '/app/x/y?z=%20&z=2', '/app/a%2Fb', '/app/caf%C3%A9']) {
+    assert.equal((await fetch(url + path)).status, 200)
+    assert.equal(backend.received.at(-1)!.url, path)
+  }
+  for (const method of ['PUT', 'DELETE', 'PATCH', 'POST', 'OPTIONS', 'PROPFIND', 'QUERY']) {
+    const response = await rawRequest(port, `${method} /app/m HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ncontent-type: application/json\r\n\r\n{x}`)
+    assert.equal(response.status, 200, method)
+    assert.equal(backend.received.at(-1)!.method, method)
+    assert.equal(backend.received.at(-1)!.body.toString(), '{x}', 'malformed JSON is none of the gateway\'s business here')
+  }
+  assert.equal((await fetch(`${url}/app/declared`)).headers.get('x-declared'), 'yes')
+  assert.equal((await fetch(`${url}/application`)).status, 404)
+  assert.equal((await fetch(`${url}/`)).status, 404)
+})
+
+test('has the headers of the engine: forwarded, hop-by-hop, hidden backend', async (t) => {
+  const backend = await startBackend(t, (request, response) => {
+    request.resume()
+    response.writeHead(201, { server: 'x', 'x-powered-by': 'y', location: `${backend.url}/app/new`, 'set-cookie': ['a=1', 'b=2'], connection: 'x-hop', 'x-hop': '1' }).end('made')
+  })
+  const { url } = await startGateway(t, passing([backend.url]))
+  const response = await fetch(`${url}/app/x`, { headers: { 'x-forwarded-for': '6.6.6.6', 'x-real-ip': '6.6.6.6' } })
+  assert.equal(response.status, 201)
+  assert.equal(response.headers.get('location'), '/app/new')
+  assert.deepEqual(response.headers.getSetCookie(), ['a=1', 'b=2'])
+  for (const name of ['server', 'x-powered-by', 'x-hop']) assert.equal(response.headers.get(name), null, name)
+  const { headers } = backend.received[0]!
+  assert.equal(headers['x-forwarded-for'], '127.0.0.1')
+  assert.equal(headers['x-real-ip'], undefined)
+  assert.equal(headers.via, '1.1 gatehouse')
+  assert.equal(headers['x-request-id'], response.headers.get('x-request-id'))
+})
+
+test('asks once: no retries on 503, whatever Retry-After says', async (t) => {
+  const backend = await startBackend(t, (request, response) => { request.resume(); response.writeHead(503, { 'retry-after': '1' }).end('busy') })
+  const { url } = await startGateway(t, passing([backend.url]))
+  const response = await fetch(`${url}/app/x`)
+  assert.equal(response.status, 503)
+  assert.equal(response.headers.get('retry-after'), '1')
+  assert.equal(await response.text(), 'busy')
+  assert.equal(backend.received.length, 1)
+})
+
+test('answers errors as the engine does, and fails over', async (t) => {
+  const backend = await startBackend(t)
+  const dead = `http://127.0.0.1:${await closedPort()}`
+  const both = await startGateway(t, passing([dead, backend.url]))
+  for (let i = 0; i < 4; i++) assert.equal((await fetch(`${both.url}/app/x`)).status, 200)
+  const none = await startGateway(t, passing([dead]))
+  const response = await fetch(`${none.url}/app/x`)
+  assert.equal(response.status, 502)
+  assert.equal((await response.json() as { code: string }).code, 'GW_UPSTREAM_UNREACHABLE')
+})
+
+test('relays large bodies and HEAD', async (t) => {
+  const backend = await startBackend(t, (request, response) => {
+    if (request.method === 'HEAD') response.writeHead(200, { 'content-length': 77 }).end()
+    else request.pipe(response)
+  })
+  const { url, port } = await startGateway(t, passing([backend.url]))
+  const body = Buffer.alloc(4 * 1024 * 1024, 'x')
+  assert.deepEqual(Buffer.from(await (await fetch(`${url}/app/x`, { method: 'POST', body })).arrayBuffer()), body)
+  const head = await rawRequest(port, 'HEAD /app/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+  assert.equal(head.headers['content-length'], '77')
+})
+
+test('a pass-through at the root of a host', async (t) => {
+  const backend = await startBackend(t)
+  const { port } = await startGateway(t, { 'a.json': { name: 'a', hosts: ['app.test'], auth: 'none', targets: [backend.url], passThrough: true } })
+  const status = async (host: string, path: string) => (await rawRequest(port, `GET ${path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`)).status
+  assert.equal(await status('app.test', '/'), 200)
+  assert.equal(await status('app.test', '/x/y'), 200)
+  assert.deepEqual(backend.received.map(({ url }) => url), ['/', '/x/y'])
+  assert.equal(await status('other.test', '/x'), 404)
+})
+
+test('keeps an absolute URL inside a path and odd characters as they are', async (t) => {
+  const backend = await startBackend(t)
+  const { port } = await startGateway(t, passing([backend.url]))
+  for (const path of ["/app/a'b(c)*!", '/app/x%ZZ'.replace('%ZZ', '%5B%5D'), '/app/:8080/x', '/app/a|b'.replace('|', '%7C')]) {
+    assert.equal((await rawRequest(port, `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`)).status, 200, path)
+    assert.equal(backend.received.at(-1)!.url, path)
+  }
+})
