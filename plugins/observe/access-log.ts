@@ -1,0 +1,27 @@
+import fp from 'fastify-plugin'
+import { accessRecord } from '../../src/observe/access-record.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The reply, for the hook on aborted requests, which is given the request alone. */
+    ownReply: FastifyReply | null
+  }
+}
+
+/** One line for each request, when it is over; a client that went away gets its line too. */
+export default fp(async (app) => {
+  if (!app.config.log.access) return
+  app.decorateRequest('ownReply', null)
+  app.addHook('onRequest', (request, reply, done) => {
+    request.ownReply = reply
+    done()
+  })
+  app.addHook('onResponse', (request, reply, done) => {
+    app.log.info(accessRecord(request, reply, false), 'request')
+    done()
+  })
+  app.addHook('onRequestAbort', (request, done) => {
+    app.log.info(accessRecord(request, request.ownReply!, true), 'request aborted')
+    done()
+  })
+}, { name: 'access-log' })

@@ -1,0 +1,112 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { FastifyInstance } from 'fastify'
+import { ERRORS, type Violation } from '../errors.ts'
+import { canonicalTarget } from '../proxy/canonical-path.ts'
+import type { ForwardPlan } from '../proxy/forward-plan.ts'
+import { REFUSED_PATH } from '../upstream/host-router.ts'
+import type { RouteRow } from '../upstream/route-table.ts'
+import { searchRoute } from './route-search.ts'
+
+/** A request to be explained; header names in any case. */
+export interface ExplainedRequest {
+  method: string
+  /** Absolute URL, or a path. */
+  url: string
+  headers: Record<string, string>
+}
+
+/**
+ * Says in lines of text what the gateway would do with a request, stage by stage, without sending anything or counting
+ * against a limit.
+ */
+export async function explain (app: FastifyInstance, request: ExplainedRequest): Promise<string[]> {
+  const [, authority, target] = /^(?:https?:\/\/([^/?#]*))?(.*)$/i.exec(request.url)!
+  const headers: IncomingHttpHeaders = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value]))
+  headers.host ??= authority ?? `${app.config.host}:${app.config.port}`
+  const method = request.method.toUpperCase()
+  const lines = [`${method} ${target || '/'}  (host ${headers.host})`]
+  const say = (stage: string, text: string) => lines.push(`${stage.padEnd(9)} ${text}`)
+
+  const canonical = canonicalTarget(target || '/')
+  const internal = canonical === null ? REFUSED_PATH : app.hostRouter.internalTarget(canonical, method, headers)
+  if (internal === REFUSED_PATH) {
+    say('edge', `refused, 400 GW_BAD_PATH: ${ERRORS.GW_BAD_PATH.message}`)
+    return lines
+  }
+  say('edge', canonical === target ? 'path is canonical' : `path becomes ${canonical}`)
+
+  const { found, nearMisses } = searchRoute(app.routeTable.rows, method, internal, canonical!, headers)
+  if (found === null) {
+    const own = app.findRoute({ method: method as 'GET', url: canonical!.split('?', 1)[0]! })
+    say('route', own ? 'answered by the gateway itself' : 'none, 404 GW_NOT_FOUND')
+  } else say('route', describe(found.row))
+  for (const { row, because } of nearMisses) say('', `not ${describe(row)}: ${because}`)
+  if (found === null) return lines
+
+  const { row, params } = found
+  say('auth', await explainAuth(app, row, headers))
+  if (row.limits.length === 0) say('limits', 'none')
+  for (const { name, max, windowMs, by } of row.limits) {
+    say('limits', `"${name}": ${max} per ${windowMs / 1000} s, counted by ${by === 'consumer' && row.auth !== 'none' ? 'consumer' : 'address'} (nothing is counted here)`)
+  }
+  for (const text of explainContract(app, row, params, canonical!, headers)) say('contract', text)
+  say('cache', 'none')
+  const { plan } = row.options.config ?? {}
+  if (plan) explainForwarding(plan, row, params, internal, say)
+  else say('handler', `written by hand in ${row.file}`)
+  return lines
+}
+
+const describe = (row: RouteRow): string =>
+  `${row.method} ${row.hosts.join(',')}${row.path}${row.upstream ? ` of ${row.upstream}` : ''} (${row.file})`
+
+/** Runs the route's own authentication on the headers given. */
+async function explainAuth (app: FastifyInstance, row: RouteRow, headers: IncomingHttpHeaders): Promise<string> {
+  const hook = app.authenticator(row.auth)
+  if (hook === null) return "'none': everybody may call"
+  const request = { headers, raw: { headers, rawHeaders: Object.entries(headers).flat() }, consumer: null as { id: string, scopes: readonly string[] } | null }
+  return new Promise((resolve) => {
+    hook.call(app, request as never, {} as never, (error?: Error & { code?: string, statusCode?: number }) => {
+      resolve(error
+        ? `${JSON.stringify(row.auth)}: ${error.statusCode} ${error.code}: ${error.message}`
+        : `${JSON.stringify(row.auth)}: passes as consumer "${request.consumer!.id}" with scopes ${request.consumer!.scopes.join(' ') || '(none)'}`)
+    })
+  })
+}
+
+function explainContract (app: FastifyInstance, row: RouteRow, params: Record<string, unknown>, canonical: string, headers: IncomingHttpHeaders): string[] {
+  const schema = row.options.schema as Record<string, object> | undefined
+  const query = canonical.includes('?') ? canonical.slice(canonical.indexOf('?') + 1) : ''
+  const values = { params, querystring: Object.fromEntries(new URLSearchParams(query)), headers: { ...headers } }
+  const said: string[] = []
+  for (const [httpPart, value] of Object.entries(values)) {
+    if (!schema?.[httpPart]) continue
+    const validate = app.validatorCompiler!({ schema: schema[httpPart], method: row.method, url: row.path, httpPart })
+    const result = validate(value) as unknown
+    const failed = result === false || (typeof result === 'object' && result !== null && 'error' in result && result.error)
+    said.push(failed ? `${httpPart}: 400 GW_VALIDATION${detailOf(validate)}` : `${httpPart}: fits its schema`)
+  }
+  const { consumes } = row.options.config ?? {}
+  said.push(consumes ? `body: ${consumes.join(' or ')}, checked against its schema` : 'body: streamed, not looked at')
+  return said
+}
+
+const detailOf = (validate: unknown): string => {
+  const { errors } = validate as { errors?: (Violation & { instancePath?: string, message?: string })[] | null }
+  return errors?.length ? `: ${errors.map((e) => `${e.instancePath ?? e.pointer} ${e.message ?? e.expected}`).join('; ')}` : ''
+}
+
+function explainForwarding (plan: ForwardPlan, row: RouteRow, params: Record<string, string | undefined>, internal: string, say: (stage: string, text: string) => void): void {
+  if (row.options.config?.redirect) {
+    say('redirect', row.options.config.redirect)
+    return
+  }
+  const query = internal.includes('?') ? internal.slice(internal.indexOf('?')) : ''
+  const stripped = internal.slice(plan.stripLength)
+  const path = plan.rewrite ? plan.rewrite(params) + query : stripped.startsWith('/') ? stripped : `/${stripped}`
+  const { upstream, timeouts } = plan
+  say('forward', `to ${upstream.name}: ${path}`)
+  for (const target of upstream.targets) say('', `target ${target.origin}${target.basePath}, weight ${target.weight}, Host: ${plan.preserveHost ? "the client's" : target.host}`)
+  say('', `timeouts: connect ${timeouts.connect} ms, first byte ${timeouts.firstByte} ms, idle ${timeouts.idle} ms`)
+  say('response', plan.responseCheck ? `checked against its schema, ${plan.enforceResponse ? '502 when it breaks it' : 'reported when it breaks it'}` : 'not checked against a schema')
+}

@@ -1,0 +1,98 @@
+import { fileURLToPath } from 'node:url'
+import autoload from '@fastify/autoload'
+import fastify, { type FastifyInstance, LogController } from 'fastify'
+import type { Config } from './config/config-schema.ts'
+import { streamBodies } from './contract/body-parsers.ts'
+import { BootProblems, gatehouseError } from './errors.ts'
+import { answerError } from './listener/error-answer.ts'
+import { prepareListener, serverOptions } from './listener/server-options.ts'
+import { createLogger } from './observe/logger.ts'
+import { requestIds } from './observe/request-id.ts'
+import { ForwardedHeaders } from './proxy/forwarded-headers.ts'
+import { OpenTunnels } from './proxy/tunnel.ts'
+import { FORWARDED_METHODS } from './upstream/declaration-schema.ts'
+import { HostRouter, ROUTER_OPTIONS } from './upstream/host-router.ts'
+import { decorateUpstreams } from './upstream/plain-plugin.ts'
+import { Registrar } from './upstream/registrar.ts'
+import { loadRouteFiles } from './upstream/route-files.ts'
+import { RouteTable } from './upstream/route-table.ts'
+import { UpstreamRegistry } from './upstream/upstream-registry.ts'
+
+/**
+ * The stages of a request in their order: folders of `plugins/`. Fastify runs hooks in the order in which they were
+ * registered, so this list is the order.
+ */
+export const STAGES = ['observe', 'edge', 'auth', 'limits', 'contract', 'docs', 'response'] as const
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The configuration with every default filled in. */
+    config: Config
+    hostRouter: HostRouter
+    upstreams: UpstreamRegistry
+    /** Whether new requests are welcome; `/readyz` tells it. */
+    readiness: { ready: boolean }
+  }
+}
+
+/**
+ * Assembles a gateway; nothing listens yet.
+ * @throws BootProblems with every mistake in the route files and documents
+ */
+export async function buildApp (config: Config): Promise<FastifyInstance> {
+  const hosts = new HostRouter()
+  const table = new RouteTable()
+  const upstreams = new UpstreamRegistry()
+  const forwarded = new ForwardedHeaders(config.trustProxy, config.via)
+  const logger = createLogger(config.log)
+  const app = fastify({
+    ...serverOptions(config),
+    loggerInstance: logger,
+    // one logger for all requests: its lines state the request's id themselves
+    childLoggerFactory: () => logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: requestIds((socket) => forwarded.trusts(socket)),
+    trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
+    exposeHeadRoutes: false,
+    routerOptions: ROUTER_OPTIONS as object,
+    rewriteUrl: (request) => hosts.rewrite(request),
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+  }) as unknown as FastifyInstance
+  for (const method of FORWARDED_METHODS) if (!app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true })
+  app.decorate('config', config)
+  prepareListener(app)
+  app.decorate('hostRouter', hosts)
+  app.decorate('upstreams', upstreams)
+  app.decorate('routeTable', table)
+  app.decorate('tunnels', new OpenTunnels())
+  app.decorate('readiness', { ready: true })
+  app.decorateRequest('consumer', null)
+  // bodies are forwarded as they are; what the gateway itself answers is small
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+  // a request that no route answers is refused without waiting for its body
+  streamBodies(app)
+  app.setErrorHandler(answerError)
+  app.setNotFoundHandler(() => { throw gatehouseError('GW_NOT_FOUND') })
+  app.addHook('preClose', async () => { app.tunnels.closeAll() })
+  app.addHook('onClose', () => upstreams.close(1000))
+
+  for (const stage of STAGES) {
+    await app.register(autoload, { dir: fileURLToPath(new URL(`../plugins/${stage}`, import.meta.url)), forceESM: true })
+  }
+  const { files, problems } = await loadRouteFiles(config.routes, { authInherited: config.auth !== undefined })
+  const registrar = new Registrar({ config, hosts, table, upstreams, forwarded })
+  registrar.problems.push(...problems)
+  decorateUpstreams(app, registrar, { config, upstreams, forwarded })
+  for (const file of files) app.register(registrar.plugin(file))
+  try {
+    await app.ready()
+  } catch (error) {
+    if (registrar.problems.length === 0) throw error
+  }
+  if (registrar.problems.length > 0) {
+    await app.close().catch(() => {})
+    throw new BootProblems(registrar.problems)
+  }
+  return app
+}

@@ -1,0 +1,25 @@
+import pino, { type Logger } from 'pino'
+import pretty from 'pino-pretty'
+import type { Config } from '../config/config-schema.ts'
+
+/** What never stands in a log, wherever an object carries it. */
+const SECRETS = ['authorization', 'cookie', '["set-cookie"]', '["proxy-authorization"]', '["x-api-key"]', 'password', 'secret', 'token', 'privateKey']
+const REDACTED = SECRETS.flatMap((name) => {
+  const path = name.startsWith('[') ? name : `.${name}`
+  return [name, `*${path}`, `*.headers${path}`, `headers${path}`]
+})
+
+/** The process's logger: JSON lines, or readable ones on a terminal. */
+export function createLogger ({ level, format }: Config['log']): Logger {
+  const readable = format === 'pretty' || (format === 'auto' && process.stdout.isTTY)
+  const options = {
+    level,
+    redact: { paths: REDACTED, censor: '[redacted]' },
+    serializers: { err: pino.stdSerializers.err },
+    timestamp: pino.stdTimeFunctions.isoTime,
+  }
+  if (readable) return pino(options, pretty({ translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname', sync: true }))
+  // lines are gathered and written together; the timer below bounds how late, and pino writes the rest at exit
+  const destination = pino.destination({ dest: 1, minLength: 4096, sync: false, periodicFlush: 1000 })
+  return pino(options, destination)
+}

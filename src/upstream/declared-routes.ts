@@ -1,0 +1,72 @@
+import type { AuthDeclaration } from '../auth/auth-schema.ts'
+import type { LimitDeclaration, LimitRule } from '../limits/limit-schema.ts'
+import { milliseconds } from '../units.ts'
+import type { RouteDeclaration, UpstreamDeclaration } from './declaration-schema.ts'
+
+/** What every route inherits when neither it nor its upstream says otherwise. */
+export interface GatewayDefaults {
+  auth?: AuthDeclaration
+  rateLimit?: LimitDeclaration | false
+}
+
+/** A route with everything inherited: what the registrar turns into a Fastify route. */
+export interface DeclaredRoute {
+  methods: string[]
+  /** Pattern as clients see it. */
+  path: string
+  auth: AuthDeclaration
+  limits: LimitRule[]
+  /** The declaration it comes from; a pass-through has an empty one. */
+  declaration: Partial<RouteDeclaration>
+  /** Field of the upstream file, for messages. */
+  field: string
+}
+
+/** Prefix without a slash at its end; `''` is the root. */
+export const prefixOf = ({ prefix = '' }: UpstreamDeclaration): string => prefix.replace(/\/+$/, '')
+
+/** Every declared operation of an upstream. Routes with more header conditions come later, which makes them win. */
+export function declaredRoutes (upstream: UpstreamDeclaration, defaults: GatewayDefaults): DeclaredRoute[] {
+  const prefix = prefixOf(upstream)
+  const routes = (upstream.routes ?? []).map((declaration, i): DeclaredRoute => {
+    const methods = [declaration.method].flat()
+    const path = declaration.url === '/' ? prefix || '/' : prefix + declaration.url
+    return {
+      methods,
+      path,
+      auth: declaration.auth ?? upstream.auth ?? defaults.auth!,
+      limits: limitRules(upstream, declaration.rateLimit, `${methods.join(',')} ${path}`, defaults),
+      declaration,
+      field: `routes[${i}]`,
+    }
+  })
+  const conditions = (route: DeclaredRoute) => Object.keys(route.declaration.match?.headers ?? {}).length
+  return routes.sort((a, b) => conditions(a) - conditions(b))
+}
+
+/** Who may use the undeclared paths, and how often; null when there is no pass-through. */
+export function passThroughRoute (upstream: UpstreamDeclaration, defaults: GatewayDefaults): (Pick<DeclaredRoute, 'auth' | 'limits'> & { websocket: boolean }) | null {
+  if (!upstream.passThrough) return null
+  const own = upstream.passThrough === true ? {} : upstream.passThrough
+  return {
+    auth: own.auth ?? upstream.auth ?? defaults.auth!,
+    limits: limitRules(upstream, own.rateLimit, `* ${prefixOf(upstream)}/*`, defaults),
+    websocket: own.websocket ?? false,
+  }
+}
+
+/**
+ * The limits in force: that of the gateway over all, and the nearest of route and upstream. `false` on a route frees it
+ * from both.
+ */
+function limitRules (upstream: UpstreamDeclaration, own: LimitDeclaration | false | undefined, route: string, defaults: GatewayDefaults): LimitRule[] {
+  if (own === false) return []
+  const rules: LimitRule[] = []
+  if (defaults.rateLimit) rules.push(limitRule('gateway', defaults.rateLimit))
+  if (own) rules.push(limitRule(`route:${upstream.name}:${route}`, own))
+  else if (upstream.rateLimit) rules.push(limitRule(`upstream:${upstream.name}`, upstream.rateLimit))
+  return rules
+}
+
+export const limitRule = (name: string, { max, window, by = 'consumer' }: LimitDeclaration): LimitRule =>
+  ({ name, max, windowMs: milliseconds(window), by })

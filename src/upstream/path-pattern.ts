@@ -1,0 +1,28 @@
+import createRouter from 'find-my-way'
+
+/** A path pattern, read by the router that will match it. */
+export interface PathPattern {
+  /** The pattern without the names of its parameters: two routes with one shape collide. */
+  shape: string
+  /** Names of the parameters in order; the wildcard is `*`. */
+  parameters: readonly string[]
+}
+
+/**
+ * @param pattern  path with parameters (`/:id`, `/:id(\\d+)`) and a wildcard at its end
+ * @returns the pattern, or in words what is wrong with it
+ */
+export function parsePattern (pattern: string): PathPattern | string {
+  if (pattern.includes('?') && !pattern.endsWith('?')) return 'a pattern has no query'
+  if (pattern.includes('//')) return 'two slashes in a row never arrive, since runs of slashes are merged'
+  if (/(?:^|\/)\.{1,2}(?:\/|$)/.test(pattern)) return 'dot segments never arrive, since they are refused'
+  if (pattern.includes('*') && !pattern.endsWith('*')) return 'a wildcard stands at the end only'
+  const router = createRouter()
+  try {
+    router.on('GET', pattern, () => {})
+  } catch (error) {
+    return (error as Error).message
+  }
+  const [route] = (router as unknown as { routes: { pattern: string, params: string[] }[] }).routes
+  return { shape: route!.pattern, parameters: route!.params }
+}

@@ -1,0 +1,102 @@
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import Type, { type Static } from 'typebox'
+import type { Config } from '../config/config-schema.ts'
+import { checkAgainst } from '../config/schema-check.ts'
+import { BootProblems, gatehouseError } from '../errors.ts'
+import { canonicalTarget } from '../proxy/canonical-path.ts'
+import { type ForwardPlan, forwardPlan } from '../proxy/forward-plan.ts'
+import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
+import { forward, upstreamPath } from '../proxy/pipeline.ts'
+import { checkDeclaration } from './declaration-check.ts'
+import { UpstreamDeclaration } from './declaration-schema.ts'
+import type { Registrar } from './registrar.ts'
+import { inheritedSettings } from './route-plan.ts'
+import { timeoutSettings } from './target.ts'
+import type { Upstream } from './upstream.ts'
+import type { UpstreamRegistry } from './upstream-registry.ts'
+
+const { name, targets, timeouts, preserveHost, identityHeaders, requestHeaders, responseHeaders, forwardCredentials } = UpstreamDeclaration.properties
+
+/** What `app.addUpstream` takes: the part of an upstream file that is not about routes. */
+const AddedUpstream = Type.Object({
+  name, targets, timeouts, preserveHost, identityHeaders, requestHeaders, responseHeaders, forwardCredentials,
+}, { additionalProperties: false })
+export type AddedUpstream = Static<typeof AddedUpstream>
+
+export interface ForwardOptions {
+  /** Path and query for the upstream. Default: those of the request. */
+  path?: string
+  /** Lets WebSocket upgrades through. Default: false. */
+  websocket?: boolean
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Registers the routes of a declaration; what `defineUpstream` does. */
+    declareUpstream (declaration: UpstreamDeclaration): void
+    /** Makes an upstream for routes written by hand. */
+    addUpstream (declaration: AddedUpstream): Upstream
+  }
+  interface FastifyReply {
+    /**
+     * Forwards the request over the gateway's engine: targets in turn, failover, timeouts, header rules, error answers.
+     * @param upstream  what `addUpstream` has returned, or the name of any upstream
+     */
+    forward (upstream: Upstream | string, options?: ForwardOptions): FastifyReply
+  }
+}
+
+/** Gives hand-written plugins the same engine as declared upstreams. */
+export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, parts: { config: Config, upstreams: UpstreamRegistry, forwarded: ForwardedHeaders }): void {
+  const { config, upstreams, forwarded } = parts
+  const added = new Map<Upstream, AddedUpstream | undefined>()
+  const plans = new Map<Upstream, Map<string, ForwardPlan>>()
+
+  app.decorate('declareUpstream', function (this: FastifyInstance, declaration: UpstreamDeclaration) {
+    const file = `upstream "${declaration?.name}"`
+    const problems = checkAgainst(UpstreamDeclaration, declaration, file)
+    if (problems.length === 0) problems.push(...checkDeclaration(declaration, file, config.auth !== undefined))
+    if (problems.length > 0) throw new BootProblems(problems)
+    registrar.declare(this, declaration, file)
+  })
+
+  app.decorate('addUpstream', (declaration: AddedUpstream): Upstream => {
+    const file = `app.addUpstream("${declaration?.name}")`
+    const problems = checkAgainst(AddedUpstream, declaration, file)
+    const owner = upstreams.ownerOf(declaration?.name)
+    if (owner !== undefined) problems.push({ file, field: 'name', message: `is used by ${owner} too: change one of them` })
+    if (problems.length > 0) throw new BootProblems(problems)
+    const upstream = upstreams.add(declaration.name, declaration.targets, timeoutSettings(declaration.timeouts, config.timeouts), file)
+    added.set(upstream, declaration)
+    return upstream
+  })
+
+  /** One plan for each upstream and way of forwarding; there are few of these. */
+  function planOf (upstream: Upstream, websocket: boolean, verified: boolean): ForwardPlan {
+    const known = plans.get(upstream) ?? new Map<string, ForwardPlan>()
+    plans.set(upstream, known)
+    const key = `${websocket} ${verified}`
+    let plan = known.get(key)
+    if (!plan) {
+      const declaration = added.get(upstream)
+      plan = forwardPlan({
+        ...inheritedSettings({ config, forwarded, upstream, declaration: declaration ?? {} }),
+        websocket,
+        stripCredentials: verified && !declaration?.forwardCredentials,
+      })
+      known.set(key, plan)
+    }
+    return plan
+  }
+
+  app.decorateReply('forward', function (this: FastifyReply, to: Upstream | string, { path, websocket = false }: ForwardOptions = {}) {
+    const upstream = typeof to === 'string' ? upstreams.get(to) : to
+    if (upstream === undefined) throw new Error(`reply.forward: there is no upstream named "${String(to)}"`)
+    const auth = this.request.routeOptions.config.auth
+    const plan = planOf(upstream, websocket, auth !== undefined && auth !== 'none')
+    const target = path === undefined ? upstreamPath(this.request, plan) : canonicalTarget(path)
+    if (target === null) throw gatehouseError('GW_BAD_PATH')
+    forward(this.request, this, plan, target)
+    return this
+  })
+}

@@ -1,0 +1,150 @@
+import type { FastifyInstance, FastifyPluginAsync, RouteOptions } from 'fastify'
+import type { Config } from '../config/config-schema.ts'
+import { collectBodies, streamBodies } from '../contract/body-parsers.ts'
+import { BootProblems, type Problem } from '../errors.ts'
+import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
+import { registerPassThrough } from '../proxy/pass-through.ts'
+import { bytes } from '../units.ts'
+import { NO_AUTH } from './declaration-check.ts'
+import type { UpstreamDeclaration } from './declaration-schema.ts'
+import { declaredRoutes, passThroughRoute, prefixOf } from './declared-routes.ts'
+import type { HostRouter } from './host-router.ts'
+import type { RouteFile } from './route-files.ts'
+import { DEFAULT_CONSUMES, headerMatch, routeOptions } from './route-options.ts'
+import { routePlan } from './route-plan.ts'
+import type { RouteTable } from './route-table.ts'
+import { timeoutSettings } from './target.ts'
+import type { UpstreamRegistry } from './upstream-registry.ts'
+
+/** What the routes of a gateway are registered with. */
+export interface RegistrarParts {
+  config: Config
+  hosts: HostRouter
+  table: RouteTable
+  upstreams: UpstreamRegistry
+  forwarded: ForwardedHeaders
+}
+
+/** Turns declarations and hand-written plugins into Fastify routes, and gathers what is wrong with them. */
+export class Registrar {
+  readonly problems: Problem[] = []
+  readonly #parts: RegistrarParts
+
+  constructor (parts: RegistrarParts) {
+    this.#parts = parts
+  }
+
+  /** The plugin that registers one file of `routes/` in a scope of its own. */
+  plugin (routeFile: RouteFile): FastifyPluginAsync {
+    return async (scope) => {
+      scope.addHook('onRoute', (route) => this.#watch(route, routeFile.file))
+      if ('declaration' in routeFile) {
+        this.declare(scope, routeFile.declaration, routeFile.file)
+        return
+      }
+      // JSON is parsed as any Fastify handler expects, with its bytes kept for forwarding; the rest streams
+      collectBodies(scope, { bodyLimit: bytes(this.#parts.config.bodyLimit), consumes: DEFAULT_CONSUMES })
+      scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+      try {
+        await scope.register(routeFile.plugin)
+      } catch (error) {
+        this.#note(error as Error, routeFile.file)
+      }
+    }
+  }
+
+  /** Registers every route of a declaration that has been checked. */
+  declare (scope: FastifyInstance, declaration: UpstreamDeclaration, file: string): void {
+    const { config, hosts, upstreams, forwarded } = this.#parts
+    const owner = upstreams.ownerOf(declaration.name)
+    if (owner !== undefined) {
+      this.problems.push({ file, field: 'name', message: `found "${declaration.name}", which ${owner} uses too: change one of them` })
+      return
+    }
+    const parts = {
+      config,
+      forwarded,
+      declaration,
+      upstream: upstreams.add(declaration.name, declaration.targets, timeoutSettings(declaration.timeouts, config.timeouts), file),
+      hostPrefix: hosts.prefixOf(declaration.hosts),
+    }
+    const streaming: RouteOptions[] = []
+    const collecting = new Map<string, RouteOptions[]>()
+    for (const route of declaredRoutes(declaration, config)) {
+      const plan = routePlan(parts, route.declaration, route.auth !== 'none', route.declaration.websocket ?? false)
+      for (const method of this.#methods(declaration, route.methods, route.declaration.url!)) {
+        const match = headerMatch(route)
+        const problem = this.#parts.table.claim({ method, path: route.path, hosts: declaration.hosts, match }, file, route.field)
+        if (problem) {
+          this.problems.push(problem)
+          continue
+        }
+        if (declaration.hosts) hosts.add(declaration.hosts, method, route.path, match)
+        const options = routeOptions(declaration, route, method, parts.hostPrefix, plan, config)
+        const consumes = options.config!.consumes?.join(',')
+        if (consumes === undefined) streaming.push(options)
+        else collecting.set(consumes, [...collecting.get(consumes) ?? [], options])
+      }
+    }
+    scope.register(async (child) => {
+      streamBodies(child)
+      for (const options of streaming) child.route(options)
+      this.#passThrough(child, parts)
+    })
+    for (const options of collecting.values()) {
+      scope.register(async (child) => {
+        collectBodies(child, { bodyLimit: bytes(config.bodyLimit), consumes: options[0]!.config!.consumes! })
+        for (const option of options) child.route(option)
+      })
+    }
+  }
+
+  #passThrough (scope: FastifyInstance, parts: Parameters<typeof routePlan>[0]): void {
+    const { declaration, hostPrefix } = parts
+    const route = passThroughRoute(declaration, this.#parts.config)
+    if (route === null) return
+    const prefix = prefixOf(declaration)
+    const { auth, limits, websocket } = route
+    if (declaration.hosts) {
+      for (const path of [prefix || '/', `${prefix}/*`]) {
+        for (const method of scope.supportedMethods) this.#parts.hosts.add(declaration.hosts, method, path)
+      }
+    }
+    const plan = routePlan(parts, {}, auth !== 'none', websocket)
+    registerPassThrough(scope, hostPrefix + prefix, plan, {
+      upstream: declaration.name, hosts: declaration.hosts, hostPrefix, auth, limits, websocket, plan,
+    })
+  }
+
+  /** GET answers HEAD too, unless another route of the upstream does. */
+  #methods (declaration: UpstreamDeclaration, methods: string[], url: string): string[] {
+    if (!methods.includes('GET') || methods.includes('HEAD')) return methods
+    const declared = declaration.routes!.some((other) => other.url === url && [other.method].flat().includes('HEAD'))
+    return declared ? methods : [...methods, 'HEAD']
+  }
+
+  /** Sees every route that a file registers, before it is there. */
+  #watch (route: RouteOptions, file: string): void {
+    const { table } = this.#parts
+    const config = route.config ??= {}
+    config.publicUrl ??= config.hostPrefix ? route.url.slice(config.hostPrefix.length) || '/' : route.url
+    config.auth ??= this.#parts.config.auth
+    if (config.auth === undefined) {
+      this.problems.push({ file, field: `${route.method} ${route.url}: config.auth`, message: NO_AUTH })
+    }
+    // the routes of a declaration have been claimed before, under the name of their field
+    if (config.upstream === undefined) {
+      const match = (route.constraints as { headers?: Record<string, string> } | undefined)?.headers
+      for (const method of [route.method].flat()) {
+        const problem = table.claim({ method, path: route.url, match }, file, `${method} ${route.url}`)
+        if (problem) this.problems.push(problem)
+      }
+    }
+    if (!(route.method === 'HEAD' && (route.schema as { hide?: boolean } | undefined)?.hide)) table.add(route, file)
+  }
+
+  #note (error: Error, file: string): void {
+    if (error instanceof BootProblems) this.problems.push(...error.problems)
+    else this.problems.push({ file, field: '', message: error.message })
+  }
+}

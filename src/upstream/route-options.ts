@@ -1,0 +1,59 @@
+import type { FastifyReply, FastifyRequest, FastifySchema, RouteOptions } from 'fastify'
+import type { Config } from '../config/config-schema.ts'
+import { allowBody } from '../listener/expect-continue.ts'
+import type { ForwardPlan } from '../proxy/forward-plan.ts'
+import { forward } from '../proxy/pipeline.ts'
+import { bytes } from '../units.ts'
+import type { UpstreamDeclaration } from './declaration-schema.ts'
+import type { DeclaredRoute } from './declared-routes.ts'
+import { redirectHandler } from './redirect.ts'
+
+export const DEFAULT_CONSUMES: readonly string[] = ['application/json']
+
+/** Conditions on headers with their names as they arrive, in small letters. */
+export const headerMatch = ({ declaration: { match } }: DeclaredRoute): Record<string, string> | undefined =>
+  match && Object.fromEntries(Object.entries(match.headers).map(([name, value]) => [name.toLowerCase(), value]))
+
+/** The Fastify route of one method of a declared route. */
+export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRoute, method: string, hostPrefix: string, plan: ForwardPlan, config: Config): RouteOptions {
+  const { declaration: own } = route
+  const { response, consumes = DEFAULT_CONSUMES, hide, ...schema } = own.schema ?? {}
+  const match = headerMatch(route)
+  const options: RouteOptions = {
+    method,
+    url: hostPrefix + route.path,
+    schema: {
+      ...schema,
+      tags: own.tags ?? upstream.tags ?? [upstream.name],
+      // a HEAD that nobody has declared stands beside its GET
+      hide: hide ?? !route.methods.includes(method),
+    } as FastifySchema,
+    config: {
+      upstream: upstream.name,
+      hosts: upstream.hosts,
+      publicUrl: route.path,
+      auth: route.auth,
+      limits: route.limits,
+      responses: response,
+      responseValidation: own.responseValidation ?? upstream.responseValidation,
+      consumes: schema.body ? consumes : undefined,
+      websocket: own.websocket,
+      redirect: own.redirect && `${own.redirect.status ?? 308} ${own.redirect.to}`,
+      plan,
+    },
+    handler: own.redirect
+      ? redirectHandler(own.redirect)
+      : (request: FastifyRequest, reply: FastifyReply) => forward(request, reply, plan),
+  }
+  if (match) options.constraints = { headers: match } as RouteOptions['constraints']
+  if (schema.body) {
+    options.bodyLimit = bytes(own.bodyLimit ?? upstream.bodyLimit ?? config.bodyLimit)
+    options.preParsing = sendContinue
+  }
+  return options
+}
+
+function sendContinue<Payload> (request: FastifyRequest, reply: FastifyReply, payload: Payload, done: (error: null, payload: Payload) => void): void {
+  allowBody(request.raw, reply.raw)
+  done(null, payload)
+}

@@ -1,0 +1,56 @@
+import type { Config } from '../config/config-schema.ts'
+import { type ForwardPlan, forwardPlan, type ForwardSettings } from '../proxy/forward-plan.ts'
+import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
+import { bytes } from '../units.ts'
+import type { RouteDeclaration, UpstreamDeclaration } from './declaration-schema.ts'
+import { prefixOf } from './declared-routes.ts'
+import { timeoutSettings } from './target.ts'
+import type { Upstream } from './upstream.ts'
+
+/** What an upstream's plans have in common. */
+export interface PlanParts {
+  config: Config
+  forwarded: ForwardedHeaders
+  upstream: Upstream
+  declaration: UpstreamDeclaration
+  /** Internal prefix of the host group. */
+  hostPrefix: string
+}
+
+/**
+ * The plan of a route, or of the pass-through when `route` is empty: everything inherited from upstream and gateway.
+ * @param verified  whether the gateway authenticates, and so keeps the credentials to itself
+ */
+export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, verified: boolean, websocket: boolean): ForwardPlan {
+  const { config, declaration, hostPrefix } = parts
+  const stripped = declaration.stripPrefix ? prefixOf(declaration) : ''
+  return forwardPlan({
+    ...inheritedSettings(parts),
+    timeouts: timeoutSettings(route.timeouts, declaration.timeouts, config.timeouts),
+    stripLength: hostPrefix.length + stripped.length,
+    strippedPrefix: stripped,
+    rewritePath: route.rewritePath,
+    stripCredentials: verified && !(route.forwardCredentials ?? declaration.forwardCredentials),
+    requestHeaders: [declaration.requestHeaders ?? {}, route.requestHeaders ?? {}],
+    responseHeaders: [declaration.responseHeaders ?? {}, route.responseHeaders ?? {}],
+    responses: route.schema?.response,
+    responseValidation: route.responseValidation ?? declaration.responseValidation,
+    bodyLimit: sizeOf(route.bodyLimit ?? declaration.bodyLimit),
+    websocket,
+  })
+}
+
+/** The settings that hand-written plugins can state too. */
+export function inheritedSettings ({ config, forwarded, upstream, declaration }: Pick<PlanParts, 'config' | 'forwarded' | 'upstream'> & { declaration: Partial<UpstreamDeclaration> }): ForwardSettings {
+  return {
+    upstream,
+    forwarded,
+    timeouts: timeoutSettings(declaration.timeouts, config.timeouts),
+    preserveHost: declaration.preserveHost,
+    identityHeaders: declaration.identityHeaders ?? config.identityHeaders,
+    requestHeaders: [declaration.requestHeaders ?? {}],
+    responseHeaders: [declaration.responseHeaders ?? {}],
+  }
+}
+
+const sizeOf = (size: string | number | undefined): number | undefined => size === undefined ? undefined : bytes(size)

@@ -1,0 +1,64 @@
+import { Pool, type Dispatcher } from 'undici'
+import { milliseconds } from '../units.ts'
+import type { TargetDeclaration } from './declaration-schema.ts'
+
+/** How long an upstream may take, in milliseconds. */
+export interface TimeoutSettings {
+  connect: number
+  firstByte: number
+  idle: number
+}
+
+/** One place where a service runs, with its connections. */
+export class Target {
+  /** Scheme, host and port; what `Location` headers are compared with. */
+  readonly origin: string
+  /** Path that is put before every forwarded path; no slash at its end. */
+  readonly basePath: string
+  /** Value of `Host`. */
+  readonly host: string
+  readonly weight: number
+  readonly #pool: Pool
+
+  constructor (declaration: TargetDeclaration, timeouts: TimeoutSettings) {
+    const { url, weight = 1, tls = {} } = typeof declaration === 'string' ? { url: declaration } : declaration
+    const parsed = new URL(url)
+    this.origin = parsed.origin
+    this.basePath = parsed.pathname.replace(/\/+$/, '')
+    this.host = parsed.host
+    this.weight = weight
+    this.#pool = new Pool(parsed.origin, {
+      connect: {
+        timeout: timeouts.connect,
+        rejectUnauthorized: tls.verify ?? true,
+        ca: tls.ca,
+        servername: tls.serverName,
+      },
+      headersTimeout: timeouts.firstByte,
+      bodyTimeout: timeouts.idle,
+      // a connection that idles longer than the upstream keeps it would break the next request
+      keepAliveTimeout: 4000,
+      pipelining: 1,
+      allowH2: false,
+    })
+  }
+
+  dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    this.#pool.dispatch(options, handler)
+  }
+
+  /** Lets requests in flight finish, up to `bound` milliseconds, then cuts them. */
+  async close (bound: number): Promise<void> {
+    const cut = setTimeout(() => { this.#pool.destroy().catch(() => {}) }, bound)
+    await this.#pool.close().catch(() => {})
+    clearTimeout(cut)
+  }
+}
+
+type PartialTimeouts = Partial<Record<keyof TimeoutSettings, string | number>>
+
+/** The nearest word on each timeout: route before upstream before gateway. */
+export function timeoutSettings (...layers: (PartialTimeouts | undefined)[]): TimeoutSettings {
+  const nearest = (key: keyof TimeoutSettings) => milliseconds(layers.find((layer) => layer?.[key] !== undefined)![key]!)
+  return { connect: nearest('connect'), firstByte: nearest('firstByte'), idle: nearest('idle') }
+}

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { basename, dirname, join, relative } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+/** The house rules, checked from the real imports. */
+const root = fileURLToPath(new URL('..', import.meta.url))
+const files = globSync('{src,plugins,routes}/**/*.ts', { cwd: root })
+const IMPORT = /(?:^|\n)\s*(?:import|export)\s(?:[^'"]*?\sfrom\s)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g
+
+/** Local imports of a file as paths from the root, and whether all of them are `import type`. */
+function importsOf (file: string): string[] {
+  const text = readFileSync(join(root, file), 'utf8')
+  return [...text.matchAll(IMPORT)]
+    .map(([, fixed, dynamic]) => (fixed ?? dynamic)!)
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => relative(root, join(root, dirname(file), specifier)))
+}
+const graph = new Map(files.map((file) => [file, importsOf(file)]))
+
+const ASSEMBLY = ['src/main.ts', 'src/cli.ts', 'src/app.ts']
+const TYING_ROOMS = ['upstream', 'proxy', 'admin', 'cli']
+const roomOf = (file: string): string | undefined => /^src\/([^/]+)\//.exec(file)?.[1]
+/** Files that every room may import: errors, units, and files of types and schemas. */
+const isShared = (file: string): boolean => file === 'src/errors.ts' || file === 'src/units.ts' || /-schema\.ts$|\/types\.ts$|\/route-config\.ts$/.test(file)
+
+test('every local import names a file that exists, with its ending', () => {
+  for (const [file, imports] of graph) {
+    for (const imported of imports) assert.ok(existsSync(join(root, imported)), `${file} imports ${imported}`)
+  }
+})
+
+test('rooms of src import themselves and what is shared, never a sibling room', () => {
+  for (const [file, imports] of graph) {
+    const room = roomOf(file)
+    if (room === undefined || TYING_ROOMS.includes(room)) continue
+    for (const imported of imports) {
+      assert.ok(roomOf(imported) === room || isShared(imported), `${file} imports ${imported}`)
+    }
+  }
+})
+
+test('shared files import only shared files', () => {
+  for (const [file, imports] of graph) {
+    if (!isShared(file) || file.endsWith('route-config.ts')) continue
+    for (const imported of imports) assert.ok(isShared(imported), `${file} imports ${imported}`)
+  }
+})
+
+test('plugins import rooms, never what assembles the gateway, and never each other', () => {
+  for (const [file, imports] of graph) {
+    if (!file.startsWith('plugins/')) continue
+    for (const imported of imports) assert.ok(imported.startsWith('src/') && !ASSEMBLY.includes(imported), `${file} imports ${imported}`)
+  }
+})
+
+test('routes import the public face alone', () => {
+  for (const [file, imports] of graph) if (file.startsWith('routes/')) assert.deepEqual(imports, [], file)
+})
+
+test('nothing in src imports plugins, routes or tests', () => {
+  for (const [file, imports] of graph) {
+    if (!file.startsWith('src/')) continue
+    for (const imported of imports) assert.ok(imported.startsWith('src/') || imported === 'package.json', `${file} imports ${imported}`)
+  }
+})
+
+test('there is no circle of imports', () => {
+  const done = new Set<string>()
+  const visit = (file: string, path: string[]): void => {
+    assert.ok(!path.includes(file), `circle: ${[...path.slice(path.indexOf(file)), file].join(' -> ')}`)
+    if (done.has(file)) return
+    for (const imported of graph.get(file) ?? []) visit(imported, [...path, file])
+    done.add(file)
+  }
+  for (const file of files) visit(file, [])
+})
+
+test('file names are kebab-case and unique across src and plugins, and index.ts is the public face only', () => {
+  const seen = new Map<string, string>()
+  for (const file of files) {
+    const name = basename(file)
+    assert.match(name, /^[a-z0-9]+(-[a-z0-9]+)*\.ts$/, file)
+    if (name === 'index.ts') assert.equal(file, 'src/index.ts')
+    if (file.startsWith('routes/') || file.startsWith('plugins/')) continue
+    assert.equal(seen.get(name), undefined, `${file} and ${seen.get(name)}`)
+    seen.set(name, file)
+  }
+})
+
+test('files hold one concept: at most 250 lines, and plugins about 120', () => {
+  for (const file of files) {
+    const lines = readFileSync(join(root, file), 'utf8').split('\n').length - 1
+    assert.ok(lines <= (file.startsWith('plugins/') ? 130 : 250), `${file} has ${lines} lines`)
+  }
+})
