@@ -4,6 +4,7 @@ import fastify, { type FastifyInstance, LogController } from 'fastify'
 import type { Config } from './config/config-schema.ts'
 import { streamBodies } from './contract/body-parsers.ts'
 import { BootProblems, gatehouseError } from './errors.ts'
+import { drainConnections } from './listener/drain.ts'
 import { answerError } from './listener/error-answer.ts'
 import { prepareListener, serverOptions } from './listener/server-options.ts'
 import { createLogger } from './observe/logger.ts'
@@ -74,7 +75,11 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   streamBodies(app)
   app.setErrorHandler(answerError)
   app.setNotFoundHandler(() => { throw gatehouseError('GW_NOT_FOUND') })
-  app.addHook('preClose', async () => { app.tunnels.closeAll() })
+  app.addHook('preClose', async () => {
+    app.readiness.ready = false
+    drainConnections(app.server)
+    app.tunnels.closeAll()
+  })
   app.addHook('onClose', () => upstreams.close(1000))
 
   for (const stage of STAGES) {

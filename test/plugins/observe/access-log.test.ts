@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { request as httpRequest } from 'node:http'
+import { test, type TestContext } from 'node:test'
+import pino from 'pino'
+import type { FastifyInstance } from 'fastify'
+import { closedPort, startBackend } from '../../support/backend.ts'
+import { startGateway } from '../../support/gateway.ts'
+
+/** Takes the place of the logger's output and gathers its lines. */
+function captureLog (t: TestContext, app: FastifyInstance): { lines: Record<string, unknown>[], next: (message: string) => Promise<Record<string, unknown>> } {
+  const lines: Record<string, unknown>[] = []
+  const waiting: (() => void)[] = []
+  const stream = (app.log as unknown as Record<symbol, { write (line: string): void }>)[pino.symbols.streamSym as never] as { write (line: string): void }
+  t.mock.method(stream, 'write', (line: string) => {
+    lines.push(JSON.parse(line))
+    for (const wake of waiting.splice(0)) wake()
+  })
+  const next = async (message: string): Promise<Record<string, unknown>> => {
+    for (;;) {
+      const found = lines.find((line) => line.msg === message)
+      if (found) return found
+      await new Promise<void>((resolve) => waiting.push(resolve))
+    }
+  }
+  return { lines, next }
+}
+
+const upstream = (target: string) => ({ 'a.json': { name: 'a', auth: 'none', prefix: '/a', targets: [target], routes: [{ method: 'GET', url: '/:id' }] } })
+const logged = { log: { level: 'info' as const, access: true, format: 'json' as const } }
+
+test('one line a request, without the query', async (t) => {
+  const backend = await startBackend(t)
+  const { url, app } = await startGateway(t, upstream(backend.url), logged)
+  const log = captureLog(t, app)
+  const response = await fetch(`${url}/a/5?token=secret`, { headers: { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', authorization: 'Bearer secret' } })
+  await response.text()
+  const line = await log.next('request')
+  assert.equal(line.reqId, response.headers.get('x-request-id'))
+  assert.equal(line.traceId, '4bf92f3577b34da6a3ce929d0e0e4736')
+  assert.equal(line.path, '/a/5')
+  assert.equal(line.route, '/a/:id')
+  assert.equal(line.upstream, 'a')
+  assert.equal(line.status, 200)
+  assert.equal(line.client, '127.0.0.1')
+  assert.equal(typeof line.ms, 'number')
+  assert.doesNotMatch(JSON.stringify(log.lines), /secret/)
+  assert.equal(backend.received[0]!.headers.traceparent, '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01')
+})
+
+test('a client that goes away gets a line with status 499', async (t) => {
+  const begun = Promise.withResolvers<void>()
+  const backend = await startBackend(t, (request) => { request.resume(); begun.resolve() })
+  const { port, app } = await startGateway(t, upstream(backend.url), logged)
+  const log = captureLog(t, app)
+  const request = httpRequest({ port, path: '/a/5' }).end()
+  request.on('error', () => {})
+  await begun.promise
+  request.destroy()
+  const line = await log.next('request aborted')
+  assert.equal(line.status, 499)
+  assert.equal(line.aborted, true)
+})
+
+test('a failed upstream is logged with its cause, under the id that the client got', async (t) => {
+  const { url, app } = await startGateway(t, upstream(`http://127.0.0.1:${await closedPort()}`), logged)
+  const log = captureLog(t, app)
+  const response = await fetch(`${url}/a/5`)
+  await response.text()
+  const failure = log.lines.find((line) => line.code === 'GW_UPSTREAM_UNREACHABLE')!
+  assert.equal(failure.reqId, response.headers.get('x-request-id'))
+  assert.match(JSON.stringify(failure.err), /ECONNREFUSED/)
+})
+
+test('/livez and /readyz', async (t) => {
+  const { url, app } = await startGateway(t, upstream('http://127.0.0.1:1'))
+  assert.equal((await fetch(`${url}/livez`)).status, 200)
+  assert.equal((await fetch(`${url}/readyz`)).status, 200)
+  app.readiness.ready = false
+  assert.equal((await fetch(`${url}/readyz`)).status, 503)
+  assert.equal((await fetch(`${url}/livez`)).status, 200)
+})
+
+test('closing waits for requests in flight and refuses none of them', async (t) => {
+  const begun = Promise.withResolvers<void>()
+  const go = Promise.withResolvers<void>()
+  const backend = await startBackend(t, (request, response) => { request.resume(); begun.resolve(); go.promise.then(() => response.end('done')) })
+  const { port, app } = await startGateway(t, upstream(backend.url))
+  const request = httpRequest({ port, path: '/a/5' }).end()
+  await begun.promise
+  const closed = app.close()
+  go.resolve()
+  const [response] = await once(request, 'response')
+  assert.equal(response.statusCode, 200)
+  response.resume()
+  await closed
+})
