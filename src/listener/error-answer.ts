@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { fromFastifyError } from '../contract/fastify-errors.ts'
+import { fromFastifyError } from './fastify-errors.ts'
 import { ERRORS, gatehouseError, problemDocument, PROBLEM_CONTENT_TYPE, type ErrorCode, type GatehouseError } from '../errors.ts'
 
 /** The one place where an error becomes an answer: problem+json, with the real cause in the log alone. */

@@ -65,7 +65,7 @@ class PassThroughRelay extends ResponseRelay {
     this.#done = done
   }
 
-  protected override deliver (body: Buffer | Readable | undefined): void {
+  protected override deliver (body: string | Buffer | Readable | undefined): void {
     // the headers are on the reply already
     this.#done(null, { statusCode: this.reply.statusCode, headers: {}, body })
   }

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
@@ -66,7 +67,13 @@ export class ResponseRelay extends AttemptLoop {
     const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#collected)
     if (this.#checked && !this.#passesCheck(body)) return
     this.#finished = true
-    this.deliver(body)
+    if (body.length > 0 && this.reply.getHeader('content-type') === undefined) {
+      // Fastify would invent a type for a buffer; it leaves a stream alone
+      this.deliver(Readable.from([body]))
+      return
+    }
+    // as text, head and body leave in one write instead of two; only ASCII is the same bytes in every encoding
+    this.deliver(isAscii(body) ? body.toString('latin1') : body)
   }
 
   protected override onFailure (error: Error, started: boolean): void {
@@ -87,7 +94,7 @@ export class ResponseRelay extends AttemptLoop {
   }
 
   /** Hands the body to Fastify, and with it the status and headers that are on the reply. */
-  protected deliver (body: Buffer | Readable | undefined): void {
+  protected deliver (body: string | Buffer | Readable | undefined): void {
     this.reply.send(body)
   }
 

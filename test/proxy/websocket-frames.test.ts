@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Sender } from 'ws'
+import * as ws from 'ws'
 import { closeFrame, FrameBoundary } from '../../src/proxy/websocket-frames.ts'
 
 function frame (length: number, mask: boolean): Buffer {
-  return Buffer.concat((Sender as unknown as { frame (data: Buffer, options: object): Buffer[] }).frame(Buffer.alloc(length, 0x81), { fin: true, opcode: 2, mask, readOnly: false, rsv1: false }))
+  return Buffer.concat((ws as unknown as { Sender: { frame (data: Buffer, options: object): Buffer[] } }).Sender.frame(Buffer.alloc(length, 0x81), { fin: true, opcode: 2, mask, readOnly: false, rsv1: false }))
 }
 
 test('finds the boundary of frames of every length form, however they are cut', () => {

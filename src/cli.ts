@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { failureLines } from './cli/failure.ts'
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+
+const gather = (value: string, before: string[]): string[] => [...before, value]
+const commaList = (value: string): string[] => value.split(',').map((item) => item.trim()).filter((item) => item !== '')
+
+/** A command with the options that choose the configuration. */
+function configured (program: Command, name: string, description: string): Command {
+  return program.command(name).description(description)
+    .option('-c, --config <file>', 'configuration file (default: gatehouse.config.ts, .js, .mjs, .yaml, .yml or .json here)')
+    .option('-r, --routes <folder>', 'folder of the upstream files (default: ./routes)')
+}
+
+const HOST = ['--host <address>', 'address to listen on (default: 127.0.0.1)'] as const
+const PORT = ['-p, --port <number>', 'port to listen on (default: 3000)'] as const
+
+/**
+ * The command line. The modules of a command are loaded when it runs, so that `--help` needs none of them.
+ * @param finish  gets the exit code of the command
+ */
+function commandLine (finish: (code: number) => void): Command {
+  const program = new Command('gatehouse')
+    .description('API gateway: one file in routes/ is one upstream, authenticated, limited, validated and documented.')
+    .version(version, '-v, --version')
+    .exitOverride()
+    .showHelpAfterError('(gatehouse --help shows what there is)')
+
+  configured(program, 'start', 'run the gateway')
+    .option(...HOST).option(...PORT)
+    .option('-w, --watch', 'take over changes of configuration, routes and documents without a restart')
+    .action(async ({ watch, ...options }) => {
+      finish(watch ? await (await import('./cli/watch.ts')).watch(options) : await (await import('./cli/start-command.ts')).start(options))
+    })
+  configured(program, 'check', 'load everything as start would, and print every problem')
+    .option(...HOST).option(...PORT)
+    .action(async (options) => { finish(await (await import('./cli/check-command.ts')).check(options)) })
+  configured(program, 'routes', 'print every route with its upstream, authentication, limits and schemas')
+    .option('--json', 'as JSON')
+    .action(async (options) => { finish(await (await import('./cli/routes-command.ts')).routes(options)) })
+  configured(program, 'explain', 'say what would be done with a request, stage by stage')
+    .argument('<method>', 'such as GET').argument('<url>', 'path, or absolute URL')
+    .option('-H, --header <line>', "header of the request, as 'name: value'; may be repeated", gather, [])
+    .addHelpText('after', "\nExample:\n  gatehouse explain POST /orders -H 'content-type: application/json'")
+    .action(async (method, url, options) => { finish(await (await import('./cli/explain-command.ts')).explainRequest(method, url, options)) })
+  configured(program, 'openapi', 'print the OpenAPI document of the whole gateway')
+    .option('-o, --out <file>', 'write it to a file; YAML when the name ends with .yaml or .yml')
+    .action(async (options) => { finish(await (await import('./cli/openapi-command.ts')).openapi(options)) })
+  program.command('token').description('print a signed token for development')
+    .option('-c, --config <file>', 'configuration file, which has the key')
+    .option('--sub <name>', 'who the token is for', 'developer')
+    .option('--scopes <list>', 'scopes, with commas', commaList, [])
+    .option('--expires <duration>', 'how long it is valid, such as 15m, 1h', '1h')
+    .option('--claim <name=value>', 'a further claim; may be repeated', gather, [])
+    .action(async (options) => { finish(await (await import('./cli/token-command.ts')).token(options)) })
+  return program
+}
+
+/**
+ * Runs the command line; problems go to standard error, one line each.
+ * @param words  the arguments, without the names of Node and the script
+ * @returns the exit code
+ */
+export async function run (words: string[]): Promise<number> {
+  let code = 0
+  try {
+    await commandLine((result) => { code = result }).parseAsync(words, { from: 'user' })
+  } catch (error) {
+    // the text of these is printed already: help, version, wrong usage
+    if (error instanceof CommanderError) return error.exitCode
+    process.stderr.write(`${failureLines(error).join('\n')}\n`)
+    return 1
+  }
+  return code
+}

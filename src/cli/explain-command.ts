@@ -1,0 +1,27 @@
+import { quietConfig, type ConfigOptions } from './command-config.ts'
+import { CommandFailure } from './failure.ts'
+
+/** `name: value` lines as headers; a name that comes twice is one header with both values. */
+export function parseHeaders (lines: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (const line of lines) {
+    const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? []
+    if (name === undefined) throw new CommandFailure(`-H ${JSON.stringify(line)} is no header, allowed: 'name: value'`)
+    const key = name.toLowerCase()
+    headers[key] = Object.hasOwn(headers, key) ? `${headers[key]}, ${value}` : value!
+  }
+  return headers
+}
+
+/** `gatehouse explain METHOD URL`: what would be done with a request, stage by stage. Nothing is sent. */
+export async function explainRequest (method: string, url: string, options: ConfigOptions & { header: string[] }): Promise<number> {
+  const headers = parseHeaders(options.header)
+  if (!/^(https?:\/\/[^/?#]+)?(\/|\?|$)/i.test(url)) throw new CommandFailure(`${JSON.stringify(url)} is no URL, allowed: a path such as /orders/1, or http://host/path`)
+  const config = await quietConfig(options)
+  const [{ buildApp }, { explain }] = await Promise.all([import('../app.ts'), import('../admin/explain.ts')])
+  const app = await buildApp(config)
+  const lines = await explain(app, { method: method.toUpperCase(), url, headers })
+  process.stdout.write(`${lines.join('\n')}\n`)
+  await app.close()
+  return 0
+}

@@ -1,0 +1,62 @@
+import { existsSync, watch, type FSWatcher } from 'node:fs'
+import { basename, dirname } from 'node:path'
+
+/** What a running gateway was made of. */
+export interface Watched {
+  /** The configuration file, if there is one. */
+  file: string | undefined
+  /** Where a configuration file would be. */
+  baseDir: string
+  /** Folders that count with everything in them. */
+  folders: string[]
+}
+
+/** Editors write a file in several steps, milliseconds apart. */
+const DEBOUNCE = 150
+/** Files that editors put beside the one they save, and what no gateway reads. */
+const NOT_OURS = /(^|[\\/])(\.|node_modules([\\/]|$))|~$|\.sw[a-z]$|(^|[\\/])4913$/
+
+/** Tells once when anything changes in the files that a gateway is made of. */
+export class FileWatch {
+  readonly #changed: () => void
+  #watchers: FSWatcher[] = []
+  #timer: NodeJS.Timeout | undefined
+
+  constructor (changed: () => void) {
+    this.#changed = changed
+  }
+
+  /** Watches these files, and no longer those before. */
+  watch ({ file, baseDir, folders }: Watched): void {
+    this.#stopWatchers()
+    for (const folder of folders) {
+      if (existsSync(folder)) this.#add(folder, true, (name) => !NOT_OURS.test(name))
+      // it may be made later
+      else this.#add(dirname(folder), false, (name) => name === basename(folder))
+    }
+    // the folder, not the file: editors put a new file in its place
+    this.#add(baseDir, false, (name) => file ? name === basename(file) : /^gatehouse\.config\.\w+$/.test(name))
+  }
+
+  close (): void {
+    this.#stopWatchers()
+    clearTimeout(this.#timer)
+  }
+
+  #stopWatchers (): void {
+    for (const watcher of this.#watchers) watcher.close()
+    this.#watchers = []
+  }
+
+  #add (folder: string, recursive: boolean, counts: (name: string) => boolean): void {
+    if (!existsSync(folder)) return
+    const watcher = watch(folder, { recursive }, (_event, name) => {
+      if (name !== null && !counts(name)) return
+      clearTimeout(this.#timer)
+      this.#timer = setTimeout(this.#changed, DEBOUNCE)
+    })
+    // a folder that was removed; the check says so to the user
+    watcher.on('error', () => watcher.close())
+    this.#watchers.push(watcher)
+  }
+}

@@ -1,0 +1,26 @@
+import { writeFileSync } from 'node:fs'
+import { stringify } from 'yaml'
+import { readFailure } from '../config/data-file.ts'
+import { quietConfig, type ConfigOptions } from './command-config.ts'
+import { CommandFailure } from './failure.ts'
+
+/** `gatehouse openapi`: the document of the whole gateway, YAML when `out` ends so, else JSON. */
+export async function openapi (options: ConfigOptions & { out?: string }): Promise<number> {
+  const config = await quietConfig(options)
+  const { buildApp } = await import('../app.ts')
+  // the document can be had from a gateway that does not publish it
+  const app = await buildApp({ ...config, docs: config.docs || { path: '/docs', auth: 'none' } })
+  const document = (app as unknown as { swagger (): object }).swagger()
+  await app.close()
+  const { out } = options
+  const text = out !== undefined && /\.ya?ml$/.test(out) ? stringify(document, { aliasDuplicateObjects: false }) : `${JSON.stringify(document, null, 2)}\n`
+  if (out === undefined) process.stdout.write(text)
+  else {
+    try {
+      writeFileSync(out, text)
+    } catch (error) {
+      throw new CommandFailure(`${out} cannot be written: ${readFailure(error)}`)
+    }
+  }
+  return 0
+}

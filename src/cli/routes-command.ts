@@ -1,0 +1,48 @@
+import type { AuthDeclaration } from '../auth/auth-schema.ts'
+import type { RouteRow } from '../upstream/route-table.ts'
+import { quietConfig, type ConfigOptions } from './command-config.ts'
+
+const COLUMNS = ['METHOD', 'HOST', 'PATH', 'UPSTREAM', 'AUTH', 'LIMIT', 'CACHE', 'SCHEMA', 'FILE'] as const
+
+function authText (auth: AuthDeclaration): string {
+  if (auth === 'none') return 'none'
+  if (Array.isArray(auth)) return auth.map(authText).join(' or ')
+  return auth.jwt.scopes?.length ? `jwt(${auth.jwt.scopes.join(' ')})` : 'jwt'
+}
+
+function durationText (ms: number): string {
+  for (const [size, unit] of [[86_400_000, 'd'], [3_600_000, 'h'], [60_000, 'min'], [1000, 's']] as const) {
+    if (ms >= size && ms % size === 0) return ms === size ? unit : `${ms / size} ${unit}`
+  }
+  return `${ms} ms`
+}
+
+function cells ({ method, hosts, path, match, upstream, auth, limits, cache, schema, file }: RouteRow): string[] {
+  const conditions = Object.entries(match ?? {}).map(([name, value]) => ` [${name}: ${value}]`).join('')
+  return [
+    method, hosts.join(',') || '*', path + conditions, upstream || '-', authText(auth),
+    limits.map(({ max, windowMs, by }) => `${max}/${durationText(windowMs)}${by === 'address' ? ' by address' : ''}`).join(', ') || '-',
+    cache, schema.join(',') || '-', file || '-',
+  ]
+}
+
+/** Rows as lines with aligned columns. */
+export function routeLines (rows: readonly RouteRow[]): string[] {
+  const table = [[...COLUMNS], ...rows.map(cells)]
+  const widths = COLUMNS.map((_, column) => Math.max(...table.map((row) => row[column]!.length)))
+  return table.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd())
+}
+
+/** `gatehouse routes`: every route with what it stands under. */
+export async function routes (options: ConfigOptions & { json?: boolean }): Promise<number> {
+  const config = await quietConfig(options)
+  const { buildApp } = await import('../app.ts')
+  const app = await buildApp(config)
+  const { rows } = app.routeTable
+  const text = options.json
+    ? JSON.stringify(rows.map(({ options: _, ...row }) => row), null, 2)
+    : routeLines(rows).join('\n')
+  process.stdout.write(`${text}\n`)
+  await app.close()
+  return 0
+}

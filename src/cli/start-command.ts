@@ -1,0 +1,29 @@
+import { findConfigFile } from '../config/config-file.ts'
+import { announce, listen, listenFailure } from '../listener/process-listen.ts'
+import { untilStopped } from '../listener/process-signals.ts'
+import { milliseconds } from '../units.ts'
+import { commandConfig, type ConfigOptions } from './command-config.ts'
+import { CommandFailure } from './failure.ts'
+import { tellSupervisor } from './supervision.ts'
+
+/** `gatehouse start`: runs the gateway until it is told to stop. Resolves to the exit code. */
+export async function start (options: ConfigOptions): Promise<number> {
+  const config = await commandConfig(options)
+  // before the files are read, so that no change of theirs is missed
+  tellSupervisor({ watch: { file: findConfigFile(process.cwd(), options.config), baseDir: config.baseDir, folders: [config.routes, config.openapi] } })
+  const { buildApp } = await import('../app.ts')
+  const app = await buildApp(config)
+  let address: string
+  try {
+    address = await listen(app)
+  } catch (error) {
+    await app.close()
+    const reason = listenFailure(error, config.host, config.port)
+    throw reason === undefined ? error : new CommandFailure(reason)
+  }
+  const { delay, timeout } = config.shutdown
+  const stopped = untilStopped(app, { delay: milliseconds(delay), timeout: milliseconds(timeout) })
+  tellSupervisor({ ready: true })
+  announce(app, address)
+  return stopped
+}

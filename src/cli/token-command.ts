@@ -1,0 +1,36 @@
+import { quietConfig } from './command-config.ts'
+import { CommandFailure } from './failure.ts'
+
+export interface TokenOptions {
+  config?: string
+  sub: string
+  scopes: string[]
+  expires: string
+  claim: string[]
+}
+
+/** `name=value` pairs as claims: values that are JSON (`true`, `7`, `["a"]`) stand for themselves, all others are text. */
+export function parseClaims (pairs: readonly string[]): Record<string, unknown> {
+  const claims = new Map<string, unknown>()
+  for (const pair of pairs) {
+    const split = pair.indexOf('=')
+    if (split < 1) throw new CommandFailure(`--claim ${JSON.stringify(pair)} is no claim, allowed: name=value`)
+    const text = pair.slice(split + 1)
+    let value: unknown = text
+    try {
+      value = JSON.parse(text)
+    } catch {}
+    claims.set(pair.slice(0, split), value)
+  }
+  return Object.fromEntries(claims)
+}
+
+/** `gatehouse token`: a signed development token, alone on standard output. */
+export async function token ({ config: file, sub, scopes, expires, claim }: TokenOptions): Promise<number> {
+  const claims = parseClaims(claim)
+  const config = await quietConfig({ config: file })
+  if (!config.jwt) throw new CommandFailure('there is no key to sign with: set jwt.secret in the configuration, or GATEHOUSE_JWT_SECRET')
+  const { signToken } = await import('../auth/dev-token.ts')
+  process.stdout.write(`${await signToken(config.jwt, { sub, scopes, expiresIn: expires, claims })}\n`)
+  return 0
+}

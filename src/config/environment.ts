@@ -1,0 +1,129 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { TSchema } from 'typebox'
+import type { Problem } from '../errors.ts'
+import { readFailure } from './data-file.ts'
+import { branches, schemaNode, type SchemaNode } from './schema-wording.ts'
+import { closest } from './suggestion.ts'
+
+const PREFIX = 'GATEHOUSE_'
+
+/** An environment variable that sets one leaf of the configuration. */
+export interface Variable {
+  name: string
+  /** The keys down to the leaf. */
+  path: readonly string[]
+  /** How many of the keys lead to a section that can also be a plain value such as `false`. */
+  switches: ReadonlySet<number>
+  /** What the leaf may be: schemas of plain values. */
+  scalars: readonly SchemaNode[]
+  /** Whether the leaf may be a list of text, written with commas. */
+  list: boolean
+  /** Whether `<name>_FILE` is accepted too. */
+  secret: boolean
+}
+
+/** A value that comes from somewhere other than the configuration file. */
+export interface Setting {
+  path: readonly string[]
+  switches?: ReadonlySet<number>
+  value: unknown
+  /** Name of the variable or option. */
+  source: string
+}
+
+const SCALARS = ['string', 'integer', 'number', 'boolean']
+const isScalar = (schema: SchemaNode): boolean => SCALARS.includes(schema.type ?? '') || schema.enum !== undefined || 'const' in schema
+const isText = (schema: SchemaNode): boolean => schema.type === 'string' || (schema.enum?.every((value) => typeof value === 'string') ?? false)
+
+const nameOf = (path: readonly string[]): string => PREFIX + path.map((key) => key.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase()).join('_')
+
+function collect (schema: SchemaNode, path: readonly string[], switches: ReadonlySet<number>, into: Variable[]): void {
+  const shapes = branches(schema)
+  const scalars = shapes.filter(isScalar)
+  const list = shapes.some((shape) => shape.type === 'array' && shape.items !== undefined && isText(shape.items))
+  if (path.length && (scalars.length || list)) {
+    into.push({ name: nameOf(path), path, switches, scalars, list, secret: scalars.some((scalar) => scalar.writeOnly) })
+  }
+  for (const shape of shapes) {
+    for (const [key, part] of Object.entries(shape.properties ?? {})) {
+      collect(part, [...path, key], shapes.length > 1 ? new Set([...switches, path.length]) : switches, into)
+    }
+  }
+}
+
+/** Every environment variable of a configuration schema: one for each plain value and each list of text in it. */
+export function environmentVariables (schema: TSchema): Variable[] {
+  const variables: Variable[] = []
+  collect(schemaNode(schema), [], new Set(), variables)
+  return variables
+}
+
+/** The text of a variable as the value that the schema most likely means; the check tells when it does not fit. */
+function valueOf (variable: Variable, text: string): unknown {
+  const items = (): string[] => text.split(',').map((item) => item.trim()).filter((item) => item !== '')
+  if (variable.list && !variable.scalars.some(isText)) return items()
+  const plain = text.trim()
+  for (const scalar of variable.scalars) {
+    if ('const' in scalar && typeof scalar.const !== 'string' && String(scalar.const) === plain) return scalar.const
+    if (scalar.type === 'boolean' && (plain === 'true' || plain === 'false')) return plain === 'true'
+    if ((scalar.type === 'integer' || scalar.type === 'number') && /^-?\d+(\.\d+)?$/.test(plain)) return Number(plain)
+  }
+  if (variable.list && text.includes(',')) return items()
+  return variable.secret ? text : plain
+}
+
+/**
+ * Kubernetes puts these into every container next to a service called `gatehouse`: `GATEHOUSE_SERVICE_HOST`,
+ * `GATEHOUSE_PORT=tcp://...`, `GATEHOUSE_PORT_3000_TCP_ADDR`. They are nobody's settings.
+ */
+function isServiceLink (name: string, value: string): boolean {
+  return /_SERVICE_(HOST|PORT)(_|$)/.test(name) || /_PORT_\d+_(TCP|UDP|SCTP)(_|$)/.test(name) ||
+    (name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value))
+}
+
+function unknownVariable (name: string, known: ReadonlyMap<string, unknown>): string {
+  const base = name.replace(/_FILE$/, '')
+  if (known.has(base)) return `unknown environment variable, only secrets can be in a file, allowed: ${base}`
+  // without what all of them have in common, else everything short would look alike
+  const guess = closest(name.slice(PREFIX.length), [...known.keys()].map((other) => other.slice(PREFIX.length)))
+  return `unknown environment variable, ${guess ? `did you mean ${PREFIX}${guess}?` : 'allowed: those that docs/configuration.md lists'}`
+}
+
+/**
+ * Reads the settings that the environment makes. An empty variable counts as absent.
+ * @param cwd  where relative paths of `..._FILE` variables start
+ * @returns the settings, and a problem for each unknown variable, unreadable file, or secret that is given twice
+ */
+export function readEnvironment (schema: TSchema, env: NodeJS.ProcessEnv, cwd: string): { settings: Setting[], problems: Problem[] } {
+  const settings: Setting[] = []
+  const problems: Problem[] = []
+  const known = new Map<string, { variable: Variable, file: boolean }>()
+  for (const variable of environmentVariables(schema)) {
+    known.set(variable.name, { variable, file: false })
+    if (variable.secret) known.set(`${variable.name}_FILE`, { variable, file: true })
+  }
+  for (const [name, text] of Object.entries(env)) {
+    if (!name.startsWith(PREFIX) || !text || isServiceLink(name, text)) continue
+    const entry = known.get(name)
+    if (!entry) {
+      problems.push({ file: name, field: '', message: unknownVariable(name, known) })
+      continue
+    }
+    const { variable, file } = entry
+    if (!file) {
+      settings.push({ path: variable.path, switches: variable.switches, value: valueOf(variable, text), source: name })
+    } else if (env[variable.name]) {
+      problems.push({ file: name, field: '', message: `${variable.name} is set too, allowed: one of the two` })
+    } else {
+      try {
+        const content = readFileSync(resolve(cwd, text), 'utf8').replace(/\r?\n$/, '')
+        if (content) settings.push({ path: variable.path, switches: variable.switches, value: content, source: name })
+        else problems.push({ file: name, field: '', message: `the file ${text} is empty` })
+      } catch (error) {
+        problems.push({ file: name, field: '', message: `the file ${text} cannot be read: ${readFailure(error)}` })
+      }
+    }
+  }
+  return { settings, problems }
+}

@@ -1,0 +1,70 @@
+import { execFile } from 'node:child_process'
+import { dirname, relative } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { BootProblems } from '../errors.ts'
+import { readFailure } from './data-file.ts'
+
+interface Place { path: string, line?: number }
+
+/** Frames of the gateway itself say nothing about the user's file. */
+const OWN_SOURCE = fileURLToPath(new URL('..', import.meta.url))
+const isForeign = ({ path }: Place): boolean => !path.startsWith(OWN_SOURCE) && !/[\\/]node_modules[\\/]/.test(path)
+
+/** `file:///a/b.ts:3:7` or `/a/b.ts:3` as a place. */
+function placeOf (text: string): Place | undefined {
+  const match = /((?:file:\/\/)?\/[^\n()]*?|[A-Za-z]:\\[^\n()]*?):(\d+)(?::\d+)?(?=[)\s]|$)/.exec(text)
+  if (!match) return undefined
+  return { path: match[1]!.startsWith('file:') ? fileURLToPath(match[1]!) : match[1]!, line: Number(match[2]) }
+}
+
+/** V8 does not tell where a syntax error of a plain JavaScript module is; `node --check` does. */
+function checkSyntax (path: string): Promise<Place | undefined> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['--check', path], { timeout: 10_000 }, (_error, _out, err) => resolve(placeOf(err.split('\n', 1)[0]!)))
+  })
+}
+
+function firstPlace (stack: string, message: string): Place | undefined {
+  // the message itself may name files
+  const trace = stack.replace(message, '')
+  return trace.split('\n').filter((line) => !line.includes('node:')).map(placeOf).find((place) => place && isForeign(place))
+}
+
+async function placeOfError (error: Error, path: string): Promise<Place | undefined> {
+  const place = firstPlace(String(error.stack), error.message)
+  if (place || !(error instanceof SyntaxError)) return place
+  return checkSyntax(path)
+}
+
+const oneLine = (text: string): string => text.split('\n', 1)[0]!.trim()
+
+function reason (error: Error & { code?: string }, path: string): string {
+  if (error.code === 'ERR_MODULE_NOT_FOUND') {
+    const missing = /^Cannot find (package|module) '([^']+)'/.exec(error.message)
+    if (missing?.[1] === 'package') return `imports "${missing[2]}", which is not installed`
+    if (missing) return missing[2] === path ? 'cannot be read: no such file' : `imports ${relative(dirname(path), missing[2]!)}, which does not exist`
+  }
+  if (error.code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') return `syntax error: ${oneLine(error.message)}: Node removes types and runs the rest, so only TypeScript that is JavaScript with types can be used`
+  if (error instanceof SyntaxError) return `syntax error: ${oneLine(error.message)}`
+  if (error.code && ['ENOENT', 'EISDIR', 'EACCES', 'EPERM', 'ENOTDIR'].includes(error.code)) return `cannot be read: ${readFailure(error)}`
+  return `failed while it was loaded: ${oneLine(error.message) || error.name}`
+}
+
+/**
+ * Imports a `.ts`, `.js` or `.mjs` file; types are stripped by Node itself.
+ * @param path     absolute path
+ * @param shownAs  its name in problems
+ * @returns the namespace of the module
+ * @throws BootProblems  one problem with file, line and reason when it cannot be read, parsed or run
+ */
+export async function importFile (path: string, shownAs: string): Promise<Record<string, unknown>> {
+  try {
+    return await import(pathToFileURL(path).href)
+  } catch (thrown) {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+    const place = thrown === error ? await placeOfError(error, path) : undefined
+    // an error in a file that this one imports is told with both names
+    const file = !place || place.path === path ? shownAs : `${shownAs}: ${relative(dirname(path), place.path)}`
+    throw new BootProblems([{ file: place?.line ? `${file}:${place.line}` : file, field: '', message: reason(error, path) }])
+  }
+}

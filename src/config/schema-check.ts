@@ -1,0 +1,132 @@
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
+import type { TSchema } from 'typebox'
+import type { Problem } from '../errors.ts'
+import { allowed, branches, fieldPath, found, foundSecret, holdsSecret, schemaNode, type SchemaNode } from './schema-wording.ts'
+import { closest } from './suggestion.ts'
+
+export { withDefaults } from './schema-defaults.ts'
+
+type Path = readonly (string | number)[]
+
+/** A place where a value breaks its schema. */
+export interface Mistake {
+  path: Path
+  /** What was found and what is allowed. */
+  message: string
+}
+
+// the schemas are our own and tested, so that Ajv need not check them again at each boot
+const ajv = new Ajv({ allErrors: true, verbose: true, strict: false, validateSchema: false, validateFormats: false })
+const compiled = new WeakMap<SchemaNode, ValidateFunction>()
+
+/** An unknown key is a mistake in a map too: one whose schema names the keys it takes by pattern gets no others. */
+function closeMaps (part: unknown): unknown {
+  if (Array.isArray(part)) return part.map(closeMaps)
+  if (typeof part !== 'object' || part === null) return part
+  const copy: Record<string, unknown> = Object.fromEntries(Object.entries(part).map(([key, inner]) => [key, closeMaps(inner)]))
+  if (copy.patternProperties && !('additionalProperties' in copy)) copy.additionalProperties = false
+  return copy
+}
+
+function validatorOf (schema: SchemaNode): ValidateFunction {
+  let validate = compiled.get(schema)
+  if (!validate) {
+    validate = ajv.compile(closeMaps(schema) as object)
+    compiled.set(schema, validate)
+  }
+  return validate
+}
+
+/** Steps of a JSON pointer (RFC 6901), with list positions as numbers. */
+function steps (pointer: string, value: unknown): (string | number)[] {
+  return pointer.split('/').slice(1).map((part) => {
+    const key = part.replaceAll('~1', '/').replaceAll('~0', '~')
+    const step = Array.isArray(value) ? Number(key) : key
+    value = (value as Record<string | number, unknown>)[step]
+    return step
+  })
+}
+
+/** The branch that the value was clearly meant for, so that its own problems say more than "none of these". */
+function meantBranch (union: SchemaNode, value: unknown): SchemaNode | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const kind = Array.isArray(value) ? 'array' : 'object'
+  const candidates = branches(union).filter((branch) => branch.type === kind)
+  if (kind === 'array') return candidates.length === 1 ? candidates[0] : undefined
+  const scored = candidates.map((branch) => {
+    const known = Object.keys(branch.properties ?? {})
+    return { branch, score: Object.keys(value).filter((key) => known.includes(key) || closest(key, known)).length }
+  }).filter(({ score }) => score > 0).sort((a, b) => b.score - a.score)
+  return scored[0] && scored[0].score > (scored[1]?.score ?? 0) ? scored[0].branch : undefined
+}
+
+function unknownKey (schema: SchemaNode): string {
+  const known = Object.keys(schema.properties ?? {})
+  if (known.length) return `unknown key, allowed: ${known.join(', ')}`
+  const patterns = Object.keys(schema.patternProperties ?? {})
+  return patterns.length ? `this name is not allowed here, allowed: names that match ${patterns.join(' or ')}` : 'unknown key, none is allowed here'
+}
+
+function wrongValue (schema: SchemaNode, value: unknown): string {
+  const guess = typeof value === 'string' && !holdsSecret(schema)
+    ? closest(value, branches(schema).flatMap((branch) => [...branch.enum ?? [], branch.const]).filter((option) => typeof option === 'string'))
+    : undefined
+  return `found ${holdsSecret(schema) ? foundSecret(value) : found(value)}, ${guess === undefined ? '' : `did you mean ${JSON.stringify(guess)}? `}allowed: ${allowed(schema)}`
+}
+
+const MISSING = 'is missing'
+
+const covers = (union: ErrorObject, error: ErrorObject): boolean => error !== union &&
+  error.schemaPath.startsWith(`${union.schemaPath}/`) &&
+  (error.instancePath === union.instancePath || error.instancePath.startsWith(`${union.instancePath}/`))
+
+/**
+ * Every place where a value breaks a schema, at most one for each field. A union that fails is one mistake, told by
+ * its `title`, unless the value clearly is one of its branches: then the mistakes of that branch.
+ * Values of parts marked `writeOnly` are never shown.
+ */
+export function mistakes (schema: TSchema | SchemaNode, value: unknown, at: Path = []): Mistake[] {
+  const validate = validatorOf(schemaNode(schema))
+  if (validate(value)) return []
+  const errors = validate.errors ?? []
+  const unions = errors.filter((error) => error.keyword === 'anyOf')
+  const told = new Map<string, Mistake>()
+  const tell = (path: Path, message: string): void => {
+    const field = fieldPath(path)
+    if (!told.has(field)) told.set(field, { path: [...at, ...path], message })
+  }
+  const meant = new Set<string>()
+  for (const error of errors.filter((error) => !unions.some((union) => covers(union, error)))) {
+    const node = error.parentSchema as SchemaNode
+    const path = steps(error.instancePath, value)
+    if (error.keyword === 'anyOf') {
+      const branch = meantBranch(node, error.data)
+      if (branch) for (const inner of mistakes(branch, error.data, path)) tell(inner.path, inner.message)
+      else tell(path, wrongValue(node, error.data))
+    } else if (error.keyword === 'additionalProperties') {
+      const key: string = error.params.additionalProperty
+      const guess = closest(key, Object.keys(node.properties ?? {}))
+      if (guess) meant.add(fieldPath([...path, guess]))
+      tell([...path, key], guess ? `unknown key, did you mean "${guess}"?` : unknownKey(node))
+    } else if (error.keyword === 'required') {
+      const missing = node.properties?.[error.params.missingProperty]
+      tell([...path, error.params.missingProperty], `${MISSING}, allowed: ${missing ? allowed(missing) : 'any value'}`)
+    } else if (error.keyword === 'uniqueItems') {
+      tell(path, `items ${Math.min(error.params.i, error.params.j)} and ${Math.max(error.params.i, error.params.j)} are the same, allowed: each item once`)
+    } else {
+      tell(path, wrongValue(node, error.data))
+    }
+  }
+  // a required key that is there under a mistyped name is one mistake, not two
+  for (const field of meant) if (told.get(field)?.message.startsWith(MISSING)) told.delete(field)
+  return [...told.values()]
+}
+
+/**
+ * Checks a value from a file against a schema.
+ * @param file  name of the file as the user would type it; it stands in each problem
+ * @returns one problem a field: `field` such as `routes[2].auth`, and what was found and is allowed; empty when all is fine
+ */
+export function checkAgainst (schema: TSchema, value: unknown, file: string): Problem[] {
+  return mistakes(schema, value).map(({ path, message }) => ({ file, field: fieldPath(path), message }))
+}

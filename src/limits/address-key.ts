@@ -1,0 +1,26 @@
+import { isIPv4, isIPv6 } from 'node:net'
+
+/**
+ * The key under which an address is counted: IPv4 as it is, also when it comes as IPv4-mapped IPv6; IPv6 by its
+ * first 64 bits, since one customer has all of these (RFC 6177).
+ */
+export function addressKey (address: string): string {
+  if (isIPv4(address)) return address
+  if (!isIPv6(address)) return address
+  const groups = expand(address.split('%', 1)[0]!)
+  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
+    return [groups[6]! >> 8, groups[6]! & 0xff, groups[7]! >> 8, groups[7]! & 0xff].join('.')
+  }
+  return `${groups.slice(0, 4).map((group) => group.toString(16)).join(':')}::/64`
+}
+
+/** The eight groups of an IPv6 address. */
+function expand (address: string): number[] {
+  const dotted = address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) => `${((+a << 8) | +b).toString(16)}:${((+c << 8) | +d).toString(16)}`)
+  const [head = '', tail] = dotted.split('::')
+  const parse = (text: string) => text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16))
+  const left = parse(head)
+  if (tail === undefined) return left
+  const right = parse(tail)
+  return [...left, ...Array.from({ length: 8 - left.length - right.length }, () => 0), ...right]
+}

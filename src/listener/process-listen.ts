@@ -1,0 +1,37 @@
+import type { FastifyInstance } from 'fastify'
+
+/** Why an address cannot be listened on, and what to do; undefined for errors of another kind. */
+export function listenFailure (error: unknown, host: string, port: number): string | undefined {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'EADDRINUSE': return `port ${port} on ${host} is in use by another process: stop that, or choose another port with --port or GATEHOUSE_PORT`
+    case 'EACCES': return `no permission to listen on port ${port}: choose one above 1023 with --port or GATEHOUSE_PORT`
+    case 'EADDRNOTAVAIL': return `${host} is not an address of this machine: choose one that is with --host or GATEHOUSE_HOST, or 0.0.0.0 for all`
+    case 'ENOTFOUND': case 'EAI_AGAIN': return `the name ${host} cannot be resolved: choose an address with --host or GATEHOUSE_HOST`
+    default: return undefined
+  }
+}
+
+/**
+ * Starts to listen.
+ * @returns the address, such as `http://127.0.0.1:3000`
+ */
+export async function listen (app: FastifyInstance): Promise<string> {
+  const { host, port } = app.config
+  const { level } = app.log
+  // Fastify would log a line for each interface
+  app.log.level = 'silent'
+  try {
+    return await app.listen({ host, port })
+  } finally {
+    app.log.level = level
+  }
+}
+
+/** Logs the one line that says where the gateway and its documentation are. */
+export function announce (app: FastifyInstance, address: string): void {
+  const { docs } = app.config
+  app.log.info(`ready on ${address}${docs ? `, documentation on ${address}${docs.path}` : ''}`)
+  // the logger may gather lines, and somebody waits for this one
+  const { flush } = app.log as { flush? (): void }
+  flush?.call(app.log)
+}

@@ -1,0 +1,46 @@
+import { constants } from 'node:os'
+import { shutDown, type ShutdownTimes, type StoppableApp } from './process-shutdown.ts'
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const
+/** npm passes a Ctrl-C on that the terminal has sent already: two of them this near, in milliseconds, are one. */
+export const SAME_SIGNAL = 250
+
+/** What a supervising process sends over the IPC channel to have its child stop gracefully. */
+export const STOP_MESSAGE = 'gatehouse:stop'
+
+/**
+ * Stops the application on SIGTERM, SIGINT, the supervisor's message, or an error that nothing has caught. A second signal
+ * ends the process at once.
+ * @returns the exit code, once the application has stopped: 0, or 1 after an error
+ */
+export function untilStopped (app: StoppableApp, times: ShutdownTimes): Promise<number> {
+  return new Promise((resolve) => {
+    let stoppingSince = 0
+    const stop = (code: number): void => {
+      stoppingSince = Date.now()
+      shutDown(app, times).then(() => resolve(code), (error) => {
+        app.log.fatal({ err: error }, 'stopping failed')
+        resolve(1)
+      })
+    }
+    for (const signal of SIGNALS) {
+      process.on(signal, () => {
+        if (stoppingSince === 0) {
+          app.log.info({ signal }, 'stopping, a second signal ends at once')
+          // the logger may gather lines, and somebody waits for this one
+          app.log.flush?.()
+          stop(0)
+        } else if (Date.now() - stoppingSince > SAME_SIGNAL) process.exit(128 + constants.signals[signal])
+      })
+    }
+    process.on('message', (message) => {
+      if (message === STOP_MESSAGE && stoppingSince === 0) stop(0)
+    })
+    // unhandled rejections end up here too
+    process.on('uncaughtException', (error) => {
+      app.log.fatal({ err: error }, 'an error that nothing has caught: stopping')
+      if (stoppingSince === 0) stop(1)
+      else process.exit(1)
+    })
+  })
+}
