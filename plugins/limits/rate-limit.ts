@@ -9,6 +9,13 @@ import type { LimitDeclaration, LimitRule } from '../../src/limits/limit-schema.
 import { connectRedis } from '../../src/limits/redis-client.ts'
 import { milliseconds } from '../../src/units.ts'
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The connection that limits are counted over; null when they are counted in memory. */
+    redis: Redis | null
+  }
+}
+
 type Limiter = ReturnType<FastifyInstance['createRateLimit']>
 
 /** Most consumers and addresses that one limit remembers in memory. */
@@ -17,6 +24,7 @@ const REMEMBERED = 100_000
 /** Limits how often consumers and addresses may call. Rules of one name are one limit, on however many routes. */
 export default fp(async (app) => {
   const redis = app.config.redis === undefined ? null : connectRedis(app.config.redis, app.log)
+  app.decorate('redis', redis)
   if (redis !== null) app.addHook('onClose', async () => { redis.disconnect() })
   const createLimiter = await isolatedRateLimit(app, redis)
   const limiters = new Map<string, Limiter>()

@@ -1,3 +1,5 @@
+import { mistakes } from '../config/schema-check.ts'
+import { Duration } from '../units.ts'
 import { quietConfig } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
 
@@ -28,9 +30,11 @@ export function parseClaims (pairs: readonly string[]): Record<string, unknown> 
 /** `gatehouse token`: a signed development token, alone on standard output. */
 export async function token ({ config: file, sub, scopes, expires, claim }: TokenOptions): Promise<number> {
   const claims = parseClaims(claim)
+  const [wrong] = mistakes(Duration({ description: 'lifetime' }), expires)
+  if (wrong) throw new CommandFailure(`--expires: ${wrong.message}`)
   const config = await quietConfig({ config: file })
   if (!config.jwt) throw new CommandFailure('there is no key to sign with: set jwt.secret in the configuration, or GATEHOUSE_JWT_SECRET')
   const { signToken } = await import('../auth/dev-token.ts')
-  process.stdout.write(`${await signToken(config.jwt, { sub, scopes, expiresIn: expires, claims })}\n`)
+  process.stdout.write(`${signToken(config.jwt, { sub, scopes, expiresIn: expires, claims })}\n`)
   return 0
 }

@@ -7,7 +7,7 @@ const INTRODUCTION = `# Fields of an upstream file
 <!-- Generated from src/upstream/declaration-schema.ts by \`npm run docs\`. -->
 
 The fields of the object that a file in \`routes/\` exports with \`defineUpstream\`, or that a YAML or JSON file there holds. How
-they work together stands in [upstream-files.md](upstream-files.md). All of them are checked at boot; an unknown key is a mistake.`
+they work together stands in [routing.md](routing.md). All of them are checked at boot; an unknown key is a mistake.`
 
 /** The text of \`docs/upstream-reference.md\`. */
 export function upstreamReference (): string {

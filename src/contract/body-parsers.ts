@@ -3,6 +3,7 @@ import querystring from 'fast-querystring'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import secureJson from 'secure-json-parse'
 import { gatehouseError } from '../errors.ts'
+import { isForm, isJson, isText, parseMediaType } from './media-type.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -11,25 +12,18 @@ declare module 'fastify' {
   }
 }
 
-type Parse = (body: Buffer) => unknown
+type Done = (error: Error | null, body?: unknown) => void
 
 /**
- * Collects bodies in a scope, so that they can be validated: only the media types given are let in, the rest is 415.
- * @param bodyLimit  bytes; a route's own `bodyLimit` goes before it
+ * Collects bodies in a scope, so that they can be validated: only the media types given are let in, the rest is 415. JSON and
+ * forms are parsed, anything else is a Buffer.
+ * @param bodyLimit  bytes, above them 413; a route's own `bodyLimit` goes before it
+ * @param consumes   media types, `application/*+json` and `text/*` stand for those that fit
  */
 export function collectBodies (app: FastifyInstance, { bodyLimit, consumes }: { bodyLimit: number, consumes: readonly string[] }): void {
   app.removeAllContentTypeParsers()
-  for (const type of consumes) {
-    const parse = parserOf(type)
-    app.addContentTypeParser(matcherOf(type), { parseAs: 'buffer', bodyLimit }, (request: FastifyRequest, body: unknown, done: (error: Error | null, body?: unknown) => void) => {
-      try {
-        checkCoding(request)
-        request.rawBody = body as Buffer
-        done(null, parse(body as Buffer))
-      } catch (error) {
-        done(error as Error)
-      }
-    })
+  for (const type of new Set(consumes.map((name) => name.toLowerCase()))) {
+    app.addContentTypeParser(matcherOf(type), { parseAs: 'buffer', bodyLimit }, parseCollected as (request: FastifyRequest, body: Buffer, done: Done) => void)
   }
 }
 
@@ -39,37 +33,66 @@ export function streamBodies (app: FastifyInstance): void {
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
 }
 
-/** A compressed or otherwise encoded body cannot be checked. */
-function checkCoding (request: FastifyRequest): void {
-  const { 'content-encoding': coding, 'content-type': type } = request.headers
-  if (coding !== undefined && coding.toLowerCase() !== 'identity') throw gatehouseError('GW_UNSUPPORTED_MEDIA_TYPE')
-  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(type ?? '')?.[1]
-  if (charset !== undefined && !/^(?:utf-?8|us-ascii)$/i.test(charset)) throw gatehouseError('GW_UNSUPPORTED_MEDIA_TYPE')
-}
-
-/** `application/*+json` and `text/*` stand for the types that fit. */
 function matcherOf (type: string): string | RegExp {
   if (!type.includes('*')) return type
-  const pattern = type.split('*').map((part) => part.replace(/[.+^$]/g, '\\$&')).join('[\\w!#$&^.+-]+')
+  const pattern = type.split('*').map((part) => part.replace(/[.+^$]/g, '\\$&')).join('[^/;\\s]+')
   return new RegExp(`^${pattern}(?:\\s*;.*)?$`, 'i')
 }
 
-function parserOf (type: string): Parse {
-  if (/[/+]json$/i.test(type)) return parseJson
-  if (type.toLowerCase() === 'application/x-www-form-urlencoded') return parseForm
-  return (body) => body
+function parseCollected (request: FastifyRequest, bytes: Buffer, done: Done): void {
+  let body: unknown
+  try {
+    body = parse(contentType(request), bytes)
+  } catch (error) {
+    done(error as Error)
+    return
+  }
+  request.rawBody = bytes
+  done(null, body)
 }
 
-function parseJson (body: Buffer): unknown {
-  if (!isUtf8(body)) throw gatehouseError('GW_MALFORMED_BODY', { detail: 'The body is not UTF-8: encode it so.' })
+/**
+ * The media type of a body that can be checked. Fastify reads the header leniently; an upstream may read it otherwise, so
+ * whatever has two readings is refused.
+ */
+function contentType ({ headers, raw }: FastifyRequest): string {
+  const media = parseMediaType(headers['content-type'] ?? '')
+  if (media === null || isRepeated('content-type', raw.rawHeaders)) throw gatehouseError('GW_UNSUPPORTED_MEDIA_TYPE', { detail: 'The Content-Type header is not valid: send one media type with well-formed parameters.' })
+  if (media.charsets.some((charset) => charset !== 'utf-8' && charset !== 'utf8')) throw gatehouseError('GW_UNSUPPORTED_MEDIA_TYPE', { detail: 'Only the charset utf-8 is accepted here: encode the body so.' })
+  const coding = headers['content-encoding']
+  if (coding !== undefined && coding.toLowerCase() !== 'identity') throw gatehouseError('GW_UNSUPPORTED_MEDIA_TYPE', { detail: 'A body with a Content-Encoding cannot be checked here: send it as it is.' })
+  return media.type
+}
+
+/** Node keeps the first of several. */
+function isRepeated (name: string, rawHeaders: readonly string[]): boolean {
+  let seen = false
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const header = rawHeaders[i]!
+    if (header.length !== name.length || header.toLowerCase() !== name) continue
+    if (seen) return true
+    seen = true
+  }
+  return false
+}
+
+function parse (type: string, bytes: Buffer): unknown {
+  const json = isJson(type)
+  const form = !json && isForm(type)
+  if (!json && !form && !isText(type)) return bytes
+  if (!isUtf8(bytes)) throw gatehouseError('GW_MALFORMED_BODY', { detail: 'The body is not valid UTF-8: encode it so.' })
+  if (json) return parseJson(bytes)
+  // without a prototype, so that `__proto__` is a field like any other
+  return form ? querystring.parse(bytes.toString('utf8')) : bytes
+}
+
+function parseJson (bytes: Buffer): unknown {
+  if (bytes.length === 0) throw gatehouseError('GW_MALFORMED_BODY', { detail: 'The body is empty: send JSON, as the Content-Type says.' })
+  // RFC 8259, section 8.1: no byte order mark; parsers disagree on it
+  if (bytes[0] === 0xEF && bytes[1] === 0xBB && bytes[2] === 0xBF) throw gatehouseError('GW_MALFORMED_BODY', { detail: 'The body begins with a byte order mark: send it without.' })
   try {
-    return secureJson.parse(body.toString('utf8'), undefined, { protoAction: 'error', constructorAction: 'error' })
+    return secureJson.parse(bytes.toString('utf8'), undefined, { protoAction: 'error', constructorAction: 'error' })
   } catch (error) {
     throw gatehouseError('GW_MALFORMED_BODY', { cause: error })
   }
-}
-
-function parseForm (body: Buffer): unknown {
-  if (!isUtf8(body)) throw gatehouseError('GW_MALFORMED_BODY', { detail: 'The body is not UTF-8: encode it so.' })
-  return { ...querystring.parse(body.toString('utf8')) }
 }

@@ -1,30 +1,51 @@
 import { isUtf8 } from 'node:buffer'
 import type { Violation } from '../errors.ts'
-import { SchemaValidator } from './schema-validator.ts'
-import { violationsOf } from './violations.ts'
+import { isJson, isText } from './media-type.ts'
+import { PartCheck } from './part-check.ts'
+import { schemaMistakes } from './schema-validator.ts'
+import { selfContained } from './self-contained-schema.ts'
 
-/** Says what is wrong with a response; null when nothing is, or when there is no schema for its status. */
+/** Says what is wrong with a response; null when nothing is, or when no schema speaks of its status. */
 export type ResponseCheck = (status: number, contentType: string | undefined, body: Buffer) => Violation[] | null
 
-const validator = new SchemaValidator(false)
-const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i
-
-/** @param responses  schemas by status: `200`, `2xx` or `default`, the nearest wins */
+/**
+ * The check of a route's responses; its validators are compiled by the first response that needs them.
+ * @param responses  schemas by status: `200`, `2xx` or `default`, the nearest wins
+ */
 export function compileResponseCheck (responses: Record<string, object>): ResponseCheck {
-  const byStatus = new Map(Object.entries(responses).map(([status, schema]) => [status.toLowerCase(), schema]))
+  const byStatus = new Map(Object.entries(responses).map(([status, schema]) => [status.toLowerCase(), checkOf(schema, status)]))
   return (status, contentType, body) => {
-    const schema = byStatus.get(String(status)) ?? byStatus.get(`${Math.floor(status / 100)}xx`) ?? byStatus.get('default')
-    if (schema === undefined) return null
-    if (body.length === 0 && (schema as { type?: string }).type === 'null') return null
-    if (contentType === undefined || !JSON_TYPE.test(contentType)) return [{ in: 'headers', pointer: '/content-type', expected: 'application/json' }]
-    let value: unknown
-    try {
-      if (!isUtf8(body)) throw new SyntaxError()
-      value = JSON.parse(body.toString('utf8'))
-    } catch {
-      return [{ in: 'body', pointer: '', expected: 'well-formed JSON' }]
-    }
-    const validate = validator.compile(schema)
-    return validate(value) ? null : violationsOf(validate.errors!, 'body')
+    const check = byStatus.get(String(status)) ?? byStatus.get(`${Math.floor(status / 100)}xx`) ?? byStatus.get('default')
+    if (check === undefined) return null
+    const value = valueOf(contentType, body)
+    return 'violation' in value ? nothingWas(value, check) : check.json(value.value, body.length)
   }
+}
+
+/** What is wrong with the schemas of responses, in words, each with its status; empty when nothing is. */
+export function responseMistakes (responses: Record<string, object>): string[] {
+  return Object.entries(responses).flatMap(([status, response]) => {
+    const { schema, mistakes } = selfContained(response)
+    return (mistakes.length > 0 ? mistakes : schemaMistakes(schema)).map((mistake) => `${status}: ${mistake}`)
+  })
+}
+
+const checkOf = (response: object, status: string): PartCheck => new PartCheck(selfContained(response).schema, 'body', `response ${status}`)
+
+type Value = { value: unknown } | { violation: Violation, empty: boolean }
+
+function valueOf (contentType: string | undefined, body: Buffer): Value {
+  if (contentType === undefined || !isJson(contentType)) {
+    if (body.length > 0 && contentType !== undefined && isText(contentType)) return { value: body.toString('utf8') }
+    return { empty: body.length === 0, violation: { in: 'headers', pointer: '/content-type', expected: 'application/json' } }
+  }
+  try {
+    if (isUtf8(body)) return { value: JSON.parse(body.toString('utf8')) }
+  } catch {}
+  return { empty: body.length === 0, violation: { in: 'body', pointer: '', expected: 'well-formed JSON' } }
+}
+
+/** An empty body is right where the schema says `null`. */
+function nothingWas ({ violation, empty }: Extract<Value, { violation: Violation }>, check: PartCheck): Violation[] | null {
+  return empty && check.json(null, 0) === null ? null : [violation]
 }

@@ -1,33 +1,74 @@
 import { Ajv2020, type Options, type ValidateFunction } from 'ajv/dist/2020.js'
-import formats from 'ajv-formats'
+import addFormats from 'ajv-formats'
+import { type JsonSchema, walkSchema } from './json-schema.ts'
+import { UNIQUE_ITEMS } from './unique-items.ts'
 
-const OPTIONS: Options = { allErrors: true, strict: false, useDefaults: false, removeAdditional: false, validateFormats: true, discriminator: true }
+/**
+ * What a value is made of: `json` has types of its own, `text` (parameters, queries, headers, forms) is all strings, which
+ * may stand for numbers and booleans.
+ */
+export type ValueKind = 'json' | 'text'
 
-/** A set of validators that share options; equal schemas share one validator. */
-export class SchemaValidator {
-  readonly #ajv: Ajv2020
-  readonly #byText = new Map<string, ValidateFunction>()
+// nothing may be changed, since the bytes are forwarded as they came: no defaults, nothing removed
+const OPTIONS: Options = {
+  strict: false, useDefaults: false, removeAdditional: false, ownProperties: true, addUsedSchema: false, validateSchema: false, logger: false,
+}
 
-  /** @param coerceTypes  whether text may stand for numbers and booleans: for parameters, queries and headers */
-  constructor (coerceTypes: boolean | 'array') {
-    this.#ajv = new Ajv2020({ ...OPTIONS, coerceTypes })
-    ;(formats as unknown as (ajv: Ajv2020) => void)(this.#ajv)
-    this.#ajv.addKeyword('example')
+function createAjv (kind: ValueKind, allErrors: boolean): Ajv2020 {
+  const ajv = new Ajv2020({ ...OPTIONS, allErrors, coerceTypes: kind === 'text' ? 'array' : false })
+  ;(addFormats as unknown as (ajv: Ajv2020) => void)(ajv)
+  ajv.removeKeyword('uniqueItems')
+  ajv.addKeyword(UNIQUE_ITEMS)
+  return ajv
+}
+
+/** Compilers by kind and thoroughness; made when first needed, since each takes a moment. */
+const compilers = new Map<string, Ajv2020>()
+let checker: Ajv2020 | undefined
+
+/**
+ * What is wrong with a schema, in words; empty when nothing is. Takes microseconds where compiling takes milliseconds, so
+ * that thousands of routes boot at once: validators are compiled when the first request needs them.
+ */
+export function schemaMistakes (schema: JsonSchema): string[] {
+  checker ??= createAjv('json', true)
+  const mistakes = new Set<string>()
+  if (!checker.validateSchema(schema)) {
+    for (const { instancePath, message } of checker.errors!) mistakes.add(`${instancePath || 'it'} ${message}`)
+    return [...mistakes]
   }
-
-  /** What is wrong with a schema; null when it is right. Cheap, so that booting stays fast. */
-  mistake (schema: object): string | null {
-    return this.#ajv.validateSchema(schema) ? null : this.#ajv.errorsText(this.#ajv.errors, { dataVar: 'schema' })
-  }
-
-  /** The validator of a schema, compiled at the first call. */
-  compile (schema: object): ValidateFunction {
-    const text = JSON.stringify(schema)
-    let validate = this.#byText.get(text)
-    if (!validate) {
-      validate = this.#ajv.compile(JSON.parse(text))
-      this.#byText.set(text, validate)
+  const { formats } = checker
+  // what the meta-schema lets pass and the compiler would refuse or, worse, ignore
+  walkSchema(schema, (found, pointer) => {
+    if (typeof found.format === 'string' && !Object.hasOwn(formats, found.format)) mistakes.add(`${pointer}/format is "${found.format}", which is unknown (known are ${Object.keys(formats).sort().join(', ')})`)
+    if (Array.isArray(found.enum) && found.enum.length === 0) mistakes.add(`${pointer}/enum is empty, so nothing is valid`)
+    if ('nullable' in found && found.type === undefined) mistakes.add(`${pointer}/nullable needs a "type" beside it`)
+    if ('$async' in found) mistakes.add(`${pointer}/$async is not supported`)
+    for (const pattern of [found.pattern, ...Object.keys(found.patternProperties ?? {})]) {
+      if (pattern !== undefined && !isPattern(pattern)) mistakes.add(`${pointer} has the pattern "${pattern}", which is not a regular expression`)
     }
-    return validate
+  })
+  return [...mistakes]
+}
+
+function isPattern (text: string): boolean {
+  try {
+    return new RegExp(text, 'u') instanceof RegExp
+  } catch {
+    return false
   }
+}
+
+/**
+ * The validator of a self-contained schema without mistakes.
+ * @param allErrors  whether it looks for everything that is wrong, or stops at the first
+ */
+export function compileSchema (schema: JsonSchema, kind: ValueKind, allErrors: boolean): ValidateFunction {
+  const key = `${kind} ${allErrors}`
+  let ajv = compilers.get(key)
+  if (!ajv) compilers.set(key, ajv = createAjv(kind, allErrors))
+  const validate = ajv.compile(schema)
+  // Ajv would remember the schema for as long as the process lives
+  if (typeof schema === 'object') ajv.removeSchema(schema)
+  return validate
 }

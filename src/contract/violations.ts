@@ -1,25 +1,92 @@
 import type { ErrorObject } from 'ajv'
 import type { Violation } from '../errors.ts'
 
-/** More than these are not listed: an answer must not grow with the request. */
+/** More than these are not listed, and no text is longer: an answer must not grow with the request. */
 const MOST = 100
+const LONGEST = 300
 
-/** Ajv's errors in the gateway's words. */
+/**
+ * Ajv's errors in the gateway's words, at most 100.
+ * @param part  `params`, `query`, `headers` or `body`
+ */
 export function violationsOf (errors: readonly ErrorObject[], part: string): Violation[] {
-  const where = part === 'querystring' ? 'query' : part
-  return errors.slice(0, MOST).map((error) => ({ in: where, pointer: error.instancePath, expected: expectation(error) }))
+  const violations = new Map<string, Violation>()
+  for (const error of withoutBranches(errors)) {
+    const violation = { in: part, pointer: shortPointer(error.instancePath), expected: shorten(expectation(error, errors)) }
+    violations.set(`${violation.pointer} ${violation.expected}`, violation)
+    if (violations.size === MOST) break
+  }
+  return [...violations.values()]
 }
 
-function expectation ({ keyword, params, message }: ErrorObject): string {
+const isChoice = ({ keyword }: ErrorObject): boolean => keyword === 'anyOf' || keyword === 'oneOf'
+
+/** Errors at the very value that has a choice of forms are part of what the choice expected. */
+const isBranchOf = (choice: ErrorObject, error: ErrorObject): boolean =>
+  error !== choice && error.instancePath === choice.instancePath && error.schemaPath.startsWith(`${choice.schemaPath}/`)
+
+function withoutBranches (errors: readonly ErrorObject[]): readonly ErrorObject[] {
+  const choices = errors.filter(isChoice)
+  if (choices.length === 0) return errors
+  return errors.filter((error) => !choices.some((choice) => isBranchOf(choice, error)))
+}
+
+function expectation (error: ErrorObject, all: readonly ErrorObject[]): string {
+  const { keyword, params, message } = error
   switch (keyword) {
     case 'required': return `a property ${JSON.stringify(params.missingProperty)}`
+    case 'dependentRequired': case 'dependencies': return `a property ${JSON.stringify(params.missingProperty)} beside ${JSON.stringify(params.property)}`
     case 'additionalProperties': return `no property ${JSON.stringify(params.additionalProperty)}`
     case 'unevaluatedProperties': return `no property ${JSON.stringify(params.unevaluatedProperty)}`
+    case 'propertyNames': return `another name than ${JSON.stringify(params.propertyName)}`
     case 'type': return [params.type].flat().join(' or ')
-    case 'enum': return `one of: ${params.allowedValues.map((value: unknown) => JSON.stringify(value)).join(', ')}`
-    case 'const': return JSON.stringify(params.allowedValue)
+    case 'enum': return oneOf(params.allowedValues)
+    case 'const': return spelled(params.allowedValue)
     case 'format': return `format ${params.format}`
     case 'pattern': return `text that matches ${params.pattern}`
-    default: return (message ?? keyword).replace(/^must (?:be |NOT have |have |match )?/, (start) => start.includes('NOT') ? 'not ' : '')
+    case 'minimum': case 'formatMinimum': return `at least ${params.limit}`
+    case 'maximum': case 'formatMaximum': return `at most ${params.limit}`
+    case 'exclusiveMinimum': case 'formatExclusiveMinimum': return `more than ${params.limit}`
+    case 'exclusiveMaximum': case 'formatExclusiveMaximum': return `less than ${params.limit}`
+    case 'multipleOf': return `a multiple of ${params.multipleOf}`
+    case 'minLength': return `at least ${counted(params.limit, 'character')}`
+    case 'maxLength': return `at most ${counted(params.limit, 'character')}`
+    case 'minItems': return `at least ${counted(params.limit, 'item')}`
+    case 'maxItems': case 'items': case 'unevaluatedItems': return `at most ${counted(params.limit ?? params.len, 'item')}`
+    case 'minProperties': return `at least ${counted(params.limit, 'property')}`
+    case 'maxProperties': return `at most ${counted(params.limit, 'property')}`
+    case 'uniqueItems': return 'items that all differ'
+    case 'contains': return params.maxContains === undefined
+      ? `at least ${counted(params.minContains, 'item')} of the kind that is asked for`
+      : `${params.minContains} to ${params.maxContains} items of the kind that is asked for`
+    case 'anyOf': case 'oneOf': return choiceOf(error, all)
+    case 'not': return 'something else'
+    case 'false schema': return 'nothing'
+    default: return message ?? keyword
   }
+}
+
+/** A union in words: its values when it is made of values, else what each form expected. */
+function choiceOf (choice: ErrorObject, all: readonly ErrorObject[]): string {
+  if (choice.keyword === 'oneOf' && choice.params.passingSchemas !== null) return 'exactly one of the forms that are allowed'
+  const branches = all.filter((error) => isBranchOf(choice, error) && !isChoice(error))
+  const values = branches.filter(({ keyword }) => keyword === 'const' || keyword === 'enum')
+  const literal = new Set(values.flatMap(({ params }) => params.allowedValues ?? [params.allowedValue]))
+  const others = new Set(branches.filter((error) => !values.includes(error) && !hasConstBeside(error, values)).map((error) => expectation(error, all)))
+  const words = [...literal.size > 0 ? [oneOf([...literal])] : [], ...others]
+  return words.length > 0 ? words.join(', or ') : 'one of the forms that are allowed'
+}
+
+/** `{ type: 'string', const: 'a' }` has failed twice, and the value says it all. */
+const hasConstBeside = (error: ErrorObject, values: readonly ErrorObject[]): boolean =>
+  error.keyword === 'type' && values.some(({ schemaPath }) => schemaPath.replace(/\/(const|enum)$/, '/type') === error.schemaPath)
+
+const spelled = (value: unknown): string => typeof value === 'string' ? value : JSON.stringify(value)
+const oneOf = (values: unknown[]): string => values.length === 1 ? spelled(values[0]) : `one of: ${values.map(spelled).join(', ')}`
+const counted = (count: number, noun: string): string => count === 1 ? `1 ${noun}` : `${count} ${noun.replace(/y$/, 'ie')}s`
+const shorten = (text: string): string => text.length <= LONGEST ? text : `${text.slice(0, LONGEST)}...`
+
+/** A pointer that is too long is cut between two tokens, so that it still points at a parent of the value. */
+function shortPointer (pointer: string): string {
+  return pointer.length <= LONGEST ? pointer : pointer.slice(0, pointer.lastIndexOf('/', LONGEST))
 }

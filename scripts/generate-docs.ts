@@ -1,0 +1,18 @@
+import { writeFileSync } from 'node:fs'
+import { configReference } from '../src/config/config-reference.ts'
+import { errorReference } from '../src/config/error-reference.ts'
+import { upstreamReference } from '../src/config/upstream-reference.ts'
+
+/** The generated pages, by their path in the repository. A test compares them with the files. */
+export const GENERATED_DOCS: Record<string, () => string> = {
+  'docs/configuration.md': configReference,
+  'docs/errors.md': errorReference,
+  'docs/upstream-reference.md': upstreamReference,
+}
+
+if (import.meta.main) {
+  for (const [path, generate] of Object.entries(GENERATED_DOCS)) {
+    writeFileSync(new URL(`../${path}`, import.meta.url), generate())
+    console.log(path)
+  }
+}

@@ -1,0 +1,32 @@
+const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+const QUOTED = '"(?:[\\t\\x20\\x21\\x23-\\x5B\\x5D-\\x7E\\x80-\\xFF]|\\\\[\\t\\x20-\\x7E\\x80-\\xFF])*"'
+// each space belongs to one place of the pattern only, so that matching takes linear time
+const CONTENT_TYPE = new RegExp(`^(${TOKEN}/${TOKEN})((?:[ \\t]*;(?:[ \\t]*${TOKEN}=(?:${TOKEN}|${QUOTED}))?)*)[ \\t]*$`)
+const PARAMETER = new RegExp(`[ \\t]*;(?:[ \\t]*(${TOKEN})=(${TOKEN}|${QUOTED}))?`, 'gy')
+
+export interface MediaType {
+  /** `application/json`, in small letters and without parameters. */
+  type: string
+  /** Every `charset` that is stated, in small letters. */
+  charsets: string[]
+}
+
+/** Reads a Content-Type (RFC 9110, section 8.3.1); null when it is not one to the last character. */
+export function parseMediaType (header: string): MediaType | null {
+  const match = CONTENT_TYPE.exec(header)
+  if (match === null) return null
+  const charsets: string[] = []
+  for (const [, name, value] of match[2]!.matchAll(PARAMETER)) {
+    if (name?.toLowerCase() === 'charset') charsets.push(value!.replace(/^"|"$/g, '').replace(/\\(.)/g, '$1').toLowerCase())
+  }
+  return { type: match[1]!.toLowerCase(), charsets }
+}
+
+/** Whether bodies of a media type are JSON (RFC 6839, section 3.1 for `+json`). */
+export const isJson = (type: string): boolean => /^[^/;]+\/(?:[^/;]+\+)?json[ \t]*(?:;|$)/i.test(type)
+
+/** Whether bodies of a media type are HTML form data in one line. */
+export const isForm = (type: string): boolean => /^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i.test(type)
+
+/** Whether bodies of a media type are text of any kind. */
+export const isText = (type: string): boolean => /^text\//i.test(type)

@@ -1,0 +1,76 @@
+import type { ValidateFunction } from 'ajv'
+import { gatehouseError, type Violation } from '../errors.ts'
+import type { JsonSchema } from './json-schema.ts'
+import { compileSchema, type ValueKind } from './schema-validator.ts'
+import { copyOfTexts, misreadNumbers } from './text-values.ts'
+import { violationsOf } from './violations.ts'
+
+/**
+ * Bytes of a value up to which every violation is listed. The search for all of them goes on where a limit of the schema
+ * (`maxItems`, `maxLength`) has been broken already, so it is only for values that cannot make it take long.
+ */
+const LIST_ALL = 16 * 1024
+
+/** Checks one part of a message against one schema. The validators are compiled by the first value that needs them. */
+export class PartCheck {
+  /** `params`, `query`, `headers` or `body` */
+  readonly part: string
+  readonly #schema: JsonSchema
+  readonly #compiled = new Map<string, ValidateFunction>()
+  readonly #name: string
+
+  /** @param name  how the log speaks of the schema when it cannot be compiled */
+  constructor (schema: JsonSchema, part: string, name = part) {
+    this.#schema = schema
+    this.part = part
+    this.#name = name
+  }
+
+  /**
+   * @param value  of JSON, which is left alone
+   * @param size   bytes of the value
+   * @returns null when the value is valid
+   */
+  json (value: unknown, size: number): Violation[] | null {
+    return this.#run(this.#validator('json', size), value)
+  }
+
+  /**
+   * Lets text stand for numbers and booleans.
+   * @param values   parameters, query, headers or form
+   * @param coerced  gets the numbers and booleans; by default a copy, so that `values` stays as it was sent
+   */
+  text (values: Record<string, unknown>, size = 0, coerced: Record<string, unknown> = copyOfTexts(values)): Violation[] | null {
+    const validate = this.#validator('text', size)
+    const original = coerced === values ? copyOfTexts(values) : values
+    return this.#run(validate, coerced) ?? misreadNumbers(original, coerced, this.part)
+  }
+
+  #run (validate: ValidateFunction, value: unknown): Violation[] | null {
+    try {
+      return validate(value) ? null : violationsOf(validate.errors!, this.part)
+    } catch (error) {
+      // a recursive schema follows the value as deep as it goes
+      if (error instanceof RangeError) return [{ in: this.part, pointer: '', expected: 'fewer values within values' }]
+      throw error
+    } finally {
+      validate.errors = null
+    }
+  }
+
+  #validator (kind: ValueKind, size: number): ValidateFunction {
+    const allErrors = size <= LIST_ALL
+    const key = allErrors ? kind : `${kind} first`
+    let validate = this.#compiled.get(key)
+    if (!validate) {
+      try {
+        validate = compileSchema(this.#schema, kind, allErrors)
+      } catch (error) {
+        // never let through what cannot be checked
+        throw gatehouseError('GW_INTERNAL', { cause: new Error(`the schema of ${this.#name} cannot be compiled: ${(error as Error).message}`) })
+      }
+      this.#compiled.set(key, validate)
+    }
+    return validate
+  }
+}

@@ -1,0 +1,130 @@
+import { atPointer, isObject, type JsonSchema, pointerToken, type SchemaObject, walkSchema } from './json-schema.ts'
+
+/** A schema that stands on its own, and what is wrong with it. */
+export interface SelfContainedSchema {
+  /** Plain JSON in draft 2020-12; every `$ref` is a JSON pointer into it. */
+  schema: JsonSchema
+  /** References that lead nowhere, in words; empty when all is well. */
+  mistakes: string[]
+}
+
+/**
+ * Brings a schema of any origin (TypeBox, draft-07, with schemas shared by `app.addSchema`) into the one form that
+ * validators and documents are made from. The original is left alone.
+ *
+ * Names (`$id`, `$anchor`) become JSON pointers, because two schemas of one gateway may use the same name for different
+ * things; tuples of draft-07 (`items: [...]`, TypeBox writes them too) become `prefixItems`.
+ * @param shared  schemas by `$id` that references may name
+ */
+export function selfContained (schema: unknown, shared: Record<string, unknown> = {}): SelfContainedSchema {
+  let copy: JsonSchema
+  try {
+    copy = plainCopy(schema)
+  } catch {
+    return { schema: true, mistakes: ['it cannot be written as JSON'] }
+  }
+  if (!isObject(copy)) return { schema: copy, mistakes: [] }
+  const resolver = new ReferenceResolver(copy, shared)
+  resolver.resolve()
+  return { schema: copy, mistakes: resolver.mistakes }
+}
+
+/** Plain JSON, without symbols and hidden keys. */
+function plainCopy (schema: unknown): JsonSchema {
+  const copy = JSON.parse(JSON.stringify(schema)) as JsonSchema
+  walkSchema(copy, useTuplesOf2020)
+  return copy
+}
+
+function useTuplesOf2020 (schema: SchemaObject): void {
+  if (!Array.isArray(schema.items)) return
+  const { items, additionalItems } = schema
+  delete schema.items
+  delete schema.additionalItems
+  schema.prefixItems = items
+  if (additionalItems !== undefined) schema.items = additionalItems
+}
+
+class ReferenceResolver {
+  readonly mistakes: string[] = []
+  readonly #root: SchemaObject
+  readonly #shared: Record<string, unknown>
+  /** Name as a reference writes it (`Node`, `#node`) to JSON pointer. */
+  readonly #named = new Map<string, string>()
+  readonly #queue: [schema: unknown, pointer: string][] = []
+
+  constructor (root: SchemaObject, shared: Record<string, unknown>) {
+    this.#root = root
+    this.#shared = shared
+    this.#queue.push([root, ''])
+  }
+
+  /** Rewrites the references of the root and of every shared schema that they lead to. */
+  resolve (): void {
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
+      const [schema, at] = next
+      walkSchema(schema, (found, pointer) => this.#takeName(found, pointer), at)
+      walkSchema(schema, (found, pointer) => this.#rewrite(found, pointer, at), at)
+    }
+  }
+
+  #takeName (schema: SchemaObject, pointer: string): void {
+    for (const keyword of ['$id', '$anchor']) {
+      const name = schema[keyword]
+      if (typeof name !== 'string') continue
+      this.#named.set(keyword === '$anchor' ? `#${name}` : name.replace(/(.)#$/, '$1'), pointer)
+      delete schema[keyword]
+    }
+    delete schema.$schema
+  }
+
+  #rewrite (schema: SchemaObject, pointer: string, base: string): void {
+    if ('$dynamicRef' in schema || '$recursiveRef' in schema) this.mistakes.push(`${pointer || 'it'} uses a dynamic reference: use "$ref"`)
+    const { $ref } = schema
+    if (typeof $ref !== 'string') return
+    const target = this.#target($ref, base)
+    if (target === undefined) this.mistakes.push(`${pointer}/$ref is "${$ref}", which leads nowhere`)
+    else schema.$ref = `#${encodePointer(target)}`
+  }
+
+  /** JSON pointer of what a reference names; undefined when there is nothing. */
+  #target (reference: string, base: string): string | undefined {
+    const [name, fragment] = reference.includes('#') ? reference.split('#', 2) as [string, string] : [reference, '']
+    const pointer = decodeFragment(fragment)
+    if (name === '') {
+      if (pointer !== '' && !pointer.startsWith('/')) return this.#named.get(`#${pointer}`)
+      return this.#existing(base + pointer)
+    }
+    const start = this.#named.get(name) ?? this.#adopt(name)
+    return start === undefined ? undefined : this.#existing(start + pointer)
+  }
+
+  #existing (pointer: string): string | undefined {
+    const found = atPointer(this.#root, pointer)
+    return isObject(found) || typeof found === 'boolean' ? pointer : undefined
+  }
+
+  /** Takes a shared schema into `$defs`. */
+  #adopt (name: string): string | undefined {
+    if (!Object.hasOwn(this.#shared, name)) return undefined
+    const definitions = this.#root.$defs ??= {}
+    let key = name.replace(/[^\w.-]+/g, '-')
+    while (Object.hasOwn(definitions, key)) key += '-'
+    const pointer = `/$defs/${pointerToken(key)}`
+    definitions[key] = plainCopy(this.#shared[name])
+    this.#named.set(name, pointer)
+    this.#queue.push([definitions[key], pointer])
+    return pointer
+  }
+}
+
+function decodeFragment (fragment: string): string {
+  try {
+    return decodeURIComponent(fragment)
+  } catch {
+    return fragment
+  }
+}
+
+/** A JSON pointer as the fragment of a URI (RFC 6901, section 6). */
+export const encodePointer = (pointer: string): string => pointer.split('/').map(encodeURIComponent).join('/').replaceAll('%24', '$')

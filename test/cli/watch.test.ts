@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { startCommand, type RunningCommand } from '../support/command.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+
+const plugin = (text: string): string => `export default async (app) => { app.get('/', { config: { auth: 'none' } }, async () => '${text}') }\n`
+
+async function watched (t: TestContext): Promise<RunningCommand & { cwd: string, url: string }> {
+  const cwd = temporaryFolder(t, { 'routes/hand.mjs': plugin('first'), 'gatehouse.config.json': '{}' })
+  const command = startCommand(t, ['start', '--watch', '--port', '0'], { cwd })
+  const ready = await command.line(/"ready on /)
+  return { ...command, cwd, url: /ready on (http:\S+?\d)[,"]/.exec(ready)![1]! }
+}
+
+const text = async (url: string): Promise<string> => (await fetch(url, { headers: { connection: 'close' } })).text()
+const pids = ({ stdout }: RunningCommand): number[] => [...new Set([...stdout().matchAll(/"pid":(\d+)/g)].map((match) => Number(match[1])))]
+
+function isAlive (pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+test('a change is taken over without a failed request', async (t) => {
+  const command = await watched(t)
+  const { cwd, url } = command
+  assert.equal(await text(url), 'first')
+  // as editors do it: a new file in the place of the old one
+  writeFileSync(join(cwd, 'routes/.hand.mjs.swp'), plugin('second'))
+  renameSync(join(cwd, 'routes/.hand.mjs.swp'), join(cwd, 'routes/hand.mjs'))
+  const seen = new Set<string>()
+  while (!seen.has('second')) seen.add(await text(url))
+  assert.deepEqual([...seen].sort(), ['first', 'second'])
+})
+
+test('a mistake is told, and the gateway goes on as it was', async (t) => {
+  const command = await watched(t)
+  const { cwd, url } = command
+  writeFileSync(join(cwd, 'routes/broken.json'), '{ "name": "x" }')
+  await command.line(/goes on as it was/)
+  assert.match(command.stderr(), /^routes\/broken\.json: targets: is missing/m)
+  assert.equal(await text(url), 'first')
+  writeFileSync(join(cwd, 'routes/broken.json'), JSON.stringify({ name: 'x', prefix: '/x', targets: ['http://127.0.0.1:9'], auth: 'none', routes: [{ method: 'GET', url: '/' }] }))
+  await command.line(/taken over/)
+  assert.equal((await fetch(`${url}/x`)).status, 502)
+})
+
+test('the configuration file counts too', async (t) => {
+  const command = await watched(t)
+  writeFileSync(join(command.cwd, 'gatehouse.config.json'), '{ "docs": { "path": "/handbook" } }')
+  await command.line(/taken over/)
+  await command.line(/documentation on \S+\/handbook/)
+})
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test(`${signal} leaves no process behind`, async (t) => {
+    const command = await watched(t)
+    writeFileSync(join(command.cwd, 'routes/hand.mjs'), plugin('second'))
+    await command.line(/taken over/)
+    command.child.kill(signal)
+    assert.equal(await command.exit, 0)
+    assert.equal(pids(command).length, 2)
+    for (const pid of pids(command)) assert.equal(isAlive(pid), false)
+  })
+}
+
+test('when the supervisor is killed, the gateway ends by itself', async (t) => {
+  const command = await watched(t)
+  const [pid] = pids(command)
+  command.child.kill('SIGKILL')
+  // the streams close when the last process that holds them has ended
+  await command.exit
+  for (let alive = true; alive;) alive = isAlive(pid!)
+})
+
+test('after a crash a change starts it again', async (t) => {
+  const command = await watched(t)
+  const { cwd } = command
+  process.kill(pids(command)[0]!, 'SIGKILL')
+  await command.line(/has ended with SIGKILL, waiting for a change/)
+  writeFileSync(join(cwd, 'gatehouse.config.json'), '{ "docs": { "path": "/second" } }')
+  // port 0 is another one now
+  const ready = await command.line(/documentation on \S+\/second/)
+  assert.equal(await text(/ready on (http:\S+?\d),/.exec(ready)![1]!), 'first')
+})

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { promisify } from 'node:util'
+import { copiedRoutes, ROOT, startDemo, startProgram } from './demo-process.ts'
+
+const shell = async (line: string) => (await promisify(execFile)('sh', ['-c', line])).stdout
+
+describe('npm run demo', () => {
+  test('prints lines that do what they promise, and ends on Ctrl-C', async (t) => {
+    const demo = await startDemo(t)
+    assert.equal((await fetch(demo.docs)).status, 200)
+
+    const answered = await shell(demo.curl['200']!)
+    assert.match(answered, /^HTTP\/1\.1 200 OK\r\n/)
+    assert.match(answered, /Ada Lovelace/)
+
+    const refused = await shell(demo.curl['401']!)
+    assert.match(refused, /^HTTP\/1\.1 401 Unauthorized\r\n/)
+    assert.match(refused, /www-authenticate: Bearer/i)
+    assert.match(refused, /"code":"GW_UNAUTHORIZED"/)
+
+    const limited = await shell(demo.curl['429']!)
+    assert.deepEqual(limited.trim().split('\n').map((line) => line.split(' ').at(-1)), ['200', '200', '200', '200', '200', '429'])
+
+    assert.equal(await demo.stop('SIGINT'), 0, demo.output())
+    assert.equal(demo.alive(), false)
+  })
+
+  test('its two tokens are for reading and for writing', async (t) => {
+    const demo = await startDemo(t)
+    const create = (token: string) => fetch(`${demo.url}/orders`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ customer: 'Emmy Noether', item: 'Ring', quantity: 1 }),
+    })
+    assert.equal((await create(demo.readToken)).status, 403)
+    const created = await create(demo.writeToken)
+    assert.equal(created.status, 201)
+    assert.equal(created.headers.get('location'), '/orders/4')
+    const me = await fetch(`${demo.url}/users/whoami`, { headers: { authorization: `Bearer ${demo.readToken}`, 'x-consumer-id': 'root' } })
+    assert.equal(me.redirected, true)
+    assert.equal((await me.json() as { consumer: string }).consumer, 'ada')
+    assert.equal(await demo.stop('SIGTERM'), 0)
+    assert.equal(demo.alive(), false)
+  })
+
+  test('ends while a stream, a WebSocket and keep-alive connections are open', async (t) => {
+    const demo = await startDemo(t)
+    const ticks = await fetch(`${demo.url}/live/ticks`)
+    const ended = ticks.text().catch(() => {})
+    const socket = new WebSocket(`${demo.url.replace('http', 'ws')}/live/socket`, { headers: { authorization: `Bearer ${demo.readToken}` } } as never)
+    await once(socket, 'open')
+    const closed = once(socket, 'close')
+    assert.equal(await demo.stop(), 0)
+    await Promise.all([ended, closed])
+    assert.equal(demo.alive(), false)
+  })
+
+  test('by way of npm nothing is left after Ctrl-C either', async (t) => {
+    const demo = await startDemo(t, { command: ['npm', 'run', 'demo', '--'] })
+    assert.equal((await fetch(`${demo.url}/orders`)).status, 401)
+    // some shells between npm and the demo say that they were interrupted
+    assert.ok([0, 130, null].includes(await demo.stop()), demo.output())
+    assert.equal(demo.alive(), false)
+  })
+
+  for (const watch of [false, true]) {
+    test(`a busy port is one line and exit code 1${watch ? ', watching too' : ''}`, async (t) => {
+      const blocker = createServer().listen(0, '127.0.0.1')
+      t.after(() => blocker.close())
+      await once(blocker, 'listening')
+      const { port } = blocker.address() as { port: number }
+      const program = startProgram(t, process.execPath, [`${ROOT}/demo/start.ts`, ...watch ? ['--watch'] : []], { GATEHOUSE_PORT: String(port) })
+      assert.equal(await program.exit, 1)
+      assert.equal(program.stdout(), '')
+      assert.match(program.stderr(), new RegExp(`^[^\\n]*port ${port} on 127\\.0\\.0\\.1 is in use[^\\n]*\\n$`))
+      assert.equal(program.alive(), false)
+    })
+  }
+
+  for (const args of [[], ['--watch']]) {
+    test(`a mistake in a route file is told and nothing runs ${args.join()}`, async (t) => {
+      const routes = await copiedRoutes(t)
+      await writeFile(join(routes, 'wrong.yaml'), 'name: wrong\ntargets: [http://127.0.0.1:1]\npassThrough: true\n')
+      const program = startProgram(t, process.execPath, [`${ROOT}/demo/start.ts`, '--port', '0', ...args], { GATEHOUSE_ROUTES: routes })
+      assert.equal(await program.exit, 1)
+      assert.equal(program.stdout(), '')
+      assert.match(program.stderr(), /^\S*wrong\.yaml: passThrough\.auth: missing[^\n]*\n$/)
+      assert.equal(program.alive(), false)
+    })
+  }
+
+  test('a wrong option is one line and exit code 1', async (t) => {
+    for (const [args, said] of [[['--prot', '1'], /^gatehouse: .*--prot.*\n$/], [['--port', 'x'], /^--port: found "x".*\n$/]] as const) {
+      const program = startProgram(t, process.execPath, [`${ROOT}/demo/start.ts`, ...args])
+      assert.equal(await program.exit, 1)
+      assert.match(program.stderr(), said)
+    }
+  })
+})

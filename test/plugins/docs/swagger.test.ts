@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import SwaggerParser from '@apidevtools/swagger-parser'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import { parse } from 'yaml'
+import { buildApp } from '../../../src/app.ts'
+import { signToken } from '../../../src/auth/dev-token.ts'
+import { JWT_SECRET, startGateway, testConfig } from '../../support/gateway.ts'
+
+const jwt = { secret: JWT_SECRET, clockTolerance: 0, cacheSize: 10 }
+const id = { type: 'object', properties: { id: { type: 'integer', minimum: 1 } } }
+const files = {
+  'a.json': {
+    name: 'a', prefix: '/a', targets: ['http://127.0.0.1:1'], auth: { jwt: { scopes: ['a:read'] } }, rateLimit: { max: 7, window: '1 minute' },
+    routes: [
+      { method: 'GET', url: '/:id(^\\d+$)', schema: { summary: 'Read', params: id, response: { 200: { type: 'object' }, '4xx': { type: 'string' }, default: { type: 'object' } } } },
+      { method: 'POST', url: '/', schema: { body: { type: 'object' }, consumes: ['application/json', 'application/x-www-form-urlencoded'], response: { 201: { type: 'object' } } } },
+      { method: 'DELETE', url: '/:id', auth: 'none', rateLimit: false, schema: { response: { 204: { type: 'null', description: 'Gone.' } } } },
+      { method: 'GET', url: '/hidden', schema: { hide: true } }, { method: 'GET', url: '/files/*' }, { method: 'QUERY', url: '/find' },
+    ],
+  },
+  'b.json': { name: 'b', hosts: ['*.example.com'], auth: 'none', targets: ['http://127.0.0.1:1'], routes: [{ method: 'GET', url: '/b/:name.:ext' }] },
+  'gateway.yaml.txt': '',
+}
+
+test('the document is valid for two independent validators, and tells the truth about each route', async (t) => {
+  const { app, url } = await startGateway(t, files, { jwt })
+  const document = await (await fetch(`${url}/docs/json`)).json() as Record<string, any>
+  assert.equal(document.openapi, '3.1.0')
+  const validator = new Validator()
+  const result = await validator.validate(structuredClone(document))
+  assert.ok(result.valid, JSON.stringify(result.errors))
+  await SwaggerParser.validate(structuredClone(document) as never)
+  assert.deepEqual(parse(await (await fetch(`${url}/docs/yaml`)).text()), document)
+
+  assert.deepEqual(Object.keys(document.paths).sort(), ['/a', '/a/{id}', '/b/{name}.{ext}'])
+  const read = document.paths['/a/{id}'].get
+  assert.deepEqual(read.security, [{ bearer: ['a:read'] }])
+  assert.deepEqual(read.tags, ['a'])
+  assert.equal(read.parameters[0].schema.type, 'integer')
+  assert.match(read.description, /At most 7 requests in 60 s/)
+  assert.deepEqual(read['x-rate-limit'], [{ name: 'upstream:a', max: 7, windowSeconds: 60, by: 'consumer' }])
+  assert.deepEqual(Object.keys(read.responses).sort(), ['200', '400', '401', '403', '429', '4XX', '502', '503', '504', 'default'].sort())
+  assert.deepEqual(Object.keys(document.paths['/a'].post.requestBody.content), ['application/json', 'application/x-www-form-urlencoded'])
+  assert.ok('415' in document.paths['/a'].post.responses && '413' in document.paths['/a'].post.responses)
+  const remove = document.paths['/a/{id}'].delete
+  assert.equal(remove.security, undefined)
+  assert.equal(remove.responses['429'], undefined)
+  assert.equal(remove.responses['204'].content, undefined)
+  assert.equal(document.paths['/b/{name}.{ext}'].get.servers[0].url, 'https://{label}.example.com')
+  const ids = Object.values<Record<string, { operationId: string }>>(document.paths).flatMap((path) => Object.values(path).map(({ operationId }) => operationId))
+  assert.equal(new Set(ids).size, ids.length)
+  assert.doesNotMatch(JSON.stringify(document), /\.host-|~kind/)
+  assert.equal(JSON.stringify(app.swagger()), JSON.stringify(document))
+})
+
+test('the sample routes make a valid document', async (t) => {
+  const folder = (name: string) => fileURLToPath(new URL(`../../../${name}`, import.meta.url))
+  const app = await buildApp({ ...testConfig(folder('routes'), { jwt }), openapi: folder('openapi') })
+  t.after(() => app.close())
+  const document = app.swagger()
+  const result = await new Validator().validate(structuredClone(document) as never)
+  assert.ok(result.valid, JSON.stringify(result.errors))
+  await SwaggerParser.validate(structuredClone(document) as never)
+  assert.equal(document.info.title, 'Gatehouse demo')
+})
+
+test('Swagger UI asks no other host and allows none', async (t) => {
+  const { url } = await startGateway(t, files, { jwt })
+  const page = await fetch(`${url}/docs`)
+  assert.equal(page.status, 200)
+  const html = await page.text()
+  assert.doesNotMatch(html, /(?:src|href)="(?:https?:)?\/\//)
+  assert.match(page.headers.get('content-security-policy')!, /default-src 'self'/)
+  const script = await fetch(`${url}/docs/static/swagger-ui-bundle.js`, { headers: { 'accept-encoding': 'gzip' } })
+  assert.equal(script.status, 200)
+  assert.equal(script.headers.get('content-encoding'), 'gzip')
+})
+
+test('documentation can be switched off, moved, or put behind auth', async (t) => {
+  const off = await startGateway(t, files, { jwt, docs: false })
+  assert.equal((await fetch(`${off.url}/docs`)).status, 404)
+  const moved = await startGateway(t, files, { jwt, docs: { path: '/api/explorer', auth: { jwt: { scopes: ['docs'] } } } })
+  assert.equal((await fetch(`${moved.url}/docs`)).status, 404)
+  const { app } = moved
+  for (const path of ['', '/', '/json', '/yaml', '/static/index.html', '/static/swagger-ui-bundle.js', '/static/swagger-initializer.js']) {
+    assert.equal((await fetch(`${moved.url}/api/explorer${path}`, { redirect: 'manual' })).status, 401, path)
+  }
+  const authorization = `Bearer ${signToken(jwt, { sub: 'me', scopes: ['docs'] })}`
+  assert.equal((await fetch(`${moved.url}/api/explorer/json`, { headers: { authorization } })).status, 200)
+  assert.ok(app)
+})
