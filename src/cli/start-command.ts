@@ -4,7 +4,7 @@ import { untilStopped } from '../listener/process-signals.ts'
 import { milliseconds } from '../units.ts'
 import { commandConfig, type ConfigOptions } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
-import { tellSupervisor } from './supervision.ts'
+import { leaveSupervisor, tellSupervisor } from './supervision.ts'
 
 /** `gatehouse start`: runs the gateway until it is told to stop. Resolves to the exit code. */
 export async function start (options: ConfigOptions): Promise<number> {
@@ -25,5 +25,7 @@ export async function start (options: ConfigOptions): Promise<number> {
   const stopped = untilStopped(app, { delay: milliseconds(delay), timeout: milliseconds(timeout) })
   tellSupervisor({ ready: true })
   announce(app, address)
-  return stopped
+  const code = await stopped
+  await leaveSupervisor()
+  return code
 }

@@ -2,17 +2,19 @@
 export type JsonSchema = boolean | SchemaObject
 export type SchemaObject = { [keyword: string]: any }
 
-/** Keywords whose value is one schema. */
-const ONE = ['items', 'additionalItems', 'contains', 'additionalProperties', 'propertyNames', 'not', 'if', 'then', 'else', 'unevaluatedItems', 'unevaluatedProperties', 'contentSchema']
-/** Keywords whose value is a list of schemas; `items` is one in draft-07. */
-const LIST = ['allOf', 'anyOf', 'oneOf', 'prefixItems', 'items']
-/** Keywords whose value is a map from names to schemas; names are never keywords. */
-const MAP = ['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependencies']
+type Holds = 'one' | 'list' | 'map'
+
+/** Keywords that hold schemas; names in a map are never keywords. `items` is a list in draft-07. */
+const HOLDS = new Map<string, Holds>([
+  ...['items', 'additionalItems', 'contains', 'additionalProperties', 'propertyNames', 'not', 'if', 'then', 'else', 'unevaluatedItems', 'unevaluatedProperties', 'contentSchema'].map((name): [string, Holds] => [name, 'one']),
+  ...['allOf', 'anyOf', 'oneOf', 'prefixItems'].map((name): [string, Holds] => [name, 'list']),
+  ...['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependencies'].map((name): [string, Holds] => [name, 'map']),
+])
 
 export const isObject = (value: unknown): value is SchemaObject => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** One token of a JSON pointer (RFC 6901). */
-export const pointerToken = (name: string | number): string => String(name).replaceAll('~', '~0').replaceAll('/', '~1')
+export const pointerToken = (name: string): string => /[~/]/.test(name) ? name.replaceAll('~', '~0').replaceAll('/', '~1') : name
 
 /**
  * Visits a schema and every schema in it, parents first, in the order of their writing. Data (`enum`, `default`,
@@ -23,14 +25,16 @@ export function walkSchema (schema: unknown, visit: (schema: SchemaObject, point
   if (!isObject(schema)) return
   visit(schema, pointer)
   for (const keyword of Object.keys(schema)) {
+    const holds = HOLDS.get(keyword)
     const value = schema[keyword]
-    const at = `${pointer}/${pointerToken(keyword)}`
-    if (Array.isArray(value)) {
-      if (LIST.includes(keyword)) value.forEach((item, i) => walkSchema(item, visit, `${at}/${i}`))
-    } else if (ONE.includes(keyword)) {
-      walkSchema(value, visit, at)
-    } else if (MAP.includes(keyword) && isObject(value)) {
+    if (holds === undefined || typeof value !== 'object' || value === null) continue
+    const at = `${pointer}/${keyword}`
+    if (holds === 'map') {
       for (const name of Object.keys(value)) walkSchema(value[name], visit, `${at}/${pointerToken(name)}`)
+    } else if (Array.isArray(value)) {
+      for (let i = 0; i < value.length; i++) walkSchema(value[i], visit, `${at}/${i}`)
+    } else {
+      walkSchema(value, visit, at)
     }
   }
 }

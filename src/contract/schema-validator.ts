@@ -1,7 +1,8 @@
 import { Ajv2020, type Options, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
-import { type JsonSchema, walkSchema } from './json-schema.ts'
+import { isObject, type JsonSchema, walkSchema } from './json-schema.ts'
 import { UNIQUE_ITEMS } from './unique-items.ts'
+import { violationsOf } from './violations.ts'
 
 /**
  * What a value is made of: `json` has types of its own, `text` (parameters, queries, headers, forms) is all strings, which
@@ -11,7 +12,7 @@ export type ValueKind = 'json' | 'text'
 
 // nothing may be changed, since the bytes are forwarded as they came: no defaults, nothing removed
 const OPTIONS: Options = {
-  strict: false, useDefaults: false, removeAdditional: false, ownProperties: true, addUsedSchema: false, validateSchema: false, logger: false,
+  strict: false, useDefaults: false, removeAdditional: false, ownProperties: true, validateSchema: false, logger: false,
 }
 
 function createAjv (kind: ValueKind, allErrors: boolean): Ajv2020 {
@@ -19,6 +20,12 @@ function createAjv (kind: ValueKind, allErrors: boolean): Ajv2020 {
   ;(addFormats as unknown as (ajv: Ajv2020) => void)(ajv)
   ajv.removeKeyword('uniqueItems')
   ajv.addKeyword(UNIQUE_ITEMS)
+  return ajv
+}
+
+function createChecker (): Ajv2020 {
+  const ajv = new Ajv2020({ strict: false, logger: false })
+  ;(addFormats as unknown as (ajv: Ajv2020) => void)(ajv)
   return ajv
 }
 
@@ -31,12 +38,12 @@ let checker: Ajv2020 | undefined
  * that thousands of routes boot at once: validators are compiled when the first request needs them.
  */
 export function schemaMistakes (schema: JsonSchema): string[] {
-  checker ??= createAjv('json', true)
-  const mistakes = new Set<string>()
+  if (!isObject(schema)) return typeof schema === 'boolean' ? [] : ['it is neither an object nor true or false']
+  checker ??= createChecker()
   if (!checker.validateSchema(schema)) {
-    for (const { instancePath, message } of checker.errors!) mistakes.add(`${instancePath || 'it'} ${message}`)
-    return [...mistakes]
+    return violationsOf(checker.errors!, 'schema').map(({ pointer, expected }) => `${pointer || 'it'} is not what a JSON Schema has there: ${expected}`)
   }
+  const mistakes = new Set<string>()
   const { formats } = checker
   // what the meta-schema lets pass and the compiler would refuse or, worse, ignore
   walkSchema(schema, (found, pointer) => {
@@ -45,7 +52,7 @@ export function schemaMistakes (schema: JsonSchema): string[] {
     if ('nullable' in found && found.type === undefined) mistakes.add(`${pointer}/nullable needs a "type" beside it`)
     if ('$async' in found) mistakes.add(`${pointer}/$async is not supported`)
     for (const pattern of [found.pattern, ...Object.keys(found.patternProperties ?? {})]) {
-      if (pattern !== undefined && !isPattern(pattern)) mistakes.add(`${pointer} has the pattern "${pattern}", which is not a regular expression`)
+      if (pattern !== undefined && !isPattern(pattern)) mistakes.add(`${pointer || 'it'} has the pattern "${pattern}", which is not a regular expression`)
     }
   })
   return [...mistakes]

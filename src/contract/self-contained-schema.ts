@@ -45,6 +45,8 @@ function useTuplesOf2020 (schema: SchemaObject): void {
   if (additionalItems !== undefined) schema.items = additionalItems
 }
 
+type Place = [schema: SchemaObject, pointer: string]
+
 class ReferenceResolver {
   readonly mistakes: string[] = []
   readonly #root: SchemaObject
@@ -61,29 +63,44 @@ class ReferenceResolver {
 
   /** Rewrites the references of the root and of every shared schema that they lead to. */
   resolve (): void {
+    const references: Place[] = []
     for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
       const [schema, at] = next
-      walkSchema(schema, (found, pointer) => this.#takeName(found, pointer), at)
-      walkSchema(schema, (found, pointer) => this.#rewrite(found, pointer, at), at)
+      const found: Place[] = []
+      walkSchema(schema, (place, pointer) => {
+        this.#takeName(place, pointer)
+        if (typeof place.$ref === 'string') found.push([place, pointer])
+        if ('$dynamicRef' in place || '$recursiveRef' in place) this.mistakes.push(`${pointer || 'it'} uses a dynamic reference: use "$ref"`)
+      }, at)
+      for (const [place, pointer] of found) this.#rewrite(place, pointer, at)
+      references.push(...found)
     }
+    for (const [place, pointer] of references) {
+      if (this.#leadsBack(place)) this.mistakes.push(`${pointer}/$ref is "${place.$ref}", which leads back to itself`)
+    }
+  }
+
+  #leadsBack (schema: SchemaObject): boolean {
+    const passed = new Set<unknown>()
+    for (let next: unknown = schema; isObject(next) && typeof next.$ref === 'string'; next = atPointer(this.#root, decodeFragment(next.$ref.slice(1)))) {
+      if (passed.has(next)) return true
+      passed.add(next)
+    }
+    return false
   }
 
   #takeName (schema: SchemaObject, pointer: string): void {
-    for (const keyword of ['$id', '$anchor']) {
-      const name = schema[keyword]
-      if (typeof name !== 'string') continue
-      this.#named.set(keyword === '$anchor' ? `#${name}` : name.replace(/(.)#$/, '$1'), pointer)
-      delete schema[keyword]
-    }
-    delete schema.$schema
+    const { $id, $anchor } = schema
+    if (typeof $id === 'string') this.#named.set($id.replace(/(.)#$/, '$1'), pointer)
+    if (typeof $anchor === 'string') this.#named.set(`#${$anchor}`, pointer)
+    if ($id !== undefined) delete schema.$id
+    if ($anchor !== undefined) delete schema.$anchor
+    if ('$schema' in schema) delete schema.$schema
   }
 
   #rewrite (schema: SchemaObject, pointer: string, base: string): void {
-    if ('$dynamicRef' in schema || '$recursiveRef' in schema) this.mistakes.push(`${pointer || 'it'} uses a dynamic reference: use "$ref"`)
-    const { $ref } = schema
-    if (typeof $ref !== 'string') return
-    const target = this.#target($ref, base)
-    if (target === undefined) this.mistakes.push(`${pointer}/$ref is "${$ref}", which leads nowhere`)
+    const target = this.#target(schema.$ref, base)
+    if (target === undefined) this.mistakes.push(`${pointer}/$ref is "${schema.$ref}", which leads nowhere`)
     else schema.$ref = `#${encodePointer(target)}`
   }
 

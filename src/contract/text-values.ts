@@ -6,12 +6,9 @@ const DECIMAL = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 
 /** A copy that can be coerced; texts that came several times are lists. */
 export function copyOfTexts (values: Record<string, unknown>): Record<string, unknown> {
-  // names are the client's: `__proto__` must be a name like any other
-  const copy: Record<string, unknown> = Object.create(null)
-  for (const name in values) {
-    const value = values[name]
-    copy[name] = Array.isArray(value) ? [...value] : value
-  }
+  // a spread takes `__proto__` for a name like any other
+  const copy = { ...values }
+  for (const name in copy) if (typeof copy[name] === 'object' && Array.isArray(copy[name])) copy[name] = [...copy[name]]
   return copy
 }
 
@@ -23,17 +20,21 @@ export function copyOfTexts (values: Record<string, unknown>): Record<string, un
  */
 export function misreadNumbers (original: Record<string, unknown>, coerced: Record<string, unknown>, part: string): Violation[] | null {
   let violations: Violation[] | null = null
-  const look = (text: unknown, value: unknown, pointer: string): void => {
-    if (typeof value !== 'number' || typeof text !== 'string') return
-    if (!DECIMAL.test(text) || !Number.isFinite(value)) (violations ??= []).push({ in: part, pointer, expected: 'a decimal number' })
-  }
   for (const name in coerced) {
     const value = coerced[name]
-    if (typeof value === 'number') look(original[name], value, `/${pointerToken(name)}`)
-    else if (Array.isArray(value)) {
+    if (typeof value === 'number') {
+      if (isMisread(original[name], value)) (violations ??= []).push(misread(part, pointerToken(name)))
+    } else if (typeof value === 'object' && Array.isArray(value)) {
       const texts = [original[name]].flat()
-      for (let i = 0; i < value.length; i++) look(texts[i], value[i], `/${pointerToken(name)}/${i}`)
+      for (let i = 0; i < value.length; i++) {
+        if (isMisread(texts[i], value[i])) (violations ??= []).push(misread(part, `${pointerToken(name)}/${i}`))
+      }
     }
   }
   return violations
 }
+
+const isMisread = (text: unknown, value: unknown): boolean =>
+  typeof value === 'number' && typeof text === 'string' && !(DECIMAL.test(text) && Number.isFinite(value))
+
+const misread = (part: string, pointer: string): Violation => ({ in: part, pointer: `/${pointer}`, expected: 'a decimal number' })

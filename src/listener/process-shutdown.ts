@@ -16,8 +16,8 @@ export interface ShutdownTimes {
 
 /** Cut connections take a moment until their requests have ended; what is not done by then never will be. */
 const AFTER_CUT = 1000
-/** How often connections are looked for whose last request has ended; a client would keep them open for later ones. */
-const SWEEP = 100
+/** How long after its connection a client may take to send the first byte and not be cut by a stop. */
+const FIRST_BYTE = 300
 /** setTimeout takes longer ones for 1 ms. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
@@ -33,20 +33,29 @@ async function within (work: PromiseLike<unknown>, time: number): Promise<boolea
 }
 
 /**
+ * Node takes a connection on which nothing has come yet for an idle one, and closing the server cuts it, though its
+ * request is on the way. For a moment none is taken for idle; the requests that come are served and end their connection.
+ */
+function spareNewConnections (server: StoppableApp['server']): void {
+  const closeIdle = server.closeIdleConnections
+  if (!closeIdle) return
+  const end = performance.now() + FIRST_BYTE
+  server.closeIdleConnections = function () {
+    if (performance.now() >= end) closeIdle.call(this)
+  }
+}
+
+/**
  * Stops an application without failing a request: readiness goes off, load balancers get `delay` to notice, the
  * listener closes, requests in flight get `timeout` to finish, and what is left then is cut.
  */
 export async function shutDown (app: StoppableApp, { delay, timeout }: ShutdownTimes): Promise<void> {
   app.readiness.ready = false
   if (delay > 0) await within(new Promise(() => {}), delay)
+  spareNewConnections(app.server)
   const closed = app.close()
-  const sweep = setInterval(() => app.server.closeIdleConnections?.(), SWEEP)
-  try {
-    if (await within(closed, timeout)) return
-    app.log.warn({ timeout }, 'requests were still in flight when the time to stop was over: their connections are cut')
-    app.server.closeAllConnections?.()
-    await within(closed, AFTER_CUT)
-  } finally {
-    clearInterval(sweep)
-  }
+  if (await within(closed, timeout)) return
+  app.log.warn({ timeout }, 'requests were still in flight when the time to stop was over: their connections are cut')
+  app.server.closeAllConnections?.()
+  await within(closed, AFTER_CUT)
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { Agent, createServer, get, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, get, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { shutDown, type StoppableApp } from '../../src/listener/process-shutdown.ts'
@@ -31,19 +31,6 @@ test('an idle app stops at once, with readiness off', async (t) => {
   await shutDown(app, { delay: 0, timeout: 60_000 })
   assert.equal(app.readiness.ready, false)
   assert.deepEqual(logged, [])
-})
-
-test('a connection that the client would keep does not hold it up after its last request', async (t) => {
-  const { app, url, request } = await slowApp(t)
-  const agent = new Agent({ keepAlive: true })
-  t.after(() => agent.destroy())
-  const answer = once(get(url, { agent }), 'response') as Promise<[IncomingMessage]>
-  const response = await request
-  const stopped = shutDown(app, { delay: 0, timeout: 60_000 })
-  response.end('done')
-  const [incoming] = await answer
-  incoming.resume()
-  await stopped
 })
 
 test('what is not finished in time is cut, with a warning', async (t) => {
