@@ -40,12 +40,12 @@ export function registerPassThrough (scope: FastifyInstance, prefix: string, pla
     config,
     proxyPayloads: false,
     disableRequestLogging: true,
-    disableCache: true,
     internalRewriteLocationHeader: false,
-    handler: (request: FastifyRequest, reply: FastifyReply, destination: string, options: object) => {
+    handler: (request: FastifyRequest, reply: FastifyReply, _destination: string, options: object) => {
       if (isUpgrade(request.raw)) return forward(request, reply, plan)
       Object.assign(request, { [kReply]: reply })
-      reply.from(destination, options)
+      // where to is our client's business; a constant keeps the URL out of another reading, which refuses `/...`
+      reply.from('/', options)
     },
     replyOptions: {
       getUpstream: () => 'http://upstream.invalid',

@@ -67,13 +67,18 @@ export class ResponseRelay extends AttemptLoop {
     const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#collected)
     if (this.#checked && !this.#passesCheck(body)) return
     this.#finished = true
-    if (body.length > 0 && this.reply.getHeader('content-type') === undefined) {
-      // Fastify would invent a type for a buffer; it leaves a stream alone
+    if (body.length > 0 && !MEDIA_TYPE.test(String(this.reply.getHeader('content-type')))) {
+      // Fastify would invent a type for a body without a proper one; it leaves a stream alone
       this.deliver(Readable.from([body]))
       return
     }
+    if (!isAscii(body)) {
+      this.deliver(body)
+      return
+    }
     // as text, head and body leave in one write instead of two; only ASCII is the same bytes in every encoding
-    this.deliver(isAscii(body) ? body.toString('latin1') : body)
+    this.reply.serializer(asItIs)
+    this.deliver(body.toString('latin1'))
   }
 
   protected override onFailure (error: Error, started: boolean): void {
@@ -149,6 +154,12 @@ export class ResponseRelay extends AttemptLoop {
     return false
   }
 }
+
+/** `type/subtype` (RFC 9110, section 8.3.1). */
+const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
+
+/** Keeps Fastify from adding a charset to the upstream's Content-Type. */
+const asItIs = (payload: unknown): string => payload as string
 
 const KEPT_ON_FAILURE = new Set(['x-request-id', 'ratelimit', 'ratelimit-policy'])
 

@@ -21,6 +21,23 @@ test('forwards method, path, query and body as they came', async (t) => {
   assert.equal(received!.body.toString(), body)
 })
 
+test('leaves the type of a response alone, whatever its body', async (t) => {
+  const backend = await startBackend(t, (request, response) => {
+    request.resume()
+    const type = decodeURIComponent(request.url!.split('/').at(-1)!)
+    if (type !== '') response.setHeader('content-type', type)
+    response.end(type.includes('plain') ? 'caf\u00e9' : '{"a":1}')
+  })
+  const { url } = await startGateway(t, { ...open([backend.url]), 'p.json': { name: 'p', prefix: '/p', auth: 'none', targets: [backend.url], passThrough: true } })
+  for (const prefix of ['/a', '/p']) {
+    for (const type of ['application/json', 'application/json; charset=utf-8', 'application/vnd.x+json', 'text/plain', 'x', 'text/plain;CHARSET=latin1', '']) {
+      const response = await fetch(`${url}${prefix}/${encodeURIComponent(type)}`)
+      assert.equal(response.headers.get('content-type') ?? '', type, prefix)
+      assert.equal(await response.text(), type.includes('plain') ? 'caf\u00e9' : '{"a":1}')
+    }
+  }
+})
+
 test('forwards QUERY with its body', async (t) => {
   const backend = await startBackend(t)
   const { port } = await startGateway(t, open([backend.url]))
