@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, get, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer, get, type Server, type ServerResponse } from 'node:http'
+import { connect, type AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { test, type TestContext } from 'node:test'
 import { shutDown, type StoppableApp } from '../../src/listener/process-shutdown.ts'
 
@@ -31,6 +32,20 @@ test('an idle app stops at once, with readiness off', async (t) => {
   await shutDown(app, { delay: 0, timeout: 60_000 })
   assert.equal(app.readiness.ready, false)
   assert.deepEqual(logged, [])
+})
+
+test('a connection whose request is still on the way is served', async (t) => {
+  const { app, url, request } = await slowApp(t)
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  t.after(() => socket.destroy())
+  await once(app.server as Server, 'connection')
+  const stopped = shutDown(app, { delay: 0, timeout: 60_000 })
+  socket.write('GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n')
+  const answer = text(socket)
+  const response = await request
+  response.end('done')
+  assert.match(await answer, /^HTTP\/1\.1 200 OK\r\n/)
+  await stopped
 })
 
 test('what is not finished in time is cut, with a warning', async (t) => {

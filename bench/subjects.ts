@@ -1,0 +1,104 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { signToken } from '../src/auth/dev-token.ts'
+import type { JwtSettings } from '../src/auth/auth-schema.ts'
+import type { Launch } from './child-process.ts'
+import gatewayConfig from './gateway.config.ts'
+import { caddyProxy, haproxyProxy, nginxProxy, type Place } from './native-proxies.ts'
+import { LARGE_PATH } from './payload.ts'
+import { findProgram } from './programs.ts'
+
+/** One row of the table: a server and what is asked of it. */
+export interface Subject {
+  name: string
+  /** What the row says. */
+  label: string
+  /** `small`: 173 bytes of JSON; `stream`: 1 MiB. */
+  group: 'small' | 'stream'
+  path: string
+  /** Headers of the requests, taken in turn. */
+  headers: readonly Record<string, string>[]
+  /** How to start the server; null when its program is not installed. */
+  launch: ((place: Place) => Launch) | null
+  /** What to install, when `launch` is null. */
+  missing?: string
+  /** Requests that must be answered so, which shows that the policies are in force. */
+  proofs?: readonly { path: string, headers: Record<string, string>, status: number }[]
+  /** Measured only when it is named with `--only`. */
+  optional?: boolean
+}
+
+const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+/** @param nodeArguments  arguments of Node itself, such as `--cpu-prof` */
+export type NodeArguments = readonly string[]
+
+const script = (name: string, nodeArguments: NodeArguments) => ({ port, backend }: Place): Launch => ({
+  command: process.execPath,
+  args: [...nodeArguments, file(`servers/${name}.ts`)],
+  env: { PORT: String(port), BENCH_BACKEND: `http://${backend}` },
+})
+
+/** The gateway as a user starts it. */
+const gateway = (access: boolean, nodeArguments: NodeArguments) => ({ port, backend, folder }: Place): Launch => ({
+  command: process.execPath,
+  args: [...nodeArguments, file('../bin/gatehouse.js'), 'start', '--config', file('gateway.config.ts'), '--port', String(port)],
+  env: { BENCH_BACKEND: `http://${backend}`, GATEHOUSE_LOG_ACCESS: String(access), GATEHOUSE_LOG_FORMAT: 'json' },
+  output: join(folder, 'gateway.log'),
+})
+
+const native = (program: string, launch: (command: string, place: Place) => Launch): Pick<Subject, 'launch' | 'missing'> => {
+  const command = findProgram(program)
+  return command === null ? { launch: null, missing: program } : { launch: (place) => launch(command, place) }
+}
+
+const bearer = (sub: string, scopes = ['items:read']): Record<string, string> => ({
+  authorization: `Bearer ${signToken(gatewayConfig.jwt as JwtSettings, { sub, scopes, expiresIn: '1 day' })}`,
+})
+
+/** Everything that is measured, in the order of the table. */
+export function allSubjects (nodeArguments: NodeArguments = []): Subject[] {
+  const token = bearer('consumer-1')
+  const open = { path: '/open/items/42?limit=20', headers: [{}] }
+  const proofs = [
+    { path: '/full/items/42?limit=20', headers: {}, status: 401 },
+    { path: '/full/items/42?limit=20', headers: bearer('consumer-1', []), status: 403 },
+    { path: '/full/items/42?limit=2000', headers: token, status: 400 },
+    { path: '/full/items/none', headers: token, status: 400 },
+  ]
+  const full = { path: '/full/items/42?limit=20', headers: [token], proofs }
+  const plain = { path: '/items/42?limit=20', headers: [{}] }
+  const nginx = native('nginx', nginxProxy)
+  const haproxy = native('haproxy', haproxyProxy)
+  const caddy = native('caddy', caddyProxy)
+  const small: Omit<Subject, 'group'>[] = [
+    { name: 'bare', label: 'bare node:http + undici dispatch', ...plain, launch: script('bare-dispatch', nodeArguments) },
+    { name: 'gateway-open', label: 'gateway, open route', ...open, launch: gateway(false, nodeArguments) },
+    { name: 'gateway-full', label: 'gateway, JWT + limit + schema', ...full, launch: gateway(false, nodeArguments) },
+    { name: 'gateway-log', label: 'gateway, the same + access log', ...full, launch: gateway(true, nodeArguments) },
+    {
+      name: 'gateway-many', label: 'gateway, JWT + limit + schema, 1000 consumers', ...full, optional: true,
+      headers: Array.from({ length: 1000 }, (_, i) => bearer(`consumer-${i}`)), launch: gateway(false, nodeArguments),
+    },
+    { name: 'gateway-pass', label: 'gateway, pass-through path', path: '/open/else/42?limit=20', headers: [{}], optional: true, launch: gateway(false, nodeArguments) },
+    { name: 'stock', label: '@fastify/http-proxy as it comes', ...plain, launch: script('stock-http-proxy', nodeArguments) },
+    { name: 'hpm', label: 'http-proxy-middleware', ...plain, launch: script('http-proxy-middleware', nodeArguments) },
+    { name: 'nginx', label: 'nginx', ...plain, ...nginx },
+    { name: 'haproxy', label: 'HAProxy', ...plain, ...haproxy },
+    { name: 'caddy', label: 'Caddy', ...plain, ...caddy },
+  ]
+  const large = { path: LARGE_PATH, headers: [{}] }
+  const stream: Omit<Subject, 'group'>[] = [
+    { name: 'stream-pipe', label: 'bare node:http + pipe', ...large, launch: script('bare-pipe', nodeArguments) },
+    { name: 'stream-gateway', label: 'gateway, open route', path: `/open${LARGE_PATH}`, headers: [{}], launch: gateway(false, nodeArguments) },
+    { name: 'stream-stock', label: '@fastify/http-proxy as it comes', ...large, launch: script('stock-http-proxy', nodeArguments) },
+    { name: 'stream-hpm', label: 'http-proxy-middleware', ...large, launch: script('http-proxy-middleware', nodeArguments) },
+    { name: 'stream-nginx', label: 'nginx', ...large, ...nginx },
+    { name: 'stream-haproxy', label: 'HAProxy', ...large, ...haproxy },
+    { name: 'stream-caddy', label: 'Caddy', ...large, ...caddy },
+  ]
+  return [
+    ...small.map((subject) => ({ ...subject, group: 'small' as const })),
+    ...stream.map((subject) => ({ ...subject, group: 'stream' as const })),
+  ]
+}

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { JsonSchema } from '../../src/contract/json-schema.ts'
+import { compileSchema, schemaMistakes } from '../../src/contract/schema-validator.ts'
+
+for (const [schema, mistake] of [
+  [{ required: 'sku' }, '/required is not what a JSON Schema has there: array'],
+  [{ properties: { a: { properties: 3 } } }, '/properties/a/properties is not what a JSON Schema has there: object'],
+  [{ type: 'text' }, '/type is not what a JSON Schema has there: one of: array, boolean, integer, null, number, object, string'],
+  [{ exclusiveMinimum: true }, '/exclusiveMinimum is not what a JSON Schema has there: number'],
+  [{ items: { format: 'dattime' } }, '/items/format is "dattime", which is unknown (known are binary, byte, date, date-time,'],
+  [{ format: 'constructor' }, '/format is "constructor", which is unknown'],
+  [{ pattern: '(' }, 'it has the pattern "(", which is not a regular expression'],
+  [{ patternProperties: { '[': {} } }, 'it has the pattern "[", which is not a regular expression'],
+  [{ enum: [] }, '/enum is empty, so nothing is valid'],
+  [{ nullable: true }, '/nullable needs a "type" beside it'],
+  [{ $async: true }, '/$async is not supported'],
+  [null, 'it is neither an object nor true or false'],
+] as const) {
+  test(`finds the mistake of ${JSON.stringify(schema)}`, () => {
+    const [first = ''] = schemaMistakes(schema as unknown as JsonSchema)
+    assert.equal(first.slice(0, mistake.length), mistake)
+  })
+}
+
+test('finds nothing wrong with what is right, unknown keywords and data included', () => {
+  const right: JsonSchema[] = [
+    true, false, {}, { 'x-internal': 1, example: 'a', discriminator: { propertyName: 'kind' } },
+    { type: 'string', nullable: true, format: 'uuid' }, { enum: [{ format: 'not a keyword', pattern: '(' }], default: { enum: [] } },
+    { properties: { format: { type: 'string' }, enum: { const: 1 }, pattern: {} } },
+  ]
+  for (const schema of right) {
+    assert.deepEqual(schemaMistakes(schema), [])
+    compileSchema(schema, 'json', true)
+  }
+})
+
+test('thousands of schemas are looked at in the time in which few could be compiled', () => {
+  const started = performance.now()
+  for (let i = 0; i < 5000; i++) {
+    assert.deepEqual(schemaMistakes({ type: 'object', required: ['a'], properties: { a: { type: 'string', maxLength: i }, b: { type: 'integer' } } }), [])
+  }
+  // compiling takes some 3 ms each; the bound is wide, for machines that are busy
+  assert.ok(performance.now() - started < 5000)
+})
+
+test('uniqueItems takes linear time, and equals by value', () => {
+  const validate = compileSchema({ uniqueItems: true }, 'json', true)
+  const many = Array.from({ length: 50_000 }, (_, i) => ({ i }))
+  const started = performance.now()
+  assert.equal(validate(many), true)
+  assert.ok(performance.now() - started < 5000)
+  assert.equal(validate([...many, { i: 7 }]), false)
+  assert.equal(validate([{ a: 1, b: [{ c: 1, d: 2 }] }, { b: [{ d: 2, c: 1 }], a: 1 }]), false)
+  assert.equal(validate([1, '1', [1], ['1'], true, 'true', null, 'null', {}, '{}', [], '[]', 0, false, '']), true)
+  assert.equal(validate(['a', 'b', 'a']), false)
+})
