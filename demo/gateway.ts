@@ -47,6 +47,8 @@ export function startWatchedGateway ({ host, baseDir }: Config, port: number): R
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
   const command = fileURLToPath(new URL('../bin/gatehouse.js', import.meta.url))
   const child = spawn(process.execPath, [command, 'start', '--watch', '--port', String(port)], { cwd: baseDir, stdio: 'inherit' })
+  // whatever ends this process, the gateway ends with it
+  process.once('exit', () => { child.kill('SIGKILL') })
   const ended = once(child, 'exit').then(([code]) => code as number | null ?? 1)
   return {
     url,

@@ -18,7 +18,7 @@ const WRITE = [...READ, 'orders:write', 'inventory:write']
 const TOKEN_LIFETIME = '12h'
 
 /** After this many milliseconds the end comes in any case. */
-const STOP_BOUND = 5000
+const STOP_BOUND = 10_000
 
 const services: Service[] = []
 let gateway: RunningGateway | undefined

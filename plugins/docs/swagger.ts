@@ -1,53 +1,73 @@
-import { join } from 'node:path'
+import { relative, resolve } from 'node:path'
 import compress from '@fastify/compress'
-import swagger from '@fastify/swagger'
+import swagger, { type SwaggerTransformObject } from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { loadGatewayDocument } from '../../src/contract/gateway-document.ts'
-import { describeOperation, type DocumentedRoute, isDocumentable, sharedComponents } from '../../src/contract/openapi-operation.ts'
-import { documentPath } from '../../src/contract/openapi-path.ts'
+import { checkAgainst } from '../../src/config/schema-check.ts'
+import { docsPolicy, FAVICON, LOGO, STYLE } from '../../src/contract/docs-appearance.ts'
+import { GatewayDocument, loadGatewayDocument } from '../../src/contract/gateway-document.ts'
+import { sharedComponents } from '../../src/contract/openapi-answers.ts'
+import { OpenApiDocument } from '../../src/contract/openapi-document.ts'
+import type { DocumentedRoute } from '../../src/contract/openapi-operation.ts'
 
 /** One OpenAPI 3.1 document of every route, and Swagger UI to browse it. */
 export default fp(async (app) => {
-  const { docs, openapi } = app.config
-  const { info, servers, tags } = await loadGatewayDocument(join(openapi, 'gateway.yaml'))
-  const transform = documentedBy(app)
+  const { docs, openapi, baseDir } = app.config
+  const file = resolve(baseDir, openapi, 'gateway.yaml')
+  const name = relative(baseDir, file)
+  const { info, servers, tags } = await loadGatewayDocument(file, name, (document) => checkAgainst(GatewayDocument, document, name))
   await app.register(swagger, {
-    openapi: { openapi: '3.1.0', info, ...servers ? { servers } : {}, ...tags ? { tags } : {}, components: sharedComponents() as never },
-    transform: ({ schema, route }) => transform(schema as Record<string, unknown> | undefined, route) as never,
+    openapi: { openapi: '3.1.0', info, ...servers ? { servers } : {}, ...tags ? { tags } : {}, components: { securitySchemes: sharedComponents().securitySchemes as never } },
+    ...documentOf(app),
   })
   if (!docs) return
   const authenticate = app.authenticator(docs.auth)
   await app.register(async (scope) => {
+    // every route below, static files included
     if (authenticate) scope.addHook('onRequest', authenticate)
     await scope.register(compress)
     await scope.register(swaggerUi, {
       routePrefix: docs.path,
-      // only what this gateway itself serves; the page works offline
-      staticCSP: true,
-      theme: { title: info.title },
+      staticCSP: docsPolicy(servers),
+      logo: { type: 'image/svg+xml', content: Buffer.from(LOGO), href: docs.path, target: '_self' },
+      theme: {
+        title: info.title,
+        css: [{ filename: 'gatehouse.css', content: STYLE }],
+        favicon: [{ filename: 'favicon.svg', rel: 'icon', type: 'image/svg+xml', sizes: 'any', content: FAVICON }],
+      },
       uiConfig: { validatorUrl: null, deepLinking: true, tryItOutEnabled: true, displayRequestDuration: true, docExpansion: 'list', persistAuthorization: true },
     })
   })
 }, { name: 'swagger', dependencies: ['jwt'] })
 
-/** Puts each route into the document, except those that cannot stand there. */
-function documentedBy (app: FastifyInstance): (schema: Record<string, unknown> | undefined, route: RouteOptions) => { schema: object, url: string } {
-  const owners = new Map<string, RouteOptions>()
-  return (schema = {}, route) => {
-    const documented = { method: route.method, schema, config: route.config ?? {} } as DocumentedRoute
-    const path = documented.config.publicUrl ?? route.url
-    const url = documentPath(path)
-    // the router's own routes, Swagger UI's for example, say nothing of who may call
-    if (documented.config.auth === undefined || !isDocumentable(documented, path)) return { schema: { hide: true }, url }
-    const key = `${String(route.method)} ${url}`
-    const owner = owners.get(key) ?? route
-    owners.set(key, owner)
-    if (owner !== route) {
-      app.log.warn({ route: key, hosts: documented.config.hosts }, 'the document has this operation for another host already; it is left out')
-      return { schema: { hide: true }, url }
-    }
-    return { schema: describeOperation(documented, path), url }
+/**
+ * Lets @fastify/swagger gather the routes, and writes their operations itself: its own conversion loses references within
+ * schemas, tuples and constants.
+ */
+function documentOf (app: FastifyInstance) {
+  const scopes = new WeakMap<RouteOptions, FastifyInstance>()
+  app.addHook('onRoute', function (route) { scopes.set(route, this) })
+  const documents = new WeakMap<object, OpenApiDocument>()
+  const told = new Set<RouteOptions>()
+  const documentFor = (object: object): OpenApiDocument => {
+    let document = documents.get(object)
+    if (!document) documents.set(object, document = new OpenApiDocument())
+    return document
   }
+  return {
+    transform: ({ schema, url, route, openapiObject }: { schema: unknown, url: string, route: RouteOptions, openapiObject: object }) => {
+      const { method, config = {} } = route
+      const taken = documentFor(openapiObject).add({ method, url, schema, config } as DocumentedRoute, scopes.get(route)?.getSchemas())
+      if (taken.length > 0 && !told.has(route)) app.log.warn({ operations: taken, hosts: config.hosts }, 'the document has these operations for another host or condition already; they are left out')
+      told.add(route)
+      return { schema: { hide: true }, url }
+    },
+    transformObject: (({ openapiObject }: { openapiObject: Record<string, any> }) => {
+      const { paths, components, additionalOperations } = documentFor(openapiObject)
+      const further = Object.keys(additionalOperations).length > 0 ? { 'x-additional-operations': additionalOperations } : {}
+      // without objects that stand in several places, which YAML would write as aliases
+      return JSON.parse(JSON.stringify({ ...openapiObject, paths: { ...openapiObject.paths, ...paths }, components, ...further }))
+    }) as SwaggerTransformObject,
+  } as object
 }

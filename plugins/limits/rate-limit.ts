@@ -2,11 +2,15 @@ import rateLimit, { type CreateRateLimitOptions } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Redis } from 'ioredis'
-import { gatehouseError } from '../../src/errors.ts'
-import { addressKey } from '../../src/limits/address-key.ts'
-import { type LimitState, policyHeader, stateHeader, tightest } from '../../src/limits/limit-headers.ts'
-import type { LimitDeclaration, LimitRule } from '../../src/limits/limit-schema.ts'
+import { checkAgainst } from '../../src/config/schema-check.ts'
+import { BootProblems, gatehouseError } from '../../src/errors.ts'
+import { type LimitState, policyHeader, retryAfter, stateHeader, statePrefix, tightest } from '../../src/limits/limit-headers.ts'
+import { limitKey } from '../../src/limits/limit-key.ts'
+import { LimitRegistry } from '../../src/limits/limit-registry.ts'
+import { LimitDeclaration, type LimitRule } from '../../src/limits/limit-schema.ts'
+import { memoryLimitStore } from '../../src/limits/memory-store.ts'
 import { connectRedis } from '../../src/limits/redis-client.ts'
+import { redisLimitStore } from '../../src/limits/redis-store.ts'
 import { milliseconds } from '../../src/units.ts'
 
 declare module 'fastify' {
@@ -17,6 +21,7 @@ declare module 'fastify' {
 }
 
 type Limiter = ReturnType<FastifyInstance['createRateLimit']>
+type Counted = Extract<Awaited<ReturnType<Limiter>>, { isAllowed: false }>
 
 /** Most consumers and addresses that one limit remembers in memory. */
 const REMEMBERED = 100_000
@@ -24,29 +29,27 @@ const REMEMBERED = 100_000
 /** Limits how often consumers and addresses may call. Rules of one name are one limit, on however many routes. */
 export default fp(async (app) => {
   const redis = app.config.redis === undefined ? null : connectRedis(app.config.redis, app.log)
-  app.decorate('redis', redis)
-  if (redis !== null) app.addHook('onClose', async () => { redis.disconnect() })
-  const createLimiter = await isolatedRateLimit(app, redis)
-  const limiters = new Map<string, Limiter>()
-
-  const limiterOf = (rule: LimitRule): Limiter => {
-    let limiter = limiters.get(rule.name)
-    if (!limiter) {
-      limiter = createLimiter({
-        max: rule.max,
-        timeWindow: rule.windowMs,
-        // the store in Redis is one for all limits, so the key names the limit
-        keyGenerator: redis === null ? (request) => keyOf(request, rule) : (request) => `${rule.name}|${keyOf(request, rule)}`,
-      } as CreateRateLimitOptions)
-      limiters.set(rule.name, limiter)
-    }
-    return limiter
+  app.decorate('redis', redis?.client ?? null)
+  if (redis !== null) {
+    // not at boot: what only looks at the configuration needs no Redis, and a gateway serves without it
+    app.addHook('onListen', async () => { redis.client.connect().catch(() => {}) })
+    app.addHook('onClose', async () => { redis.close() })
   }
+  const createLimiter = await isolatedRateLimit(app, app.redis)
+  const registry = new LimitRegistry<Limiter>((rule) => createLimiter({
+    max: rule.max,
+    timeWindow: rule.windowMs,
+    keyGenerator: (request) => limitKey(rule, request.consumer, request.ip),
+    // for the store
+    rule,
+  } as CreateRateLimitOptions))
 
   app.addHook('onRoute', (route) => {
-    const rules = route.config?.limits ?? ownRule(route.config?.limit, `route:${[route.method].flat().join(',')} ${route.url}`)
+    const place = route.config?.publicUrl ?? route.url
+    const rules = route.config?.limits ?? ownRule(route.config?.limit, `route:${[route.method].flat().join(',')} ${place}`, place)
     if (rules.length === 0) return
-    route.onRequest = [...[route.onRequest ?? []].flat(), limitHook(rules, rules.map(limiterOf))]
+    const limiters = rules.map((rule) => registry.limiter(rule, route.config?.upstream ?? place))
+    route.onRequest = [...[route.onRequest ?? []].flat(), rules.length === 1 ? oneLimit(rules[0]!, limiters[0]!) : allLimits(rules, limiters)]
   })
 }, { name: 'rate-limit', dependencies: ['jwt'] })
 
@@ -54,30 +57,49 @@ export default fp(async (app) => {
 async function isolatedRateLimit (app: FastifyInstance, redis: Redis | null): Promise<FastifyInstance['createRateLimit']> {
   let create!: FastifyInstance['createRateLimit']
   await app.register(async (scope) => {
-    await scope.register(rateLimit, { global: false, cache: REMEMBERED, skipOnError: true, ...redis === null ? {} : { redis, nameSpace: 'gatehouse:limit:' } })
+    await scope.register(rateLimit, { global: false, skipOnError: true, store: redis === null ? memoryLimitStore(REMEMBERED) : redisLimitStore(redis) })
     create = scope.createRateLimit.bind(scope)
   })
   return create
 }
 
-const ownRule = (limit: LimitDeclaration | false | undefined, name: string): LimitRule[] =>
-  limit ? [{ name, max: limit.max, windowMs: milliseconds(limit.window), by: limit.by ?? 'consumer' }] : []
+function ownRule (limit: LimitDeclaration | false | undefined, name: string, file: string): LimitRule[] {
+  if (limit === undefined || limit === false) return []
+  const problems = checkAgainst(LimitDeclaration, limit, file)
+  if (problems.length > 0) throw new BootProblems(problems.map((problem) => ({ ...problem, field: `limit${problem.field ? `.${problem.field}` : ''}` })))
+  return [{ name, max: limit.max, windowMs: milliseconds(limit.window), by: limit.by ?? 'consumer' }]
+}
 
-const keyOf = (request: FastifyRequest, { by }: LimitRule): string =>
-  by === 'consumer' && request.consumer !== null ? `c:${request.consumer.id}` : `a:${addressKey(request.ip)}`
+/** With Redis away nothing has been counted, not even this request, and nothing is claimed of what is left. */
+const isUncounted = ({ remaining, max }: Counted): boolean => remaining === max
 
-function limitHook (rules: readonly LimitRule[], limiters: readonly Limiter[]) {
-  const policy = policyHeader(rules)
+function answer (reply: FastifyReply, prefix: string, remaining: number, resetSeconds: number, exceeded: boolean): void {
+  reply.header('ratelimit', stateHeader(prefix, remaining, resetSeconds))
+  if (exceeded) throw gatehouseError('GW_RATE_LIMITED', { headers: { 'retry-after': retryAfter(resetSeconds) } })
+}
+
+function oneLimit (rule: LimitRule, limiter: Limiter) {
+  const policy = policyHeader([rule])
+  const prefix = statePrefix(rule)
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    const states: LimitState[] = []
-    for (let i = 0; i < limiters.length; i++) {
-      const result = await limiters[i]!(request)
-      if (result.isAllowed) continue
-      states.push({ rule: rules[i]!, remaining: result.remaining, resetSeconds: result.ttlInSeconds, exceeded: result.isExceeded })
-    }
-    const state = states.length === 1 ? states[0]! : tightest(states)
+    const counted = await limiter(request) as Counted
     reply.header('ratelimit-policy', policy)
-    reply.header('ratelimit', stateHeader(state))
-    if (state.exceeded) throw gatehouseError('GW_RATE_LIMITED', { headers: { 'retry-after': String(Math.max(1, state.resetSeconds)) } })
+    if (!isUncounted(counted)) answer(reply, prefix, counted.remaining, counted.ttlInSeconds, counted.isExceeded)
+  }
+}
+
+function allLimits (rules: readonly LimitRule[], limiters: readonly Limiter[]) {
+  const policy = policyHeader(rules)
+  const prefixes = new Map(rules.map((rule) => [rule, statePrefix(rule)]))
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const counts = await Promise.all(limiters.map((limiter) => limiter(request))) as Counted[]
+    const states: LimitState[] = []
+    for (const [i, counted] of counts.entries()) {
+      if (!isUncounted(counted)) states.push({ rule: rules[i]!, remaining: counted.remaining, resetSeconds: counted.ttlInSeconds, exceeded: counted.isExceeded })
+    }
+    reply.header('ratelimit-policy', policy)
+    if (states.length === 0) return
+    const { rule, remaining, resetSeconds, exceeded } = tightest(states)
+    answer(reply, prefixes.get(rule)!, remaining, resetSeconds, exceeded)
   }
 }

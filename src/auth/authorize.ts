@@ -1,18 +1,23 @@
-import type { AuthDeclaration, AuthScheme, Consumer } from './auth-schema.ts'
+import type { AuthDeclaration, Consumer } from './auth-schema.ts'
 import { insufficientScope } from './challenge.ts'
 
+/** Returns the consumer when it may pass; throws otherwise. */
+export type Authorization = (consumer: Consumer) => Consumer
+
 /**
- * Lets a known consumer through when one of the declared schemes is content with its scopes.
- * @throws GatehouseError `GW_FORBIDDEN`, with the scopes that the first scheme wants
+ * Compiles what a route declares into the check that each request runs: any of the schemes suffices.
+ * @returns a check that throws GatehouseError `GW_FORBIDDEN`, with the scopes that the first scheme wants
  */
-export function authorize (consumer: Consumer, auth: Exclude<AuthDeclaration, 'none'>): Consumer {
-  const schemes = Array.isArray(auth) ? auth : [auth]
-  for (const scheme of schemes) if (satisfies(consumer, scheme)) return consumer
-  throw insufficientScope(schemes[0]!.jwt.scopes ?? [])
+export function compileAuthorization (auth: Exclude<AuthDeclaration, 'none'>): Authorization {
+  const wanted = [auth].flat().map(({ jwt: { scopes = [] } }) => [...scopes])
+  if (wanted.some((scopes) => scopes.length === 0)) return (consumer) => consumer
+  return (consumer) => {
+    for (let i = 0; i < wanted.length; i++) if (hasAll(consumer.scopes, wanted[i]!)) return consumer
+    throw insufficientScope(wanted[0]!)
+  }
 }
 
-function satisfies (consumer: Consumer, { jwt: { scopes } }: AuthScheme): boolean {
-  if (scopes === undefined) return true
-  for (const scope of scopes) if (!consumer.scopes.includes(scope)) return false
+function hasAll (held: readonly string[], wanted: readonly string[]): boolean {
+  for (let i = 0; i < wanted.length; i++) if (!held.includes(wanted[i]!)) return false
   return true
 }

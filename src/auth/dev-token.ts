@@ -1,32 +1,30 @@
-import { createPrivateKey } from 'node:crypto'
-import { createSigner, type Algorithm } from 'fast-jwt'
-import { BootProblems } from '../errors.ts'
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import { type Algorithm, createSigner } from 'fast-jwt'
 import { milliseconds } from '../units.ts'
 import type { JwtSettings } from './auth-schema.ts'
+import { keyAlgorithms, narrowed, refuseJwt, SECRET_ALGORITHMS } from './key-algorithms.ts'
+import { plainRsaPem } from './rsa-pss-key.ts'
+import { verificationKey } from './verification-key.ts'
 
 /** What a development token says. */
 export interface TokenRequest {
   sub: string
   scopes?: readonly string[]
-  /** Default: one hour. */
+  /** Milliseconds, or text such as `1h`; at least a second. Default: one hour. */
   expiresIn?: number | string
-  /** Further claims. */
+  /** Further claims; they win over the others. */
   claims?: Record<string, unknown>
 }
 
 /**
- * Signs a token that this gateway accepts, for development and tests.
- * @throws BootProblems when the configuration has no key to sign with
+ * Signs a token that this gateway accepts, for development and tests, with `secret` or else `privateKey`.
+ * @throws BootProblems when the configuration has no key to sign with, or one whose tokens the gateway would refuse
  */
 export function signToken (settings: JwtSettings, { sub, scopes = [], expiresIn = '1h', claims = {} }: TokenRequest): string {
-  const { secret, privateKey, issuer, audience, algorithms } = settings
-  const key = secret ?? privateKey
-  if (key === undefined) {
-    throw new BootProblems([{ file: 'configuration', field: 'jwt', message: 'has a public key alone, with which nothing can be signed: set jwt.secret, or jwt.privateKey (GATEHOUSE_JWT_PRIVATE_KEY_FILE)' }])
-  }
-  const possible = secret === undefined ? algorithmsOf(key) : ['HS256', 'HS384', 'HS512']
-  const algorithm = possible.find((name) => algorithms === undefined || (algorithms as string[]).includes(name)) as Algorithm
-  const sign = createSigner({ key, algorithm, expiresIn: milliseconds(expiresIn) })
+  const { issuer, audience } = settings
+  const lifetime = milliseconds(expiresIn)
+  if (lifetime < 1000) refuseJwt('', `tokens are not signed for ${lifetime} ms: at least a second is needed`)
+  const sign = createSigner({ ...signingKey(settings), expiresIn: lifetime })
   return sign({
     ...issuer === undefined ? {} : { iss: [issuer].flat()[0] },
     ...audience === undefined ? {} : { aud: [audience].flat()[0] },
@@ -36,12 +34,30 @@ export function signToken (settings: JwtSettings, { sub, scopes = [], expiresIn 
   })
 }
 
-function algorithmsOf (pem: string): string[] {
-  const { asymmetricKeyType, asymmetricKeyDetails } = createPrivateKey(pem)
-  switch (asymmetricKeyType) {
-    case 'rsa': return ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']
-    case 'rsa-pss': return ['PS256', 'PS384', 'PS512']
-    case 'ed25519': return ['EdDSA']
-    default: return [{ prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' }[asymmetricKeyDetails?.namedCurve ?? ''] ?? 'ES256']
+function signingKey (settings: JwtSettings): { key: string, algorithm: Algorithm } {
+  const { secret, publicKey, privateKey } = settings
+  if (secret !== undefined) return { key: verificationKey(settings).key, algorithm: narrowed(SECRET_ALGORITHMS, settings, '.secret')[0]! }
+  if (privateKey === undefined) {
+    refuseJwt('', 'has a public key alone, with which nothing can be signed: set jwt.secret, or jwt.privateKey (GATEHOUSE_JWT_PRIVATE_KEY_FILE)')
+  }
+  const key = readPrivateKey(privateKey!)
+  const algorithm = narrowed(keyAlgorithms(key, '.privateKey'), settings, '.privateKey')[0]!
+  if (publicKey !== undefined && !belongsTo(key, verificationKey(settings).key)) {
+    refuseJwt('.privateKey', 'does not belong to jwt.publicKey, so the gateway would refuse its tokens')
+  }
+  return { key: pemOf(key), algorithm }
+}
+
+function readPrivateKey (pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem.trim())
+  } catch {
+    return refuseJwt('.privateKey', 'is not an unencrypted private key in PEM form ("-----BEGIN PRIVATE KEY-----")')
   }
 }
+
+const pemOf = (key: KeyObject): string =>
+  key.asymmetricKeyType === 'rsa-pss' ? plainRsaPem(key) : key.export({ type: 'pkcs8', format: 'pem' }) as string
+
+const belongsTo = (privateKey: KeyObject, publicPem: string): boolean =>
+  createPublicKey(pemOf(privateKey)).equals(createPublicKey(publicPem))

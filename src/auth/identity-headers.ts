@@ -4,19 +4,25 @@ import type { Consumer } from './auth-schema.ts'
 export interface IdentityHeaders {
   /** Names in small letters; a client's own headers of these names are removed. */
   names: string[]
-  /** Name, value, name, value. */
+  /** Name, value, name, value; a claim that is not there makes no header. */
   values (consumer: Consumer): string[]
 }
 
-/** @param map  header name to claim; `scope` is every scope, a dot reaches into objects */
+/**
+ * Compiles the `identityHeaders` of the configuration.
+ * @param map  header name to claim: `sub` is the consumer's id, `scope` is every scope, joined by spaces, a dot reaches
+ *             into objects. A claim whose whole name has dots in it, such as `https://example.com/org`, is found first.
+ * @example
+ * compileIdentityHeaders({ 'X-User': 'sub' }).values(consumer) // ['x-user', 'ada']
+ */
 export function compileIdentityHeaders (map: Record<string, string>): IdentityHeaders {
-  const entries = Object.entries(map).map(([name, claim]) => [name.toLowerCase(), claim === 'scope' ? null : claim.split('.')] as const)
+  const entries = Object.entries(map).map(([name, claim]) => ({ name: name.toLowerCase(), claim, path: claim.split('.') }))
   return {
-    names: entries.map(([name]) => name),
+    names: entries.map(({ name }) => name),
     values (consumer) {
       const headers: string[] = []
-      for (const [name, path] of entries) {
-        const value = path === null ? consumer.scopes.join(' ') : claimAt(consumer, path)
+      for (const { name, claim, path } of entries) {
+        const value = claim === 'sub' ? consumer.id : claim === 'scope' ? consumer.scopes.join(' ') : textOf(claimAt(consumer.claims, claim, path))
         if (value !== undefined) headers.push(name, headerSafe(value))
       }
       return headers
@@ -24,17 +30,25 @@ export function compileIdentityHeaders (map: Record<string, string>): IdentityHe
   }
 }
 
-function claimAt (consumer: Consumer, path: readonly string[]): string | undefined {
-  let value: unknown = path.length === 1 && path[0] === 'sub' ? consumer.id : consumer.claims
-  if (typeof value === 'string') return value
+function claimAt (claims: Readonly<Record<string, unknown>>, claim: string, path: readonly string[]): unknown {
+  if (Object.hasOwn(claims, claim)) return claims[claim]
+  let value: unknown = claims
   for (const part of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined
     value = (value as Record<string, unknown>)[part]
   }
-  if (value === undefined || value === null) return undefined
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  return value
 }
 
-/** No claim may end a header or be read in two ways: what is not visible ASCII is percent-encoded. */
+const textOf = (value: unknown): string | undefined =>
+  value === undefined || value === null ? undefined : typeof value === 'object' ? JSON.stringify(value) : String(value)
+
+const PLAIN = /^(?! )[\x20-\x24\x26-\x7e]*(?<! )$/
+const UNSAFE = /^ +|[^\x20-\x24\x26-\x7e]+| +$/g
+
+/**
+ * No claim may end a header, and no two claims may look alike to the upstream: what is not visible ASCII is
+ * percent-encoded (UTF-8), as are spaces at the ends, which HTTP would drop, and `%` itself.
+ */
 const headerSafe = (value: string): string =>
-  /^[\x20-\x7e]*$/.test(value) ? value.trim() : value.replace(/[^\x20-\x24\x26-\x7e]+/g, (text) => encodeURIComponent(text.toWellFormed())).trim()
+  PLAIN.test(value) ? value : value.replace(UNSAFE, (text) => encodeURIComponent(text.toWellFormed()))

@@ -1,38 +1,43 @@
 import { readFile } from 'node:fs/promises'
 import Type, { type Static } from 'typebox'
-import { Value } from 'typebox/value'
 import { parse } from 'yaml'
-import { BootProblems } from '../errors.ts'
+import { BootProblems, type Problem } from '../errors.ts'
 
-const GatewayDocument = Type.Object({
+const Text = () => Type.Optional(Type.String())
+
+/** Schema of `openapi/gateway.yaml`: what stands above all operations, in the words of OpenAPI 3.1. */
+export const GatewayDocument = Type.Object({
   info: Type.Object({
     title: Type.String(),
-    version: Type.String(),
-    description: Type.Optional(Type.String()),
-  }),
-  servers: Type.Optional(Type.Array(Type.Object({ url: Type.String(), description: Type.Optional(Type.String()) }, { additionalProperties: false }))),
-  tags: Type.Optional(Type.Array(Type.Object({ name: Type.String(), description: Type.Optional(Type.String()) }, { additionalProperties: false }))),
+    version: Type.String({ description: 'Version of the API, in quotes: `"1.0"`.' }),
+    summary: Text(),
+    description: Text(),
+    termsOfService: Text(),
+    contact: Type.Optional(Type.Object({ name: Text(), url: Text(), email: Text() }, { additionalProperties: false })),
+    license: Type.Optional(Type.Object({ name: Type.String(), identifier: Text(), url: Text() }, { additionalProperties: false })),
+  }, { additionalProperties: false }),
+  servers: Type.Optional(Type.Array(Type.Object({ url: Type.String(), description: Text() }, { additionalProperties: false }))),
+  tags: Type.Optional(Type.Array(Type.Object({ name: Type.String(), description: Text() }, { additionalProperties: false }))),
 }, { additionalProperties: false })
-
-/** What stands above all operations: title, description, servers, tags. */
 export type GatewayDocument = Static<typeof GatewayDocument>
 
-/** Reads `openapi/gateway.yaml`; without one there is a plain title. @throws BootProblems */
-export async function loadGatewayDocument (file: string): Promise<GatewayDocument> {
-  let text
-  try {
-    text = await readFile(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { info: { title: 'Gatehouse', version: '1.0.0' } }
-    throw new BootProblems([{ file, field: '', message: `cannot be read (${(error as NodeJS.ErrnoException).code})` }])
-  }
+/**
+ * Reads `openapi/gateway.yaml`; without one there is a plain title.
+ * @param name   of the file in messages
+ * @param check  says what is wrong with the content
+ * @throws BootProblems
+ */
+export async function loadGatewayDocument (file: string, name: string, check: (document: unknown) => Problem[]): Promise<GatewayDocument> {
   let document: unknown
   try {
-    document = parse(text, { maxAliasCount: 100 })
+    document = parse(await readFile(file, 'utf8'), { maxAliasCount: 100 })
   } catch (error) {
-    throw new BootProblems([{ file, field: '', message: (error as Error).message.split('\n')[0]! }])
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return { info: { title: 'Gatehouse', version: '1.0.0' } }
+    const unreadable = code !== undefined && /^E[A-Z]+$/.test(code)
+    throw new BootProblems([{ file: name, field: '', message: unreadable ? `cannot be read (${code})` : message.split('\n')[0]! }])
   }
-  const problems = [...Value.Errors(GatewayDocument, document)].map((error) => ({ file, field: error.instancePath.slice(1).replaceAll('/', '.'), message: error.message }))
+  const problems = check(document)
   if (problems.length > 0) throw new BootProblems(problems)
   return document as GatewayDocument
 }

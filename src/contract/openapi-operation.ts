@@ -1,128 +1,154 @@
-import { ERRORS, type ErrorCode } from '../errors.ts'
-import { documentPath } from './openapi-path.ts'
+import { STATUS_CODES } from 'node:http'
+import type { AuthDeclaration } from '../auth/auth-schema.ts'
+import type { LimitDeclaration, LimitRule } from '../limits/limit-schema.ts'
+import { milliseconds } from '../units.ts'
+import type { SchemaObject } from './json-schema.ts'
+import { answerReference, PROBLEM_MEDIA } from './openapi-answers.ts'
+import type { DocumentSchemas } from './openapi-schema.ts'
 
 /** What a document tells of a route; the part of Fastify's route that matters. */
 export interface DocumentedRoute {
   method: string | readonly string[]
-  schema: Record<string, unknown>
+  url: string
+  schema?: Record<string, any>
   config: {
-    auth?: unknown
-    limits?: readonly { name: string, max: number, windowMs: number, by: string }[]
+    auth?: AuthDeclaration
+    limit?: LimitDeclaration | false
+    limits?: readonly LimitRule[]
     upstream?: string
     hosts?: readonly string[]
     responses?: Record<string, object>
     consumes?: readonly string[]
     publicUrl?: string
+    redirect?: string
+    websocket?: boolean
   }
 }
 
-const PROBLEM = {
-  type: 'object',
-  title: 'Problem',
-  description: 'An error answer of the gateway (RFC 9457).',
-  required: ['type', 'title', 'status', 'detail', 'code', 'requestId'],
-  properties: {
-    type: { type: 'string', description: 'URI that names the kind of error.' },
-    title: { type: 'string' },
-    status: { type: 'integer' },
-    detail: { type: 'string', description: 'What to do about it.' },
-    instance: { type: 'string', description: 'Path of the request.' },
-    code: { type: 'string', enum: Object.keys(ERRORS) },
-    requestId: { type: 'string', description: 'The id under which the request stands in the log.' },
-    errors: {
-      type: 'array',
-      description: 'Every violation, when the request does not match its schema.',
-      items: { type: 'object', properties: { in: { type: 'string' }, pointer: { type: 'string' }, expected: { type: 'string' } } },
-    },
-  },
+/** Where an operation stands in the document. */
+export interface OperationPlace {
+  operationId: string
+  /** Names of the path's parameters in the route, and those that the document has at their place. */
+  parameters: readonly (readonly [own: string, documented: string])[]
+  schemas: DocumentSchemas
+  /** Schemas by `$id` that the route's own may refer to. */
+  shared?: Record<string, unknown>
 }
 
-/** What all operations refer to. */
-export const sharedComponents = () => ({
-  securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
-  schemas: { Problem: PROBLEM },
-})
+/** Parameters of their own in OpenAPI: they are stated by security, request body and responses. */
+const UNDOCUMENTED_HEADERS = new Set(['accept', 'content-type', 'authorization'])
 
-/** Whether a route can stand in an OpenAPI 3.1 document: it has no wildcards, and no methods beyond those of 2021. */
-export const isDocumentable = ({ method, schema }: DocumentedRoute, path: string): boolean =>
-  schema.hide !== true && !path.includes('*') && ['GET', 'PUT', 'POST', 'DELETE', 'OPTIONS', 'HEAD', 'PATCH'].includes(String(method))
-
-/** The operation of a route, as the document has it: with the gateway's own answers, security and limits. */
-export function describeOperation (route: DocumentedRoute, path: string): Record<string, unknown> {
-  const { schema, config } = route
-  const { hide: _, ...documented } = schema
+/** The operation of a route (OpenAPI 3.1): with the gateway's own answers, security and limits. */
+export function describeOperation (route: DocumentedRoute, place: OperationPlace): Record<string, unknown> {
+  const { schema = {}, config } = route
   const scopes = scopesOf(config.auth)
+  const limits = limitsOf(config)
+  const description = [schema.description, ...notes(config, scopes, limits)].filter(Boolean).join('\n\n')
+  const parameters = parametersOf(schema, place)
   return {
-    ...documented,
-    operationId: schema.operationId ?? operationId(route, path),
-    params: paramsWithTypes(schema.params as object | undefined, path),
-    ...scopes === null ? {} : { security: scopes.map((list) => ({ bearer: list })) },
-    description: [schema.description, ...notes(route, scopes)].filter(Boolean).join('\n\n') || undefined,
-    ...config.consumes ? { consumes: config.consumes } : {},
-    ...config.hosts ? { servers: config.hosts.map((host) => ({ url: `https://${host.replace('*', '{label}')}`, ...host.startsWith('*') ? { variables: { label: { default: 'www' } } } : {} })) } : {},
-    ...config.limits?.length ? { 'x-rate-limit': config.limits.map(({ name, max, windowMs, by }) => ({ name, max, windowSeconds: windowMs / 1000, by })) } : {},
-    response: responses(route),
+    ...schema.tags ? { tags: schema.tags } : {},
+    ...schema.summary ? { summary: schema.summary } : {},
+    ...description ? { description } : {},
+    ...schema.externalDocs ? { externalDocs: schema.externalDocs } : {},
+    operationId: place.operationId,
+    ...parameters.length > 0 ? { parameters } : {},
+    ...schema.body ? { requestBody: requestBody(route, place) } : {},
+    responses: responsesOf(route, scopes !== null, limits.length > 0, place),
+    ...schema.deprecated ? { deprecated: true } : {},
+    ...scopes ? { security: scopes.map((list) => ({ bearer: list })) } : {},
+    ...config.hosts ? { servers: config.hosts.map(serverOf) } : {},
+    ...limits.length > 0 ? { 'x-rate-limit': limits.map(({ name, max, windowMs, by }) => ({ name, max, windowSeconds: windowMs / 1000, by })) } : {},
+    ...Object.fromEntries(Object.entries(schema).filter(([key]) => key.startsWith('x-'))),
   }
 }
 
 /** Scopes of each scheme of which any suffices; null for an open route. */
-function scopesOf (auth: unknown): string[][] | null {
+function scopesOf (auth: AuthDeclaration | undefined): string[][] | null {
   if (auth === undefined || auth === 'none') return null
-  return [auth as { jwt: { scopes?: string[] } }].flat().map(({ jwt }) => jwt.scopes ?? [])
+  return [auth].flat().map(({ jwt }) => jwt.scopes ?? [])
 }
 
-function notes ({ config }: DocumentedRoute, scopes: string[][] | null): string[] {
+function limitsOf ({ limit, limits }: DocumentedRoute['config']): readonly LimitRule[] {
+  if (limits) return limits
+  return limit ? [{ name: 'route', max: limit.max, windowMs: milliseconds(limit.window), by: limit.by ?? 'consumer' }] : []
+}
+
+function notes (config: DocumentedRoute['config'], scopes: string[][] | null, limits: readonly LimitRule[]): string[] {
   const said: string[] = []
   const wanted = scopes?.filter((list) => list.length > 0).map((list) => list.map((scope) => `\`${scope}\``).join(' and ')).join(', or ')
   if (wanted) said.push(`Scopes: ${wanted}.`)
-  for (const { max, windowMs, by } of config.limits ?? []) said.push(`At most ${max} requests in ${windowMs / 1000} s for each ${by}.`)
+  for (const { max, windowMs, by } of limits) said.push(`At most ${max} requests in ${windowMs / 1000} s for each ${by}.`)
+  if (config.websocket) said.push('This route can be upgraded to a WebSocket.')
   return said
 }
 
-const operationId = ({ method, config }: DocumentedRoute, path: string): string =>
-  [config.upstream ?? 'gateway', String(method).toLowerCase(), ...path.split(/[^A-Za-z0-9]+/).filter(Boolean)].join('-')
+/** A host of any one label is a server with a variable. */
+const serverOf = (host: string): object => host.startsWith('*')
+  ? { url: `https://${host.replace('*', '{label}')}`, variables: { label: { default: 'www' } } }
+  : { url: `https://${host}` }
 
-/** Every parameter of the path, also those of which the schema does not speak. */
-function paramsWithTypes (params: { properties?: Record<string, object> } | undefined, path: string): object | undefined {
-  const names = [...documentPath(path).matchAll(/\{(\w+)\}/g)].map(([, name]) => name!)
-  if (names.length === 0) return undefined
-  return { type: 'object', properties: Object.fromEntries(names.map((name) => [name, params?.properties?.[name] ?? { type: 'string' }])), required: names }
+function parametersOf (schema: Record<string, any>, place: OperationPlace): object[] {
+  const { operationId, schemas, shared } = place
+  const propertiesOf = (part: string) => schemas.properties(schemas.place(schema[part] ?? {}, `${operationId}.${part}`, shared))
+  const params = propertiesOf('params')
+  return [
+    // each parameter of the path, also those of which the schema does not speak
+    ...place.parameters.map(([own, documented]) => parameter('path', documented, { schema: params.get(own)?.schema ?? { type: 'string' }, required: true })),
+    ...[...propertiesOf(schema.querystring ? 'querystring' : 'query')].map(([name, property]) => parameter('query', name, property)),
+    ...[...propertiesOf('headers')].filter(([name]) => !UNDOCUMENTED_HEADERS.has(name.toLowerCase())).map(([name, property]) => parameter('header', name, property)),
+  ]
 }
 
-function responses ({ schema, config }: DocumentedRoute): Record<string, object> {
-  const described: Record<string, object> = {}
-  for (const [status, body] of Object.entries(config.responses ?? {})) {
-    const { description = 'The answer of the upstream.' } = body as { description?: string }
-    const key = status === 'default' ? status : status.toUpperCase()
-    described[key] = isEmpty(body) ? { description, ...NO_CONTENT } : { description, content: { 'application/json': { schema: body } } }
+function parameter (where: string, name: string, { schema, required }: { schema: any, required: boolean }): object {
+  const { description, deprecated, ...rest } = typeof schema === 'object' ? schema : { not: {} }
+  return {
+    name, in: where, ...required ? { required } : {}, ...description ? { description } : {}, ...deprecated ? { deprecated } : {},
+    schema: schema === true ? {} : rest,
   }
-  if (Object.keys(described).length === 0) described['2XX'] = { description: 'The answer of the upstream.', ...NO_CONTENT }
-  for (const [status, codes] of ownAnswers(schema, config)) {
-    described[status] ??= {
-      description: codes.map((code) => `${ERRORS[code].title} (\`${code}\`).`).join(' '),
-      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+}
+
+function requestBody ({ schema = {}, config }: DocumentedRoute, { operationId, schemas, shared }: OperationPlace): object {
+  const { body } = schema
+  // Fastify's way to state a schema for each media type
+  const byType: [string, any][] = body.content
+    ? Object.entries<any>(body.content).map(([type, media]) => [type, media.schema ?? {}])
+    : (config.consumes ?? schema.consumes ?? ['application/json']).map((type: string) => [type, body])
+  return {
+    ...body.description ? { description: body.description } : {},
+    required: true,
+    content: Object.fromEntries(byType.map(([type, own]) => [type, { schema: schemas.place(own, `${operationId}.body`, shared) }])),
+  }
+}
+
+function responsesOf (route: DocumentedRoute, secured: boolean, limited: boolean, { operationId, schemas, shared }: OperationPlace): Record<string, object> {
+  const { schema = {}, config } = route
+  const responses: Record<string, SchemaObject> = {}
+  for (const [status, body] of Object.entries<SchemaObject>(config.responses ?? schema.response ?? {})) {
+    const key = status === 'default' ? status : status.toUpperCase()
+    responses[key] = {
+      description: body.description ?? STATUS_CODES[status] ?? 'The answer of the upstream.',
+      ...body.type === 'null' ? {} : { content: body.content ?? { 'application/json': { schema: schemas.place(body, `${operationId}.${key}`, shared) } } },
     }
   }
-  return described
+  const [redirectStatus, target] = config.redirect?.split(' ') ?? []
+  if (redirectStatus) responses[redirectStatus] = { description: `Redirects to ${target}.`, headers: { Location: { schema: { type: 'string' } } } }
+  if (config.websocket) responses[101] = { description: 'The connection is a WebSocket from here on.' }
+  if (Object.keys(responses).every((status) => status === '101')) responses['2XX'] = { description: 'The answer of the upstream.' }
+  for (const status of ownAnswers(schema, config, secured, limited)) {
+    // where the upstream answers so too, either may come
+    if (responses[status]) responses[status].content = { ...responses[status].content, ...PROBLEM_MEDIA }
+    else responses[status] = answerReference(status)
+  }
+  return responses
 }
 
-/** How @fastify/swagger is told that a response has no body to describe. */
-const NO_CONTENT = { type: 'null' }
-
-const isEmpty = (body: object): boolean => (body as { type?: string }).type === 'null'
-
-/** The error answers that the gateway itself may give on a route. */
-function ownAnswers (schema: Record<string, unknown>, config: DocumentedRoute['config']): Map<string, ErrorCode[]> {
-  const codes: ErrorCode[] = []
-  if (schema.params || schema.querystring || schema.headers || schema.body) codes.push('GW_VALIDATION')
-  if (config.auth !== undefined && config.auth !== 'none') codes.push('GW_UNAUTHORIZED', 'GW_FORBIDDEN')
-  if (schema.body) codes.push('GW_BODY_TOO_LARGE', 'GW_UNSUPPORTED_MEDIA_TYPE')
-  if (config.limits?.length) codes.push('GW_RATE_LIMITED')
-  if (config.upstream) codes.push('GW_UPSTREAM_UNREACHABLE', 'GW_UPSTREAM_BROKEN', 'GW_SHUTTING_DOWN', 'GW_UPSTREAM_TIMEOUT')
-  const byStatus = new Map<string, ErrorCode[]>()
-  for (const code of codes) {
-    const status = String(ERRORS[code].status)
-    byStatus.set(status, [...byStatus.get(status) ?? [], code])
-  }
-  return byStatus
+/** Statuses of the error answers that the gateway itself may give on a route. */
+function ownAnswers (schema: Record<string, any>, config: DocumentedRoute['config'], secured: boolean, limited: boolean): number[] {
+  return [
+    ...schema.params || schema.querystring || schema.query || schema.headers || schema.body ? [400] : [],
+    ...secured ? [401, 403] : [],
+    ...schema.body ? [413, 415] : [],
+    ...limited ? [429] : [],
+    ...config.upstream && !config.redirect ? [502, 503, 504] : [],
+  ]
 }

@@ -1,3 +1,46 @@
-/** The path of a document, `/files/{name}`, of a router's pattern, `/files/:name(^\\w+$)`. */
-export const documentPath = (pattern: string): string =>
-  pattern.replace(/:(\w+)(?:\((?:[^()]|\([^()]*\))*\))?\??/g, '{$1}')
+/** The path of a document made from a router's pattern. */
+export interface DocumentPath {
+  /** `/files/{name}.{ext}` */
+  path: string
+  /** The path without names: operations of one shape belong to one path item. */
+  shape: string
+  /** Names of the parameters in their order. */
+  parameters: string[]
+}
+
+/**
+ * Reads a router's pattern: parameters (`:id`), with a regular expression (`:id(\\d+)`) or optional (`:id?`), several in a
+ * segment (`:name.:ext`), and a colon that is only a colon (`::`).
+ */
+export function documentPath (pattern: string): DocumentPath {
+  let path = ''
+  let shape = ''
+  const parameters: string[] = []
+  for (let i = 0; i < pattern.length;) {
+    const name = pattern[i] === ':' ? /^\w+/.exec(pattern.slice(i + 1))?.[0] : undefined
+    if (name === undefined) {
+      path += pattern[i]
+      shape += pattern[i]
+      i += pattern.startsWith('::', i) ? 2 : 1
+      continue
+    }
+    path += `{${name}}`
+    shape += '{}'
+    parameters.push(name)
+    i = endOfExpression(pattern, i + 1 + name.length)
+    if (pattern[i] === '?') i++
+  }
+  return { path, shape, parameters }
+}
+
+/** Where the regular expression that begins here ends; the same place when none does. */
+function endOfExpression (pattern: string, start: number): number {
+  if (pattern[start] !== '(') return start
+  let depth = 0
+  for (let i = start; i < pattern.length; i++) {
+    if (pattern[i] === '\\') i++
+    else if (pattern[i] === '(') depth++
+    else if (pattern[i] === ')' && --depth === 0) return i + 1
+  }
+  return pattern.length
+}

@@ -1,18 +1,27 @@
 import { isIPv4, isIPv6 } from 'node:net'
 
 /**
- * The key under which an address is counted: IPv4 as it is, also when it comes as IPv4-mapped IPv6; IPv6 by its
- * first 64 bits, since one customer has all of these (RFC 6177).
+ * The key under which an address is counted: IPv4 as it is, also when it comes as IPv4-mapped IPv6 (RFC 4291, section
+ * 2.5.5.2) or from a translator (64:ff9b::/96, RFC 6052); other IPv6 by its first 64 bits, since one customer has all
+ * of these (RFC 6177). A port, which some proxies add, is left out. What is no address counts as it is written.
  */
 export function addressKey (address: string): string {
   if (isIPv4(address)) return address
-  if (!isIPv6(address)) return address
+  if (!isIPv6(address)) {
+    const [, bracketed, plain] = /^(?:\[([^\]]*)\](?::\d+)?|([^:]*):\d+)$/.exec(address) ?? []
+    const bare = bracketed ?? plain
+    return bare === undefined || bare === '' ? String(address) : addressKey(bare)
+  }
   const groups = expand(address.split('%', 1)[0]!)
-  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
+  if (startsWith(groups, MAPPED) || startsWith(groups, TRANSLATED)) {
     return [groups[6]! >> 8, groups[6]! & 0xff, groups[7]! >> 8, groups[7]! & 0xff].join('.')
   }
   return `${groups.slice(0, 4).map((group) => group.toString(16)).join(':')}::/64`
 }
+
+const MAPPED = [0, 0, 0, 0, 0, 0xffff]
+const TRANSLATED = [0x64, 0xff9b, 0, 0, 0, 0]
+const startsWith = (groups: readonly number[], prefix: readonly number[]): boolean => prefix.every((group, i) => groups[i] === group)
 
 /** The eight groups of an IPv6 address. */
 function expand (address: string): number[] {

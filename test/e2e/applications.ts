@@ -51,7 +51,7 @@ async function startApplication (scope: Scope, args: (port: number) => string[],
   const program = startProgram(scope, process.execPath, args(port))
   const url = `http://127.0.0.1:${port}`
   const failed = program.exit.then((code) => { throw new Error(`it ended with ${code}: ${program.stdout()}${program.stderr()}`) })
-  await Promise.race([failed, eventually('the application answers', async () => (await fetch(url + path)).ok, 60_000)])
+  await Promise.race([failed, eventually('the application answers', async () => (await fetch(url + path)).ok)])
   return url
 }
 

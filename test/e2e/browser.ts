@@ -42,7 +42,7 @@ export interface WatchedPage {
 /** Opens a page that notes every request to another origin and every error. */
 export async function watchedPage (browser: Browser, origin: string, viewport = { width: 1280, height: 900 }): Promise<WatchedPage> {
   const page = await browser.newPage({ viewport })
-  page.setDefaultTimeout(20_000)
+  page.setDefaultTimeout(60_000)
   const foreign: string[] = []
   const errors: string[] = []
   page.on('request', (request) => {

@@ -58,7 +58,7 @@ export async function startDemo (scope: Scope, { args = [], env, command = [proc
   const said = () => program.stdout() + program.stderr()
   let ended = false
   program.exit.then(() => { ended = true })
-  await eventually('the demo prints its welcome', () => ended || program.stdout().includes('Ctrl-C'), 30_000)
+  await eventually('the demo prints its welcome', () => ended || program.stdout().includes('Ctrl-C'))
   if (ended) throw new Error(`the demo ended: ${said()}`)
   const find = (pattern: RegExp) => {
     const match = pattern.exec(program.stdout())

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { compileAuthorization } from '../../src/auth/authorize.ts'
+import type { Consumer } from '../../src/auth/auth-schema.ts'
+import { consumerOf } from '../../src/auth/consumer.ts'
+
+test('is called by sub, else by client_id or azp', () => {
+  assert.equal(consumerOf({ sub: 'ada', client_id: 'app', azp: 'x' })!.id, 'ada')
+  assert.equal(consumerOf({ client_id: 'app', azp: 'x' })!.id, 'app')
+  assert.equal(consumerOf({ azp: 'x' })!.id, 'x')
+})
+
+test('a strange sub is refused, not passed over: its users would all be the client', () => {
+  for (const sub of ['', 42, null, {}, ['ada'], true]) assert.equal(consumerOf({ sub, client_id: 'app' }), null, JSON.stringify(sub))
+  assert.equal(consumerOf({}), null)
+  assert.equal(consumerOf(JSON.parse('{"__proto__":{"sub":"root"}}')), null)
+})
+
+test('scopes come as text or list, and one with a space in it is two', () => {
+  const scopes = (claims: object) => consumerOf({ sub: 'ada', ...claims })!.scopes
+  assert.deepEqual(scopes({ scope: ' a  b ' }), ['a', 'b'])
+  assert.deepEqual(scopes({ scope: ['a', 'b c', 7, null, ''] }), ['a', 'b', 'c'])
+  assert.deepEqual(scopes({ scp: 'a' }), ['a'])
+  assert.deepEqual(scopes({ scopes: ['a'] }), ['a'])
+  assert.deepEqual(scopes({ scope: 'a', scp: 'b' }), ['a'], 'the first claim decides')
+  for (const scope of [7, null, { a: true }, undefined]) assert.deepEqual(scopes({ scope }), [])
+})
+
+test('is frozen, since requests share it', () => {
+  const consumer = consumerOf({ sub: 'ada', scope: 'a', org: { roles: ['user'] } })!
+  assert.throws(() => { (consumer as { id: string }).id = 'root' }, TypeError)
+  assert.throws(() => { (consumer.scopes as string[]).push('admin') }, TypeError)
+  assert.throws(() => { (consumer.claims.org as { roles: string[] }).roles.push('admin') }, TypeError)
+})
+
+const withScopes = (...scopes: string[]): Consumer => ({ id: 'ada', scopes, claims: {} })
+
+test('a scheme wants all of its scopes, a list of schemes any scheme', () => {
+  const both = compileAuthorization({ jwt: { scopes: ['a', 'b'] } })
+  assert.equal(both(withScopes('b', 'x', 'a')).id, 'ada')
+  for (const scopes of [[], ['a'], ['b'], ['ab'], ['A', 'B']]) assert.throws(() => both(withScopes(...scopes)), { code: 'GW_FORBIDDEN' })
+  const any = compileAuthorization([{ jwt: { scopes: ['admin'] } }, { jwt: { scopes: ['a'] } }])
+  assert.equal(any(withScopes('a')).id, 'ada')
+  assert.throws(() => any(withScopes('b')), (error: any) => {
+    assert.equal(error.headers['www-authenticate'], 'Bearer realm="gatehouse", error="insufficient_scope", scope="admin"')
+    return true
+  })
+  for (const auth of [{ jwt: {} }, { jwt: { scopes: [] } }, [{ jwt: { scopes: ['admin'] } }, { jwt: {} }]]) assert.equal(compileAuthorization(auth)(withScopes()).id, 'ada')
+})
