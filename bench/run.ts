@@ -51,17 +51,19 @@ function chosen (subjects: readonly Subject[], only: string | undefined): Subjec
 
 interface Plan {
   warmUp: number
+  /** How often the warm-up is given at most. */
+  turns: number
   rounds: number
   seconds: number
 }
 
 /** Measures a group of servers in turn, round by round, so that what the machine does meanwhile meets all of them. */
-async function measureGroup (subjects: readonly Subject[], backend: string, folder: string, { warmUp, rounds, seconds }: Plan): Promise<Station[]> {
+async function measureGroup (subjects: readonly Subject[], backend: string, folder: string, { warmUp, turns, rounds, seconds }: Plan): Promise<Station[]> {
   const stations: Station[] = []
   for (const subject of subjects) stations.push(await Station.start(subject, backend, folder))
   for (const station of stations) {
     await station.check()
-    if (warmUp > 0) await station.warmUp(warmUp)
+    if (warmUp > 0) await station.warmUp(warmUp, turns)
   }
   for (let round = 0; round < rounds; round++) {
     for (const station of stations) await station.measure(seconds)
@@ -83,6 +85,7 @@ async function main (): Promise<void> {
   const seconds = wholeNumber('seconds', values.seconds, quick ? 1 : 3)
   const wanted = chosen(subjects, values.only)
   const present = wanted.filter(({ launch }) => launch !== null)
+  const turns = quick ? 1 : 4
   const folder = temporaryFolder()
 
   console.log(`Node ${process.version}, ${cpus()[0]?.model.trim()}, load by ${loadGenerator}, backend ${findProgram('nginx') === null ? 'node:http' : 'nginx'}, ${rounds} x ${seconds} s, medians`)
@@ -92,8 +95,8 @@ async function main (): Promise<void> {
   if (quick) console.log('Quick: a check that everything answers rightly; figures of one short round are not to be relied on.')
 
   const backend = await startBackend(folder)
-  const small = await measureGroup(present.filter(({ group }) => group === 'small'), backend, folder, { warmUp: quick ? 1 : 3, rounds, seconds })
-  const stream = await measureGroup(present.filter(({ group }) => group === 'stream'), backend, folder, { warmUp: quick ? 0 : 1, rounds: quick ? 1 : Math.min(rounds, 3), seconds: Math.min(seconds, 2) })
+  const small = await measureGroup(present.filter(({ group }) => group === 'small'), backend, folder, { warmUp: quick ? 1 : 3, turns, rounds, seconds })
+  const stream = await measureGroup(present.filter(({ group }) => group === 'stream'), backend, folder, { warmUp: quick ? 0 : 1, turns, rounds: quick ? 1 : Math.min(rounds, 3), seconds: Math.min(seconds, 2) })
 
   const measured = [...small, ...stream]
   const parts = [small.length > 0 ? smallTable(small) : '', stream.length > 0 ? streamTable(stream) : '', ratioTable(measured, COMPARISONS), noiseLine(measured)]

@@ -98,12 +98,12 @@ export class Station {
 
   /**
    * Sends load without keeping the figures, so that code is compiled and connections are open.
-   * @param seconds  for a quick machine; a busy one is given up to four times as long
+   * @param turns  how often these seconds are given at most, when a busy machine does too little in them
    */
-  async warmUp (seconds: number): Promise<void> {
+  async warmUp (seconds: number, turns = 4): Promise<void> {
     const wanted = this.subject.group === 'small' ? WARM_REQUESTS * seconds : 0
     let sent = 0
-    for (let turn = 0; turn === 0 || (turn < 4 && sent < wanted); turn++) sent += (await this.#round(seconds)).requests
+    for (let turn = 0; turn === 0 || (turn < turns && sent < wanted); turn++) sent += (await this.#round(seconds)).requests
   }
 
   async measure (seconds: number): Promise<void> { this.rounds.push(await this.#round(seconds)) }
