@@ -82,11 +82,12 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   })
   app.addHook('onClose', () => upstreams.close(1000))
 
+  const registrar = new Registrar({ config, hosts, table, upstreams, forwarded })
+  registrar.watchRoutes(app)
   for (const stage of STAGES) {
     await app.register(autoload, { dir: fileURLToPath(new URL(`../plugins/${stage}`, import.meta.url)), forceESM: true })
   }
   const { files, problems } = await loadRouteFiles(config.routes, { authInherited: config.auth !== undefined })
-  const registrar = new Registrar({ config, hosts, table, upstreams, forwarded })
   registrar.problems.push(...problems)
   decorateUpstreams(app, registrar, { config, upstreams, forwarded })
   for (const file of files) app.register(registrar.plugin(file))

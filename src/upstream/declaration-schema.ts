@@ -86,7 +86,7 @@ const TargetDeclaration = Type.Union([
 ], { title: 'URL, or { url, weight, tls }' })
 export type TargetDeclaration = Static<typeof TargetDeclaration>
 
-/** The contract of an upstream file. `docs/upstream-files.md` is generated from it. */
+/** The contract of an upstream file. `docs/upstream-reference.md` is generated from it. */
 export const UpstreamDeclaration = Type.Object({
   name: Type.String({ pattern: '^[a-z0-9]+(-[a-z0-9]+)*$', title: 'kebab-case name', description: 'Name of the upstream, unique in the gateway: in logs, limits and as the tag of its operations.' }),
   description: Type.Optional(Type.String({ description: 'What the API is for; shown in the documentation.' })),

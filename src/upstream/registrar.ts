@@ -7,7 +7,7 @@ import { registerPassThrough } from '../proxy/pass-through.ts'
 import { bytes } from '../units.ts'
 import { NO_AUTH } from './declaration-check.ts'
 import type { UpstreamDeclaration } from './declaration-schema.ts'
-import { declaredRoutes, passThroughRoute, prefixOf } from './declared-routes.ts'
+import { declaredRoutes, limitRule, passThroughRoute, prefixOf } from './declared-routes.ts'
 import type { HostRouter } from './host-router.ts'
 import type { RouteFile } from './route-files.ts'
 import { DEFAULT_CONSUMES, headerMatch, routeOptions } from './route-options.ts'
@@ -15,6 +15,13 @@ import { routePlan } from './route-plan.ts'
 import type { RouteTable } from './route-table.ts'
 import { timeoutSettings } from './target.ts'
 import type { UpstreamRegistry } from './upstream-registry.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The file of `routes/` whose scope this is. */
+    routeFile?: string
+  }
+}
 
 /** What the routes of a gateway are registered with. */
 export interface RegistrarParts {
@@ -37,7 +44,7 @@ export class Registrar {
   /** The plugin that registers one file of `routes/` in a scope of its own. */
   plugin (routeFile: RouteFile): FastifyPluginAsync {
     return async (scope) => {
-      scope.addHook('onRoute', (route) => this.#watch(route, routeFile.file))
+      scope.decorate('routeFile', routeFile.file)
       if ('declaration' in routeFile) {
         this.declare(scope, routeFile.declaration, routeFile.file)
         return
@@ -51,6 +58,17 @@ export class Registrar {
         this.#note(error as Error, routeFile.file)
       }
     }
+  }
+
+  /**
+   * Sees the routes of the files before any stage does, so that what they inherit is there when a stage looks: hooks run
+   * in the order of their registration, and this one must be the first.
+   */
+  watchRoutes (app: FastifyInstance): void {
+    const watch = (route: RouteOptions, file: string): void => this.#watch(route, file)
+    app.addHook('onRoute', function (route) {
+      if (this.routeFile !== undefined) watch(route, this.routeFile)
+    })
   }
 
   /** Registers every route of a declaration that has been checked. */
@@ -129,6 +147,10 @@ export class Registrar {
     const config = route.config ??= {}
     config.publicUrl ??= config.hostPrefix ? route.url.slice(config.hostPrefix.length) || '/' : route.url
     config.auth ??= this.#parts.config.auth
+    if (config.limits === undefined && config.limit !== false && this.#parts.config.rateLimit) {
+      const gateway = limitRule('gateway', this.#parts.config.rateLimit)
+      config.limits = config.limit ? [gateway, limitRule(`route:${[route.method].flat().join(',')} ${config.publicUrl}`, config.limit)] : [gateway]
+    }
     if (config.auth === undefined) {
       this.problems.push({ file, field: `${route.method} ${route.url}: config.auth`, message: NO_AUTH })
     }

@@ -15,6 +15,16 @@ export interface SampleGateway {
 /** @param variable  environment variable from which the sample route takes the address of its service */
 export async function startSample (variable: string, service: Service): Promise<SampleGateway> {
   process.env[variable] = service.url
+  try {
+    return await sampleGateway(service)
+  } catch (error) {
+    // a service that listens would keep the test alive
+    await service.close()
+    throw error
+  }
+}
+
+async function sampleGateway (service: Service): Promise<SampleGateway> {
   const config = await loadConfig({
     env: { GATEHOUSE_JWT_SECRET: 'a secret for the tests of the sample routes', GATEHOUSE_LOG_LEVEL: 'silent' },
     overrides: { port: 0 },
