@@ -40,5 +40,6 @@ export function requestBody (request: FastifyRequest, reply: FastifyReply, plan:
   if (headers['transfer-encoding'] === undefined && (headers['content-length'] === undefined || headers['content-length'] === '0')) return null
   if (Number(headers['content-length'] ?? 0) > plan.bodyLimit) throw gatehouseError('GW_BODY_TOO_LARGE', { headers: { connection: 'close' } })
   allowBody(request.raw, reply.raw)
-  return plan.bodyLimit === Infinity ? request.raw : request.raw.pipe(new LimitedBody(plan.bodyLimit))
+  // never the request itself: undici takes a body's socket away, which log and limits still want to see
+  return request.raw.pipe(new LimitedBody(plan.bodyLimit))
 }

@@ -144,7 +144,8 @@ export class Registrar {
   /** Sees every route that a file registers, before it is there. */
   #watch (route: RouteOptions, file: string): void {
     const { table } = this.#parts
-    const config = route.config ??= {}
+    // a copy, since several routes may have been given one object
+    const config = route.config = { ...route.config }
     config.publicUrl ??= config.hostPrefix ? route.url.slice(config.hostPrefix.length) || '/' : route.url
     config.auth ??= this.#parts.config.auth
     if (config.limits === undefined && config.limit !== false && this.#parts.config.rateLimit) {

@@ -67,7 +67,7 @@ test('readiness is off during the delay, while the app still listens', async (t)
     closed = true
     return close()
   }
-  const stopped = shutDown(app, { delay: 200, timeout: 60_000 })
+  const stopped = shutDown(app, { delay: 1000, timeout: 60_000 })
   assert.equal(app.readiness.ready, false)
   const answer = fetch(url)
   const response = await request

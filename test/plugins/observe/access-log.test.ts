@@ -48,6 +48,16 @@ test('one line a request, without the query', async (t) => {
   assert.equal(backend.received[0]!.headers.traceparent, '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01')
 })
 
+test('a streamed upload is logged with its client, and a pass-through as such', async (t) => {
+  const backend = await startBackend(t)
+  const { url, app } = await startGateway(t, { 'p.json': { name: 'p', prefix: '/p', auth: 'none', targets: [backend.url], passThrough: true } }, { ...logged, trustProxy: ['127.0.0.1'] })
+  const log = captureLog(t, app)
+  await (await fetch(`${url}/p/x`, { method: 'POST', body: 'x'.repeat(100_000) })).text()
+  const line = await log.next('request')
+  assert.equal(line.client, '127.0.0.1')
+  assert.equal(line.route, '/p/*')
+})
+
 test('a client that goes away gets a line with status 499', async (t) => {
   const begun = Promise.withResolvers<void>()
   const backend = await startBackend(t, (request) => { request.resume(); begun.resolve() })
