@@ -4,7 +4,7 @@ import fastify, { type FastifyInstance, LogController } from 'fastify'
 import type { Config } from './config/config-schema.ts'
 import { streamBodies } from './contract/body-parsers.ts'
 import { BootProblems, gatehouseError } from './errors.ts'
-import { drainConnections } from './listener/drain.ts'
+import { ConnectionDrain } from './listener/drain.ts'
 import { answerError } from './listener/error-answer.ts'
 import { prepareListener, serverOptions } from './listener/server-options.ts'
 import { createLogger } from './observe/logger.ts'
@@ -75,9 +75,10 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   streamBodies(app)
   app.setErrorHandler(answerError)
   app.setNotFoundHandler(() => { throw gatehouseError('GW_NOT_FOUND') })
+  const drain = new ConnectionDrain(app.server)
   app.addHook('preClose', async () => {
     app.readiness.ready = false
-    drainConnections(app.server)
+    drain.begin()
     app.tunnels.closeAll()
   })
   app.addHook('onClose', () => upstreams.close(1000))
