@@ -119,6 +119,8 @@ class Supervisor {
         }
         resolve(0)
       })
+      // it closed its channel while a message was on the way to it: 'exit' says the rest
+      child.on('error', () => {})
       child.on('exit', (code, signal) => {
         this.#children.delete(child)
         if (this.#current === child) {
