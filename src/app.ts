@@ -12,11 +12,12 @@ import { requestIds } from './observe/request-id.ts'
 import { ForwardedHeaders } from './proxy/forwarded-headers.ts'
 import { OpenTunnels } from './proxy/tunnel.ts'
 import { FORWARDED_METHODS } from './upstream/declaration-schema.ts'
-import { HostRouter, ROUTER_OPTIONS } from './upstream/host-router.ts'
+import { HostRouter } from './upstream/host-router.ts'
 import { decorateUpstreams } from './upstream/plain-plugin.ts'
 import { Registrar } from './upstream/registrar.ts'
 import { loadRouteFiles } from './upstream/route-files.ts'
 import { RouteTable } from './upstream/route-table.ts'
+import { ROUTER_OPTIONS } from './upstream/router-options.ts'
 import { UpstreamRegistry } from './upstream/upstream-registry.ts'
 
 /**
@@ -41,8 +42,8 @@ declare module 'fastify' {
  * @throws BootProblems with every mistake in the route files and documents
  */
 export async function buildApp (config: Config): Promise<FastifyInstance> {
-  const hosts = new HostRouter()
   const table = new RouteTable()
+  const hosts = new HostRouter(table)
   const upstreams = new UpstreamRegistry()
   const forwarded = new ForwardedHeaders(config.trustProxy, config.via)
   const logger = createLogger(config.log)

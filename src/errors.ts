@@ -8,6 +8,7 @@ import createError from '@fastify/error'
 export const ERRORS = {
   GW_BAD_REQUEST: { status: 400, title: 'Bad request', message: 'The request is not valid HTTP for this gateway: correct it and send it again.' },
   GW_BAD_PATH: { status: 400, title: 'Ambiguous path', message: 'The path can be read in more than one way: send it without dot segments, backslashes, control characters or invalid percent-encoding.' },
+  GW_BAD_HOST: { status: 400, title: 'Ambiguous host', message: 'The host can be read in more than one way: send one valid Host header, and in the request line the same host or none.' },
   GW_VALIDATION: { status: 400, title: 'Request does not match the schema', message: 'Correct the fields that "errors" lists and send the request again.' },
   GW_MALFORMED_BODY: { status: 400, title: 'Malformed body', message: 'The body cannot be parsed as its Content-Type says: send well-formed, UTF-8 encoded content.' },
   GW_UNAUTHORIZED: { status: 401, title: 'Authentication required', message: 'Send a valid bearer token in the Authorization header.' },
@@ -22,6 +23,7 @@ export const ERRORS = {
   GW_RATE_LIMITED: { status: 429, title: 'Too many requests', message: 'The limit of this route is used up: wait as long as Retry-After says.' },
   GW_HEADERS_TOO_LARGE: { status: 431, title: 'Headers too large', message: 'The header section is larger than this gateway accepts: send less, fewer cookies for example.' },
   GW_INTERNAL: { status: 500, title: 'Gateway error', message: 'The gateway failed to handle the request: report the request id to its operator.' },
+  GW_UNSUPPORTED_CODING: { status: 501, title: 'Unsupported transfer coding', message: 'Of transfer codings only "chunked" is understood, over HTTP/1.1: send the body without another one.' },
   GW_UPSTREAM_UNREACHABLE: { status: 502, title: 'Upstream unreachable', message: 'The service behind this route cannot be reached: try again later.' },
   GW_UPSTREAM_BROKEN: { status: 502, title: 'Upstream failed', message: 'The service behind this route broke off or answered with something that is not valid HTTP: try again later.' },
   GW_UPSTREAM_INVALID: { status: 502, title: 'Upstream response does not match the schema', message: 'The service behind this route answered with something that its contract does not allow: report the request id to its operator.' },

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { ERRORS, type Violation } from '../errors.ts'
-import { canonicalTarget } from '../proxy/canonical-path.ts'
 import type { ForwardPlan } from '../proxy/forward-plan.ts'
-import { REFUSED_PATH } from '../upstream/host-router.ts'
+import { upstreamPath } from '../proxy/upstream-path.ts'
+import { isTarget, publicTarget } from '../upstream/host-router.ts'
 import type { RouteRow } from '../upstream/route-table.ts'
 import { searchRoute } from './route-search.ts'
 
@@ -27,17 +27,17 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   const lines = [`${method} ${target || '/'}  (host ${headers.host})`]
   const say = (stage: string, text: string) => lines.push(`${stage.padEnd(9)} ${text}`)
 
-  const canonical = canonicalTarget(target || '/')
-  const internal = canonical === null ? REFUSED_PATH : app.hostRouter.internalTarget(canonical, method, headers)
-  if (internal === REFUSED_PATH) {
-    say('edge', `refused, 400 GW_BAD_PATH: ${ERRORS.GW_BAD_PATH.message}`)
+  const internal = app.hostRouter.read(target || '/', method, headers)
+  if (!isTarget(internal)) {
+    say('edge', `refused, ${ERRORS[internal].status} ${internal}: ${ERRORS[internal].message}`)
     return lines
   }
+  const canonical = publicTarget(internal)
   say('edge', canonical === target ? 'path is canonical' : `path becomes ${canonical}`)
 
-  const { found, nearMisses } = searchRoute(app.routeTable.rows, method, internal, canonical!, headers)
+  const { found, nearMisses } = searchRoute(app.routeTable, method, internal, canonical, headers)
   if (found === null) {
-    const own = app.findRoute({ method: method as 'GET', url: canonical!.split('?', 1)[0]! })
+    const own = app.findRoute({ method: method as 'GET', url: canonical.split('?', 1)[0]! })
     say('route', own ? 'answered by the gateway itself' : 'none, 404 GW_NOT_FOUND')
   } else say('route', describe(found.row))
   for (const { row, because } of nearMisses) say('', `not ${describe(row)}: ${because}`)
@@ -49,7 +49,7 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   for (const { name, max, windowMs, by } of row.limits) {
     say('limits', `"${name}": ${max} per ${windowMs / 1000} s, counted by ${by === 'consumer' && row.auth !== 'none' ? 'consumer' : 'address'} (nothing is counted here)`)
   }
-  for (const text of explainContract(app, row, params, canonical!, headers)) say('contract', text)
+  for (const text of explainContract(app, row, params, canonical, headers)) say('contract', text)
   say('cache', 'none')
   const { plan } = row.options.config ?? {}
   if (plan) explainForwarding(plan, row, params, internal, say)
@@ -101,11 +101,8 @@ function explainForwarding (plan: ForwardPlan, row: RouteRow, params: Record<str
     say('redirect', row.options.config.redirect)
     return
   }
-  const query = internal.includes('?') ? internal.slice(internal.indexOf('?')) : ''
-  const stripped = internal.slice(plan.stripLength)
-  const path = plan.rewrite ? plan.rewrite(params) + query : stripped.startsWith('/') ? stripped : `/${stripped}`
   const { upstream, timeouts } = plan
-  say('forward', `to ${upstream.name}: ${path}`)
+  say('forward', `to ${upstream.name}: ${upstreamPath(internal, params, plan)}`)
   for (const target of upstream.targets) say('', `target ${target.origin}${target.basePath}, weight ${target.weight}, Host: ${plan.preserveHost ? "the client's" : target.host}`)
   say('', `timeouts: connect ${timeouts.connect} ms, first byte ${timeouts.firstByte} ms, idle ${timeouts.idle} ms`)
   say('response', plan.responseCheck ? `checked against its schema, ${plan.enforceResponse ? '502 when it breaks it' : 'reported when it breaks it'}` : 'not checked against a schema')

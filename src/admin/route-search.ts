@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import createRouter, { type HTTPMethod } from 'find-my-way'
+import createRouter from 'find-my-way'
 import { matchesHeaders } from '../upstream/header-match.ts'
-import { ROUTER_OPTIONS } from '../upstream/host-router.ts'
-import type { RouteRow } from '../upstream/route-table.ts'
+import { ROUTER_OPTIONS } from '../upstream/router-options.ts'
+import type { RouteRow, RouteTable } from '../upstream/route-table.ts'
 
 export interface RouteSearch {
   /** The route that answers, with its parameters; null when none does. */
@@ -12,30 +12,22 @@ export interface RouteSearch {
 }
 
 /**
- * Finds the route of a request with the router and the options that the gateway itself uses.
+ * Finds the route of a request, and those that would nearly answer it.
  * @param internalTarget  canonical target under its host group
  * @param target          canonical target as the client means it
  */
-export function searchRoute (rows: readonly RouteRow[], method: string, internalTarget: string, target: string, headers: IncomingHttpHeaders): RouteSearch {
+export function searchRoute (table: RouteTable, method: string, internalTarget: string, target: string, headers: IncomingHttpHeaders): RouteSearch {
   const pathOf = (text: string) => text.split('?', 1)[0]!
-  const router = createRouter(ROUTER_OPTIONS as object)
-  for (const row of rows) router.on(row.method as HTTPMethod, row.options.url, { constraints: row.options.constraints ?? {} }, () => {}, row)
-  const match = find(router, method, pathOf(internalTarget), headers) ??
-    // GET answers HEAD
-    (method === 'HEAD' ? find(router, 'GET', pathOf(internalTarget), headers) : null)
+  const found = table.find(method, pathOf(internalTarget), headers)
   const nearMisses = []
-  for (const row of rows) {
-    if (row === match?.store) continue
+  for (const row of table) {
+    if (row === found?.row) continue
     const alone = createRouter(ROUTER_OPTIONS as object)
     alone.on('GET', row.path, () => {})
     if (!alone.find('GET', pathOf(target))) continue
-    nearMisses.push({ row, because: reason(row, method, headers, match?.store) })
+    nearMisses.push({ row, because: reason(row, method, headers, found?.row) })
   }
-  return { found: match && { row: match.store, params: match.params }, nearMisses }
-}
-
-function find (router: ReturnType<typeof createRouter>, method: string, path: string, headers: IncomingHttpHeaders): { store: RouteRow, params: Record<string, string | undefined> } | null {
-  return router.find(method as HTTPMethod, path, { headers } as object) as never
+  return { found, nearMisses }
 }
 
 function reason (row: RouteRow, method: string, headers: IncomingHttpHeaders, winner: RouteRow | undefined): string {

@@ -11,7 +11,7 @@ const CODES: Record<string, ErrorCode> = {
 /** Answers what Node's parser has refused, before there is a request, and closes the connection. */
 export function answerClientError (error: NodeJS.ErrnoException, socket: Socket): void {
   // a peer that is gone, or an answer that is under way already, gets nothing more
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable || hasAnswered(socket)) {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable || isTakenForAnother(socket)) {
     socket.destroy()
     return
   }
@@ -22,6 +22,9 @@ export function answerClientError (error: NodeJS.ErrnoException, socket: Socket)
   socket.end(`HTTP/1.1 ${ERRORS[code].status} ${reason}\r\ncontent-type: ${PROBLEM_CONTENT_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nx-request-id: ${requestId}\r\nconnection: close\r\n\r\n${body}`)
 }
 
-/** Whether a response has begun on this connection; a second one would be taken for the answer to another request. */
-const hasAnswered = (socket: Socket & { _httpMessage?: { headersSent: boolean } }): boolean =>
-  socket._httpMessage?.headersSent === true
+/**
+ * Whether an answer would be taken for the one to another request: a response has begun, or what is malformed stands behind
+ * a complete request that waits for its response.
+ */
+const isTakenForAnother = ({ _httpMessage: pending }: Socket & { _httpMessage?: { headersSent: boolean, req: { complete: boolean } } | null }): boolean =>
+  pending != null && (pending.headersSent || pending.req.complete)

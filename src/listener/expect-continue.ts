@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { refuse } from './refusal.ts'
 
 const kAwaitsContinue = Symbol('gatehouse.awaitsContinue')
 type WaitingRequest = IncomingMessage & { [kAwaitsContinue]?: boolean }
@@ -10,6 +11,14 @@ type WaitingRequest = IncomingMessage & { [kAwaitsContinue]?: boolean }
 export function deferContinue (server: Server, handle: (request: IncomingMessage, response: ServerResponse) => void): void {
   server.on('checkContinue', (request: WaitingRequest, response) => {
     request[kAwaitsContinue] = true
+    handle(request, response)
+  })
+}
+
+/** Refuses every other expectation with 417, as the RFC allows; Node would answer without a body. */
+export function refuseExpectations (server: Server, handle: (request: IncomingMessage, response: ServerResponse) => void): void {
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    refuse(request, 'GW_EXPECTATION_FAILED')
     handle(request, response)
   })
 }

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Config } from '../config/config-schema.ts'
 import { bytes, milliseconds } from '../units.ts'
 import { answerClientError } from './client-error.ts'
-import { deferContinue } from './expect-continue.ts'
+import { deferContinue, refuseExpectations } from './expect-continue.ts'
 import { routeUpgrades, wantsWebSocket } from './upgrade.ts'
 
 /** Fastify's and Node's options for the side that clients see. */
@@ -14,6 +14,8 @@ export function serverOptions ({ listener, bodyLimit }: Config): FastifyServerOp
       headersTimeout: milliseconds(listener.headersTimeout),
       // how soon slow clients are noticed; Node's 30 s would make a timeout of 15 s one of 45 s
       connectionsCheckingInterval: 1000,
+      // answered by the gateway itself, as every mistake is
+      requireHostHeader: false,
       shouldUpgradeCallback: wantsWebSocket,
     },
     requestTimeout: milliseconds(listener.requestTimeout),
@@ -30,5 +32,6 @@ export function prepareListener (app: FastifyInstance): void {
   const { maxConnections } = app.config.listener
   if (maxConnections > 0) app.server.maxConnections = maxConnections
   deferContinue(app.server, handle)
+  refuseExpectations(app.server, handle)
   routeUpgrades(app.server, handle)
 }

@@ -6,6 +6,10 @@ type UpgradeRequest = IncomingMessage & { [kUpgrade]?: boolean }
 /** Whether the client asks to change to the WebSocket protocol (RFC 6455, section 4.1). */
 export const isUpgrade = (request: UpgradeRequest): boolean => request[kUpgrade] === true
 
+/** Whether the headers are there without which nothing is a WebSocket handshake (RFC 6455, section 4.2.1). */
+export const isHandshake = ({ headers }: IncomingMessage): boolean =>
+  headers['sec-websocket-key'] !== undefined && headers['sec-websocket-version'] !== undefined
+
 /**
  * Which requests Node hands over as upgrades. Others that carry `Upgrade` (h2c, for example) are plain requests, whose header
  * is not forwarded, as RFC 9110, section 7.8 allows.

@@ -4,13 +4,14 @@
  * What two parties could read differently is refused, what only looks different is normalised:
  * - percent-encoding of unreserved characters is decoded, other triplets get capitals (RFC 3986, section 6.2.2)
  * - runs of slashes become one
- * - dot segments in any spelling, backslashes, NUL, path parameters (`;`), fragments and broken triplets are refused
- * - an encoded slash is data: it stays as it came, unless it takes part in a dot segment
+ * - dot segments in any spelling, backslashes, control characters however written, path parameters (`;`), fragments and
+ *   broken triplets are refused
+ * - an encoded slash is data: it stays as it came, unless it takes part in a dot segment (see also `decodedPath`)
  */
 
 /** Targets that need no work: nearly all of them. Each segment begins with something other than a dot or a slash. */
 const CANONICAL = /^(?:\/[\w~!$&'()*+,=:@-][\w~!$&'()*+,=:@.-]*)*\/?(?:\?[\x21\x22\x24-\x7e]*)?$/
-const FORBIDDEN = /[\0-\x20\x7f\\;#]|%(?![0-9a-f]{2})|%00/i
+const FORBIDDEN = /[\0-\x20\x7f\\;#]|%(?![0-9a-f]{2})|%[01]|%7f/i
 const QUERY_FORBIDDEN = /[\0-\x20\x7f#]/
 const SEGMENT_SEPARATOR = /\/|%2F|%5C/
 const DOT_SEGMENT = /^\.{1,2}(?:%3B.*)?$/
@@ -33,6 +34,14 @@ export function canonicalTarget (target: string): string | null {
     if (DOT_SEGMENT.test(segment)) return null
   }
   return normalised + encodeHighBytes(query)
+}
+
+/**
+ * How a backend reads a canonical path that decodes separators before it routes, takes path parameters away and merges
+ * slashes. The path itself when there is nothing to decode.
+ */
+export function decodedPath (path: string): string {
+  return path.includes('%') ? path.replace(/%2F|%5C/g, '/').replace(/%3B[^/]*/g, '').replace(/\/{2,}/g, '/') : path
 }
 
 function normaliseTriplet (triplet: string): string {

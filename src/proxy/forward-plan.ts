@@ -5,7 +5,6 @@ import type { TimeoutSettings } from '../upstream/target.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { FORWARDED_NAMES, type ForwardedHeaders } from './forwarded-headers.ts'
 import { HOP_BY_HOP, nameSet, type NameSet } from './hop-by-hop.ts'
-import { compilePathTemplate } from './path-template.ts'
 
 /** What a route says about forwarding, after inheritance. */
 export interface ForwardSettings {
@@ -16,7 +15,9 @@ export interface ForwardSettings {
   stripLength?: number
   /** Public prefix that the upstream does not see. */
   strippedPrefix?: string
-  rewritePath?: string
+  rewrite?: ForwardPlan['rewrite']
+  /** Whether headers have been looked at that must arrive as they were. */
+  checksHeaders?: boolean
   preserveHost?: boolean
   /** Whether the gateway has verified the credentials, and so keeps them to itself. */
   stripCredentials?: boolean
@@ -37,7 +38,9 @@ export interface ForwardPlan {
   readonly timeouts: TimeoutSettings
   readonly stripLength: number
   readonly strippedPrefix: string
-  readonly rewrite: ((params: Record<string, string | undefined>) => string) | null
+  /** From the route's parameters and the internal target to the upstream's path. */
+  readonly rewrite: ((params: Record<string, string | undefined>, target: string) => string) | null
+  readonly checksHeaders: boolean
   readonly preserveHost: boolean
   /** Request headers that never go on as they came. */
   readonly requestDrop: NameSet
@@ -71,7 +74,8 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     timeouts: settings.timeouts,
     stripLength: settings.stripLength ?? 0,
     strippedPrefix: settings.strippedPrefix ?? '',
-    rewrite: settings.rewritePath === undefined ? null : compilePathTemplate(settings.rewritePath),
+    rewrite: settings.rewrite ?? null,
+    checksHeaders: settings.checksHeaders ?? false,
     preserveHost: settings.preserveHost ?? false,
     requestDrop: nameSet(
       HOP_BY_HOP, FORWARDED_NAMES, ['host', 'expect', 'via', 'x-request-id'],

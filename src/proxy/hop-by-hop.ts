@@ -16,12 +16,14 @@ export function nameSet (...groups: (readonly string[] | undefined)[]): NameSet 
   return set
 }
 
+const END_TO_END = new Set(['host', 'content-length', 'content-type', 'content-encoding', 'content-range', 'authorization', 'cookie', 'cache-control', 'range'])
+
 /**
  * Names that a `Connection` header lists, in small letters; null when it names nothing that needs taking away.
- * Framing and routing fields cannot be named away (RFC 9110, section 7.6.1: not fields meant for all recipients).
+ * Fields that are meant for all recipients (RFC 9110, section 7.6.1) cannot be named away.
  */
 export function connectionNames (connection: string | string[] | undefined): readonly string[] | null {
   if (connection === undefined || connection === 'keep-alive' || connection === 'close') return null
   return String(connection).toLowerCase().split(',').map((name) => name.trim())
-    .filter((name) => name !== '' && name !== 'host' && name !== 'content-length')
+    .filter((name) => name !== '' && !END_TO_END.has(name))
 }

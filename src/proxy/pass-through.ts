@@ -1,12 +1,15 @@
 import type { Readable } from 'node:stream'
 import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { gatehouseError } from '../errors.ts'
 import { isUpgrade } from '../listener/upgrade.ts'
 import { FORWARDED_METHODS } from '../upstream/declaration-schema.ts'
+import type { PassThroughGuard } from '../upstream/pass-through-guard.ts'
 import type { ForwardPlan } from './forward-plan.ts'
-import { forward, requestBody, upstreamPath } from './pipeline.ts'
+import { forward, requestBody } from './pipeline.ts'
 import { requestHeaders } from './request-headers.ts'
 import { ResponseRelay } from './response-relay.ts'
+import { upstreamPath } from './upstream-path.ts'
 
 const kReply = Symbol('gatehouse.reply')
 type Replied = { [kReply]: FastifyReply }
@@ -20,14 +23,16 @@ type ClientCallback = (error: Error | null, response?: { statusCode: number, hea
  * URL building have no say.
  * @param scope   a scope whose body parser hands the stream through
  * @param prefix  internal prefix, `''` for the root
+ * @param guard   which paths are none of its business
  */
-export function registerPassThrough (scope: FastifyInstance, prefix: string, plan: ForwardPlan, config: FastifyContextConfig): void {
+export function registerPassThrough (scope: FastifyInstance, prefix: string, plan: ForwardPlan, config: FastifyContextConfig, guard: PassThroughGuard): void {
+  const { hostPrefix = '' } = config
   const client = {
     request ({ headers }: { headers: Replied }, done: ClientCallback): void {
       const reply = headers[kReply]
       const { request } = reply
       const body = requestBody(request, reply, plan)
-      new PassThroughRelay(request, reply, plan, upstreamPath(request, plan), requestHeaders(request, plan, body !== null), body, done).start()
+      new PassThroughRelay(request, reply, plan, upstreamPath(request.raw.url!, request.params, plan), requestHeaders(request, plan, body !== null), body, done).start()
     },
     // the connections belong to the upstream, which closes them
     destroy (): void {},
@@ -42,6 +47,7 @@ export function registerPassThrough (scope: FastifyInstance, prefix: string, pla
     disableRequestLogging: true,
     internalRewriteLocationHeader: false,
     handler: (request: FastifyRequest, reply: FastifyReply, _destination: string, options: object) => {
+      if (guard?.(request.raw.url!.slice(hostPrefix.length).split('?', 1)[0]!)) throw gatehouseError('GW_NOT_FOUND')
       if (isUpgrade(request.raw)) return forward(request, reply, plan)
       Object.assign(request, { [kReply]: reply })
       // where to is our client's business; a constant keeps the URL out of another reading, which refuses `/...`

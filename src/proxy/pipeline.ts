@@ -2,35 +2,24 @@ import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { gatehouseError } from '../errors.ts'
 import { allowBody } from '../listener/expect-continue.ts'
-import { isUpgrade } from '../listener/upgrade.ts'
+import { isHandshake, isUpgrade } from '../listener/upgrade.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { LimitedBody } from './limited-body.ts'
 import { requestHeaders } from './request-headers.ts'
 import { ResponseRelay } from './response-relay.ts'
 import { Tunnel } from './tunnel.ts'
+import { upstreamPath } from './upstream-path.ts'
 
 /** Forwards a request as its route's plan says: the last stage of a request's way. */
-export function forward (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path = upstreamPath(request, plan)): void {
+export function forward (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path = upstreamPath(request.raw.url!, request.params, plan)): void {
   if (isUpgrade(request.raw)) {
-    if (!plan.websocket) throw gatehouseError('GW_UPGRADE_REFUSED')
+    if (!plan.websocket || !isHandshake(request.raw)) throw gatehouseError('GW_UPGRADE_REFUSED')
+    if (request.server.tunnels.closing) throw gatehouseError('GW_SHUTTING_DOWN')
     new Tunnel(request, reply, plan, path, requestHeaders(request, plan, false), null).start('websocket')
     return
   }
   const body = requestBody(request, reply, plan)
   new ResponseRelay(request, reply, plan, path, requestHeaders(request, plan, body !== null), body).start()
-}
-
-/** Path and query for the upstream: a part of the canonical target, never decoded and encoded again. */
-export function upstreamPath (request: FastifyRequest, plan: ForwardPlan): string {
-  const target = request.raw.url!
-  if (plan.rewrite !== null) {
-    const query = target.indexOf('?')
-    const path = plan.rewrite(request.params as Record<string, string>)
-    return query === -1 ? path : path + target.slice(query)
-  }
-  if (plan.stripLength === 0) return target
-  const path = target.slice(plan.stripLength)
-  return path.charCodeAt(0) === 47 /* / */ ? path : `/${path}`
 }
 
 /** The bytes that were validated when a schema had them collected, else the stream as it arrives. */

@@ -1,6 +1,12 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
+import { gatehouseError } from '../errors.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { connectionNames } from './hop-by-hop.ts'
+
+/** Names with characters that CGI, WSGI and their like do not tell from a hyphen. */
+const UNUSUAL = /[^a-z0-9-]/
+const plainName = (name: string): string => name.replace(/[^a-z0-9]/g, '-')
 
 /**
  * The headers of the request to the upstream: name, value, name, value. `host` comes first, its value is put in for each
@@ -9,9 +15,9 @@ import { connectionNames } from './hop-by-hop.ts'
 export function requestHeaders (request: FastifyRequest, plan: ForwardPlan, hasBody: boolean): string[] {
   const incoming = request.raw.headers
   const headers = ['host', '']
-  const named = connectionNames(incoming.connection)
+  const named = namedAway(incoming, plan)
   for (const name in incoming) {
-    if (plan.requestDrop[name] || (named !== null && named.includes(name))) continue
+    if (plan.requestDrop[name] || (named !== null && named.includes(name)) || (UNUSUAL.test(name) && plan.requestDrop[plainName(name)])) continue
     // undici states the length of what it sends; a length without a body would be refused
     if (name === 'content-length' && !hasBody) continue
     const value = incoming[name]!
@@ -23,4 +29,13 @@ export function requestHeaders (request: FastifyRequest, plan: ForwardPlan, hasB
   if (plan.identity !== null && request.consumer !== null) headers.push(...plan.identity.values(request.consumer))
   if (plan.requestPut.length > 0) headers.push(...plan.requestPut)
   return headers
+}
+
+/** Fields that the client's `Connection` takes away. One that the route has looked at must not be among them. */
+function namedAway (incoming: IncomingHttpHeaders, plan: ForwardPlan): readonly string[] | null {
+  const named = connectionNames(incoming.connection)
+  if (named !== null && plan.checksHeaders && named.some((name) => incoming[name] !== undefined && !plan.requestDrop[name])) {
+    throw gatehouseError('GW_BAD_REQUEST', { detail: 'Connection names a header that this route checks: send that header without naming it in Connection.' })
+  }
+  return named
 }

@@ -67,7 +67,12 @@ export class ResponseRelay extends AttemptLoop {
     const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#collected)
     if (this.#checked && !this.#passesCheck(body)) return
     this.#finished = true
-    if (body.length > 0 && !MEDIA_TYPE.test(String(this.reply.getHeader('content-type')))) {
+    if (body.length === 0) {
+      // nothing to be of a type; Fastify would call an empty text one
+      this.deliver(undefined)
+      return
+    }
+    if (!MEDIA_TYPE.test(String(this.reply.getHeader('content-type')))) {
       // Fastify would invent a type for a body without a proper one; it leaves a stream alone
       this.deliver(Readable.from([body]))
       return

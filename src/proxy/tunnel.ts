@@ -13,12 +13,17 @@ const hopByHop = nameSet(HOP_BY_HOP, ['server', 'x-powered-by'])
 /** The WebSockets that are open, so that a stop of the gateway can end each with a close frame. */
 export class OpenTunnels {
   readonly #open = new Set<Tunnel>()
+  /** No more are let in. */
+  closing = false
 
   get size (): number { return this.#open.size }
   add (tunnel: Tunnel): void { this.#open.add(tunnel) }
   delete (tunnel: Tunnel): void { this.#open.delete(tunnel) }
   /** Ends every WebSocket with close code 1001 at both sides. */
-  closeAll (): void { for (const tunnel of this.#open) tunnel.close() }
+  closeAll (): void {
+    this.closing = true
+    for (const tunnel of this.#open) tunnel.close()
+  }
 }
 
 declare module 'fastify' {
@@ -58,6 +63,7 @@ export class Tunnel extends ResponseRelay {
     const closed = () => { if (--open === 0) tunnels.delete(this) }
     client.once('close', closed)
     upstream.once('close', closed)
+    if (tunnels.closing) this.close()
   }
 
   close (): void {

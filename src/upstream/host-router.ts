@@ -1,12 +1,13 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import createRouter, { type HTTPMethod, type Instance } from 'find-my-way'
-import { canonicalTarget } from '../proxy/canonical-path.ts'
-import { headerConstraint, type HeaderMatch } from './header-match.ts'
+import type { ErrorCode } from '../errors.ts'
+import { refusalOf, refuse } from '../listener/refusal.ts'
+import { canonicalTarget, decodedPath } from '../proxy/canonical-path.ts'
+import type { HeaderMatch } from './header-match.ts'
+import type { RouteTable } from './route-table.ts'
+import { ROUTER_OPTIONS } from './router-options.ts'
 
-/** Options of every router in the gateway, so that all of them read a path alike. */
-export const ROUTER_OPTIONS = { caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false, maxParamLength: 4096, constraints: { headers: headerConstraint } }
-
-/** Where a request goes that must be refused before routing; the reason is asked again there. */
+/** Where a request goes that must be refused before routing. */
 export const REFUSED_PATH = '/.refused'
 const GROUP = '/.host-'
 const VALID_HOST = /^(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/
@@ -25,11 +26,17 @@ interface HostGroup {
  * routes for every host. (A host constraint of the router would do, but ends at 31 hosts that share a path.)
  */
 export class HostRouter {
+  readonly #table: RouteTable
   readonly #groups = new Map<string, HostGroup>()
   readonly #exact = new Map<string, HostGroup[]>()
   readonly #wildcard = new Map<string, HostGroup[]>()
   /** Host header as it came to its groups; null is not a valid host. Bounded, since clients choose the keys. */
   readonly #remembered = new Map<string, HostGroup[] | null>()
+
+  /** @param table  every route of the gateway */
+  constructor (table: RouteTable) {
+    this.#table = table
+  }
 
   /** Internal prefix of the routes that answer for these hosts; `''` without hosts. */
   prefixOf (hosts: readonly string[] | undefined): string {
@@ -56,22 +63,42 @@ export class HostRouter {
 
   /** The internal target of a request, for the application's `rewriteUrl`. */
   rewrite (request: IncomingMessage): string {
-    const target = originForm(request.url!, request.headers.host)
-    const canonical = target === null ? null : canonicalTarget(target)
-    if (canonical === null || repeatedHost(request.rawHeaders) || canonical.startsWith(GROUP)) return REFUSED_PATH
-    return this.internalTarget(canonical, request.method!, request.headers)
+    const refusal = refusalOf(request) ?? messageRefusal(request)
+    const reading = refusal ?? this.read(request.url!, request.method!, request.headers)
+    if (isTarget(reading)) return reading
+    refuse(request, reading)
+    return REFUSED_PATH
   }
 
-  /** @param canonical  the canonical target */
-  internalTarget (canonical: string, method: string, headers: IncomingHttpHeaders): string {
-    const groups = this.#groupsOf(headers.host ?? headers[':authority'] as string ?? '')
-    if (groups === null) return REFUSED_PATH
-    if (groups.length === 0) return canonical
-    const path = canonical.split('?', 1)[0]!
-    for (const group of groups) {
-      if (group.router.find(method as HTTPMethod, path, { headers } as any)) return group.prefix + canonical
+  /**
+   * @param target  as it came, in origin-form or absolute-form
+   * @returns the internal target, or why the request must be refused
+   */
+  read (target: string, method: string, headers: IncomingHttpHeaders): `/${string}` | ErrorCode {
+    const host = headers.host ?? headers[':authority'] as string ?? ''
+    const origin = originForm(target, host)
+    if (origin === null) return 'GW_BAD_HOST'
+    const canonical = canonicalTarget(origin)
+    if (canonical === null || canonical.startsWith(GROUP)) return 'GW_BAD_PATH'
+    const groups = this.#groupsOf(host)
+    if (groups === null) return 'GW_BAD_HOST'
+    const internal = internalTarget(groups, canonical, method, headers)
+    if (canonical.includes('%')) {
+      const path = pathOf(canonical)
+      const decoded = decodedPath(path)
+      if (decoded !== path && this.#isGuardedOtherwise(internal, internalTarget(groups, decoded, method, headers), method, headers)) return 'GW_BAD_PATH'
     }
-    return canonical
+    return internal as `/${string}`
+  }
+
+  /**
+   * An encoded separator is data to the gateway and a separator to backends that decode before they route. It may not carry
+   * a request past the authentication of the route that such a backend would take it to.
+   */
+  #isGuardedOtherwise (internal: string, decoded: string, method: string, headers: IncomingHttpHeaders): boolean {
+    const other = this.#table.find(method, decoded, headers)
+    if (other === null || other.row.auth === 'none') return false
+    return JSON.stringify(other.row.auth) !== JSON.stringify(this.#table.find(method, pathOf(internal), headers)?.row.auth)
   }
 
   #groupsOf (header: string): HostGroup[] | null {
@@ -89,12 +116,42 @@ export class HostRouter {
   }
 }
 
+/** Whether a reading is a target; codes of errors begin with a letter. */
+export const isTarget = (reading: `/${string}` | ErrorCode): reading is `/${string}` => reading.charCodeAt(0) === 47 /* / */
+
+/** The canonical target that a client means by an internal one. */
+export const publicTarget = (internal: string): string => internal.replace(/^\/\.host-\d+(?=\/)/, '')
+
+const pathOf = (target: string): string => target.split('?', 1)[0]!
+
+/** @param canonical  the canonical target */
+function internalTarget (groups: readonly HostGroup[], canonical: string, method: string, headers: IncomingHttpHeaders): string {
+  if (groups.length === 0) return canonical
+  const path = pathOf(canonical)
+  for (const group of groups) {
+    if (group.router.find(method as HTTPMethod, path, { headers } as any)) return group.prefix + canonical
+  }
+  return canonical
+}
+
 /** Turns absolute-form (RFC 9112, section 3.2.2) into origin-form; null when it names another host than `Host`. */
-function originForm (target: string, host: string | undefined): string | null {
+function originForm (target: string, host: string): string | null {
   if (target.charCodeAt(0) === 47 /* / */) return target
   const [, authority, rest] = /^https?:\/\/([^/?#]*)(.*)$/i.exec(target) ?? []
-  if (authority === undefined || authority.toLowerCase() !== host?.toLowerCase()) return null
+  // asterisk-form and authority-form have no path, which is refused as such
+  if (authority === undefined) return target
+  if (authority.toLowerCase() !== host.toLowerCase()) return null
   return rest!.startsWith('/') ? rest! : `/${rest}`
+}
+
+/** What is wrong with the message as such: more or fewer hosts than one, or a body that was coded in a way unknown here. */
+function messageRefusal (request: IncomingMessage): ErrorCode | undefined {
+  const { headers, rawHeaders, httpVersion } = request
+  if (headers.host === undefined ? httpVersion === '1.1' : repeatedHost(rawHeaders)) return 'GW_BAD_HOST'
+  const coding = headers['transfer-encoding']
+  // RFC 9112, section 6.1; Node decodes the chunks alone, and hands over the rest as it is
+  if (coding !== undefined && (coding.toLowerCase() !== 'chunked' || httpVersion === '1.0')) return 'GW_UNSUPPORTED_CODING'
+  return undefined
 }
 
 function repeatedHost (rawHeaders: readonly string[]): boolean {

@@ -6,7 +6,8 @@ import { BootProblems, gatehouseError } from '../errors.ts'
 import { canonicalTarget } from '../proxy/canonical-path.ts'
 import { type ForwardPlan, forwardPlan } from '../proxy/forward-plan.ts'
 import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
-import { forward, upstreamPath } from '../proxy/pipeline.ts'
+import { forward } from '../proxy/pipeline.ts'
+import { upstreamPath } from '../proxy/upstream-path.ts'
 import { checkDeclaration } from './declaration-check.ts'
 import { UpstreamDeclaration } from './declaration-schema.ts'
 import type { Registrar } from './registrar.ts'
@@ -94,7 +95,7 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
     if (upstream === undefined) throw new Error(`reply.forward: there is no upstream named "${String(to)}"`)
     const auth = this.request.routeOptions.config.auth
     const plan = planOf(upstream, websocket, auth !== undefined && auth !== 'none')
-    const target = path === undefined ? upstreamPath(this.request, plan) : canonicalTarget(path)
+    const target = path === undefined ? upstreamPath(this.request.raw.url!, this.request.params, plan) : canonicalTarget(path)
     if (target === null) throw gatehouseError('GW_BAD_PATH')
     forward(this.request, this, plan, target)
     return this

@@ -7,8 +7,9 @@ import { registerPassThrough } from '../proxy/pass-through.ts'
 import { bytes } from '../units.ts'
 import { NO_AUTH } from './declaration-check.ts'
 import type { UpstreamDeclaration } from './declaration-schema.ts'
-import { declaredRoutes, limitRule, passThroughRoute, prefixOf } from './declared-routes.ts'
+import { type DeclaredRoute, declaredRoutes, limitRule, passThroughRoute, prefixOf } from './declared-routes.ts'
 import type { HostRouter } from './host-router.ts'
+import { passThroughGuard } from './pass-through-guard.ts'
 import type { RouteFile } from './route-files.ts'
 import { DEFAULT_CONSUMES, headerMatch, routeOptions } from './route-options.ts'
 import { routePlan } from './route-plan.ts'
@@ -88,8 +89,9 @@ export class Registrar {
     }
     const streaming: RouteOptions[] = []
     const collecting = new Map<string, RouteOptions[]>()
-    for (const route of declaredRoutes(declaration, config)) {
-      const plan = routePlan(parts, route.declaration, route.auth !== 'none', route.declaration.websocket ?? false)
+    const routes = declaredRoutes(declaration, config)
+    for (const route of routes) {
+      const plan = routePlan(parts, route.declaration, parts.hostPrefix + route.path, route.auth !== 'none', route.declaration.websocket ?? false)
       for (const method of this.#methods(declaration, route.methods, route.declaration.url!)) {
         const match = headerMatch(route)
         const problem = this.#parts.table.claim({ method, path: route.path, hosts: declaration.hosts, match }, file, route.field)
@@ -107,7 +109,7 @@ export class Registrar {
     scope.register(async (child) => {
       streamBodies(child)
       for (const options of streaming) child.route(options)
-      this.#passThrough(child, parts)
+      this.#passThrough(child, parts, routes)
     })
     for (const options of collecting.values()) {
       scope.register(async (child) => {
@@ -117,7 +119,7 @@ export class Registrar {
     }
   }
 
-  #passThrough (scope: FastifyInstance, parts: Parameters<typeof routePlan>[0]): void {
+  #passThrough (scope: FastifyInstance, parts: Parameters<typeof routePlan>[0], declared: readonly DeclaredRoute[]): void {
     const { declaration, hostPrefix } = parts
     const route = passThroughRoute(declaration, this.#parts.config)
     if (route === null) return
@@ -128,10 +130,10 @@ export class Registrar {
         for (const method of scope.supportedMethods) this.#parts.hosts.add(declaration.hosts, method, path)
       }
     }
-    const plan = routePlan(parts, {}, auth !== 'none', websocket)
+    const plan = routePlan(parts, {}, '', auth !== 'none', websocket)
     registerPassThrough(scope, hostPrefix + prefix, plan, {
       upstream: declaration.name, hosts: declaration.hosts, hostPrefix, auth, limits, websocket, plan,
-    })
+    }, passThroughGuard(declared, auth))
   }
 
   /** GET answers HEAD too, unless another route of the upstream does. */

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest, FastifySchema, RouteOptions } from 'fastify'
 import type { Config } from '../config/config-schema.ts'
+import { gatehouseError } from '../errors.ts'
 import { allowBody } from '../listener/expect-continue.ts'
 import type { ForwardPlan } from '../proxy/forward-plan.ts'
 import { forward } from '../proxy/pipeline.ts'
@@ -42,7 +43,7 @@ export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRout
       plan,
     },
     handler: own.redirect
-      ? redirectHandler(own.redirect)
+      ? redirectHandler(own.redirect, hostPrefix + route.path)
       : (request: FastifyRequest, reply: FastifyReply) => forward(request, reply, plan),
   }
   if (match) options.constraints = { headers: match } as RouteOptions['constraints']
@@ -53,7 +54,11 @@ export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRout
   return options
 }
 
-function sendContinue<Payload> (request: FastifyRequest, reply: FastifyReply, payload: Payload, done: (error: null, payload: Payload) => void): void {
+function sendContinue<Payload> (request: FastifyRequest, reply: FastifyReply, payload: Payload, done: (error: Error | null, payload?: Payload) => void): void {
+  if (Number(request.headers['content-length'] ?? 0) > request.routeOptions.bodyLimit) {
+    done(gatehouseError('GW_BODY_TOO_LARGE', { headers: { connection: 'close' } }))
+    return
+  }
   allowBody(request.raw, reply.raw)
   done(null, payload)
 }

@@ -1,6 +1,7 @@
 import type { Config } from '../config/config-schema.ts'
 import { type ForwardPlan, forwardPlan, type ForwardSettings } from '../proxy/forward-plan.ts'
 import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
+import { compilePathTemplate } from '../proxy/path-template.ts'
 import { bytes } from '../units.ts'
 import type { RouteDeclaration, UpstreamDeclaration } from './declaration-schema.ts'
 import { prefixOf } from './declared-routes.ts'
@@ -19,9 +20,10 @@ export interface PlanParts {
 
 /**
  * The plan of a route, or of the pass-through when `route` is empty: everything inherited from upstream and gateway.
+ * @param pattern   internal pattern of the route
  * @param verified  whether the gateway authenticates, and so keeps the credentials to itself
  */
-export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, verified: boolean, websocket: boolean): ForwardPlan {
+export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, pattern: string, verified: boolean, websocket: boolean): ForwardPlan {
   const { config, declaration, hostPrefix } = parts
   const stripped = declaration.stripPrefix ? prefixOf(declaration) : ''
   return forwardPlan({
@@ -29,7 +31,8 @@ export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, v
     timeouts: timeoutSettings(route.timeouts, declaration.timeouts, config.timeouts),
     stripLength: hostPrefix.length + stripped.length,
     strippedPrefix: stripped,
-    rewritePath: route.rewritePath,
+    rewrite: route.rewritePath === undefined ? null : compilePathTemplate(route.rewritePath, pattern),
+    checksHeaders: route.schema?.headers !== undefined || route.match !== undefined,
     stripCredentials: verified && !(route.forwardCredentials ?? declaration.forwardCredentials),
     requestHeaders: [declaration.requestHeaders ?? {}, route.requestHeaders ?? {}],
     responseHeaders: [declaration.responseHeaders ?? {}, route.responseHeaders ?? {}],

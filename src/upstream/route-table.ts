@@ -1,9 +1,12 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { RouteOptions } from 'fastify'
+import createRouter, { type HTTPMethod, type Instance } from 'find-my-way'
 import type { AuthDeclaration } from '../auth/auth-schema.ts'
 import type { LimitRule } from '../limits/limit-schema.ts'
 import type { Problem } from '../errors.ts'
 import { limitRule } from './declared-routes.ts'
 import type { HeaderMatch } from './header-match.ts'
+import { ROUTER_OPTIONS } from './router-options.ts'
 import { parsePattern } from './path-pattern.ts'
 
 /** One route as people see it: the rows of `gatehouse routes` and what `gatehouse explain` searches. */
@@ -33,6 +36,7 @@ declare module 'fastify' {
 export class RouteTable implements Iterable<RouteRow> {
   readonly #rows: RouteRow[] = []
   readonly #owners = new Map<string, string>()
+  #router: Instance<any> | null = null
 
   get rows (): readonly RouteRow[] { return this.#rows }
   [Symbol.iterator] (): Iterator<RouteRow> { return this.#rows[Symbol.iterator]() }
@@ -57,6 +61,19 @@ export class RouteTable implements Iterable<RouteRow> {
     return null
   }
 
+  /**
+   * Finds the route of a request with the router and the options that the application itself uses.
+   * @param path  canonical path under its host group
+   */
+  find (method: string, path: string, headers: IncomingHttpHeaders): { row: RouteRow, params: Record<string, string | undefined> } | null {
+    // made when it is needed first, which for most gateways is never
+    this.#router ??= routerOf(this.#rows)
+    const find = (name: string) => this.#router!.find(name as HTTPMethod, path, { headers } as object) as { store: RouteRow, params: Record<string, string | undefined> } | null
+    // GET answers HEAD
+    const match = find(method) ?? (method === 'HEAD' ? find('GET') : null)
+    return match && { row: match.store, params: match.params }
+  }
+
   /** Adds a registered route; those hidden beside another, such as HEAD beside GET, are left out. */
   add (route: RouteOptions, file: string): void {
     const { config = {}, schema = {}, method } = route
@@ -76,4 +93,10 @@ export class RouteTable implements Iterable<RouteRow> {
       })
     }
   }
+}
+
+function routerOf (rows: readonly RouteRow[]): Instance<any> {
+  const router = createRouter(ROUTER_OPTIONS as object)
+  for (const row of rows) router.on(row.method as HTTPMethod, row.options.url, { constraints: row.options.constraints ?? {} }, () => {}, row)
+  return router
 }

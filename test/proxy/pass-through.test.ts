@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { closedPort, startBackend } from '../support/backend.ts'
-import { startGateway } from '../support/gateway.ts'
+import { JWT_SECRET, startGateway } from '../support/gateway.ts'
 import { rawRequest } from '../support/raw-client.ts'
 
 const passing = (targets: unknown[], more: object = {}) => ({ 'a.json': { name: 'a', prefix: '/app', auth: 'none', targets, passThrough: true, ...more } })
@@ -92,4 +92,24 @@ test('keeps an absolute URL inside a path and odd characters as they are', async
     assert.equal((await rawRequest(port, `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`)).status, 200, path)
     assert.equal(backend.received.at(-1)!.url, path)
   }
+})
+
+test('leaves alone what a route guards, in any method and spelling that a backend may take for it', async (t) => {
+  const backend = await startBackend(t)
+  const { port } = await startGateway(t, passing([backend.url], {
+    routes: [{ method: 'GET', url: '/admin', auth: { jwt: {} } }, { method: 'GET', url: '/Admin/', auth: { jwt: {} } }, { method: 'GET', url: '/users/:id/keys', auth: { jwt: { scopes: ['x'] } } }, { method: 'GET', url: '/open' }],
+  }), { jwt: { secret: JWT_SECRET } })
+  const ask = async (method: string, path: string) => (await rawRequest(port, `${method} ${path} HTTP/1.1\r\nhost: x\r\n\r\n`)).status
+  for (const [method, path] of [['POST', '/app/admin'], ['OPTIONS', '/app/admin'], ['GET', '/app/admin/'], ['GET', '/app/ADMIN'], ['DELETE', '/app/aDmin/?x'], ['PUT', '/app/users/7/keys'], ['GET', '/app/users/7/Keys/'], ['PUT', '/app/users/7%2Fkeys'], ['GET', '/app/Admin%3Bx']] as const) {
+    assert.equal(await ask(method, path), 404, `${method} ${path}`)
+  }
+  assert.equal(backend.received.length, 0)
+  for (const [method, path] of [['POST', '/app/open'], ['GET', '/app/admin/x'], ['GET', '/app/admins'], ['GET', '/app/users/7']] as const) assert.equal(await ask(method, path), 200, path)
+  assert.equal(await ask('GET', '/app/admin'), 401)
+})
+
+test('a pass-through under the same guard answers for the other methods', async (t) => {
+  const backend = await startBackend(t)
+  const { url } = await startGateway(t, passing([backend.url], { routes: [{ method: 'GET', url: '/x' }] }))
+  assert.equal((await fetch(`${url}/app/x`, { method: 'POST' })).status, 200)
 })
