@@ -70,6 +70,7 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   app.decorate('tunnels', new OpenTunnels())
   app.decorate('readiness', { ready: true })
   app.decorateRequest('consumer', null)
+  app.decorateRequest('exchange', null)
   // bodies are forwarded as they are; what the gateway itself answers is small
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   // a request that no route answers is refused without waiting for its body

@@ -75,6 +75,14 @@ export function gatehouseError (
   return error
 }
 
+/** One line on an error for the log, where its stack would tell nothing more: `ECONNREFUSED: connect ECONNREFUSED 10.0.0.1:80`. */
+export function reasonOf (error: unknown): string {
+  const { code, message, errors } = error as NodeJS.ErrnoException & { errors?: unknown[] }
+  // a name with several addresses fails with one error for each
+  const text = message || errors?.map(reasonOf).join('; ') || String(error)
+  return code === undefined || text.startsWith(code) ? text : `${code}: ${text}`
+}
+
 /** The media type of every error answer (RFC 9457). */
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json; charset=utf-8'
 

@@ -1,11 +1,12 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { fromFastifyError } from './fastify-errors.ts'
-import { ERRORS, gatehouseError, problemDocument, PROBLEM_CONTENT_TYPE, type ErrorCode, type GatehouseError } from '../errors.ts'
+import { ERRORS, gatehouseError, problemDocument, PROBLEM_CONTENT_TYPE, reasonOf, type ErrorCode, type GatehouseError } from '../errors.ts'
 
 /** The one place where an error becomes an answer: problem+json, with the real cause in the log alone. */
 export function answerError (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const problem = toGatehouseError(error)
-  if (problem.statusCode >= 500) request.log.error({ reqId: request.id, code: problem.code, err: problem.cause ?? error }, problem.message)
+  if (problem.code === 'GW_INTERNAL') request.log.error({ reqId: request.id, code: problem.code, err: problem.cause ?? error }, problem.message)
+  else if (problem.statusCode >= 500) request.log.error({ reqId: request.id, code: problem.code, upstream: request.routeOptions.config?.upstream, target: request.exchange?.target?.origin, reason: reasonOf(problem.cause ?? error) }, problem.message)
   for (const name in problem.headers) reply.header(name, problem.headers[name])
   const path = request.originalUrl.split('?', 1)[0]!
   reply.code(problem.statusCode)

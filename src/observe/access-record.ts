@@ -1,10 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
+const rounded = (ms: number | undefined): number | undefined => ms === undefined ? undefined : Math.round(ms * 100) / 100
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/
 
 /**
  * What the access log tells of a request. The query is left out, since tokens and personal data stand in queries.
- * `ms` is from the first byte of the request to the last of the response.
+ * `ms` is from the first byte of the request to the last of the response, `upstreamMs` from sending it to the upstream to the
+ * first byte of its answer.
  */
 export function accessRecord (request: FastifyRequest, reply: FastifyReply, aborted: boolean): Record<string, unknown> {
   const { config, url } = request.routeOptions
@@ -20,11 +22,13 @@ export function accessRecord (request: FastifyRequest, reply: FastifyReply, abor
     path: query === -1 ? target : target.slice(0, query),
     route: config?.publicUrl ?? url,
     upstream: config?.upstream,
+    target: request.exchange?.target?.origin,
     consumer: request.consumer?.id,
     client: request.ip,
     status: aborted && !reply.raw.headersSent ? 499 : reply.statusCode,
     aborted: aborted || undefined,
     bytes: length === undefined ? undefined : Number(length),
-    ms: Math.round(reply.elapsedTime * 100) / 100,
+    upstreamMs: rounded(request.exchange?.firstByte),
+    ms: rounded(reply.elapsedTime),
   }
 }

@@ -2,9 +2,17 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Duplex, Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
+import { reasonOf } from '../errors.ts'
 import type { Target } from '../upstream/target.ts'
 import { brokenBeforeAnswer, neverConnected } from './attempt-failure.ts'
 import type { ForwardPlan } from './forward-plan.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The exchange with the upstream; null when there is none. */
+    exchange: AttemptLoop | null
+  }
+}
 
 const kLoop = Symbol('gatehouse.attemptLoop')
 type TrackedResponse = ServerResponse & { [kLoop]?: AttemptLoop }
@@ -25,6 +33,9 @@ export abstract class AttemptLoop implements Dispatcher.DispatchHandler {
   protected clientGone = false
   /** The target of the current attempt. */
   target: Target | null = null
+  /** Milliseconds from the last sending to the first byte of the answer; undefined before that. */
+  firstByte: number | undefined
+  #sentAt = 0
   #upgrade: string | undefined
   #tried: Set<Target> | null = null
   #answered = false
@@ -56,6 +67,7 @@ export abstract class AttemptLoop implements Dispatcher.DispatchHandler {
     const raw = this.reply.raw as TrackedResponse
     raw[kLoop] = this
     raw.on('close', onClientClose)
+    this.request.exchange = this
     this.#upgrade = upgrade
     this.#attempt()
   }
@@ -71,6 +83,7 @@ export abstract class AttemptLoop implements Dispatcher.DispatchHandler {
     const target = plan.upstream.select(this.#tried)
     if (target === null) return this.onFailure(new Error('no target'), false)
     this.target = target
+    this.#sentAt = performance.now()
     this.#headers[1] = plan.preserveHost ? this.request.raw.headers.host ?? target.host : target.host
     target.dispatch({
       path: target.basePath === '' ? this.#path : target.basePath + this.#path,
@@ -91,11 +104,13 @@ export abstract class AttemptLoop implements Dispatcher.DispatchHandler {
   onResponseStart (_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, statusText?: string): void {
     if (status < 200) return // informational; the final answer follows
     this.#answered = true
+    this.firstByte = performance.now() - this.#sentAt
     this.onHead(status, headers, statusText)
   }
 
   onRequestUpgrade (_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, socket: Duplex): void {
     this.#answered = true
+    this.firstByte = performance.now() - this.#sentAt
     this.onUpgrade(status, headers, socket)
   }
 
@@ -106,7 +121,7 @@ export abstract class AttemptLoop implements Dispatcher.DispatchHandler {
   onResponseError (_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#answered || this.clientGone || !this.#mayRepeat(error)) return this.onFailure(error, this.#answered)
     this.controller = null
-    this.request.log.warn({ reqId: this.request.id, upstream: this.plan.upstream.name, target: this.target!.origin, err: error }, 'attempt failed, trying again')
+    this.request.log.warn({ reqId: this.request.id, upstream: this.plan.upstream.name, target: this.target!.origin, reason: reasonOf(error) }, 'attempt failed, trying again')
     this.#attempt()
   }
 

@@ -35,14 +35,16 @@ export function declaredRoutes (upstream: UpstreamDeclaration, defaults: Gateway
       methods,
       path,
       auth: declaration.auth ?? upstream.auth ?? defaults.auth!,
-      limits: limitRules(upstream, declaration.rateLimit, `${methods.join(',')} ${path}`, defaults),
+      limits: limitRules(upstream, declaration.rateLimit, [`${methods.join(',')} ${path}`, ...conditions(declaration)].join(' '), defaults),
       declaration,
       field: `routes[${i}]`,
     }
   })
-  const conditions = (route: DeclaredRoute) => Object.keys(route.declaration.match?.headers ?? {}).length
-  return routes.sort((a, b) => conditions(a) - conditions(b))
+  return routes.sort((a, b) => conditions(a.declaration).length - conditions(b.declaration).length)
 }
+
+/** What the headers of a request must be, as `name: value`. */
+const conditions = ({ match }: Partial<RouteDeclaration>): string[] => Object.entries(match?.headers ?? {}).map((header) => header.join(': '))
 
 /** Who may use the undeclared paths, and how often; null when there is no pass-through. */
 export function passThroughRoute (upstream: UpstreamDeclaration, defaults: GatewayDefaults): (Pick<DeclaredRoute, 'auth' | 'limits'> & { websocket: boolean }) | null {
