@@ -34,7 +34,7 @@ export default fp(async (app) => {
     const authorize = compileAuthorization(auth)
     return (request, _reply, done) => {
       try {
-        request.consumer = authorize(verifier.consumer(request.headers, request.raw.rawHeaders))
+        request.consumer = authorize(verifier.consumer(request.headers, request.raw.rawHeaders, request.raw.socket))
       } catch (error) {
         done(error as Error)
         return

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import type { Consumer } from './auth-schema.ts'
 
-interface Entry {
+/** A token that has been verified. */
+export interface VerifiedToken {
   consumer: Consumer
   /** Milliseconds since 1970 between which the token is valid, clock tolerance included. */
   from: number
@@ -13,7 +14,7 @@ interface Entry {
  * tokens share an entry. Only good tokens are remembered; the least recently used go first.
  */
 export class TokenCache {
-  readonly #entries = new Map<string, Entry>()
+  readonly #entries = new Map<string, VerifiedToken>()
   readonly #size: number
   readonly #toleranceMs: number
   readonly #now: () => number
@@ -25,27 +26,35 @@ export class TokenCache {
     this.#now = now
   }
 
-  get (token: string): Consumer | null {
+  get (token: string): VerifiedToken | null {
     if (this.#size === 0) return null
     const key = keyOf(token)
     const entry = this.#entries.get(key)
     if (entry === undefined) return null
     this.#entries.delete(key)
-    const now = this.#now()
-    if (now < entry.from || now >= entry.until) return null
+    if (!this.isCurrent(entry)) return null
     this.#entries.set(key, entry)
-    return entry.consumer
+    return entry
   }
 
-  set (token: string, consumer: Consumer): void {
-    if (this.#size === 0) return
-    if (this.#entries.size >= this.#size) this.#entries.delete(this.#entries.keys().next().value!)
+  set (token: string, consumer: Consumer): VerifiedToken {
     const { exp, nbf } = consumer.claims
-    this.#entries.set(keyOf(token), {
+    const entry = {
       consumer,
       from: typeof nbf === 'number' ? nbf * 1000 - this.#toleranceMs : 0,
       until: typeof exp === 'number' ? exp * 1000 + this.#toleranceMs : Infinity,
-    })
+    }
+    if (this.#size > 0) {
+      if (this.#entries.size >= this.#size) this.#entries.delete(this.#entries.keys().next().value!)
+      this.#entries.set(keyOf(token), entry)
+    }
+    return entry
+  }
+
+  /** Whether the token is valid at this moment. */
+  isCurrent ({ from, until }: VerifiedToken): boolean {
+    const now = this.#now()
+    return now >= from && now < until
   }
 }
 

@@ -3,7 +3,7 @@ import { milliseconds } from '../units.ts'
 import type { Consumer, JwtSettings } from './auth-schema.ts'
 import { invalidToken, missingToken } from './challenge.ts'
 import { consumerOf } from './consumer.ts'
-import { TokenCache } from './token-cache.ts'
+import { TokenCache, type VerifiedToken } from './token-cache.ts'
 
 /** Longest token that is looked at, in characters; real ones are far shorter. */
 const LONGEST = 8192
@@ -25,19 +25,33 @@ export type VerifySignature = (token: string) => Record<string, unknown>
 export class TokenVerifier {
   readonly #verify: VerifySignature
   readonly #cache: TokenCache
+  /** What each connection has shown last: most clients send one token again and again, and comparing is cheaper than hashing. */
+  readonly #shown = new WeakMap<object, { authorization: string, token: VerifiedToken }>()
+
+  readonly #remembers: boolean
 
   constructor (settings: Pick<JwtSettings, 'cacheSize' | 'clockTolerance'>, verify: VerifySignature, now?: () => number) {
     this.#verify = verify
+    this.#remembers = settings.cacheSize > 0
     this.#cache = new TokenCache(settings.cacheSize, milliseconds(settings.clockTolerance), now)
   }
 
   /**
    * @param rawHeaders  name, value, name, value as they came: Node keeps the first of several `Authorization` headers only
+   * @param connection  the socket, or whatever stands for one client; without it nothing is compared
    * @throws GatehouseError `GW_UNAUTHORIZED`
    */
-  consumer ({ authorization }: IncomingHttpHeaders, rawHeaders: readonly string[] = []): Consumer {
+  consumer ({ authorization }: IncomingHttpHeaders, rawHeaders: readonly string[] = [], connection?: object): Consumer {
     if (authorization === undefined) throw missingToken()
     if (typeof authorization !== 'string' || isRepeated(rawHeaders)) throw invalidToken('there is more than one')
+    const shown = connection && this.#shown.get(connection)
+    if (shown !== undefined && shown.authorization === authorization && this.#cache.isCurrent(shown.token)) return shown.token.consumer
+    const token = this.#verified(authorization)
+    if (connection && this.#remembers) this.#shown.set(connection, { authorization, token })
+    return token.consumer
+  }
+
+  #verified (authorization: string): VerifiedToken {
     // the way of nearly every request: the header as a whole is that of a token that has been verified
     if (authorization.startsWith(SCHEME) && authorization.length <= SCHEME.length + LONGEST) {
       const known = this.#cache.get(authorization.slice(SCHEME.length))
@@ -46,9 +60,7 @@ export class TokenVerifier {
     const token = tokenOf(authorization)
     const known = this.#cache.get(token)
     if (known !== null) return known
-    const consumer = this.#check(token)
-    this.#cache.set(token, consumer)
-    return consumer
+    return this.#cache.set(token, this.#check(token))
   }
 
   #check (token: string): Consumer {

@@ -10,9 +10,9 @@ test('an entry ends with its token, clock tolerance included', () => {
   let now = 1_000_000
   const cache = new TokenCache(10, 5000, () => now)
   cache.set('t', consumer('me', { exp: 2000, nbf: 1000 }))
-  assert.equal(cache.get('t')!.id, 'me')
+  assert.equal(cache.get('t')!.consumer.id, 'me')
   now = 2_004_999
-  assert.equal(cache.get('t')!.id, 'me')
+  assert.equal(cache.get('t')!.consumer.id, 'me')
   now = 2_005_000
   assert.equal(cache.get('t'), null)
   now = 1_000_000
@@ -32,8 +32,8 @@ test('holds as many as it may, the least recently used go first', () => {
   cache.get('a')
   cache.set('c', consumer('c'))
   assert.equal(cache.get('b'), null)
-  assert.equal(cache.get('a')!.id, 'a')
-  assert.equal(cache.get('c')!.id, 'c')
+  assert.equal(cache.get('a')!.consumer.id, 'a')
+  assert.equal(cache.get('c')!.consumer.id, 'c')
 })
 
 test('the signature is checked once for a good token, and each time for a bad one', () => {
@@ -44,8 +44,8 @@ test('the signature is checked once for a good token, and each time for a bad on
     return { sub: 'me' }
   })
   const header = Buffer.from('{"alg":"HS256"}').toString('base64url')
-  for (let i = 0; i < 3; i++) assert.equal(verifier.consumer({ authorization: `Bearer ${header}.e30.good` }).id, 'me')
+  for (let i = 0; i < 3; i++) assert.equal(verifier.consumer({ authorization: `Bearer ${header}.e30.good` }, [], {}).id, 'me')
   assert.equal(checks, 1)
-  for (let i = 0; i < 3; i++) assert.throws(() => verifier.consumer({ authorization: `Bearer ${header}.e30.bad` }), { code: 'GW_UNAUTHORIZED' })
+  for (let i = 0; i < 3; i++) assert.throws(() => verifier.consumer({ authorization: `Bearer ${header}.e30.bad` }, [], {}), { code: 'GW_UNAUTHORIZED' })
   assert.equal(checks, 4)
 })

@@ -114,3 +114,18 @@ test('a bad token is never remembered, and cacheSize 0 remembers none', () => {
   for (let i = 0; i < 3; i++) forgetful.verifier.consumer({ authorization: `Bearer ${tokenOf()}` })
   assert.equal(forgetful.seen.length, 3)
 })
+
+test('what a connection has shown last is compared as a whole, and only while it is valid', () => {
+  let now = 1_000_000_000
+  const { verifier, seen } = counting({ sub: 'ada', exp: 1_000_060 }, { now: () => now })
+  const connection = {}
+  const ask = (authorization: string, rawHeaders: string[] = []) => verifier.consumer({ authorization }, rawHeaders, connection)
+  const authorization = `Bearer ${tokenOf()}`
+  assert.equal(ask(authorization), ask(authorization))
+  ask(`Bearer ${tokenOf(undefined, 'other')}`)
+  assert.equal(seen.length, 2, 'another signature is another token')
+  challenge(() => ask(authorization, ['Authorization', authorization, 'authorization', 'Basic x']))
+  now = 1_000_060_001
+  challenge(() => ask(authorization))
+  challenge(() => ask(`Bearer ${tokenOf(undefined, 'other')}`))
+})
