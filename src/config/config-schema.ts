@@ -6,7 +6,7 @@ import { ByteSize, Duration } from '../units.ts'
 export const Timeouts = Type.Object({
   connect: Duration({ default: '5s', description: 'Until the connection to a target stands, TLS included.' }),
   firstByte: Duration({ default: '60s', description: 'From the sent request to the first byte of the response.' }),
-  idle: Duration({ default: '60s', description: 'Between two pieces of a response body. A WebSocket is not bound by it.' }),
+  idle: Duration({ default: '60s', description: 'Between two pieces of a response body, from the upstream or to the client. A WebSocket is not bound by it.' }),
 }, { additionalProperties: false, description: 'How long an upstream may take; past it the answer is 504.' })
 
 const HeaderName = '^[!#$%&\'*+.^_`|~0-9A-Za-z-]+$'

@@ -27,5 +27,8 @@ export function refuseExpectations (server: Server, handle: (request: IncomingMe
 export function allowBody (request: WaitingRequest, response: ServerResponse): void {
   if (!request[kAwaitsContinue]) return
   request[kAwaitsContinue] = false
-  if (!response.headersSent) response.writeContinue()
+  const send = (): void => { if (!response.headersSent) response.writeContinue() }
+  // behind a request that has no answer yet, it would land inside of that answer
+  if (response.socket !== null) send()
+  else response.once('socket', send)
 }

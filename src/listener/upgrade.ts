@@ -1,4 +1,5 @@
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 
 const kUpgrade = Symbol('gatehouse.upgrade')
 type UpgradeRequest = IncomingMessage & { [kUpgrade]?: boolean }
@@ -11,11 +12,17 @@ export const isHandshake = ({ headers }: IncomingMessage): boolean =>
   headers['sec-websocket-key'] !== undefined && headers['sec-websocket-version'] !== undefined
 
 /**
- * Which requests Node hands over as upgrades. Others that carry `Upgrade` (h2c, for example) are plain requests, whose header
- * is not forwarded, as RFC 9110, section 7.8 allows.
+ * Which requests Node hands over as upgrades; only right when Node asks. Others that carry `Upgrade` (h2c, for example, or one
+ * behind a request that has no answer yet) are plain requests, whose header is not forwarded, as RFC 9110, section 7.8 allows.
  */
 export const wantsWebSocket = (request: IncomingMessage): boolean =>
-  request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket'
+  request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket' && !isBusy(request.socket)
+
+/** Whether an earlier response still has the socket. */
+const isBusy = ({ _httpMessage }: Socket & { _httpMessage?: object | null }): boolean => _httpMessage != null
+
+/** How long the client of a refused upgrade may take to close, in milliseconds. */
+const LINGER_MS = 1000
 
 /** Sends upgrade requests through the same routes and stages as every other request. */
 export function routeUpgrades (server: Server, handle: (request: IncomingMessage, response: ServerResponse) => void): void {
@@ -23,11 +30,17 @@ export function routeUpgrades (server: Server, handle: (request: IncomingMessage
     // errors after this point belong to the socket alone; without a listener they would end the process
     socket.on('error', () => socket.destroy())
     if (head.length > 0) socket.unshift(head)
-    request[kUpgrade] = wantsWebSocket(request)
+    request[kUpgrade] = true
     const response = new ServerResponse(request)
     response.shouldKeepAlive = false
     response.assignSocket(request.socket)
-    response.on('finish', () => socket.end())
+    response.on('finish', () => {
+      // nobody reads what the client has sent on, and its end would stand behind that
+      socket.resume()
+      socket.end()
+      const cut = setTimeout(() => socket.destroy(), LINGER_MS)
+      socket.once('close', () => clearTimeout(cut))
+    })
     handle(request, response)
   })
 }

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Duplex, Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { reasonOf } from '../errors.ts'
+import { gatehouseError, reasonOf } from '../errors.ts'
 import type { Target } from '../upstream/target.ts'
 import { brokenBeforeAnswer, neverConnected } from './attempt-failure.ts'
 import type { ForwardPlan } from './forward-plan.ts'
@@ -101,8 +101,12 @@ export abstract class AttemptLoop implements Dispatcher.DispatchHandler {
     if (this.clientGone) controller.abort(new Error('the client went away'))
   }
 
-  onResponseStart (_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, statusText?: string): void {
-    if (status < 200) return // informational; the final answer follows
+  onResponseStart (controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, statusText?: string): void {
+    if (status < 200) {
+      // informational; undici begins to wait anew with each of them
+      if (performance.now() - this.#sentAt > this.plan.timeouts.firstByte) controller.abort(gatehouseError('GW_UPSTREAM_TIMEOUT'))
+      return
+    }
     this.#answered = true
     this.firstByte = performance.now() - this.#sentAt
     this.onHead(status, headers, statusText)

@@ -35,7 +35,7 @@ export class ResponseRelay extends AttemptLoop {
     } else if (length >= 0 && length <= COLLECT_LIMIT) {
       this.#chunks = []
     } else {
-      if (length === -1 && headers.trailer !== undefined && this.request.raw.httpVersionMajor === 1) reply.header('trailer', headers.trailer)
+      if (length === -1 && headers.trailer !== undefined && this.request.raw.httpVersion === '1.1') reply.header('trailer', headers.trailer)
       this.#beginStream(length === -1)
     }
   }
@@ -109,6 +109,8 @@ export class ResponseRelay extends AttemptLoop {
   }
 
   #beginStream (lengthUnknown: boolean): void {
+    // undici does not time an upstream that is paused, as it is while the client does not read
+    this.reply.raw.socket?.setTimeout(this.plan.timeouts.idle)
     this.#stream = new RelayStream(this.controller!)
     this.deliver(this.#stream)
     // an event stream may be silent for long after its headers; clients wait for these

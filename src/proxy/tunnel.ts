@@ -8,7 +8,7 @@ import { closeFrame, FrameBoundary } from './websocket-frames.ts'
 /** WebSocket close code for an endpoint that goes away (RFC 6455, section 7.4.1). */
 const GOING_AWAY = 1001
 const KEEP_ALIVE_MS = 30_000
-const hopByHop = nameSet(HOP_BY_HOP, ['server', 'x-powered-by'])
+const hopByHop = nameSet(HOP_BY_HOP, ['content-length', 'server', 'x-powered-by'])
 
 /** The WebSockets that are open, so that a stop of the gateway can end each with a close frame. */
 export class OpenTunnels {
@@ -45,14 +45,15 @@ export class Tunnel extends ResponseRelay {
     const { reply, request } = this
     const client = request.raw.socket
     const { tunnels } = request.server as FastifyInstance
-    if (client.destroyed || this.clientGone) {
+    if (client.destroyed || client.readableEnded || this.clientGone) {
+      client.destroy()
       upstream.destroy()
       return
     }
     reply.code(status)
     reply.hijack()
     reply.raw.detachSocket(client)
-    client.write(handshake(headers, request.id))
+    client.write(handshake(headers, request.id), 'latin1')
     client.setNoDelay(true)
     client.setKeepAlive(true, KEEP_ALIVE_MS)
     client.setTimeout(0)
