@@ -51,6 +51,7 @@ function located (document: Document.Parsed, lines: LineCounter, value: unknown)
 const withoutSource = (message: string): string => /^(Unexpected token '.+?'|[^"]+? in JSON|Unexpected end of JSON input)/.exec(message)?.[1] ?? 'unexpected text'
 
 function parseJson (text: string, shownAs: string): DataFile {
+  if (text.trim() === '') throw problem(shownAs, undefined, 'is empty, allowed: a JSON document')
   const lines = new LineCounter()
   const document = parseDocument(text, { schema: 'json', lineCounter: lines, prettyErrors: false })
   let value: unknown

@@ -3,6 +3,7 @@ import { dirname, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { BootProblems } from '../errors.ts'
 import { readFailure } from './data-file.ts'
+import { LoadFailure, loadGuarded } from './load-guard.ts'
 
 interface Place { path: string, line?: number }
 
@@ -39,6 +40,7 @@ async function placeOfError (error: Error, path: string): Promise<Place | undefi
 const oneLine = (text: string): string => text.split('\n', 1)[0]!.trim()
 
 function reason (error: Error & { code?: string }, path: string): string {
+  if (error instanceof LoadFailure) return error.message
   if (error.code === 'ERR_MODULE_NOT_FOUND') {
     const missing = /^Cannot find (package|module) '([^']+)'/.exec(error.message)
     if (missing?.[1] === 'package') return `imports "${missing[2]}", which is not installed`
@@ -54,12 +56,13 @@ function reason (error: Error & { code?: string }, path: string): string {
  * Imports a `.ts`, `.js` or `.mjs` file; types are stripped by Node itself.
  * @param path     absolute path
  * @param shownAs  its name in problems
+ * @param bound    how long it may take, in milliseconds
  * @returns the namespace of the module
- * @throws BootProblems  one problem with file, line and reason when it cannot be read, parsed or run
+ * @throws BootProblems  one problem with file, line and reason when it cannot be read, parsed or run to its end, or ends the process
  */
-export async function importFile (path: string, shownAs: string): Promise<Record<string, unknown>> {
+export async function importFile (path: string, shownAs: string, bound?: number): Promise<Record<string, unknown>> {
   try {
-    return await import(pathToFileURL(path).href)
+    return await loadGuarded(() => import(pathToFileURL(path).href), bound)
   } catch (thrown) {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown))
     const place = thrown === error ? await placeOfError(error, path) : undefined

@@ -37,6 +37,7 @@ export async function loadGatewayDocument (file: string, name: string, check: (d
     const unreadable = code !== undefined && /^E[A-Z]+$/.test(code)
     throw new BootProblems([{ file: name, field: '', message: unreadable ? `cannot be read (${code})` : message.split('\n')[0]! }])
   }
+  if (document === null) throw new BootProblems([{ file: name, field: '', message: 'is empty, allowed: info with title and version, or no such file' }])
   const problems = check(document)
   if (problems.length > 0) throw new BootProblems(problems)
   return document as GatewayDocument

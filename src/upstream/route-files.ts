@@ -1,14 +1,14 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import type { FastifyPluginAsync } from 'fastify'
-import { parse as parseYaml } from 'yaml'
-import { checkAgainst } from '../config/schema-check.ts'
-import type { Problem } from '../errors.ts'
+import { readDataFile, readFailure } from '../config/data-file.ts'
+import { importFile } from '../config/module-file.ts'
+import { BootProblems, type Problem } from '../errors.ts'
 import { checkDeclaration } from './declaration-check.ts'
-import { UpstreamDeclaration } from './declaration-schema.ts'
+import type { UpstreamDeclaration } from './declaration-schema.ts'
 import { declarationOf } from './define-upstream.ts'
 import { registerSelfResolver } from './self-resolver.ts'
+import type { SoundPart } from './sound-part.ts'
 
 const EXTENSIONS = /\.(?:ts|mts|js|mjs|ya?ml|json)$/
 const NOT_A_ROUTE = /^[._]|\.d\.m?ts$|\.test\.m?[jt]s$/
@@ -17,6 +17,8 @@ const NOT_A_ROUTE = /^[._]|\.d\.m?ts$|\.test\.m?[jt]s$/
 export type RouteFile =
   | { file: string, declaration: UpstreamDeclaration }
   | { file: string, plugin: FastifyPluginAsync }
+  /** A declaration with mistakes: nothing of it is served, but what is sound in it can collide with other files. */
+  | { file: string, sound: SoundPart }
 
 /** What route files inherit from the gateway. */
 export interface RouteDefaults {
@@ -28,7 +30,7 @@ export interface RouteDefaults {
  * Reads every upstream file of a folder, those in folders below it too. Names that begin with a dot or an underscore are left
  * out, so that helpers can stand beside the routes.
  * @param folder  absolute path
- * @returns the files that are right, and the problems of all others together
+ * @returns the files that could be read, and every problem found in them
  */
 export async function loadRouteFiles (folder: string, defaults: RouteDefaults): Promise<{ files: RouteFile[], problems: Problem[] }> {
   registerSelfResolver()
@@ -38,7 +40,7 @@ export async function loadRouteFiles (folder: string, defaults: RouteDefaults): 
   try {
     entries = await readdir(folder, { withFileTypes: true, recursive: true })
   } catch (error) {
-    return { files, problems: [{ file: folder, field: '', message: `the folder of the upstream files cannot be read (${(error as NodeJS.ErrnoException).code}): create it, or state another with --routes` }] }
+    return { files, problems: [{ file: displayName(folder), field: '', message: `the folder of the upstream files cannot be read: ${readFailure(error).replace('file', 'folder')}: create it, or state another with --routes` }] }
   }
   const paths = entries
     .filter((entry) => (entry.isFile() || entry.isSymbolicLink()) && EXTENSIONS.test(entry.name))
@@ -47,40 +49,48 @@ export async function loadRouteFiles (folder: string, defaults: RouteDefaults): 
     .sort()
   const loaded = await Promise.all(paths.map((path) => loadRouteFile(path, displayName(path), defaults)))
   for (const result of loaded) {
-    if (Array.isArray(result)) problems.push(...result)
-    else files.push(result)
+    problems.push(...result.problems)
+    if (result.routeFile) files.push(result.routeFile)
   }
   return { files, problems }
 }
 
-async function loadRouteFile (path: string, file: string, { authInherited }: RouteDefaults): Promise<RouteFile | Problem[]> {
+interface Loaded { routeFile?: RouteFile, problems: Problem[] }
+
+async function loadRouteFile (path: string, file: string, { authInherited }: RouteDefaults): Promise<Loaded> {
+  const wrong = (field: string, message: string): Loaded => ({ problems: [{ file, field, message }] })
+  const isModule = /\.m?[jt]s$/.test(path)
   let content: unknown
   try {
-    content = /\.m?[jt]s$/.test(path)
-      ? (await import(pathToFileURL(path).href)).default
-      : parseData(await readFile(path, 'utf8'), path)
+    if (isModule) {
+      const module = await importFile(path, file)
+      if (isEmpty(module)) return wrong('', `exports nothing, ${EXPECTED}`)
+      content = module.default
+    } else {
+      content = readDataFile(path, file).value
+      if (content === null) return wrong('', 'is empty, expected an upstream with name, targets, auth and routes')
+    }
   } catch (error) {
-    return [{ file, field: '', message: `cannot be loaded: ${oneLine(error)}` }]
+    if (error instanceof BootProblems) return { problems: error.problems }
+    throw error
   }
-  const declaration = declarationOf(content) ?? (isPlainObject(content) ? content : undefined)
+  const declaration = declarationOf(content) ?? (isModule && !isPlainObject(content) ? undefined : content)
   if (declaration === undefined) {
-    if (typeof content === 'function') return { file, plugin: content as FastifyPluginAsync }
-    return [{ file, field: 'default export', message: `found ${content === undefined ? 'none' : typeof content}, expected an upstream: "export default defineUpstream({ ... })", or a Fastify plugin` }]
+    if (typeof content === 'function') return { routeFile: { file, plugin: content as FastifyPluginAsync }, problems: [] }
+    return wrong('default export', `found ${content === undefined ? 'none' : typeof content}, ${EXPECTED}`)
   }
-  const problems = checkAgainst(UpstreamDeclaration, declaration, file)
-  if (problems.length > 0) return problems
-  const checked = declaration as UpstreamDeclaration
-  const further = checkDeclaration(checked, file, authInherited)
-  return further.length > 0 ? further : { file, declaration: checked }
+  const { problems, sound } = checkDeclaration(declaration, file, authInherited)
+  return problems.length > 0 ? { routeFile: { file, sound }, problems } : { routeFile: { file, declaration: declaration as UpstreamDeclaration }, problems }
 }
 
-const parseData = (text: string, path: string): unknown =>
-  path.endsWith('.json') ? JSON.parse(text) : parseYaml(text, { maxAliasCount: 100 })
+const EXPECTED = 'expected an upstream: "export default defineUpstream({ ... })", or a Fastify plugin'
+
+/** A file without a word of module syntax is CommonJS to Node, which exports an empty object. */
+const isEmpty = (module: Record<string, unknown>): boolean => Object.keys(module).length === 0 ||
+  (module.default === module['module.exports'] && isPlainObject(module.default) && Object.keys(module.default as object).length === 0)
 
 const isPlainObject = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const oneLine = (error: unknown): string => String((error as Error)?.message ?? error).split('\n')[0]!
 
 /** Paths are shown as a person at the prompt would type them. */
 const displayName = (path: string): string => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { findConfigFile, readConfigFile } from '../../src/config/config-file.ts'
+import { importFile } from '../../src/config/module-file.ts'
 import { BootProblems } from '../../src/errors.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -39,7 +40,7 @@ test('a syntax error is one line with file and line', async (t) => {
   assert.equal(await read(t, 'a.json', '{\n  "port": abc\n}'), "a.json:2: is not valid JSON: Unexpected token 'a'")
   assert.equal(await read(t, 'b.json', '{\n  "port": 1,\n}'), 'b.json:3: is not valid JSON: Expected double-quoted property name in JSON')
   assert.equal(await read(t, 'c.json', '{\n  "port": 1\n'), "c.json:3: is not valid JSON: Expected ',' or '}' after property value in JSON")
-  assert.equal(await read(t, 'd.json', ''), 'd.json:1: is not valid JSON: Unexpected end of JSON input')
+  assert.equal(await read(t, 'd.json', ''), 'd.json: is empty, allowed: a JSON document')
   assert.equal(await read(t, 'e.json', '{\n"a": 1,\n"a": 2 }'), 'e.json:3: the same key stands here a second time')
   assert.equal(await read(t, 'a.yaml', 'a: 1\nb: [1\nc: 2\n'), 'a.yaml:3: is not valid YAML: Flow sequence in block collection must be sufficiently indented and end with a ]')
   assert.equal(await read(t, 'b.yaml', 'a: 1\n\na: 2\n'), 'b.yaml:3: is not valid YAML: the same key stands here a second time')
@@ -82,6 +83,13 @@ test('a module that fails is one line with the place', async (t) => {
   assert.equal(await read(t, 'd.ts', 'import { inner } from "./inner.ts"\nexport default inner', { 'inner.ts': '\nexport const inner = null.x' }), "d.ts: inner.ts:2: failed while it was loaded: Cannot read properties of null (reading 'x')")
   assert.equal(await read(t, 'e.ts', 'export const port = 1'), 'e.ts: exports no configuration, allowed: export default defineConfig({ ... })')
   assert.equal(await read(t, 'f.mjs', 'throw "text"'), 'f.mjs: failed while it was loaded: text')
+})
+
+test('a module that takes too long is one line', async (t) => {
+  const cwd = temporaryFolder(t, { 'a.mjs': 'const timer = setInterval(() => {}, 1000)\nglobalThis.stopWaiting = () => clearInterval(timer)\nawait new Promise(() => {})' })
+  t.after(() => (globalThis as unknown as { stopWaiting (): void }).stopWaiting())
+  await assert.rejects(importFile(join(cwd, 'a.mjs'), 'a.mjs', 20), { message: 'a.mjs: is not loaded within 0.02 s: an "await" at its top level waits too long, or for something that never comes' })
+  assert.match(process.exit.toString(), /native|reallyExit/, 'the own one is back')
 })
 
 test('finds the file of the working directory', (t) => {
