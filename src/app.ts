@@ -2,8 +2,9 @@ import { fileURLToPath } from 'node:url'
 import autoload from '@fastify/autoload'
 import fastify, { type FastifyInstance, LogController } from 'fastify'
 import type { Config } from './config/config-schema.ts'
+import { pathMistakes } from './config/own-paths.ts'
 import { streamBodies } from './contract/body-parsers.ts'
-import { BootProblems, gatehouseError } from './errors.ts'
+import { BootProblems, gatehouseError, type Problem } from './errors.ts'
 import { ConnectionDrain } from './listener/drain.ts'
 import { answerError } from './listener/error-answer.ts'
 import { prepareListener, serverOptions } from './listener/server-options.ts'
@@ -30,6 +31,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** The configuration with every default filled in. */
     config: Config
+    /** What is wrong with configuration, files and documents; once all is loaded, it stops the boot. */
+    bootProblems: Problem[]
     hostRouter: HostRouter
     upstreams: UpstreamRegistry
     /** Whether new requests are welcome; `/readyz` tells it. */
@@ -41,7 +44,10 @@ declare module 'fastify' {
  * Assembles a gateway; nothing listens yet.
  * @throws BootProblems with every mistake in the route files and documents
  */
-export async function buildApp (config: Config): Promise<FastifyInstance> {
+export async function buildApp (given: Config): Promise<FastifyInstance> {
+  const wrongPaths = pathMistakes(given)
+  // without what cannot be served, so that the other mistakes are found as well
+  const config: Config = wrongPaths.length > 0 ? { ...given, docs: false, metrics: false } : given
   const table = new RouteTable()
   const hosts = new HostRouter(table)
   const upstreams = new UpstreamRegistry()
@@ -87,21 +93,30 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
 
   const registrar = new Registrar({ config, hosts, table, upstreams, forwarded })
   registrar.watchRoutes(app)
-  for (const stage of STAGES) {
-    await app.register(autoload, { dir: fileURLToPath(new URL(`../plugins/${stage}`, import.meta.url)), forceESM: true })
-  }
+  app.decorate('bootProblems', registrar.problems)
+  // before anything can fail, so that their problems are told with those of the rest
   const { files, problems } = await loadRouteFiles(config.routes, { authInherited: config.auth !== undefined })
-  registrar.problems.push(...problems)
-  decorateUpstreams(app, registrar, { config, upstreams, forwarded })
-  for (const file of files) app.register(registrar.plugin(file))
+  registrar.problems.push(...wrongPaths.map(({ path, message }) => ({ file: 'configuration', field: path.join('.'), message })), ...problems)
   try {
+    for (const stage of STAGES) {
+      await app.register(autoload, { dir: fileURLToPath(new URL(`../plugins/${stage}`, import.meta.url)), forceESM: true })
+    }
+    decorateUpstreams(app, registrar, { config, upstreams, forwarded })
+    for (const file of files) app.register(registrar.plugin(file))
     await app.ready()
   } catch (error) {
-    if (registrar.problems.length === 0) throw error
+    if (error instanceof BootProblems) registrar.problems.push(...error.problems)
+    else if (registrar.problems.length === 0) {
+      await app.close().catch(() => {})
+      throw error
+    }
   }
   if (registrar.problems.length > 0) {
     await app.close().catch(() => {})
-    throw new BootProblems(registrar.problems)
+    throw new BootProblems(unique(registrar.problems))
   }
   return app
 }
+
+/** The routes of a file often have one and the same mistake. */
+const unique = (problems: Problem[]): Problem[] => [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()]

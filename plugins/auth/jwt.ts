@@ -23,7 +23,13 @@ declare module 'fastify' {
 /** Authenticates the routes that ask for it, by bearer token. */
 export default fp(async (app) => {
   const settings = app.config.jwt
-  if (settings) await app.register(jwt, jwtOptions(settings))
+  try {
+    if (settings) await app.register(jwt, jwtOptions(settings))
+  } catch (error) {
+    if (!(error instanceof BootProblems) || !app.hasDecorator('bootProblems')) throw error
+    // the routes are still to be looked at
+    app.bootProblems.push(...error.problems)
+  }
   const verifier = settings && new TokenVerifier(settings, (token) => app.jwt.verify(token))
 
   app.decorate('authenticator', (auth, file = 'configuration') => {

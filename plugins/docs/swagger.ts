@@ -10,13 +10,19 @@ import { GatewayDocument, loadGatewayDocument } from '../../src/contract/gateway
 import { sharedComponents } from '../../src/contract/openapi-answers.ts'
 import { OpenApiDocument } from '../../src/contract/openapi-document.ts'
 import type { DocumentedRoute } from '../../src/contract/openapi-operation.ts'
+import { BootProblems } from '../../src/errors.ts'
 
 /** One OpenAPI 3.1 document of every route, and Swagger UI to browse it. */
 export default fp(async (app) => {
   const { docs, openapi, baseDir } = app.config
   const file = resolve(baseDir, openapi, 'gateway.yaml')
   const name = relative(baseDir, file)
-  const { info, servers, tags } = await loadGatewayDocument(file, name, (document) => checkAgainst(GatewayDocument, document, name))
+  const { info, servers, tags } = await loadGatewayDocument(file, name, (document) => checkAgainst(GatewayDocument, document, name)).catch((error: unknown): GatewayDocument => {
+    if (!(error instanceof BootProblems)) throw error
+    // the routes are still to be looked at
+    app.bootProblems.push(...error.problems)
+    return { info: { title: '', version: '' } }
+  })
   await app.register(swagger, {
     openapi: { openapi: '3.1.0', info, ...servers ? { servers } : {}, ...tags ? { tags } : {}, components: { securitySchemes: sharedComponents().securitySchemes as never } },
     ...documentOf(app),

@@ -1,11 +1,31 @@
+import { statSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { BootProblems, type Problem } from '../errors.ts'
 import { findConfigFile, readConfigFile, type ConfigFile } from './config-file.ts'
 import { ConfigSchema, type Config } from './config-schema.ts'
 import { readEnvironment, type Setting } from './environment.ts'
+import { pathMistakes } from './own-paths.ts'
 import { mistakes, withDefaults, type Mistake } from './schema-check.ts'
 import { fieldPath, found } from './schema-wording.ts'
+
+/** The folders of a gateway, absolute. */
+export type Folders = Pick<Config, 'routes' | 'openapi' | 'baseDir'>
+
+/** Problems of the configuration, and the folders as far as these are known, so that the mistakes there can be told too. */
+export class ConfigProblems extends BootProblems {
+  readonly folders: Folders | undefined
+  constructor (problems: Problem[], folders: Folders | undefined) {
+    super(problems)
+    this.folders = folders
+  }
+}
+
+function foldersOf (value: unknown, baseDir: string): Folders | undefined {
+  const { routes, openapi } = isObject(value) ? value : {}
+  if (typeof routes !== 'string' || typeof openapi !== 'string') return undefined
+  return { baseDir, routes: resolve(baseDir, routes), openapi: resolve(baseDir, openapi) }
+}
 
 /** Values of command line options; they win over everything else. */
 export interface ConfigOverrides {
@@ -60,6 +80,13 @@ function wrongNetworks (value: unknown): Mistake[] {
     : [{ path: ['trustProxy', index], message: `found ${found(network)}, allowed: IP address, or network such as 10.0.0.0/8` }])
 }
 
+/** A folder that was stated is meant to be there; the one that is looked for unasked need not be. */
+function missingFolder (given: unknown, baseDir: string): Mistake[] {
+  const folder = isObject(given) ? given.openapi : undefined
+  if (typeof folder !== 'string' || statSync(resolve(baseDir, folder), { throwIfNoEntry: false })?.isDirectory()) return []
+  return [{ path: ['openapi'], message: `found ${found(folder)}, which is no folder here, allowed: a folder that exists, or nothing` }]
+}
+
 /** Names the variable or option that a mistake came from, else the file and its line. */
 function problemOf ({ path, message }: Mistake, settings: readonly Setting[], file: ConfigFile | undefined): Problem {
   const origin = settings.findLast((setting) => startsWith(path, setting.path))
@@ -109,14 +136,14 @@ export async function loadConfig ({ file, env, overrides = {}, cwd }: ConfigSour
 
   const given = settings.reduce<unknown>((value, setting) => assign(value, setting), source ? source.value : {})
   const value = withDefaults(ConfigSchema, given)
-  for (const mistake of [...mistakes(ConfigSchema, value), ...wrongNetworks(value)]) {
+  const baseDir = source?.baseDir ?? cwd
+  for (const mistake of [...mistakes(ConfigSchema, value), ...wrongNetworks(value), ...isObject(value) ? pathMistakes(value) : [], ...missingFolder(given, baseDir)]) {
     // what seems to be missing may stand in the file that could not be read
     if (unread && !settings.some((setting) => startsWith(mistake.path, setting.path))) continue
     problems.push(problemOf(mistake, settings, source))
   }
-  if (problems.length) throw new BootProblems(problems)
+  if (problems.length) throw new ConfigProblems(problems, unread ? undefined : foldersOf(value, baseDir))
 
-  const baseDir = source?.baseDir ?? cwd
   const config = value as Omit<Config, 'baseDir'>
   return { ...config, baseDir, routes: resolve(baseDir, config.routes), openapi: resolve(baseDir, config.openapi) }
 }

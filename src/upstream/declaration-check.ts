@@ -1,30 +1,44 @@
+import { mistakes } from '../config/schema-check.ts'
+import { fieldPath } from '../config/schema-wording.ts'
 import type { Problem } from '../errors.ts'
 import { templateParameters } from '../proxy/path-template.ts'
-import type { RouteDeclaration, UpstreamDeclaration } from './declaration-schema.ts'
+import { type RouteDeclaration, UpstreamDeclaration } from './declaration-schema.ts'
 import { parsePattern } from './path-pattern.ts'
+import { type SoundPart, soundPart } from './sound-part.ts'
 
 type Say = (field: string, message: string) => void
 
+/** What has come out of the check of a declaration. */
+export interface CheckedDeclaration {
+  problems: Problem[]
+  /** The declaration without what is wrong in it. */
+  sound: SoundPart
+}
+
 /**
- * What a declaration must keep beyond its schema: rules that tie several fields together.
+ * Checks a declaration against its schema, and against the rules that tie several fields together; what is wrong with one
+ * field does not keep the others from being checked.
  * @param authInherited  whether the gateway states an `auth` for all upstreams
  */
-export function checkDeclaration (declaration: UpstreamDeclaration, file: string, authInherited: boolean): Problem[] {
-  const problems: Problem[] = []
+export function checkDeclaration (declaration: unknown, file: string, authInherited: boolean): CheckedDeclaration {
+  const wrong = mistakes(UpstreamDeclaration, declaration)
+  const problems: Problem[] = wrong.map(({ path, message }) => ({ file, field: fieldPath(path), message }))
   const say: Say = (field, message) => problems.push({ file, field, message })
-  const { routes = [], passThrough = false } = declaration
-  const authStated = authInherited || declaration.auth !== undefined
+  const sound = soundPart(declaration, wrong)
+  const { routes, passThrough = false } = sound
+  const authStated = authInherited || sound.statesAuth
 
-  declaration.targets.forEach((target, i) => checkTarget(target, `targets[${i}]`, say))
-  if (routes.length === 0 && !passThrough) {
+  sound.targets.forEach((target, i) => { if (target !== undefined) checkTarget(target, `targets[${i}]`, say) })
+  if (sound.reachKnown && routes.length === 0 && !passThrough) {
     say('routes', 'the upstream can be reached by no route: declare routes, or state passThrough: true')
   }
   routes.forEach((route, i) => {
+    if (route === undefined) return
     checkRoute(route, `routes[${i}]`, say)
     if (!authStated && route.auth === undefined) say(`routes[${i}].auth`, NO_AUTH)
   })
   if (passThrough && !authStated && (passThrough === true || passThrough.auth === undefined)) say('passThrough.auth', NO_AUTH)
-  return problems
+  return { problems, sound }
 }
 
 /** What is said where nobody has stated who may call. */

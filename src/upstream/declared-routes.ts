@@ -23,14 +23,19 @@ export interface DeclaredRoute {
 }
 
 /** Prefix without a slash at its end; `''` is the root. */
-export const prefixOf = ({ prefix = '' }: UpstreamDeclaration): string => prefix.replace(/\/+$/, '')
+export const prefixOf = ({ prefix = '' }: Pick<UpstreamDeclaration, 'prefix'>): string => prefix.replace(/\/+$/, '')
+
+/** Pattern of a declared route as clients see it. */
+export function routePath (upstream: Pick<UpstreamDeclaration, 'prefix'>, url: string): string {
+  const prefix = prefixOf(upstream)
+  return url === '/' ? prefix || '/' : prefix + url
+}
 
 /** Every declared operation of an upstream. Routes with more header conditions come later, which makes them win. */
 export function declaredRoutes (upstream: UpstreamDeclaration, defaults: GatewayDefaults): DeclaredRoute[] {
-  const prefix = prefixOf(upstream)
   const routes = (upstream.routes ?? []).map((declaration, i): DeclaredRoute => {
     const methods = [declaration.method].flat()
-    const path = declaration.url === '/' ? prefix || '/' : prefix + declaration.url
+    const path = routePath(upstream, declaration.url)
     return {
       methods,
       path,

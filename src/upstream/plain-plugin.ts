@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type, { type Static } from 'typebox'
 import type { Config } from '../config/config-schema.ts'
 import { checkAgainst } from '../config/schema-check.ts'
+import { closest } from '../config/suggestion.ts'
 import { BootProblems, gatehouseError } from '../errors.ts'
 import { canonicalTarget } from '../proxy/canonical-path.ts'
 import { type ForwardPlan, forwardPlan } from '../proxy/forward-plan.ts'
@@ -55,17 +56,17 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
 
   app.decorate('declareUpstream', function (this: FastifyInstance, declaration: UpstreamDeclaration) {
     const file = `upstream "${declaration?.name}"`
-    const problems = checkAgainst(UpstreamDeclaration, declaration, file)
-    if (problems.length === 0) problems.push(...checkDeclaration(declaration, file, config.auth !== undefined))
+    const { problems } = checkDeclaration(declaration, file, config.auth !== undefined)
     if (problems.length > 0) throw new BootProblems(problems)
     registrar.declare(this, declaration, file)
   })
 
-  app.decorate('addUpstream', (declaration: AddedUpstream): Upstream => {
-    const file = `app.addUpstream("${declaration?.name}")`
-    const problems = checkAgainst(AddedUpstream, declaration, file)
+  app.decorate('addUpstream', function (this: FastifyInstance, declaration: AddedUpstream): Upstream {
+    const call = `app.addUpstream(${JSON.stringify(declaration?.name) ?? ''})`
+    const file = this.routeFile ?? call
+    const problems = checkAgainst(AddedUpstream, declaration, file).map((problem) => this.routeFile === undefined ? problem : { ...problem, field: `${call}${problem.field && ': '}${problem.field}` })
     const owner = upstreams.ownerOf(declaration?.name)
-    if (owner !== undefined) problems.push({ file, field: 'name', message: `is used by ${owner} too: change one of them` })
+    if (owner !== undefined) problems.push({ file, field: `${call}: name`, message: `is used ${owner === file ? 'in this file already' : `by ${owner} too`}: change one of them` })
     if (problems.length > 0) throw new BootProblems(problems)
     const upstream = upstreams.add(declaration.name, declaration.targets, timeoutSettings(declaration.timeouts, config.timeouts), file)
     added.set(upstream, declaration)
@@ -92,7 +93,7 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
 
   app.decorateReply('forward', function (this: FastifyReply, to: Upstream | string, { path, websocket = false }: ForwardOptions = {}) {
     const upstream = typeof to === 'string' ? upstreams.get(to) : to
-    if (upstream === undefined) throw new Error(`reply.forward: there is no upstream named "${String(to)}"`)
+    if (upstream === undefined) throw new Error(unknownUpstream(String(to), [...upstreams].map(({ name }) => name)))
     const auth = this.request.routeOptions.config.auth
     const plan = planOf(upstream, websocket, auth !== undefined && auth !== 'none')
     const target = path === undefined ? upstreamPath(this.request.raw.url!, this.request.params, plan) : canonicalTarget(path)
@@ -100,4 +101,9 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
     forward(this.request, this, plan, target)
     return this
   })
+}
+
+function unknownUpstream (name: string, known: readonly string[]): string {
+  const guess = closest(name, known)
+  return `reply.forward: there is no upstream named "${name}"${guess === undefined ? '' : `, did you mean "${guess}"?`} (${known.length === 0 ? 'there is none at all' : `there are: ${known.join(', ')}`})`
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync, RouteOptions } from 'fastify'
 import type { Config } from '../config/config-schema.ts'
+import { withoutExit } from '../config/load-guard.ts'
 import { collectBodies, streamBodies } from '../contract/body-parsers.ts'
 import { BootProblems, type Problem } from '../errors.ts'
 import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
@@ -10,6 +11,7 @@ import type { UpstreamDeclaration } from './declaration-schema.ts'
 import { type DeclaredRoute, declaredRoutes, limitRule, passThroughRoute, prefixOf } from './declared-routes.ts'
 import type { HostRouter } from './host-router.ts'
 import { passThroughGuard } from './pass-through-guard.ts'
+import { RouteClaims } from './route-claims.ts'
 import type { RouteFile } from './route-files.ts'
 import { DEFAULT_CONSUMES, headerMatch, routeOptions } from './route-options.ts'
 import { routePlan } from './route-plan.ts'
@@ -37,9 +39,11 @@ export interface RegistrarParts {
 export class Registrar {
   readonly problems: Problem[] = []
   readonly #parts: RegistrarParts
+  readonly #claims: RouteClaims
 
   constructor (parts: RegistrarParts) {
     this.#parts = parts
+    this.#claims = new RouteClaims(parts, this.problems)
   }
 
   /** The plugin that registers one file of `routes/` in a scope of its own. */
@@ -50,11 +54,15 @@ export class Registrar {
         this.declare(scope, routeFile.declaration, routeFile.file)
         return
       }
+      if ('sound' in routeFile) {
+        this.#claims.claimSound(routeFile.sound, routeFile.file)
+        return
+      }
       // JSON is parsed as any Fastify handler expects, with its bytes kept for forwarding; the rest streams
       collectBodies(scope, { bodyLimit: bytes(this.#parts.config.bodyLimit), consumes: DEFAULT_CONSUMES })
       scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
       try {
-        await scope.register(routeFile.plugin)
+        await withoutExit(async () => { await scope.register(routeFile.plugin) })
       } catch (error) {
         this.#note(error as Error, routeFile.file)
       }
@@ -67,19 +75,17 @@ export class Registrar {
    */
   watchRoutes (app: FastifyInstance): void {
     const watch = (route: RouteOptions, file: string): void => this.#watch(route, file)
+    const claim = (route: RouteOptions): void => this.#claims.claimOwn(route)
     app.addHook('onRoute', function (route) {
       if (this.routeFile !== undefined) watch(route, this.routeFile)
+      else claim(route)
     })
   }
 
   /** Registers every route of a declaration that has been checked. */
   declare (scope: FastifyInstance, declaration: UpstreamDeclaration, file: string): void {
     const { config, hosts, upstreams, forwarded } = this.#parts
-    const owner = upstreams.ownerOf(declaration.name)
-    if (owner !== undefined) {
-      this.problems.push({ file, field: 'name', message: `found "${declaration.name}", which ${owner} uses too: change one of them` })
-      return
-    }
+    if (!this.#claims.claimName(declaration.name, file)) return
     const parts = {
       config,
       forwarded,
@@ -93,10 +99,11 @@ export class Registrar {
     for (const route of routes) {
       const plan = routePlan(parts, route.declaration, parts.hostPrefix + route.path, route.auth !== 'none', route.declaration.websocket ?? false)
       for (const method of this.#methods(declaration, route.methods, route.declaration.url!)) {
-        const match = headerMatch(route)
+        const match = headerMatch(route.declaration)
         const problem = this.#parts.table.claim({ method, path: route.path, hosts: declaration.hosts, match }, file, route.field)
         if (problem) {
-          this.problems.push(problem)
+          // the HEAD beside a GET collides for the same reason
+          if (route.methods.includes(method)) this.problems.push(problem)
           continue
         }
         if (declaration.hosts) hosts.add(declaration.hosts, method, route.path, match)
@@ -106,16 +113,26 @@ export class Registrar {
         else collecting.set(consumes, [...collecting.get(consumes) ?? [], options])
       }
     }
+    const passesThrough = declaration.passThrough && this.#claims.claimPassThrough(declaration, file, parts.hostPrefix)
     scope.register(async (child) => {
       streamBodies(child)
-      for (const options of streaming) child.route(options)
-      this.#passThrough(child, parts, routes)
+      for (const options of streaming) this.#route(child, options, file)
+      if (passesThrough) this.#passThrough(child, parts, routes)
     })
     for (const options of collecting.values()) {
       scope.register(async (child) => {
         collectBodies(child, { bodyLimit: bytes(config.bodyLimit), consumes: options[0]!.config!.consumes! })
-        for (const option of options) child.route(option)
+        for (const option of options) this.#route(child, option, file)
       })
+    }
+  }
+
+  /** Registers a route; what is wrong with it keeps no other from being looked at. */
+  #route (scope: FastifyInstance, options: RouteOptions, file: string): void {
+    try {
+      scope.route(options)
+    } catch (error) {
+      this.#note(error as Error, file, options.config?.upstream)
     }
   }
 
@@ -127,7 +144,7 @@ export class Registrar {
     const { auth, limits, websocket } = route
     if (declaration.hosts) {
       for (const path of [prefix || '/', `${prefix}/*`]) {
-        for (const method of scope.supportedMethods) this.#parts.hosts.add(declaration.hosts, method, path)
+        for (const method of this.#claims.passedThrough(hostPrefix + path, scope.supportedMethods)) this.#parts.hosts.add(declaration.hosts, method, path)
       }
     }
     const plan = routePlan(parts, {}, '', auth !== 'none', websocket)
@@ -146,6 +163,8 @@ export class Registrar {
   /** Sees every route that a file registers, before it is there. */
   #watch (route: RouteOptions, file: string): void {
     const { table } = this.#parts
+    // those of a pass-through; declared routes have one each
+    if (route.config?.upstream !== undefined && Array.isArray(route.method)) route.method = this.#claims.passedThrough(route.url, route.method)
     // a copy, since several routes may have been given one object
     const config = route.config = { ...route.config }
     config.publicUrl ??= config.hostPrefix ? route.url.slice(config.hostPrefix.length) || '/' : route.url
@@ -168,8 +187,16 @@ export class Registrar {
     if (!(route.method === 'HEAD' && (route.schema as { hide?: boolean } | undefined)?.hide)) table.add(route, file)
   }
 
-  #note (error: Error, file: string): void {
-    if (error instanceof BootProblems) this.problems.push(...error.problems)
-    else this.problems.push({ file, field: '', message: error.message })
+  #note (error: Error & { code?: string }, file: string, upstream?: string): void {
+    const { code } = error
+    if (error instanceof BootProblems) {
+      // stages know the upstream alone
+      this.problems.push(...error.problems.map((problem) => problem.file === upstream ? { ...problem, file } : problem))
+    } else if (code === 'AVV_ERR_PLUGIN_EXEC_TIMEOUT' || code === 'FST_ERR_PLUGIN_TIMEOUT') {
+      this.problems.push({ file, field: '', message: 'the plugin is not done within 10 s: it waits too long, or for something that never comes' })
+    } else if (code !== 'FST_ERR_DUPLICATED_ROUTE' || !this.problems.some((problem) => problem.file === file)) {
+      // what the router says of routes that collide has been told with both files
+      this.problems.push({ file, field: '', message: error.message })
+    }
   }
 }

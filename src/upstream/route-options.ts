@@ -5,21 +5,21 @@ import { allowBody } from '../listener/expect-continue.ts'
 import type { ForwardPlan } from '../proxy/forward-plan.ts'
 import { forward } from '../proxy/pipeline.ts'
 import { bytes } from '../units.ts'
-import type { UpstreamDeclaration } from './declaration-schema.ts'
+import type { RouteDeclaration, UpstreamDeclaration } from './declaration-schema.ts'
 import type { DeclaredRoute } from './declared-routes.ts'
 import { redirectHandler } from './redirect.ts'
 
 export const DEFAULT_CONSUMES: readonly string[] = ['application/json']
 
 /** Conditions on headers with their names as they arrive, in small letters. */
-export const headerMatch = ({ declaration: { match } }: DeclaredRoute): Record<string, string> | undefined =>
+export const headerMatch = ({ match }: Partial<RouteDeclaration>): Record<string, string> | undefined =>
   match && Object.fromEntries(Object.entries(match.headers).map(([name, value]) => [name.toLowerCase(), value]))
 
 /** The Fastify route of one method of a declared route. */
 export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRoute, method: string, hostPrefix: string, plan: ForwardPlan, config: Config): RouteOptions {
   const { declaration: own } = route
   const { response, consumes = DEFAULT_CONSUMES, hide, ...schema } = own.schema ?? {}
-  const match = headerMatch(route)
+  const match = headerMatch(own)
   const options: RouteOptions = {
     method,
     url: hostPrefix + route.path,

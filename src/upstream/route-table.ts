@@ -26,6 +26,17 @@ export interface RouteRow {
   options: RouteOptions
 }
 
+/** A file, or the gateway itself with the setting that says where the route is. */
+type Owner = { file: string } | { setting: string | undefined }
+
+/** What a route is claimed by. */
+export interface RouteAddress {
+  method: string
+  path: string
+  hosts?: readonly string[]
+  match?: HeaderMatch
+}
+
 declare module 'fastify' {
   interface FastifyInstance {
     routeTable: RouteTable
@@ -35,7 +46,8 @@ declare module 'fastify' {
 /** Every route of the gateway, and the watch over routes that would collide. */
 export class RouteTable implements Iterable<RouteRow> {
   readonly #rows: RouteRow[] = []
-  readonly #owners = new Map<string, string>()
+  /** Who has a method, host, path and conditions. */
+  readonly #owners = new Map<string, Owner>()
   #router: Instance<any> | null = null
 
   get rows (): readonly RouteRow[] { return this.#rows }
@@ -45,20 +57,28 @@ export class RouteTable implements Iterable<RouteRow> {
    * Notes a route before it is registered.
    * @returns a problem that names both files when another route has the same method, host, path and conditions
    */
-  claim (route: { method: string, path: string, hosts?: readonly string[], match?: HeaderMatch }, file: string, field: string): Problem | null {
-    const pattern = parsePattern(route.path)
-    const shape = typeof pattern === 'string' ? route.path : pattern.shape
-    const conditions = Object.entries(route.match ?? {}).sort().join(' ')
-    for (const host of route.hosts ?? ['*']) {
-      const key = [route.method, host, shape, conditions].join('\n')
+  claim (route: RouteAddress, file: string, field: string): Problem | null {
+    for (const [host, key] of keysOf(route)) {
       const owner = this.#owners.get(key)
-      if (owner !== undefined) {
-        const where = host === '*' ? '' : ` on host ${host}`
-        return { file, field, message: `${route.method} ${route.path}${where} is declared in ${owner === file ? 'this file already' : `${owner} too`}: change one of them` }
-      }
-      this.#owners.set(key, file)
+      if (owner !== undefined) return { file, field, message: collision(route, host, owner, file) }
+      this.#owners.set(key, { file })
     }
     return null
+  }
+
+  /**
+   * Notes a route of the gateway itself.
+   * @param setting  field of the configuration that says where it is
+   */
+  claimOwn (route: RouteAddress, setting: string | undefined): void {
+    for (const [, key] of keysOf(route)) this.#owners.set(key, { setting })
+  }
+
+  /** File that has claimed the route; undefined when it is free, or the gateway's own. */
+  claimant (route: RouteAddress): string | undefined {
+    const owners = keysOf(route).map(([, key]) => this.#owners.get(key))
+    const owner = owners.find((other) => other !== undefined)
+    return owner && 'file' in owner ? owner.file : undefined
   }
 
   /**
@@ -93,6 +113,21 @@ export class RouteTable implements Iterable<RouteRow> {
       })
     }
   }
+}
+
+/** The hosts of a route, and what no other may have on each. */
+function keysOf ({ method, path, hosts, match }: RouteAddress): [host: string, key: string][] {
+  const pattern = parsePattern(path)
+  const shape = typeof pattern === 'string' ? path : pattern.shape
+  const conditions = Object.entries(match ?? {}).sort().join(' ')
+  return (hosts ?? ['*']).map((host) => [host, [method, host, shape, conditions].join('\n')])
+}
+
+function collision ({ method, path }: RouteAddress, host: string, owner: Owner, file: string): string {
+  const name = `${method} ${path}${host === '*' ? '' : ` on host ${host}`}`
+  if ('file' in owner) return `${name} is declared in ${owner.file === file ? 'this file already' : `${owner.file} too`}: change one of them`
+  if (owner.setting === undefined) return `${name} is answered by the gateway itself: choose another path`
+  return `${name} is answered by the gateway itself (${owner.setting} in the configuration): choose another path here or there`
 }
 
 function routerOf (rows: readonly RouteRow[]): Instance<any> {

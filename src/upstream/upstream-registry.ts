@@ -4,25 +4,33 @@ import { Upstream } from './upstream.ts'
 
 /** The upstreams of a gateway by name. */
 export class UpstreamRegistry implements Iterable<Upstream> {
-  readonly #upstreams = new Map<string, { upstream: Upstream, file: string }>()
+  readonly #upstreams = new Map<string, Upstream>()
+  /** Files by the name that they declare, those with mistakes included. */
+  readonly #owners = new Map<string, string>()
 
   /** File that declares the upstream of this name; undefined when there is none. */
   ownerOf (name: string): string | undefined {
-    return this.#upstreams.get(name)?.file
+    return this.#owners.get(name)
   }
 
   get (name: string): Upstream | undefined {
-    return this.#upstreams.get(name)?.upstream
+    return this.#upstreams.get(name)
+  }
+
+  /** Notes that a file uses a name. */
+  reserve (name: string, file: string): void {
+    this.#owners.set(name, file)
   }
 
   add (name: string, targets: readonly TargetDeclaration[], timeouts: TimeoutSettings, file: string): Upstream {
     const upstream = new Upstream(name, targets, timeouts)
-    this.#upstreams.set(name, { upstream, file })
+    this.#upstreams.set(name, upstream)
+    this.reserve(name, file)
     return upstream
   }
 
   [Symbol.iterator] (): Iterator<Upstream> {
-    return [...this.#upstreams.values()].map(({ upstream }) => upstream)[Symbol.iterator]()
+    return this.#upstreams.values()
   }
 
   /** @param bound  milliseconds until connections in use are cut */

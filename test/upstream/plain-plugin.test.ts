@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { buildApp } from '../../src/app.ts'
 import { startBackend } from '../support/backend.ts'
-import { startGateway } from '../support/gateway.ts'
+import { routesFolder, startGateway, testConfig } from '../support/gateway.ts'
 
 const plugin = (target: string) => `
 export default async function (app) {
@@ -26,4 +27,22 @@ test('a hand-written plugin forwards over the same engine', async (t) => {
   const own = await fetch(`${url}/own`, { method: 'POST', body: '{"a":1}', headers: { 'content-type': 'application/json' } })
   assert.deepEqual(await own.json(), { got: { a: 1 } })
   assert.equal((await fetch(`${url}/climb?p=..%2F..%2Fsecret`)).status, 400)
+})
+
+test('an upstream that is not there is told with those that are', async (t) => {
+  const { url } = await startGateway(t, {
+    'a.mjs': `export default async (app) => {
+  app.addUpstream({ name: 'stock', targets: ['http://127.0.0.1:1'] })
+  app.addUpstream({ name: 'users', targets: ['http://127.0.0.1:1'] })
+  app.get('/', { config: { auth: 'none' } }, async (request, reply) => {
+    try { return reply.forward('stoc') } catch (error) { return error.message }
+  })
+}`,
+  })
+  assert.equal(await (await fetch(url)).text(), 'reply.forward: there is no upstream named "stoc", did you mean "stock"? (there are: stock, users)')
+})
+
+test('mistakes of addUpstream name the file', async (t) => {
+  const folder = await routesFolder(t, { 'a.mjs': "export default async (app) => { app.addUpstream({ name: 'stock', target: ['http://a'] }) }" })
+  await assert.rejects(buildApp(testConfig(folder)), /a\.mjs: app\.addUpstream\("stock"\): target: unknown key, did you mean "targets"\?/)
 })

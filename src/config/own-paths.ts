@@ -1,0 +1,31 @@
+import type { Config } from './config-schema.ts'
+import type { Mistake } from './schema-check.ts'
+import { found } from './schema-wording.ts'
+
+/** Addresses of the gateway that no setting moves; where refused requests go is one of them. */
+const FIXED = ['/livez', '/readyz', '/.refused']
+
+const NEVER_ARRIVES = /\/\/|\/\.{1,2}(?:\/|$)/
+
+function reason (path: string, taken: (path: string) => string | undefined): string | undefined {
+  if (NEVER_ARRIVES.test(path)) return 'which never arrives, since paths with dot segments or empty ones are refused or rewritten, allowed: a plain path'
+  const owner = taken(path)
+  return owner && `where the gateway has ${owner}, allowed: a path of its own`
+}
+
+/** Addresses in the configuration that the gateway could not serve, since it serves something else there. */
+export function pathMistakes ({ docs, metrics }: Partial<Pick<Config, 'docs' | 'metrics'>>): Mistake[] {
+  const wrong: Mistake[] = []
+  const check = (section: string, path: unknown, taken: (path: string) => string | undefined): void => {
+    const because = typeof path === 'string' ? reason(path, taken) : undefined
+    if (because) wrong.push({ path: [section, 'path'], message: `found ${found(path)}, ${because}` })
+  }
+  const fixed = (path: string): string | undefined => FIXED.includes(path) ? 'an answer of its own' : undefined
+  if (docs) check('docs', docs.path, fixed)
+  if (metrics) {
+    const documents = (path: string): boolean => docs !== false && docs?.path !== undefined &&
+      (['', '/', '/json', '/yaml'].some((end) => path === docs.path + end) || path.startsWith(`${docs.path}/static/`))
+    check('metrics', metrics.path, (path) => fixed(path) ?? (documents(path) ? 'its documentation (docs.path)' : undefined))
+  }
+  return wrong
+}

@@ -1,0 +1,81 @@
+import type { RouteOptions } from 'fastify'
+import type { Config } from '../config/config-schema.ts'
+import type { Problem } from '../errors.ts'
+import { FORWARDED_METHODS, type UpstreamDeclaration } from './declaration-schema.ts'
+import { prefixOf, routePath } from './declared-routes.ts'
+import { headerMatch } from './route-options.ts'
+import type { RouteTable } from './route-table.ts'
+import type { SoundPart } from './sound-part.ts'
+import type { UpstreamRegistry } from './upstream-registry.ts'
+
+/** Who has which names and addresses, before anything is registered: the router's own words on collisions name no file. */
+export class RouteClaims {
+  readonly #parts: { config: Config, table: RouteTable, upstreams: UpstreamRegistry }
+  readonly #problems: Problem[]
+  /** Methods that a pass-through leaves to declared routes of its file, by its internal patterns. */
+  readonly #left = new Map<string, Set<string>>()
+
+  /** @param problems  where collisions are told */
+  constructor (parts: { config: Config, table: RouteTable, upstreams: UpstreamRegistry }, problems: Problem[]) {
+    this.#parts = parts
+    this.#problems = problems
+  }
+
+  /** Notes a route of the gateway itself; these are all there before those of the files. */
+  claimOwn ({ method, url }: RouteOptions): void {
+    const { docs, metrics } = this.#parts.config
+    let setting: string | undefined
+    if (metrics && url === metrics.path) setting = 'metrics.path'
+    else if (docs && (url === docs.path || url.startsWith(`${docs.path}/`))) setting = 'docs.path'
+    for (const name of [method].flat()) this.#parts.table.claimOwn({ method: name, path: url }, setting)
+  }
+
+  /** Tells the collisions of a declaration that has mistakes elsewhere. */
+  claimSound ({ name, routes, hosts, placeKnown, ...sound }: SoundPart, file: string): void {
+    const { table } = this.#parts
+    if (name !== undefined) this.claimName(name, file)
+    if (!placeKnown) return
+    for (const [i, route] of routes.entries()) {
+      if (route === undefined) continue
+      for (const method of [route.method].flat()) {
+        const problem = table.claim({ method, path: routePath(sound, route.url), hosts, match: headerMatch(route) }, file, `routes[${i}]`)
+        if (problem) this.#problems.push(problem)
+      }
+    }
+  }
+
+  /** Whether the name is free; it is a problem if not. */
+  claimName (name: string, file: string): boolean {
+    const owner = this.#parts.upstreams.ownerOf(name)
+    if (owner === undefined) this.#parts.upstreams.reserve(name, file)
+    else this.#problems.push({ file, field: 'name', message: `found "${name}", which ${owner} uses too: change one of them` })
+    return owner === undefined
+  }
+
+  /** Notes what a pass-through takes: every method of its patterns that no route of the same file has. */
+  claimPassThrough (declaration: UpstreamDeclaration, file: string, hostPrefix: string): boolean {
+    const { table } = this.#parts
+    const prefix = prefixOf(declaration)
+    for (const path of [prefix || '/', `${prefix}/*`]) {
+      const left = new Set<string>()
+      for (const method of FORWARDED_METHODS) {
+        const address = { method, path, hosts: declaration.hosts }
+        const own = table.claimant(address) === file
+        const problem = own ? null : table.claim(address, file, 'passThrough')
+        if (own) left.add(method)
+        if (problem) {
+          this.#problems.push(problem)
+          return false
+        }
+      }
+      this.#left.set(hostPrefix + path, left)
+    }
+    return true
+  }
+
+  /** The methods that a pass-through has on an internal pattern. */
+  passedThrough <Method extends string> (pattern: string, methods: readonly Method[]): Method[] {
+    const left = this.#left.get(pattern)
+    return methods.filter((method) => !left?.has(method))
+  }
+}
