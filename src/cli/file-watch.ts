@@ -19,6 +19,7 @@ const NOT_OURS = /(^|[\\/])(\.|node_modules([\\/]|$))|~$|\.sw[a-z]$|(^|[\\/])491
 /** Tells once when anything changes in the files that a gateway is made of. */
 export class FileWatch {
   readonly #changed: () => void
+  #watched: Watched | undefined
   #watchers: FSWatcher[] = []
   #timer: NodeJS.Timeout | undefined
 
@@ -27,18 +28,21 @@ export class FileWatch {
   }
 
   /** Watches these files, and no longer those before. */
-  watch ({ file, baseDir, folders }: Watched): void {
+  watch (watched: Watched): void {
+    const { file, baseDir, folders } = this.#watched = watched
     this.#stopWatchers()
     for (const folder of folders) {
-      if (existsSync(folder)) this.#add(folder, true, (name) => !NOT_OURS.test(name))
-      // it may be made later
-      else this.#add(dirname(folder), false, (name) => name === basename(folder))
+      this.#add(folder, true, (name) => !NOT_OURS.test(name))
+      // it may be made later, or moved away and back: the system watches what is there now, whatever its name will be
+      const [parent, name] = nearest(folder)
+      this.#add(parent, false, (changed) => changed === name)
     }
     // the folder, not the file: editors put a new file in its place
     this.#add(baseDir, false, (name) => file ? name === basename(file) : /^gatehouse\.config\.\w+$/.test(name))
   }
 
   close (): void {
+    this.#watched = undefined
     this.#stopWatchers()
     clearTimeout(this.#timer)
   }
@@ -53,10 +57,20 @@ export class FileWatch {
     const watcher = watch(folder, { recursive }, (_event, name) => {
       if (name !== null && !counts(name)) return
       clearTimeout(this.#timer)
-      this.#timer = setTimeout(this.#changed, DEBOUNCE)
+      this.#timer = setTimeout(() => {
+        // what has come into the place of a folder is another one to the system
+        if (this.#watched) this.watch(this.#watched)
+        this.#changed()
+      }, DEBOUNCE)
     })
     // a folder that was removed; the check says so to the user
     watcher.on('error', () => watcher.close())
     this.#watchers.push(watcher)
   }
+}
+
+/** The nearest folder above that is there, and the name in it that leads to `path`. */
+function nearest (path: string): [folder: string, name: string] {
+  const folder = dirname(path)
+  return existsSync(folder) || folder === path ? [folder, basename(path)] : nearest(folder)
 }

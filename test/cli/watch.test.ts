@@ -60,6 +60,18 @@ test('the configuration file counts too', async (t) => {
   await command.line(/documentation on \S+\/handbook/)
 })
 
+test('a folder that is moved away and back is watched again', async (t) => {
+  const command = await watched(t)
+  const { cwd, url } = command
+  renameSync(join(cwd, 'routes'), join(cwd, 'elsewhere'))
+  await command.line(/goes on as it was/)
+  assert.match(command.stderr(), /^routes: the folder of the upstream files cannot be read: no such folder/m)
+  renameSync(join(cwd, 'elsewhere'), join(cwd, 'routes'))
+  await command.line(/taken over/)
+  writeFileSync(join(cwd, 'routes/hand.mjs'), plugin('second'))
+  while (await text(url) !== 'second');
+})
+
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   test(`${signal} leaves no process behind`, async (t) => {
     const command = await watched(t)
