@@ -33,6 +33,9 @@ if (Number(process.versions.node.split('.')[0]) < LEAST) {
   process.stderr.write('gatehouse: needs Node.js ' + LEAST + ' or newer, this is ' + process.version + '\n')
   process.exitCode = 1
 } else {
+  // starts a quarter faster the second time; where it cannot be written, nothing is kept. Not in /tmp, which is Node's choice:
+  // what is kept there is run as it is, and others can write there
+  module.enableCompileCache(process.env.NODE_COMPILE_CACHE || fileURLToPath(new URL('node_modules/.cache/gatehouse', root)))
   if (root.includes('/node_modules/')) stripOwnTypes()
   import('../src/main.ts')
 }

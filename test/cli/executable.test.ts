@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { cpSync, readFileSync, symlinkSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -34,6 +34,15 @@ test('an old Node is told in one line', (t) => {
   assert.equal(stdout, '')
   assert.equal(stderr, 'gatehouse: needs Node.js 24 or newer, this is v18.20.4\n')
   assert.equal(status, 1)
+})
+
+test('compiled code is kept where it can be written, and nothing is said where it cannot', (t) => {
+  const kept = temporaryFolder(t)
+  for (const folder of [kept, '/dev/null/nowhere']) {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'bin/gatehouse.js'), '--version'], { encoding: 'utf8', env: { ...process.env, NODE_COMPILE_CACHE: folder } })
+    assert.deepEqual([status, stdout, stderr], [0, `${manifest.version}\n`, ''])
+  }
+  assert.notEqual(readdirSync(kept).length, 0)
 })
 
 test('the executable has no syntax or import that Node 18 lacks', () => {
