@@ -11,10 +11,43 @@ const SIZE_UNITS: Record<string, number> = {
 const DURATION = '^\\d+(\\.\\d+)? ?(ms|s|sec|m|min|h|d|milliseconds?|seconds?|minutes?|hours?|days?)$'
 const SIZE = '^\\d+(\\.\\d+)? ?([kKmMgG][iI]?)?[bB]$'
 
-/** Schema of a length of time: whole milliseconds, or text such as `500ms`, `30s`, `1 minute`. */
-export const Duration = (options: { description: string, default?: string | number }) => Type.Union([
+/** Longest timer in milliseconds, nearly 25 days: `setTimeout` takes a longer one for 1 ms. */
+export const LONGEST_TIMER = 2 ** 31 - 1
+
+/** Fewest and most milliseconds of a duration; the check of schemas knows this as the keyword `milliseconds`. */
+export interface DurationRange {
+  least: number
+  most: number
+}
+
+/**
+ * Schema of a length of time: whole milliseconds, or text such as `500ms`, `30s`, `1 minute`.
+ * @param least  fewest milliseconds. Default: 0
+ * @param most   most milliseconds. Default: what a timer can wait
+ */
+export const Duration = ({ least = 0, most = LONGEST_TIMER, ...options }: { description: string, default?: string | number } & Partial<DurationRange>) => Type.Union([
   Type.Integer({ minimum: 0 }), Type.String({ pattern: DURATION }),
-], { title: 'duration (milliseconds, or text such as "30s", "1 minute")', ...options })
+], { title: 'duration (milliseconds, or text such as "30s", "1 minute")', milliseconds: { least, most } satisfies DurationRange, ...options })
+
+const UNITS_SHOWN = [['day', 86_400_000], ['hour', 3_600_000], ['minute', 60_000], ['second', 1000], ['ms', 1]] as const
+
+/** Milliseconds in the largest unit of which there is at least one, rounded down: `24 days`, `1 second`, `250 ms`. */
+export function durationText (ms: number): string {
+  const [unit, size] = UNITS_SHOWN.find(([, size]) => ms >= size) ?? ['ms', 1]
+  const amount = Math.floor(ms / size)
+  return `${amount} ${unit}${amount === 1 || unit === 'ms' ? '' : 's'}`
+}
+
+const isDuration = (value: unknown): value is number | string => Number.isInteger(value) || (typeof value === 'string' && new RegExp(DURATION).test(value))
+
+/** What is wrong with the length of a duration, in words; undefined for one within its range, and for what is no duration. */
+export function durationMistake ({ least, most }: DurationRange, value: unknown): string | undefined {
+  if (!isDuration(value)) return undefined
+  const time = milliseconds(value)
+  if (time < least) return `allowed: at least ${durationText(least)}`
+  // 24.8 days are told as 24
+  return time > most ? `allowed: at most ${durationText(most)}` : undefined
+}
 
 /** Schema of a number of bytes: a whole number, or text such as `64KiB`, `10 MB`. */
 export const ByteSize = (options: { description: string, default?: string | number }) => Type.Union([

@@ -30,7 +30,7 @@ export const ConfigSchema = Type.Object({
   jwt: Type.Optional(JwtSettings),
   identityHeaders: Type.Optional(IdentityHeaders),
   rateLimit: Type.Optional(Type.Union([Type.Literal(false), LimitDeclaration], { description: 'A limit over all routes together. Default: none.' })),
-  redis: Type.Optional(Type.String({ pattern: '^rediss?://', title: 'URL that starts with redis:// or rediss://', description: 'URL of a Redis or Valkey that several gateways share; it carries the rate limits. Default: memory of the process.' })),
+  redis: Type.Optional(Type.String({ writeOnly: true, pattern: '^rediss?://', title: 'URL that starts with redis:// or rediss://', description: 'URL of a Redis or Valkey that several gateways share; it carries the rate limits. Default: memory of the process.' })),
   bodyLimit: ByteSize({ default: '1MiB', description: 'Largest request body that is collected for validation; larger ones are answered 413. Bodies that no schema looks at are streamed and have no limit unless the upstream or route states one.' }),
   timeouts: Timeouts,
   via: Type.String({ default: 'gatehouse', pattern: HeaderName, title: 'name of letters, digits and -._~', description: 'Name of this gateway in the `Via` header (RFC 9110, section 7.6.3).' }),
@@ -61,10 +61,6 @@ export const ConfigSchema = Type.Object({
 }, { additionalProperties: false })
 // `timeouts` has a default of its own parts
 Object.assign(ConfigSchema.properties.timeouts, { default: {} })
-// secrets: no message shows them and each can come from a file; `writeOnly` is JSON Schema's mark for that
-for (const secret of [ConfigSchema.properties.redis, JwtSettings.properties.secret, JwtSettings.properties.publicKey, JwtSettings.properties.privateKey]) {
-  Object.assign(secret, { writeOnly: true })
-}
 
 /** A configuration with every default filled in. */
 export type Config = Static<typeof ConfigSchema> & {

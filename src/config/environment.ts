@@ -3,7 +3,8 @@ import { resolve } from 'node:path'
 import type { TSchema } from 'typebox'
 import type { Problem } from '../errors.ts'
 import { readFailure } from './data-file.ts'
-import { branches, schemaNode, type SchemaNode } from './schema-wording.ts'
+import { mistakes } from './schema-check.ts'
+import { allowed, branches, found, schemaNode, type SchemaNode } from './schema-wording.ts'
 import { closest } from './suggestion.ts'
 
 const PREFIX = 'GATEHOUSE_'
@@ -21,6 +22,8 @@ export interface Variable {
   list: boolean
   /** Whether `<name>_FILE` is accepted too. */
   secret: boolean
+  /** Whether the leaf may also be what no variable can say: a section, or a list of them. */
+  structured: boolean
 }
 
 /** A value that comes from somewhere other than the configuration file. */
@@ -43,7 +46,7 @@ function collect (schema: SchemaNode, path: readonly string[], switches: Readonl
   const scalars = shapes.filter(isScalar)
   const list = shapes.some((shape) => shape.type === 'array' && shape.items !== undefined && isText(shape.items))
   if (path.length && (scalars.length || list)) {
-    into.push({ name: nameOf(path), path, switches, scalars, list, secret: scalars.some((scalar) => scalar.writeOnly) })
+    into.push({ name: nameOf(path), path, switches, scalars, list, secret: scalars.some((scalar) => scalar.writeOnly), structured: shapes.some((shape) => !isScalar(shape)) && !list })
   }
   for (const shape of shapes) {
     for (const [key, part] of Object.entries(shape.properties ?? {})) {
@@ -82,7 +85,37 @@ function isServiceLink (name: string, value: string): boolean {
     (name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value))
 }
 
-function unknownVariable (name: string, known: ReadonlyMap<string, unknown>): string {
+/** Path of the section or map that would have this name, if sections had variables. */
+function sectionOf (schema: SchemaNode, name: string, path: readonly string[] = []): string | undefined {
+  if (path.length > 0 && nameOf(path) === name) return path.join('.')
+  for (const shape of branches(schema)) {
+    for (const [key, part] of Object.entries(shape.properties ?? {})) {
+      const section = sectionOf(part, name, [...path, key])
+      if (section !== undefined) return section
+    }
+  }
+  return undefined
+}
+
+/** Variables of the parts of a section, or undefined. */
+function partsOf (name: string, known: ReadonlyMap<string, unknown>): string | undefined {
+  const parts = [...known.keys()].filter((other) => other.startsWith(`${name}_`) && !other.endsWith('_FILE'))
+  return parts.length === 0 ? undefined : `${parts.slice(0, 4).join(', ')}${parts.length > 4 ? ', …' : ''}`
+}
+
+/** What a variable may say of a field that can also be a section, when it says something else. */
+function plainOnly ({ name, path, scalars, structured }: Variable, value: unknown, known: ReadonlyMap<string, unknown>): string | undefined {
+  if (!structured || scalars.some((scalar) => mistakes(scalar, value).length === 0)) return undefined
+  const parts = partsOf(name, known)
+  return `found ${found(value)}, allowed in the environment: ${scalars.map(allowed).join(' or ')}${parts ? `, or a part by ${parts}` : ''}; all else is stated as "${path.join('.')}" in the configuration file`
+}
+
+function unknownVariable (name: string, known: ReadonlyMap<string, unknown>, schema: SchemaNode): string {
+  const section = sectionOf(schema, name)
+  if (section !== undefined) {
+    const parts = partsOf(name, known)
+    return `cannot be set as a whole by the environment, allowed: ${parts ? `its parts by ${parts}, or ` : ''}"${section}" in the configuration file`
+  }
   const base = name.replace(/_FILE$/, '')
   if (known.has(base)) return `unknown environment variable, only secrets can be in a file, allowed: ${base}`
   // without what all of them have in common, else everything short would look alike
@@ -107,12 +140,15 @@ export function readEnvironment (schema: TSchema, env: NodeJS.ProcessEnv, cwd: s
     if (!name.startsWith(PREFIX) || !text || isServiceLink(name, text)) continue
     const entry = known.get(name)
     if (!entry) {
-      problems.push({ file: name, field: '', message: unknownVariable(name, known) })
+      problems.push({ file: name, field: '', message: unknownVariable(name, known, schemaNode(schema)) })
       continue
     }
     const { variable, file } = entry
     if (!file) {
-      settings.push({ path: variable.path, switches: variable.switches, value: valueOf(variable, text), source: name })
+      const value = valueOf(variable, text)
+      const message = plainOnly(variable, value, known)
+      if (message) problems.push({ file: name, field: '', message })
+      else settings.push({ path: variable.path, switches: variable.switches, value, source: name })
     } else if (env[variable.name]) {
       problems.push({ file: name, field: '', message: `${variable.name} is set too, allowed: one of the two` })
     } else {

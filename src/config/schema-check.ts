@@ -1,6 +1,7 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import type { TSchema } from 'typebox'
 import type { Problem } from '../errors.ts'
+import { type DurationRange, durationMistake } from '../units.ts'
 import { allowed, branches, fieldPath, found, foundSecret, holdsSecret, schemaNode, type SchemaNode } from './schema-wording.ts'
 import { closest } from './suggestion.ts'
 
@@ -17,6 +18,7 @@ export interface Mistake {
 
 // the schemas are our own and tested, so that Ajv need not check them again at each boot
 const ajv = new Ajv({ allErrors: true, verbose: true, strict: false, validateSchema: false, validateFormats: false })
+ajv.addKeyword({ keyword: 'milliseconds', errors: false, validate: (range: DurationRange, value: unknown) => durationMistake(range, value) === undefined })
 const compiled = new WeakMap<SchemaNode, ValidateFunction>()
 
 /** An unknown key is a mistake in a map too: one whose schema names the keys it takes by pattern gets no others. */
@@ -111,6 +113,8 @@ export function mistakes (schema: TSchema | SchemaNode, value: unknown, at: Path
     } else if (error.keyword === 'required') {
       const missing = node.properties?.[error.params.missingProperty]
       tell([...path, error.params.missingProperty], `${MISSING}, allowed: ${missing ? allowed(missing) : 'any value'}`)
+    } else if (error.keyword === 'milliseconds') {
+      tell(path, `found ${found(error.data)}, ${durationMistake(error.schema as DurationRange, error.data)}`)
     } else if (error.keyword === 'uniqueItems') {
       tell(path, `items ${Math.min(error.params.i, error.params.j)} and ${Math.max(error.params.i, error.params.j)} are the same, allowed: each item once`)
     } else {

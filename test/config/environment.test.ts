@@ -54,6 +54,18 @@ test('the variables of the configuration are distinct, the documented ones among
   assert.deepEqual(variables.filter(({ secret }) => secret).map(({ path }) => path.join('.')), ['jwt.secret', 'jwt.publicKey', 'jwt.privateKey', 'redis'])
 })
 
+test('what the environment cannot say is told with what it can', () => {
+  assert.deepEqual(read({ GATEHOUSE_DOCS: 'true', GATEHOUSE_DOCS_AUTH: 'jwt', GATEHOUSE_LOG: 'debug', GATEHOUSE_NAMES: 'a=b' }), {
+    values: {},
+    problems: [
+      'GATEHOUSE_DOCS: found true, allowed in the environment: false, or a part by GATEHOUSE_DOCS_PATH, GATEHOUSE_DOCS_AUTH, GATEHOUSE_DOCS_AUTH_SCOPES; all else is stated as "docs" in the configuration file',
+      'GATEHOUSE_DOCS_AUTH: found "jwt", allowed in the environment: "none", or a part by GATEHOUSE_DOCS_AUTH_SCOPES; all else is stated as "docs.auth" in the configuration file',
+      'GATEHOUSE_LOG: cannot be set as a whole by the environment, allowed: its parts by GATEHOUSE_LOG_ACCESS, GATEHOUSE_LOG_MAX_HTTPSIZE, or "log" in the configuration file',
+      'GATEHOUSE_NAMES: cannot be set as a whole by the environment, allowed: "names" in the configuration file',
+    ],
+  })
+})
+
 test('text becomes the kind of value that the schema means', () => {
   assert.deepEqual(read({ GATEHOUSE_PORT: ' 8080 ', GATEHOUSE_BODY_LIMIT: '2MiB', GATEHOUSE_LOG_ACCESS: 'false', GATEHOUSE_DOCS: 'false' }).values, { port: 8080, bodyLimit: '2MiB', 'log.access': false, docs: false })
   assert.deepEqual(read({ GATEHOUSE_BODY_LIMIT: '500' }).values, { bodyLimit: 500 })

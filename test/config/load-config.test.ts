@@ -52,13 +52,40 @@ test('options win over the environment, that over the file, that over the defaul
 })
 
 test('folders start at the configuration file, those of options at the working directory', async (t) => {
-  const cwd = temporaryFolder(t, { 'etc/own.json': '{ "routes": "apis" }' })
+  const cwd = temporaryFolder(t, { 'etc/own.json': '{ "routes": "apis" }', 'documents/gateway.yaml': '' })
   const config = await loadConfig({ cwd, env: { GATEHOUSE_OPENAPI: '../documents' }, file: 'etc/own.json' })
   assert.equal(config.baseDir, join(cwd, 'etc'))
   assert.equal(config.routes, join(cwd, 'etc/apis'))
   assert.equal(config.openapi, join(cwd, 'documents'))
   const overridden = await loadConfig({ cwd, env: {}, file: 'etc/own.json', overrides: { routes: 'here' } })
   assert.equal(overridden.routes, join(cwd, 'here'))
+})
+
+test('a folder of documents that was stated and is not there is a problem, one that was not stated is none', async (t) => {
+  const cwd = temporaryFolder(t, { 'a.json': '{\n"openapi": "documents" }', 'b.json': '{}', documents: 'a file' })
+  const wrong = ', which is no folder here, allowed: a folder that exists, or nothing'
+  await assert.rejects(loadConfig({ cwd, env: {}, file: 'a.json' }), { message: `a.json:2: openapi: found "documents"${wrong}` })
+  await assert.rejects(loadConfig({ cwd, env: { GATEHOUSE_OPENAPI: '/no/such' } }), { message: `GATEHOUSE_OPENAPI: found "/no/such"${wrong}` })
+  assert.equal((await loadConfig({ cwd, env: {}, file: 'b.json' })).openapi, join(cwd, 'openapi'))
+})
+
+test('durations have bounds, and nobody is an issuer without a name', async (t) => {
+  const cwd = temporaryFolder(t, {
+    'a.json': JSON.stringify({
+      timeouts: { idle: '25 days', connect: 2 ** 31, firstByte: 2 ** 31 - 1 }, rateLimit: { max: 1, window: '0.4ms' }, shutdown: { delay: -1 },
+      jwt: { issuer: '', audience: ['a', ''], secret: 'short' }, metrics: { path: '/readyz', auth: 'none' },
+    }),
+    'b.json': JSON.stringify({ rateLimit: { max: 1, window: '30 days' } }),
+  })
+  const error = await loadConfig({ cwd, env: {}, file: 'a.json' }).then(() => null, (thrown: Error) => thrown)
+  assert.deepEqual(error!.message.split('\n').map((line) => line.replace('a.json:1: ', '')).sort(), [
+    'jwt.audience[1]: found "", allowed: non-empty text', 'jwt.issuer: found "", allowed: non-empty text or non-empty list of non-empty text',
+    'jwt.secret: found text of 5 characters (not shown), allowed: text of at least 32 characters',
+    'metrics.path: found "/readyz", where the gateway has an answer of its own, allowed: a path of its own',
+    'rateLimit.window: found "0.4ms", allowed: at least 1 ms', 'shutdown.delay: found -1, allowed: duration (milliseconds, or text such as "30s", "1 minute")',
+    'timeouts.connect: found 2147483648, allowed: at most 24 days', 'timeouts.idle: found "25 days", allowed: at most 24 days',
+  ])
+  assert.ok(await loadConfig({ cwd, env: {}, file: 'b.json' }))
 })
 
 test('a configuration that a module exports is not changed', async (t) => {
