@@ -34,17 +34,31 @@ async function stop (exitCode: number): Promise<void> {
   process.exit(exitCode)
 }
 
-function options (): { port?: string, watch: boolean } {
+const USAGE = `Usage: npm run demo -- [options]
+
+Runs the gateway of this folder in front of three sample services.
+
+Options:
+  --port <number>  port to listen on (default: that of the configuration, 3000)
+  --watch          take over changes without a restart (npm run dev)
+  --help           show this
+`
+
+function options (): { port?: string, watch: boolean, help: boolean } {
   try {
-    const { values } = parseArgs({ options: { port: { type: 'string' }, watch: { type: 'boolean', default: false } } })
+    const { values } = parseArgs({ options: { port: { type: 'string' }, watch: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } } })
     return values
   } catch (error) {
-    throw new CommandFailure(`${(error as Error).message} (options: --port PORT, --watch)`)
+    throw new CommandFailure(`${(error as Error).message} (options: --port PORT, --watch, --help)`)
   }
 }
 
 async function main (): Promise<void> {
-  const { port, watch } = options()
+  const { port, watch, help } = options()
+  if (help) {
+    console.log(USAGE)
+    return
+  }
   const env = process.env
   if (!Object.entries(env).some(([name, value]) => value && /^GATEHOUSE_JWT_(SECRET|PUBLIC_KEY|PRIVATE_KEY)/.test(name))) env.GATEHOUSE_JWT_SECRET = randomBytes(32).toString('hex')
   // the sample routes read these

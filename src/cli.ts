@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { failureLines } from './cli/failure.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -7,15 +7,21 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const gather = (value: string, before: string[]): string[] => [...before, value]
 const commaList = (value: string): string[] => value.split(',').map((item) => item.trim()).filter((item) => item !== '')
 
+/** Of two values, one would be passed over without a word. */
+function once (value: string, before: string | undefined): string {
+  if (before !== undefined) throw new InvalidArgumentError(`It is given twice, as '${before}' before: give it once.`)
+  return value
+}
+
 /** A command with the options that choose the configuration. */
 function configured (program: Command, name: string, description: string): Command {
   return program.command(name).description(description)
-    .option('-c, --config <file>', 'configuration file (default: gatehouse.config.ts, .js, .mjs, .yaml, .yml or .json here)')
-    .option('-r, --routes <folder>', 'folder of the upstream files (default: ./routes)')
+    .option('-c, --config <file>', 'configuration file (default: gatehouse.config.ts, .js, .mjs, .yaml, .yml or .json here)', once)
+    .option('-r, --routes <folder>', 'folder of the upstream files (default: ./routes)', once)
 }
 
-const HOST = ['--host <address>', 'address to listen on (default: 127.0.0.1)'] as const
-const PORT = ['-p, --port <number>', 'port to listen on (default: 3000)'] as const
+const HOST = ['--host <address>', 'address to listen on (default: 127.0.0.1)', once] as const
+const PORT = ['-p, --port <number>', 'port to listen on (default: 3000)', once] as const
 
 /**
  * The command line. The modules of a command are loaded when it runs, so that `--help` needs none of them.
@@ -46,10 +52,10 @@ function commandLine (finish: (code: number) => void): Command {
     .addHelpText('after', "\nExample:\n  gatehouse explain POST /orders -H 'content-type: application/json'")
     .action(async (method, url, options) => { finish(await (await import('./cli/explain-command.ts')).explainRequest(method, url, options)) })
   configured(program, 'openapi', 'print the OpenAPI document of the whole gateway')
-    .option('-o, --out <file>', 'write it to a file; YAML when the name ends with .yaml or .yml')
+    .option('-o, --out <file>', 'write it to a file; YAML when the name ends with .yaml or .yml', once)
     .action(async (options) => { finish(await (await import('./cli/openapi-command.ts')).openapi(options)) })
   program.command('token').description('print a signed token for development')
-    .option('-c, --config <file>', 'configuration file, which has the key')
+    .option('-c, --config <file>', 'configuration file, which has the key', once)
     .option('--sub <name>', 'who the token is for', 'developer')
     .option('--scopes <list>', 'scopes, with commas', commaList, [])
     .option('--expires <duration>', 'how long it is valid, such as 15m, 1h', '1h')

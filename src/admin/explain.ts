@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
-import { ERRORS, type Violation } from '../errors.ts'
+import { type ErrorCode, ERRORS, type GatehouseError, type Violation } from '../errors.ts'
 import type { ForwardPlan } from '../proxy/forward-plan.ts'
 import { upstreamPath } from '../proxy/upstream-path.ts'
 import { isTarget, publicTarget } from '../upstream/host-router.ts'
@@ -17,7 +17,7 @@ export interface ExplainedRequest {
 
 /**
  * Says in lines of text what the gateway would do with a request, stage by stage, without sending anything or counting
- * against a limit.
+ * against a limit; the last line is the outcome.
  */
 export async function explain (app: FastifyInstance, request: ExplainedRequest): Promise<string[]> {
   const [, authority, target] = /^(?:https?:\/\/([^/?#]*))?(.*)$/i.exec(request.url)!
@@ -30,46 +30,60 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   const internal = app.hostRouter.read(target || '/', method, headers)
   if (!isTarget(internal)) {
     say('edge', `refused, ${ERRORS[internal].status} ${internal}: ${ERRORS[internal].message}`)
-    return lines
+    return [...lines, answered(internal)]
   }
   const canonical = publicTarget(internal)
   say('edge', canonical === target ? 'path is canonical' : `path becomes ${canonical}`)
 
   const { found, nearMisses } = searchRoute(app.routeTable, method, internal, canonical, headers)
-  if (found === null) {
-    const own = app.findRoute({ method: method as 'GET', url: canonical.split('?', 1)[0]! })
-    say('route', own ? 'answered by the gateway itself' : 'none, 404 GW_NOT_FOUND')
-  } else say('route', describe(found.row))
+  const own = found === null && app.findRoute({ method: method as 'GET', url: canonical.split('?', 1)[0]! }) !== null
+  if (found !== null) say('route', describe(found.row))
+  else say('route', own ? 'answered by the gateway itself' : 'none, 404 GW_NOT_FOUND')
   for (const { row, because } of nearMisses) say('', `not ${describe(row)}: ${because}`)
-  if (found === null) return lines
+  if (found === null) return [...lines, own ? '→ answered by the gateway itself' : answered('GW_NOT_FOUND')]
 
   const { row, params } = found
-  say('auth', await explainAuth(app, row, headers))
+  const [authText, refused] = await explainAuth(app, row, headers)
+  say('auth', authText)
   if (row.limits.length === 0) say('limits', 'none')
   for (const { name, max, windowMs, by } of row.limits) {
     say('limits', `"${name}": ${max} per ${windowMs / 1000} s, counted by ${by === 'consumer' && row.auth !== 'none' ? 'consumer' : 'address'} (nothing is counted here)`)
   }
-  for (const text of explainContract(app, row, params, canonical, headers)) say('contract', text)
+  const contract = explainContract(app, row, params, canonical, headers)
+  for (const text of contract) say('contract', text)
   say('cache', 'none')
   const { plan } = row.options.config ?? {}
   if (plan) explainForwarding(plan, row, params, internal, say)
   else say('handler', `written by hand in ${row.file}`)
-  return lines
+  const broken = contract.some((text) => text.includes(': 400 GW_VALIDATION'))
+  return [...lines, refused ? answered(refused) : broken ? answered('GW_VALIDATION') : outcome(row)]
 }
 
 const describe = (row: RouteRow): string =>
   `${row.method} ${row.hosts.join(',')}${row.path}${row.upstream ? ` of ${row.upstream}` : ''} (${row.file})`
 
+const answered = (code: ErrorCode): string => `→ answered ${ERRORS[code].status} ${code}`
+
+/** What becomes of a request that every stage lets through. */
+function outcome ({ options, file }: RouteRow): string {
+  const { redirect, plan, consumes } = options.config ?? {}
+  const provided = consumes ? ', if its body fits the schema' : ''
+  if (redirect) return `→ answered ${redirect.replace(' ', ', a redirect to ')}`
+  if (!plan) return `→ handled by ${file}${provided}`
+  return `→ forwarded to ${plan.upstream.name} (${plan.upstream.targets.map(({ origin, basePath }) => origin + basePath).join(' or ')})${provided}`
+}
+
 /** Runs the route's own authentication on the headers given. */
-async function explainAuth (app: FastifyInstance, row: RouteRow, headers: IncomingHttpHeaders): Promise<string> {
+async function explainAuth (app: FastifyInstance, row: RouteRow, headers: IncomingHttpHeaders): Promise<[text: string, refused?: ErrorCode]> {
   const hook = app.authenticator(row.auth)
-  if (hook === null) return "'none': everybody may call"
+  if (hook === null) return ["'none': everybody may call"]
   const request = { headers, raw: { headers, rawHeaders: Object.entries(headers).flat() }, consumer: null as { id: string, scopes: readonly string[] } | null }
   return new Promise((resolve) => {
-    hook.call(app, request as never, {} as never, (error?: Error & { code?: string, statusCode?: number }) => {
+    hook.call(app, request as never, {} as never, (refusal?: Error) => {
+      const error = refusal as GatehouseError | undefined
       resolve(error
-        ? `${JSON.stringify(row.auth)}: ${error.statusCode} ${error.code}: ${error.message}`
-        : `${JSON.stringify(row.auth)}: passes as consumer "${request.consumer!.id}" with scopes ${request.consumer!.scopes.join(' ') || '(none)'}`)
+        ? [`${JSON.stringify(row.auth)}: ${error.statusCode} ${error.code}: ${error.message}`, error.code]
+        : [`${JSON.stringify(row.auth)}: passes as consumer "${request.consumer!.id}" with scopes ${request.consumer!.scopes.join(' ') || '(none)'}`])
     })
   })
 }

@@ -1,4 +1,4 @@
-import { quietConfig, type ConfigOptions } from './command-config.ts'
+import { lookingConfig, type ConfigOptions } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
 
 /** `name: value` lines as headers; a name that comes twice is one header with both values. */
@@ -17,10 +17,11 @@ export function parseHeaders (lines: readonly string[]): Record<string, string> 
 export async function explainRequest (method: string, url: string, options: ConfigOptions & { header: string[] }): Promise<number> {
   const headers = parseHeaders(options.header)
   if (!/^(https?:\/\/[^/?#]+)?(\/|\?|$)/i.test(url)) throw new CommandFailure(`${JSON.stringify(url)} is no URL, allowed: a path such as /orders/1, or http://host/path`)
-  const config = await quietConfig(options)
+  const config = await lookingConfig(options)
   const [{ buildApp }, { explain }] = await Promise.all([import('../app.ts'), import('../admin/explain.ts')])
   const app = await buildApp(config)
   const lines = await explain(app, { method: method.toUpperCase(), url, headers })
+  if (config.keyless && headers.authorization !== undefined) process.stderr.write('explain: no key is configured here, so that every token counts as invalid\n')
   process.stdout.write(`${lines.join('\n')}\n`)
   await app.close()
   return 0

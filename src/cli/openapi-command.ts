@@ -1,15 +1,15 @@
 import { writeFileSync } from 'node:fs'
 import { stringify } from 'yaml'
 import { readFailure } from '../config/data-file.ts'
-import { quietConfig, type ConfigOptions } from './command-config.ts'
+import { lookingConfig, type ConfigOptions } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
 
 /** `gatehouse openapi`: the document of the whole gateway, YAML when `out` ends so, else JSON. */
 export async function openapi (options: ConfigOptions & { out?: string }): Promise<number> {
-  const config = await quietConfig(options)
+  const config = await lookingConfig(options)
   const { buildApp } = await import('../app.ts')
-  // the document can be had from a gateway that does not publish it
-  const app = await buildApp({ ...config, docs: config.docs || { path: '/docs', auth: 'none' } })
+  // the document is there even when it is not published
+  const app = await buildApp(config)
   const document = (app as unknown as { swagger (): object }).swagger()
   await app.close()
   const { out } = options

@@ -1,6 +1,6 @@
 import type { AuthDeclaration } from '../auth/auth-schema.ts'
 import type { RouteRow } from '../upstream/route-table.ts'
-import { quietConfig, type ConfigOptions } from './command-config.ts'
+import { lookingConfig, type ConfigOptions } from './command-config.ts'
 
 const COLUMNS = ['METHOD', 'HOST', 'PATH', 'UPSTREAM', 'AUTH', 'LIMIT', 'CACHE', 'SCHEMA', 'FILE'] as const
 
@@ -35,7 +35,7 @@ export function routeLines (rows: readonly RouteRow[]): string[] {
 
 /** `gatehouse routes`: every route with what it stands under. */
 export async function routes (options: ConfigOptions & { json?: boolean }): Promise<number> {
-  const config = await quietConfig(options)
+  const config = await lookingConfig(options)
   const { buildApp } = await import('../app.ts')
   const app = await buildApp(config)
   const { rows } = app.routeTable

@@ -1,6 +1,6 @@
 import { mistakes } from '../config/schema-check.ts'
 import { Duration } from '../units.ts'
-import { quietConfig } from './command-config.ts'
+import { ownConfig } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
 
 export interface TokenOptions {
@@ -27,14 +27,32 @@ export function parseClaims (pairs: readonly string[]): Record<string, unknown> 
   return Object.fromEntries(claims)
 }
 
+/** Claims that have an option, or that the gateway states itself. */
+const STATED: Record<string, string> = { exp: 'state --expires instead', iat: 'the time of signing is stated in any case' }
+
+function checkClaims (claims: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(claims)) {
+    if (Object.hasOwn(STATED, name)) throw new CommandFailure(`--claim ${name}=... is not taken: ${STATED[name]}`)
+    if (name === 'nbf' && typeof value !== 'number') throw new CommandFailure(`--claim nbf: found ${JSON.stringify(value)}, allowed: seconds since 1970`)
+  }
+}
+
+/** Text of digits alone is milliseconds, as it is everywhere else. */
+function lifetime (text: string): string | number {
+  const value = /^\d+$/.test(text) ? Number(text) : text
+  const [wrong] = mistakes(Duration({ description: 'lifetime', least: 1000, most: Number.MAX_SAFE_INTEGER }), value)
+  if (wrong) throw new CommandFailure(`--expires: ${wrong.message}`)
+  return value
+}
+
 /** `gatehouse token`: a signed development token, alone on standard output. */
 export async function token ({ config: file, sub, scopes, expires, claim }: TokenOptions): Promise<number> {
   const claims = parseClaims(claim)
-  const [wrong] = mistakes(Duration({ description: 'lifetime' }), expires)
-  if (wrong) throw new CommandFailure(`--expires: ${wrong.message}`)
-  const config = await quietConfig({ config: file })
+  checkClaims(claims)
+  const expiresIn = lifetime(expires)
+  const config = await ownConfig({ config: file })
   if (!config.jwt) throw new CommandFailure('there is no key to sign with: set jwt.secret in the configuration, or GATEHOUSE_JWT_SECRET')
   const { signToken } = await import('../auth/dev-token.ts')
-  process.stdout.write(`${signToken(config.jwt, { sub, scopes, expiresIn: expires, claims })}\n`)
+  process.stdout.write(`${signToken(config.jwt, { sub, scopes, expiresIn, claims })}\n`)
   return 0
 }

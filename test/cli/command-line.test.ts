@@ -36,6 +36,7 @@ test('wrong usage exits 1 and says what was wrong', async (t) => {
     [['start', 'now'], /too many arguments/],
     [['explain', 'GET'], /missing required argument 'url'/],
     [['start', '--port'], /argument missing/],
+    [['check', '--config', 'a.json', '-c', 'b.json'], /argument 'b\.json' is invalid\. It is given twice, as 'a\.json' before: give it once\./],
   ] as const) {
     const { code, stdout, stderr } = await runCommand(t, [...words], { cwd })
     assert.equal(code, 1, words.join(' '))
@@ -45,7 +46,7 @@ test('wrong usage exits 1 and says what was wrong', async (t) => {
 })
 
 test('a wrong configuration is one line for each problem, without a stack', async (t) => {
-  const cwd = temporaryFolder(t, { 'gatehouse.config.ts': 'export default { port: "abc", hots: "x" }' })
+  const cwd = temporaryFolder(t, { 'gatehouse.config.ts': 'export default { port: "abc", hots: "x" }', 'routes/README.md': '' })
   for (const words of [['start'], ['check'], ['routes'], ['explain', 'GET', '/'], ['openapi'], ['token'], ['start', '--watch']]) {
     const { code, stdout, stderr } = await runCommand(t, words, { cwd })
     assert.equal(code, 1, words.join(' '))
@@ -55,7 +56,7 @@ test('a wrong configuration is one line for each problem, without a stack', asyn
 })
 
 test('the problem of an option names the option', async (t) => {
-  const { code, stderr } = await runCommand(t, ['start', '--port', '70000'], { cwd: temporaryFolder(t) })
+  const { code, stderr } = await runCommand(t, ['start', '--port', '70000'], { cwd: temporaryFolder(t, { 'routes/README.md': '' }) })
   assert.equal(code, 1)
   assert.equal(stderr, '--port: found 70000, allowed: integer 0 to 65535\n')
 })

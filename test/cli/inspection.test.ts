@@ -75,6 +75,20 @@ test('explain tells what would be done', async (t) => {
   assert.equal(code, 0)
   assert.match(stdout, /^GET \/orders\/1\?a=b/)
   assert.match(stdout, /orders:read/)
+  assert.equal(stdout.trimEnd().split('\n').at(-1), '→ answered 401 GW_UNAUTHORIZED')
+})
+
+test('what there is can be seen without the key, which only check and start need', async (t) => {
+  const cwd = temporaryFolder(t, { 'routes/orders.ts': ORDERS, 'gatehouse.config.json': '{ "jwt": { "issuer": "me", "algorithms": ["RS256"] } }' })
+  const table = await runCommand(t, ['routes'], { cwd })
+  assert.deepEqual([table.code, table.stderr, table.stdout.trimEnd().split('\n').length], [0, '', 3])
+  const document = await runCommand(t, ['openapi'], { cwd })
+  assert.deepEqual([document.code, document.stderr, Object.keys(JSON.parse(document.stdout).paths)], [0, '', ['/orders/{id}', '/orders']])
+  const told = await runCommand(t, ['explain', 'GET', '/orders/1', '-H', 'authorization: Bearer a.b.c'], { cwd })
+  assert.deepEqual([told.code, told.stderr], [0, 'explain: no key is configured here, so that every token counts as invalid\n'])
+  assert.match(told.stdout, /→ answered 401 GW_UNAUTHORIZED\n$/)
+  const { code, stdout, stderr } = await runCommand(t, ['check'], { cwd: folder(t) })
+  assert.deepEqual([code, stdout, stderr], [1, '', 'routes/orders.ts: auth: routes need JWT but jwt is not configured: set GATEHOUSE_JWT_SECRET, or GATEHOUSE_JWT_PUBLIC_KEY_FILE\n'])
 })
 
 test('openapi prints the document, or writes it in the format of the name', async (t) => {
@@ -117,6 +131,13 @@ test('token with public keys alone refuses, as does a lifetime that is none', as
   assert.equal(refused.code, 1)
   assert.equal(refused.stdout, '')
   assert.match(refused.stderr, /^[^\n]*jwt[^\n]*\n$/)
+  for (const [words, line] of [
+    [['--expires', '0'], '--expires: found 0, allowed: at least 1 second'], [['--expires', '500ms'], '--expires: found "500ms", allowed: at least 1 second'],
+    [['--claim', 'exp=5'], '--claim exp=... is not taken: state --expires instead'], [['--claim', 'iat=5'], '--claim iat=... is not taken: the time of signing is stated in any case'],
+    [['--claim', 'nbf=soon'], '--claim nbf: found "soon", allowed: seconds since 1970'],
+  ] as const) {
+    assert.deepEqual(await runCommand(t, ['token', ...words], { cwd, env }), { code: 1, stdout: '', stderr: `gatehouse: ${line}\n` })
+  }
   const { code, stderr } = await runCommand(t, ['token', '--expires', 'soon'], { cwd, env })
   assert.equal(code, 1)
   assert.equal(stderr, 'gatehouse: --expires: found "soon", allowed: duration (milliseconds, or text such as "30s", "1 minute")\n')
