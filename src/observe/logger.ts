@@ -9,6 +9,19 @@ const REDACTED = SECRETS.flatMap((name) => {
   return [name, `*${path}`, `*.headers${path}`, `headers${path}`]
 })
 
+let lastMoment = 0
+let lastText = ''
+
+/** The time as ISO 8601 text; it is formatted once for all lines of a millisecond, which is a good part of what a line costs. */
+function isoTime (): string {
+  const now = Date.now()
+  if (now !== lastMoment) {
+    lastMoment = now
+    lastText = `,"time":"${new Date(now).toISOString()}"`
+  }
+  return lastText
+}
+
 /** The process's logger: JSON lines, or readable ones on a terminal. */
 export function createLogger ({ level, format }: Config['log']): Logger {
   const readable = format === 'pretty' || (format === 'auto' && process.stdout.isTTY)
@@ -16,7 +29,7 @@ export function createLogger ({ level, format }: Config['log']): Logger {
     level,
     redact: { paths: REDACTED, censor: '[redacted]' },
     serializers: { err: pino.stdSerializers.err },
-    timestamp: pino.stdTimeFunctions.isoTime,
+    timestamp: isoTime,
   }
   if (readable) return pino(options, pretty({ translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname', sync: true }))
   // lines are gathered and written together; the timer below bounds how late, and pino writes the rest at exit
