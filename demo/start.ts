@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { fileURLToPath } from 'node:url'
-import { signToken } from '../src/auth/dev-token.ts'
+import { signToken } from '../src/auth/jwt/dev-token.ts'
 import { CommandFailure, failureLines } from '../src/cli/failure.ts'
 import type { Config } from '../src/config/config-schema.ts'
 import { loadConfig } from '../src/config/load-config.ts'

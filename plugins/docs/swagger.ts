@@ -7,7 +7,6 @@ import fp from 'fastify-plugin'
 import { checkAgainst } from '../../src/config/schema-check.ts'
 import { docsPolicy, FAVICON, LOGO, STYLE } from '../../src/contract/docs-appearance.ts'
 import { GatewayDocument, loadGatewayDocument } from '../../src/contract/gateway-document.ts'
-import { sharedComponents } from '../../src/contract/openapi-answers.ts'
 import { OpenApiDocument } from '../../src/contract/openapi-document.ts'
 import type { DocumentedRoute } from '../../src/contract/openapi-operation.ts'
 import { BootProblems } from '../../src/errors.ts'
@@ -24,7 +23,7 @@ export default fp(async (app) => {
     return { info: { title: '', version: '' } }
   })
   await app.register(swagger, {
-    openapi: { openapi: '3.1.0', info, ...servers ? { servers } : {}, ...tags ? { tags } : {}, components: { securitySchemes: sharedComponents().securitySchemes as never } },
+    openapi: { openapi: '3.1.0', info, ...servers ? { servers } : {}, ...tags ? { tags } : {}, },
     ...documentOf(app),
   })
   if (!docs) return
@@ -45,7 +44,7 @@ export default fp(async (app) => {
       uiConfig: { validatorUrl: null, deepLinking: true, tryItOutEnabled: true, displayRequestDuration: true, docExpansion: 'list', persistAuthorization: true },
     })
   })
-}, { name: 'swagger', dependencies: ['jwt'] })
+}, { name: 'swagger', dependencies: ['authenticate'] })
 
 /**
  * Lets @fastify/swagger gather the routes, and writes their operations itself: its own conversion loses references within
@@ -58,7 +57,7 @@ function documentOf (app: FastifyInstance) {
   const told = new Set<RouteOptions>()
   const documentFor = (object: object): OpenApiDocument => {
     let document = documents.get(object)
-    if (!document) documents.set(object, document = new OpenApiDocument())
+    if (!document) documents.set(object, document = new OpenApiDocument(securitySchemes(app)))
     return document
   }
   return {
@@ -76,4 +75,9 @@ function documentOf (app: FastifyInstance) {
       return JSON.parse(JSON.stringify({ ...openapiObject, paths: { ...openapiObject.paths, ...paths }, components, ...further }))
     }) as SwaggerTransformObject,
   } as object
+}
+
+/** The schemes that are configured and that OpenAPI has a word for. */
+function securitySchemes (app: FastifyInstance): Record<string, object> {
+  return Object.fromEntries([...app.authSchemes.values()].flatMap(({ name, security }) => security ? [[name, security]] : []))
 }

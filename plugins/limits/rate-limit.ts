@@ -51,7 +51,7 @@ export default fp(async (app) => {
     const limiters = rules.map((rule) => registry.limiter(rule, route.config?.upstream ?? place))
     route.onRequest = [...[route.onRequest ?? []].flat(), rules.length === 1 ? oneLimit(rules[0]!, limiters[0]!) : allLimits(rules, limiters)]
   })
-}, { name: 'rate-limit', dependencies: ['jwt'] })
+}, { name: 'rate-limit', dependencies: ['authenticate'] })
 
 /** The plugin in a scope of its own: its own hook on routes sees none, and its limiters are used one by one. */
 async function isolatedRateLimit (app: FastifyInstance, redis: Redis | null): Promise<FastifyInstance['createRateLimit']> {

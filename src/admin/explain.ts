@@ -43,7 +43,7 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   if (found === null) return [...lines, own ? '→ answered by the gateway itself' : answered('GW_NOT_FOUND')]
 
   const { row, params } = found
-  const [authText, refused] = await explainAuth(app, row, headers)
+  const [authText, refused] = await explainAuth(app, row, canonical, headers)
   say('auth', authText)
   if (row.limits.length === 0) say('limits', 'none')
   for (const { name, max, windowMs, by } of row.limits) {
@@ -74,16 +74,16 @@ function outcome ({ options, file }: RouteRow): string {
 }
 
 /** Runs the route's own authentication on the headers given. */
-async function explainAuth (app: FastifyInstance, row: RouteRow, headers: IncomingHttpHeaders): Promise<[text: string, refused?: ErrorCode]> {
+async function explainAuth (app: FastifyInstance, row: RouteRow, target: string, headers: IncomingHttpHeaders): Promise<[text: string, refused?: ErrorCode]> {
   const hook = app.authenticator(row.auth)
   if (hook === null) return ["'none': everybody may call"]
-  const request = { headers, raw: { headers, rawHeaders: Object.entries(headers).flat() }, consumer: null as { id: string, scopes: readonly string[] } | null }
+  const request = { headers, ip: '127.0.0.1', raw: { headers, method: row.method, url: target, rawHeaders: Object.entries(headers).flat() }, consumer: null as { id: string, scopes: readonly string[] } | null }
   return new Promise((resolve) => {
     hook.call(app, request as never, {} as never, (refusal?: Error) => {
       const error = refusal as GatehouseError | undefined
       resolve(error
         ? [`${JSON.stringify(row.auth)}: ${error.statusCode} ${error.code}: ${error.message}`, error.code]
-        : [`${JSON.stringify(row.auth)}: passes as consumer "${request.consumer!.id}" with scopes ${request.consumer!.scopes.join(' ') || '(none)'}`])
+        : [`${JSON.stringify(row.auth)}: passes as ${request.consumer === null ? 'a stranger' : `consumer "${request.consumer.id}" with scopes ${request.consumer.scopes.join(' ') || '(none)'}`}`])
     })
   })
 }

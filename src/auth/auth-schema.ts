@@ -1,47 +1,81 @@
 import Type, { type Static } from 'typebox'
 import type {} from 'fastify'
-import { Duration } from '../units.ts'
 
-const JwtAlgorithm = Type.Enum(['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'])
+const Plain = Type.Union([Type.String(), Type.Number(), Type.Boolean()])
 
-// `writeOnly` is JSON Schema's mark of a secret: no message shows it, and it can come from a file
-/** Keys and rules by which bearer tokens (RFC 7519, RFC 6750) are verified; the `jwt` section of the configuration. */
-export const JwtSettings = Type.Object({
-  secret: Type.Optional(Type.String({ writeOnly: true, minLength: 32, description: 'Shared secret of HS256, HS384 and HS512 tokens, at least 32 characters.' })),
-  publicKey: Type.Optional(Type.String({ writeOnly: true, description: 'PEM of the public key of RS, PS, ES and EdDSA tokens.' })),
-  privateKey: Type.Optional(Type.String({ writeOnly: true, description: 'PEM of the private key, only for `gatehouse token`; the gateway itself needs none.' })),
-  algorithms: Type.Optional(Type.Array(JwtAlgorithm, { minItems: 1, description: 'Algorithms that are accepted. Default: those that the configured key is made for. `none` is never accepted, nor is HMAC with a public key.' })),
-  issuer: Type.Optional(Type.Union([Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 }), { minItems: 1 })], { description: 'Accepted `iss` claims; when set, a token without one is refused.' })),
-  audience: Type.Optional(Type.Union([Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 }), { minItems: 1 })], { description: 'Accepted `aud` claims; when set, a token without one is refused.' })),
-  clockTolerance: Duration({ default: '5s', description: 'How far `exp` and `nbf` may be off, for clocks that disagree.' }),
-  cacheSize: Type.Integer({ minimum: 0, default: 10_000, description: 'How many verified tokens are remembered, by the SHA-256 of the whole token, until they expire. 0 verifies each time.' }),
-}, { additionalProperties: false, description: 'How bearer tokens are verified. Needed as soon as a route says `auth: { jwt: ... }`.' })
-export type JwtSettings = Static<typeof JwtSettings>
+/** What a claim must be. */
+const ClaimCondition = Type.Union([
+  Plain,
+  Type.Object({
+    equals: Type.Optional(Plain),
+    in: Type.Optional(Type.Array(Plain, { minItems: 1 })),
+    contains: Type.Optional(Plain),
+  }, { additionalProperties: false, minProperties: 1, maxProperties: 1 }),
+], { title: 'a value, { equals: value }, { in: [values] } or { contains: value }' })
+export type ClaimCondition = Static<typeof ClaimCondition>
 
-const JwtScheme = Type.Object({
-  jwt: Type.Object({
-    scopes: Type.Optional(Type.Array(Type.String({ pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$' }), { description: 'Scopes that the token must all have (`scope`, `scp` or `scopes` claim).' })),
-  }, { additionalProperties: false }),
+const Requirement = Type.Object({
+  scopes: Type.Optional(Type.Array(Type.String({ pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$' }), { description: 'Scopes that the consumer must all have.' })),
+  groups: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { minItems: 1, description: 'Groups (roles) of which the consumer must have one.' })),
+  claims: Type.Optional(Type.Record(Type.String({ minLength: 1 }), ClaimCondition, { description: 'Claim, or path of one with dots, to the condition that it must meet: `equals`, one of a list (`in`), or a list or text that `contains` a value.' })),
 }, { additionalProperties: false })
-export type AuthScheme = Static<typeof JwtScheme>
+/** What a consumer must have beside being known. */
+export type Requirement = Static<typeof Requirement>
+
+const SchemeUse = Type.Object({
+  jwt: Type.Optional(Requirement),
+}, { additionalProperties: false, minProperties: 1, maxProperties: 1, title: "a scheme such as { jwt: { scopes: ['orders:read'] } }" })
+export type SchemeUse = Static<typeof SchemeUse>
+export type SchemeName = keyof SchemeUse
+
+const SchemeList = Type.Array(SchemeUse, { minItems: 1 })
 
 /** `auth` of a gateway, an upstream or a route. */
 export const AuthDeclaration = Type.Union([
-  Type.Literal('none'), JwtScheme, Type.Array(JwtScheme, { minItems: 1 }),
-], { title: "'none', { jwt: { scopes: [...] } }, or a list of schemes (any of them)", description: "Who may call: `'none'`, a scheme such as `{ jwt: { scopes: ['orders:read'] } }`, or a list of which any suffices." })
+  Type.Literal('none'), SchemeUse, SchemeList,
+  Type.Object({ all: SchemeList }, { additionalProperties: false }),
+  Type.Object({ optional: Type.Union([SchemeUse, SchemeList]) }, { additionalProperties: false }),
+], {
+  title: "'none', { jwt: { scopes: [...] } }, a list of schemes (any of them), { all: [schemes] } or { optional: scheme }",
+  description: "Who may call: `'none'`; a scheme such as `{ jwt: { scopes: ['orders:read'] } }`; a list of which any suffices (the first whose credentials a request carries decides); `{ all: [...] }`, of which the first says who is calling; or `{ optional: ... }`, which lets everybody in and finds out who is calling when valid credentials come.",
+})
 export type AuthDeclaration = Static<typeof AuthDeclaration>
+
+/** A declaration in one form. */
+export interface AuthForm {
+  mode: 'any' | 'all'
+  optional: boolean
+  /** Empty for `'none'`. */
+  uses: { scheme: SchemeName, requirement: Requirement }[]
+}
+
+export function authForm (auth: AuthDeclaration): AuthForm {
+  const uses = (list: SchemeUse | SchemeUse[]): AuthForm['uses'] => [list].flat().map((use) => {
+    const [[scheme, requirement]] = Object.entries(use) as [[SchemeName, Requirement]]
+    return { scheme, requirement }
+  })
+  if (auth === 'none') return { mode: 'any', optional: true, uses: [] }
+  if ('all' in auth) return { mode: 'all', optional: false, uses: uses(auth.all) }
+  if ('optional' in auth) return { mode: 'any', optional: true, uses: uses(auth.optional) }
+  return { mode: 'any', optional: false, uses: uses(auth) }
+}
 
 /** Who is calling, whichever scheme has found it out. */
 export interface Consumer {
-  /** `sub` claim. */
+  /** Unique among the consumers of a gateway: the `sub` of a token, the name of a key. */
   id: string
+  /** The scheme that has found it out. */
+  scheme: SchemeName
   scopes: readonly string[]
+  /** Groups or roles. */
+  groups: readonly string[]
+  /** Everything that the credentials say. */
   claims: Readonly<Record<string, unknown>>
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set once the route's authentication has passed; null on open routes. */
+    /** Set once the route's authentication has passed; null on open routes and for strangers where it is optional. */
     consumer: Consumer | null
   }
 }

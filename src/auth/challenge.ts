@@ -1,10 +1,11 @@
 import { gatehouseError, type GatehouseError } from '../errors.ts'
 
-const REALM = 'Bearer realm="gatehouse"'
+/** The challenge of bearer tokens (RFC 6750, section 3). */
+export const BEARER_CHALLENGE = 'Bearer realm="gatehouse"'
 
 /** No bearer credentials were sent: nothing is said about an error (RFC 6750, section 3.1). */
 export const missingToken = (): GatehouseError =>
-  gatehouseError('GW_UNAUTHORIZED', { headers: { 'www-authenticate': REALM } })
+  gatehouseError('GW_UNAUTHORIZED', { headers: { 'www-authenticate': BEARER_CHALLENGE } })
 
 /**
  * The token is no good (RFC 6750, section 3.1).
@@ -14,12 +15,23 @@ export const missingToken = (): GatehouseError =>
 export const invalidToken = (description: string, cause?: unknown): GatehouseError =>
   gatehouseError('GW_UNAUTHORIZED', {
     detail: `The token is not valid: ${description}. Send a valid bearer token in the Authorization header.`,
-    headers: { 'www-authenticate': `${REALM}, error="invalid_token", error_description="${description}"` },
+    headers: { 'www-authenticate': `${BEARER_CHALLENGE}, error="invalid_token", error_description="${description}"` },
     cause,
   })
 
-/** The token is good, but not for this (RFC 6750, section 3.1). */
-export const insufficientScope = (scopes: readonly string[]): GatehouseError =>
-  gatehouseError('GW_FORBIDDEN', {
-    headers: { 'www-authenticate': `${REALM}, error="insufficient_scope", scope="${scopes.join(' ')}"` },
-  })
+/**
+ * Nothing of what the route takes was sent.
+ * @param challenges  of its schemes; a client uses one that it knows (RFC 9110, section 11.6.1)
+ */
+export const missingCredentials = (challenges: readonly string[], detail?: string): GatehouseError =>
+  gatehouseError('GW_UNAUTHORIZED', { detail, headers: challenges.length > 0 ? { 'www-authenticate': challenges.join(', ') } : undefined })
+
+/**
+ * The credentials are good, but not for this (RFC 6750, section 3.1 for the bearer form).
+ * @param challenge  of the scheme, if it has one
+ * @param scopes     those that are wanted
+ */
+export const insufficientScope = (challenge: string | undefined, scopes: readonly string[]): GatehouseError =>
+  gatehouseError('GW_FORBIDDEN', challenge?.startsWith('Bearer ')
+    ? { headers: { 'www-authenticate': `${challenge}, error="insufficient_scope"${scopes.length > 0 ? `, scope="${scopes.join(' ')}"` : ''}` } }
+    : {})

@@ -1,4 +1,5 @@
 import type { Consumer } from './auth-schema.ts'
+import { claimAt } from './requirement.ts'
 
 /** What the upstream learns of the consumer. */
 export interface IdentityHeaders {
@@ -28,16 +29,6 @@ export function compileIdentityHeaders (map: Record<string, string>): IdentityHe
       return headers
     },
   }
-}
-
-function claimAt (claims: Readonly<Record<string, unknown>>, claim: string, path: readonly string[]): unknown {
-  if (Object.hasOwn(claims, claim)) return claims[claim]
-  let value: unknown = claims
-  for (const part of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined
-    value = (value as Record<string, unknown>)[part]
-  }
-  return value
 }
 
 const textOf = (value: unknown): string | undefined =>

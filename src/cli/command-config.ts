@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { relative, resolve } from 'node:path'
-import { JwtSettings } from '../auth/auth-schema.ts'
+import { JwtSettings } from '../auth/jwt/jwt-schema.ts'
 import type { Config } from '../config/config-schema.ts'
 import { ConfigProblems, type Folders, loadConfig } from '../config/load-config.ts'
 import { checkAgainst, withDefaults } from '../config/schema-check.ts'

@@ -1,13 +1,17 @@
-import type { AuthDeclaration } from '../auth/auth-schema.ts'
+import { authForm, type AuthDeclaration } from '../auth/auth-schema.ts'
 import type { RouteRow } from '../upstream/route-table.ts'
 import { lookingConfig, type ConfigOptions } from './command-config.ts'
 
 const COLUMNS = ['METHOD', 'HOST', 'PATH', 'UPSTREAM', 'AUTH', 'LIMIT', 'CACHE', 'SCHEMA', 'FILE'] as const
 
 function authText (auth: AuthDeclaration): string {
-  if (auth === 'none') return 'none'
-  if (Array.isArray(auth)) return auth.map(authText).join(' or ')
-  return auth.jwt.scopes?.length ? `jwt(${auth.jwt.scopes.join(' ')})` : 'jwt'
+  const { mode, optional, uses } = authForm(auth)
+  if (uses.length === 0) return 'none'
+  const text = uses.map(({ scheme, requirement: { scopes = [], groups = [], claims = {} } }) => {
+    const wanted = [...scopes, ...groups.length > 0 ? [`group ${groups.join('|')}`] : [], ...Object.keys(claims)]
+    return wanted.length > 0 ? `${scheme}(${wanted.join(' ')})` : scheme
+  }).join(mode === 'all' ? ' and ' : ' or ')
+  return optional ? `${text} or none` : text
 }
 
 function durationText (ms: number): string {

@@ -52,7 +52,7 @@ export async function token ({ config: file, sub, scopes, expires, claim }: Toke
   const expiresIn = lifetime(expires)
   const config = await ownConfig({ config: file })
   if (!config.jwt) throw new CommandFailure('there is no key to sign with: set jwt.secret in the configuration, or GATEHOUSE_JWT_SECRET')
-  const { signToken } = await import('../auth/dev-token.ts')
+  const { signToken } = await import('../auth/jwt/dev-token.ts')
   process.stdout.write(`${signToken(config.jwt, { sub, scopes, expiresIn, claims })}\n`)
   return 0
 }

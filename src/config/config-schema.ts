@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
-import { AuthDeclaration, JwtSettings } from '../auth/auth-schema.ts'
+import { AuthDeclaration } from '../auth/auth-schema.ts'
+import { JwtSettings } from '../auth/jwt/jwt-schema.ts'
 import { LimitDeclaration } from '../limits/limit-schema.ts'
 import { ByteSize, Duration } from '../units.ts'
 
@@ -28,6 +29,10 @@ export const ConfigSchema = Type.Object({
   trustProxy: Type.Array(Type.String(), { default: [], description: 'Addresses and networks (CIDR) of proxies in front of the gateway. Only from these are `Forwarded`, `X-Forwarded-*` and `X-Request-Id` believed.' }),
   auth: Type.Optional(AuthDeclaration),
   jwt: Type.Optional(JwtSettings),
+  failedAttempts: Type.Union([Type.Literal(false), Type.Object({
+    max: Type.Integer({ minimum: 1, default: 100, description: 'Failures that a window allows.' }),
+    window: Duration({ default: '1 minute', description: 'Length of the window.' }),
+  }, { additionalProperties: false })], { default: {}, description: 'How often an address (IPv6 by /64) may send wrong credentials; then it is answered 429 before any cryptography runs, unless its token has been verified before. `false` has no bound.' }),
   identityHeaders: Type.Optional(IdentityHeaders),
   rateLimit: Type.Optional(Type.Union([Type.Literal(false), LimitDeclaration], { description: 'A limit over all routes together. Default: none.' })),
   redis: Type.Optional(Type.String({ writeOnly: true, pattern: '^rediss?://', title: 'URL that starts with redis:// or rediss://', description: 'URL of a Redis or Valkey that several gateways share; it carries the rate limits. Default: memory of the process.' })),

@@ -50,7 +50,6 @@ export const PROBLEM = {
 
 /** What all operations refer to. */
 export const sharedComponents = () => ({
-  securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
   schemas: { Problem: PROBLEM },
   responses: Object.fromEntries(Object.values(ANSWERS).map(({ name, codes, headers = [] }) => [name, {
     description: codes.map((code) => `${ERRORS[code].title} (\`${code}\`).`).join(' '),

@@ -18,6 +18,12 @@ export class OpenApiDocument {
   readonly #schemas = new DocumentSchemas()
   readonly #byShape = new Map<string, PathEntry>()
   readonly #operationIds = new Set<string>()
+  readonly #securitySchemes: Readonly<Record<string, object>>
+
+  /** @param securitySchemes  Security Scheme Objects by the names that `auth` uses */
+  constructor (securitySchemes: Readonly<Record<string, object>> = {}) {
+    this.#securitySchemes = securitySchemes
+  }
 
   /**
    * Adds each method of a route, unless the route is hidden or ends in a wildcard.
@@ -36,7 +42,7 @@ export class OpenApiDocument {
     for (const method of [route.method].flat()) {
       const [map, field] = FIELDS.has(method) ? [entry.item, method.toLowerCase()] : [entry.further, method]
       if (map[field]) taken.push(`${method} ${entry.path}`)
-      else map[field] = describeOperation(route, { operationId: this.#operationId(route, method, own.path), parameters, schemas: this.#schemas, shared })
+      else map[field] = describeOperation(route, { operationId: this.#operationId(route, method, own.path), parameters, schemas: this.#schemas, shared, securitySchemes: this.#securitySchemes })
     }
     return taken
   }
@@ -48,7 +54,7 @@ export class OpenApiDocument {
 
   get components (): Record<string, object> {
     const shared = sharedComponents()
-    return { ...shared, schemas: { ...shared.schemas, ...this.#schemas.components } }
+    return { ...Object.keys(this.#securitySchemes).length > 0 ? { securitySchemes: this.#securitySchemes } : {}, ...shared, schemas: { ...shared.schemas, ...this.#schemas.components } }
   }
 
   #byPath (kind: 'item' | 'further'): Record<string, object> {

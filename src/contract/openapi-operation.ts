@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import type { AuthDeclaration } from '../auth/auth-schema.ts'
+import { authForm, type AuthDeclaration, type AuthForm, type Requirement } from '../auth/auth-schema.ts'
 import type { LimitDeclaration, LimitRule } from '../limits/limit-schema.ts'
 import { milliseconds } from '../units.ts'
 import type { SchemaObject } from './json-schema.ts'
@@ -33,6 +33,8 @@ export interface OperationPlace {
   schemas: DocumentSchemas
   /** Schemas by `$id` that the route's own may refer to. */
   shared?: Record<string, unknown>
+  /** Schemes that can be referred to by their names. */
+  securitySchemes: Readonly<Record<string, object>>
 }
 
 /** Parameters of their own in OpenAPI: they are stated by security, request body and responses. */
@@ -41,9 +43,10 @@ const UNDOCUMENTED_HEADERS = new Set(['accept', 'content-type', 'authorization']
 /** The operation of a route (OpenAPI 3.1): with the gateway's own answers, security and limits. */
 export function describeOperation (route: DocumentedRoute, place: OperationPlace): Record<string, unknown> {
   const { schema = {}, config } = route
-  const scopes = scopesOf(config.auth)
+  const form = authForm(config.auth ?? 'none')
+  const security = securityOf(form, place.securitySchemes)
   const limits = limitsOf(config)
-  const description = [schema.description, ...notes(config, scopes, limits)].filter(Boolean).join('\n\n')
+  const description = [schema.description, ...notes(config, form, limits)].filter(Boolean).join('\n\n')
   const parameters = parametersOf(schema, place)
   return {
     ...schema.tags ? { tags: schema.tags } : {},
@@ -53,19 +56,20 @@ export function describeOperation (route: DocumentedRoute, place: OperationPlace
     operationId: place.operationId,
     ...parameters.length > 0 ? { parameters } : {},
     ...schema.body ? { requestBody: requestBody(route, place) } : {},
-    responses: responsesOf(route, scopes !== null, limits.length > 0, place),
+    responses: responsesOf(route, form.uses.length > 0, limits.length > 0, place),
     ...schema.deprecated ? { deprecated: true } : {},
-    ...scopes ? { security: scopes.map((list) => ({ bearer: list })) } : {},
+    ...security.length > 0 ? { security } : {},
     ...config.hosts ? { servers: config.hosts.map(serverOf) } : {},
     ...limits.length > 0 ? { 'x-rate-limit': limits.map(({ name, max, windowMs, by }) => ({ name, max, windowSeconds: windowMs / 1000, by })) } : {},
     ...Object.fromEntries(Object.entries(schema).filter(([key]) => key.startsWith('x-'))),
   }
 }
 
-/** Scopes of each scheme of which any suffices; null for an open route. */
-function scopesOf (auth: AuthDeclaration | undefined): string[][] | null {
-  if (auth === undefined || auth === 'none') return null
-  return [auth].flat().map(({ jwt }) => jwt.scopes ?? [])
+/** Security Requirement Objects: any of them suffices, and an empty one lets strangers in. */
+function securityOf ({ mode, optional, uses }: AuthForm, schemes: OperationPlace['securitySchemes']): object[] {
+  const known = uses.filter(({ scheme }) => Object.hasOwn(schemes, scheme)).map(({ scheme, requirement: { scopes = [] } }) => ({ [scheme]: scopes }))
+  if (known.length === 0) return []
+  return mode === 'all' ? [Object.assign({}, ...known)] : optional ? [{}, ...known] : known
 }
 
 function limitsOf ({ limit, limits }: DocumentedRoute['config']): readonly LimitRule[] {
@@ -73,13 +77,23 @@ function limitsOf ({ limit, limits }: DocumentedRoute['config']): readonly Limit
   return limit ? [{ name: 'route', max: limit.max, windowMs: milliseconds(limit.window), by: limit.by ?? 'consumer' }] : []
 }
 
-function notes (config: DocumentedRoute['config'], scopes: string[][] | null, limits: readonly LimitRule[]): string[] {
+function notes (config: DocumentedRoute['config'], { mode, optional, uses }: AuthForm, limits: readonly LimitRule[]): string[] {
   const said: string[] = []
-  const wanted = scopes?.filter((list) => list.length > 0).map((list) => list.map((scope) => `\`${scope}\``).join(' and ')).join(', or ')
-  if (wanted) said.push(`Scopes: ${wanted}.`)
+  const wanted = [...new Set(uses.map(({ requirement }) => requirementText(requirement)))].filter((text) => text !== '')
+  if (wanted.length > 0) said.push(`Requires ${wanted.join(mode === 'all' ? '; and ' : '; or ')}.`)
+  if (optional && uses.length > 0) said.push('Credentials are optional.')
   for (const { max, windowMs, by } of limits) said.push(`At most ${max} requests in ${windowMs / 1000} s for each ${by}.`)
   if (config.websocket) said.push('This route can be upgraded to a WebSocket.')
   return said
+}
+
+function requirementText ({ scopes = [], groups = [], claims = {} }: Requirement): string {
+  const code = (names: readonly string[], word: string): string => names.map((name) => `\`${name}\``).join(word)
+  return [
+    ...scopes.length > 0 ? [`scope ${code(scopes, ' and ')}`] : [],
+    ...groups.length > 0 ? [`group ${code(groups, ' or ')}`] : [],
+    ...Object.keys(claims).length > 0 ? [`claim ${code(Object.keys(claims), ' and ')}`] : [],
+  ].join(', ')
 }
 
 /** A host of any one label is a server with a variable. */

@@ -1,4 +1,5 @@
 import { compileIdentityHeaders, type IdentityHeaders } from '../auth/identity-headers.ts'
+import type { CredentialPlaces } from '../auth/scheme.ts'
 import { compileResponseCheck, type ResponseCheck } from '../contract/response-check.ts'
 import type { HeaderRules } from '../upstream/declaration-schema.ts'
 import type { TimeoutSettings } from '../upstream/target.ts'
@@ -19,8 +20,8 @@ export interface ForwardSettings {
   /** Whether headers have been looked at that must arrive as they were. */
   checksHeaders?: boolean
   preserveHost?: boolean
-  /** Whether the gateway has verified the credentials, and so keeps them to itself. */
-  stripCredentials?: boolean
+  /** Where the credentials stand that the gateway keeps to itself. */
+  credentials?: Required<CredentialPlaces> | null
   identityHeaders?: Record<string, string>
   requestHeaders?: HeaderRules[]
   responseHeaders?: HeaderRules[]
@@ -46,6 +47,9 @@ export interface ForwardPlan {
   readonly requestDrop: NameSet
   /** Name, value, name, value of the headers to put in. */
   readonly requestPut: readonly string[]
+  /** Cookies and parameters of the query that never go on; null for none. */
+  readonly dropCookies: readonly string[] | null
+  readonly dropQuery: readonly string[] | null
   readonly identity: IdentityHeaders | null
   readonly responseDrop: NameSet
   readonly responsePut: readonly string[]
@@ -79,12 +83,14 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     preserveHost: settings.preserveHost ?? false,
     requestDrop: nameSet(
       HOP_BY_HOP, FORWARDED_NAMES, ['host', 'expect', 'via', 'x-request-id'],
-      settings.stripCredentials ? ['authorization'] : undefined,
+      settings.credentials?.headers,
       identity?.names, request.drop,
       // a compressed response could not be checked
       checks ? ['accept-encoding'] : undefined
     ),
     requestPut: request.put,
+    dropCookies: orNull(settings.credentials?.cookies),
+    dropQuery: orNull(settings.credentials?.query),
     identity,
     responseDrop: nameSet(HOP_BY_HOP, REVEALING, OWN_RESPONSE_HEADERS, response.drop),
     responsePut: response.put,
@@ -94,6 +100,8 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     websocket: settings.websocket ?? false,
   }
 }
+
+const orNull = (names: readonly string[] = []): readonly string[] | null => names.length > 0 ? names : null
 
 /** Header rules of upstream and route as one: the route comes last and so has the last word. */
 function mergeRules (layers: HeaderRules[] = []): { drop: string[], put: string[] } {

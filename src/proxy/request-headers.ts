@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
+import { withoutCookies } from '../auth/credentials.ts'
 import { gatehouseError } from '../errors.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { connectionNames } from './hop-by-hop.ts'
@@ -20,7 +21,12 @@ export function requestHeaders (request: FastifyRequest, plan: ForwardPlan, hasB
     if (plan.requestDrop[name] || (named !== null && named.includes(name)) || (UNUSUAL.test(name) && plan.requestDrop[plainName(name)])) continue
     // undici states the length of what it sends; a length without a body would be refused
     if (name === 'content-length' && !hasBody) continue
-    const value = incoming[name]!
+    let value = incoming[name]!
+    if (name === 'cookie' && plan.dropCookies !== null) {
+      const kept = withoutCookies(String(value), plan.dropCookies)
+      if (kept === null) continue
+      value = kept
+    }
     if (typeof value === 'string') headers.push(name, value)
     else for (const single of value) headers.push(name, single)
   }

@@ -39,7 +39,7 @@ const shared = {
   timeouts: Type.Optional(PartialTimeouts),
   bodyLimit: Type.Optional(ByteSize({ description: 'Largest request body; more is answered 413.' })),
   responseValidation: Type.Optional(ResponseValidation),
-  forwardCredentials: Type.Optional(Type.Boolean({ description: 'Sends the `Authorization` header that the gateway has verified on to the upstream. Default: false. Open routes always pass it on.' })),
+  forwardCredentials: Type.Optional(Type.Boolean({ description: 'Sends the credentials that the gateway has verified (the `Authorization` header, a key, a cookie) on to the upstream. Default: false. Open routes always pass it on.' })),
   tags: Type.Optional(Type.Array(Type.String(), { description: 'Tags in the documentation. Default: the name of the upstream.' })),
 }
 

@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type, { type Static } from 'typebox'
+import type { AuthDeclaration } from '../auth/auth-schema.ts'
+import { credentialPlaces } from '../auth/credentials.ts'
 import type { Config } from '../config/config-schema.ts'
 import { checkAgainst } from '../config/schema-check.ts'
 import { closest } from '../config/suggestion.ts'
@@ -74,17 +76,17 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
   })
 
   /** One plan for each upstream and way of forwarding; there are few of these. */
-  function planOf (upstream: Upstream, websocket: boolean, verified: boolean): ForwardPlan {
+  function planOf (upstream: Upstream, websocket: boolean, auth: AuthDeclaration): ForwardPlan {
     const known = plans.get(upstream) ?? new Map<string, ForwardPlan>()
     plans.set(upstream, known)
-    const key = `${websocket} ${verified}`
+    const key = `${websocket} ${JSON.stringify(auth)}`
     let plan = known.get(key)
     if (!plan) {
       const declaration = added.get(upstream)
       plan = forwardPlan({
         ...inheritedSettings({ config, forwarded, upstream, declaration: declaration ?? {} }),
         websocket,
-        stripCredentials: verified && !declaration?.forwardCredentials,
+        credentials: declaration?.forwardCredentials ? null : credentialPlaces(auth, app.authSchemes),
       })
       known.set(key, plan)
     }
@@ -94,8 +96,7 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
   app.decorateReply('forward', function (this: FastifyReply, to: Upstream | string, { path, websocket = false }: ForwardOptions = {}) {
     const upstream = typeof to === 'string' ? upstreams.get(to) : to
     if (upstream === undefined) throw new Error(unknownUpstream(String(to), [...upstreams].map(({ name }) => name)))
-    const auth = this.request.routeOptions.config.auth
-    const plan = planOf(upstream, websocket, auth !== undefined && auth !== 'none')
+    const plan = planOf(upstream, websocket, this.request.routeOptions.config.auth ?? 'none')
     const target = path === undefined ? upstreamPath(this.request.raw.url!, this.request.params, plan) : canonicalTarget(path)
     if (target === null) throw gatehouseError('GW_BAD_PATH')
     forward(this.request, this, plan, target)

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyPluginAsync, RouteOptions } from 'fastify'
+import { credentialPlaces } from '../auth/credentials.ts'
 import type { Config } from '../config/config-schema.ts'
 import { withoutExit } from '../config/load-guard.ts'
 import { collectBodies, streamBodies } from '../contract/body-parsers.ts'
@@ -97,7 +98,7 @@ export class Registrar {
     const collecting = new Map<string, RouteOptions[]>()
     const routes = declaredRoutes(declaration, config)
     for (const route of routes) {
-      const plan = routePlan(parts, route.declaration, parts.hostPrefix + route.path, route.auth !== 'none', route.declaration.websocket ?? false)
+      const plan = routePlan(parts, route.declaration, parts.hostPrefix + route.path, credentialPlaces(route.auth, scope.authSchemes), route.declaration.websocket ?? false)
       for (const method of this.#methods(declaration, route.methods, route.declaration.url!)) {
         const match = headerMatch(route.declaration)
         const problem = this.#parts.table.claim({ method, path: route.path, hosts: declaration.hosts, match }, file, route.field)
@@ -147,7 +148,7 @@ export class Registrar {
         for (const method of this.#claims.passedThrough(hostPrefix + path, scope.supportedMethods)) this.#parts.hosts.add(declaration.hosts, method, path)
       }
     }
-    const plan = routePlan(parts, {}, '', auth !== 'none', websocket)
+    const plan = routePlan(parts, {}, '', credentialPlaces(auth, scope.authSchemes), websocket)
     registerPassThrough(scope, hostPrefix + prefix, plan, {
       upstream: declaration.name, hosts: declaration.hosts, hostPrefix, auth, limits, websocket, plan,
     }, passThroughGuard(declared, auth))

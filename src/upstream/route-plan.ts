@@ -21,9 +21,9 @@ export interface PlanParts {
 /**
  * The plan of a route, or of the pass-through when `route` is empty: everything inherited from upstream and gateway.
  * @param pattern   internal pattern of the route
- * @param verified  whether the gateway authenticates, and so keeps the credentials to itself
+ * @param credentials  where those stand that the gateway verifies
  */
-export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, pattern: string, verified: boolean, websocket: boolean): ForwardPlan {
+export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, pattern: string, credentials: ForwardSettings['credentials'], websocket: boolean): ForwardPlan {
   const { config, declaration, hostPrefix } = parts
   const stripped = declaration.stripPrefix ? prefixOf(declaration) : ''
   return forwardPlan({
@@ -33,7 +33,7 @@ export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, p
     strippedPrefix: stripped,
     rewrite: route.rewritePath === undefined ? null : compilePathTemplate(route.rewritePath, pattern),
     checksHeaders: route.schema?.headers !== undefined || route.match !== undefined,
-    stripCredentials: verified && !(route.forwardCredentials ?? declaration.forwardCredentials),
+    credentials: (route.forwardCredentials ?? declaration.forwardCredentials) ? null : credentials,
     requestHeaders: [declaration.requestHeaders ?? {}, route.requestHeaders ?? {}],
     responseHeaders: [declaration.responseHeaders ?? {}, route.responseHeaders ?? {}],
     responses: route.schema?.response,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { buildApp } from '../../src/app.ts'
 import { explain } from '../../src/admin/explain.ts'
-import { signToken } from '../../src/auth/dev-token.ts'
+import { signToken } from '../../src/auth/jwt/dev-token.ts'
 import { JWT_SECRET, routesFolder, testConfig } from '../support/gateway.ts'
 
 const jwt = { secret: JWT_SECRET, clockTolerance: 0, cacheSize: 0 }

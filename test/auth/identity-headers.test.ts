@@ -4,12 +4,12 @@ import { test } from 'node:test'
 import { compileIdentityHeaders } from '../../src/auth/identity-headers.ts'
 
 const valueOf = (claim: string, claims: Record<string, unknown>, id = 'ada', scopes: string[] = []): string | undefined =>
-  compileIdentityHeaders({ 'X-It': claim }).values({ id, scopes, claims })[1]
+  compileIdentityHeaders({ 'X-It': claim }).values({ id, scheme: 'jwt', scopes, groups: [], claims })[1]
 
 test('names are in small letters, values follow their names', () => {
   const compiled = compileIdentityHeaders({ 'X-User': 'sub', 'X-Scopes': 'scope', 'x-org': 'org.id' })
   assert.deepEqual(compiled.names, ['x-user', 'x-scopes', 'x-org'])
-  assert.deepEqual(compiled.values({ id: 'ada', scopes: ['a', 'b'], claims: { org: { id: 7 } } }), ['x-user', 'ada', 'x-scopes', 'a b', 'x-org', '7'])
+  assert.deepEqual(compiled.values({ id: 'ada', scheme: 'jwt', scopes: ['a', 'b'], groups: [], claims: { org: { id: 7 } } }), ['x-user', 'ada', 'x-scopes', 'a b', 'x-org', '7'])
 })
 
 test('a claim that is not there makes no header', () => {

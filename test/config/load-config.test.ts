@@ -26,6 +26,7 @@ test('without anything, everything has its default', async (t) => {
     routes: join(cwd, 'routes'),
     openapi: join(cwd, 'openapi'),
     trustProxy: [],
+    failedAttempts: { max: 100, window: '1 minute' },
     bodyLimit: '1MiB',
     timeouts: { connect: '5s', firstByte: '60s', idle: '60s' },
     via: 'gatehouse',
@@ -102,7 +103,7 @@ test('every problem of every source comes at once, each with its source', async 
     '--host: found "", allowed: non-empty text',
     '--port: found "xyz", allowed: integer 0 to 65535',
     'gatehouse.config.yaml:2: via: found "a b", allowed: name of letters, digits and -._~',
-    "gatehouse.config.yaml:1: metrics.auth: is missing, allowed: 'none', { jwt: { scopes: [...] } }, or a list of schemes (any of them)",
+    "gatehouse.config.yaml:1: metrics.auth: is missing, allowed: 'none', { jwt: { scopes: [...] } }, a list of schemes (any of them), { all: [schemes] } or { optional: scheme }",
     'gatehouse.config.yaml:4: log.level: found "loud", allowed: one of "trace", "debug", "info", "warn", "error", "fatal", "silent"',
     'gatehouse.config.yaml:7: trustProxy[1]: found "elsewhere", allowed: IP address, or network such as 10.0.0.0/8',
   ])
@@ -118,7 +119,7 @@ test('a variable is named where it is the variable that is wrong', async (t) => 
   assert.deepEqual(await problems({ cwd, env: { GATEHOUSE_PORT: '70000' } }), ['GATEHOUSE_PORT: found 70000, allowed: integer 0 to 65535'])
   assert.deepEqual(await problems({ cwd, env: { GATEHOUSE_TRUST_PROXY: '10.0.0.1/33,::1/129,fe80::1%eth0,1.2.3,::1' } }), ['10.0.0.1/33', '::1/129', 'fe80::1%eth0', '1.2.3']
     .map((text) => `GATEHOUSE_TRUST_PROXY: found "${text}", allowed: IP address, or network such as 10.0.0.0/8`))
-  assert.deepEqual(await problems({ cwd, env: { GATEHOUSE_METRICS_PATH: '/m' } }), ["GATEHOUSE_METRICS_PATH: metrics.auth: is missing, allowed: 'none', { jwt: { scopes: [...] } }, or a list of schemes (any of them)"])
+  assert.deepEqual(await problems({ cwd, env: { GATEHOUSE_METRICS_PATH: '/m' } }), ["GATEHOUSE_METRICS_PATH: metrics.auth: is missing, allowed: 'none', { jwt: { scopes: [...] } }, a list of schemes (any of them), { all: [schemes] } or { optional: scheme }"])
 })
 
 test('a variable switches a section on, and false switches it off', async (t) => {

@@ -11,7 +11,7 @@ const route = (method: string | string[], url: string, schema: object = {}, conf
 
 /** The document of routes, once two independent validators have found it valid. */
 async function documentOf (...routes: [DocumentedRoute, shared?: Record<string, unknown>][]): Promise<Record<string, any>> {
-  const gathered = new OpenApiDocument()
+  const gathered = new OpenApiDocument({ jwt: { type: 'http', scheme: 'bearer' } })
   for (const [documented, shared] of routes) gathered.add(documented, shared)
   const { paths, components } = gathered
   const document = JSON.parse(JSON.stringify({ openapi: '3.1.0', info: { title: 'T', version: '1' }, paths, components }))
@@ -70,7 +70,7 @@ test('paths of one shape are one path, whatever its parameters are called', asyn
 })
 
 test('an operation stands in the document once; other methods stand beside it', () => {
-  const document = new OpenApiDocument()
+  const document = new OpenApiDocument({ jwt: { type: 'http', scheme: 'bearer' } })
   assert.deepEqual(document.add(route(['GET', 'POST', 'QUERY'], '/x', { operationId: 'same' })), [])
   assert.deepEqual(document.add(route('GET', '/x', {}, { hosts: ['other.example.com'] })), ['GET /x'])
   assert.deepEqual(document.add(route('GET', '/a-b')), [])
@@ -95,8 +95,8 @@ test('answers, security and limits are those in force', async () => {
   assert.deepEqual(Object.keys(post.responses['400'].content), ['application/json', 'application/problem+json'])
   assert.deepEqual(post.responses['401'], { $ref: '#/components/responses/Unauthorized' })
   assert.deepEqual(Object.keys(post.requestBody.content), ['text/csv'])
-  assert.deepEqual(post.security, [{ bearer: ['r', 'w'] }, { bearer: [] }])
-  assert.equal(post.description, 'Scopes: `r` and `w`.\n\nAt most 3 requests in 60 s for each consumer.')
+  assert.deepEqual(post.security, [{ jwt: ['r', 'w'] }, { jwt: [] }])
+  assert.equal(post.description, 'Requires scope `r` and `w`.\n\nAt most 3 requests in 60 s for each consumer.')
   assert.deepEqual(Object.keys(paths['/r'].get.responses), ['308'])
   assert.equal(paths['/r'].get.security, undefined)
   assert.deepEqual(Object.keys(paths['/w'].get.responses), ['101', '2XX'])

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { Service } from '../../demo/service.ts'
 import { buildApp } from '../../src/app.ts'
-import { signToken } from '../../src/auth/dev-token.ts'
+import { signToken } from '../../src/auth/jwt/dev-token.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 
 /** A gateway with the sample routes in front of a demo service. */

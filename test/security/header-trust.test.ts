@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { signToken } from '../../src/auth/dev-token.ts'
+import { signToken } from '../../src/auth/jwt/dev-token.ts'
 import { startBackend } from '../support/backend.ts'
 import { JWT_SECRET, startGateway } from '../support/gateway.ts'
 import { rawRequest } from '../support/raw-client.ts'

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { createHmac, generateKeyPairSync, type KeyObject, sign as cryptoSign } from 'node:crypto'
 import { test, type TestContext } from 'node:test'
 import type { ConfigInput } from '../../../src/config/config-schema.ts'
-import type { JwtSettings } from '../../../src/auth/auth-schema.ts'
-import { signToken } from '../../../src/auth/dev-token.ts'
+import type { JwtSettings } from '../../../src/auth/jwt/jwt-schema.ts'
+import { signToken } from '../../../src/auth/jwt/dev-token.ts'
 import { startBackend } from '../../support/backend.ts'
 import { JWT_SECRET, startGateway } from '../../support/gateway.ts'
 
@@ -160,7 +160,7 @@ test('what is wrong with the keys stops the boot in so many words', async (t) =>
     [{}, /has no key/], [{ secret: JWT_SECRET, publicKey: pem(publicKey, 'spki') }, /both secret and publicKey/],
     [{ publicKey: 'nonsense' }, /is not a public key in PEM form/], [{ publicKey: pem(privateKey, 'pkcs8') }, /found a private key/],
     [{ publicKey: pem(small.publicKey, 'spki') }, /1024 bits/], [{ secret: JWT_SECRET, algorithms: ['RS256'] }, /RS256.*jwt\.secret/],
-    [{ publicKey: pem(publicKey, 'spki'), algorithms: ['HS256'] }, /HS256.*jwt\.publicKey/], [undefined, /a\.json: auth: routes need JWT but jwt is not configured/],
+    [{ publicKey: pem(publicKey, 'spki'), algorithms: ['HS256'] }, /HS256.*jwt\.publicKey/], [undefined, /a\.json: auth: asks for jwt, which is not configured/],
   ]
   for (const [jwt, message] of WRONG) await assert.rejects(start(t, jwt), message)
 })

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { connect, type AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { signToken } from '../../../src/auth/dev-token.ts'
+import { signToken } from '../../../src/auth/jwt/dev-token.ts'
 import { JWT_SECRET } from '../../support/gateway.ts'
-import { publicPem, rsaPss, privatePem, settings } from '../../auth/key-pairs.ts'
+import { publicPem, rsaPss, privatePem, settings } from '../../auth/jwt/key-pairs.ts'
 import { stageApp } from './stage-app.ts'
 
 const bearer = (scopes: string[] = []): string => `Bearer ${signToken(settings({ secret: JWT_SECRET }), { sub: 'ada', scopes })}`
@@ -13,7 +13,7 @@ test('the hook is synchronous, and sets the consumer', async (t) => {
   const hook = app.authenticator({ jwt: { scopes: ['a:read'] } })!
   assert.equal(app.authenticator('none'), null)
   const headers = { authorization: bearer(['a:read']) }
-  const request = { headers, raw: { headers, rawHeaders: Object.entries(headers).flat() }, consumer: null as { id: string } | null }
+  const request = { headers, ip: '127.0.0.1', raw: { headers, rawHeaders: Object.entries(headers).flat() }, consumer: null as { id: string } | null }
   for (const round of ['verified', 'remembered']) {
     request.consumer = null
     const told: unknown[] = []
@@ -49,7 +49,7 @@ test('what is no declaration stops the boot, and never means open', async (t) =>
 test('a route that needs tokens names itself when there is no key', async (t) => {
   const app = await stageApp(t, { config: { jwt: undefined } })
   app.get('/open', { config: { auth: 'none' } }, () => 'x')
-  assert.throws(() => app.get('/x', { config: { auth: { jwt: {} } } }, () => 'x'), /^BootProblems: \/x: auth: routes need JWT but jwt is not configured: set GATEHOUSE_JWT_SECRET/)
+  assert.throws(() => app.get('/x', { config: { auth: { jwt: {} } } }, () => 'x'), /^BootProblems: \/x: auth: asks for jwt, which is not configured: set GATEHOUSE_JWT_SECRET/)
   assert.throws(() => app.get('/y', { config: { auth: { jwt: {} }, upstream: 'orders' } }, () => 'x'), /orders: auth: /)
 })
 

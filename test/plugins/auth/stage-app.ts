@@ -1,6 +1,8 @@
 import type { TestContext } from 'node:test'
 import fastify, { type FastifyInstance } from 'fastify'
-import authentication from '../../../plugins/auth/jwt.ts'
+import authSchemes from '../../../plugins/auth/auth-schemes.ts'
+import authenticate from '../../../plugins/auth/authenticate.ts'
+import jwt from '../../../plugins/auth/jwt.ts'
 import rateLimits from '../../../plugins/limits/rate-limit.ts'
 import type { Config, ConfigInput } from '../../../src/config/config-schema.ts'
 import { answerError } from '../../../src/listener/error-answer.ts'
@@ -19,7 +21,9 @@ export async function stageApp (t: TestContext, { config = {}, log }: StageOptio
   app.decorateRequest('consumer', null)
   app.setErrorHandler(answerError)
   t.after(() => app.close())
-  await app.register(authentication)
+  await app.register(authSchemes)
+  await app.register(jwt)
+  await app.register(authenticate)
   await app.register(rateLimits)
   return app
 }

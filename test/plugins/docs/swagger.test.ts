@@ -5,7 +5,7 @@ import SwaggerParser from '@apidevtools/swagger-parser'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { parse } from 'yaml'
 import { buildApp } from '../../../src/app.ts'
-import { signToken } from '../../../src/auth/dev-token.ts'
+import { signToken } from '../../../src/auth/jwt/dev-token.ts'
 import { JWT_SECRET, startGateway, testConfig } from '../../support/gateway.ts'
 
 const jwt = { secret: JWT_SECRET, clockTolerance: 0, cacheSize: 10 }
@@ -36,7 +36,7 @@ test('the document is valid for two independent validators, and tells the truth 
 
   assert.deepEqual(Object.keys(document.paths).sort(), ['/a', '/a/{id}', '/b/{name}.{ext}'])
   const read = document.paths['/a/{id}'].get
-  assert.deepEqual(read.security, [{ bearer: ['a:read'] }])
+  assert.deepEqual(read.security, [{ jwt: ['a:read'] }])
   assert.deepEqual(read.tags, ['a'])
   assert.equal(read.parameters[0].schema.type, 'integer')
   assert.match(read.description, /At most 7 requests in 60 s/)

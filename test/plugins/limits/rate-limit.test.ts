@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { test, type TestContext } from 'node:test'
 import type { ConfigInput } from '../../../src/config/config-schema.ts'
-import { signToken } from '../../../src/auth/dev-token.ts'
+import { signToken } from '../../../src/auth/jwt/dev-token.ts'
 import { closedPort, startBackend } from '../../support/backend.ts'
 import { JWT_SECRET, startGateway } from '../../support/gateway.ts'
 

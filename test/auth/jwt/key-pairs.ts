@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import type { JwtSettings } from '../../src/auth/auth-schema.ts'
+import type { JwtSettings } from '../../../src/auth/jwt/jwt-schema.ts'
 
 export interface KeyPair { publicKey: KeyObject, privateKey: KeyObject }
 

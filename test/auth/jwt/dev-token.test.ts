@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createVerifier } from 'fast-jwt'
-import type { JwtSettings } from '../../src/auth/auth-schema.ts'
-import { signToken } from '../../src/auth/dev-token.ts'
-import { verificationKey } from '../../src/auth/verification-key.ts'
+import type { JwtSettings } from '../../../src/auth/jwt/jwt-schema.ts'
+import { signToken } from '../../../src/auth/jwt/dev-token.ts'
+import { verificationKey } from '../../../src/auth/jwt/verification-key.ts'
 import { ed25519, type KeyPair, p256, p384, p521, privatePem, publicPem, rsa, rsaPss, settings } from './key-pairs.ts'
 
 const SECRET = 'a secret for tests, long enough for HS256'

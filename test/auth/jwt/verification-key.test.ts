@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
-import type { JwtSettings } from '../../src/auth/auth-schema.ts'
-import { verificationKey } from '../../src/auth/verification-key.ts'
+import type { JwtSettings } from '../../../src/auth/jwt/jwt-schema.ts'
+import { verificationKey } from '../../../src/auth/jwt/verification-key.ts'
 import { ed25519, type KeyPair, p256, p384, p521, privatePem, publicPem, rsa, rsaPss, settings } from './key-pairs.ts'
 
 const SECRET = 'a secret for tests, long enough for HS256'

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compileAuthorization } from '../../src/auth/authorize.ts'
-import type { Consumer } from '../../src/auth/auth-schema.ts'
-import { consumerOf } from '../../src/auth/consumer.ts'
+import { consumerOf } from '../../../src/auth/jwt/token-consumer.ts'
 
 test('is called by sub, else by client_id or azp', () => {
   assert.equal(consumerOf({ sub: 'ada', client_id: 'app', azp: 'x' })!.id, 'ada')
@@ -33,17 +31,10 @@ test('is frozen, since requests share it', () => {
   assert.throws(() => { (consumer.claims.org as { roles: string[] }).roles.push('admin') }, TypeError)
 })
 
-const withScopes = (...scopes: string[]): Consumer => ({ id: 'ada', scopes, claims: {} })
-
-test('a scheme wants all of its scopes, a list of schemes any scheme', () => {
-  const both = compileAuthorization({ jwt: { scopes: ['a', 'b'] } })
-  assert.equal(both(withScopes('b', 'x', 'a')).id, 'ada')
-  for (const scopes of [[], ['a'], ['b'], ['ab'], ['A', 'B']]) assert.throws(() => both(withScopes(...scopes)), { code: 'GW_FORBIDDEN' })
-  const any = compileAuthorization([{ jwt: { scopes: ['admin'] } }, { jwt: { scopes: ['a'] } }])
-  assert.equal(any(withScopes('a')).id, 'ada')
-  assert.throws(() => any(withScopes('b')), (error: any) => {
-    assert.equal(error.headers['www-authenticate'], 'Bearer realm="gatehouse", error="insufficient_scope", scope="admin"')
-    return true
-  })
-  for (const auth of [{ jwt: {} }, { jwt: { scopes: [] } }, [{ jwt: { scopes: ['admin'] } }, { jwt: {} }]]) assert.equal(compileAuthorization(auth)(withScopes()).id, 'ada')
+test('groups come from groups or roles', () => {
+  const groups = (claims: object) => consumerOf({ sub: 'ada', ...claims })!.groups
+  assert.deepEqual(groups({ groups: ['a', 7, ''] }), ['a'])
+  assert.deepEqual(groups({ roles: 'a b' }), ['a b'], 'a group may have a space in its name')
+  assert.deepEqual(groups({ groups: [], roles: ['a'] }), [], 'the first claim decides')
+  assert.deepEqual(groups({}), [])
 })

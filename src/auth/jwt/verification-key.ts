@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import type { JwtSettings } from './auth-schema.ts'
+import type { JwtSettings } from './jwt-schema.ts'
 import { type JwtAlgorithmName, keyAlgorithms, narrowed, refuseJwt, SECRET_ALGORITHMS } from './key-algorithms.ts'
 import { plainRsaPem } from './rsa-pss-key.ts'
 

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
-import { BootProblems } from '../errors.ts'
-import type { JwtSettings } from './auth-schema.ts'
+import { BootProblems } from '../../errors.ts'
+import type { JwtSettings } from './jwt-schema.ts'
 import { pssAlgorithms } from './rsa-pss-key.ts'
 
 export type JwtAlgorithmName = NonNullable<JwtSettings['algorithms']>[number]

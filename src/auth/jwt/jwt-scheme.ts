@@ -1,13 +1,15 @@
-import type { IncomingHttpHeaders } from 'node:http'
-import { milliseconds } from '../units.ts'
-import type { Consumer, JwtSettings } from './auth-schema.ts'
-import { invalidToken, missingToken } from './challenge.ts'
-import { consumerOf } from './consumer.ts'
+import { milliseconds } from '../../units.ts'
+import type { Consumer } from '../auth-schema.ts'
+import type { JwtSettings } from './jwt-schema.ts'
+import { BEARER_CHALLENGE, invalidToken, missingToken } from '../challenge.ts'
+import type { AuthRequest, AuthScheme } from '../scheme.ts'
+import { consumerOf } from './token-consumer.ts'
 import { TokenCache, type VerifiedToken } from './token-cache.ts'
 
 /** Longest token that is looked at, in characters; real ones are far shorter. */
 const LONGEST = 8192
 const SCHEME = 'Bearer '
+const BEARER_SCHEME = /^Bearer(?: |$)/i
 const BEARER = /^Bearer +([\w-]+\.[\w-]+\.[\w-]+) *$/i
 
 const REASONS: Record<string, string> = {
@@ -21,14 +23,17 @@ const REASONS: Record<string, string> = {
 /** Checks signature and claims and returns the claims; throws otherwise. */
 export type VerifySignature = (token: string) => Record<string, unknown>
 
-/** Finds out who calls, from the `Authorization` header (RFC 6750, section 2.1). */
-export class TokenVerifier {
+/** Bearer tokens that are JWTs, in the `Authorization` header (RFC 6750, section 2.1). */
+export class JwtScheme implements AuthScheme {
+  readonly name = 'jwt'
+  readonly challenge = BEARER_CHALLENGE
+  readonly credentials = { headers: ['authorization'] }
+  readonly security = { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' }
   readonly #verify: VerifySignature
   readonly #cache: TokenCache
+  readonly #remembers: boolean
   /** What each connection has shown last: most clients send one token again and again, and comparing is cheaper than hashing. */
   readonly #shown = new WeakMap<object, { authorization: string, token: VerifiedToken }>()
-
-  readonly #remembers: boolean
 
   constructor (settings: Pick<JwtSettings, 'cacheSize' | 'clockTolerance'>, verify: VerifySignature, now?: () => number) {
     this.#verify = verify
@@ -36,31 +41,27 @@ export class TokenVerifier {
     this.#cache = new TokenCache(settings.cacheSize, milliseconds(settings.clockTolerance), now)
   }
 
-  /**
-   * @param rawHeaders  name, value, name, value as they came: Node keeps the first of several `Authorization` headers only
-   * @param connection  the socket, or whatever stands for one client; without it nothing is compared
-   * @throws GatehouseError `GW_UNAUTHORIZED`
-   */
-  consumer ({ authorization }: IncomingHttpHeaders, rawHeaders: readonly string[] = [], connection?: object): Consumer {
-    if (authorization === undefined) throw missingToken()
-    if (typeof authorization !== 'string' || isRepeated(rawHeaders)) throw invalidToken('there is more than one')
-    const shown = connection && this.#shown.get(connection)
+  isPresented ({ headers: { authorization } }: AuthRequest): boolean {
+    return typeof authorization === 'string' && BEARER_SCHEME.test(authorization)
+  }
+
+  /** The way of nearly every request: the header as a whole is that of a token that has been verified. */
+  recall ({ headers: { authorization }, raw: { rawHeaders, socket } }: AuthRequest): Consumer | null {
+    if (!this.#remembers || typeof authorization !== 'string' || !authorization.startsWith(SCHEME) || authorization.length > SCHEME.length + LONGEST || isRepeated(rawHeaders)) return null
+    const shown = socket && this.#shown.get(socket)
     if (shown !== undefined && shown.authorization === authorization && this.#cache.isCurrent(shown.token)) return shown.token.consumer
-    const token = this.#verified(authorization)
-    if (connection && this.#remembers) this.#shown.set(connection, { authorization, token })
+    const token = this.#cache.get(authorization.slice(SCHEME.length))
+    if (token === null) return null
+    if (socket) this.#shown.set(socket, { authorization, token })
     return token.consumer
   }
 
-  #verified (authorization: string): VerifiedToken {
-    // the way of nearly every request: the header as a whole is that of a token that has been verified
-    if (authorization.startsWith(SCHEME) && authorization.length <= SCHEME.length + LONGEST) {
-      const known = this.#cache.get(authorization.slice(SCHEME.length))
-      if (known !== null) return known
-    }
+  /** Node keeps the first of several `Authorization` headers only; the raw ones tell whether there were more. */
+  authenticate ({ headers: { authorization }, raw: { rawHeaders } }: AuthRequest): Consumer {
+    if (authorization === undefined) throw missingToken()
+    if (typeof authorization !== 'string' || isRepeated(rawHeaders)) throw invalidToken('there is more than one')
     const token = tokenOf(authorization)
-    const known = this.#cache.get(token)
-    if (known !== null) return known
-    return this.#cache.set(token, this.#check(token))
+    return (this.#cache.get(token) ?? this.#cache.set(token, this.#check(token))).consumer
   }
 
   #check (token: string): Consumer {
@@ -79,7 +80,7 @@ export class TokenVerifier {
 
 /** The token of a header; whoever uses another scheme has not sent one. */
 function tokenOf (authorization: string): string {
-  if (!/^Bearer(?: |$)/i.test(authorization)) throw missingToken()
+  if (!BEARER_SCHEME.test(authorization)) throw missingToken()
   // sparing the pattern, and all that comes after it, what no client of good will sends
   if (authorization.length > 2 * LONGEST) throw invalidToken('it is too long')
   const token = BEARER.exec(authorization)?.[1]

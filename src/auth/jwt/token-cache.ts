@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { Consumer } from './auth-schema.ts'
+import type { Consumer } from '../auth-schema.ts'
 
 /** A token that has been verified. */
 export interface VerifiedToken {

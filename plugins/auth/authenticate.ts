@@ -1,0 +1,80 @@
+import type { onRequestHookHandler, RouteOptions } from 'fastify'
+import fp from 'fastify-plugin'
+import { AuthDeclaration, type SchemeName } from '../../src/auth/auth-schema.ts'
+import { compileAuthenticator } from '../../src/auth/authenticator.ts'
+import { FailedAttempts } from '../../src/auth/failed-attempts.ts'
+import type { AuthScheme } from '../../src/auth/scheme.ts'
+import { checkAgainst } from '../../src/config/schema-check.ts'
+import { BootProblems } from '../../src/errors.ts'
+import { addressKey } from '../../src/limits/address-key.ts'
+import { milliseconds } from '../../src/units.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /**
+     * The hook that lets a request through as `auth` says; null for `'none'`.
+     * @param file  who asks, for the messages. Default: `configuration`
+     * @throws BootProblems when `auth` is no declaration, or when it uses a scheme that is not configured
+     */
+    authenticator (auth: AuthDeclaration, file?: string): onRequestHookHandler | null
+  }
+}
+
+/** How to configure a scheme that a route asks for. */
+const HOW: Record<SchemeName, string> = {
+  jwt: 'set GATEHOUSE_JWT_SECRET, or GATEHOUSE_JWT_PUBLIC_KEY_FILE',
+}
+
+/** Authenticates the routes that ask for it, with the schemes that their `auth` names. */
+export default fp(async (app) => {
+  const { failedAttempts } = app.config
+  const failures = new FailedAttempts(failedAttempts ? { max: failedAttempts.max, windowMs: milliseconds(failedAttempts.window) } : { max: Infinity, windowMs: 0 }, addressKey)
+
+  app.decorate('authenticator', (auth, file = 'configuration') => {
+    const problems = checkAgainst(AuthDeclaration, auth, file)
+    if (problems.length > 0) throw new BootProblems(problems.map((problem) => ({ ...problem, field: problem.field ? `auth.${problem.field}` : 'auth' })))
+    const schemeOf = (name: SchemeName): AuthScheme => {
+      const scheme = app.authSchemes.get(name)
+      if (!scheme) throw new BootProblems([{ file, field: 'auth', message: `asks for ${name}, which is not configured: ${HOW[name]}` }])
+      return scheme
+    }
+    const authenticate = compileAuthenticator(auth, schemeOf, failures)
+    if (authenticate === null) return null
+    return (request, _reply, done) => {
+      try {
+        const found = authenticate(request)
+        if (found instanceof Promise) {
+          found.then((consumer) => {
+            request.consumer = consumer
+            done()
+          }, done)
+          return
+        }
+        request.consumer = found
+      } catch (error) {
+        done(error as Error)
+        return
+      }
+      done()
+    }
+  })
+
+  const undeclared: RouteOptions[] = []
+  app.addHook('onRoute', (route) => {
+    const auth = route.config?.auth
+    if (auth === undefined) {
+      undeclared.push(route)
+      return
+    }
+    const hook = app.authenticator(auth, placeOf(route))
+    if (hook) route.onRequest = [...[route.onRequest ?? []].flat(), hook]
+  })
+
+  // what is declared after the hook above has looked would be believed by the documents and checked by nobody
+  app.addHook('onReady', async () => {
+    const late = undeclared.splice(0).filter(({ config }) => config?.auth !== undefined && config.auth !== 'none')
+    if (late.length > 0) throw new BootProblems(late.map((route) => ({ file: placeOf(route), field: 'auth', message: 'is stated too late to be checked on requests: state config.auth on the route itself' })))
+  })
+}, { name: 'authenticate', dependencies: ['auth-schemes'] })
+
+const placeOf = ({ config, url }: RouteOptions): string => config?.upstream ?? config?.publicUrl ?? url

@@ -1,0 +1,89 @@
+import { authForm, type AuthDeclaration, type Consumer, type Requirement, type SchemeName } from './auth-schema.ts'
+import { insufficientScope, missingCredentials } from './challenge.ts'
+import type { FailedAttempts } from './failed-attempts.ts'
+import { compileRequirement, type MeetsRequirement } from './requirement.ts'
+import type { AuthRequest, AuthScheme } from './scheme.ts'
+
+type Outcome<T> = T | Promise<T>
+
+/** Finds out who calls, and whether they may; null are strangers, where these are let in. Throws or rejects otherwise. */
+export type Authenticator = (request: AuthRequest) => Outcome<Consumer | null>
+
+/** One scheme with everything that a route asks of its consumers. */
+interface Alternative {
+  scheme: AuthScheme
+  requirements: Requirement[]
+  /** Any of these suffices; null when nothing is required. */
+  meets: MeetsRequirement[] | null
+}
+
+/**
+ * Compiles the `auth` of a route.
+ * @param schemeOf  the scheme of a name; throws when it is not configured
+ * @returns null for `'none'`
+ */
+export function compileAuthenticator (auth: AuthDeclaration, schemeOf: (name: SchemeName) => AuthScheme, failures: FailedAttempts): Authenticator | null {
+  const { mode, optional, uses } = authForm(auth)
+  if (uses.length === 0) return null
+  if (mode === 'all') return allOf(uses.map(({ scheme, requirement }) => one(alternative(schemeOf(scheme), [requirement]), failures)))
+  const names = [...new Set(uses.map(({ scheme }) => scheme))]
+  const alternatives = names.map((name) => alternative(schemeOf(name), uses.filter(({ scheme }) => scheme === name).map(({ requirement }) => requirement)))
+  if (optional) return strangersToo(alternatives, failures)
+  return alternatives.length === 1 ? one(alternatives[0]!, failures) : anyOf(alternatives, failures)
+}
+
+function alternative (scheme: AuthScheme, requirements: Requirement[]): Alternative {
+  const meets = requirements.map(compileRequirement)
+  return { scheme, requirements, meets: meets.includes(null) ? null : meets as MeetsRequirement[] }
+}
+
+/** Asks one scheme, and holds its consumer against what is required. */
+function one ({ scheme, requirements, meets }: Alternative, failures: FailedAttempts): (request: AuthRequest) => Outcome<Consumer> {
+  const admit = (consumer: Consumer): Consumer => {
+    if (meets === null) return consumer
+    for (let i = 0; i < meets.length; i++) if (meets[i]!(consumer)) return consumer
+    throw insufficientScope(scheme.challenge, requirements[0]!.scopes ?? [])
+  }
+  return (request) => {
+    const known = scheme.recall?.(request)
+    if (known) return admit(known)
+    const found = failures.watch(request, scheme)
+    return found instanceof Promise ? found.then(admit) : admit(found)
+  }
+}
+
+/** The first scheme whose credentials the request carries decides. */
+function anyOf (alternatives: readonly Alternative[], failures: FailedAttempts): (request: AuthRequest) => Outcome<Consumer> {
+  const asked = alternatives.map((alternative) => ({ scheme: alternative.scheme, ask: one(alternative, failures) }))
+  const challenges = alternatives.flatMap(({ scheme: { challenge = [] } }) => challenge)
+  return (request) => {
+    for (const { scheme, ask } of asked) if (scheme.isPresented(request)) return ask(request)
+    throw missingCredentials(challenges)
+  }
+}
+
+/** Each scheme must let the request in; the first says who is calling. */
+function allOf (asks: readonly ((request: AuthRequest) => Outcome<Consumer>)[]): Authenticator {
+  return async (request) => {
+    const consumers: Consumer[] = []
+    for (const ask of asks) consumers.push(await ask(request))
+    return consumers[0]!
+  }
+}
+
+/** A stranger is whoever brings nothing, or nothing that is good; somebody known must still meet what is required. */
+function strangersToo (alternatives: readonly Alternative[], failures: FailedAttempts): Authenticator {
+  const ask = anyOf(alternatives, failures)
+  const stranger = (error: unknown): null => {
+    if ((error as { code?: string }).code === 'GW_UNAUTHORIZED') return null
+    throw error
+  }
+  return (request) => {
+    try {
+      const found = ask(request)
+      return found instanceof Promise ? found.catch(stranger) : found
+    } catch (error) {
+      return stranger(error)
+    }
+  }
+}

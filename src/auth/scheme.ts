@@ -1,0 +1,45 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { FastifyRequest } from 'fastify'
+import type { Consumer, SchemeName } from './auth-schema.ts'
+
+/** What of a request a scheme may look at. */
+export interface AuthRequest {
+  headers: IncomingHttpHeaders
+  /** The client's address. */
+  ip: string
+  raw: { rawHeaders: readonly string[], method?: string, url?: string, socket?: FastifyRequest['raw']['socket'] }
+}
+
+/** Where credentials stand, so that they can be kept from the upstream. */
+export interface CredentialPlaces {
+  headers?: readonly string[]
+  cookies?: readonly string[]
+  /** Parameters of the query. */
+  query?: readonly string[]
+}
+
+/** One way to authenticate, made at boot when it is configured. */
+export interface AuthScheme {
+  readonly name: SchemeName
+  /** What `WWW-Authenticate` says about it (RFC 9110, section 11.6.1); absent for schemes that have no such form. */
+  readonly challenge?: string
+  readonly credentials: CredentialPlaces
+  /** Its Security Scheme Object (OpenAPI 3.1); absent when OpenAPI has no word for it. */
+  readonly security?: Readonly<Record<string, unknown>>
+  /** Whether the request carries credentials of this kind, good or bad. Looks only. */
+  isPresented (request: AuthRequest): boolean
+  /** Who calls, when that is known without any work; null otherwise. */
+  recall? (request: AuthRequest): Consumer | null
+  /**
+   * Finds out who calls.
+   * @throws GatehouseError `GW_UNAUTHORIZED`, in the same words whatever is wrong with the credentials
+   */
+  authenticate (request: AuthRequest): Consumer | Promise<Consumer>
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The schemes that are configured, by name. */
+    authSchemes: Map<SchemeName, AuthScheme>
+  }
+}
