@@ -16,24 +16,51 @@ export interface Mistake {
   message: string
 }
 
-// the schemas are our own and tested, so that Ajv need not check them again at each boot
-const ajv = new Ajv({ allErrors: true, verbose: true, strict: false, validateSchema: false, validateFormats: false })
+// the schemas are our own and tested, so that Ajv need not check them again at each boot; compiling is most of a boot's time
+const ajv = new Ajv({ allErrors: true, verbose: true, strict: false, validateSchema: false, validateFormats: false, inlineRefs: false, code: { optimize: false } })
 ajv.addKeyword({ keyword: 'milliseconds', errors: false, validate: (range: DurationRange, value: unknown) => durationMistake(range, value) === undefined })
+// JSON has no word for what TypeScript files alone can hold
+ajv.addKeyword({ keyword: 'isFunction', validate: (_: unknown, value: unknown) => typeof value === 'function' })
 const compiled = new WeakMap<SchemaNode, ValidateFunction>()
 
-/** An unknown key is a mistake in a map too: one whose schema names the keys it takes by pattern gets no others. */
-function closeMaps (part: unknown): unknown {
-  if (Array.isArray(part)) return part.map(closeMaps)
-  if (typeof part !== 'object' || part === null) return part
-  const copy: Record<string, unknown> = Object.fromEntries(Object.entries(part).map(([key, inner]) => [key, closeMaps(inner)]))
-  if (copy.patternProperties && !('additionalProperties' in copy)) copy.additionalProperties = false
-  return copy
+/** A node as Ajv gets it. `original` is the one that it was made of, by which mistakes are told. */
+type Compilable = Record<string, unknown> & { original?: SchemaNode }
+
+/**
+ * A schema as Ajv gets it: parts that stand in many places are compiled once. An unknown key is a mistake in a map too:
+ * one whose schema names the keys it takes by pattern gets no others.
+ */
+function compilable (schema: SchemaNode): Compilable {
+  const $defs: Record<string, Compilable> = {}
+  const names = new Map<string, string>()
+  const mapOf = (nodes: Record<string, SchemaNode>): Record<string, Compilable> =>
+    Object.fromEntries(Object.entries(nodes).map(([key, node]) => [key, convert(node)]))
+  const convert = (node: SchemaNode): Compilable => {
+    const { description: _, default: __, properties, patternProperties, anyOf, items, ...rest } = node as SchemaNode & Record<string, unknown>
+    const copy: Compilable = { ...rest }
+    if (properties) copy.properties = mapOf(properties)
+    if (patternProperties) {
+      copy.patternProperties = mapOf(patternProperties)
+      copy.additionalProperties ??= false
+    }
+    if (anyOf) copy.anyOf = anyOf.map(convert)
+    if (items) copy.items = convert(items)
+    const key = JSON.stringify(copy, (name, value) => name === 'original' ? undefined : value)
+    let name = names.get(key)
+    if (name === undefined) {
+      name = String(names.size)
+      names.set(key, name)
+      $defs[name] = { ...copy, original: node }
+    }
+    return { $ref: `#/$defs/${name}` }
+  }
+  return { ...convert(schema), $defs }
 }
 
 function validatorOf (schema: SchemaNode): ValidateFunction {
   let validate = compiled.get(schema)
   if (!validate) {
-    validate = ajv.compile(closeMaps(schema) as object)
+    validate = ajv.compile(compilable(schema))
     compiled.set(schema, validate)
   }
   return validate
@@ -78,9 +105,10 @@ function wrongValue (schema: SchemaNode, value: unknown): string {
 
 const MISSING = 'is missing'
 
-const covers = (union: ErrorObject, error: ErrorObject): boolean => error !== union &&
-  error.schemaPath.startsWith(`${union.schemaPath}/`) &&
-  (error.instancePath === union.instancePath || error.instancePath.startsWith(`${union.instancePath}/`))
+/** Whether an error is one of those for which a union fails: they come before it, at its place or below. */
+const covers = (union: ErrorObject, error: ErrorObject, errors: readonly ErrorObject[]): boolean => error !== union &&
+  (error.instancePath === union.instancePath || error.instancePath.startsWith(`${union.instancePath}/`)) &&
+  errors.indexOf(error) < errors.indexOf(union)
 
 /**
  * Every place where a value breaks a schema, at most one for each field. A union that fails is one mistake, told by
@@ -98,8 +126,8 @@ export function mistakes (schema: TSchema | SchemaNode, value: unknown, at: Path
     if (!told.has(field)) told.set(field, { path: [...at, ...path], message })
   }
   const meant = new Set<string>()
-  for (const error of errors.filter((error) => !unions.some((union) => covers(union, error)))) {
-    const node = error.parentSchema as SchemaNode
+  for (const error of errors.filter((error) => !unions.some((union) => covers(union, error, errors)))) {
+    const node = (error.parentSchema as Compilable).original!
     const path = steps(error.instancePath, value)
     if (error.keyword === 'anyOf') {
       const branch = meantBranch(node, error.data)
