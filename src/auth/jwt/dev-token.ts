@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { type Algorithm, createSigner } from 'fast-jwt'
 import { milliseconds } from '../../units.ts'
+import { type IssuerForm, issuerForms } from './issuer-forms.ts'
 import type { JwtSettings } from './jwt-schema.ts'
 import { keyAlgorithms, narrowed, refuseJwt, SECRET_ALGORITHMS } from './key-algorithms.ts'
 import { plainRsaPem } from './rsa-pss-key.ts'
@@ -17,32 +18,43 @@ export interface TokenRequest {
 }
 
 /**
- * Signs a token that this gateway accepts, for development and tests, with `secret` or else `privateKey`.
+ * Signs a token that this gateway accepts, for development and tests, with `secret` or else `privateKey`. Of several issuers it is
+ * the first that has a secret, or else the first.
  * @throws BootProblems when the configuration has no key to sign with, or one whose tokens the gateway would refuse
  */
-export function signToken (settings: JwtSettings, { sub, scopes = [], expiresIn = '1h', claims = {} }: TokenRequest): string {
-  const { issuer, audience } = settings
+export function signToken (settings: Partial<JwtSettings>, { sub, scopes = [], expiresIn = '1h', claims = {} }: TokenRequest): string {
+  const forms = issuerForms(settings as JwtSettings)
+  const form = forms.find(({ secret }) => secret !== undefined) ?? forms[0]!
+  const { issuer, audience, typ, claims: paths = {} } = form
   const lifetime = milliseconds(expiresIn)
   if (lifetime < 1000) refuseJwt('', `tokens are not signed for ${lifetime} ms: at least a second is needed`)
-  const sign = createSigner({ ...signingKey(settings), expiresIn: lifetime })
+  const key = signingKey(form)
+  const sign = createSigner({ ...key, expiresIn: lifetime, ...typ === undefined ? {} : { header: { alg: key.algorithm, typ } } })
   return sign({
     ...issuer === undefined ? {} : { iss: [issuer].flat()[0] },
     ...audience === undefined ? {} : { aud: [audience].flat()[0] },
     sub,
-    scope: scopes.join(' '),
+    ...atPath(paths.id ?? 'sub', sub),
+    ...atPath(paths.scopes ?? 'scope', scopes.join(' ')),
     ...claims,
   })
 }
 
-function signingKey (settings: JwtSettings): { key: string, algorithm: Algorithm } {
-  const { secret, publicKey, privateKey } = settings
-  if (secret !== undefined) return { key: verificationKey(settings).key, algorithm: narrowed(SECRET_ALGORITHMS, settings, '.secret')[0]! }
+/** `{ a: { b: value } }` for the path `a.b`. A name that is a URL has dots of its own. */
+function atPath (path: string, value: string): Record<string, unknown> {
+  const names = path.includes('/') ? [path] : path.split('.')
+  return names.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as Record<string, unknown>
+}
+
+function signingKey (form: IssuerForm): { key: string, algorithm: Algorithm } {
+  const { secret, publicKey, privateKey, at } = form
+  if (secret !== undefined) return { key: verificationKey(form, at).key as string, algorithm: narrowed(SECRET_ALGORITHMS, form, '.secret', at)[0]! }
   if (privateKey === undefined) {
     refuseJwt('', 'has a public key alone, with which nothing can be signed: set jwt.secret, or jwt.privateKey (GATEHOUSE_JWT_PRIVATE_KEY_FILE)')
   }
   const key = readPrivateKey(privateKey!)
-  const algorithm = narrowed(keyAlgorithms(key, '.privateKey'), settings, '.privateKey')[0]!
-  if (publicKey !== undefined && !belongsTo(key, verificationKey(settings).key)) {
+  const algorithm = narrowed(keyAlgorithms(key, '.privateKey'), form, '.privateKey')[0]!
+  if (publicKey !== undefined && !belongsTo(key, verificationKey(form, at).key as string)) {
     refuseJwt('.privateKey', 'does not belong to jwt.publicKey, so the gateway would refuse its tokens')
   }
   return { key: pemOf(key), algorithm }

@@ -1,4 +1,5 @@
-import type { Consumer } from '../auth-schema.ts'
+import type { Consumer, SchemeName } from '../auth-schema.ts'
+import { claimAt } from '../requirement.ts'
 
 /**
  * Claims by which a token may say whose it is, in this order: machine tokens often lack `sub`. The first that is there
@@ -8,27 +9,40 @@ const ID_CLAIMS = ['sub', 'client_id', 'azp']
 const GROUP_CLAIMS = ['groups', 'roles']
 const SCOPE_CLAIMS = ['scope', 'scp', 'scopes']
 
+/** Where else the consumer stands in the claims: names, or paths with dots. */
+export interface ClaimPaths {
+  id?: string
+  scopes?: string
+  groups?: string
+}
+
 /**
  * Who the verified claims speak for; null when they do not say. It is frozen through and through, since every request
  * with the same token gets the same object.
+ * @param idPrefix  put before the id, where ids of several issuers could be the same
  */
-export function consumerOf (claims: Record<string, unknown>): Consumer | null {
-  const id = ID_CLAIMS.map((claim) => claims[claim]).find((value) => value !== undefined)
+export function consumerOf (claims: Record<string, unknown>, scheme: SchemeName = 'jwt', paths: ClaimPaths = {}, idPrefix = ''): Consumer | null {
+  const find = (path: string | undefined, usual: readonly string[]): unknown => path === undefined
+    ? usual.map((claim) => claims[claim]).find((value) => value !== undefined)
+    : claimAt(claims, path, path.split('.'))
+  const id = find(paths.id, ID_CLAIMS)
   if (typeof id !== 'string' || id === '') return null
-  return frozen({ id, scheme: 'jwt' as const, scopes: scopesOf(claims), groups: groupsOf(claims), claims })
+  return frozen({
+    id: idPrefix + id,
+    scheme,
+    scopes: scopesOf(find(paths.scopes, SCOPE_CLAIMS)),
+    groups: groupsOf(find(paths.groups, GROUP_CLAIMS)),
+    claims,
+  })
 }
 
 /** Scopes as text (RFC 8693, section 4.2) or as a list. One with a space in it would be two to the next reader, so it is two here. */
-function scopesOf (claims: Record<string, unknown>): string[] {
-  const value = SCOPE_CLAIMS.map((claim) => claims[claim]).find((scopes) => scopes !== undefined)
-  return [value].flat().flatMap((scopes) => typeof scopes === 'string' ? scopes.split(' ') : []).filter((scope) => scope !== '')
-}
+const scopesOf = (value: unknown): string[] =>
+  [value].flat().flatMap((scopes) => typeof scopes === 'string' ? scopes.split(' ') : []).filter((scope) => scope !== '')
 
 /** Groups or roles, as providers list them. */
-function groupsOf (claims: Record<string, unknown>): string[] {
-  const value = GROUP_CLAIMS.map((claim) => claims[claim]).find((groups) => groups !== undefined)
-  return [value].flat().filter((group): group is string => typeof group === 'string' && group !== '')
-}
+const groupsOf = (value: unknown): string[] =>
+  [value].flat().filter((group): group is string => typeof group === 'string' && group !== '')
 
 function frozen<T extends object> (value: T): T {
   for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) frozen(part)

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createVerifier } from 'fast-jwt'
+import { KeySet } from '../../../src/auth/jwt/key-source.ts'
+import { issuerForms } from '../../../src/auth/jwt/issuer-forms.ts'
+import { TokenVerifier, type VerifiedToken } from '../../../src/auth/jwt/token-verifier.ts'
 import type { JwtSettings } from '../../../src/auth/jwt/jwt-schema.ts'
 import { signToken } from '../../../src/auth/jwt/dev-token.ts'
 import { verificationKey } from '../../../src/auth/jwt/verification-key.ts'
@@ -41,6 +44,23 @@ test('says what was asked for, and what the gateway wants to hear', () => {
   const [, { iat, exp, ...claims }] = parts(signToken(jwt, { sub: 'me', scopes: ['a:read', 'a:write'], expiresIn: '90s', claims: { org: { id: 7 } } }))
   assert.equal(exp - iat, 90)
   assert.deepEqual(claims, { iss: 'https://id.test', aud: 'api', sub: 'me', scope: 'a:read a:write', org: { id: 7 } })
+})
+
+test('is what the rules of the gateway ask for: typ, age, and where the consumer stands', () => {
+  const jwt = settings({ secret: SECRET, typ: 'at+jwt', maxAge: '1m', claims: { id: 'user.name', scopes: 'https://id.test/scopes' } })
+  const verifier = new TokenVerifier([{ ...jwt, keys: new KeySet([verificationKey(jwt)]) }], jwt, (token, { maxAge, ...options }) => createVerifier({ ...options, maxAge: maxAge! * 1000 } as never)(token))
+  const { consumer } = verifier.verify(signToken(jwt, { sub: 'me', scopes: ['a', 'b'] })) as VerifiedToken
+  assert.deepEqual([consumer.id, consumer.scopes], ['me', ['a', 'b']])
+})
+
+test('of several issuers the first with a secret signs, else the first with the private key', () => {
+  const issuers = [{ issuer: 'https://a.test', jwksUri: 'https://a.test/keys', audience: 'a' }, { issuer: 'https://b.test', secret: SECRET }]
+  const jwt = settings({ audience: 'api', privateKey: privatePem(p256), issuers })
+  const [header, { iss, aud }] = parts(signToken(jwt, { sub: 'me' }))
+  assert.deepEqual([header.alg, iss, aud], ['HS256', 'https://b.test', 'api'])
+  assert.equal(verify(issuerForms(jwt)[1] as never, signToken(jwt, { sub: 'me' })).sub, 'me')
+  const [first, claims] = parts(signToken({ ...jwt, issuers: [issuers[0]!] }, { sub: 'me' }))
+  assert.deepEqual([first.alg, claims.iss, claims.aud], ['ES256', 'https://a.test', 'a'])
 })
 
 const REFUSED: [string, Partial<JwtSettings>, RegExp][] = [

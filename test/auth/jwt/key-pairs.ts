@@ -14,4 +14,4 @@ export const p521: KeyPair = generateKeyPairSync('ec', { namedCurve: 'secp521r1'
 export const ed25519: KeyPair = generateKeyPairSync('ed25519')
 
 /** Settings with their defaults. */
-export const settings = (jwt: Partial<JwtSettings>): JwtSettings => ({ clockTolerance: 0, cacheSize: 100, ...jwt })
+export const settings = (jwt: Partial<JwtSettings>): JwtSettings => ({ clockTolerance: 0, cacheSize: 100, refreshInterval: '10 minutes', refreshCooldown: '30s', timeout: '5s', ...jwt })

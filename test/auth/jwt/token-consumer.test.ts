@@ -38,3 +38,10 @@ test('groups come from groups or roles', () => {
   assert.deepEqual(groups({ groups: [], roles: ['a'] }), [], 'the first claim decides')
   assert.deepEqual(groups({}), [])
 })
+
+test('stands where the configuration says, and nowhere else', () => {
+  const claims = { sub: 'ada', email: 'ada@x.test', realm_access: { roles: ['admin', 7], scopes: 'a b' }, 'https://x.test/org': { id: 'o' } }
+  const consumer = consumerOf(claims, 'jwt', { id: 'email', groups: 'realm_access.roles', scopes: 'realm_access.scopes' }, 'x|')!
+  assert.deepEqual([consumer.id, consumer.groups, consumer.scopes], ['x|ada@x.test', ['admin'], ['a', 'b']])
+  for (const id of ['nobody', 'realm_access', 'realm_access.constructor.name', 'email.length', '__proto__.sub']) assert.equal(consumerOf({ ...claims }, 'jwt', { id }), null, id)
+})

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import type { JwtSettings } from '../../../src/auth/jwt/jwt-schema.ts'
 import { verificationKey } from '../../../src/auth/jwt/verification-key.ts'
@@ -23,6 +23,13 @@ for (const [kind, pair, algorithms] of ALGORITHMS) {
   })
 }
 
+test('no key is so small that its numbers can be guessed, or so large that checking takes long', () => {
+  // createPublicKey takes any numbers
+  const jwk = { ...rsa.publicKey.export({ format: 'jwk' }), e: 'AQ' }
+  const publicKey = createPublicKey({ key: jwk, format: 'jwk' }).export({ type: 'spki', format: 'pem' }) as string
+  assert.throws(() => verificationKey(settings({ publicKey })), /exponent protects nothing/)
+})
+
 test('a secret allows HMAC alone, and the configuration narrows what a key allows', () => {
   assert.deepEqual(verificationKey(settings({ secret: SECRET })), { key: SECRET, algorithms: ['HS256', 'HS384', 'HS512'] })
   assert.deepEqual(verificationKey(settings({ secret: SECRET, algorithms: ['HS512'] })).algorithms, ['HS512'])
@@ -31,8 +38,6 @@ test('a secret allows HMAC alone, and the configuration narrows what a key allow
 
 const jwk = (kind: object): string => JSON.stringify(kind, null, 2)
 const MISTAKES: [string, Partial<JwtSettings>, RegExp][] = [
-  ['no key', {}, /^configuration: jwt: has no key/],
-  ['two keys', { secret: SECRET, publicKey: publicPem(rsa) }, /^configuration: jwt: has both secret and publicKey/],
   ['a private key for the public one', { publicKey: privatePem(rsa) }, /^configuration: jwt\.publicKey: found a private key/],
   ['an old-style private key', { publicKey: rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }) as string }, /found a private key/],
   ['text for a key', { publicKey: 'nonsense' }, /^configuration: jwt\.publicKey: is not a public key in PEM form/],
@@ -49,8 +54,6 @@ const MISTAKES: [string, Partial<JwtSettings>, RegExp][] = [
   ['a public key for a secret', { secret: publicPem(rsa) }, /^configuration: jwt\.secret: found a key of a key pair/],
   ['a public key within a secret', { secret: `# key\n${publicPem(p256)}` }, /found a key of a key pair/],
   ['a public JWK for a secret', { secret: jwk(rsa.publicKey.export({ format: 'jwk' })) }, /found a key of a key pair/],
-  ['an empty issuer', { secret: SECRET, issuer: '' }, /^configuration: jwt\.issuer: found ""/],
-  ['an empty audience among others', { secret: SECRET, audience: ['api', ''] }, /^configuration: jwt\.audience: found ""/],
 ]
 for (const [what, jwt, message] of MISTAKES) {
   test(`${what} is a mistake of the configuration`, () => {
