@@ -1,0 +1,32 @@
+import fp from 'fastify-plugin'
+import type { ForwardAuthSettings } from '../../src/auth/forward-auth/forward-auth-schema.ts'
+import { ForwardAuthScheme } from '../../src/auth/forward-auth/forward-auth-scheme.ts'
+import { IdentityClient, identityUrl } from '../../src/auth/identity-client.ts'
+import { BootProblems } from '../../src/errors.ts'
+import { FORWARDED_NAMES } from '../../src/proxy/forwarded-headers.ts'
+import { HOP_BY_HOP } from '../../src/proxy/hop-by-hop.ts'
+import { milliseconds } from '../../src/units.ts'
+import { publicTarget } from '../../src/upstream/host-router.ts'
+
+/** Headers that are about one message, or that the gateway itself states. */
+const NOT_TO_BE_COPIED = new Set([...HOP_BY_HOP, ...FORWARDED_NAMES, 'host', 'content-length', 'expect', 'via', 'x-request-id'])
+
+/** An external service that decides about each request. */
+export default fp(async (app) => {
+  const settings = app.config.forwardAuth
+  if (!settings) return
+  await app.addAuthScheme('forwardAuth', () => {
+    refuseMessageHeaders(settings)
+    const url = identityUrl(settings.url, 'forwardAuth.url')
+    const client = new IdentityClient(milliseconds(settings.timeout))
+    app.addHook('onClose', () => client.close())
+    return new ForwardAuthScheme(settings, { url, client, publicTarget })
+  })
+}, { name: 'forward-auth', dependencies: ['auth-schemes'] })
+
+function refuseMessageHeaders (settings: ForwardAuthSettings): void {
+  const problems = (['requestHeaders', 'copyHeaders'] as const).flatMap((list) => settings[list].flatMap((name, i) => NOT_TO_BE_COPIED.has(name.toLowerCase())
+    ? [{ file: 'configuration', field: `forwardAuth.${list}[${i}]`, message: `found "${name}", which belongs to one message or is stated by the gateway itself: leave it out` }]
+    : []))
+  if (problems.length > 0) throw new BootProblems(problems)
+}

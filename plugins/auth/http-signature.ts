@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { preParsingHookHandler } from 'fastify'
+import fp from 'fastify-plugin'
+import { authForm } from '../../src/auth/auth-schema.ts'
+import { DigestedBody } from '../../src/auth/http-signature/content-digest.ts'
+import { HttpSignatureScheme } from '../../src/auth/http-signature/http-signature-scheme.ts'
+import type { SignatureKey } from '../../src/auth/http-signature/http-signature-schema.ts'
+import { compileKeys } from '../../src/auth/http-signature/known-keys.ts'
+import { BootProblems } from '../../src/errors.ts'
+
+/** Signed requests, and the bodies that belong to them. */
+export default fp(async (app) => {
+  const settings = app.config.signatures
+  if (!settings) return
+  await app.addAuthScheme('signature', () => {
+    const keys = settings.keys.map((key, i) => withFiles(key, `signatures.keys[${i}]`, app.config.baseDir))
+    return new HttpSignatureScheme(settings, compileKeys(keys))
+  })
+  app.decorateRequest('contentDigest', null)
+  app.decorateRequest('checkedBody', null)
+  app.addHook('onRoute', (route) => {
+    const uses = route.config?.auth === undefined ? [] : authForm(route.config.auth).uses
+    if (uses.some(({ scheme }) => scheme === 'signature')) route.preParsing = [...[route.preParsing ?? []].flat(), checkBody]
+  })
+}, { name: 'http-signature', dependencies: ['auth-schemes'] })
+
+/** Whoever reads the body, reads it through the check. */
+const checkBody: preParsingHookHandler = (request, _reply, payload, done) => {
+  const digests = request.contentDigest
+  if (!digests) {
+    done(null, payload)
+    return
+  }
+  const checked = new DigestedBody(digests)
+  // a reader may come late, or not at all
+  checked.on('error', () => {})
+  payload.on('error', (error: Error) => checked.destroy(error))
+  request.checkedBody = payload.pipe(checked)
+  done(null, checked)
+}
+
+/** A key with the content of the files that it names. */
+function withFiles (key: SignatureKey, field: string, baseDir: string): SignatureKey {
+  const read = (name: 'secretFile' | 'publicKeyFile'): string | undefined => {
+    const file = key[name]
+    if (file === undefined) return undefined
+    try {
+      return readFileSync(resolve(baseDir, file), 'utf8').replace(/\r?\n$/, '')
+    } catch (error) {
+      throw new BootProblems([{ file: 'configuration', field: `${field}.${name}`, message: `the file ${file} cannot be read (${(error as NodeJS.ErrnoException).code})` }])
+    }
+  }
+  return { ...key, secret: read('secretFile') ?? key.secret, publicKey: read('publicKeyFile') ?? key.publicKey }
+}

@@ -1,0 +1,37 @@
+import { hash } from 'node:crypto'
+import type { AuthRequest } from '../scheme.ts'
+import type { ForwardAuthSettings } from './forward-auth-schema.ts'
+
+/** What the service is told about a request: name, value, name, value. */
+export interface ForwardAuthQuestion {
+  headers: string[]
+  /** What a verdict may be remembered by; null when it may not. */
+  key: string | null
+}
+
+/**
+ * Makes the questions.
+ * @param publicTarget  path and query as the routes have read them, from the request's own
+ */
+export function forwardAuthQuestion (settings: Pick<ForwardAuthSettings, 'requestHeaders' | 'cacheBy'>, remembers: boolean, publicTarget: (url: string) => string): (request: AuthRequest) => ForwardAuthQuestion {
+  const names = settings.requestHeaders.map((name) => name.toLowerCase())
+  const byHeaders = settings.cacheBy === 'headers'
+
+  return ({ headers, ip, protocol, raw: { method = 'GET', url = '/' } }) => {
+    const told: string[] = []
+    for (const name of names) {
+      const value = headers[name]
+      for (const single of value === undefined ? [] : [value].flat()) told.push(name, single)
+    }
+    // the host is the one by which the route was found, whatever a proxy calls it: another would be judged in its place
+    const circumstances = [
+      'x-forwarded-method', method,
+      'x-forwarded-proto', protocol === 'https' ? 'https' : 'http',
+      'x-forwarded-host', headers.host ?? '',
+      'x-forwarded-uri', publicTarget(url),
+      'x-forwarded-for', ip,
+    ]
+    const all = [...circumstances, ...told]
+    return { headers: all, key: remembers ? hash('sha256', JSON.stringify(byHeaders ? told : all), 'base64') : null }
+  }
+}
