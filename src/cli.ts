@@ -61,7 +61,27 @@ function commandLine (finish: (code: number) => void): Command {
     .option('--expires <duration>', 'how long it is valid, such as 15m, 1h', '1h')
     .option('--claim <name=value>', 'a further claim; may be repeated', gather, [])
     .action(async (options) => { finish(await (await import('./cli/token-command.ts')).token(options)) })
+  keyCommands(program.command('key').description('make, list and revoke API keys, and hash passwords'), finish)
   return program
+}
+
+function keyCommands (key: Command, finish: (code: number) => void): void {
+  const stored = (name: string, description: string): Command => key.command(name).description(description)
+    .option('-c, --config <file>', 'configuration file, which says where keys are kept')
+    .option('-f, --file <file>', 'keys file (.yaml, .yml or .json) to use instead')
+  stored('create', 'make a key, store its hash, and print it: it cannot be shown again')
+    .requiredOption('-n, --name <name>', 'whose key it is')
+    .option('--scopes <list>', 'scopes, with commas', commaList, [])
+    .option('--groups <list>', 'groups, with commas', commaList, [])
+    .option('--addresses <list>', 'addresses and networks (CIDR) that may use it, with commas', commaList, [])
+    .option('--expires <time>', 'how long it is valid, such as 90d, or the date on which it ends')
+    .action(async (options) => { finish(await (await import('./cli/key-command.ts')).createKey(options)) })
+  stored('list', 'print the keys that are stored')
+    .action(async (options) => { finish(await (await import('./cli/key-command.ts')).listKeys(options)) })
+  stored('revoke', 'remove a key, or all keys of a name').argument('<name-or-id>')
+    .action(async (which, options) => { finish(await (await import('./cli/key-command.ts')).revokeKeys(which, options)) })
+  key.command('hash').description('print the hash of a password, which is read from standard input, for basic.users')
+    .action(async () => { finish(await (await import('./cli/key-command.ts')).hashOfPassword()) })
 }
 
 /**

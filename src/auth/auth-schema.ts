@@ -24,6 +24,12 @@ export type Requirement = Static<typeof Requirement>
 
 const SchemeUse = Type.Object({
   jwt: Type.Optional(Requirement),
+  introspection: Type.Optional(Requirement),
+  forwardAuth: Type.Optional(Requirement),
+  signature: Type.Optional(Requirement),
+  apiKey: Type.Optional(Requirement),
+  basic: Type.Optional(Requirement),
+  clientCertificate: Type.Optional(Requirement),
 }, { additionalProperties: false, minProperties: 1, maxProperties: 1, title: "a scheme such as { jwt: { scopes: ['orders:read'] } }" })
 export type SchemeUse = Static<typeof SchemeUse>
 export type SchemeName = keyof SchemeUse
@@ -69,8 +75,12 @@ export interface Consumer {
   scopes: readonly string[]
   /** Groups or roles. */
   groups: readonly string[]
+  /** Its plan, which brings limits along; absent when it has none. */
+  plan?: string
   /** Everything that the credentials say. */
   claims: Readonly<Record<string, unknown>>
+  /** Headers that the scheme has for the upstream: name in small letters, value, name, value. Absent when it has none. */
+  upstreamHeaders?: readonly string[]
 }
 
 declare module 'fastify' {

@@ -15,31 +15,35 @@ interface Alternative {
   requirements: Requirement[]
   /** Any of these suffices; null when nothing is required. */
   meets: MeetsRequirement[] | null
+  /** Adds what the gateway itself knows of a consumer. */
+  complete: (consumer: Consumer) => Consumer
 }
 
 /**
  * Compiles the `auth` of a route.
  * @param schemeOf  the scheme of a name; throws when it is not configured
+ * @param complete  adds what the gateway itself knows of a consumer, before it is held against what is required
  * @returns null for `'none'`
  */
-export function compileAuthenticator (auth: AuthDeclaration, schemeOf: (name: SchemeName) => AuthScheme, failures: FailedAttempts): Authenticator | null {
+export function compileAuthenticator (auth: AuthDeclaration, schemeOf: (name: SchemeName) => AuthScheme, failures: FailedAttempts, complete = (consumer: Consumer): Consumer => consumer): Authenticator | null {
   const { mode, optional, uses } = authForm(auth)
   if (uses.length === 0) return null
-  if (mode === 'all') return allOf(uses.map(({ scheme, requirement }) => one(alternative(schemeOf(scheme), [requirement]), failures)))
+  if (mode === 'all') return allOf(uses.map(({ scheme, requirement }) => one(alternative(schemeOf(scheme), [requirement], complete), failures)))
   const names = [...new Set(uses.map(({ scheme }) => scheme))]
-  const alternatives = names.map((name) => alternative(schemeOf(name), uses.filter(({ scheme }) => scheme === name).map(({ requirement }) => requirement)))
+  const alternatives = names.map((name) => alternative(schemeOf(name), uses.filter(({ scheme }) => scheme === name).map(({ requirement }) => requirement), complete))
   if (optional) return strangersToo(alternatives, failures)
   return alternatives.length === 1 ? one(alternatives[0]!, failures) : anyOf(alternatives, failures)
 }
 
-function alternative (scheme: AuthScheme, requirements: Requirement[]): Alternative {
+function alternative (scheme: AuthScheme, requirements: Requirement[], complete: Alternative['complete']): Alternative {
   const meets = requirements.map(compileRequirement)
-  return { scheme, requirements, meets: meets.includes(null) ? null : meets as MeetsRequirement[] }
+  return { scheme, requirements, complete, meets: meets.includes(null) ? null : meets as MeetsRequirement[] }
 }
 
 /** Asks one scheme, and holds its consumer against what is required. */
-function one ({ scheme, requirements, meets }: Alternative, failures: FailedAttempts): (request: AuthRequest) => Outcome<Consumer> {
-  const admit = (consumer: Consumer): Consumer => {
+function one ({ scheme, requirements, meets, complete }: Alternative, failures: FailedAttempts): (request: AuthRequest) => Outcome<Consumer> {
+  const admit = (found: Consumer): Consumer => {
+    const consumer = complete(found)
     if (meets === null) return consumer
     for (let i = 0; i < meets.length; i++) if (meets[i]!(consumer)) return consumer
     throw insufficientScope(scheme.challenge, requirements[0]!.scopes ?? [])
@@ -57,7 +61,7 @@ function anyOf (alternatives: readonly Alternative[], failures: FailedAttempts):
   const asked = alternatives.map((alternative) => ({ scheme: alternative.scheme, ask: one(alternative, failures) }))
   const challenges = alternatives.flatMap(({ scheme: { challenge = [] } }) => challenge)
   return (request) => {
-    for (const { scheme, ask } of asked) if (scheme.isPresented(request)) return ask(request)
+    for (const { scheme, ask } of asked) if (scheme.asksStrangers || scheme.isPresented(request)) return ask(request)
     throw missingCredentials(challenges)
   }
 }
@@ -67,7 +71,8 @@ function allOf (asks: readonly ((request: AuthRequest) => Outcome<Consumer>)[]):
   return async (request) => {
     const consumers: Consumer[] = []
     for (const ask of asks) consumers.push(await ask(request))
-    return consumers[0]!
+    const upstreamHeaders = consumers.flatMap((consumer) => consumer.upstreamHeaders ?? [])
+    return upstreamHeaders.length > 0 ? { ...consumers[0]!, upstreamHeaders } : consumers[0]!
   }
 }
 

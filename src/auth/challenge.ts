@@ -14,7 +14,7 @@ export const missingToken = (): GatehouseError =>
  */
 export const invalidToken = (description: string, cause?: unknown): GatehouseError =>
   gatehouseError('GW_UNAUTHORIZED', {
-    detail: `The token is not valid: ${description}. Send a valid bearer token in the Authorization header.`,
+    detail: `The token is not valid: ${description}. Send a valid one.`,
     headers: { 'www-authenticate': `${BEARER_CHALLENGE}, error="invalid_token", error_description="${description}"` },
     cause,
   })
@@ -35,3 +35,10 @@ export const insufficientScope = (challenge: string | undefined, scopes: readonl
   gatehouseError('GW_FORBIDDEN', challenge?.startsWith('Bearer ')
     ? { headers: { 'www-authenticate': `${challenge}, error="insufficient_scope"${scopes.length > 0 ? `, scope="${scopes.join(' ')}"` : ''}` } }
     : {})
+
+/**
+ * Nobody can say at this moment whether the credentials are good; nobody is let in on that account.
+ * @param cause  the real reason, for the log alone
+ */
+export const authUnavailable = (cause?: unknown): GatehouseError =>
+  gatehouseError('GW_AUTH_UNAVAILABLE', { headers: { 'retry-after': '1' }, cause })

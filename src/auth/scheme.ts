@@ -1,12 +1,19 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import type { Consumer, SchemeName } from './auth-schema.ts'
+import type { ContentDigest } from './http-signature/content-digest.ts'
 
 /** What of a request a scheme may look at. */
 export interface AuthRequest {
   headers: IncomingHttpHeaders
   /** The client's address. */
   ip: string
+  /** `https` or `http`, as the client has it. */
+  protocol?: string
+  /** The target as it came, before it got its canonical form. */
+  originalUrl?: string
+  /** Left here by a scheme: what the digests of the body must be, which is yet to come. */
+  contentDigest?: ContentDigest | null
   raw: { rawHeaders: readonly string[], method?: string, url?: string, socket?: FastifyRequest['raw']['socket'] }
 }
 
@@ -26,6 +33,8 @@ export interface AuthScheme {
   readonly credentials: CredentialPlaces
   /** Its Security Scheme Object (OpenAPI 3.1); absent when OpenAPI has no word for it. */
   readonly security?: Readonly<Record<string, unknown>>
+  /** Whether a list of schemes asks it also about requests without credentials of its kind. Default: false. */
+  readonly asksStrangers?: boolean
   /** Whether the request carries credentials of this kind, good or bad. Looks only. */
   isPresented (request: AuthRequest): boolean
   /** Who calls, when that is known without any work; null otherwise. */

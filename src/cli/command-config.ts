@@ -59,7 +59,8 @@ export async function quietConfig (options: ConfigOptions): Promise<Config> {
 /** The same, for commands that only look: what there is can be seen without the key that tokens are verified with. */
 export async function lookingConfig (options: ConfigOptions): Promise<Config & { keyless: boolean }> {
   const config = await quietConfig(options)
-  if (config.jwt?.secret !== undefined || config.jwt?.publicKey !== undefined) return { ...config, keyless: false }
+  const { secret, publicKey, keys, jwksUri, discover, issuers } = config.jwt ?? {}
+  if ([secret, publicKey, keys, jwksUri, discover, issuers].some((source) => source !== undefined)) return { ...config, keyless: false }
   // one that nobody has signed anything with
   const jwt = withDefaults(JwtSettings, { ...config.jwt, algorithms: undefined, secret: randomBytes(32).toString('hex') }) as JwtSettings
   return { ...config, jwt, keyless: true }

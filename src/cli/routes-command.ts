@@ -1,4 +1,5 @@
 import { authForm, type AuthDeclaration } from '../auth/auth-schema.ts'
+import { byText, type LimitRule } from '../limits/limit-schema.ts'
 import type { RouteRow } from '../upstream/route-table.ts'
 import { lookingConfig, type ConfigOptions } from './command-config.ts'
 
@@ -21,11 +22,20 @@ function durationText (ms: number): string {
   return `${ms} ms`
 }
 
+/** A limit in few words: `100/min by address`, `5 at once`, `1000/day`. */
+function limitText ({ algorithm, max, windowMs, burst, per, by }: LimitRule): string {
+  const rate = per ?? durationText(windowMs)
+  const much = algorithm === 'concurrency'
+    ? `${max} at once`
+    : `${max}/${algorithm === 'sliding' ? 'any ' : ''}${rate}${algorithm === 'token-bucket' ? ` (burst ${burst ?? max})` : ''}`
+  return by === 'consumer' ? much : `${much} by ${byText(by)}`
+}
+
 function cells ({ method, hosts, path, match, upstream, auth, limits, cache, schema, file }: RouteRow): string[] {
   const conditions = Object.entries(match ?? {}).map(([name, value]) => ` [${name}: ${value}]`).join('')
   return [
     method, hosts.join(',') || '*', path + conditions, upstream || '-', authText(auth),
-    limits.map(({ max, windowMs, by }) => `${max}/${durationText(windowMs)}${by === 'address' ? ' by address' : ''}`).join(', ') || '-',
+    limits.map(limitText).join(', ') || '-',
     cache, schema.join(',') || '-', file || '-',
   ]
 }

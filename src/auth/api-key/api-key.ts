@@ -1,0 +1,79 @@
+import { hash } from 'node:crypto'
+import { BootProblems, type Problem } from '../../errors.ts'
+import type { Consumer } from '../auth-schema.ts'
+import type { ApiKeyEntry } from './api-key-schema.ts'
+import { NetworkList } from './network-list.ts'
+
+/** A key as requests are held against it. */
+export interface ApiKey {
+  /** SHA-256 of the key. */
+  digest: Buffer
+  /** Milliseconds since 1970 from which on it is refused; Infinity for never. */
+  until: number
+  /** Where it may be used; null for anywhere. */
+  networks: NetworkList | null
+  consumer: Consumer
+}
+
+/** Keys by the index of their hash. */
+export type ApiKeys = ReadonlyMap<string, ApiKey>
+
+/** SHA-256 of a key. */
+export const digestOf = (key: string): Buffer => hash('sha256', key, 'buffer')
+
+/**
+ * What keys are looked up by: the first 64 bits of their hash. The rest is compared in constant time, so that how
+ * long the search takes tells nothing of use about it.
+ */
+export const indexOf = (digest: Buffer): string => digest.toString('latin1', 0, 8)
+
+const EMPTY = digestOf('')
+
+/**
+ * Makes keys of entries that their schema has accepted.
+ * @param file  where they stand, for the messages
+ * @param at    field of the list in it, such as `apiKeys.keys`
+ * @throws BootProblems with everything that is wrong
+ */
+export function compileApiKeys (entries: readonly ApiKeyEntry[], file: string, at = ''): ApiKeys {
+  const problems: Problem[] = []
+  const keys = new Map<string, ApiKey>()
+  for (const [i, entry] of entries.entries()) {
+    const say = (field: string, message: string): void => { problems.push({ file, field: `${at}[${i}].${field}`, message }) }
+    const key = compile(entry, say)
+    const index = indexOf(key.digest)
+    if (key.digest.equals(EMPTY)) say('sha256', 'is the SHA-256 of nothing: give that of a key')
+    else if (keys.has(index)) say('sha256', 'stands here a second time: give each key once')
+    keys.set(index, key)
+  }
+  if (problems.length > 0) throw new BootProblems(problems)
+  return keys
+}
+
+function compile ({ name, id, sha256, scopes = [], groups = [], expires, addresses }: ApiKeyEntry, say: (field: string, message: string) => void): ApiKey {
+  const until = expires === undefined ? Infinity : timeOf(expires)
+  if (Number.isNaN(until)) say('expires', `found ${JSON.stringify(expires)}, which is no day of the calendar: write one such as 2027-01-31`)
+  const networks = addresses === undefined ? null : new NetworkList()
+  for (const [i, address] of addresses?.entries() ?? []) {
+    if (!networks!.add(address)) say(`addresses[${i}]`, `found ${JSON.stringify(address.slice(0, 60))}, allowed: IP address, or network such as 10.0.0.0/8`)
+  }
+  return {
+    digest: Buffer.from(sha256, 'hex'),
+    until,
+    networks,
+    consumer: Object.freeze({
+      id: name,
+      scheme: 'apiKey' as const,
+      scopes: Object.freeze([...scopes]),
+      groups: Object.freeze([...groups]),
+      claims: Object.freeze({ name, ...id === undefined ? {} : { keyId: id } }),
+    }),
+  }
+}
+
+/** Milliseconds since 1970; NaN for what is not in the calendar, such as the 31st of June, which `Date` would take for July. */
+function timeOf (text: string): number {
+  const day = text.slice(0, 10)
+  const date = new Date(`${day}T00:00:00Z`)
+  return Number.isNaN(date.getTime()) || !date.toISOString().startsWith(day) ? NaN : Date.parse(text)
+}

@@ -1,0 +1,61 @@
+import { BootProblems, type Problem } from '../errors.ts'
+import type { Consumer } from './auth-schema.ts'
+import type { ConsumerEntries } from './consumer-schema.ts'
+import { claimAt } from './requirement.ts'
+
+/** The parts of the configuration that say something of consumers. */
+export interface DirectorySettings {
+  consumers?: ConsumerEntries
+  plans?: Readonly<Record<string, unknown>>
+  /** Claim that names the plan, or path of one with dots. */
+  planClaim?: string
+  /** Plan of whoever has no other. */
+  defaultPlan?: string
+}
+
+/** What the configuration knows of consumers beside what their credentials say: plan and groups. */
+export class ConsumerDirectory {
+  readonly #entries: ReadonlyMap<string, ConsumerEntries[string]>
+  readonly #plans: ReadonlySet<string>
+  readonly #settings: DirectorySettings
+  readonly #isEmpty: boolean
+  /** Schemes remember consumers, so that each is completed once. */
+  readonly #completed = new WeakMap<Consumer, Consumer>()
+
+  /** @throws BootProblems for plans that do not exist */
+  constructor (settings: DirectorySettings) {
+    const { consumers = {}, plans = {}, planClaim, defaultPlan } = settings
+    this.#settings = settings
+    this.#entries = new Map(Object.entries(consumers))
+    this.#plans = new Set(Object.keys(plans))
+    this.#isEmpty = this.#entries.size === 0 && this.#plans.size === 0
+    const problems: Problem[] = []
+    const check = (field: string, plan: string | undefined): void => {
+      if (plan !== undefined && !this.#plans.has(plan)) problems.push({ file: 'configuration', field, message: `found "${plan}", allowed: ${[...this.#plans].map((name) => `"${name}"`).join(', ') || 'none, since there are no plans'}` })
+    }
+    for (const [id, { plan }] of this.#entries) check(`consumers.${id}.plan`, plan)
+    check('defaultPlan', defaultPlan)
+    if (planClaim !== undefined && this.#plans.size === 0) problems.push({ file: 'configuration', field: 'planClaim', message: 'has no effect without plans: state them' })
+    if (problems.length > 0) throw new BootProblems(problems)
+  }
+
+  /** A consumer with its plan, and the groups that it has here. */
+  readonly complete = (consumer: Consumer): Consumer => {
+    if (this.#isEmpty) return consumer
+    let found = this.#completed.get(consumer)
+    if (found === undefined) {
+      const { groups = [] } = this.#entries.get(consumer.id) ?? {}
+      const plan = this.#planOf(consumer)
+      found = Object.freeze({ ...consumer, groups: Object.freeze([...new Set([...groups, ...consumer.groups])]), ...plan === undefined ? {} : { plan } })
+      this.#completed.set(consumer, found)
+    }
+    return found
+  }
+
+  /** A claim that names no plan of this gateway is as good as none. */
+  #planOf ({ id, claims, plan }: Consumer): string | undefined {
+    const { planClaim, defaultPlan } = this.#settings
+    const claimed = planClaim === undefined ? undefined : claimAt(claims, planClaim, planClaim.split('.'))
+    return [this.#entries.get(id)?.plan, plan, claimed].find((name): name is string => typeof name === 'string' && this.#plans.has(name)) ?? defaultPlan
+  }
+}
