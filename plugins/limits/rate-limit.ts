@@ -1,105 +1,127 @@
 import rateLimit, { type CreateRateLimitOptions } from '@fastify/rate-limit'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Redis } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
 import { checkAgainst } from '../../src/config/schema-check.ts'
 import { BootProblems, gatehouseError } from '../../src/errors.ts'
-import { type LimitState, policyHeader, retryAfter, stateHeader, statePrefix, tightest } from '../../src/limits/limit-headers.ts'
-import { limitKey } from '../../src/limits/limit-key.ts'
+import { isTighter, type LimitState, retryAfter, stateHeader } from '../../src/limits/limit-headers.ts'
 import { LimitRegistry } from '../../src/limits/limit-registry.ts'
-import { LimitDeclaration, type LimitRule } from '../../src/limits/limit-schema.ts'
-import { memoryLimitStore } from '../../src/limits/memory-store.ts'
+import { LimitDeclaration, limitRules, type LimitRule } from '../../src/limits/limit-schema.ts'
+import type { Verdict } from '../../src/limits/limit-stage.ts'
+import { storeOf } from '../../src/limits/limit-store.ts'
+import { PlanLimits } from '../../src/limits/plan-limits.ts'
 import { connectRedis } from '../../src/limits/redis-client.ts'
-import { redisLimitStore } from '../../src/limits/redis-store.ts'
-import { milliseconds } from '../../src/units.ts'
+import { RedisStore } from '../../src/limits/redis-store.ts'
+import { whenOver } from '../../src/limits/request-end.ts'
+import { isEarly, type RouteStage, RouteStages } from '../../src/limits/route-stages.ts'
+import { sharedWindow, windowStore } from '../../src/limits/window-store.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** The connection that limits are counted over; null when they are counted in memory. */
-    redis: Redis | null
+    redis: Redis | Cluster | null
+    /** The limits that consumers bring with them. */
+    planLimits: PlanLimits
+  }
+  interface FastifyRequest {
+    /** The tightest limit that has been asked so far. */
+    limitState: LimitState | null
   }
 }
 
-type Limiter = ReturnType<FastifyInstance['createRateLimit']>
-type Counted = Extract<Awaited<ReturnType<Limiter>>, { isAllowed: false }>
-
-/** Most consumers and addresses that one limit remembers in memory. */
+/** Most keys that one limit remembers in memory. */
 const REMEMBERED = 100_000
 
-/** Limits how often consumers and addresses may call. Rules of one name are one limit, on however many routes. */
+/**
+ * Limits how often a route may be called: by address before authentication, by everything else after it. Rules of one name
+ * are one limit, on however many routes.
+ */
 export default fp(async (app) => {
-  const redis = app.config.redis === undefined ? null : connectRedis(app.config.redis, app.log)
-  app.decorate('redis', redis?.client ?? null)
-  if (redis !== null) {
+  const { redis: settings, limits: { onFailure } } = app.config
+  const connection = settings === undefined ? null : connectRedis(settings, app.log)
+  const redis = connection && new RedisStore(connection.client, { onError: ({ message }) => app.log.error({ reason: message }, 'Redis answers errors: limits are not counted until it does no more') })
+  app.decorate('redis', (connection?.client ?? null) as Redis | null)
+  if (connection !== null) {
     // not at boot: what only looks at the configuration needs no Redis, and a gateway serves without it
-    app.addHook('onListen', async () => { redis.client.connect().catch(() => {}) })
-    app.addHook('onClose', async () => { redis.close() })
+    app.addHook('onListen', async () => { connection.client.connect().catch(() => {}) })
+    app.addHook('onClose', async () => {
+      redis!.close()
+      connection.close()
+    })
   }
-  const createLimiter = await isolatedRateLimit(app, app.redis)
-  const registry = new LimitRegistry<Limiter>((rule) => createLimiter({
-    max: rule.max,
-    timeWindow: rule.windowMs,
-    keyGenerator: (request) => limitKey(rule, request.consumer, request.ip),
-    // for the store
-    rule,
-  } as CreateRateLimitOptions))
+  const store = storeOf(redis, onFailure)
+  const registry = new LimitRegistry(REMEMBERED)
+  const createLimiter = redis && await isolatedRateLimit(app, windowStore(store))
+  const stages = new RouteStages(store, redis !== null, createLimiter && ((limit) => sharedWindow(limit, createLimiter({
+    max: limit.rule.max, timeWindow: limit.rule.windowMs, keyGenerator: limit.keyOf, limit,
+  } as CreateRateLimitOptions))))
+  const plans = new PlanLimits(app.config, registry)
+  app.decorate('planLimits', plans)
+  app.decorateRequest('limitState', null)
 
   app.addHook('onRoute', (route) => {
-    const place = route.config?.publicUrl ?? route.url
-    const rules = route.config?.limits ?? ownRule(route.config?.limit, `route:${[route.method].flat().join(',')} ${place}`, place)
-    if (rules.length === 0) return
-    const limiters = rules.map((rule) => registry.limiter(rule, route.config?.upstream ?? place))
-    route.onRequest = [...[route.onRequest ?? []].flat(), rules.length === 1 ? oneLimit(rules[0]!, limiters[0]!) : allLimits(rules, limiters)]
+    const { config = {} } = route
+    const limits = rulesOf(route).map((rule) => registry.limit(rule, config.upstream ?? placeOf(route)))
+    const secured = config.auth !== undefined && config.auth !== 'none'
+    const early = secured ? limits.filter(({ rule }) => isEarly(rule)) : []
+    const late = limits.filter((limit) => !early.includes(limit))
+    const planned = secured && config.limit !== false && !plans.isEmpty
+    const costs = stages.costs(route.method, config.cost, planned ? [...limits, ...plans.all] : limits, config.upstream ?? placeOf(route))
+    const hooks = [route.onRequest ?? []].flat()
+    if (early.length > 0) hooks.unshift(limitHook(stages.always(early, costs)))
+    if (planned) hooks.push(limitHook(stages.byConsumer(late, costs, plans, early)))
+    else if (late.length > 0) hooks.push(limitHook(stages.always(late, costs, early)))
+    if (early.length > 0 || late.length > 0 || planned) route.onRequest = hooks
   })
 }, { name: 'rate-limit', dependencies: ['authenticate'] })
 
 /** The plugin in a scope of its own: its own hook on routes sees none, and its limiters are used one by one. */
-async function isolatedRateLimit (app: FastifyInstance, redis: Redis | null): Promise<FastifyInstance['createRateLimit']> {
+async function isolatedRateLimit (app: FastifyInstance, store: ReturnType<typeof windowStore>): Promise<FastifyInstance['createRateLimit']> {
   let create!: FastifyInstance['createRateLimit']
   await app.register(async (scope) => {
-    await scope.register(rateLimit, { global: false, skipOnError: true, store: redis === null ? memoryLimitStore(REMEMBERED) : redisLimitStore(redis) })
+    await scope.register(rateLimit, { global: false, store })
     create = scope.createRateLimit.bind(scope)
   })
   return create
 }
 
-function ownRule (limit: LimitDeclaration | false | undefined, name: string, file: string): LimitRule[] {
+const placeOf = ({ config, url }: RouteOptions): string => config?.publicUrl ?? url
+
+function rulesOf (route: RouteOptions): readonly LimitRule[] {
+  const { limits, limit } = route.config ?? {}
+  if (limits !== undefined) return limits
   if (limit === undefined || limit === false) return []
-  const problems = checkAgainst(LimitDeclaration, limit, file)
+  const problems = checkAgainst(LimitDeclaration, limit, placeOf(route))
   if (problems.length > 0) throw new BootProblems(problems.map((problem) => ({ ...problem, field: `limit${problem.field ? `.${problem.field}` : ''}` })))
-  return [{ name, max: limit.max, windowMs: milliseconds(limit.window), by: limit.by ?? 'consumer' }]
+  return limitRules(`route:${[route.method].flat().join(',')} ${placeOf(route)}`, limit)
 }
 
-/** With Redis away nothing has been counted, not even this request, and nothing is claimed of what is left. */
-const isUncounted = ({ remaining, max }: Counted): boolean => remaining === max
-
-function answer (reply: FastifyReply, prefix: string, remaining: number, resetSeconds: number, exceeded: boolean): void {
-  reply.header('ratelimit', stateHeader(prefix, remaining, resetSeconds))
-  if (exceeded) throw gatehouseError('GW_RATE_LIMITED', { headers: { 'retry-after': retryAfter(resetSeconds) } })
-}
-
-function oneLimit (rule: LimitRule, limiter: Limiter) {
-  const policy = policyHeader([rule])
-  const prefix = statePrefix(rule)
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    const counted = await limiter(request) as Counted
-    reply.header('ratelimit-policy', policy)
-    if (!isUncounted(counted)) answer(reply, prefix, counted.remaining, counted.ttlInSeconds, counted.isExceeded)
-  }
-}
-
-function allLimits (rules: readonly LimitRule[], limiters: readonly Limiter[]) {
-  const policy = policyHeader(rules)
-  const prefixes = new Map(rules.map((rule) => [rule, statePrefix(rule)]))
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    const counts = await Promise.all(limiters.map((limiter) => limiter(request))) as Counted[]
-    const states: LimitState[] = []
-    for (const [i, counted] of counts.entries()) {
-      if (!isUncounted(counted)) states.push({ rule: rules[i]!, remaining: counted.remaining, resetSeconds: counted.ttlInSeconds, exceeded: counted.isExceeded })
+/** Asks a stage without a promise when it can answer at once. */
+function limitHook (stageFor: (request: FastifyRequest) => RouteStage | null): onRequestHookHandler {
+  return (request, reply, done) => {
+    const stage = stageFor(request)
+    if (stage === null) return done()
+    let outcome
+    try {
+      outcome = stage.ask(request, stage.costOf(request.method))
+    } catch (error) {
+      return done(error as Error)
     }
-    reply.header('ratelimit-policy', policy)
-    if (states.length === 0) return
-    const { rule, remaining, resetSeconds, exceeded } = tightest(states)
-    answer(reply, prefixes.get(rule)!, remaining, resetSeconds, exceeded)
+    if (outcome instanceof Promise) outcome.then((verdict) => done(answer(stage, verdict, request, reply)), done)
+    else done(answer(stage, outcome, request, reply))
   }
+}
+
+/** @returns the refusal, if it is one */
+function answer (stage: RouteStage, verdict: Verdict | null, request: FastifyRequest, reply: FastifyReply): Error | undefined {
+  if (verdict === null) return undefined
+  const { state, release } = verdict
+  if (release !== null) whenOver(request.raw, reply.raw, release)
+  reply.header('ratelimit-policy', stage.policy)
+  if (state === null) return undefined
+  if (request.limitState === null || isTighter(state, request.limitState)) {
+    request.limitState = state
+    reply.header('ratelimit', stateHeader(state.limit.prefix, state.taken))
+  }
+  return state.taken.allowed ? undefined : gatehouseError('GW_RATE_LIMITED', { headers: { 'retry-after': retryAfter(state.taken.retryAfterMs) } })
 }

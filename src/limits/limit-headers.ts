@@ -1,41 +1,46 @@
+import type { Taken } from './limiter.ts'
 import type { LimitRule } from './limit-schema.ts'
 
 /** What is left of a limit. */
 export interface LimitState {
-  rule: LimitRule
-  remaining: number
-  /** Seconds until the window begins anew. */
-  resetSeconds: number
-  exceeded: boolean
+  capacity: number
+  taken: Taken
 }
 
 /** A structured-field string (RFC 9651, section 3.3.3); it takes ASCII alone, so that other characters are percent-encoded. */
 const quoted = (name: string): string =>
   `"${name.toWellFormed().replace(/[^\x20-\x7e]+/g, encodeURIComponent).replace(/[\\"]/g, '\\$&')}"`
 
-/** `RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers: every limit in force; the window is in whole seconds. */
-export const policyHeader = (rules: readonly LimitRule[]): string =>
-  rules.map(({ name, max, windowMs }) => `${quoted(name)};q=${max};w=${Math.max(1, Math.round(windowMs / 1000))}`).join(', ')
+const wholeSeconds = (ms: number): number => Math.max(1, Math.round(ms / 1000))
+
+/**
+ * `RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers: every limit in force; the window is in whole seconds. That of a
+ * token bucket is what it takes to fill. Months have no length to state.
+ */
+export const policyHeader = (rules: readonly LimitRule[]): string => rules.map(policy).join(', ')
+
+function policy ({ name, algorithm, max, windowMs, burst = max, per }: LimitRule): string {
+  switch (algorithm) {
+    case 'concurrency': return `${quoted(name)};q=${max};qu="concurrent-requests"`
+    case 'quota': return `${quoted(name)};q=${max}${per === 'day' ? ';w=86400' : ''}`
+    case 'token-bucket': return `${quoted(name)};q=${burst};w=${wholeSeconds(burst * windowMs / max)}`
+    default: return `${quoted(name)};q=${max};w=${wholeSeconds(windowMs)}`
+  }
+}
 
 /** `RateLimit` of the same draft as far as it is known beforehand; `stateHeader` completes it. */
 export const statePrefix = ({ name }: LimitRule): string => `${quoted(name)};r=`
 
 /** @param prefix  what `statePrefix` has made of the rule */
-export const stateHeader = (prefix: string, remaining: number, resetSeconds: number): string =>
-  `${prefix}${remaining};t=${resetSeconds}`
+export const stateHeader = (prefix: string, { remaining, resetMs }: Taken): string =>
+  resetMs === 0 ? `${prefix}${remaining}` : `${prefix}${remaining};t=${Math.ceil(resetMs / 1000)}`
 
 /** `Retry-After` in seconds (RFC 9110, section 10.2.3): never 0, which would invite the next refusal. */
-export const retryAfter = (resetSeconds: number): string => String(Math.max(1, resetSeconds))
+export const retryAfter = (ms: number): string => String(Math.max(1, Math.ceil(ms / 1000)))
 
-/** The limit that stops the consumer longest, or else will stop it first: that with the least share left. */
-export function tightest (states: readonly LimitState[]): LimitState {
-  let found = states[0]!
-  for (const state of states) if (isTighter(state, found)) found = state
-  return found
-}
-
-function isTighter (one: LimitState, other: LimitState): boolean {
-  if (one.exceeded !== other.exceeded) return one.exceeded
-  if (one.exceeded) return one.resetSeconds > other.resetSeconds
-  return one.remaining / one.rule.max < other.remaining / other.rule.max
+/** Whether a limit stops the consumer for longer, or else will stop it first: that with the lesser share left. */
+export function isTighter (one: LimitState, other: LimitState): boolean {
+  if (one.taken.allowed !== other.taken.allowed) return !one.taken.allowed
+  if (!one.taken.allowed) return one.taken.retryAfterMs > other.taken.retryAfterMs
+  return one.taken.remaining / one.capacity < other.taken.remaining / other.capacity
 }

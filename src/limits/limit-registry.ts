@@ -1,38 +1,100 @@
+import { isDeepStrictEqual } from 'node:util'
 import { BootProblems } from '../errors.ts'
-import type { LimitRule } from './limit-schema.ts'
+import { calendarPeriods } from './calendar-period.ts'
+import { Concurrency } from './concurrency.ts'
+import { FixedWindow, windowOf } from './fixed-window.ts'
+import { exemption } from './limit-exemption.ts'
+import { statePrefix } from './limit-headers.ts'
+import { type KeyedRequest, limitKey } from './limit-key.ts'
+import type { MemoryLimiter } from './limiter.ts'
+import { byText, type LimitRule, limitText } from './limit-schema.ts'
+import { SlidingWindow } from './sliding-window.ts'
+import { TokenBucket } from './token-bucket.ts'
 
 /** Largest integer that a structured field can hold (RFC 9651, section 3.3.1); the headers state limits and windows. */
 const LARGEST = 999_999_999_999_999
 
-/** The limits of a gateway by their names: rules of one name are one limit, on however many routes. */
-export class LimitRegistry<Limiter> {
-  readonly #create: (rule: LimitRule) => Limiter
-  readonly #known = new Map<string, { rule: LimitRule, limiter: Limiter }>()
+/** A limit, compiled. */
+export interface Limit {
+  readonly rule: LimitRule
+  /** Whose request it is. */
+  readonly keyOf: (request: KeyedRequest) => string
+  /** Whether the request is not limited; null when all are. */
+  readonly isExempt: ((request: KeyedRequest) => boolean) | null
+  /** The most that is ever left. */
+  readonly capacity: number
+  /** What `RateLimit` begins with. */
+  readonly prefix: string
+  /** What counts in this process. */
+  readonly memory: MemoryLimiter
+}
 
-  /** @param create  makes what counts; called once for each name */
-  constructor (create: (rule: LimitRule) => Limiter) {
-    this.#create = create
+/** The limits of a gateway by their names: rules of one name are one limit, on however many routes. */
+export class LimitRegistry {
+  readonly #size: number
+  readonly #known = new Map<string, Limit>()
+
+  /** @param size  most keys that a limit remembers in memory */
+  constructor (size: number) {
+    this.#size = size
   }
 
   /**
    * @param file  who declares the rule, for the message
-   * @throws BootProblems when the rule limits nothing, or contradicts another of the same name
+   * @throws BootProblems when the rule limits nothing or cannot be, or contradicts another of the same name
    */
-  limiter (rule: LimitRule, file: string): Limiter {
+  limit (rule: LimitRule, file: string): Limit {
     const refuse = (message: string): never => { throw new BootProblems([{ file, field: 'rateLimit', message }]) }
-    if (!Number.isSafeInteger(rule.max) || rule.max < 1 || rule.max > LARGEST) refuse(`found max ${rule.max}, allowed: a whole number of at least 1`)
-    if (!Number.isSafeInteger(rule.windowMs) || rule.windowMs < 1 || rule.windowMs > LARGEST) refuse(`found a window of ${rule.windowMs} ms, allowed: at least 1 ms`)
+    checkNumbers(rule, refuse)
     const known = this.#known.get(rule.name)
-    if (known === undefined) {
-      const limiter = this.#create(rule)
-      this.#known.set(rule.name, { rule, limiter })
-      return limiter
+    if (known !== undefined) {
+      if (!isDeepStrictEqual(known.rule, rule)) refuse(`the limit "${rule.name}" is ${ruleText(rule)} here and ${ruleText(known.rule)} elsewhere: one name is one limit`)
+      return known
     }
-    if (known.rule.max !== rule.max || known.rule.windowMs !== rule.windowMs || known.rule.by !== rule.by) {
-      refuse(`the limit "${rule.name}" is ${text(rule)} here and ${text(known.rule)} elsewhere: one name is one limit`)
+    const limit: Limit = {
+      rule,
+      keyOf: limitKey(rule.by),
+      isExempt: attempt(() => exemption(rule.except), () => refuse(`except.addresses: found ${rule.except!.addresses!.map((address) => `"${address}"`).join(', ')}, allowed: IP addresses and networks such as 10.0.0.0/8`)),
+      capacity: capacityOf(rule),
+      prefix: statePrefix(rule),
+      memory: attempt(() => memoryLimiter(rule, this.#size), () => refuse(`quota.timeZone: found "${rule.timeZone}", allowed: IANA time zone such as Europe/Berlin`)),
     }
-    return known.limiter
+    this.#known.set(rule.name, limit)
+    return limit
   }
 }
 
-const text = ({ max, windowMs, by }: LimitRule): string => `${max} per ${windowMs} ms by ${by}`
+/** The most that is ever left of a limit. */
+export const capacityOf = ({ burst, max }: LimitRule): number => burst ?? max
+
+/** What counts against a rule in memory. */
+export function memoryLimiter (rule: LimitRule, size: number): MemoryLimiter {
+  const { max, windowMs } = rule
+  switch (rule.algorithm) {
+    case 'fixed': return new FixedWindow(max, windowOf(windowMs), size)
+    case 'sliding': return new SlidingWindow(max, windowMs, size)
+    case 'token-bucket': return new TokenBucket(max, windowMs, capacityOf(rule), size)
+    case 'concurrency': return new Concurrency(max)
+    case 'quota': return new FixedWindow(max, calendarPeriods(rule.per!, rule.timeZone ?? 'UTC'), size)
+  }
+}
+
+function checkNumbers ({ algorithm, max, windowMs, burst }: LimitRule, refuse: (message: string) => never): void {
+  const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1 && value <= LARGEST
+  if (!isCount(max)) refuse(`found max ${max}, allowed: a whole number of at least 1`)
+  if (algorithm !== 'concurrency' && algorithm !== 'quota' && !isCount(windowMs)) refuse(`found a window of ${windowMs} ms, allowed: at least 1 ms`)
+  if (burst === undefined) return
+  if (algorithm !== 'token-bucket') refuse(`found burst with the algorithm ${algorithm}, allowed: with token-bucket only`)
+  // beyond it, tokens times milliseconds is no whole number any more
+  if (!isCount(burst) || burst * windowMs > Number.MAX_SAFE_INTEGER) refuse(`found burst ${burst}, allowed: a whole number of at least 1, and less in so long a window`)
+}
+
+function attempt<T> (make: () => T, fail: () => never): T {
+  try {
+    return make()
+  } catch {
+    return fail()
+  }
+}
+
+const ruleText = (rule: LimitRule): string => `${limitText(rule)} by ${byText(rule.by)}${rule.except ? ' with exceptions' : ''}`

@@ -1,61 +1,97 @@
-import type { FastifyRateLimitStore, FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
-import type { Redis } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
+import { BlockedKeys } from './blocked-keys.ts'
+import { LeaseKeeper } from './lease-keeper.ts'
+import type { Limit } from './limit-registry.ts'
 import type { LimitRule } from './limit-schema.ts'
+import { LEASE_MS, RENEW, type ScriptRule, scriptRule, TAKE } from './limit-script.ts'
+import { isConcurrency, type LimitStore, type Taking } from './limit-store.ts'
+import type { Taken } from './limiter.ts'
 
-/**
- * Counts a request, and starts the window with the first; one step for Redis, so that no crash leaves a count that never
- * ends. A count without an end, whoever left it, gets one.
- */
-const TAKE = `
-local count = redis.call('INCR', KEYS[1])
-local left = redis.call('PTTL', KEYS[1])
-if left < 0 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[1])
-  left = tonumber(ARGV[1])
-end
-return {count, left}
-`
+/** Most keys past their limit that are remembered here. */
+const BLOCKED = 10_000
 
-type Counted = (error: Error | null, result?: { current: number, ttl: number }) => void
-interface CountingRedis extends Redis {
-  gatehouseTake (key: string, windowMs: number, done: (error: Error | null, result: [number, number]) => void): void
+type Word = string | number
+type ScriptedRedis = (Redis | Cluster) & {
+  gatehouseTake (keys: number, ...words: Word[]): Promise<number[]>
+  gatehouseRenew (keys: number, ...words: Word[]): Promise<null>
 }
 
-/** Made once: while Redis is away, each request would otherwise pay for a stack that nobody reads. */
-const AWAY = new Error('Redis is away')
+export interface RedisStoreOptions {
+  /** Told when Redis begins to answer errors, as a full or read-only one does; a lost connection tells itself. */
+  onError?: (error: Error) => void
+  /** Milliseconds since 1970, for the calendar and for refusals that are remembered. */
+  now?: () => number
+  /** Whose time the limits go by. Default: `redis`, so that gateways need not agree; `now` is for tests. */
+  clock?: 'redis' | 'now'
+}
 
-/**
- * The key of a count. Names may hold any character, so they are encoded: no two of them can meet. The window belongs to
- * it, so that a changed limit does not inherit the end of the old one.
- */
-export const redisKey = ({ name, windowMs }: LimitRule, key: string): string => `${redisPrefix(name, windowMs)}${key}`
-const redisPrefix = (name: string, windowMs: number): string => `gatehouse:limit:${encodeURIComponent(name.toWellFormed())}:${windowMs}:`
+/** Counts in Redis, for several gateways: one atomic script for a request, however many limits it has. */
+export class RedisStore implements LimitStore {
+  readonly #redis: ScriptedRedis
+  readonly #onError: (error: Error) => void
+  readonly #now: () => number
+  readonly #ownClock: boolean
+  readonly #rules = new WeakMap<LimitRule, ScriptRule>()
+  readonly #blocked = new BlockedKeys(BLOCKED)
+  readonly #leases: LeaseKeeper
+  /** Whether its last answer was an error. */
+  #failing = false
 
-/** The store of @fastify/rate-limit for limits that several gateways share; each limiter states its `rule` among its options. */
-export function redisLimitStore (redis: Redis): FastifyRateLimitStoreCtor {
-  redis.defineCommand('gatehouseTake', { numberOfKeys: 1, lua: TAKE })
-  class RedisLimitStore {
-    readonly #prefix: string
-
-    constructor ({ rule }: { rule?: LimitRule }) {
-      this.#prefix = rule === undefined ? '' : redisPrefix(rule.name, rule.windowMs)
-    }
-
-    incr (key: string, callback: Counted, timeWindow: number): void {
-      if (redis.status !== 'ready') {
-        if (redis.status === 'wait') redis.connect().catch(() => {})
-        callback(AWAY)
-        return
-      }
-      (redis as CountingRedis).gatehouseTake(this.#prefix + key, timeWindow, (error, result) => {
-        if (error) callback(error)
-        else callback(null, { current: result[0], ttl: result[1] })
-      })
-    }
-
-    child (options: object): FastifyRateLimitStore {
-      return new RedisLimitStore(options) as unknown as FastifyRateLimitStore
-    }
+  constructor (redis: Redis | Cluster, { onError = () => {}, now = () => Date.now(), clock = 'redis' }: RedisStoreOptions = {}) {
+    redis.defineCommand('gatehouseTake', { lua: TAKE })
+    redis.defineCommand('gatehouseRenew', { lua: RENEW })
+    this.#redis = redis as ScriptedRedis
+    this.#onError = onError
+    this.#now = now
+    this.#ownClock = clock === 'now'
+    this.#leases = new LeaseKeeper({
+      renew: (leases) => { this.#redis.gatehouseRenew(leases.length, ...leases.map(([key]) => key), LEASE_MS, ...leases.map(([, id]) => id)).catch(() => {}) },
+      end: (key, id) => { this.#redis.zrem(key, id).catch(() => {}) },
+    })
   }
-  return RedisLimitStore as unknown as FastifyRateLimitStoreCtor
+
+  take (limits: readonly Limit[], keys: readonly string[], cost: number): Taking | null | Promise<Taking | null> {
+    if (this.#redis.status !== 'ready') {
+      // what was refused then is not counted any more
+      if (this.#blocked.size > 0) this.#blocked.clear()
+      if (this.#redis.status === 'wait') this.#redis.connect().catch(() => {})
+      return null
+    }
+    const now = this.#now()
+    const rules = limits.map(({ rule }) => this.#rule(rule))
+    const names = rules.map((rule, i) => rule.prefix(now) + keys[i]!)
+    const known = names.map((name) => this.#blocked.refusal(name, cost, now))
+    if (known.some((taken) => taken !== null)) return { taken: known, release: null }
+    const id = limits.some(isConcurrency) ? this.#leases.newId() : ''
+    return this.#redis.gatehouseTake(names.length, ...names, this.#ownClock ? now : -1, cost, ...rules.flatMap((rule) => rule.words(now, id)))
+      .then((answer) => this.#taking(limits, names, id, cost, now, answer), (error: Error) => {
+        if (error.name === 'ReplyError' && !this.#failing) {
+          this.#failing = true
+          this.#onError(error)
+        }
+        return null
+      })
+  }
+
+  close (): void { this.#leases.close() }
+
+  #rule (rule: LimitRule): ScriptRule {
+    let found = this.#rules.get(rule)
+    if (found === undefined) this.#rules.set(rule, found = scriptRule(rule))
+    return found
+  }
+
+  #taking (limits: readonly Limit[], names: readonly string[], id: string, cost: number, now: number, answer: readonly number[]): Taking {
+    this.#failing = false
+    const taken = limits.map((limit, i): Taken => {
+      const [allowed, remaining, resetMs, retryAfterMs] = answer.slice(4 * i, 4 * i + 4) as [number, number, number, number]
+      const said = { allowed: allowed === 1, remaining, resetMs, retryAfterMs }
+      // places of requests under way come back at any time
+      if (!said.allowed && !isConcurrency(limit)) this.#blocked.note(names[i]!, cost, now, said)
+      return said
+    })
+    if (id === '' || !taken.every(({ allowed }) => allowed)) return { taken, release: null }
+    const ends = names.filter((_, i) => isConcurrency(limits[i]!)).map((name) => this.#leases.hold(name, id))
+    return { taken, release: () => { for (const end of ends) end() } }
+  }
 }

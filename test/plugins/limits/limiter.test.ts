@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import type { LimitRule } from '../../../src/limits/limit-schema.ts'
 import { stageApp } from '../auth/stage-app.ts'
 
-const rule = (more: Partial<LimitRule> = {}): LimitRule => ({ name: 'one', max: 1, windowMs: 60_000, by: 'address', ...more })
+const rule = (more: Partial<LimitRule> = {}): LimitRule => ({ name: 'one', algorithm: 'fixed', max: 1, windowMs: 60_000, by: 'address', ...more })
 async function limited (t: TestContext, limits: LimitRule[] = [rule()]): Promise<FastifyInstance> {
   const app = await stageApp(t)
   app.get('/x', { config: { auth: 'none', limits } }, () => 'x')
@@ -46,12 +46,18 @@ test('gateways in one process share nothing', async (t) => {
   assert.equal(await statusFrom(two, '192.0.2.1'), 200)
 })
 
-test('all rules count, also past one that refuses', async (t) => {
+test('a refused request costs nothing, also where another limit would have allowed it', async (t) => {
+  t.mock.timers.enable({ apis: ['Date'], now: 1_000_000 })
   const app = await limited(t, [rule({ name: 'small', max: 1 }), rule({ name: 'large', max: 3, windowMs: 120_000 })])
   const answers = []
   for (let i = 0; i < 4; i++) answers.push((await app.inject({ url: '/x' })).headers)
-  assert.deepEqual(answers.map((headers) => headers.ratelimit), ['"small";r=0;t=60', '"small";r=0;t=60', '"small";r=0;t=60', '"large";r=0;t=120'])
-  assert.deepEqual(answers.map((headers) => headers['retry-after']), [undefined, '60', '60', '120'])
+  assert.deepEqual(answers.map((headers) => headers.ratelimit), Array(4).fill('"small";r=0;t=60'))
+  assert.deepEqual(answers.map((headers) => headers['retry-after']), [undefined, '60', '60', '60'])
+  t.mock.timers.tick(60_000)
+  assert.equal((await app.inject({ url: '/x' })).headers.ratelimit, '"small";r=0;t=60')
+  t.mock.timers.tick(59_999)
+  const again = await app.inject({ url: '/x' })
+  assert.deepEqual([again.statusCode, again.headers['retry-after']], [429, '1'])
   assert.ok(answers.every((headers) => headers['ratelimit-policy'] === '"small";q=1;w=60, "large";q=3;w=120'))
 })
 

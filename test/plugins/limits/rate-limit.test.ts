@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
 import { test, type TestContext } from 'node:test'
 import type { ConfigInput } from '../../../src/config/config-schema.ts'
 import { signToken } from '../../../src/auth/jwt/dev-token.ts'
+import { needsRedis, spawnRedis, stopRedis } from '../../limits/redis-server.ts'
 import { closedPort, startBackend } from '../../support/backend.ts'
 import { JWT_SECRET, startGateway } from '../../support/gateway.ts'
 
@@ -85,20 +85,10 @@ test('a hand-written plugin states its limit', async (t) => {
   assert.equal((await fetch(`${url}/p`)).status, 429)
 })
 
-const redisMissing = spawnSync('redis-server', ['--version']).status !== 0
-if (redisMissing) console.log('skipped: limits over Redis (install redis-server)')
-
-async function startRedis (port: number): Promise<() => Promise<void>> {
-  const server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], { stdio: ['ignore', 'pipe', 'inherit'] })
-  await new Promise<void>((resolve) => server.stdout.on('data', (text) => { if (String(text).includes('eady to accept connections')) resolve() }))
-  const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()))
-  return () => { server.kill('SIGKILL'); return ended }
-}
-
-test('gateways on one Redis share their counts, and serve on without it', { skip: redisMissing && process.env.CI !== 'true' }, async (t) => {
+test('gateways on one Redis share their counts, and serve on without it', needsRedis, async (t) => {
   const port = await closedPort()
-  let stop = await startRedis(port)
-  t.after(() => stop())
+  let redis = await spawnRedis(port)
+  t.after(() => stopRedis(redis))
   const upstream = { rateLimit: { max: 3, window: '1 minute' }, routes: [{ method: 'GET', url: '/x' }] }
   const one = await start(t, upstream, { redis: `redis://127.0.0.1:${port}` })
   const two = await start(t, upstream, { redis: `redis://127.0.0.1:${port}` })
@@ -110,10 +100,10 @@ test('gateways on one Redis share their counts, and serve on without it', { skip
   assert.equal((await two.ask('/x')).status, 429)
   assert.equal((await one.ask('/x')).status, 429)
 
-  await stop()
+  await stopRedis(redis)
   for (let i = 0; i < 10; i++) assert.equal((await one.ask('/x')).status, 200, 'Redis is away: requests pass')
 
-  stop = await startRedis(port)
+  redis = await spawnRedis(port)
   const statuses: number[] = []
   const deadline = Date.now() + 15_000
   while (!statuses.includes(429) && Date.now() < deadline) statuses.push((await one.ask('/x')).status)

@@ -1,0 +1,145 @@
+import { calendarPeriods } from './calendar-period.ts'
+import { TRY_AGAIN_MS } from './concurrency.ts'
+import { capacityOf } from './limit-registry.ts'
+import type { LimitRule } from './limit-schema.ts'
+import { STEPS } from './sliding-window.ts'
+
+/** How long a place of a request under way is kept without a word from its gateway, in milliseconds. */
+export const LEASE_MS = 30_000
+
+/**
+ * Takes the cost of a request from every limit that is about it, or from none: one atomic step for Redis, by its clock, so
+ * that gateways need not agree on the time. The algorithms are those of the files beside this one.
+ *
+ * KEYS: a state for each limit. ARGV: the time or -1 for that of Redis, the cost, then for each limit its algorithm and three
+ * numbers of it. The answer has four for each limit: allowed, remaining, resetMs, retryAfterMs.
+ */
+export const TAKE = `
+local now, cost = tonumber(ARGV[1]), tonumber(ARGV[2])
+if now < 0 then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+local function whole (number) return string.format('%.0f', number) end
+local function stored (key, one, other)
+  local values = redis.call('HMGET', key, one, other)
+  return tonumber(values[1]), tonumber(values[2])
+end
+
+local algorithms = {}
+function algorithms.fixed (key, max, window)
+  local count, ends = stored(key, 'count', 'end')
+  if not count or not ends or now >= ends or ends - now > window then count, ends = 0, now + window end
+  local left = ends - now
+  if count + cost > max then return false, max - count, left, left end
+  return true, max - count - cost, left, 0, function ()
+    redis.call('HSET', key, 'count', whole(count + cost), 'end', whole(ends))
+    redis.call('PEXPIRE', key, whole(left))
+  end
+end
+function algorithms.quota (key, max, left)
+  local count = tonumber(redis.call('GET', key) or 0)
+  if count + cost > max then return false, max - count, left, left end
+  return true, max - count - cost, left, 0, function ()
+    redis.call('SET', key, whole(count + cost), 'PX', whole(left + 86400000))
+  end
+end
+function algorithms.sliding (key, max, window)
+  local packed = redis.call('GET', key)
+  local log, kept, total = packed and cmsgpack.unpack(packed) or {}, {}, 0
+  local late = #log > 0 and log[#log - 1] > now
+  for i = 1, #log, 3 do
+    if late or now - log[i + 1] < window then
+      total = total + log[i + 2]
+      if late then kept = { now, now, total }
+      else for part = i, i + 2 do kept[#kept + 1] = log[part] end end
+    end
+  end
+  local size = #kept
+  -- a clock that was set back: all of it is taken for as late as can be
+  if late then redis.call('SET', key, cmsgpack.pack(kept), 'PX', whole(window)) end
+  if total + cost > max then
+    local used, wait = total, window
+    for i = 1, size, 3 do
+      used = used - kept[i + 2]
+      if used + cost <= max then wait = kept[i + 1] + window - now break end
+    end
+    return false, max - total, size > 0 and kept[size - 1] + window - now or window, wait
+  end
+  return true, max - total - cost, window, 0, function ()
+    if size > 0 and (now - kept[size - 2]) * ${STEPS} < window then
+      kept[size - 1], kept[size] = now, kept[size] + cost
+    else for _, part in ipairs({ now, now, cost }) do kept[#kept + 1] = part end end
+    redis.call('SET', key, cmsgpack.pack(kept), 'PX', whole(window))
+  end
+end
+algorithms['token-bucket'] = function (key, max, window, burst)
+  local level, at = stored(key, 'level', 'at')
+  local capacity, wanted = burst * window, cost * window
+  level = level and at and math.min(capacity, level + math.max(0, now - at) * max) or capacity
+  if at and at > now then redis.call('HSET', key, 'level', whole(level), 'at', whole(now)) end
+  local allowed = level >= wanted
+  local after = allowed and level - wanted or level
+  local reset = math.ceil((capacity - after) / max)
+  return allowed, math.floor(after / window), reset, allowed and 0 or math.ceil((wanted - after) / max), function ()
+    redis.call('HSET', key, 'level', whole(after), 'at', whole(now))
+    redis.call('PEXPIRE', key, whole(reset + 1))
+  end
+end
+function algorithms.concurrency (key, max, lease, id)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', whole(now))
+  local count = redis.call('ZCARD', key)
+  if count >= max then return false, 0, 0, ${TRY_AGAIN_MS} end
+  return true, max - count - 1, 0, 0, function ()
+    redis.call('ZADD', key, whole(now + lease), id)
+    redis.call('PEXPIRE', key, whole(lease))
+  end
+end
+
+local answer, commits, all = {}, {}, true
+for i, key in ipairs(KEYS) do
+  local at = 3 + (i - 1) * 4
+  local allowed, remaining, reset, wait, commit = algorithms[ARGV[at]](key, tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]) or ARGV[at + 3])
+  for _, value in ipairs({ allowed and 1 or 0, remaining, reset, wait }) do answer[#answer + 1] = value end
+  commits[i] = commit
+  all = all and allowed
+end
+if all then for _, commit in ipairs(commits) do commit() end end
+return answer
+`
+
+/** Keeps the places of requests under way for another lease. KEYS: a state for each. ARGV: the lease, then the id of each. */
+export const RENEW = `
+local time = redis.call('TIME')
+local ends = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[1]))
+for i, key in ipairs(KEYS) do
+  redis.call('ZADD', key, ends, ARGV[i + 1])
+  redis.call('PEXPIRE', key, ARGV[1])
+end
+`
+
+/** Where a rule is counted in Redis, and what the script has to know of it. */
+export interface ScriptRule {
+  /** Before the key of whoever is counted; by the gateway's clock where the calendar decides. */
+  prefix (now: number): string
+  /** Algorithm and its three numbers, the last of which may be the id of the request. */
+  words (now: number, id: string): [string, number, number, number | string]
+}
+
+/**
+ * Keys of one hash tag, so that those of one request stand on one node of a cluster. Names may hold any character, so
+ * they are encoded: no two limits can meet. What a rule says of time belongs to the key, so that a changed limit does
+ * not inherit the state of the old one.
+ */
+export function scriptRule (rule: LimitRule): ScriptRule {
+  const { name, algorithm, max, windowMs } = rule
+  const base = `{gatehouse}:limit:${encodeURIComponent(name.toWellFormed())}:${algorithm}:`
+  if (algorithm === 'quota') {
+    const periodAt = calendarPeriods(rule.per!, rule.timeZone ?? 'UTC')
+    return { prefix: (now) => `${base}${periodAt(now).name}:`, words: (now) => [algorithm, max, periodAt(now).end - now, 0] }
+  }
+  if (algorithm === 'concurrency') return { prefix: () => base, words: (_, id) => [algorithm, max, LEASE_MS, id] }
+  const prefix = `${base}${windowMs}:`
+  const words: ReturnType<ScriptRule['words']> = [algorithm, max, windowMs, capacityOf(rule)]
+  return { prefix: () => prefix, words: () => words }
+}

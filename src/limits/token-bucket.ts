@@ -1,0 +1,50 @@
+import type { MemoryLimiter, Taken } from './limiter.ts'
+import { RecentKeys } from './recent-keys.ts'
+
+interface Bucket {
+  /** Tokens times the window in milliseconds: so what comes back in a millisecond is a whole number, and nothing is rounded. */
+  level: number
+  /** When the level was right, in milliseconds since 1970. */
+  at: number
+}
+
+/** Buckets of `burst` tokens, into which `max` come back evenly in each window; a request takes one or more. */
+export class TokenBucket implements MemoryLimiter {
+  readonly #max: number
+  readonly #windowMs: number
+  readonly #capacity: number
+  readonly #buckets: RecentKeys<Bucket>
+
+  /** @param size  most keys that are remembered */
+  constructor (max: number, windowMs: number, burst: number, size: number) {
+    this.#max = max
+    this.#windowMs = windowMs
+    this.#capacity = burst * windowMs
+    this.#buckets = new RecentKeys(size)
+  }
+
+  take (key: string, cost: number, now: number): Taken {
+    let bucket = this.#buckets.get(key)
+    if (bucket === undefined) {
+      bucket = { level: this.#capacity, at: now }
+      this.#buckets.set(key, bucket)
+    }
+    // a clock that was set back brings nothing
+    bucket.level = Math.min(this.#capacity, bucket.level + Math.max(0, now - bucket.at) * this.#max)
+    bucket.at = now
+    const wanted = cost * this.#windowMs
+    const allowed = bucket.level >= wanted
+    if (allowed) bucket.level -= wanted
+    return {
+      allowed,
+      remaining: Math.floor(bucket.level / this.#windowMs),
+      resetMs: Math.ceil((this.#capacity - bucket.level) / this.#max),
+      retryAfterMs: allowed ? 0 : Math.ceil((wanted - bucket.level) / this.#max),
+    }
+  }
+
+  give (key: string, cost: number): void {
+    const bucket = this.#buckets.get(key)
+    if (bucket !== undefined) bucket.level = Math.min(this.#capacity, bucket.level + cost * this.#windowMs)
+  }
+}

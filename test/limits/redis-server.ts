@@ -1,0 +1,51 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import type { TestContext } from 'node:test'
+import { Redis } from 'ioredis'
+import { closedPort } from '../support/backend.ts'
+
+const missing = spawnSync('redis-server', ['--version']).status !== 0
+if (missing) console.log('skipped: limits over Redis (install redis-server)')
+
+/** In CI the tests run, and so fail, without it. */
+export const needsRedis = { skip: missing && process.env.CI !== 'true', timeout: 60_000 }
+
+/** Starts a Redis, or a Sentinel, and waits until it is there. */
+export async function spawnRedis (port: number, more: string[] = []): Promise<ChildProcess> {
+  const server = spawn('redis-server', [...more, '--port', String(port), '--bind', '127.0.0.1', ...more.includes('--sentinel') ? [] : ['--save', '', '--appendonly', 'no']], { stdio: ['ignore', 'pipe', 'inherit'] })
+  await new Promise<void>((resolve, reject) => {
+    server.on('error', reject)
+    server.on('exit', (code) => reject(new Error(`redis-server ended with ${code}`)))
+    server.stdout!.on('data', (text) => { if (/eady to accept connections|\+monitor/.test(String(text))) resolve() })
+  })
+  return server
+}
+
+export async function stopRedis (server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return
+  const gone = once(server, 'exit')
+  server.kill('SIGKILL')
+  await gone
+}
+
+/** A Redis that ends with the test. */
+export async function startRedis (t: TestContext, port: number, more: string[] = []): Promise<ChildProcess> {
+  const server = await spawnRedis(port, more)
+  t.after(() => stopRedis(server))
+  return server
+}
+
+/** A patient connection to a new Redis, and the way to end both. */
+export async function startRedisClient (): Promise<{ client: Redis, stop: () => Promise<void> }> {
+  const port = await closedPort()
+  const server = await spawnRedis(port)
+  const client = new Redis(port)
+  await client.ping()
+  return {
+    client,
+    stop: async () => {
+      client.disconnect()
+      await stopRedis(server)
+    },
+  }
+}
