@@ -29,6 +29,8 @@ export const ERRORS = {
   GW_UPSTREAM_BROKEN: { status: 502, title: 'Upstream failed', message: 'The service behind this route broke off or answered with something that is not valid HTTP: try again later.' },
   GW_UPSTREAM_INVALID: { status: 502, title: 'Upstream response does not match the schema', message: 'The service behind this route answered with something that its contract does not allow: report the request id to its operator.' },
   GW_SHUTTING_DOWN: { status: 503, title: 'Shutting down', message: 'This gateway is stopping: send the request again, another instance will answer.' },
+  GW_LIMITS_UNAVAILABLE: { status: 503, title: 'Limits unavailable', message: 'The gateway cannot count this request at the moment: try again in a moment.' },
+  GW_AUTH_UNAVAILABLE: { status: 503, title: 'Credentials cannot be checked', message: 'At this moment the credentials cannot be checked: send the request again after the time of Retry-After.' },
   GW_UPSTREAM_TIMEOUT: { status: 504, title: 'Upstream too slow', message: 'The service behind this route did not answer in time: try again later.' },
 } as const satisfies Record<string, { status: number, title: string, message: string }>
 
@@ -52,6 +54,15 @@ export interface GatehouseError extends Error {
   headers?: Record<string, string>
   /** Further members of the problem document. */
   extensions?: Record<string, unknown>
+  /** What the client gets in place of a problem document. */
+  answer?: ForeignAnswer
+}
+
+/** The answer of another service that has decided about a request. */
+export interface ForeignAnswer {
+  status: number
+  headers: Record<string, string | string[] | undefined>
+  body: Buffer
 }
 
 const constructors = new Map(
@@ -62,17 +73,21 @@ const constructors = new Map(
  * Makes the error for a code of the table.
  * @param code     an entry of `ERRORS`
  * @param details  `detail` replaces the table's message, `headers` go to the client, `extensions` become members of
- *                 the problem document, `cause` goes to the log only
+ *                 the problem document, `cause` goes to the log only, `answer` is sent as it is, with its own status
  */
 export function gatehouseError (
   code: ErrorCode,
-  details: { detail?: string, headers?: Record<string, string>, extensions?: Record<string, unknown>, cause?: unknown } = {}
+  details: { detail?: string, headers?: Record<string, string>, extensions?: Record<string, unknown>, cause?: unknown, answer?: ForeignAnswer } = {}
 ): GatehouseError {
   const Constructor = constructors.get(code)!
   const error = new Constructor(details.detail ?? ERRORS[code].message) as GatehouseError
   if (details.headers) error.headers = details.headers
   if (details.extensions) error.extensions = details.extensions
   if (details.cause !== undefined) error.cause = details.cause
+  if (details.answer) {
+    error.answer = details.answer
+    error.statusCode = details.answer.status
+  }
   return error
 }
 

@@ -2,6 +2,7 @@ import type { onRequestHookHandler, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { AuthDeclaration, type SchemeName } from '../../src/auth/auth-schema.ts'
 import { compileAuthenticator } from '../../src/auth/authenticator.ts'
+import { ConsumerDirectory } from '../../src/auth/consumer-directory.ts'
 import { FailedAttempts } from '../../src/auth/failed-attempts.ts'
 import type { AuthScheme } from '../../src/auth/scheme.ts'
 import { checkAgainst } from '../../src/config/schema-check.ts'
@@ -22,12 +23,19 @@ declare module 'fastify' {
 
 /** How to configure a scheme that a route asks for. */
 const HOW: Record<SchemeName, string> = {
-  jwt: 'set GATEHOUSE_JWT_SECRET, or GATEHOUSE_JWT_PUBLIC_KEY_FILE',
+  jwt: 'set GATEHOUSE_JWT_SECRET, GATEHOUSE_JWT_PUBLIC_KEY_FILE or GATEHOUSE_JWT_JWKS_URI',
+  introspection: 'set introspection.url, clientId and clientSecret',
+  forwardAuth: 'set forwardAuth.url',
+  signature: 'set signatures.keys',
+  apiKey: 'set apiKeys.keys, apiKeys.file or apiKeys.redis',
+  basic: 'set basic.users or basic.file',
+  clientCertificate: 'set clientCertificates',
 }
 
 /** Authenticates the routes that ask for it, with the schemes that their `auth` names. */
 export default fp(async (app) => {
   const { failedAttempts } = app.config
+  const directory = new ConsumerDirectory(app.config)
   const failures = new FailedAttempts(failedAttempts ? { max: failedAttempts.max, windowMs: milliseconds(failedAttempts.window) } : { max: Infinity, windowMs: 0 }, addressKey)
 
   app.decorate('authenticator', (auth, file = 'configuration') => {
@@ -38,7 +46,7 @@ export default fp(async (app) => {
       if (!scheme) throw new BootProblems([{ file, field: 'auth', message: `asks for ${name}, which is not configured: ${HOW[name]}` }])
       return scheme
     }
-    const authenticate = compileAuthenticator(auth, schemeOf, failures)
+    const authenticate = compileAuthenticator(auth, schemeOf, failures, directory.complete)
     if (authenticate === null) return null
     return (request, _reply, done) => {
       try {

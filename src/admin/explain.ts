@@ -2,6 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { type ErrorCode, ERRORS, type GatehouseError, type Violation } from '../errors.ts'
 import type { ForwardPlan } from '../proxy/forward-plan.ts'
+import { byText, costOf, limitText } from '../limits/limit-schema.ts'
+import { isEarly } from '../limits/route-stages.ts'
 import { upstreamPath } from '../proxy/upstream-path.ts'
 import { isTarget, publicTarget } from '../upstream/host-router.ts'
 import type { RouteRow } from '../upstream/route-table.ts'
@@ -16,7 +18,7 @@ export interface ExplainedRequest {
 }
 
 /**
- * Says in lines of text what the gateway would do with a request, stage by stage, without sending anything or counting
+ * Says in lines of text what the gateway would do with a request, stage by stage, without sending it on or counting
  * against a limit; the last line is the outcome.
  */
 export async function explain (app: FastifyInstance, request: ExplainedRequest): Promise<string[]> {
@@ -45,10 +47,7 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   const { row, params } = found
   const [authText, refused] = await explainAuth(app, row, canonical, headers)
   say('auth', authText)
-  if (row.limits.length === 0) say('limits', 'none')
-  for (const { name, max, windowMs, by } of row.limits) {
-    say('limits', `"${name}": ${max} per ${windowMs / 1000} s, counted by ${by === 'consumer' && row.auth !== 'none' ? 'consumer' : 'address'} (nothing is counted here)`)
-  }
+  for (const text of explainLimits(app, row)) say('limits', text)
   const contract = explainContract(app, row, params, canonical, headers)
   for (const text of contract) say('contract', text)
   say('cache', 'none')
@@ -86,6 +85,19 @@ async function explainAuth (app: FastifyInstance, row: RouteRow, target: string,
         : [`${JSON.stringify(row.auth)}: passes as ${request.consumer === null ? 'a stranger' : `consumer "${request.consumer.id}" with scopes ${request.consumer.scopes.join(' ') || '(none)'}`}`])
     })
   })
+}
+
+/** Which limits are asked, and when; nothing is counted here. */
+function explainLimits (app: FastifyInstance, { limits, auth, method, options: { config = {} } }: RouteRow): string[] {
+  const known = auth !== 'none'
+  const said = limits.map((rule) => {
+    const by = rule.by === 'consumer' && !known ? 'address' : byText(rule.by)
+    return `"${rule.name}": ${limitText(rule)}, counted by ${by}${known && isEarly(rule) ? ' before authentication' : ''}${rule.except ? ', with exceptions' : ''} (nothing is counted here)`
+  })
+  const cost = costOf(config.cost, method)
+  if (cost > 1) said.push(`a request counts for ${cost}`)
+  if (known && config.limit !== false && !app.planLimits.isEmpty) said.push('and those of the plan of the consumer')
+  return said.length > 0 ? said : ['none']
 }
 
 function explainContract (app: FastifyInstance, row: RouteRow, params: Record<string, unknown>, canonical: string, headers: IncomingHttpHeaders): string[] {

@@ -1,7 +1,15 @@
 import Type, { type Static } from 'typebox'
 import { AuthDeclaration } from '../auth/auth-schema.ts'
+import { ApiKeySettings } from '../auth/api-key/api-key-schema.ts'
+import { BasicSettings } from '../auth/basic/basic-schema.ts'
+import { CertificateSettings } from '../auth/client-certificate/client-certificate-schema.ts'
+import { ForwardAuthSettings } from '../auth/forward-auth/forward-auth-schema.ts'
+import { SignatureSettings } from '../auth/http-signature/http-signature-schema.ts'
+import { IntrospectionSettings } from '../auth/introspection/introspection-schema.ts'
 import { JwtSettings } from '../auth/jwt/jwt-schema.ts'
-import { LimitDeclaration } from '../limits/limit-schema.ts'
+import { ConsumerEntries } from '../auth/consumer-schema.ts'
+import { LimitDeclaration, LimitSettings, Plans } from '../limits/limit-schema.ts'
+import { RedisSettings } from '../limits/redis-schema.ts'
 import { ByteSize, Duration } from '../units.ts'
 
 export const Timeouts = Type.Object({
@@ -29,13 +37,24 @@ export const ConfigSchema = Type.Object({
   trustProxy: Type.Array(Type.String(), { default: [], description: 'Addresses and networks (CIDR) of proxies in front of the gateway. Only from these are `Forwarded`, `X-Forwarded-*` and `X-Request-Id` believed.' }),
   auth: Type.Optional(AuthDeclaration),
   jwt: Type.Optional(JwtSettings),
+  introspection: Type.Optional(IntrospectionSettings),
+  forwardAuth: Type.Optional(ForwardAuthSettings),
+  signatures: Type.Optional(SignatureSettings),
+  apiKeys: Type.Optional(ApiKeySettings),
+  basic: Type.Optional(BasicSettings),
+  clientCertificates: Type.Optional(CertificateSettings),
   failedAttempts: Type.Union([Type.Literal(false), Type.Object({
     max: Type.Integer({ minimum: 1, default: 100, description: 'Failures that a window allows.' }),
     window: Duration({ default: '1 minute', description: 'Length of the window.' }),
   }, { additionalProperties: false })], { default: {}, description: 'How often an address (IPv6 by /64) may send wrong credentials; then it is answered 429 before any cryptography runs, unless its token has been verified before. `false` has no bound.' }),
   identityHeaders: Type.Optional(IdentityHeaders),
   rateLimit: Type.Optional(Type.Union([Type.Literal(false), LimitDeclaration], { description: 'A limit over all routes together. Default: none.' })),
-  redis: Type.Optional(Type.String({ writeOnly: true, pattern: '^rediss?://', title: 'URL that starts with redis:// or rediss://', description: 'URL of a Redis or Valkey that several gateways share; it carries the rate limits. Default: memory of the process.' })),
+  limits: LimitSettings,
+  plans: Type.Optional(Plans),
+  planClaim: Type.Optional(Type.String({ minLength: 1, description: 'Claim that names the plan of a consumer, or path of one with dots. Default: none.' })),
+  defaultPlan: Type.Optional(Type.String({ minLength: 1, description: 'Plan of the consumers that have no other. Default: none.' })),
+  consumers: Type.Optional(ConsumerEntries),
+  redis: Type.Optional(Type.Unsafe<RedisSettings>({ ...RedisSettings, description: 'A Redis or Valkey that several gateways share; it carries the rate limits: its URL, `{ cluster: [URLs] }`, or `{ sentinels: [URLs], name }`. Default: memory of the process.' })),
   bodyLimit: ByteSize({ default: '1MiB', description: 'Largest request body that is collected for validation; larger ones are answered 413. Bodies that no schema looks at are streamed and have no limit unless the upstream or route states one.' }),
   timeouts: Timeouts,
   via: Type.String({ default: 'gatehouse', pattern: HeaderName, title: 'name of letters, digits and -._~', description: 'Name of this gateway in the `Via` header (RFC 9110, section 7.6.3).' }),

@@ -4,7 +4,7 @@ import type { TSchema } from 'typebox'
 import type { Problem } from '../errors.ts'
 import { readFailure } from './data-file.ts'
 import { mistakes } from './schema-check.ts'
-import { allowed, branches, found, schemaNode, type SchemaNode } from './schema-wording.ts'
+import { allowed, branches, found, foundSecret, schemaNode, type SchemaNode } from './schema-wording.ts'
 import { closest } from './suggestion.ts'
 
 const PREFIX = 'GATEHOUSE_'
@@ -46,7 +46,11 @@ function collect (schema: SchemaNode, path: readonly string[], switches: Readonl
   const scalars = shapes.filter(isScalar)
   const list = shapes.some((shape) => shape.type === 'array' && shape.items !== undefined && isText(shape.items))
   if (path.length && (scalars.length || list)) {
-    into.push({ name: nameOf(path), path, switches, scalars, list, secret: scalars.some((scalar) => scalar.writeOnly), structured: shapes.some((shape) => !isScalar(shape)) && !list })
+    const variable = { name: nameOf(path), path, switches, scalars, list, secret: scalars.some((scalar) => scalar.writeOnly), structured: shapes.some((shape) => !isScalar(shape)) && !list }
+    // the shapes of a union may have keys in common
+    const at = into.findIndex(({ name }) => name === variable.name)
+    if (at === -1) into.push(variable)
+    else into[at] = { ...variable, scalars: [...into[at]!.scalars, ...scalars], list: list || into[at]!.list, secret: variable.secret || into[at]!.secret, structured: variable.structured || into[at]!.structured }
   }
   for (const shape of shapes) {
     for (const [key, part] of Object.entries(shape.properties ?? {})) {
@@ -104,10 +108,10 @@ function partsOf (name: string, known: ReadonlyMap<string, unknown>): string | u
 }
 
 /** What a variable may say of a field that can also be a section, when it says something else. */
-function plainOnly ({ name, path, scalars, structured }: Variable, value: unknown, known: ReadonlyMap<string, unknown>): string | undefined {
+function plainOnly ({ name, path, scalars, secret, structured }: Variable, value: unknown, known: ReadonlyMap<string, unknown>): string | undefined {
   if (!structured || scalars.some((scalar) => mistakes(scalar, value).length === 0)) return undefined
   const parts = partsOf(name, known)
-  return `found ${found(value)}, allowed in the environment: ${scalars.map(allowed).join(' or ')}${parts ? `, or a part by ${parts}` : ''}; all else is stated as "${path.join('.')}" in the configuration file`
+  return `found ${secret ? foundSecret(value) : found(value)}, allowed in the environment: ${scalars.map(allowed).join(' or ')}${parts ? `, or a part by ${parts}` : ''}; all else is stated as "${path.join('.')}" in the configuration file`
 }
 
 function unknownVariable (name: string, known: ReadonlyMap<string, unknown>, schema: SchemaNode): string {

@@ -9,7 +9,7 @@ const ANSWERS: Record<string, { name: string, codes: ErrorCode[], headers?: stri
   415: { name: 'UnsupportedMediaType', codes: ['GW_UNSUPPORTED_MEDIA_TYPE'] },
   429: { name: 'TooManyRequests', codes: ['GW_RATE_LIMITED'], headers: ['Retry-After', 'RateLimit', 'RateLimit-Policy'] },
   502: { name: 'UpstreamFailed', codes: ['GW_UPSTREAM_UNREACHABLE', 'GW_UPSTREAM_BROKEN', 'GW_UPSTREAM_INVALID'] },
-  503: { name: 'Unavailable', codes: ['GW_SHUTTING_DOWN'], headers: ['Retry-After'] },
+  503: { name: 'Unavailable', codes: ['GW_SHUTTING_DOWN', 'GW_AUTH_UNAVAILABLE'], headers: ['Retry-After'] },
   504: { name: 'UpstreamTooSlow', codes: ['GW_UPSTREAM_TIMEOUT'] },
 }
 

@@ -1,7 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { authForm, type AuthDeclaration, type AuthForm, type Requirement } from '../auth/auth-schema.ts'
-import type { LimitDeclaration, LimitRule } from '../limits/limit-schema.ts'
-import { milliseconds } from '../units.ts'
+import { byText, type LimitDeclaration, type LimitRule, limitRules, limitText } from '../limits/limit-schema.ts'
 import type { SchemaObject } from './json-schema.ts'
 import { answerReference, PROBLEM_MEDIA } from './openapi-answers.ts'
 import type { DocumentSchemas } from './openapi-schema.ts'
@@ -60,7 +59,7 @@ export function describeOperation (route: DocumentedRoute, place: OperationPlace
     ...schema.deprecated ? { deprecated: true } : {},
     ...security.length > 0 ? { security } : {},
     ...config.hosts ? { servers: config.hosts.map(serverOf) } : {},
-    ...limits.length > 0 ? { 'x-rate-limit': limits.map(({ name, max, windowMs, by }) => ({ name, max, windowSeconds: windowMs / 1000, by })) } : {},
+    ...limits.length > 0 ? { 'x-rate-limit': limits.map(documentedLimit) } : {},
     ...Object.fromEntries(Object.entries(schema).filter(([key]) => key.startsWith('x-'))),
   }
 }
@@ -74,15 +73,21 @@ function securityOf ({ mode, optional, uses }: AuthForm, schemes: OperationPlace
 
 function limitsOf ({ limit, limits }: DocumentedRoute['config']): readonly LimitRule[] {
   if (limits) return limits
-  return limit ? [{ name: 'route', max: limit.max, windowMs: milliseconds(limit.window), by: limit.by ?? 'consumer' }] : []
+  return limit ? limitRules('route', limit) : []
 }
+
+/** One limit of `x-rate-limit`. */
+const documentedLimit = ({ name, algorithm, max, windowMs, burst, per, timeZone, by }: LimitRule): object => ({
+  name, max, ...windowMs > 0 ? { windowSeconds: windowMs / 1000 } : {}, by: byText(by), ...algorithm === 'fixed' ? {} : { algorithm },
+  ...burst === undefined ? {} : { burst }, ...per === undefined ? {} : { per, timeZone: timeZone ?? 'UTC' },
+})
 
 function notes (config: DocumentedRoute['config'], { mode, optional, uses }: AuthForm, limits: readonly LimitRule[]): string[] {
   const said: string[] = []
   const wanted = [...new Set(uses.map(({ requirement }) => requirementText(requirement)))].filter((text) => text !== '')
   if (wanted.length > 0) said.push(`Requires ${wanted.join(mode === 'all' ? '; and ' : '; or ')}.`)
   if (optional && uses.length > 0) said.push('Credentials are optional.')
-  for (const { max, windowMs, by } of limits) said.push(`At most ${max} requests in ${windowMs / 1000} s for each ${by}.`)
+  for (const limit of limits) said.push(`At most ${limitText(limit)} for each ${byText(limit.by)}.`)
   if (config.websocket) said.push('This route can be upgraded to a WebSocket.')
   return said
 }

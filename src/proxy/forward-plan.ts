@@ -23,6 +23,8 @@ export interface ForwardSettings {
   /** Where the credentials stand that the gateway keeps to itself. */
   credentials?: Required<CredentialPlaces> | null
   identityHeaders?: Record<string, string>
+  /** Headers in which upstreams may find identity; a client's own never go on. */
+  trustedHeaders?: readonly string[]
   requestHeaders?: HeaderRules[]
   responseHeaders?: HeaderRules[]
   responses?: Record<string, object>
@@ -51,6 +53,8 @@ export interface ForwardPlan {
   readonly dropCookies: readonly string[] | null
   readonly dropQuery: readonly string[] | null
   readonly identity: IdentityHeaders | null
+  /** Headers on which the configuration has the last word, whatever a scheme has found out. */
+  readonly settled: NameSet
   readonly responseDrop: NameSet
   readonly responsePut: readonly string[]
   readonly responseCheck: ResponseCheck | null
@@ -84,7 +88,7 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     requestDrop: nameSet(
       HOP_BY_HOP, FORWARDED_NAMES, ['host', 'expect', 'via', 'x-request-id'],
       settings.credentials?.headers,
-      identity?.names, request.drop,
+      identity?.names, settings.trustedHeaders, request.drop,
       // a compressed response could not be checked
       checks ? ['accept-encoding'] : undefined
     ),
@@ -92,6 +96,7 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     dropCookies: orNull(settings.credentials?.cookies),
     dropQuery: orNull(settings.credentials?.query),
     identity,
+    settled: nameSet(identity?.names, request.drop),
     responseDrop: nameSet(HOP_BY_HOP, REVEALING, OWN_RESPONSE_HEADERS, response.drop),
     responsePut: response.put,
     responseCheck: checks ? compileResponseCheck(settings.responses!) : null,

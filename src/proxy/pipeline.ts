@@ -30,5 +30,10 @@ export function requestBody (request: FastifyRequest, reply: FastifyReply, plan:
   if (Number(headers['content-length'] ?? 0) > plan.bodyLimit) throw gatehouseError('GW_BODY_TOO_LARGE', { headers: { connection: 'close' } })
   allowBody(request.raw, reply.raw)
   // never the request itself: undici takes a body's socket away, which log and limits still want to see
-  return request.raw.pipe(new LimitedBody(plan.bodyLimit))
+  const body = new LimitedBody(plan.bodyLimit)
+  const { checkedBody } = request
+  if (!checkedBody) return request.raw.pipe(body)
+  if (checkedBody.errored) throw checkedBody.errored
+  checkedBody.on('error', (error) => body.destroy(error))
+  return checkedBody.pipe(body)
 }

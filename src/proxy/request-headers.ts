@@ -33,6 +33,8 @@ export function requestHeaders (request: FastifyRequest, plan: ForwardPlan, hasB
   plan.forwarded.append(headers, request.raw, plan.strippedPrefix)
   headers.push('x-request-id', request.id)
   if (plan.identity !== null && request.consumer !== null) headers.push(...plan.identity.values(request.consumer))
+  const found = request.consumer?.upstreamHeaders
+  if (found !== undefined) for (let i = 0; i < found.length; i += 2) if (!plan.settled[found[i]!]) headers.push(found[i]!, found[i + 1]!)
   if (plan.requestPut.length > 0) headers.push(...plan.requestPut)
   return headers
 }

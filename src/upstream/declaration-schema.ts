@@ -2,7 +2,7 @@ import { METHODS } from 'node:http'
 import Type, { type Static, type TSchema } from 'typebox'
 import { AuthDeclaration } from '../auth/auth-schema.ts'
 import { IdentityHeaders, Timeouts } from '../config/config-schema.ts'
-import { LimitDeclaration } from '../limits/limit-schema.ts'
+import { CostDeclaration, LimitDeclaration } from '../limits/limit-schema.ts'
 import { ByteSize } from '../units.ts'
 
 const HEADER_NAME = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
@@ -27,13 +27,14 @@ const JsonSchema = Type.Unsafe<TSchema | Record<string, unknown>>({ type: 'objec
 const PartialTimeouts = Type.Partial(Type.Object(Object.fromEntries(Object.entries(Timeouts.properties)
   .map(([name, { default: _, ...schema }]: [string, any]) => [name, schema])) as unknown as typeof Timeouts.properties), { additionalProperties: false, description: 'How long the upstream may take; past it the answer is 504.' })
 
-const Limit = Type.Union([Type.Literal(false), LimitDeclaration], { title: 'false, or { max, window, by }' })
+const Limit = Type.Union([Type.Literal(false), LimitDeclaration], { title: 'false, { max, window, by }, { concurrent }, { quota: { max, per } }, or a list of these' })
 const ResponseValidation = Type.Enum(['off', 'report', 'enforce'], { description: 'What happens to a response that breaks its schema: nothing, a log line and a metric, or 502. Default: `off`.' })
 
 /** What an upstream and a route may both say; a route's own word wins. */
 const shared = {
   auth: Type.Optional(AuthDeclaration),
   rateLimit: Type.Optional(Limit),
+  cost: Type.Optional(CostDeclaration),
   requestHeaders: Type.Optional(HeaderRules('Changes to the headers that the upstream gets.')),
   responseHeaders: Type.Optional(HeaderRules('Changes to the headers that the client gets.')),
   timeouts: Type.Optional(PartialTimeouts),

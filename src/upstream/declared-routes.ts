@@ -1,6 +1,5 @@
 import type { AuthDeclaration } from '../auth/auth-schema.ts'
-import type { LimitDeclaration, LimitRule } from '../limits/limit-schema.ts'
-import { milliseconds } from '../units.ts'
+import { type LimitDeclaration, type LimitRule, limitRules } from '../limits/limit-schema.ts'
 import type { RouteDeclaration, UpstreamDeclaration } from './declaration-schema.ts'
 
 /** What every route inherits when neither it nor its upstream says otherwise. */
@@ -40,7 +39,7 @@ export function declaredRoutes (upstream: UpstreamDeclaration, defaults: Gateway
       methods,
       path,
       auth: declaration.auth ?? upstream.auth ?? defaults.auth!,
-      limits: limitRules(upstream, declaration.rateLimit, [`${methods.join(',')} ${path}`, ...conditions(declaration)].join(' '), defaults),
+      limits: inheritedLimits(upstream, declaration.rateLimit, [`${methods.join(',')} ${path}`, ...conditions(declaration)].join(' '), defaults),
       declaration,
       field: `routes[${i}]`,
     }
@@ -57,23 +56,20 @@ export function passThroughRoute (upstream: UpstreamDeclaration, defaults: Gatew
   const own = upstream.passThrough === true ? {} : upstream.passThrough
   return {
     auth: own.auth ?? upstream.auth ?? defaults.auth!,
-    limits: limitRules(upstream, own.rateLimit, `* ${prefixOf(upstream)}/*`, defaults),
+    limits: inheritedLimits(upstream, own.rateLimit, `* ${prefixOf(upstream)}/*`, defaults),
     websocket: own.websocket ?? false,
   }
 }
 
 /**
- * The limits in force: that of the gateway over all, and the nearest of route and upstream. `false` on a route frees it
+ * The limits in force: those of the gateway over all, and the nearest of route and upstream. `false` on a route frees it
  * from both.
  */
-function limitRules (upstream: UpstreamDeclaration, own: LimitDeclaration | false | undefined, route: string, defaults: GatewayDefaults): LimitRule[] {
+function inheritedLimits (upstream: UpstreamDeclaration, own: LimitDeclaration | false | undefined, route: string, defaults: GatewayDefaults): LimitRule[] {
   if (own === false) return []
   const rules: LimitRule[] = []
-  if (defaults.rateLimit) rules.push(limitRule('gateway', defaults.rateLimit))
-  if (own) rules.push(limitRule(`route:${upstream.name}:${route}`, own))
-  else if (upstream.rateLimit) rules.push(limitRule(`upstream:${upstream.name}`, upstream.rateLimit))
+  if (defaults.rateLimit) rules.push(...limitRules('gateway', defaults.rateLimit))
+  if (own) rules.push(...limitRules(`route:${upstream.name}:${route}`, own))
+  else if (upstream.rateLimit) rules.push(...limitRules(`upstream:${upstream.name}`, upstream.rateLimit))
   return rules
 }
-
-export const limitRule = (name: string, { max, window, by = 'consumer' }: LimitDeclaration): LimitRule =>
-  ({ name, max, windowMs: milliseconds(window), by })

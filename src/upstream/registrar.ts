@@ -1,15 +1,17 @@
-import type { FastifyInstance, FastifyPluginAsync, RouteOptions } from 'fastify'
+import type { FastifyContextConfig, FastifyInstance, FastifyPluginAsync, RouteOptions } from 'fastify'
 import { credentialPlaces } from '../auth/credentials.ts'
 import type { Config } from '../config/config-schema.ts'
 import { withoutExit } from '../config/load-guard.ts'
 import { collectBodies, streamBodies } from '../contract/body-parsers.ts'
+import { checkAgainst } from '../config/schema-check.ts'
 import { BootProblems, type Problem } from '../errors.ts'
+import { LimitDeclaration, limitRules } from '../limits/limit-schema.ts'
 import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
 import { registerPassThrough } from '../proxy/pass-through.ts'
 import { bytes } from '../units.ts'
 import { NO_AUTH } from './declaration-check.ts'
 import type { UpstreamDeclaration } from './declaration-schema.ts'
-import { type DeclaredRoute, declaredRoutes, limitRule, passThroughRoute, prefixOf } from './declared-routes.ts'
+import { type DeclaredRoute, declaredRoutes, passThroughRoute, prefixOf } from './declared-routes.ts'
 import type { HostRouter } from './host-router.ts'
 import { passThroughGuard } from './pass-through-guard.ts'
 import { RouteClaims } from './route-claims.ts'
@@ -151,6 +153,8 @@ export class Registrar {
     const plan = routePlan(parts, {}, '', credentialPlaces(auth, scope.authSchemes), websocket)
     registerPassThrough(scope, hostPrefix + prefix, plan, {
       upstream: declaration.name, hosts: declaration.hosts, hostPrefix, auth, limits, websocket, plan,
+      ...typeof declaration.passThrough === 'object' && declaration.passThrough.rateLimit === false ? { limit: false } : {},
+      cost: declaration.cost,
     }, passThroughGuard(declared, auth))
   }
 
@@ -170,10 +174,7 @@ export class Registrar {
     const config = route.config = { ...route.config }
     config.publicUrl ??= config.hostPrefix ? route.url.slice(config.hostPrefix.length) || '/' : route.url
     config.auth ??= this.#parts.config.auth
-    if (config.limits === undefined && config.limit !== false && this.#parts.config.rateLimit) {
-      const gateway = limitRule('gateway', this.#parts.config.rateLimit)
-      config.limits = config.limit ? [gateway, limitRule(`route:${[route.method].flat().join(',')} ${config.publicUrl}`, config.limit)] : [gateway]
-    }
+    this.#inheritLimits(config, `${[route.method].flat().join(',')} ${config.publicUrl}`, file)
     if (config.auth === undefined) {
       this.problems.push({ file, field: `${route.method} ${route.url}: config.auth`, message: NO_AUTH })
     }
@@ -186,6 +187,20 @@ export class Registrar {
       }
     }
     if (!(route.method === 'HEAD' && (route.schema as { hide?: boolean } | undefined)?.hide)) table.add(route, file)
+  }
+
+  /** A route written by hand stands under the limits of the gateway too. */
+  #inheritLimits (config: FastifyContextConfig, route: string, file: string): void {
+    if (config.limits !== undefined || config.limit === false) return
+    if (config.limit !== undefined) {
+      const problems = checkAgainst(LimitDeclaration, config.limit, file)
+      if (problems.length > 0) {
+        this.problems.push(...problems.map((problem) => ({ ...problem, field: `${route}: config.limit${problem.field ? `.${problem.field}` : ''}` })))
+        config.limit = undefined
+      }
+    }
+    const { rateLimit } = this.#parts.config
+    config.limits = [...rateLimit ? limitRules('gateway', rateLimit) : [], ...config.limit ? limitRules(`route:${route}`, config.limit) : []]
   }
 
   #note (error: Error & { code?: string }, file: string, upstream?: string): void {

@@ -1,6 +1,6 @@
 import type {} from 'fastify'
 import type { AuthDeclaration } from '../auth/auth-schema.ts'
-import type { LimitDeclaration, LimitRule } from '../limits/limit-schema.ts'
+import type { CostDeclaration, LimitDeclaration, LimitRule } from '../limits/limit-schema.ts'
 import type { ForwardPlan } from '../proxy/forward-plan.ts'
 
 declare module 'fastify' {
@@ -8,8 +8,10 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call. Every route of `routes/` must state it, or inherit it. */
     auth?: AuthDeclaration
-    /** A limit of this route alone, as a hand-written plugin states it. */
+    /** A limit of this route alone, as a hand-written plugin states it; `false` frees it from all, those of plans included. */
     limit?: LimitDeclaration | false
+    /** For how many requests one counts. Default: 1. */
+    cost?: CostDeclaration
     /** Every limit in force, gateway and upstream included; wins over `limit`. */
     limits?: LimitRule[]
     /** Name of the upstream, for logs, metrics and documents. */

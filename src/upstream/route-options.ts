@@ -35,6 +35,8 @@ export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRout
       publicUrl: route.path,
       auth: route.auth,
       limits: route.limits,
+      ...own.rateLimit === false ? { limit: false } : {},
+      cost: own.cost ?? upstream.cost,
       responses: response,
       responseValidation: own.responseValidation ?? upstream.responseValidation,
       consumes: schema.body ? consumes : undefined,

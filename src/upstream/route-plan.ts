@@ -1,3 +1,4 @@
+import { trustedHeaders } from '../auth/forward-auth/forward-auth-schema.ts'
 import type { Config } from '../config/config-schema.ts'
 import { type ForwardPlan, forwardPlan, type ForwardSettings } from '../proxy/forward-plan.ts'
 import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
@@ -51,6 +52,7 @@ export function inheritedSettings ({ config, forwarded, upstream, declaration }:
     timeouts: timeoutSettings(declaration.timeouts, config.timeouts),
     preserveHost: declaration.preserveHost,
     identityHeaders: declaration.identityHeaders ?? config.identityHeaders,
+    trustedHeaders: config.forwardAuth && trustedHeaders(config.forwardAuth),
     requestHeaders: [declaration.requestHeaders ?? {}],
     responseHeaders: [declaration.responseHeaders ?? {}],
   }

@@ -2,9 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { RouteOptions } from 'fastify'
 import createRouter, { type HTTPMethod, type Instance } from 'find-my-way'
 import type { AuthDeclaration } from '../auth/auth-schema.ts'
-import type { LimitRule } from '../limits/limit-schema.ts'
+import { type LimitRule, limitRules } from '../limits/limit-schema.ts'
 import type { Problem } from '../errors.ts'
-import { limitRule } from './declared-routes.ts'
 import type { HeaderMatch } from './header-match.ts'
 import { ROUTER_OPTIONS } from './router-options.ts'
 import { parsePattern } from './path-pattern.ts'
@@ -105,7 +104,7 @@ export class RouteTable implements Iterable<RouteRow> {
         match: (route.constraints as { headers?: HeaderMatch } | undefined)?.headers,
         upstream: config.upstream ?? '',
         auth: config.auth ?? 'none',
-        limits: config.limits ?? (config.limit ? [limitRule(`route:${name} ${route.url}`, config.limit)] : []),
+        limits: config.limits ?? (config.limit ? limitRules(`route:${name} ${route.url}`, config.limit) : []),
         cache: '-',
         schema: [...['params', 'querystring', 'headers', 'body'].filter((part) => (schema as Record<string, unknown>)[part]), ...config.responses ? ['response'] : []],
         file,

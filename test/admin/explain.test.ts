@@ -30,7 +30,7 @@ test('says what each stage would decide', async (t) => {
   const text = await explained(t, 'GET', 'http://any.test/a/5?x=1', { Authorization: authorization })
   assert.match(text, /route +GET \/a\/:id of a \(.*a\.json\)/)
   assert.match(text, /auth .*passes as consumer "me" with scopes a:read/)
-  assert.match(text, /"upstream:a": 5 per 60 s, counted by consumer/)
+  assert.match(text, /"upstream:a": 5 requests in 60 s, counted by consumer/)
   assert.match(text, /params: fits its schema/)
   assert.match(text, /forward +to a: \/5\?x=1/)
   assert.match(text, /target http:\/\/127\.0\.0\.1:1\/base, weight 1/)
