@@ -82,7 +82,11 @@ export async function buildApp (given: Config): Promise<FastifyInstance> {
   // a request that no route answers is refused without waiting for its body
   streamBodies(app)
   app.setErrorHandler(answerError)
-  app.setNotFoundHandler(() => { throw gatehouseError('GW_NOT_FOUND') })
+  app.setNotFoundHandler((request) => {
+    const allowed = hosts.methodsAt(request.originalUrl, request.headers)
+    // RFC 9110, section 15.5.6
+    throw allowed.length > 0 ? gatehouseError('GW_METHOD_NOT_ALLOWED', { headers: { allow: allowed.join(', ') } }) : gatehouseError('GW_NOT_FOUND')
+  })
   const drain = new ConnectionDrain(app.server)
   app.addHook('preClose', async () => {
     app.readiness.ready = false

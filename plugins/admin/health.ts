@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 
 /** `/livez`: the process answers. `/readyz`: it wants requests; 503 while it starts and stops. */
 export default fp(async (app) => {
-  const options = { config: { auth: 'none' as const }, schema: { hide: true } }
+  const options = { exposeHeadRoute: true, config: { auth: 'none' as const }, schema: { hide: true } }
   app.get('/livez', options, (_request, reply) => {
     reply.header('cache-control', 'no-store').send({ status: 'alive' })
   })

@@ -6,7 +6,7 @@ export default fp(async (app) => {
   const { config, metrics } = app
   if (!config.metrics) return
   const { path, auth } = config.metrics
-  app.get(path, { config: { auth }, schema: { hide: true } }, async (_request, reply) => {
+  app.get(path, { exposeHeadRoute: true, config: { auth }, schema: { hide: true } }, async (_request, reply) => {
     reply.header('content-type', metrics.registry.contentType).header('cache-control', 'no-store')
     return metrics.registry.metrics()
   })

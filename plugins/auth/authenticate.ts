@@ -23,7 +23,7 @@ declare module 'fastify' {
 
 /** How to configure a scheme that a route asks for. */
 const HOW: Record<SchemeName, string> = {
-  jwt: 'set GATEHOUSE_JWT_SECRET, GATEHOUSE_JWT_PUBLIC_KEY_FILE or GATEHOUSE_JWT_JWKS_URI',
+  jwt: 'set GATEHOUSE_JWT_SECRET or GATEHOUSE_JWT_PUBLIC_KEY (with _FILE at the end, the name of a file that has it), or GATEHOUSE_JWT_JWKS_URI',
   introspection: 'set introspection.url, clientId and clientSecret',
   forwardAuth: 'set forwardAuth.url',
   signature: 'set signatures.keys',

@@ -1,8 +1,11 @@
 import { authForm, type AuthDeclaration } from '../auth/auth-schema.ts'
 import { byText, type LimitRule } from '../limits/limit-schema.ts'
+import { FORWARDED_METHODS } from '../upstream/declaration-schema.ts'
 import type { RouteRow } from '../upstream/route-table.ts'
 import { lookingConfig, type ConfigOptions } from './command-config.ts'
 
+/** So many methods are told as all of them, or all but a few. */
+const MANY = 10
 const COLUMNS = ['METHOD', 'HOST', 'PATH', 'UPSTREAM', 'AUTH', 'LIMIT', 'CACHE', 'SCHEMA', 'FILE'] as const
 
 function authText (auth: AuthDeclaration): string {
@@ -31,18 +34,39 @@ function limitText ({ algorithm, max, windowMs, burst, per, by }: LimitRule): st
   return by === 'consumer' ? much : `${much} by ${byText(by)}`
 }
 
-function cells ({ method, hosts, path, match, upstream, auth, limits, cache, schema, file }: RouteRow): string[] {
+function cells ({ method, hosts, path, match, upstream, auth, limits, cache, schema, file, options: { config } }: RouteRow): string[] {
   const conditions = Object.entries(match ?? {}).map(([name, value]) => ` [${name}: ${value}]`).join('')
+  const websocket = config?.websocket ? ' [websocket]' : ''
   return [
-    method, hosts.join(',') || '*', path + conditions, upstream || '-', authText(auth),
+    method, hosts.join(',') || '*', path + conditions + websocket, upstream || '-', authText(auth),
     limits.map(limitText).join(', ') || '-',
     cache, schema.join(',') || '-', file || '-',
   ]
 }
 
+/** Methods in few words, when it is nearly all of them that a path answers. */
+function methodsText (methods: readonly string[]): string[] {
+  const others = FORWARDED_METHODS.filter((method) => !methods.includes(method))
+  if (others.length > MANY || methods.length < MANY) return [...methods]
+  return [others.length === 0 ? '*' : `* but ${others.join(',')}`]
+}
+
+/** Rows that differ by the method alone are one where they are many. */
+function lines (rows: readonly RouteRow[]): string[][] {
+  const groups = new Map<string, { methods: string[], rest: string[] }>()
+  for (const row of rows) {
+    const [method, ...rest] = cells(row) as [string, ...string[]]
+    const key = rest.join('\n')
+    const group = groups.get(key)
+    if (group) group.methods.push(method)
+    else groups.set(key, { methods: [method], rest })
+  }
+  return [...groups.values()].flatMap(({ methods, rest }) => methodsText(methods).map((method) => [method, ...rest]))
+}
+
 /** Rows as lines with aligned columns. */
 export function routeLines (rows: readonly RouteRow[]): string[] {
-  const table = [[...COLUMNS], ...rows.map(cells)]
+  const table = [[...COLUMNS], ...lines(rows)]
   const widths = COLUMNS.map((_, column) => Math.max(...table.map((row) => row[column]!.length)))
   return table.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd())
 }

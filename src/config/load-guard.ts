@@ -61,3 +61,27 @@ export async function loadGuarded<Result> (load: () => Promise<Result>, bound = 
     process.off('beforeExit', idle)
   }
 }
+
+/** A promise that a file has left alone, and that has failed. `path` is absent when nothing tells whose it was. */
+export interface LateFailure { path?: string, message: string }
+
+/**
+ * Loads files and takes note of promises that fail with nobody to catch them, which would end the process.
+ * @param paths  of the files
+ */
+export async function lateFailures<Result> (paths: readonly string[], load: () => Promise<Result>): Promise<[Result, LateFailure[]]> {
+  const late: LateFailure[] = []
+  const note = (reason: unknown): void => {
+    const { stack = '', message = String(reason) } = reason instanceof Error ? reason : {}
+    late.push({ path: paths.find((path) => stack.includes(`${path}:`)), message: `leaves a promise that fails alone: ${message}` })
+  }
+  process.on('unhandledRejection', note)
+  try {
+    const result = await load()
+    // rejections of the last moment are told after it
+    await new Promise((resolve) => { setImmediate(resolve) })
+    return [result, late]
+  } finally {
+    process.off('unhandledRejection', note)
+  }
+}

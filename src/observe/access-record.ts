@@ -20,7 +20,7 @@ export function accessRecord (request: FastifyRequest, reply: FastifyReply, abor
     method: request.method,
     host: request.headers.host,
     path: query === -1 ? target : target.slice(0, query),
-    route: config?.publicUrl ?? url,
+    route: (config?.publicUrl ?? url) || undefined,
     upstream: config?.upstream,
     target: request.exchange?.target?.origin,
     consumer: request.consumer?.id,

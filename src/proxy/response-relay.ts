@@ -9,6 +9,8 @@ import { copyResponseHeaders, relayableTrailers } from './response-headers.ts'
 
 /** Bodies up to this length are sent as one buffer, which is cheaper than a stream; hooks see either. */
 const COLLECT_LIMIT = 64 * 1024
+/** Milliseconds to wait for a small body after its headers, before these are sent without it. */
+const COLLECT_TIME = 20
 /** Largest response that is collected to be checked against its schema. */
 const CHECK_LIMIT = 1024 * 1024
 
@@ -34,6 +36,7 @@ export class ResponseRelay extends AttemptLoop {
       this.#chunks = []
     } else if (length >= 0 && length <= COLLECT_LIMIT) {
       this.#chunks = []
+      process.nextTick(awaitBody, this)
     } else {
       if (length === -1 && headers.trailer !== undefined && this.request.raw.httpVersion === '1.1') reply.header('trailer', headers.trailer)
       this.#beginStream(length === -1)
@@ -99,7 +102,11 @@ export class ResponseRelay extends AttemptLoop {
       this.reply.raw.destroy()
       return
     }
-    if (started) for (const name of Object.keys(this.reply.getHeaders())) if (!KEPT_ON_FAILURE.has(name)) this.reply.removeHeader(name)
+    if (started) {
+      for (const name of Object.keys(this.reply.getHeaders())) if (!KEPT_ON_FAILURE.has(name)) this.reply.removeHeader(name)
+      // Node takes the removal of the upstream's date for a wish to have none
+      this.reply.raw.sendDate = true
+    }
     this.reply.send(failureAnswer(error))
   }
 
@@ -108,13 +115,25 @@ export class ResponseRelay extends AttemptLoop {
     this.reply.send(body)
   }
 
-  #beginStream (lengthUnknown: boolean): void {
+  /** Begins to send a small body that takes its time: whoever waits for the headers shall have them. */
+  streamLateBody (): void {
+    const chunks = this.#chunks
+    if (this.#finished || chunks === null) return
+    this.#chunks = null
+    this.#beginStream(true)
+    for (const chunk of chunks) this.#stream!.push(chunk)
+  }
+
+  /** Whether a small body is still to come. */
+  get awaitsBody (): boolean { return this.#chunks !== null && !this.#finished }
+
+  #beginStream (headersFirst: boolean): void {
     // undici does not time an upstream that is paused, as it is while the client does not read
     this.reply.raw.socket?.setTimeout(this.plan.timeouts.idle)
     this.#stream = new RelayStream(this.controller!)
     this.deliver(this.#stream)
     // an event stream may be silent for long after its headers; clients wait for these
-    if (lengthUnknown) setImmediate(flushHeaders, this.reply.raw)
+    if (headersFirst) setImmediate(flushHeaders, this.reply.raw)
   }
 
   /**
@@ -161,6 +180,12 @@ export class ResponseRelay extends AttemptLoop {
     return false
   }
 }
+
+/** Nearly every small body comes together with its headers; only for one that does not there is a timer. */
+function awaitBody (relay: ResponseRelay): void {
+  if (relay.awaitsBody) setTimeout(streamLateBody, COLLECT_TIME, relay).unref()
+}
+const streamLateBody = (relay: ResponseRelay): void => relay.streamLateBody()
 
 /** `type/subtype` (RFC 9110, section 8.3.1). */
 const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/

@@ -10,6 +10,8 @@ import { ROUTER_OPTIONS } from './router-options.ts'
 /** Where a request goes that must be refused before routing. */
 export const REFUSED_PATH = '/.refused'
 const GROUP = '/.host-'
+/** A path with nothing between two slashes, or after the last. */
+const EMPTY_SEGMENT = /^[^?]*\/(?:[/?]|$)/
 const VALID_HOST = /^(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/
 const REMEMBERED_HOSTS = 1000
 
@@ -83,12 +85,22 @@ export class HostRouter {
     const groups = this.#groupsOf(host)
     if (groups === null) return 'GW_BAD_HOST'
     const internal = internalTarget(groups, canonical, method, headers)
+    if (EMPTY_SEGMENT.test(canonical) && this.#leavesEmpty(internal, method, headers)) return 'GW_NOT_FOUND'
     if (canonical.includes('%')) {
       const path = pathOf(canonical)
       const decoded = decodedPath(path)
       if (decoded !== path && this.#isGuardedOtherwise(internal, internalTarget(groups, decoded, method, headers), method, headers)) return 'GW_BAD_PATH'
     }
     return internal as `/${string}`
+  }
+
+  /** The methods that have a route at a path. @param target  as it came */
+  methodsAt (target: string, headers: IncomingHttpHeaders): string[] {
+    const methods = this.#table.methods.filter((method) => {
+      const internal = this.read(target, method, headers)
+      return isTarget(internal) && this.#table.find(method, pathOf(internal), headers) !== null
+    })
+    return methods.includes('GET') && !methods.includes('HEAD') ? [...methods, 'HEAD'] : methods
   }
 
   /**
@@ -99,6 +111,12 @@ export class HostRouter {
     const other = this.#table.find(method, decoded, headers)
     if (other === null || other.row.auth === 'none') return false
     return JSON.stringify(other.row.auth) !== JSON.stringify(this.#table.find(method, pathOf(internal), headers)?.row.auth)
+  }
+
+  /** The router lets a parameter be empty, which would give `/orders/` the rules of `/orders/:id`; to backends it may be `/orders`. */
+  #leavesEmpty (internal: string, method: string, headers: IncomingHttpHeaders): boolean {
+    const { params = {} } = this.#table.find(method, pathOf(internal), headers) ?? {}
+    return Object.entries(params).some(([name, value]) => value === '' && name !== '*')
   }
 
   #groupsOf (header: string): HostGroup[] | null {

@@ -1,7 +1,9 @@
 import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import type { FastifyPluginAsync } from 'fastify'
+import { withoutLoop } from '../config/busy-guard.ts'
 import { readDataFile, readFailure } from '../config/data-file.ts'
+import { lateFailures } from '../config/load-guard.ts'
 import { importFile } from '../config/module-file.ts'
 import { BootProblems, type Problem } from '../errors.ts'
 import { checkDeclaration } from './declaration-check.ts'
@@ -10,6 +12,7 @@ import { declarationOf } from './define-upstream.ts'
 import { registerSelfResolver } from './self-resolver.ts'
 import type { SoundPart } from './sound-part.ts'
 
+const MODULE = /\.m?[jt]s$/
 const EXTENSIONS = /\.(?:ts|mts|js|mjs|ya?ml|json)$/
 const NOT_A_ROUTE = /^[._]|\.d\.m?ts$|\.test\.m?[jt]s$/
 
@@ -47,7 +50,14 @@ export async function loadRouteFiles (folder: string, defaults: RouteDefaults): 
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((path) => !relative(folder, path).split('/').some((part) => NOT_A_ROUTE.test(part) || part === 'node_modules'))
     .sort()
-  const loaded = await Promise.all(paths.map((path) => loadRouteFile(path, displayName(path), defaults)))
+  const modules = paths.filter((path) => MODULE.test(path)).map(displayName)
+  const [loaded, late] = await lateFailures(paths, () => withoutLoop(modules, (done) => Promise.all(paths.map(async (path) => {
+    const file = displayName(path)
+    const result = await loadRouteFile(path, file, defaults)
+    done(file)
+    return result
+  }))))
+  problems.push(...late.map(({ path, message }) => ({ file: path === undefined ? displayName(folder) : displayName(path), field: '', message })))
   for (const result of loaded) {
     problems.push(...result.problems)
     if (result.routeFile) files.push(result.routeFile)
@@ -59,7 +69,7 @@ interface Loaded { routeFile?: RouteFile, problems: Problem[] }
 
 async function loadRouteFile (path: string, file: string, { authInherited }: RouteDefaults): Promise<Loaded> {
   const wrong = (field: string, message: string): Loaded => ({ problems: [{ file, field, message }] })
-  const isModule = /\.m?[jt]s$/.test(path)
+  const isModule = MODULE.test(path)
   let content: unknown
   try {
     if (isModule) {
@@ -74,6 +84,16 @@ async function loadRouteFile (path: string, file: string, { authInherited }: Rou
     if (error instanceof BootProblems) return { problems: error.problems }
     throw error
   }
+  try {
+    return declared(content, file, isModule, authInherited)
+  } catch (error) {
+    // what looks at a declaration runs its getters
+    return wrong('default export', `cannot be looked at: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+function declared (content: unknown, file: string, isModule: boolean, authInherited: boolean): Loaded {
+  const wrong = (field: string, message: string): Loaded => ({ problems: [{ file, field, message }] })
   const declaration = declarationOf(content) ?? (isModule && !isPlainObject(content) ? undefined : content)
   if (declaration === undefined) {
     if (typeof content === 'function') return { routeFile: { file, plugin: content as FastifyPluginAsync }, problems: [] }

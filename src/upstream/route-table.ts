@@ -50,6 +50,8 @@ export class RouteTable implements Iterable<RouteRow> {
   #router: Instance<any> | null = null
 
   get rows (): readonly RouteRow[] { return this.#rows }
+  /** Every method that some route has. */
+  get methods (): string[] { return [...new Set(this.#rows.map(({ method }) => method))] }
   [Symbol.iterator] (): Iterator<RouteRow> { return this.#rows[Symbol.iterator]() }
 
   /**

@@ -88,7 +88,7 @@ test('what there is can be seen without the key, which only check and start need
   assert.deepEqual([told.code, told.stderr], [0, 'explain: no key is configured here, so that every token counts as invalid\n'])
   assert.match(told.stdout, /→ answered 401 GW_UNAUTHORIZED\n$/)
   const { code, stdout, stderr } = await runCommand(t, ['check'], { cwd: folder(t) })
-  assert.deepEqual([code, stdout, stderr], [1, '', 'routes/orders.ts: auth: asks for jwt, which is not configured: set GATEHOUSE_JWT_SECRET, GATEHOUSE_JWT_PUBLIC_KEY_FILE or GATEHOUSE_JWT_JWKS_URI\n'])
+  assert.deepEqual([code, stdout, stderr], [1, '', 'routes/orders.ts: auth: asks for jwt, which is not configured: set GATEHOUSE_JWT_SECRET or GATEHOUSE_JWT_PUBLIC_KEY (with _FILE at the end, the name of a file that has it), or GATEHOUSE_JWT_JWKS_URI\n'])
 })
 
 test('openapi prints the document, or writes it in the format of the name', async (t) => {

@@ -32,6 +32,27 @@ for (const words of [['check'], ['start', '--port', '0'], ['start', '--watch', '
   })
 }
 
+test('a file that never lets go of the process is named, and ends it', { timeout: 60_000 }, async (t) => {
+  const cwd = temporaryFolder(t, { 'routes/fine.ts': 'export default async () => {}', 'routes/loop.ts': 'for (;;);', 'routes/data.json': '{}' })
+  const { code, stderr } = await runCommand(t, ['check'], { cwd })
+  assert.notEqual(code, 0)
+  assert.match(stderr, /^(?:routes\/fine\.ts or )?routes\/loop\.ts: keeps the process busy for more than 12 s while it is loaded: look for a loop without an end\n$/)
+})
+
+test('getters that throw and promises left alone are problems of their files', async (t) => {
+  const cwd = temporaryFolder(t, {
+    'routes/getter.ts': 'export default { get name () { throw new Error("no name") } }',
+    'routes/late.ts': 'Promise.reject(new Error("late"))\nexport default async () => {}',
+    'routes/wrong.json': '{ "name": "x" }',
+  })
+  const { code, stderr } = await runCommand(t, ['check'], { cwd })
+  assert.equal(code, 1)
+  const lines = stderr.trimEnd().split('\n')
+  assert.ok(lines.includes('routes/getter.ts: default export: cannot be looked at: no name'), stderr)
+  assert.ok(lines.includes('routes/late.ts: leaves a promise that fails alone: late'), stderr)
+  assert.ok(lines.some((line) => line.startsWith('routes/wrong.json: targets: is missing')), stderr)
+})
+
 test('the same of a configuration file', async (t) => {
   const never = await runCommand(t, ['check'], { cwd: temporaryFolder(t, { 'gatehouse.config.ts': NEVER }) })
   assert.deepEqual(never, { code: 1, stdout: '', stderr: `gatehouse.config.ts: ${STUCK}\n` })

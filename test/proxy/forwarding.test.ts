@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { request as httpRequest } from 'node:http'
+import { get, type IncomingMessage, request as httpRequest } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { closedPort, startBackend, startRawBackend } from '../support/backend.ts'
@@ -333,4 +333,21 @@ test('limits a streamed body when the upstream states a limit', async (t) => {
   assert.equal(chunked.status, 413)
   const fits = await rawRequest(port, 'POST /a/ HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\na\r\n1234567890\r\n0\r\n\r\n')
   assert.equal(fits.status, 200)
+})
+
+test('headers do not wait for a small body that takes its time', async (t) => {
+  let finish = (): void => {}
+  const { url } = await startBackend(t, (_request, response) => {
+    response.writeHead(200, { 'content-length': '10', date: 'Mon, 23 Nov 2026 11:00:00 GMT' }).write('first')
+    finish = () => response.end('other')
+  })
+  const { port } = await startGateway(t, { 'a.json': { name: 'a', auth: 'none', targets: [url], routes: [{ method: 'GET', url: '/' }] } })
+  const response = await new Promise<IncomingMessage>((resolve, reject) => { get({ port, path: '/' }, resolve).on('error', reject) })
+  assert.equal(response.headers['content-length'], '10')
+  const chunks: string[] = []
+  for await (const chunk of response) {
+    chunks.push(String(chunk))
+    finish()
+  }
+  assert.equal(chunks.join('|'), 'first|other')
 })

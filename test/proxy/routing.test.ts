@@ -110,3 +110,19 @@ test('takes absolute-form when it names the same host, and refuses it otherwise'
   assert.equal(await status('GET /x HTTP/1.1\r\nhost: h.test/x'), 400)
   assert.equal(await status('GET /x HTTP/1.1'), 400)
 })
+
+test('a path without that method is 405 with those that it has, on the hosts that it has them', async (t) => {
+  const { url: target } = await startBackend(t)
+  const { port } = await startGateway(t, {
+    'a.json': named('a', { targets: [target], routes: [{ method: ['GET', 'PUT'], url: '/x' }, { method: 'POST', url: '/only' }] }),
+    'b.json': named('b', { hosts: ['b.test'], targets: [target], routes: [{ method: 'DELETE', url: '/x' }] }),
+  })
+  const allowed = async (host: string, method: string, path: string) => {
+    const { status, headers } = await rawRequest(port, `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`)
+    return [status, headers.allow?.split(', ').sort().join()]
+  }
+  assert.deepEqual(await allowed('a.test', 'PATCH', '/x?y'), [405, 'GET,HEAD,PUT'])
+  assert.deepEqual(await allowed('b.test', 'PATCH', '/x'), [405, 'DELETE,GET,HEAD,PUT'])
+  assert.deepEqual(await allowed('a.test', 'GET', '/only'), [405, 'POST'])
+  assert.deepEqual(await allowed('a.test', 'PATCH', '/x/y'), [404, undefined])
+})

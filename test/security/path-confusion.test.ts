@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startBackend } from '../support/backend.ts'
-import { startGateway } from '../support/gateway.ts'
+import { JWT_SECRET, startGateway } from '../support/gateway.ts'
 import { rawRequest } from '../support/raw-client.ts'
 import { askBoth, get, startRecorder, startWays, WAYS } from './wire.ts'
 
@@ -101,4 +101,19 @@ test('a redirect stays on the site that its route names', async (t) => {
       })
     }
   }
+})
+
+test('a parameter is never empty, so a collection has the rules of no item', async (t) => {
+  const backend = await startRecorder(t)
+  const { port } = await startGateway(t, {
+    'a.json': { name: 'a', prefix: '/a', auth: { jwt: {} }, targets: [backend.url], routes: [{ method: 'GET', url: '/' }, { method: ['GET', 'DELETE'], url: '/:id', auth: 'none' }, { method: 'GET', url: '/:id/x/:other', auth: 'none' }, { method: 'GET', url: '/all/*', auth: 'none' }] },
+  }, { jwt: { secret: JWT_SECRET } })
+  for (const path of ['/a/', '/a/?x=/y', '/a//x/1', '/a/1/x/', '/a//', '/A/']) {
+    for (const method of ['GET', 'DELETE', 'HEAD']) {
+      const { status } = await rawRequest(port, `${method} ${path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n`).catch(() => ({ status: 404 }))
+      assert.ok([401, 404, 405].includes(status), `${method} ${path}: ${status}`)
+    }
+  }
+  assert.deepEqual(backend.targets(), [])
+  for (const path of ['/a/1', '/a/1/x/2', '/a/all/', '/a/all/1/']) assert.equal((await rawRequest(port, get(path))).status, 200, path)
 })

@@ -1,0 +1,41 @@
+import { Worker } from 'node:worker_threads'
+import { LOAD_BOUND } from './load-guard.ts'
+
+/** Room for the names of the files. */
+const SHARED_BYTES = 4096
+
+/** Runs beside the main thread, which is deaf while a file keeps it busy. */
+const WATCHER = `
+const { workerData: { shared, bound } } = require('node:worker_threads')
+const state = new Int32Array(shared, 0, 2)
+if (Atomics.wait(state, 0, 0, bound) === 'timed-out') {
+  const names = Buffer.from(new Uint8Array(shared, 8, state[1])).toString()
+  require('node:fs').writeSync(2, names + ': keeps the process busy for more than ' + Math.round(bound / 1000) + ' s while it is loaded: look for a loop without an end\\n')
+  process.kill(process.pid, 'SIGKILL')
+}`
+
+/**
+ * Ends the process, with a line that names the files in question, when one that is loaded never lets go of it: nothing that runs on
+ * the same thread could.
+ * @param names  of the files that are loaded
+ * @param bound  milliseconds
+ */
+export async function withoutLoop<Result> (names: readonly string[], load: (loaded: (name: string) => void) => Promise<Result>, bound = LOAD_BOUND + 2000): Promise<Result> {
+  if (names.length === 0) return load(() => {})
+  const shared = new SharedArrayBuffer(SHARED_BYTES)
+  const state = new Int32Array(shared, 0, 2)
+  const left = new Set(names)
+  const tell = (): void => { state[1] = new TextEncoder().encodeInto([...left].join(' or '), new Uint8Array(shared, 8)).written }
+  tell()
+  const watcher = new Worker(WATCHER, { eval: true, workerData: { shared, bound } })
+  watcher.unref()
+  try {
+    return await load((name) => {
+      left.delete(name)
+      tell()
+    })
+  } finally {
+    Atomics.store(state, 0, 1)
+    Atomics.notify(state, 0)
+  }
+}
