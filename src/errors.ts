@@ -13,6 +13,8 @@ export const ERRORS = {
   GW_MALFORMED_BODY: { status: 400, title: 'Malformed body', message: 'The body cannot be parsed as its Content-Type says: send well-formed, UTF-8 encoded content.' },
   GW_UNAUTHORIZED: { status: 401, title: 'Authentication required', message: 'Send valid credentials: WWW-Authenticate says of which kind.' },
   GW_FORBIDDEN: { status: 403, title: 'Not allowed', message: 'The credentials are valid but lack a scope, group or claim that this route requires: ask for some that have it.' },
+  GW_FORGED: { status: 403, title: 'Request of another origin', message: 'A cookie signs this request in, and a page of another origin sent it: send it from a page of this origin, or without the cookie.' },
+  GW_ORIGIN_REFUSED: { status: 403, title: 'Origin not allowed', message: 'Pages of this origin may not open this WebSocket: the operator of this gateway can allow it.' },
   GW_NOT_FOUND: { status: 404, title: 'No such route', message: 'No route matches this method, host and path: see the documentation of this gateway for those that exist.' },
   GW_METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed', message: 'This path has no route for that method: use one of those that Allow lists.' },
   GW_REQUEST_TIMEOUT: { status: 408, title: 'Request too slow', message: 'The request did not arrive in time: send it again, faster.' },

@@ -45,6 +45,7 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   if (found === null) return [...lines, own ? '→ answered by the gateway itself' : answered('GW_NOT_FOUND')]
 
   const { row, params } = found
+  for (const text of explainBrowser(row)) say('edge', text)
   const [authText, refused] = await explainAuth(app, row, canonical, headers)
   say('auth', authText)
   for (const text of explainLimits(app, row)) say('limits', text)
@@ -85,6 +86,14 @@ async function explainAuth (app: FastifyInstance, row: RouteRow, target: string,
         : [`${JSON.stringify(row.auth)}: passes as ${request.consumer === null ? 'a stranger' : `consumer "${request.consumer.id}" with scopes ${request.consumer.scopes.join(' ') || '(none)'}`}`])
     })
   })
+}
+
+/** What pages of other origins may do. */
+function explainBrowser ({ options: { config: { cors, securityHeaders } = {} } }: RouteRow): string[] {
+  return [
+    ...cors ? [`pages of ${[cors.origins].flat().join(', ')} may call it${cors.credentials ? ', with credentials' : ''}`] : [],
+    ...securityHeaders ? ['security headers are set'] : [],
+  ]
 }
 
 /** Which limits are asked, and when; nothing is counted here. */

@@ -8,6 +8,7 @@ import { SignatureSettings } from '../auth/http-signature/http-signature-schema.
 import { IntrospectionSettings } from '../auth/introspection/introspection-schema.ts'
 import { JwtSettings } from '../auth/jwt/jwt-schema.ts'
 import { ConsumerEntries } from '../auth/consumer-schema.ts'
+import { Cors, Csrf, SecurityHeaders } from '../browser/browser-schema.ts'
 import { LimitDeclaration, LimitSettings, Plans } from '../limits/limit-schema.ts'
 import { RedisSettings } from '../limits/redis-schema.ts'
 import { ByteSize, Duration } from '../units.ts'
@@ -36,6 +37,9 @@ export const ConfigSchema = Type.Object({
   openapi: Type.String({ default: './openapi', description: 'Folder of the API documents; `gateway.yaml` in it gives title, description and servers.' }),
   trustProxy: Type.Array(Type.String(), { default: [], description: 'Addresses and networks (CIDR) of proxies in front of the gateway. Only from these are `Forwarded`, `X-Forwarded-*` and `X-Request-Id` believed.' }),
   auth: Type.Optional(AuthDeclaration),
+  cors: Type.Optional(Cors),
+  csrf: Type.Optional(Csrf),
+  securityHeaders: Type.Optional(SecurityHeaders),
   jwt: Type.Optional(JwtSettings),
   introspection: Type.Optional(IntrospectionSettings),
   forwardAuth: Type.Optional(ForwardAuthSettings),

@@ -32,6 +32,8 @@ export interface ForwardSettings {
   /** Bytes; for bodies that are streamed. */
   bodyLimit?: number
   websocket?: boolean
+  /** Response headers that the gateway states itself on this route. */
+  ownResponseHeaders?: readonly string[]
 }
 
 /** Everything about forwarding that can be known before a request comes, made once for each route. */
@@ -97,7 +99,7 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     dropQuery: orNull(settings.credentials?.query),
     identity,
     settled: nameSet(identity?.names, request.drop),
-    responseDrop: nameSet(HOP_BY_HOP, REVEALING, OWN_RESPONSE_HEADERS, response.drop),
+    responseDrop: nameSet(HOP_BY_HOP, REVEALING, OWN_RESPONSE_HEADERS, settings.ownResponseHeaders, response.drop),
     responsePut: response.put,
     responseCheck: checks ? compileResponseCheck(settings.responses!) : null,
     enforceResponse: settings.responseValidation === 'enforce',

@@ -13,6 +13,8 @@ export function copyResponseHeaders (reply: FastifyReply, headers: IncomingHttpH
     if (value === undefined) continue
     if (name === 'location' || name === 'content-location') {
       reply.header(name, publicLocation(String(value), plan))
+    } else if (name === 'vary' && reply.hasHeader('vary')) {
+      reply.header(name, `${reply.getHeader('vary')}, ${String(value)}`)
     } else {
       reply.header(name, value)
     }

@@ -193,7 +193,7 @@ const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
 /** Keeps Fastify from adding a charset to the upstream's Content-Type. */
 const asItIs = (payload: unknown): string => payload as string
 
-const KEPT_ON_FAILURE = new Set(['x-request-id', 'ratelimit', 'ratelimit-policy'])
+const KEPT_ON_FAILURE = new Set(['x-request-id', 'ratelimit', 'ratelimit-policy', 'access-control-allow-origin', 'access-control-allow-credentials', 'access-control-expose-headers', 'vary'])
 
 function flushHeaders (raw: { headersSent: boolean, destroyed: boolean, flushHeaders (): void }): void {
   if (!raw.headersSent && !raw.destroyed) raw.flushHeaders()

@@ -1,6 +1,7 @@
 import { METHODS } from 'node:http'
 import Type, { type Static, type TSchema } from 'typebox'
 import { AuthDeclaration } from '../auth/auth-schema.ts'
+import { Cors, Csrf, SecurityHeaders } from '../browser/browser-schema.ts'
 import { IdentityHeaders, Timeouts } from '../config/config-schema.ts'
 import { CostDeclaration, LimitDeclaration } from '../limits/limit-schema.ts'
 import { ByteSize } from '../units.ts'
@@ -33,6 +34,9 @@ const ResponseValidation = Type.Enum(['off', 'report', 'enforce'], { description
 /** What an upstream and a route may both say; a route's own word wins. */
 const shared = {
   auth: Type.Optional(AuthDeclaration),
+  cors: Type.Optional(Cors),
+  csrf: Type.Optional(Csrf),
+  securityHeaders: Type.Optional(SecurityHeaders),
   rateLimit: Type.Optional(Limit),
   cost: Type.Optional(CostDeclaration),
   requestHeaders: Type.Optional(HeaderRules('Changes to the headers that the upstream gets.')),

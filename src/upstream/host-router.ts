@@ -1,10 +1,12 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import createRouter, { type HTTPMethod, type Instance } from 'find-my-way'
+import type { CorsPolicy } from '../browser/cors-policy.ts'
 import type { ErrorCode } from '../errors.ts'
 import { refusalOf, refuse } from '../listener/refusal.ts'
 import { canonicalTarget, decodedPath } from '../proxy/canonical-path.ts'
 import type { HeaderMatch } from './header-match.ts'
 import type { RouteTable } from './route-table.ts'
+import { isPreflight, notePreflight, PREFLIGHT_PATH } from './preflight.ts'
 import { ROUTER_OPTIONS } from './router-options.ts'
 
 /** Where a request goes that must be refused before routing. */
@@ -66,10 +68,22 @@ export class HostRouter {
   /** The internal target of a request, for the application's `rewriteUrl`. */
   rewrite (request: IncomingMessage): string {
     const refusal = refusalOf(request) ?? messageRefusal(request)
-    const reading = refusal ?? this.read(request.url!, request.method!, request.headers)
+    const reading = refusal ?? this.#preflight(request) ?? this.read(request.url!, request.method!, request.headers)
     if (isTarget(reading)) return reading
     refuse(request, reading)
     return REFUSED_PATH
+  }
+
+  /** Where a preflight is answered; undefined for other requests, and when the route that it is about has nothing to say. */
+  #preflight (request: IncomingMessage): `/${string}` | undefined {
+    if (!isPreflight(request)) return undefined
+    const { url, headers } = request
+    const method = headers['access-control-request-method']!
+    const internal = this.read(url!, method, headers)
+    const config = isTarget(internal) ? this.#table.find(method, pathOf(internal), headers)?.row.options.config : undefined
+    if (config?.corsPolicy === undefined) return undefined
+    notePreflight(request, config as typeof config & { corsPolicy: CorsPolicy })
+    return `${PREFLIGHT_PATH}/x`
   }
 
   /**
@@ -81,7 +95,7 @@ export class HostRouter {
     const origin = originForm(target, host)
     if (origin === null) return 'GW_BAD_HOST'
     const canonical = canonicalTarget(origin)
-    if (canonical === null || canonical.startsWith(GROUP)) return 'GW_BAD_PATH'
+    if (canonical === null || canonical.startsWith(GROUP) || canonical.startsWith(PREFLIGHT_PATH)) return 'GW_BAD_PATH'
     const groups = this.#groupsOf(host)
     if (groups === null) return 'GW_BAD_HOST'
     const internal = internalTarget(groups, canonical, method, headers)

@@ -153,6 +153,7 @@ export class Registrar {
     const plan = routePlan(parts, {}, '', credentialPlaces(auth, scope.authSchemes), websocket)
     registerPassThrough(scope, hostPrefix + prefix, plan, {
       upstream: declaration.name, hosts: declaration.hosts, hostPrefix, auth, limits, websocket, plan,
+      cors: declaration.cors ?? this.#parts.config.cors, csrf: declaration.csrf ?? this.#parts.config.csrf, securityHeaders: declaration.securityHeaders ?? this.#parts.config.securityHeaders,
       ...typeof declaration.passThrough === 'object' && declaration.passThrough.rateLimit === false ? { limit: false } : {},
       cost: declaration.cost,
     }, passThroughGuard(declared, auth))
@@ -174,6 +175,9 @@ export class Registrar {
     const config = route.config = { ...route.config }
     config.publicUrl ??= config.hostPrefix ? route.url.slice(config.hostPrefix.length) || '/' : route.url
     config.auth ??= this.#parts.config.auth
+    config.cors ??= this.#parts.config.cors
+    config.csrf ??= this.#parts.config.csrf
+    config.securityHeaders ??= this.#parts.config.securityHeaders
     this.#inheritLimits(config, `${[route.method].flat().join(',')} ${config.publicUrl}`, file)
     if (config.auth === undefined) {
       this.problems.push({ file, field: `${route.method} ${route.url}: config.auth`, message: NO_AUTH })

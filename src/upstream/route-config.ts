@@ -1,4 +1,6 @@
 import type {} from 'fastify'
+import type { Cors, Csrf, SecurityHeaders } from '../browser/browser-schema.ts'
+import type { CorsPolicy } from '../browser/cors-policy.ts'
 import type { AuthDeclaration } from '../auth/auth-schema.ts'
 import type { CostDeclaration, LimitDeclaration, LimitRule } from '../limits/limit-schema.ts'
 import type { ForwardPlan } from '../proxy/forward-plan.ts'
@@ -34,5 +36,13 @@ declare module 'fastify' {
     plan?: ForwardPlan
     /** Lets WebSocket upgrades through. */
     websocket?: boolean
+    /** Pages of which origins may call the route. */
+    cors?: Cors
+    /** The same, made ready; stated by the gateway itself. */
+    corsPolicy?: CorsPolicy
+    /** How requests are refused that pages of other origins forge. */
+    csrf?: Csrf
+    /** Headers that make browsers careful. */
+    securityHeaders?: SecurityHeaders
   }
 }

@@ -1,4 +1,6 @@
 import { trustedHeaders } from '../auth/forward-auth/forward-auth-schema.ts'
+import { CORS_HEADERS } from '../browser/cors-policy.ts'
+import { securityHeaderNames } from '../browser/security-headers.ts'
 import type { Config } from '../config/config-schema.ts'
 import { type ForwardPlan, forwardPlan, type ForwardSettings } from '../proxy/forward-plan.ts'
 import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
@@ -41,7 +43,16 @@ export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, p
     responseValidation: route.responseValidation ?? declaration.responseValidation,
     bodyLimit: sizeOf(route.bodyLimit ?? declaration.bodyLimit),
     websocket,
+    ownResponseHeaders: ownResponseHeaders(route, declaration, config),
   })
+}
+
+function ownResponseHeaders (route: Partial<RouteDeclaration>, upstream: UpstreamDeclaration, gateway: Config): string[] {
+  const security = route.securityHeaders ?? upstream.securityHeaders ?? gateway.securityHeaders
+  return [
+    ...(route.cors ?? upstream.cors ?? gateway.cors) ? CORS_HEADERS : [],
+    ...typeof security === 'object' && security.override ? securityHeaderNames(security) : [],
+  ]
 }
 
 /** The settings that hand-written plugins can state too. */

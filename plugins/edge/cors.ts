@@ -1,0 +1,54 @@
+import cors from '@fastify/cors'
+import type { FastifyInstance, onRequestHookHandler } from 'fastify'
+import fp from 'fastify-plugin'
+import { CorsPolicy, corsMistake } from '../../src/browser/cors-policy.ts'
+import { BootProblems, gatehouseError } from '../../src/errors.ts'
+import { isUpgrade } from '../../src/listener/upgrade.ts'
+import { PREFLIGHT_PATH, preflightRoute } from '../../src/upstream/preflight.ts'
+
+/** Lets pages of other origins call the routes that say so: answers their preflights, and marks what they may read. */
+export default fp(async (app) => {
+  app.addHook('onRoute', (route) => {
+    const { config = {} } = route
+    const rules = config.cors
+    if (!rules) return
+    const mistake = corsMistake(rules)
+    if (mistake !== null) throw new BootProblems([{ file: config.upstream ?? route.url, field: 'cors.credentials', message: mistake }])
+    const policy = config.corsPolicy = new CorsPolicy(rules)
+    // before authentication, so that pages can read why they were refused
+    route.onRequest = [marker(policy), ...[route.onRequest ?? []].flat()]
+  })
+  await app.register(answerPreflights, { prefix: PREFLIGHT_PATH })
+}, { name: 'cors' })
+
+/** The host router sends preflights here, when the route that they are about has a policy. */
+async function answerPreflights (scope: FastifyInstance): Promise<void> {
+  scope.addHook('onRoute', (route) => { route.config = { ...route.config, auth: 'none', limit: false, publicUrl: '' } })
+  await scope.register(cors, {
+    delegator: (request, done) => {
+      const { corsPolicy: policy } = preflightRoute(request.raw)!
+      const { origin = '' } = request.headers
+      done(null, {
+        origin: policy.allows(origin) ? (policy.varies ? origin : '*') : false,
+        methods: [...policy.methods ?? [request.headers['access-control-request-method']!]],
+        // null is for those that the preflight asks for
+        allowedHeaders: policy.headers as string[],
+        credentials: policy.credentials,
+        maxAge: policy.maxAge,
+      })
+    },
+  })
+}
+
+function marker (policy: CorsPolicy): onRequestHookHandler {
+  return (request, reply, done) => {
+    const { origin } = request.headers
+    if (isUpgrade(request.raw) && origin !== undefined && !policy.allows(origin)) {
+      done(gatehouseError('GW_ORIGIN_REFUSED'))
+      return
+    }
+    const headers = policy.answerHeaders(origin)
+    for (let i = 0; i < headers.length; i += 2) reply.header(headers[i]!, headers[i + 1]!)
+    done()
+  }
+}
