@@ -25,7 +25,7 @@ import { UpstreamRegistry } from './upstream/upstream-registry.ts'
  * The stages of a request in their order: folders of `plugins/`. Fastify runs hooks in the order in which they were
  * registered, so this list is the order.
  */
-export const STAGES = ['observe', 'edge', 'auth', 'limits', 'contract', 'admin', 'docs'] as const
+export const STAGES = ['observe', 'edge', 'auth', 'limits', 'contract', 'response', 'admin', 'docs'] as const
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -49,11 +49,13 @@ test('preflights are answered before authentication and limits, for the routes t
 })
 
 test('answers tell who may read them, errors of the gateway too, and the upstream has no say', async (t) => {
-  const { ask } = await start(t, { cors, routes: [route('/x'), route('/secret', { auth: { jwt: {} } })], passThrough: true })
+  const { ask } = await start(t, { cors, routes: [route('/x'), route('/secret', { auth: { jwt: {} }, rateLimit: { max: 2, window: '1h', by: 'address' } })], passThrough: true })
   const readable = { 'access-control-allow-origin': APP, 'access-control-allow-credentials': 'true', 'access-control-expose-headers': 'x-total' }
   assert.deepEqual(await ask('GET', '/x', { origin: APP }), { status: 200, ...readable, vary: 'Origin, Accept' })
   assert.deepEqual(await ask('GET', '/else', { origin: APP }), { status: 200, ...readable, vary: 'Origin, Accept' })
   assert.deepEqual(await ask('GET', '/secret', { origin: APP }), { status: 401, ...readable, vary: 'Origin' })
+  await ask('GET', '/secret', { origin: APP })
+  assert.deepEqual(await ask('GET', '/secret', { origin: APP }), { status: 429, ...readable, vary: 'Origin' })
   for (const headers of [{ origin: 'https://evil.example' }, {}] as Record<string, string>[]) assert.deepEqual(await ask('GET', '/x', headers), { status: 200, vary: 'Origin, Accept' })
 })
 

@@ -15,7 +15,7 @@ export default fp(async (app) => {
     const mistake = corsMistake(rules)
     if (mistake !== null) throw new BootProblems([{ file: config.upstream ?? route.url, field: 'cors.credentials', message: mistake }])
     const policy = config.corsPolicy = new CorsPolicy(rules)
-    // before authentication, so that pages can read why they were refused
+    // before authentication and limits, so that pages can read why they were refused; this stage comes after theirs
     route.onRequest = [marker(policy), ...[route.onRequest ?? []].flat()]
   })
   await app.register(answerPreflights, { prefix: PREFLIGHT_PATH })
