@@ -11,6 +11,10 @@ import { addressKey } from '../../src/limits/address-key.ts'
 import { milliseconds } from '../../src/units.ts'
 
 declare module 'fastify' {
+  interface FastifyRequest {
+    /** Cookies that authentication has for the client, beside those of the answer. */
+    setCookie: readonly string[] | null
+  }
   interface FastifyInstance {
     /**
      * The hook that lets a request through as `auth` says; null for `'none'`.
@@ -30,6 +34,7 @@ const HOW: Record<SchemeName, string> = {
   apiKey: 'set apiKeys.keys, apiKeys.file or apiKeys.redis',
   basic: 'set basic.users or basic.file',
   clientCertificate: 'set clientCertificates',
+  login: 'set login.issuer, clientId and sessionSecret',
 }
 
 /** Authenticates the routes that ask for it, with the schemes that their `auth` names. */
@@ -48,12 +53,13 @@ export default fp(async (app) => {
     }
     const authenticate = compileAuthenticator(auth, schemeOf, failures, directory.complete)
     if (authenticate === null) return null
-    return (request, _reply, done) => {
+    return (request, reply, done) => {
       try {
         const found = authenticate(request)
         if (found instanceof Promise) {
           found.then((consumer) => {
             request.consumer = consumer
+            if (request.setCookie !== null) reply.header('set-cookie', request.setCookie)
             done()
           }, done)
           return
@@ -67,6 +73,7 @@ export default fp(async (app) => {
     }
   })
 
+  app.decorateRequest('setCookie', null)
   const undeclared: RouteOptions[] = []
   app.addHook('onRoute', (route) => {
     const auth = route.config?.auth

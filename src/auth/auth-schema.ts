@@ -30,6 +30,7 @@ const SchemeUse = Type.Object({
   apiKey: Type.Optional(Requirement),
   basic: Type.Optional(Requirement),
   clientCertificate: Type.Optional(Requirement),
+  login: Type.Optional(Requirement),
 }, { additionalProperties: false, minProperties: 1, maxProperties: 1, title: "a scheme such as { jwt: { scopes: ['orders:read'] } }" })
 export type SchemeUse = Static<typeof SchemeUse>
 export type SchemeName = keyof SchemeUse

@@ -61,7 +61,8 @@ function anyOf (alternatives: readonly Alternative[], failures: FailedAttempts):
   const asked = alternatives.map((alternative) => ({ scheme: alternative.scheme, ask: one(alternative, failures) }))
   const challenges = alternatives.flatMap(({ scheme: { challenge = [] } }) => challenge)
   return (request) => {
-    for (const { scheme, ask } of asked) if (scheme.asksStrangers || scheme.isPresented(request)) return ask(request)
+    for (const { scheme, ask } of asked) if (scheme.isPresented(request)) return ask(request)
+    for (const { scheme, ask } of asked) if (scheme.asksStrangers) return ask(request)
     throw missingCredentials(challenges)
   }
 }

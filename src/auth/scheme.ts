@@ -10,6 +10,10 @@ export interface AuthRequest {
   ip: string
   /** `https` or `http`, as the client has it. */
   protocol?: string
+  /** Host and port as the client has them. */
+  host?: string
+  /** Left here by a scheme: values of `Set-Cookie` for the answer. */
+  setCookie?: readonly string[] | null
   /** The target as it came, before it got its canonical form. */
   originalUrl?: string
   /** Left here by a scheme: what the digests of the body must be, which is yet to come. */

@@ -7,6 +7,7 @@ import { ForwardAuthSettings } from '../auth/forward-auth/forward-auth-schema.ts
 import { SignatureSettings } from '../auth/http-signature/http-signature-schema.ts'
 import { IntrospectionSettings } from '../auth/introspection/introspection-schema.ts'
 import { JwtSettings } from '../auth/jwt/jwt-schema.ts'
+import { LoginSettings } from '../auth/login/login-schema.ts'
 import { ConsumerEntries } from '../auth/consumer-schema.ts'
 import { Cors, Csrf, SecurityHeaders } from '../browser/browser-schema.ts'
 import { LimitDeclaration, LimitSettings, Plans } from '../limits/limit-schema.ts'
@@ -47,6 +48,7 @@ export const ConfigSchema = Type.Object({
   apiKeys: Type.Optional(ApiKeySettings),
   basic: Type.Optional(BasicSettings),
   clientCertificates: Type.Optional(CertificateSettings),
+  login: Type.Optional(LoginSettings),
   failedAttempts: Type.Union([Type.Literal(false), Type.Object({
     max: Type.Integer({ minimum: 1, default: 100, description: 'Failures that a window allows.' }),
     window: Duration({ default: '1 minute', description: 'Length of the window.' }),

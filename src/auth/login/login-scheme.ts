@@ -1,0 +1,112 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { gatehouseError } from '../../errors.ts'
+import { milliseconds } from '../../units.ts'
+import type { Consumer } from '../auth-schema.ts'
+import type { AuthRequest, AuthScheme, CredentialPlaces } from '../scheme.ts'
+import type { LoginCookies } from './login-cookies.ts'
+import { type LoginIssuer, SessionOver } from './login-issuer.ts'
+import type { LoginOrigin } from './login-origin.ts'
+import type { LoginSettings } from './login-schema.ts'
+import type { LoginSession, SessionSeal } from './login-session.ts'
+import { LOGIN_TIME, type PendingLogins, unguessable } from './login-state.ts'
+import type { SessionRefresh } from './session-refresh.ts'
+
+/** How much of the time without a request may pass before the browser is given a session that says so. */
+const IDLE_STEP = 0.1
+
+export interface LoginParts {
+  cookies: LoginCookies
+  seal: SessionSeal
+  refresh: SessionRefresh
+  pending: PendingLogins
+  issuer: Pick<LoginIssuer, 'loginUrl'>
+  originOf: (request: AuthRequest) => LoginOrigin
+  now?: () => number
+}
+
+/** Browsers that have logged in at an OpenID provider, by a session that they keep in an encrypted cookie. */
+export class LoginScheme implements AuthScheme {
+  readonly name = 'login'
+  readonly credentials: CredentialPlaces
+  readonly security: Readonly<Record<string, unknown>>
+  // whoever has not logged in yet is sent to do so
+  readonly asksStrangers = true
+  readonly #parts: LoginParts
+  readonly #lifetime: number
+  readonly #idle: number
+  readonly #callbackPath: string
+  readonly #now: () => number
+
+  constructor ({ sessionLifetime, idle, callbackPath, cookie }: Pick<LoginSettings, 'sessionLifetime' | 'idle' | 'callbackPath' | 'cookie'>, parts: LoginParts) {
+    this.#parts = parts
+    this.#lifetime = milliseconds(sessionLifetime)
+    this.#idle = idle === undefined ? Infinity : milliseconds(idle)
+    this.#callbackPath = callbackPath
+    this.#now = parts.now ?? Date.now
+    this.credentials = { cookies: parts.cookies.names }
+    this.security = { type: 'apiKey', in: 'cookie', name: cookie.name, description: 'The session of a browser that has logged in: open a page behind the login first.' }
+  }
+
+  isPresented (request: AuthRequest): boolean {
+    return this.#parts.cookies.session(request, this.#parts.originOf(request).secure) !== null
+  }
+
+  async authenticate (request: AuthRequest): Promise<Consumer> {
+    const { cookies, seal, refresh, originOf } = this.#parts
+    const origin = originOf(request)
+    const sealed = cookies.session(request, origin.secure)
+    const session = sealed === null ? null : seal.open(sealed)
+    if (session === null || !this.#lasts(session)) return this.#sendToLogin(request, origin)
+    try {
+      const fresh = await refresh.fresh(session)
+      this.#keep(fresh, session, request, origin)
+      return fresh.consumer
+    } catch (error) {
+      if (error instanceof SessionOver) return this.#sendToLogin(request, origin)
+      throw error
+    }
+  }
+
+  /** Values of `Set-Cookie` that give a browser its session. */
+  sessionCookies (session: LoginSession, request: AuthRequest, secure: boolean): string[] {
+    const left = Math.max(0, Math.floor((session.started + this.#lifetime - this.#now()) / 1000))
+    return this.#parts.cookies.setSession(this.#parts.seal.seal(session), left, request, secure)
+  }
+
+  #lasts ({ started, used }: LoginSession): boolean {
+    const now = this.#now()
+    return now < started + this.#lifetime && now < used + this.#idle
+  }
+
+  /** Gives the browser its session anew, when it was refreshed or has to say that it was used. */
+  #keep (fresh: LoginSession, before: LoginSession, request: AuthRequest, { secure }: LoginOrigin): void {
+    const now = this.#now()
+    const isUsed = this.#idle !== Infinity && now - before.used > this.#idle * IDLE_STEP
+    if (fresh !== before || isUsed) request.setCookie = this.sessionCookies({ ...fresh, used: now }, request, secure)
+  }
+
+  /** @throws GatehouseError that is a redirect for a browser that opens a page, and 401 for everything else */
+  async #sendToLogin (request: AuthRequest, { login, page, secure }: LoginOrigin): Promise<never> {
+    if (!opensPage(request)) throw gatehouseError('GW_UNAUTHORIZED', { detail: 'Log in first: open a page of this service in a browser.' })
+    const { cookies, pending, issuer } = this.#parts
+    const browser = cookies.browser(request, secure) ?? unguessable()
+    const { pending: { nonce, verifier }, state } = pending.begin(browser, page + pageTarget(request))
+    const location = await issuer.loginUrl(login + this.#callbackPath, { state, nonce, verifier })
+    throw gatehouseError('GW_UNAUTHORIZED', {
+      answer: { status: 302, headers: { location: location.href, 'set-cookie': [cookies.setBrowser(browser, LOGIN_TIME / 1000, secure)] }, body: Buffer.alloc(0) },
+    })
+  }
+}
+
+/** The page as the browser has asked for it; a way of writing it that leads elsewhere stays here. */
+function pageTarget ({ originalUrl, raw }: AuthRequest): string {
+  const target = originalUrl ?? raw.url ?? '/'
+  return target.startsWith('/') ? target.replace(/^[/\\]+/, '/') : '/'
+}
+
+/** Whether a person waits for a page (Fetch Metadata, section 2.2); a script could do nothing with a login. */
+function opensPage ({ headers, raw: { method = 'GET' } }: { headers: IncomingHttpHeaders, raw: { method?: string } }): boolean {
+  const mode = headers['sec-fetch-mode']
+  return (method === 'GET' || method === 'HEAD') && headers.upgrade === undefined &&
+    (mode === undefined ? (headers.accept ?? '').includes('text/html') : mode === 'navigate')
+}

@@ -1,0 +1,83 @@
+import { milliseconds } from '../../units.ts'
+import { authUnavailable } from '../challenge.ts'
+import type { Consumer } from '../auth-schema.ts'
+import type { IssuerAnswer, LoginIssuer } from './login-issuer.ts'
+import type { LoginSettings } from './login-schema.ts'
+import { consumerReader, type LoginSession } from './login-session.ts'
+import { unguessable } from './login-state.ts'
+
+/** A session is refreshed when so much of the time for which the issuer vouches has passed. */
+const REFRESH_AT = 0.8
+/** Milliseconds for which requests that still bring the session of before get the refreshed one: its refresh token is used up. */
+const REMEMBERED = 60_000
+/** Milliseconds after a failure in which the issuer is not asked again. */
+const PAUSE = 5000
+
+/** Makes sessions of what the issuer says, and keeps them fresh. */
+export class SessionRefresh {
+  readonly #issuer: Pick<LoginIssuer, 'refresh'>
+  readonly #consumerOf: (claims: Record<string, unknown>, scope: string) => Consumer | null
+  readonly #grace: number
+  readonly #now: () => number
+  readonly #refreshed = new Map<string, Promise<LoginSession>>()
+  #pausedUntil = -Infinity
+
+  constructor (issuer: Pick<LoginIssuer, 'refresh'>, { claims, outageGrace }: Pick<LoginSettings, 'claims' | 'outageGrace'>, now: () => number = Date.now) {
+    this.#issuer = issuer
+    this.#consumerOf = consumerReader(claims)
+    this.#grace = milliseconds(outageGrace)
+    this.#now = now
+  }
+
+  /** @returns null when the claims name nobody */
+  begin (answer: IssuerAnswer): LoginSession | null {
+    const now = this.#now()
+    const consumer = this.#consumerOf(answer.claims!, answer.scope)
+    return consumer && { id: unguessable(), generation: 0, started: now, used: now, consumer, ...this.#freshness(answer, null) }
+  }
+
+  /**
+   * A session that the issuer vouches for, which is the one given as long as it does.
+   * @throws SessionOver, or GatehouseError `GW_AUTH_UNAVAILABLE` when nobody can say for longer than the grace
+   */
+  async fresh (session: LoginSession): Promise<LoginSession> {
+    const now = this.#now()
+    if (session.refreshFrom === null || now < session.refreshFrom) return session
+    const key = `${session.id}.${session.generation}`
+    try {
+      const known = this.#refreshed.get(key)
+      if (known === undefined && now < this.#pausedUntil) throw authUnavailable()
+      return await (known ?? this.#begin(key, session))
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'GW_AUTH_UNAVAILABLE') throw error
+      if (now < session.freshUntil! + this.#grace) return session
+      throw error
+    }
+  }
+
+  /** One refresh for all requests that come with the session meanwhile. */
+  #begin (key: string, session: LoginSession): Promise<LoginSession> {
+    const refreshed = this.#refresh(session)
+    this.#refreshed.set(key, refreshed)
+    refreshed.then(() => {
+      setTimeout(() => this.#refreshed.delete(key), REMEMBERED).unref()
+    }, (error: { code?: string }) => {
+      this.#refreshed.delete(key)
+      if (error.code === 'GW_AUTH_UNAVAILABLE') this.#pausedUntil = this.#now() + PAUSE
+    })
+    return refreshed
+  }
+
+  async #refresh (session: LoginSession): Promise<LoginSession> {
+    const answer = await this.#issuer.refresh(session.refreshToken!, session.consumer.claims.sub as string)
+    const consumer = answer.claims === null ? session.consumer : this.#consumerOf(answer.claims, answer.scope) ?? session.consumer
+    return { ...session, generation: session.generation + 1, consumer, ...this.#freshness(answer, session.refreshToken) }
+  }
+
+  #freshness ({ refreshToken, expiresIn }: IssuerAnswer, earlier: string | null): Pick<LoginSession, 'refreshToken' | 'refreshFrom' | 'freshUntil'> {
+    const token = refreshToken ?? earlier
+    if (token === null || expiresIn === undefined) return { refreshToken: null, refreshFrom: null, freshUntil: null }
+    const now = this.#now()
+    return { refreshToken: token, refreshFrom: now + expiresIn * 1000 * REFRESH_AT, freshUntil: now + expiresIn * 1000 }
+  }
+}
