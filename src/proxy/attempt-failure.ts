@@ -1,4 +1,5 @@
 import { gatehouseError, type GatehouseError } from '../errors.ts'
+import type { AttemptFailure } from '../upstream/target-monitor.ts'
 
 /** The connection never stood, so the upstream has seen nothing of the request. */
 const NOT_CONNECTED = new Set([
@@ -23,13 +24,20 @@ export const neverConnected = (error: unknown): boolean => NOT_CONNECTED.has(cod
 export const brokenBeforeAnswer = (error: unknown, method: string): boolean =>
   BROKEN_OFF.has(codeOf(error)) && IDEMPOTENT.has(method)
 
+const TOO_SLOW = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', 'GW_UPSTREAM_TIMEOUT'])
+
+/** What a failure says about the target. */
+export function attemptFailure (error: unknown): AttemptFailure {
+  const code = codeOf(error)
+  if (neverConnected(error)) return 'unreachable'
+  return TOO_SLOW.has(code) ? 'timeout' : 'broken'
+}
+
 /** The answer to a client whose request has failed at every target that could be tried. */
 export function failureAnswer (error: unknown): GatehouseError {
   const code = codeOf(error)
-  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT' || code === 'UND_ERR_CONNECT_TIMEOUT') {
-    return gatehouseError('GW_UPSTREAM_TIMEOUT', { cause: error })
-  }
   if (code.startsWith('GW_')) return error as GatehouseError
+  if (TOO_SLOW.has(code)) return gatehouseError('GW_UPSTREAM_TIMEOUT', { cause: error })
   if (code === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH' || code === 'UND_ERR_INVALID_ARG') {
     return gatehouseError('GW_BAD_REQUEST', { cause: error })
   }

@@ -4,7 +4,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { gatehouseError, reasonOf } from '../errors.ts'
 import type { Target } from '../upstream/target.ts'
-import { brokenBeforeAnswer, neverConnected } from './attempt-failure.ts'
+import type { AttemptFailure } from '../upstream/target-monitor.ts'
+import { attemptFailure, brokenBeforeAnswer, neverConnected } from './attempt-failure.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 
 declare module 'fastify' {
@@ -36,6 +37,8 @@ export abstract class AttemptLoop implements Dispatcher.DispatchHandler {
   /** Milliseconds from the last sending to the first byte of the answer; undefined before that. */
   firstByte: number | undefined
   #sentAt = 0
+  #status = 0
+  #underWay = false
   #upgrade: string | undefined
   #tried: Set<Target> | null = null
   #answered = false
@@ -80,9 +83,12 @@ export abstract class AttemptLoop implements Dispatcher.DispatchHandler {
 
   #attempt (): void {
     const { plan } = this
-    const target = plan.upstream.select(this.#tried)
+    const target = plan.upstream.select(this.request, this.#tried)
     if (target === null) return this.onFailure(new Error('no target'), false)
     this.target = target
+    this.#status = 0
+    this.#underWay = true
+    target.began()
     this.#sentAt = performance.now()
     this.#headers[1] = plan.preserveHost ? this.request.raw.headers.host ?? target.host : target.host
     target.dispatch({
@@ -108,25 +114,40 @@ export abstract class AttemptLoop implements Dispatcher.DispatchHandler {
       return
     }
     this.#answered = true
+    this.#status = status
     this.firstByte = performance.now() - this.#sentAt
     this.onHead(status, headers, statusText)
   }
 
   onRequestUpgrade (_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, socket: Duplex): void {
     this.#answered = true
+    this.#status = status
     this.firstByte = performance.now() - this.#sentAt
+    // a tunnel is under way until it closes
+    socket.once('close', () => this.#over(null))
     this.onUpgrade(status, headers, socket)
   }
 
   onResponseData (_controller: Dispatcher.DispatchController, chunk: Buffer): void { this.onChunk(chunk) }
 
-  onResponseEnd (_controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void { this.onEnd(trailers) }
+  onResponseEnd (_controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
+    this.#over(null)
+    this.onEnd(trailers)
+  }
 
   onResponseError (_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#over(this.clientGone ? 'cancelled' : attemptFailure(error))
     if (this.#answered || this.clientGone || !this.#mayRepeat(error)) return this.onFailure(error, this.#answered)
     this.controller = null
     this.request.log.warn({ reqId: this.request.id, upstream: this.plan.upstream.name, target: this.target!.origin, reason: reasonOf(error) }, 'attempt failed, trying again')
     this.#attempt()
+  }
+
+  /** Tells the target how the attempt has ended, once. */
+  #over (failure: AttemptFailure | null): void {
+    if (!this.#underWay) return
+    this.#underWay = false
+    this.target!.ended(this.#status, failure, this.#status === 0 ? 0 : this.firstByte!)
   }
 
   /** Marks the target as tried and says whether there is another attempt to make. */

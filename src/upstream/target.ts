@@ -1,6 +1,7 @@
 import { Pool, type Dispatcher } from 'undici'
 import { milliseconds } from '../units.ts'
 import type { TargetDeclaration } from './declaration-schema.ts'
+import type { AttemptFailure, TargetMonitor } from './target-monitor.ts'
 
 /** How long an upstream may take, in milliseconds. */
 export interface TimeoutSettings {
@@ -18,6 +19,12 @@ export class Target {
   /** Value of `Host`. */
   readonly host: string
   readonly weight: number
+  /** Origin and base path. */
+  readonly id: string
+  /** Attempts under way, their responses included. */
+  inFlight = 0
+  /** What judges the target; they are told of every attempt. */
+  readonly monitors: TargetMonitor[] = []
   readonly #pool: Pool
 
   constructor (declaration: TargetDeclaration, timeouts: TimeoutSettings) {
@@ -26,6 +33,7 @@ export class Target {
     this.origin = parsed.origin
     this.basePath = parsed.pathname.replace(/\/+$/, '')
     this.host = parsed.host
+    this.id = this.origin + this.basePath
     this.weight = weight
     this.#pool = new Pool(parsed.origin, {
       connect: {
@@ -47,8 +55,27 @@ export class Target {
     this.#pool.dispatch(options, handler)
   }
 
+  /** Whether a new attempt may be made now. */
+  isAvailable (): boolean {
+    for (const monitor of this.monitors) if (monitor.isAvailable?.() === false) return false
+    return true
+  }
+
+  /** An attempt begins. */
+  began (): void {
+    this.inFlight++
+    for (const monitor of this.monitors) monitor.began?.()
+  }
+
+  /** An attempt that began is over; see `TargetMonitor.ended`. */
+  ended (status: number, failure: AttemptFailure | null, firstByte: number): void {
+    this.inFlight--
+    for (const monitor of this.monitors) monitor.ended?.(status, failure, firstByte)
+  }
+
   /** Lets requests in flight finish, up to `bound` milliseconds, then cuts them. */
   async close (bound: number): Promise<void> {
+    for (const monitor of this.monitors) monitor.close?.()
     const cut = setTimeout(() => { this.#pool.destroy().catch(() => {}) }, bound)
     await this.#pool.close().catch(() => {})
     clearTimeout(cut)

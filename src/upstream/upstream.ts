@@ -1,3 +1,5 @@
+import type { FastifyRequest } from 'fastify'
+import type { Balancer } from '../balancer/balancer.ts'
 import { RoundRobin } from '../balancer/round-robin.ts'
 import type { TargetDeclaration } from './declaration-schema.ts'
 import { Target, type TimeoutSettings } from './target.ts'
@@ -6,17 +8,29 @@ import { Target, type TimeoutSettings } from './target.ts'
 export class Upstream {
   readonly name: string
   readonly targets: readonly Target[]
-  readonly #balancer: RoundRobin<Target>
+  readonly #balancer: Balancer<Target, FastifyRequest>
 
   constructor (name: string, targets: readonly TargetDeclaration[], timeouts: TimeoutSettings) {
     this.name = name
     this.targets = targets.map((target) => new Target(target, timeouts))
-    this.#balancer = new RoundRobin(this.targets)
+    this.#balancer = new RoundRobin()
   }
 
-  /** The target for the next attempt, or null when all have been tried. */
-  select (tried: ReadonlySet<Target> | null): Target | null {
-    return this.#balancer.select(tried)
+  /**
+   * The target for the next attempt, or null when there is none to be had.
+   * @param tried  targets that this request has failed on already; null for none
+   */
+  select (request: FastifyRequest, tried: ReadonlySet<Target> | null): Target | null {
+    const candidates = this.#candidates(tried)
+    if (candidates.length < 2) return candidates[0] ?? null
+    return this.#balancer.select(candidates, request)
+  }
+
+  #candidates (tried: ReadonlySet<Target> | null): readonly Target[] {
+    const { targets } = this
+    // nearly always all can take it, and there is nothing to filter
+    const fits = (target: Target): boolean => target.isAvailable() && !tried?.has(target)
+    return targets.every(fits) ? targets : targets.filter(fits)
   }
 
   /** Whether an absolute URL points at one of the targets; its base path comes back, or null. */

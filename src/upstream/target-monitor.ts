@@ -1,0 +1,27 @@
+/**
+ * Why an attempt brought no response: the connection never stood; it broke, or what came was no response; the target was too slow; or
+ * the client went away, which says nothing about the target.
+ */
+export type AttemptFailure = 'unreachable' | 'broken' | 'timeout' | 'cancelled'
+
+/**
+ * Watches how one target does, and may hold it back. Rooms that judge targets (health, resilience) have one of these for
+ * each target of an upstream that asks for them.
+ */
+export interface TargetMonitor {
+  /** Whether a new attempt may be made now. Cheap: asked at each selection. Default: always. */
+  isAvailable? (): boolean
+  /** An attempt begins. */
+  began? (): void
+  /**
+   * An attempt is over; called once for each that began, when the response has ended too.
+   * @param status     of the response; 0 when none came
+   * @param failure    null when the response came whole
+   * @param firstByte  milliseconds until the response began; 0 when none came
+   */
+  ended? (status: number, failure: AttemptFailure | null, firstByte: number): void
+  /** What people and programs may know of it. */
+  describe? (): Record<string, unknown>
+  /** Ends timers. */
+  close? (): void
+}
