@@ -50,7 +50,10 @@ export async function buildApp (given: Config): Promise<FastifyInstance> {
   const config: Config = wrongPaths.length > 0 ? { ...given, docs: false, metrics: false } : given
   const table = new RouteTable()
   const hosts = new HostRouter(table)
-  const upstreams = new UpstreamRegistry()
+  const upstreams = new UpstreamRegistry((decision, upstream, target, details) => {
+    app.log.warn({ decision, upstream, target: target?.id, ...details }, 'traffic decision')
+    app.metrics.decisions.inc({ decision, upstream, target: target?.id ?? '' })
+  })
   const forwarded = new ForwardedHeaders(config.trustProxy, config.via)
   const logger = createLogger(config.log)
   const app = fastify({

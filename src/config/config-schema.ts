@@ -13,6 +13,7 @@ import { Cors, Csrf, SecurityHeaders } from '../browser/browser-schema.ts'
 import { LimitDeclaration, LimitSettings, Plans } from '../limits/limit-schema.ts'
 import { RedisSettings } from '../limits/redis-schema.ts'
 import { ByteSize, Duration } from '../units.ts'
+import { trafficFields } from '../upstream/traffic-schema.ts'
 
 export const Timeouts = Type.Object({
   connect: Duration({ default: '5s', description: 'Until the connection to a target stands, TLS included.' }),
@@ -63,6 +64,7 @@ export const ConfigSchema = Type.Object({
   redis: Type.Optional(Type.Unsafe<RedisSettings>({ ...RedisSettings, description: 'A Redis or Valkey that several gateways share; it carries the rate limits: its URL, `{ cluster: [URLs] }`, or `{ sentinels: [URLs], name }`. Default: memory of the process.' })),
   bodyLimit: ByteSize({ default: '1MiB', description: 'Largest request body that is collected for validation; larger ones are answered 413. Bodies that no schema looks at are streamed and have no limit unless the upstream or route states one.' }),
   timeouts: Timeouts,
+  ...trafficFields,
   via: Type.String({ default: 'gatehouse', pattern: HeaderName, title: 'name of letters, digits and -._~', description: 'Name of this gateway in the `Via` header (RFC 9110, section 7.6.3).' }),
   docs: Type.Union([Type.Literal(false), Type.Object({
     path: Type.String({ default: '/docs', pattern: '^/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]$', title: 'path such as "/docs"', description: 'Where Swagger UI is; the document is below it at `/json` and `/yaml`.' }),

@@ -4,6 +4,7 @@ import { Counter, Registry } from 'prom-client'
 export interface Metrics {
   registry: Registry
   responseViolations: Counter<'upstream' | 'route' | 'status'>
+  decisions: Counter<'decision' | 'upstream' | 'target'>
 }
 
 export function createMetrics (): Metrics {
@@ -14,6 +15,12 @@ export function createMetrics (): Metrics {
       name: 'gatehouse_response_violations_total',
       help: 'Responses that broke the schema of their route.',
       labelNames: ['upstream', 'route', 'status'],
+      registers: [registry],
+    }),
+    decisions: new Counter({
+      name: 'gatehouse_upstream_decisions_total',
+      help: 'What the traffic engine has decided about targets and attempts.',
+      labelNames: ['decision', 'upstream', 'target'],
       registers: [registry],
     }),
   }

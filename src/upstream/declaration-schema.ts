@@ -5,6 +5,7 @@ import { Cors, Csrf, SecurityHeaders } from '../browser/browser-schema.ts'
 import { IdentityHeaders, Timeouts } from '../config/config-schema.ts'
 import { CostDeclaration, LimitDeclaration } from '../limits/limit-schema.ts'
 import { ByteSize } from '../units.ts'
+import { trafficFields } from './traffic-schema.ts'
 
 const HEADER_NAME = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 const HeaderValue = Type.String({ pattern: '^[\\t\\x20-\\x7E\\x80-\\xFF]*$', title: 'header value without control characters' })
@@ -107,6 +108,7 @@ export const UpstreamDeclaration = Type.Object({
   stripPrefix: Type.Optional(Type.Boolean({ description: 'Forwards the path without the prefix. Default: false.' })),
   preserveHost: Type.Optional(Type.Boolean({ description: "Sends the client's `Host` on. Default: false, the upstream gets the host of its target and `X-Forwarded-Host`." })),
   identityHeaders: Type.Optional(IdentityHeaders),
+  ...trafficFields,
   ...shared,
 }, { additionalProperties: false })
 export type UpstreamDeclaration = Static<typeof UpstreamDeclaration>

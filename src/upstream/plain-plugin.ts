@@ -15,7 +15,8 @@ import { checkDeclaration } from './declaration-check.ts'
 import { UpstreamDeclaration } from './declaration-schema.ts'
 import type { Registrar } from './registrar.ts'
 import { inheritedSettings } from './route-plan.ts'
-import { timeoutSettings } from './target.ts'
+import { trafficFields } from './traffic-schema.ts'
+import { upstreamParts } from './upstream-parts.ts'
 import type { Upstream } from './upstream.ts'
 import type { UpstreamRegistry } from './upstream-registry.ts'
 
@@ -24,6 +25,7 @@ const { name, targets, timeouts, preserveHost, identityHeaders, requestHeaders, 
 /** What `app.addUpstream` takes: the part of an upstream file that is not about routes. */
 const AddedUpstream = Type.Object({
   name, targets, timeouts, preserveHost, identityHeaders, requestHeaders, responseHeaders, forwardCredentials,
+  ...trafficFields,
 }, { additionalProperties: false })
 export type AddedUpstream = Static<typeof AddedUpstream>
 
@@ -70,7 +72,7 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
     const owner = upstreams.ownerOf(declaration?.name)
     if (owner !== undefined) problems.push({ file, field: `${call}: name`, message: `is used ${owner === file ? 'in this file already' : `by ${owner} too`}: change one of them` })
     if (problems.length > 0) throw new BootProblems(problems)
-    const upstream = upstreams.add(declaration.name, declaration.targets, timeoutSettings(declaration.timeouts, config.timeouts), file)
+    const upstream = upstreams.add(declaration.name, upstreamParts(declaration, config), file)
     added.set(upstream, declaration)
     return upstream
   })

@@ -19,8 +19,8 @@ import type { RouteFile } from './route-files.ts'
 import { DEFAULT_CONSUMES, headerMatch, routeOptions } from './route-options.ts'
 import { routePlan } from './route-plan.ts'
 import type { RouteTable } from './route-table.ts'
-import { timeoutSettings } from './target.ts'
 import type { UpstreamRegistry } from './upstream-registry.ts'
+import { upstreamParts } from './upstream-parts.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -93,7 +93,7 @@ export class Registrar {
       config,
       forwarded,
       declaration,
-      upstream: upstreams.add(declaration.name, declaration.targets, timeoutSettings(declaration.timeouts, config.timeouts), file),
+      upstream: upstreams.add(declaration.name, upstreamParts(declaration, config), file),
       hostPrefix: hosts.prefixOf(declaration.hosts),
     }
     const streaming: RouteOptions[] = []

@@ -1,12 +1,16 @@
-import type { TargetDeclaration } from './declaration-schema.ts'
-import type { TimeoutSettings } from './target.ts'
-import { Upstream } from './upstream.ts'
+import type { ReportDecision } from './decision.ts'
+import { Upstream, type UpstreamParts } from './upstream.ts'
 
 /** The upstreams of a gateway by name. */
 export class UpstreamRegistry implements Iterable<Upstream> {
   readonly #upstreams = new Map<string, Upstream>()
   /** Files by the name that they declare, those with mistakes included. */
   readonly #owners = new Map<string, string>()
+  readonly #report: ReportDecision
+
+  constructor (report: ReportDecision) {
+    this.#report = report
+  }
 
   /** File that declares the upstream of this name; undefined when there is none. */
   ownerOf (name: string): string | undefined {
@@ -22,8 +26,8 @@ export class UpstreamRegistry implements Iterable<Upstream> {
     this.#owners.set(name, file)
   }
 
-  add (name: string, targets: readonly TargetDeclaration[], timeouts: TimeoutSettings, file: string): Upstream {
-    const upstream = new Upstream(name, targets, timeouts)
+  add (name: string, parts: UpstreamParts, file: string): Upstream {
+    const upstream = new Upstream(name, parts, this.#report)
     this.#upstreams.set(name, upstream)
     this.reserve(name, file)
     return upstream

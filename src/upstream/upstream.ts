@@ -2,16 +2,29 @@ import type { FastifyRequest } from 'fastify'
 import type { Balancer } from '../balancer/balancer.ts'
 import { RoundRobin } from '../balancer/round-robin.ts'
 import type { TargetDeclaration } from './declaration-schema.ts'
+import type { DecisionName, ReportDecision } from './decision.ts'
 import { Target, type TimeoutSettings } from './target.ts'
+import type { TrafficSettings } from './traffic-schema.ts'
+
+/** What an upstream is made of. */
+export interface UpstreamParts {
+  targets: readonly TargetDeclaration[]
+  timeouts: TimeoutSettings
+  /** Inherited from the gateway where the upstream does not say. */
+  traffic: TrafficSettings
+}
 
 /** A service with its targets: what a route forwards to. */
 export class Upstream {
   readonly name: string
   readonly targets: readonly Target[]
+  /** Tells of a decision about this upstream. */
+  readonly report: (decision: DecisionName, target: Target | null, details?: object) => void
   readonly #balancer: Balancer<Target, FastifyRequest>
 
-  constructor (name: string, targets: readonly TargetDeclaration[], timeouts: TimeoutSettings) {
+  constructor (name: string, { targets, timeouts }: UpstreamParts, report: ReportDecision) {
     this.name = name
+    this.report = (decision, target, details) => report(decision, name, target, details)
     this.targets = targets.map((target) => new Target(target, timeouts))
     this.#balancer = new RoundRobin()
   }

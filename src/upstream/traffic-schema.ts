@@ -1,0 +1,16 @@
+import Type, { type Static } from 'typebox'
+
+/**
+ * How an upstream treats its targets. Stated by an upstream, or for all of them by the configuration; each key by itself is
+ * taken from the nearest.
+ */
+export const trafficFields = {
+}
+
+export type TrafficSettings = Static<ReturnType<typeof Type.Object<typeof trafficFields>>>
+
+/** The nearest word on each field: upstream before gateway. */
+export function trafficSettings (declaration: TrafficSettings, config: TrafficSettings): TrafficSettings {
+  const keys = Object.keys(trafficFields) as (keyof TrafficSettings)[]
+  return Object.fromEntries(keys.map((key) => [key, declaration[key] ?? config[key]])) as TrafficSettings
+}
