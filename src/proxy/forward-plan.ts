@@ -5,6 +5,7 @@ import type { HeaderRules } from '../upstream/declaration-schema.ts'
 import type { TimeoutSettings } from '../upstream/target.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { FORWARDED_NAMES, type ForwardedHeaders } from './forwarded-headers.ts'
+import type { Mirror } from './mirror.ts'
 import { HOP_BY_HOP, nameSet, type NameSet } from './hop-by-hop.ts'
 
 /** What a route says about forwarding, after inheritance. */
@@ -34,6 +35,7 @@ export interface ForwardSettings {
   websocket?: boolean
   /** Response headers that the gateway states itself on this route. */
   ownResponseHeaders?: readonly string[]
+  mirror?: Mirror | null
 }
 
 /** Everything about forwarding that can be known before a request comes, made once for each route. */
@@ -63,6 +65,8 @@ export interface ForwardPlan {
   readonly enforceResponse: boolean
   readonly bodyLimit: number
   readonly websocket: boolean
+  /** Where copies of the requests go. */
+  readonly mirror: Mirror | null
 }
 
 /** Names an upstream uses to tell what it runs on. */
@@ -105,6 +109,7 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     enforceResponse: settings.responseValidation === 'enforce',
     bodyLimit: settings.bodyLimit ?? Infinity,
     websocket: settings.websocket ?? false,
+    mirror: settings.mirror ?? null,
   }
 }
 

@@ -32,7 +32,10 @@ export function registerPassThrough (scope: FastifyInstance, prefix: string, pla
       const reply = headers[kReply]
       const { request } = reply
       const body = requestBody(request, reply, plan)
-      new PassThroughRelay(request, reply, plan, upstreamPath(request.raw.url!, request.params, plan), requestHeaders(request, plan, body !== null), body, done).start()
+      const path = upstreamPath(request.raw.url!, request.params, plan)
+      const sent = requestHeaders(request, plan, body !== null)
+      plan.mirror?.copy(request, path, sent, body)
+      new PassThroughRelay(request, reply, plan, path, sent, body, done).start()
     },
     // the connections belong to the upstream, which closes them
     destroy (): void {},

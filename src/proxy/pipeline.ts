@@ -19,7 +19,9 @@ export function forward (request: FastifyRequest, reply: FastifyReply, plan: For
     return
   }
   const body = requestBody(request, reply, plan)
-  new ResponseRelay(request, reply, plan, path, requestHeaders(request, plan, body !== null), body).start()
+  const headers = requestHeaders(request, plan, body !== null)
+  plan.mirror?.copy(request, path, headers, body)
+  new ResponseRelay(request, reply, plan, path, headers, body).start()
 }
 
 /** The bytes that were validated when a schema had them collected, else the stream as it arrives. */

@@ -29,6 +29,7 @@ export function checkDeclaration (declaration: unknown, file: string, authInheri
   const authStated = authInherited || sound.statesAuth
 
   sound.targets.forEach((target, i) => { if (target !== undefined) checkTarget(target, `targets[${i}]`, say) })
+  checkSplit(declaration, wrong.length === 0, say)
   if (sound.reachKnown && routes.length === 0 && !passThrough) {
     say('routes', 'the upstream can be reached by no route: declare routes, or state passThrough: true')
   }
@@ -52,6 +53,23 @@ function checkTarget (target: UpstreamDeclaration['targets'][number], field: str
     say(urlField, 'a target has no query, fragment or credentials: send credentials with requestHeaders')
   }
   if (typeof target !== 'string' && target.tls && !url.startsWith('https:')) say(`${field}.tls`, 'only https targets have TLS settings')
+}
+
+/** Versions and targets must know of each other. */
+function checkSplit (declaration: unknown, isSound: boolean, say: Say): void {
+  if (!isSound) return
+  const { split, targets } = declaration as UpstreamDeclaration
+  const versions = targets.map((target) => typeof target === 'string' ? undefined : target.version)
+  if (split === undefined) {
+    versions.forEach((version, i) => { if (version !== undefined) say(`targets[${i}].version`, 'has an effect with split only') })
+    return
+  }
+  const known = Object.keys(split.versions)
+  versions.forEach((version, i) => {
+    if (version === undefined || !known.includes(version)) say(`targets[${i}].version`, `${version === undefined ? 'is missing' : `found "${version}"`}, allowed: one of those in split.versions (${known.join(', ')})`)
+  })
+  for (const version of known) if (!versions.includes(version)) say(`split.versions.${version}`, 'no target has this version')
+  if (!Object.values(split.versions).some(({ weight = 0 }) => weight > 0)) say('split.versions', 'no version has a weight: state one of at least 1 for the requests that no "when" decides')
 }
 
 function checkRoute (route: RouteDeclaration, field: string, say: Say): void {

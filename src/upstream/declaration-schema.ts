@@ -4,7 +4,8 @@ import { AuthDeclaration } from '../auth/auth-schema.ts'
 import { Cors, Csrf, SecurityHeaders } from '../browser/browser-schema.ts'
 import { IdentityHeaders, Timeouts } from '../config/config-schema.ts'
 import { CostDeclaration, LimitDeclaration } from '../limits/limit-schema.ts'
-import { ByteSize } from '../units.ts'
+import { SplitDeclaration } from '../splitting/split-schema.ts'
+import { ByteSize, Duration } from '../units.ts'
 import { trafficFields } from './traffic-schema.ts'
 
 const HEADER_NAME = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
@@ -74,6 +75,7 @@ export const RouteDeclaration = Type.Object({
     status: Type.Optional(Type.Enum([301, 302, 303, 307, 308], { description: 'Default: 308.' })),
   }, { additionalProperties: false, description: 'Answers with a redirect instead of forwarding.' })),
   websocket: Type.Optional(Type.Boolean({ description: 'Lets WebSocket upgrades through on this GET route.' })),
+  mirror: Type.Optional(Type.Boolean({ description: 'Whether requests are copied to the `mirror` of the upstream. Default: true.' })),
   ...shared,
 }, { additionalProperties: false })
 export type RouteDeclaration = Static<typeof RouteDeclaration>
@@ -83,14 +85,25 @@ const TargetDeclaration = Type.Union([
   Type.Object({
     url: Type.String({ pattern: '^https?://', description: 'Where the service is; a path is put before every forwarded path.' }),
     weight: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'Share of the requests. Default: 1.' })),
+    version: Type.Optional(Type.String({ minLength: 1, description: 'Which of the versions in `split` it is.' })),
     tls: Type.Optional(Type.Object({
       verify: Type.Optional(Type.Boolean({ description: 'Whether the certificate is verified. Default: true.' })),
       ca: Type.Optional(Type.String({ description: 'PEM of the authorities to trust instead of the public ones.' })),
       serverName: Type.Optional(Type.String({ description: 'Name for SNI and for the check of the certificate. Default: the host of the URL.' })),
     }, { additionalProperties: false })),
   }, { additionalProperties: false }),
-], { title: 'URL, or { url, weight, tls }' })
+], { title: 'URL, or { url, weight, version, tls }' })
 export type TargetDeclaration = Static<typeof TargetDeclaration>
+
+/** `mirror` of an upstream. */
+const MirrorSettings = Type.Object({
+  targets: Type.Array(TargetDeclaration, { minItems: 1, description: 'Where the shadow runs.' }),
+  percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100, description: 'Share of the requests that are copied. Default: 100.' })),
+  maxRequests: Type.Optional(Type.Integer({ minimum: 1, description: 'How many copies may be under way; further ones are not made. Default: 100.' })),
+  maxBody: Type.Optional(ByteSize({ description: 'Largest body that is copied. Default: `64KiB`.' })),
+  timeout: Type.Optional(Duration({ description: 'How long the shadow may take to answer. Default: `10s`.' })),
+}, { additionalProperties: false, description: 'Sends a copy of each request to a shadow, with `X-Gatehouse-Mirror: 1`, and throws its answer away. It never slows or fails the request. WebSockets are not copied.' })
+export type MirrorSettings = Static<typeof MirrorSettings>
 
 /** The contract of an upstream file. `docs/upstream-reference.md` is generated from it. */
 export const UpstreamDeclaration = Type.Object({
@@ -108,6 +121,8 @@ export const UpstreamDeclaration = Type.Object({
   stripPrefix: Type.Optional(Type.Boolean({ description: 'Forwards the path without the prefix. Default: false.' })),
   preserveHost: Type.Optional(Type.Boolean({ description: "Sends the client's `Host` on. Default: false, the upstream gets the host of its target and `X-Forwarded-Host`." })),
   identityHeaders: Type.Optional(IdentityHeaders),
+  split: Type.Optional(SplitDeclaration),
+  mirror: Type.Optional(MirrorSettings),
   ...trafficFields,
   ...shared,
 }, { additionalProperties: false })

@@ -6,6 +6,7 @@ import { collectBodies, streamBodies } from '../contract/body-parsers.ts'
 import { checkAgainst } from '../config/schema-check.ts'
 import { BootProblems, type Problem } from '../errors.ts'
 import { LimitDeclaration, limitRules } from '../limits/limit-schema.ts'
+import { Mirror } from '../proxy/mirror.ts'
 import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
 import { registerPassThrough } from '../proxy/pass-through.ts'
 import { bytes } from '../units.ts'
@@ -20,7 +21,7 @@ import { DEFAULT_CONSUMES, headerMatch, routeOptions } from './route-options.ts'
 import { routePlan } from './route-plan.ts'
 import type { RouteTable } from './route-table.ts'
 import type { UpstreamRegistry } from './upstream-registry.ts'
-import { upstreamParts } from './upstream-parts.ts'
+import { shadowParts, upstreamParts } from './upstream-parts.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -94,6 +95,7 @@ export class Registrar {
       forwarded,
       declaration,
       upstream: upstreams.add(declaration.name, upstreamParts(declaration, config), file),
+      mirror: declaration.mirror ? new Mirror(upstreams.add(`${declaration.name}~mirror`, shadowParts(declaration, config), file), declaration.mirror) : null,
       hostPrefix: hosts.prefixOf(declaration.hosts),
     }
     const streaming: RouteOptions[] = []

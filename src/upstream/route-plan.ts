@@ -3,6 +3,7 @@ import { CORS_HEADERS } from '../browser/cors-policy.ts'
 import { securityHeaderNames } from '../browser/security-headers.ts'
 import type { Config } from '../config/config-schema.ts'
 import { type ForwardPlan, forwardPlan, type ForwardSettings } from '../proxy/forward-plan.ts'
+import type { Mirror } from '../proxy/mirror.ts'
 import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
 import { compilePathTemplate } from '../proxy/path-template.ts'
 import { bytes } from '../units.ts'
@@ -16,6 +17,7 @@ export interface PlanParts {
   config: Config
   forwarded: ForwardedHeaders
   upstream: Upstream
+  mirror: Mirror | null
   declaration: UpstreamDeclaration
   /** Internal prefix of the host group. */
   hostPrefix: string
@@ -44,6 +46,7 @@ export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, p
     bodyLimit: sizeOf(route.bodyLimit ?? declaration.bodyLimit),
     websocket,
     ownResponseHeaders: ownResponseHeaders(route, declaration, config),
+    mirror: route.mirror === false ? null : parts.mirror,
   })
 }
 

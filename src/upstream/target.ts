@@ -19,6 +19,8 @@ export class Target {
   /** Value of `Host`. */
   readonly host: string
   readonly weight: number
+  /** Version of the service that runs there, when its upstream has several. */
+  readonly version: string | undefined
   /** Origin and base path. */
   readonly id: string
   /** Attempts under way, their responses included. */
@@ -28,13 +30,14 @@ export class Target {
   readonly #pool: Pool
 
   constructor (declaration: TargetDeclaration, timeouts: TimeoutSettings) {
-    const { url, weight = 1, tls = {} } = typeof declaration === 'string' ? { url: declaration } : declaration
+    const { url, weight = 1, version, tls = {} } = typeof declaration === 'string' ? { url: declaration, version: undefined } : declaration
     const parsed = new URL(url)
     this.origin = parsed.origin
     this.basePath = parsed.pathname.replace(/\/+$/, '')
     this.host = parsed.host
     this.id = this.origin + this.basePath
     this.weight = weight
+    this.version = version
     this.#pool = new Pool(parsed.origin, {
       connect: {
         timeout: timeouts.connect,

@@ -4,9 +4,17 @@ import { timeoutSettings } from './target.ts'
 import { trafficSettings } from './traffic-schema.ts'
 import type { UpstreamParts } from './upstream.ts'
 
+/** What the shadow of an upstream is made of. */
+export const shadowParts = ({ mirror, timeouts }: UpstreamDeclaration, config: Config): UpstreamParts => ({
+  targets: mirror!.targets,
+  timeouts: timeoutSettings(timeouts, config.timeouts),
+  traffic: {},
+})
+
 /** What an upstream is made of, after inheritance. */
-export const upstreamParts = (declaration: Pick<UpstreamDeclaration, 'targets' | 'timeouts'>, config: Config): UpstreamParts => ({
+export const upstreamParts = (declaration: Pick<UpstreamDeclaration, 'targets' | 'timeouts'> & { split?: UpstreamDeclaration['split'] }, config: Config): UpstreamParts => ({
   targets: declaration.targets,
   timeouts: timeoutSettings(declaration.timeouts, config.timeouts),
   traffic: trafficSettings(declaration, config),
+  split: declaration.split,
 })

@@ -1,6 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import type { Balancer } from '../balancer/balancer.ts'
 import { RoundRobin } from '../balancer/round-robin.ts'
+import type { SplitDeclaration } from '../splitting/split-schema.ts'
+import { VersionSplit } from '../splitting/version-split.ts'
 import type { TargetDeclaration } from './declaration-schema.ts'
 import type { DecisionName, ReportDecision } from './decision.ts'
 import { Target, type TimeoutSettings } from './target.ts'
@@ -12,6 +14,7 @@ export interface UpstreamParts {
   timeouts: TimeoutSettings
   /** Inherited from the gateway where the upstream does not say. */
   traffic: TrafficSettings
+  split?: SplitDeclaration
 }
 
 /** A service with its targets: what a route forwards to. */
@@ -21,12 +24,14 @@ export class Upstream {
   /** Tells of a decision about this upstream. */
   readonly report: (decision: DecisionName, target: Target | null, details?: object) => void
   readonly #balancer: Balancer<Target, FastifyRequest>
+  readonly #split: VersionSplit | null
 
-  constructor (name: string, { targets, timeouts }: UpstreamParts, report: ReportDecision) {
+  constructor (name: string, { targets, timeouts, split }: UpstreamParts, report: ReportDecision) {
     this.name = name
     this.report = (decision, target, details) => report(decision, name, target, details)
     this.targets = targets.map((target) => new Target(target, timeouts))
     this.#balancer = new RoundRobin()
+    this.#split = split === undefined ? null : new VersionSplit(name, split)
   }
 
   /**
@@ -34,9 +39,17 @@ export class Upstream {
    * @param tried  targets that this request has failed on already; null for none
    */
   select (request: FastifyRequest, tried: ReadonlySet<Target> | null): Target | null {
-    const candidates = this.#candidates(tried)
+    const available = this.#candidates(tried)
+    const candidates = this.#split === null ? available : this.#ofVersion(this.#split, request, available)
     if (candidates.length < 2) return candidates[0] ?? null
     return this.#balancer.select(candidates, request)
+  }
+
+  /** The candidates of the version that the request gets; all, when there are none and others may stand in. */
+  #ofVersion (split: VersionSplit, request: FastifyRequest, available: readonly Target[]): readonly Target[] {
+    const version = split.versionOf(request)
+    const own = available.filter((target) => target.version === version)
+    return own.length > 0 || split.strict ? own : available
   }
 
   #candidates (tried: ReadonlySet<Target> | null): readonly Target[] {

@@ -1,0 +1,66 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Condition, SplitDeclaration } from './split-schema.ts'
+import { stableShare } from './stable-share.ts'
+
+/** What of a request decides about its version. */
+export interface SplitRequest {
+  id: string
+  ip: string
+  headers: IncomingHttpHeaders
+  consumer: { id: string, groups: readonly string[] } | null
+}
+
+type Fits = (request: SplitRequest) => boolean
+
+/** Chooses the version of a service that a request gets: the same for each attempt of it. */
+export class VersionSplit {
+  /** Whether no other version may stand in. */
+  readonly strict: boolean
+  readonly #conditions: readonly { version: string, fits: Fits }[]
+  readonly #shares: readonly { version: string, weight: number }[]
+  readonly #keyOf: (request: SplitRequest) => string
+
+  /** @param name  of the upstream, so that it is not the same consumers who get every canary */
+  constructor (name: string, { versions, by = 'consumer', strict = false }: SplitDeclaration) {
+    this.strict = strict
+    const entries = Object.entries(versions)
+    this.#conditions = entries.flatMap(([version, { when }]) => when === undefined ? [] : [{ version, fits: compile(when) }])
+    this.#shares = entries.flatMap(([version, { weight = 0 }]) => weight > 0 ? [{ version, weight }] : [])
+    this.#keyOf = by === 'request'
+      ? ({ id }) => `${name} ${id}`
+      : ({ consumer, ip }) => by === 'consumer' && consumer !== null ? `${name} c ${consumer.id}` : `${name} a ${ip}`
+  }
+
+  versionOf (request: SplitRequest): string {
+    for (const { version, fits } of this.#conditions) if (fits(request)) return version
+    return this.#shared(this.#keyOf(request))
+  }
+
+  /** By weighted rendezvous hashing: a version that grows takes from the others, and gives up nobody. */
+  #shared (key: string): string {
+    let chosen = this.#shares[0]!.version
+    let most = -1
+    for (const { version, weight } of this.#shares) {
+      const score = weight / -Math.log(stableShare(`${version} ${key}`))
+      if (score > most) {
+        most = score
+        chosen = version
+      }
+    }
+    return chosen
+  }
+}
+
+function compile ({ headers = {}, cookies = {}, consumers, groups }: Condition): Fits {
+  const wanted = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const)
+  const crumbs = Object.entries(cookies).map(([name, value]) => `${name}=${value}`)
+  return ({ headers, consumer }) => {
+    for (const [name, value] of wanted) if (headers[name] !== value) return false
+    for (const crumb of crumbs) if (!hasCookie(headers.cookie, crumb)) return false
+    if (consumers !== undefined && (consumer === null || !consumers.includes(consumer.id))) return false
+    return groups === undefined || (consumer !== null && groups.some((group) => consumer.groups.includes(group)))
+  }
+}
+
+const hasCookie = (header: string | undefined, crumb: string): boolean =>
+  header !== undefined && header.includes(crumb) && header.split(';').some((pair) => pair.trim() === crumb)
