@@ -6,7 +6,7 @@ const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/
 /**
  * What the access log tells of a request. The query is left out, since tokens and personal data stand in queries.
  * `ms` is from the first byte of the request to the last of the response, `upstreamMs` from sending it to the upstream to the
- * first byte of its answer.
+ * first byte of its answer. `attempts` is there when the request has been sent more than once.
  */
 export function accessRecord (request: FastifyRequest, reply: FastifyReply, aborted: boolean): Record<string, unknown> {
   const { config, url } = request.routeOptions
@@ -23,6 +23,8 @@ export function accessRecord (request: FastifyRequest, reply: FastifyReply, abor
     route: (config?.publicUrl ?? url) || undefined,
     upstream: config?.upstream,
     target: request.exchange?.target?.origin,
+    attempts: request.exchange !== null && request.exchange.attempts > 1 ? request.exchange.attempts : undefined,
+    fellBack: request.exchange?.fellBack || undefined,
     consumer: request.consumer?.id,
     client: request.ip,
     status: aborted && !reply.raw.headersSent ? 499 : reply.statusCode,

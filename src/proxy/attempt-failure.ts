@@ -9,29 +9,40 @@ const NOT_CONNECTED = new Set([
   'EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER',
 ])
 const BROKEN_OFF = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
-/** Methods of which a second copy does no harm (RFC 9110, section 9.2.2; QUERY: RFC 10008). */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'QUERY', 'PUT', 'DELETE', 'PROPFIND', 'REPORT', 'SEARCH'])
-
 const codeOf = (error: unknown): string => String((error as NodeJS.ErrnoException)?.code ?? '')
 
 /** Whether the failure came before anything was sent: another target may be tried with any method. */
-export const neverConnected = (error: unknown): boolean => NOT_CONNECTED.has(codeOf(error))
+const neverConnected = (error: unknown): boolean => NOT_CONNECTED.has(codeOf(error))
 
 /**
- * Whether the upstream closed the connection before it answered, as a keep-alive connection that had just timed out
- * does. A request that may be repeated is sent once more (RFC 9112, section 9.3.1).
+ * Whether there is sense in sending the request again: it was not answered with something that is no HTTP, but not at all, as by a
+ * keep-alive connection that had just timed out (RFC 9112, section 9.3.1).
  */
-export const brokenBeforeAnswer = (error: unknown, method: string): boolean =>
-  BROKEN_OFF.has(codeOf(error)) && IDEMPOTENT.has(method)
+export const isWorthRetrying = (error: unknown, failure: AttemptFailure): boolean =>
+  failure !== 'broken' || BROKEN_OFF.has(codeOf(error))
 
 const TOO_SLOW = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', 'GW_UPSTREAM_TIMEOUT'])
+
+/** What went wrong with the request itself, or with the client that sends it. */
+const OWN_FAULT = new Set(['ABORT_ERR', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', 'UND_ERR_INVALID_ARG', 'UND_ERR_ABORTED'])
 
 /** What a failure says about the target. */
 export function attemptFailure (error: unknown): AttemptFailure {
   const code = codeOf(error)
   if (neverConnected(error)) return 'unreachable'
-  return TOO_SLOW.has(code) ? 'timeout' : 'broken'
+  if (TOO_SLOW.has(code)) return 'timeout'
+  return OWN_FAULT.has(code) || code.startsWith('GW_') ? 'cancelled' : 'broken'
 }
+
+/** The answer to a client that is one too many for an upstream. */
+export const overloadError = (): GatehouseError => gatehouseError('GW_UPSTREAM_OVERLOADED', { headers: { 'retry-after': '1' } })
+
+/** Longest time that a client is told to wait. Seconds. */
+const LONGEST_WAIT = 60
+
+/** The answer when no target may be asked. @param wait  milliseconds until one may */
+export const noTargetError = (wait: number): GatehouseError =>
+  gatehouseError('GW_UPSTREAM_UNAVAILABLE', { headers: { 'retry-after': String(Math.min(LONGEST_WAIT, Math.max(1, Math.ceil(wait / 1000)))) } })
 
 /** The answer to a client whose request has failed at every target that could be tried. */
 export function failureAnswer (error: unknown): GatehouseError {

@@ -1,12 +1,17 @@
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Duplex, Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { gatehouseError, reasonOf } from '../errors.ts'
+import type { ConcurrencyLimit } from '../resilience/concurrency-limit.ts'
 import type { Target } from '../upstream/target.ts'
 import type { AttemptFailure } from '../upstream/target-monitor.ts'
-import { attemptFailure, brokenBeforeAnswer, neverConnected } from './attempt-failure.ts'
+import { Attempt, type AttemptOwner, unwanted } from './attempt.ts'
+import { isWorthRetrying, noTargetError, overloadError } from './attempt-failure.ts'
+import { unwatchClient, watchClient } from './client-departure.ts'
 import type { ForwardPlan } from './forward-plan.ts'
+import { HedgeRace } from './hedge-race.ts'
+import { RetryState } from './retry-state.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -15,34 +20,38 @@ declare module 'fastify' {
   }
 }
 
-const kLoop = Symbol('gatehouse.attemptLoop')
-type TrackedResponse = ServerResponse & { [kLoop]?: AttemptLoop }
-
 /**
  * One request on its way to an upstream: select a target, send, judge, try again or answer. What becomes of the response
  * is up to the subclass; this class only sees to it that exactly one of its methods `onHead` (then `onChunk` and `onEnd`) and
  * `onFailure` begins, and that a client that goes away takes the request to the upstream with it.
  */
-export abstract class AttemptLoop implements Dispatcher.DispatchHandler {
+export abstract class AttemptLoop implements AttemptOwner {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly plan: ForwardPlan
-  readonly #path: string
-  readonly #headers: string[]
-  readonly #body: Buffer | Readable | null
-  protected controller: Dispatcher.DispatchController | null = null
+  readonly path: string
+  readonly headers: string[]
+  readonly body: Buffer | Readable | null
+  upgrade: string | undefined
+  /** How often the request has been sent. */
+  attempts = 0
+  /** Whether the client has got the fallback instead of an error. */
+  fellBack = false
   protected clientGone = false
-  /** The target of the current attempt. */
-  target: Target | null = null
-  /** Milliseconds from the last sending to the first byte of the answer; undefined before that. */
-  firstByte: number | undefined
-  #sentAt = 0
-  #status = 0
-  #underWay = false
-  #upgrade: string | undefined
-  #tried: Set<Target> | null = null
+  /** The attempt whose answer is waited for or relayed. */
+  #current: Attempt | null = null
+  #retry: RetryState | null = null
+  #race: HedgeRace | null = null
+  /** Until the next attempt. */
+  #pause: NodeJS.Timeout | null = null
+  /** Until the client must have its answer. */
+  #deadline: NodeJS.Timeout | null = null
+  #startedAt = 0
+  /** What the last attempt has failed with; null when it was a response. */
+  #lastError: Error | null = null
+  #admitted = false
   #answered = false
-  #repeated = false
+  #over = false
 
   /**
    * @param path     path and query for the upstream, without the target's base path
@@ -52,120 +61,182 @@ export abstract class AttemptLoop implements Dispatcher.DispatchHandler {
     this.request = request
     this.reply = reply
     this.plan = plan
-    this.#path = path
-    this.#headers = headers
-    this.#body = body
+    this.path = path
+    this.headers = headers
+    this.body = body
   }
 
   protected abstract onHead (status: number, headers: IncomingHttpHeaders, statusText: string | undefined): void
-  protected abstract onChunk (chunk: Buffer): void
+  abstract onChunk (chunk: Buffer): void
   protected abstract onEnd (trailers: IncomingHttpHeaders): void
-  /** @param started  whether `onHead` has been called, so that no other answer can be given any more */
+  /** @param started  whether `onHead` has been called, so that no other response can be relayed any more */
   protected abstract onFailure (error: Error, started: boolean): void
   /** A 101 answer; only asked for with `upgrade`. */
   protected onUpgrade (_status: number, _headers: IncomingHttpHeaders, socket: Duplex): void { socket.destroy() }
 
+  /** The target of the current attempt. */
+  get target (): Target | null { return this.#current && this.#current.target }
+  /** Milliseconds from the last sending to the first byte of the answer; undefined before that. */
+  get firstByte (): number | undefined { return this.#current?.firstByte }
+  protected get controller (): Dispatcher.DispatchController | null { return this.#current && this.#current.controller }
+
   /** Sends the request. @param upgrade  protocol to upgrade to */
   start (upgrade?: string): void {
-    const raw = this.reply.raw as TrackedResponse
-    raw[kLoop] = this
-    raw.on('close', onClientClose)
+    watchClient(this.reply.raw, this)
     this.request.exchange = this
-    this.#upgrade = upgrade
-    this.#attempt()
+    this.upgrade = upgrade
+    const { upstream, timeouts, hedge } = this.plan
+    if (upstream.concurrency !== null && !this.#admit(upstream.concurrency)) return this.#fail(overloadError())
+    this.#startedAt = performance.now()
+    upstream.retryBudget.countRequest(this.#startedAt)
+    if (timeouts.total > 0) this.#deadline = setTimeout(onDeadline, timeouts.total, this).unref()
+    if (hedge !== null && upgrade === undefined && hedge.covers(this.request.method, this.body)) this.#race = new HedgeRace(hedge, () => this.#sendCopy())
+    this.attempt()
   }
 
-  /** Ends the exchange with the upstream, whatever its state. */
+  /** Ends the exchange because the client is gone. */
   abort (): void {
+    if (this.#over) return
     this.clientGone = true
-    this.controller?.abort(new Error('the client went away'))
+    this.#current?.stop('cancelled')
+    this.#fail(unwanted())
   }
 
-  #attempt (): void {
-    const { plan } = this
-    const target = plan.upstream.select(this.request, this.#tried)
-    if (target === null) return this.onFailure(new Error('no target'), false)
-    this.target = target
-    this.#status = 0
-    this.#underWay = true
-    target.began()
-    this.#sentAt = performance.now()
-    this.#headers[1] = plan.preserveHost ? this.request.raw.headers.host ?? target.host : target.host
-    target.dispatch({
-      path: target.basePath === '' ? this.#path : target.basePath + this.#path,
-      method: this.request.method as Dispatcher.HttpMethod,
-      headers: this.#headers,
-      body: this.#body,
-      headersTimeout: plan.timeouts.firstByte,
-      bodyTimeout: plan.timeouts.idle,
-      upgrade: this.#upgrade,
-    }, this)
+  /** The time for the whole exchange is up. */
+  expire (): void {
+    this.#current?.stop('timeout')
+    this.#fail(gatehouseError('GW_UPSTREAM_TIMEOUT'))
   }
 
-  onRequestStart (controller: Dispatcher.DispatchController): void {
-    this.controller = controller
-    if (this.clientGone) controller.abort(new Error('the client went away'))
+  /** The client gets its answer from now on, so that the exchange may take as long as that does. */
+  protected clearDeadline (): void {
+    if (this.#deadline !== null) clearTimeout(this.#deadline)
   }
 
-  onResponseStart (controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, statusText?: string): void {
-    if (status < 200) {
-      // informational; undici begins to wait anew with each of them
-      if (performance.now() - this.#sentAt > this.plan.timeouts.firstByte) controller.abort(gatehouseError('GW_UPSTREAM_TIMEOUT'))
-      return
-    }
+  /** Does without the content of the response whose head has come; nothing more is heard of it. */
+  protected dismiss (headers: IncomingHttpHeaders): void {
+    this.#current!.drop(headers)
+    this.#finish(false)
+  }
+
+  #admit (limit: ConcurrencyLimit): boolean {
+    this.#admitted = limit.tryAcquire()
+    if (!this.#admitted) this.plan.upstream.report('overloaded', null, { reqId: this.request.id, limit: limit.limit })
+    return this.#admitted
+  }
+
+  /** Makes the next attempt. */
+  attempt (): void {
+    const { upstream } = this.plan
+    const target = this.#retry === null ? upstream.select(this.request, null) : this.#retry.select()
+    if (target === null) return this.#fail(this.#lastError ?? noTargetError(upstream.availableIn()))
+    const attempt = this.#current = new Attempt(this, target)
+    this.attempts++
+    attempt.send()
+    if (this.#race !== null && attempt.isUnderWay) this.#race.arm()
+  }
+
+  /** Sends the request to a target that does not have it yet, beside the attempt that is slow. */
+  #sendCopy (): void {
+    const { upstream } = this.plan
+    const retry = this.#retryState()
+    const race = this.#race!
+    const target = upstream.select(this.request, new Set([...retry.tried, this.#current!.target, ...race.targets]))
+    if (target === null || !retry.takeBudget(performance.now(), target)) return
+    upstream.report('hedged', target, { reqId: this.request.id })
+    const copy = new Attempt(this, target)
+    race.add(copy)
+    this.attempts++
+    copy.send([...this.headers])
+    if (!this.#over && !this.#answered) race.arm()
+  }
+
+  attemptAnswered (attempt: Attempt, status: number, headers: IncomingHttpHeaders, statusText: string | undefined): void {
+    if (status >= 400 && this.#passesOver(attempt, status, headers)) return
     this.#answered = true
-    this.#status = status
-    this.firstByte = performance.now() - this.#sentAt
+    if (this.#race !== null) {
+      this.#race.settle(attempt, this.#current!)
+      this.#current = attempt
+    }
     this.onHead(status, headers, statusText)
   }
 
-  onRequestUpgrade (_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, socket: Duplex): void {
+  attemptUpgraded (status: number, headers: IncomingHttpHeaders, socket: Duplex): void {
     this.#answered = true
-    this.#status = status
-    this.firstByte = performance.now() - this.#sentAt
-    // a tunnel is under way until it closes
-    socket.once('close', () => this.#over(null))
+    this.clearDeadline()
+    unwatchClient(this.reply.raw)
     this.onUpgrade(status, headers, socket)
   }
 
-  onResponseData (_controller: Dispatcher.DispatchController, chunk: Buffer): void { this.onChunk(chunk) }
-
-  onResponseEnd (_controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
-    this.#over(null)
+  attemptEnded (trailers: IncomingHttpHeaders): void {
+    this.#finish(false)
     this.onEnd(trailers)
   }
 
-  onResponseError (_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#over(this.clientGone ? 'cancelled' : attemptFailure(error))
-    if (this.#answered || this.clientGone || !this.#mayRepeat(error)) return this.onFailure(error, this.#answered)
-    this.controller = null
-    this.request.log.warn({ reqId: this.request.id, upstream: this.plan.upstream.name, target: this.target!.origin, reason: reasonOf(error) }, 'attempt failed, trying again')
-    this.#attempt()
+  tunnelClosed (): void { this.#finish(false) }
+
+  attemptFailed (attempt: Attempt, error: Error, failure: AttemptFailure): void {
+    if (this.#answered) return this.#fail(error, failure)
+    if (this.#hasStandIn(attempt)) return
+    const delay = isWorthRetrying(error, failure) ? this.#retryState().next(attempt.target, failure, undefined) : undefined
+    if (delay === undefined) return this.#fail(error, failure)
+    this.#lastError = error
+    this.#again(attempt, delay, reasonOf(error))
   }
 
-  /** Tells the target how the attempt has ended, once. */
-  #over (failure: AttemptFailure | null): void {
-    if (!this.#underWay) return
-    this.#underWay = false
-    this.target!.ended(this.#status, failure, this.#status === 0 ? 0 : this.firstByte!)
-  }
-
-  /** Marks the target as tried and says whether there is another attempt to make. */
-  #mayRepeat (error: Error): boolean {
-    const isStream = this.#body !== null && !Buffer.isBuffer(this.#body)
-    if (isStream && (this.#body as Readable).readableDidRead) return false
-    if (neverConnected(error)) {
-      (this.#tried ??= new Set()).add(this.target!)
-      return this.#tried.size < this.plan.upstream.targets.length
+  /** Whether a response is not what the client gets, because there is or will be another. */
+  #passesOver (attempt: Attempt, status: number, headers: IncomingHttpHeaders): boolean {
+    const { retry } = this.plan
+    const isTriedAgain = retry !== null && retry.on.hasStatus(status)
+    if ((isTriedAgain || status >= 500) && this.#hasStandIn(attempt)) {
+      attempt.drop(headers)
+      return true
     }
-    if (this.#repeated || isStream || !brokenBeforeAnswer(error, this.request.method)) return false
-    this.#repeated = true
-    // with one target the same is asked again: what broke was a connection that had gone stale
-    if (this.plan.upstream.targets.length > 1) (this.#tried ??= new Set()).add(this.target!)
+    const delay = isTriedAgain ? this.#retryState().next(attempt.target, null, headers['retry-after']) : undefined
+    if (delay === undefined) return false
+    attempt.drop(headers)
+    this.#lastError = null
+    this.#again(attempt, delay, `status ${status}`)
     return true
   }
+
+  #again ({ target }: Attempt, delay: number, reason: string): void {
+    this.#race?.disarm()
+    this.plan.upstream.report('retried', target, { reqId: this.request.id, attempt: this.attempts, reason, delayMs: delay })
+    if (delay === 0) this.attempt()
+    else this.#pause = setTimeout(onPauseOver, delay, this).unref()
+  }
+
+  /** Whether another attempt is under way, which then takes the place of one that has failed. */
+  #hasStandIn (failed: Attempt): boolean {
+    const other = this.#race?.standIn(failed, this.#current!)
+    if (other === undefined) return false
+    this.#retryState().tried.add(failed.target)
+    this.#current = other
+    return true
+  }
+
+  #retryState (): RetryState {
+    this.#retry ??= new RetryState(this.request, this.plan, this.body, this.#startedAt)
+    return this.#retry
+  }
+
+  #fail (error: Error, failure?: AttemptFailure): void {
+    if (this.#over) return
+    this.#finish(failure !== 'cancelled' && !this.clientGone)
+    this.onFailure(error, this.#answered)
+  }
+
+  /** Nothing more comes from the upstream. @param failed  whether it is to blame */
+  #finish (failed: boolean): void {
+    if (this.#over) return
+    this.#over = true
+    this.clearDeadline()
+    if (this.#pause !== null) clearTimeout(this.#pause)
+    if (this.#race !== null) this.#race.close()
+    if (this.#admitted) this.plan.upstream.concurrency!.release(this.firstByte ?? 0, failed)
+  }
 }
 
-function onClientClose (this: TrackedResponse): void {
-  if (!this.writableFinished) this[kLoop]?.abort()
-}
+const onPauseOver = (loop: AttemptLoop): void => loop.attempt()
+const onDeadline = (loop: AttemptLoop): void => loop.expire()

@@ -1,6 +1,10 @@
 import { compileIdentityHeaders, type IdentityHeaders } from '../auth/identity-headers.ts'
 import type { CredentialPlaces } from '../auth/scheme.ts'
 import { compileResponseCheck, type ResponseCheck } from '../contract/response-check.ts'
+import { type FallbackAnswer, fallbackAnswer } from '../resilience/fallback-answer.ts'
+import { type HedgePolicy, hedgePolicy } from '../resilience/hedge-policy.ts'
+import type { FallbackSettings, HedgeSettings, RetrySettings } from '../resilience/resilience-schema.ts'
+import { type RetryPolicy, retryPolicy } from '../resilience/retry-policy.ts'
 import type { HeaderRules } from '../upstream/declaration-schema.ts'
 import type { TimeoutSettings } from '../upstream/target.ts'
 import type { Upstream } from '../upstream/upstream.ts'
@@ -13,6 +17,9 @@ export interface ForwardSettings {
   upstream: Upstream
   forwarded: ForwardedHeaders
   timeouts: TimeoutSettings
+  retries?: RetrySettings
+  hedging?: HedgeSettings
+  fallback?: FallbackSettings
   /** Characters of the internal target before the path that is forwarded. */
   stripLength?: number
   /** Public prefix that the upstream does not see. */
@@ -43,6 +50,12 @@ export interface ForwardPlan {
   readonly upstream: Upstream
   readonly forwarded: ForwardedHeaders
   readonly timeouts: TimeoutSettings
+  /** When a request is sent again; null for never. */
+  readonly retry: RetryPolicy | null
+  /** When a slow request is sent twice; null for never. */
+  readonly hedge: HedgePolicy | null
+  /** What the client gets when the upstream has failed it; null for an error. */
+  readonly fallback: FallbackAnswer | null
   readonly stripLength: number
   readonly strippedPrefix: string
   /** From the route's parameters and the internal target to the upstream's path. */
@@ -86,6 +99,9 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     upstream: settings.upstream,
     forwarded: settings.forwarded,
     timeouts: settings.timeouts,
+    retry: retryPolicy(settings.retries),
+    hedge: hedgePolicy(settings.hedging),
+    fallback: fallbackAnswer(settings.fallback),
     stripLength: settings.stripLength ?? 0,
     strippedPrefix: settings.strippedPrefix ?? '',
     rewrite: settings.rewrite ?? null,

@@ -3,7 +3,9 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { gatehouseError, type Violation } from '../errors.ts'
+import type { FallbackAnswer } from '../resilience/fallback-answer.ts'
 import { failureAnswer } from './attempt-failure.ts'
+import { unwanted } from './attempt.ts'
 import { AttemptLoop } from './attempt-loop.ts'
 import { copyResponseHeaders, relayableTrailers } from './response-headers.ts'
 
@@ -25,6 +27,12 @@ export class ResponseRelay extends AttemptLoop {
 
   protected override onHead (status: number, headers: IncomingHttpHeaders): void {
     const { reply, plan } = this
+    if (plan.fallback !== null && plan.fallback.on.has(status)) {
+      this.dismiss(headers)
+      this.#finished = true
+      this.#fallBack(plan.fallback, `status ${status}`)
+      return
+    }
     reply.code(status)
     copyResponseHeaders(reply, headers, plan)
     if (!this.request.raw.complete) this.#closeAfterEarlyAnswer()
@@ -43,7 +51,7 @@ export class ResponseRelay extends AttemptLoop {
     }
   }
 
-  protected override onChunk (chunk: Buffer): void {
+  override onChunk (chunk: Buffer): void {
     if (this.#stream !== null) {
       if (!this.#stream.push(chunk)) this.controller!.pause()
       return
@@ -107,7 +115,19 @@ export class ResponseRelay extends AttemptLoop {
       // Node takes the removal of the upstream's date for a wish to have none
       this.reply.raw.sendDate = true
     }
-    this.reply.send(failureAnswer(error))
+    const answer = failureAnswer(error)
+    const { fallback } = this.plan
+    if (fallback !== null && answer.statusCode > 500) this.#fallBack(fallback, answer.code)
+    else this.reply.send(answer)
+  }
+
+  /** @param reason  what it is sent instead of */
+  #fallBack ({ status, headers, body }: FallbackAnswer, reason: string): void {
+    const { reply, request, plan } = this
+    this.fellBack = true
+    plan.upstream.report('fell_back', null, { reqId: request.id, reason })
+    if (!request.raw.complete) this.#closeAfterEarlyAnswer()
+    reply.code(status).headers(headers).send(body)
   }
 
   /** Hands the body to Fastify, and with it the status and headers that are on the reply. */
@@ -128,6 +148,7 @@ export class ResponseRelay extends AttemptLoop {
   get awaitsBody (): boolean { return this.#chunks !== null && !this.#finished }
 
   #beginStream (headersFirst: boolean): void {
+    this.clearDeadline()
     // undici does not time an upstream that is paused, as it is while the client does not read
     this.reply.raw.socket?.setTimeout(this.plan.timeouts.idle)
     this.#stream = new RelayStream(this.controller!)
@@ -153,7 +174,7 @@ export class ResponseRelay extends AttemptLoop {
   #tooLargeToCheck (): void {
     if (!this.#checked) return
     if (!this.#reportViolations([{ in: 'body', pointer: '', expected: `at most ${CHECK_LIMIT} bytes, to be checked` }])) {
-      this.controller!.abort(new Error('response too large to be checked'))
+      this.controller!.abort(unwanted())
       return
     }
     const chunks = this.#chunks!
@@ -211,7 +232,7 @@ class RelayStream extends Readable {
   override _read (): void { this.#controller.resume() }
 
   override _destroy (error: Error | null, callback: (error: Error | null) => void): void {
-    if (!this.readableEnded) this.#controller.abort(error ?? new Error('the client went away'))
+    if (!this.readableEnded) this.#controller.abort(unwanted())
     callback(error)
   }
 }

@@ -4,6 +4,7 @@ import { AuthDeclaration } from '../auth/auth-schema.ts'
 import { Cors, Csrf, SecurityHeaders } from '../browser/browser-schema.ts'
 import { IdentityHeaders, Timeouts } from '../config/config-schema.ts'
 import { CostDeclaration, LimitDeclaration } from '../limits/limit-schema.ts'
+import { Fallback, Hedging, RouteRetries } from '../resilience/resilience-schema.ts'
 import { SplitDeclaration } from '../splitting/split-schema.ts'
 import { ByteSize, Duration } from '../units.ts'
 import { trafficFields } from './traffic-schema.ts'
@@ -76,6 +77,9 @@ export const RouteDeclaration = Type.Object({
   }, { additionalProperties: false, description: 'Answers with a redirect instead of forwarding.' })),
   websocket: Type.Optional(Type.Boolean({ description: 'Lets WebSocket upgrades through on this GET route.' })),
   mirror: Type.Optional(Type.Boolean({ description: 'Whether requests are copied to the `mirror` of the upstream. Default: true.' })),
+  retries: Type.Optional(RouteRetries),
+  hedging: Type.Optional(Hedging),
+  fallback: Type.Optional(Fallback),
   ...shared,
 }, { additionalProperties: false })
 export type RouteDeclaration = Static<typeof RouteDeclaration>

@@ -11,8 +11,15 @@ export type AttemptFailure = 'unreachable' | 'broken' | 'timeout' | 'cancelled'
 export interface TargetMonitor {
   /** Whether a new attempt may be made now. Cheap: asked at each selection. Default: always. */
   isAvailable? (): boolean
+  /** Milliseconds until a new attempt may be made; 0 for now, or when it is not known. Default: 0. */
+  availableIn? (): number
   /** An attempt begins. */
   began? (): void
+  /**
+   * The head of a response has come, long before its end perhaps. Not called when none comes.
+   * @param firstByte  milliseconds until then
+   */
+  answered? (status: number, firstByte: number): void
   /**
    * An attempt is over; called once for each that began, when the response has ended too.
    * @param status     of the response; 0 when none came

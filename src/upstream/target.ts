@@ -8,6 +8,8 @@ export interface TimeoutSettings {
   connect: number
   firstByte: number
   idle: number
+  /** Over all attempts until the client gets its answer; 0 for any time. */
+  total: number
 }
 
 /** One place where a service runs, with its connections. */
@@ -64,10 +66,20 @@ export class Target {
     return true
   }
 
+  /** Milliseconds until a new attempt may be made, as far as is known. */
+  availableIn (): number {
+    return Math.max(0, ...this.monitors.map((monitor) => monitor.availableIn?.() ?? 0))
+  }
+
   /** An attempt begins. */
   began (): void {
     this.inFlight++
     for (const monitor of this.monitors) monitor.began?.()
+  }
+
+  /** The head of a response has come; see `TargetMonitor.answered`. */
+  answered (status: number, firstByte: number): void {
+    for (const monitor of this.monitors) monitor.answered?.(status, firstByte)
   }
 
   /** An attempt that began is over; see `TargetMonitor.ended`. */
@@ -89,6 +101,6 @@ type PartialTimeouts = Partial<Record<keyof TimeoutSettings, string | number>>
 
 /** The nearest word on each timeout: route before upstream before gateway. */
 export function timeoutSettings (...layers: (PartialTimeouts | undefined)[]): TimeoutSettings {
-  const nearest = (key: keyof TimeoutSettings) => milliseconds(layers.find((layer) => layer?.[key] !== undefined)![key]!)
-  return { connect: nearest('connect'), firstByte: nearest('firstByte'), idle: nearest('idle') }
+  const nearest = (key: keyof TimeoutSettings) => milliseconds(layers.find((layer) => layer?.[key] !== undefined)?.[key] ?? 0)
+  return { connect: nearest('connect'), firstByte: nearest('firstByte'), idle: nearest('idle'), total: nearest('total') }
 }

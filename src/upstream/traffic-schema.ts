@@ -1,10 +1,16 @@
 import Type, { type Static } from 'typebox'
+import { CircuitBreakerDeclaration, Concurrency, Fallback, Hedging, Retries } from '../resilience/resilience-schema.ts'
 
 /**
  * How an upstream treats its targets. Stated by an upstream, or for all of them by the configuration; each key by itself is
  * taken from the nearest.
  */
 export const trafficFields = {
+  retries: Type.Optional(Retries),
+  hedging: Type.Optional(Hedging),
+  circuitBreaker: Type.Optional(CircuitBreakerDeclaration),
+  concurrency: Type.Optional(Concurrency),
+  fallback: Type.Optional(Fallback),
 }
 
 export type TrafficSettings = Static<ReturnType<typeof Type.Object<typeof trafficFields>>>

@@ -1,7 +1,7 @@
 import type { Config } from '../config/config-schema.ts'
 import type { UpstreamDeclaration } from './declaration-schema.ts'
 import { timeoutSettings } from './target.ts'
-import { trafficSettings } from './traffic-schema.ts'
+import { type TrafficSettings, trafficSettings } from './traffic-schema.ts'
 import type { UpstreamParts } from './upstream.ts'
 
 /** What the shadow of an upstream is made of. */
@@ -12,7 +12,7 @@ export const shadowParts = ({ mirror, timeouts }: UpstreamDeclaration, config: C
 })
 
 /** What an upstream is made of, after inheritance. */
-export const upstreamParts = (declaration: Pick<UpstreamDeclaration, 'targets' | 'timeouts'> & { split?: UpstreamDeclaration['split'] }, config: Config): UpstreamParts => ({
+export const upstreamParts = (declaration: Pick<UpstreamDeclaration, 'targets' | 'timeouts'> & TrafficSettings & { split?: UpstreamDeclaration['split'] }, config: Config): UpstreamParts => ({
   targets: declaration.targets,
   timeouts: timeoutSettings(declaration.timeouts, config.timeouts),
   traffic: trafficSettings(declaration, config),

@@ -1,6 +1,9 @@
 import type { FastifyRequest } from 'fastify'
 import type { Balancer } from '../balancer/balancer.ts'
 import { RoundRobin } from '../balancer/round-robin.ts'
+import { CircuitBreaker } from '../resilience/circuit-breaker.ts'
+import { type ConcurrencyLimit, concurrencyLimit } from '../resilience/concurrency-limit.ts'
+import { RetryBudget } from '../resilience/retry-budget.ts'
 import type { SplitDeclaration } from '../splitting/split-schema.ts'
 import { VersionSplit } from '../splitting/version-split.ts'
 import type { TargetDeclaration } from './declaration-schema.ts'
@@ -23,15 +26,25 @@ export class Upstream {
   readonly targets: readonly Target[]
   /** Tells of a decision about this upstream. */
   readonly report: (decision: DecisionName, target: Target | null, details?: object) => void
+  /** Bounds the retries and hedges of all its routes. */
+  readonly retryBudget: RetryBudget
+  /** Bounds the requests in flight; null for no bound. */
+  readonly concurrency: ConcurrencyLimit | null
   readonly #balancer: Balancer<Target, FastifyRequest>
   readonly #split: VersionSplit | null
 
-  constructor (name: string, { targets, timeouts, split }: UpstreamParts, report: ReportDecision) {
+  constructor (name: string, { targets, timeouts, traffic, split }: UpstreamParts, report: ReportDecision) {
     this.name = name
     this.report = (decision, target, details) => report(decision, name, target, details)
     this.targets = targets.map((target) => new Target(target, timeouts))
     this.#balancer = new RoundRobin()
     this.#split = split === undefined ? null : new VersionSplit(name, split)
+    this.retryBudget = new RetryBudget(traffic.retries)
+    this.concurrency = concurrencyLimit(traffic.concurrency, name)
+    const { circuitBreaker } = traffic
+    if (circuitBreaker) {
+      for (const target of this.targets) target.monitors.push(new CircuitBreaker(circuitBreaker, (decision, details) => this.report(decision, target, details)))
+    }
   }
 
   /**
@@ -50,6 +63,16 @@ export class Upstream {
     const version = split.versionOf(request)
     const own = available.filter((target) => target.version === version)
     return own.length > 0 || split.strict ? own : available
+  }
+
+  /** Whether there is a target to be had among those that have not been tried. */
+  hasAvailable (tried: ReadonlySet<Target> | null): boolean {
+    return this.targets.some((target) => !tried?.has(target) && target.isAvailable())
+  }
+
+  /** Milliseconds until the first target may be had again, as far as is known. */
+  availableIn (): number {
+    return this.targets.length === 0 ? 0 : Math.min(...this.targets.map((target) => target.availableIn()))
   }
 
   #candidates (tried: ReadonlySet<Target> | null): readonly Target[] {

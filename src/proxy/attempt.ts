@@ -1,0 +1,167 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Duplex, Readable } from 'node:stream'
+import type { FastifyRequest } from 'fastify'
+import type { Dispatcher } from 'undici'
+import { gatehouseError } from '../errors.ts'
+import type { Target } from '../upstream/target.ts'
+import type { AttemptFailure } from '../upstream/target-monitor.ts'
+import { attemptFailure } from './attempt-failure.ts'
+import type { ForwardPlan } from './forward-plan.ts'
+
+/** Longest content that is read to the end though nobody wants it, which keeps its connection. Bytes. */
+const DRAINED = 16 * 1024
+/** How long that may take. Milliseconds. */
+const DRAIN_TIME = 1000
+
+/** A request on its way, which hears of its attempts until they are over, dropped or stopped. */
+export interface AttemptOwner {
+  readonly request: FastifyRequest
+  readonly plan: ForwardPlan
+  /** Path and query for the upstream, without the target's base path. */
+  readonly path: string
+  /** Name, value, ...; the first is `host`, whose value is put in for each target. */
+  readonly headers: string[]
+  readonly body: Buffer | Readable | null
+  /** Protocol to upgrade to. */
+  readonly upgrade: string | undefined
+  attemptAnswered (attempt: Attempt, status: number, headers: IncomingHttpHeaders, statusText: string | undefined): void
+  attemptUpgraded (status: number, headers: IncomingHttpHeaders, socket: Duplex): void
+  onChunk (chunk: Buffer): void
+  attemptEnded (trailers: IncomingHttpHeaders): void
+  tunnelClosed (): void
+  attemptFailed (attempt: Attempt, error: Error, failure: AttemptFailure): void
+}
+
+/** One sending of a request to one target. It tells the target how it has gone, exactly once. */
+export class Attempt implements Dispatcher.DispatchHandler {
+  readonly target: Target
+  /** When it was sent, by the monotonic clock in milliseconds. */
+  readonly sentAt = performance.now()
+  /** Null until the request goes over a connection. */
+  controller: Dispatcher.DispatchController | null = null
+  /** Milliseconds from the sending to the first byte of the answer; undefined before that. */
+  firstByte: number | undefined
+  readonly #owner: AttemptOwner
+  #status = 0
+  #state: 'under way' | 'dropped' | 'over' = 'under way'
+  #timer: NodeJS.Timeout | null = null
+
+  constructor (owner: AttemptOwner, target: Target) {
+    this.#owner = owner
+    this.target = target
+  }
+
+  get isUnderWay (): boolean { return this.#state === 'under way' }
+
+  /** @param headers  those of the request, or a copy when it is under way elsewhere */
+  send (headers = this.#owner.headers): void {
+    const { target } = this
+    const { request, plan, path, body, upgrade } = this.#owner
+    if (plan.retry !== null && plan.retry.perTry > 0) this.#timer = setTimeout(onTooSlow, plan.retry.perTry, this).unref()
+    headers[1] = plan.preserveHost ? request.raw.headers.host ?? target.host : target.host
+    target.began()
+    target.dispatch({
+      path: target.basePath === '' ? path : target.basePath + path,
+      method: request.method as Dispatcher.HttpMethod,
+      headers,
+      body,
+      headersTimeout: plan.timeouts.firstByte,
+      bodyTimeout: plan.timeouts.idle,
+      upgrade,
+    }, this)
+  }
+
+  /** Breaks it off; nothing is heard of it any more. */
+  stop (failure: AttemptFailure): void {
+    if (this.#state === 'over') return
+    this.#over(this.#state === 'dropped' ? null : failure)
+    this.controller?.abort(unwanted())
+  }
+
+  /** Does without the content of an answer that has been judged by its head; a short one is read to keep its connection. */
+  drop (headers: IncomingHttpHeaders): void {
+    if (!(Number(headers['content-length']) <= DRAINED)) {
+      this.#over(null)
+      this.controller!.abort(unwanted())
+      return
+    }
+    this.#state = 'dropped'
+    this.#timer = setTimeout(onDrainTooSlow, DRAIN_TIME, this).unref()
+  }
+
+  /** The time for its answer is up. */
+  expire (): void {
+    if (this.#state !== 'under way') return
+    const error = gatehouseError('GW_UPSTREAM_TIMEOUT')
+    this.stop('timeout')
+    this.#owner.attemptFailed(this, error, 'timeout')
+  }
+
+  onRequestStart (controller: Dispatcher.DispatchController): void {
+    this.controller = controller
+    if (this.#state === 'over') controller.abort(unwanted())
+  }
+
+  onResponseStart (controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, statusText?: string): void {
+    if (this.#state === 'over') return
+    const elapsed = performance.now() - this.sentAt
+    if (status < 200) {
+      // informational; undici begins to wait anew with each of them
+      if (elapsed > this.#owner.plan.timeouts.firstByte) controller.abort(gatehouseError('GW_UPSTREAM_TIMEOUT'))
+      return
+    }
+    this.#answered(status, elapsed)
+    this.#owner.attemptAnswered(this, status, headers, statusText)
+  }
+
+  onRequestUpgrade (_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, socket: Duplex): void {
+    if (this.#state === 'over') {
+      socket.destroy()
+      return
+    }
+    this.#answered(status, performance.now() - this.sentAt)
+    // a tunnel is under way until it closes
+    socket.once('close', () => {
+      if (this.#state !== 'over') this.#over(null)
+      this.#owner.tunnelClosed()
+    })
+    this.#owner.attemptUpgraded(status, headers, socket)
+  }
+
+  onResponseData (_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#state === 'under way') this.#owner.onChunk(chunk)
+  }
+
+  onResponseEnd (_controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
+    const wasUnderWay = this.#state === 'under way'
+    if (this.#state !== 'over') this.#over(null)
+    if (wasUnderWay) this.#owner.attemptEnded(trailers)
+  }
+
+  onResponseError (_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#state === 'over') return
+    const wasUnderWay = this.#state === 'under way'
+    const failure = attemptFailure(error)
+    this.#over(wasUnderWay ? failure : null)
+    if (wasUnderWay) this.#owner.attemptFailed(this, error, failure)
+  }
+
+  #answered (status: number, elapsed: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#status = status
+    this.firstByte = elapsed
+    this.target.answered(status, elapsed)
+  }
+
+  #over (failure: AttemptFailure | null): void {
+    this.#state = 'over'
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.target.ended(this.#status, failure, this.firstByte ?? 0)
+  }
+}
+
+/** What undici is told of an exchange that nobody waits for any more; it says nothing about the upstream. */
+export const unwanted = (): Error => Object.assign(new Error('the response is no longer wanted'), { code: 'ABORT_ERR' })
+
+const onTooSlow = (attempt: Attempt): void => attempt.expire()
+const onDrainTooSlow = (attempt: Attempt): void => attempt.stop('cancelled')

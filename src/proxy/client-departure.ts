@@ -1,0 +1,24 @@
+import type { ServerResponse } from 'node:http'
+
+const kExchange = Symbol('gatehouse.exchange')
+
+/** What ends when its client goes away. */
+interface Exchange {
+  abort (): void
+}
+type WatchedResponse = ServerResponse & { [kExchange]?: Exchange }
+
+/** Aborts the exchange when the client closes before it has its whole answer. */
+export function watchClient (response: WatchedResponse, exchange: Exchange): void {
+  response[kExchange] = exchange
+  response.on('close', onClose)
+}
+
+/** Leaves the exchange alone, whatever the client does. */
+export function unwatchClient (response: ServerResponse): void {
+  response.off('close', onClose)
+}
+
+function onClose (this: WatchedResponse): void {
+  if (!this.writableFinished) this[kExchange]?.abort()
+}
