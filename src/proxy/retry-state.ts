@@ -14,6 +14,7 @@ export class RetryState {
   readonly #startedAt: number
   /** Further attempts that count. */
   #retries = 0
+  #last: Target | null = null
 
   /** @param startedAt  when the request was sent first, by the monotonic clock in milliseconds */
   constructor (request: FastifyRequest, plan: ForwardPlan, body: Buffer | Readable | null, startedAt: number) {
@@ -23,13 +24,14 @@ export class RetryState {
     this.#startedAt = startedAt
   }
 
-  /** A target that has not been tried or, when all have been, any; null when there is none. */
+  /** A target that has not been tried or, when all have been, another than the last or else that; null when there is none. */
   select (): Target | null {
     const { upstream } = this.#plan
     const untried = upstream.select(this.#request, this.tried)
     if (untried !== null) return untried
     this.tried.clear()
-    return upstream.select(this.#request, null)
+    if (this.#last !== null) this.tried.add(this.#last)
+    return upstream.select(this.#request, this.tried) ?? upstream.select(this.#request, null)
   }
 
   /**
@@ -42,6 +44,7 @@ export class RetryState {
   next (target: Target, failure: AttemptFailure | null, retryAfter: string | undefined): number | undefined {
     const { retry, upstream, timeouts } = this.#plan
     this.tried.add(target)
+    this.#last = target
     if (retry === null || (failure !== null && !retry.on.hasFailure(failure))) return undefined
     const unsent = failure === 'unreachable'
     if (!this.#isRepeatable(unsent)) return undefined

@@ -5,8 +5,8 @@ export interface FallbackAnswer {
   readonly status: number
   /** Names in small letters. */
   readonly headers: Readonly<Record<string, string>>
-  /** Undefined for none. */
-  readonly body: string | undefined
+  /** Undefined for none. As bytes, so that nobody adds a charset to its type. */
+  readonly body: Buffer | undefined
   /** Statuses of the upstream's own that it replaces. */
   readonly on: ReadonlySet<number>
 }
@@ -22,7 +22,7 @@ export function fallbackAnswer (settings: FallbackSettings | undefined): Fallbac
       ...body === undefined ? {} : { 'content-type': type },
       ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
     },
-    body: typeof body === 'object' ? JSON.stringify(body) : body,
+    body: body === undefined ? undefined : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
     on: new Set(on),
   }
 }

@@ -6,7 +6,7 @@
 export function retryAfterDelay (value: unknown, now: number): number | undefined {
   if (typeof value !== 'string') return undefined
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1000
-  // Date.parse takes much else; an HTTP-date always begins with the name of a day
-  const date = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .*\d\d:\d\d:\d\d/.test(value) ? Date.parse(value) : NaN
+  // Date.parse takes much else; an HTTP-date always begins with the name of a day, and is in UTC though its oldest form does not say so
+  const date = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .*\d\d:\d\d:\d\d/.test(value) ? Date.parse(value.endsWith(' GMT') ? value : `${value} GMT`) : NaN
   return Number.isNaN(date) ? undefined : Math.max(0, date - now)
 }
