@@ -14,6 +14,8 @@ export class RetryState {
   readonly #startedAt: number
   /** Further attempts that count. */
   #retries = 0
+  /** Further attempts that do not, because the target before could not be reached. */
+  #passes = 0
   #last: Target | null = null
 
   /** @param startedAt  when the request was sent first, by the monotonic clock in milliseconds */
@@ -48,11 +50,11 @@ export class RetryState {
     if (retry === null || (failure !== null && !retry.on.hasFailure(failure))) return undefined
     const unsent = failure === 'unreachable'
     if (!this.#isRepeatable(unsent)) return undefined
-    const elsewhere = upstream.hasAvailable(this.tried)
-    if (!elsewhere && !upstream.hasAvailable(null)) return undefined
+    const elsewhere = upstream.hasAvailable(this.#request, this.tried)
+    if (!elsewhere && !upstream.hasAvailable(this.#request, null)) return undefined
     // a target that could not be reached has had no work with the request, so that asking another adds no load
     const passesOn = unsent && elsewhere
-    const isFree = passesOn && retry.failsOver
+    const isFree = passesOn && retry.failsOver && this.#passes++ < upstream.targets.length
     if (!isFree && (this.#retries >= retry.attempts || (unsent && retry.failsOver))) return undefined
     const delay = retry.delay(this.#retries, retryAfter)
     const now = performance.now()

@@ -52,8 +52,7 @@ export class Upstream {
    * @param tried  targets that this request has failed on already; null for none
    */
   select (request: FastifyRequest, tried: ReadonlySet<Target> | null): Target | null {
-    const available = this.#candidates(tried)
-    const candidates = this.#split === null ? available : this.#ofVersion(this.#split, request, available)
+    const candidates = this.#candidates(request, tried)
     if (candidates.length < 2) return candidates[0] ?? null
     return this.#balancer.select(candidates, request)
   }
@@ -66,8 +65,8 @@ export class Upstream {
   }
 
   /** Whether there is a target to be had among those that have not been tried. */
-  hasAvailable (tried: ReadonlySet<Target> | null): boolean {
-    return this.targets.some((target) => !tried?.has(target) && target.isAvailable())
+  hasAvailable (request: FastifyRequest, tried: ReadonlySet<Target> | null): boolean {
+    return this.#candidates(request, tried).length > 0
   }
 
   /** Milliseconds until the first target may be had again, as far as is known. */
@@ -75,11 +74,12 @@ export class Upstream {
     return this.targets.length === 0 ? 0 : Math.min(...this.targets.map((target) => target.availableIn()))
   }
 
-  #candidates (tried: ReadonlySet<Target> | null): readonly Target[] {
+  #candidates (request: FastifyRequest, tried: ReadonlySet<Target> | null): readonly Target[] {
     const { targets } = this
     // nearly always all can take it, and there is nothing to filter
     const fits = (target: Target): boolean => target.isAvailable() && !tried?.has(target)
-    return targets.every(fits) ? targets : targets.filter(fits)
+    const available = targets.every(fits) ? targets : targets.filter(fits)
+    return this.#split === null ? available : this.#ofVersion(this.#split, request, available)
   }
 
   /** Whether an absolute URL points at one of the targets; its base path comes back, or null. */
