@@ -136,9 +136,12 @@ function explainForwarding (plan: ForwardPlan, row: RouteRow, params: Record<str
     say('redirect', row.options.config.redirect)
     return
   }
-  const { upstream, timeouts } = plan
+  const { upstream, timeouts, retry, hedge, fallback } = plan
   say('forward', `to ${upstream.name}: ${upstreamPath(internal, params, plan)}`)
   for (const target of upstream.targets) say('', `target ${target.origin}${target.basePath}, weight ${target.weight}, Host: ${plan.preserveHost ? "the client's" : target.host}`)
-  say('', `timeouts: connect ${timeouts.connect} ms, first byte ${timeouts.firstByte} ms, idle ${timeouts.idle} ms`)
+  say('', `timeouts: connect ${timeouts.connect} ms, first byte ${timeouts.firstByte} ms, idle ${timeouts.idle} ms${timeouts.total > 0 ? `, total ${timeouts.total} ms` : ''}`)
+  say('', `retries: ${retry === null ? 'never' : `at most ${retry.attempts}${retry.failsOver ? ', and at each other target when a connection never stood' : ''}`}`)
+  if (hedge !== null) say('', `hedging: ${hedge.delay === undefined ? 'not yet, too little is known of the latency' : `after ${hedge.delay} ms`}`)
+  if (fallback !== null) say('', `fallback: ${fallback.status}`)
   say('response', plan.responseCheck ? `checked against its schema, ${plan.enforceResponse ? '502 when it breaks it' : 'reported when it breaks it'}` : 'not checked against a schema')
 }

@@ -43,8 +43,8 @@ export class FixedLimit implements ConcurrencyLimit {
  */
 export function concurrencyLimit (settings: ConcurrencySettings | undefined, upstream: string): ConcurrencyLimit | null {
   if (!settings) return null
-  if ('max' in settings) return new FixedLimit(settings.max)
-  const { minimum = 10, maximum = 1000 } = settings.adaptive
+  if (settings.max !== undefined) return new FixedLimit(settings.max)
+  const { minimum = 10, maximum = 1000 } = settings.adaptive!
   if (minimum > maximum) {
     throw new BootProblems([{ file: `upstream "${upstream}"`, field: 'concurrency.adaptive', message: `found a minimum of ${minimum} and a maximum of ${maximum}: the minimum must not be above the maximum` }])
   }

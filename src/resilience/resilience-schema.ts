@@ -49,7 +49,7 @@ export const Hedging = Type.Union([Off, Type.Object({
     Duration({ least: 1, description: 'A fixed time.' }),
     Type.Enum(['p50', 'p75', 'p90', 'p95', 'p99']),
   ], { title: 'duration such as "200ms", or "p50", "p75", "p90", "p95", "p99"', description: "How long an attempt may go without an answer: a duration, or a percentile of the route's recent answers (from 20 on)." }),
-  max: Type.Optional(Type.Integer({ minimum: 1, maximum: 3, description: 'Most second copies of a request. Default: 1.' })),
+  max: Type.Optional(Type.Integer({ minimum: 1, maximum: 3, description: 'Most copies beside the first. Default: 1.' })),
 }, { additionalProperties: false })], {
   title: 'false or { after, max }',
   description: 'Sends a GET, HEAD or OPTIONS without body to a second target when the first is slow; the first usable answer wins and the other attempt is broken off. Counts in the budget of `retries`. Default: false.',
@@ -74,16 +74,13 @@ export const CircuitBreakerDeclaration = Type.Union([Off, Type.Object({
 export type BreakerDeclaration = Exclude<Static<typeof CircuitBreakerDeclaration>, false>
 
 /** `concurrency` of an upstream or of the gateway. */
-export const Concurrency = Type.Union([
-  Off,
-  Type.Object({ max: Type.Integer({ minimum: 1, description: 'Most requests in flight.' }) }, { additionalProperties: false }),
-  Type.Object({
-    adaptive: Type.Object({
-      minimum: Type.Optional(Type.Integer({ minimum: 1, description: 'Lowest limit. Default: 10.' })),
-      maximum: Type.Optional(Type.Integer({ minimum: 1, description: 'Highest limit. Default: 1000.' })),
-    }, { additionalProperties: false, description: 'Finds the limit from the latency of the upstream: it falls when answers take longer than they do unloaded, and rises while they do not.' }),
-  }, { additionalProperties: false }),
-], {
+export const Concurrency = Type.Union([Off, Type.Object({
+  max: Type.Optional(Type.Integer({ minimum: 1, description: 'Most requests in flight.' })),
+  adaptive: Type.Optional(Type.Object({
+    minimum: Type.Optional(Type.Integer({ minimum: 1, description: 'Lowest limit. Default: 10.' })),
+    maximum: Type.Optional(Type.Integer({ minimum: 1, description: 'Highest limit. Default: 1000.' })),
+  }, { additionalProperties: false, description: 'Finds the limit from the latency of the upstream, instead of `max`: it falls when answers take longer than they do unloaded, and rises while they do not.' })),
+}, { additionalProperties: false, minProperties: 1, maxProperties: 1, title: 'either { max } or { adaptive: { minimum, maximum } }' })], {
   title: 'false, { max } or { adaptive: { minimum, maximum } }',
   description: 'How many requests of the whole upstream may be in flight at once, in this process; more are answered 503. A WebSocket counts until it closes. Default: false, any number.',
 })

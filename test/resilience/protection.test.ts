@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
-import { Agent, request as httpRequest } from 'node:http'
+import { once } from 'node:events'
+import { Agent, request as httpRequest, type RequestListener } from 'node:http'
 import { test } from 'node:test'
+import { WebSocket, WebSocketServer } from 'ws'
 import { closedPort, startBackend, startRawBackend } from '../support/backend.ts'
 import { startGateway } from '../support/gateway.ts'
 import { accessRecord } from '../../src/observe/access-record.ts'
@@ -21,6 +23,21 @@ test('a slow attempt is overtaken by a copy on another target, and broken off', 
   assert.equal(slow.received.length, 1)
   assert.equal(fast.received.length, 1)
   await allOver(gateway)
+})
+
+test('what a slow answer is can be learnt from the answers before', async (t) => {
+  let slow = false
+  const respond: RequestListener = (_request, response) => {
+    if (!slow) response.end('fast')
+    slow = false
+  }
+  const [one, other] = [await startBackend(t, respond), await startBackend(t, respond)]
+  const gateway = await startGateway(t, upstream([one.url, other.url], { hedging: { after: 'p95' } }))
+  for (let i = 0; i < 20; i++) await (await fetch(`${gateway.url}/a/x`)).text()
+  assert.equal(await decided(gateway, 'hedged'), 0)
+  slow = true
+  assert.equal((await fetch(`${gateway.url}/a/x`)).status, 200)
+  assert.equal(await decided(gateway, 'hedged'), 1)
 })
 
 test('a fast answer sends no copy, and requests that change something never get one', async (t) => {
@@ -162,6 +179,20 @@ test('places are given back however requests end', async (t) => {
   const gateway = await startGateway(t, upstream([backend.url], { concurrency: { adaptive: { minimum: 5 } }, fallback: { on: [503] }, retries: { backoff: BACKOFF, on: ['reset'] } }))
   await Promise.all(Array.from({ length: 60 }, (_, i) => fetch(`${gateway.url}/a/x`, { method: i % 2 ? 'POST' : 'GET', body: i % 2 ? 'x' : undefined }).then((response) => response.text()).catch(() => {})))
   await eventually('all free', () => upstreamOf(gateway).concurrency!.inFlight === 0)
+  await allOver(gateway)
+})
+
+test('a WebSocket holds its place until it closes', async (t) => {
+  const backend = await startBackend(t)
+  const sockets = new WebSocketServer({ server: backend.server })
+  t.after(() => sockets.close())
+  const gateway = await startGateway(t, upstream([backend.url], { concurrency: { max: 1 }, routes: [{ method: 'GET', url: '/*', websocket: true }] }))
+  const socket = new WebSocket(`ws://127.0.0.1:${gateway.port}/a/x`)
+  await once(socket, 'open')
+  assert.equal((await fetch(`${gateway.url}/a/x`)).status, 503)
+  socket.close()
+  await eventually('its place is free', () => upstreamOf(gateway).concurrency!.inFlight === 0)
+  assert.equal((await fetch(`${gateway.url}/a/x`)).status, 200)
   await allOver(gateway)
 })
 
