@@ -6,7 +6,7 @@ import { gatehouseError, reasonOf } from '../errors.ts'
 import type { ConcurrencyLimit } from '../resilience/concurrency-limit.ts'
 import type { Target } from '../upstream/target.ts'
 import type { AttemptFailure } from '../upstream/target-monitor.ts'
-import { Attempt, type AttemptOwner, unwanted } from './attempt.ts'
+import { Attempt, type AttemptOwner, isStream, unwanted } from './attempt.ts'
 import { isWorthRetrying, noTargetError, overloadError } from './attempt-failure.ts'
 import { unwatchClient, watchClient } from './client-departure.ts'
 import type { ForwardPlan } from './forward-plan.ts'
@@ -104,8 +104,11 @@ export abstract class AttemptLoop implements AttemptOwner {
 
   /** The time for the whole exchange is up. */
   expire (): void {
-    this.#current?.stop('timeout')
-    this.#fail(gatehouseError('GW_UPSTREAM_TIMEOUT'))
+    // a client that is slow to send its body must not make the upstream look slow
+    const isClients = isStream(this.body) && !this.request.raw.complete
+    const failure = isClients ? 'cancelled' : 'timeout'
+    this.#current?.stop(failure)
+    this.#fail(isClients ? gatehouseError('GW_REQUEST_TIMEOUT', { headers: { connection: 'close' } }) : gatehouseError('GW_UPSTREAM_TIMEOUT'), failure)
   }
 
   /** The client gets its answer from now on, so that the exchange may take as long as that does. */
@@ -234,7 +237,8 @@ export abstract class AttemptLoop implements AttemptOwner {
     this.clearDeadline()
     if (this.#pause !== null) clearTimeout(this.#pause)
     if (this.#race !== null) this.#race.close()
-    if (this.#admitted) this.plan.upstream.concurrency!.release(this.firstByte ?? 0, failed)
+    // how long a streamed body took is up to the client
+    if (this.#admitted) this.plan.upstream.concurrency!.release(isStream(this.body) ? 0 : this.firstByte ?? 0, failed)
   }
 }
 

@@ -57,7 +57,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
   send (headers = this.#owner.headers): void {
     const { target } = this
     const { request, plan, path, body, upgrade } = this.#owner
-    if (plan.retry !== null && plan.retry.perTry > 0) this.#timer = setTimeout(onTooSlow, plan.retry.perTry, this).unref()
+    // a body that streams takes as long as the client does, and cannot be sent again
+    if (plan.retry !== null && plan.retry.perTry > 0 && !isStream(body)) this.#timer = setTimeout(onTooSlow, plan.retry.perTry, this).unref()
     headers[1] = plan.preserveHost ? request.raw.headers.host ?? target.host : target.host
     target.began()
     target.dispatch({
@@ -159,6 +160,9 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.target.ended(this.#status, failure, this.firstByte ?? 0)
   }
 }
+
+/** Whether a body comes from the client as it is sent on. */
+export const isStream = (body: Buffer | Readable | null): body is Readable => body !== null && !Buffer.isBuffer(body)
 
 /** What undici is told of an exchange that nobody waits for any more; it says nothing about the upstream. */
 export const unwanted = (): Error => Object.assign(new Error('the response is no longer wanted'), { code: 'ABORT_ERR' })

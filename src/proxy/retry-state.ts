@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import type { Target } from '../upstream/target.ts'
 import type { AttemptFailure } from '../upstream/target-monitor.ts'
+import { isStream } from './attempt.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 
 /** What is left to try for a request; made when its first attempt has failed. */
@@ -75,7 +76,7 @@ export class RetryState {
   /** A request that never left can be sent again with any method, a streamed body as long as nothing of it has been read. */
   #isRepeatable (unsent: boolean): boolean {
     const body = this.#body
-    if (body !== null && !Buffer.isBuffer(body)) return unsent && !body.readableDidRead
+    if (isStream(body)) return unsent && !body.readableDidRead
     return unsent || this.#plan.retry!.methods.has(this.#request.method)
   }
 }

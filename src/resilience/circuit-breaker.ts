@@ -1,6 +1,6 @@
 import { milliseconds } from '../units.ts'
 import { type Failure, FailureSet } from './failure-set.ts'
-import type { BreakerDeclaration } from './resilience-schema.ts'
+import { type BreakerDeclaration, DEFAULT_CAUSES } from './resilience-schema.ts'
 import { SlidingCounts } from './sliding-counts.ts'
 
 export type BreakerDecision = 'opened' | 'half_opened' | 'closed'
@@ -36,7 +36,7 @@ export class CircuitBreaker {
    * @param now     milliseconds of a monotonic clock
    */
   constructor (settings: BreakerDeclaration, report: (decision: BreakerDecision, details?: object) => void, now: () => number = () => performance.now()) {
-    const { failureRate, failures = failureRate ? Infinity : 5, open = 10_000, maxOpen, on = ['connect', 'reset', 'timeout', '5xx'] } = settings
+    const { failureRate, failures = failureRate ? Infinity : 5, open = 10_000, maxOpen, on = DEFAULT_CAUSES } = settings
     this.#failures = failures
     this.#rate = failureRate
       ? { share: failureRate.percent / 100, minimum: failureRate.minimum ?? 20, counts: new SlidingCounts(milliseconds(failureRate.window ?? 10_000)) }

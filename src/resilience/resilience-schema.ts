@@ -8,6 +8,9 @@ const Cause = Type.Union([
 ], { title: '"connect", "reset", "timeout", "5xx" or a status from 400 to 599' })
 export type Cause = Static<typeof Cause>
 
+/** What counts as a failure of the upstream unless stated otherwise. */
+export const DEFAULT_CAUSES: readonly Cause[] = ['connect', 'reset', 'timeout', 502, 503, 504]
+
 const causes = (description: string) => Type.Optional(Type.Array(Cause, { minItems: 1, uniqueItems: true, description }))
 
 const Off = Type.Literal(false)
@@ -21,7 +24,7 @@ const retryFields = {
     max: Type.Optional(Duration({ description: 'Longest pause, also of those that `Retry-After` asks for. Default: 1s.' })),
   }, { additionalProperties: false, description: 'Pauses between attempts, exponential with full jitter: any length between none and the longest.' })),
   respectRetryAfter: Type.Optional(Type.Boolean({ description: "Waits as long as the upstream's `Retry-After` asks for; when that is longer than `backoff.max`, its response is passed on. Default: true." })),
-  perTryTimeout: Type.Optional(Duration({ least: 1, description: "Until the head of an attempt's response, connecting included; past it the attempt has failed with `timeout`. Default: none." })),
+  perTryTimeout: Type.Optional(Duration({ least: 1, description: "Until the head of an attempt's response, connecting included; past it the attempt has failed with `timeout`. Not for a streamed request body, which takes as long as the client does. Default: none." })),
 }
 
 /** `retries` of a route. */
@@ -66,7 +69,7 @@ export const CircuitBreakerDeclaration = Type.Union([Off, Type.Object({
   }, { additionalProperties: false, description: 'Opens it by the share of failures.' })),
   open: Type.Optional(Duration({ least: 1, description: 'How long a target gets nothing once it has opened; then one request probes it. Doubles with each probe that fails. Default: 10s.' })),
   maxOpen: Type.Optional(Duration({ least: 1, description: 'Longest time between probes. Default: ten times `open`.' })),
-  on: causes("What counts as a failure; see `retries.on`, but `reset` is also an answer that is no HTTP. Default: `['connect', 'reset', 'timeout', '5xx']`."),
+  on: causes("What counts as a failure; see `retries.on`, but `reset` is also an answer that is no HTTP. A 500 is no failure unless stated: clients may be able to bring it about. Default: `['connect', 'reset', 'timeout', 502, 503, 504]`."),
 }, { additionalProperties: false })], {
   title: 'false or { failures, failureRate, open, maxOpen, on }',
   description: 'Keeps requests from a target that fails: after `failures` in a row or by `failureRate` it gets none for the time `open`, then a single probe decides. Each target has its own. Default: false.',

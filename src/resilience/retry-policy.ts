@@ -1,6 +1,6 @@
 import { milliseconds } from '../units.ts'
 import { FailureSet } from './failure-set.ts'
-import type { RetrySettings } from './resilience-schema.ts'
+import { DEFAULT_CAUSES, type RetrySettings } from './resilience-schema.ts'
 import { retryAfterDelay } from './retry-after.ts'
 
 /** Methods of which a second copy does no harm (RFC 9110, section 9.2.2; QUERY: RFC 10008). */
@@ -30,7 +30,7 @@ export class RetryPolicy {
     const { attempts, on, methods, backoff = {}, respectRetryAfter = true, perTryTimeout = 0 } = settings ?? {}
     this.failsOver = settings === undefined
     this.attempts = attempts ?? (settings === undefined ? 1 : 2)
-    this.on = new FailureSet(on ?? (settings === undefined ? ['connect', 'reset'] : ['connect', 'reset', 'timeout', 502, 503, 504]))
+    this.on = new FailureSet(on ?? (settings === undefined ? ['connect', 'reset'] : DEFAULT_CAUSES))
     this.methods = methods === undefined ? IDEMPOTENT : new Set(methods)
     this.perTry = milliseconds(perTryTimeout)
     // what nobody has asked for does not wait: it is for connections that have gone stale and targets that are gone

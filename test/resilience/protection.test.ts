@@ -98,11 +98,11 @@ test('a circuit opens, answers 503 with Retry-After at once, and a single probe 
   let healthy = false
   let release: (() => void) | undefined
   const backend = await startBackend(t, (_request, response) => {
-    if (!healthy) response.writeHead(500).end()
+    if (!healthy) response.writeHead(503).end()
     else release = () => response.end('ok')
   })
   const gateway = await startGateway(t, upstream([backend.url], { circuitBreaker: { failures: 3, open: '150ms', maxOpen: '150ms' } }))
-  for (let i = 0; i < 3; i++) assert.equal((await fetch(`${gateway.url}/a/x`)).status, 500)
+  for (let i = 0; i < 3; i++) assert.equal((await fetch(`${gateway.url}/a/x`)).status, 503)
   const refused = await fetch(`${gateway.url}/a/x`)
   assert.equal(refused.status, 503)
   assert.equal(refused.headers.get('retry-after'), '1')
@@ -139,6 +139,22 @@ test('with every circuit open for long, clients are told to wait a minute at mos
   const gateway = await startGateway(t, upstream([`http://127.0.0.1:${await closedPort()}`], { circuitBreaker: { failures: 1, open: '1h' } }))
   assert.equal((await fetch(`${gateway.url}/a/x`)).status, 502)
   assert.equal((await fetch(`${gateway.url}/a/x`)).headers.get('retry-after'), '60')
+})
+
+test('a client that is slow to send its body is told so, and not held against the target', async (t) => {
+  const backend = await startBackend(t, () => {})
+  const gateway = await startGateway(t, upstream([backend.url], { timeouts: { total: '80ms' }, retries: { perTryTimeout: '20ms' }, circuitBreaker: { failures: 1, open: '1h' }, concurrency: { adaptive: {} } }))
+  const slow = httpRequest({ port: gateway.port, path: '/a/x', method: 'PUT', headers: { 'content-length': 10 } }).on('error', () => {})
+  slow.write('abc')
+  const [response] = await once(slow, 'response')
+  assert.equal(response.statusCode, 408)
+  assert.equal(response.headers.connection, 'close')
+  slow.destroy()
+  assert.equal(upstreamOf(gateway).targets[0]!.isAvailable(), true)
+  await eventually('its place is free', () => upstreamOf(gateway).concurrency!.inFlight === 0)
+  // one that has sent all of it waits for the upstream
+  assert.equal((await fetch(`${gateway.url}/a/x`, { method: 'PUT', body: 'abc' })).status, 504)
+  assert.equal(upstreamOf(gateway).targets[0]!.isAvailable(), false)
 })
 
 test('one request too many for the upstream is answered 503, and a place is free again with each end', async (t) => {
