@@ -90,7 +90,7 @@ export abstract class AttemptLoop implements AttemptOwner {
     this.#startedAt = performance.now()
     upstream.retryBudget.countRequest(this.#startedAt)
     if (timeouts.total > 0) this.#deadline = setTimeout(onDeadline, timeouts.total, this).unref()
-    if (hedge !== null && upgrade === undefined && hedge.covers(this.request.method, this.body)) this.#race = new HedgeRace(hedge, () => this.#sendCopy())
+    if (hedge !== null && upgrade === undefined && hedge.covers(this.request.method, this.body)) this.#race = new HedgeRace(hedge, this, this.#retryState())
     this.attempt()
   }
 
@@ -137,21 +137,6 @@ export abstract class AttemptLoop implements AttemptOwner {
     this.attempts++
     attempt.send()
     if (this.#race !== null && attempt.isUnderWay) this.#race.arm()
-  }
-
-  /** Sends the request to a target that does not have it yet, beside the attempt that is slow. */
-  #sendCopy (): void {
-    const { upstream } = this.plan
-    const retry = this.#retryState()
-    const race = this.#race!
-    const target = upstream.select(this.request, new Set([...retry.tried, this.#current!.target, ...race.targets]))
-    if (target === null || !retry.takeBudget(performance.now(), target)) return
-    upstream.report('hedged', target, { reqId: this.request.id })
-    const copy = new Attempt(this, target)
-    race.add(copy)
-    this.attempts++
-    copy.send([...this.headers])
-    if (!this.#over && !this.#answered) race.arm()
   }
 
   attemptAnswered (attempt: Attempt, status: number, headers: IncomingHttpHeaders, statusText: string | undefined): void {

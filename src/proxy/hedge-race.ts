@@ -1,28 +1,35 @@
 import type { HedgePolicy } from '../resilience/hedge-policy.ts'
 import type { Target } from '../upstream/target.ts'
-import type { Attempt } from './attempt.ts'
+import { Attempt, type AttemptOwner } from './attempt.ts'
+import type { RetryState } from './retry-state.ts'
+
+/** A request that may be sent to several targets at once. */
+interface HedgedRequest extends AttemptOwner {
+  attempts: number
+  /** Where its slow attempt is under way. */
+  readonly target: Target | null
+}
 
 /** The copies of one request that are sent while an earlier attempt is slow; the first usable answer wins. */
 export class HedgeRace {
   readonly #policy: HedgePolicy
-  readonly #sendCopy: () => void
+  readonly #owner: HedgedRequest
+  readonly #retry: RetryState
   readonly #copies: Attempt[] = []
   #timer: NodeJS.Timeout | null = null
+  #decided = false
 
-  /** @param sendCopy  is called when it is time for one; calls `add` when there is one to send */
-  constructor (policy: HedgePolicy, sendCopy: () => void) {
+  constructor (policy: HedgePolicy, owner: HedgedRequest, retry: RetryState) {
     this.#policy = policy
-    this.#sendCopy = sendCopy
+    this.#owner = owner
+    this.#retry = retry
   }
 
   /** Waits for the time of the next copy, if there may be one. */
   arm (): void {
     const { delay, max } = this.#policy
-    if (this.#timer !== null || delay === undefined || this.#copies.length >= max) return
-    this.#timer = setTimeout(() => {
-      this.#timer = null
-      this.#sendCopy()
-    }, delay).unref()
+    if (this.#decided || this.#timer !== null || delay === undefined || this.#copies.length >= max) return
+    this.#timer = setTimeout(onSlow, delay, this).unref()
   }
 
   disarm (): void {
@@ -30,10 +37,20 @@ export class HedgeRace {
     this.#timer = null
   }
 
-  add (copy: Attempt): void { this.#copies.push(copy) }
-
-  /** Targets that have been sent a copy. */
-  get targets (): Target[] { return this.#copies.map(({ target }) => target) }
+  /** Sends a copy to a target that does not have the request, if there is one and the budget allows it. */
+  sendCopy (): void {
+    this.#timer = null
+    const { plan: { upstream }, request, target: slow, headers } = this.#owner
+    const asked = new Set([...this.#retry.tried, slow!, ...this.#copies.map((copy) => copy.target)])
+    const target = upstream.select(request, asked)
+    if (target === null || !this.#retry.takeBudget(performance.now(), target)) return
+    upstream.report('hedged', target, { reqId: request.id })
+    const copy = new Attempt(this.#owner, target)
+    this.#copies.push(copy)
+    this.#owner.attempts++
+    copy.send([...headers])
+    this.arm()
+  }
 
   /** The attempt that is still under way and may bring the answer instead of a failed one. */
   standIn (failed: Attempt, current: Attempt): Attempt | undefined {
@@ -42,15 +59,18 @@ export class HedgeRace {
 
   /** An answer is taken: the other attempts are broken off. */
   settle (winner: Attempt, current: Attempt): void {
-    this.disarm()
     // of a slower attempt it is known that it takes at least so long
     this.#policy.note(performance.now() - current.sentAt)
-    for (const attempt of [current, ...this.#copies]) if (attempt !== winner && attempt.isUnderWay) attempt.stop('cancelled')
+    if (current !== winner && current.isUnderWay) current.stop('cancelled')
+    this.close(winner)
   }
 
-  /** Nothing is waited for any more. */
-  close (): void {
+  /** Nothing is waited for any more. @param kept  the attempt that goes on */
+  close (kept?: Attempt): void {
+    this.#decided = true
     this.disarm()
-    for (const copy of this.#copies) if (copy.isUnderWay) copy.stop('cancelled')
+    for (const copy of this.#copies) if (copy !== kept && copy.isUnderWay) copy.stop('cancelled')
   }
 }
+
+const onSlow = (race: HedgeRace): void => race.sendCopy()

@@ -108,8 +108,9 @@ test('retries: false passes a refused connection on as 502', async (t) => {
   assert.deepEqual(got.sort(), [200, 200, 502, 502])
 })
 
-for (const [form, value] of [['seconds', () => '1'], ['a date', () => new Date(Date.now() + 2000).toUTCString()]] as const) {
-  test(`Retry-After in ${form} is waited for`, async (t) => {
+test('Retry-After is waited for, in seconds and as a date', async (t) => {
+  // a date has whole seconds, so that two seconds from now may be little more than one
+  await Promise.all([() => '1', () => new Date(Date.now() + 2000).toUTCString()].map(async (value) => {
     const times: number[] = []
     const backend = await startBackend(t, (_request, response) => {
       times.push(performance.now())
@@ -118,10 +119,9 @@ for (const [form, value] of [['seconds', () => '1'], ['a date', () => new Date(D
     })
     const gateway = await startGateway(t, upstream([backend.url], { retries: { attempts: 1, backoff: BACKOFF } }))
     assert.equal((await fetch(`${gateway.url}/a/x`)).status, 200)
-    // a date has whole seconds, so that two seconds from now may be little more than one
     assert.ok(times[1]! - times[0]! >= 990, `${times[1]! - times[0]!} ms`)
-  })
-}
+  }))
+})
 
 test('a Retry-After that is too long passes the response on at once', async (t) => {
   const backend = await startBackend(t, (_request, response) => { response.writeHead(503, { 'retry-after': '3600' }).end() })
