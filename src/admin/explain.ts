@@ -138,7 +138,8 @@ function explainForwarding (plan: ForwardPlan, row: RouteRow, params: Record<str
   }
   const { upstream, timeouts, retry, hedge, fallback } = plan
   say('forward', `to ${upstream.name}: ${upstreamPath(internal, params, plan)}`)
-  for (const target of upstream.targets) say('', `target ${target.origin}${target.basePath}, weight ${target.weight}, Host: ${plan.preserveHost ? "the client's" : target.host}`)
+  if (upstream.targets.length > 1) say('', `balance: ${upstream.balance}`)
+  for (const target of upstream.targets) say('', `target ${target.origin}${target.basePath}, weight ${target.weight}${target.priority > 0 ? `, priority ${target.priority}` : ''}${target.maxConnections < Infinity ? `, at most ${target.maxConnections} at once` : ''}, Host: ${plan.preserveHost ? "the client's" : target.host}`)
   say('', `timeouts: connect ${timeouts.connect} ms, first byte ${timeouts.firstByte} ms, idle ${timeouts.idle} ms${timeouts.total > 0 ? `, total ${timeouts.total} ms` : ''}`)
   say('', `retries: ${retry === null ? 'never' : `at most ${retry.attempts}${retry.failsOver ? ', and at each other target when a connection never stood' : ''}`}`)
   if (hedge !== null) say('', `hedging: ${hedge.delay === undefined ? 'not yet, too little is known of the latency' : `after ${hedge.delay} ms`}`)

@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
 /** What a policy knows of a target. */
 export interface Candidate {
   /** Origin and base path: the same for the same target, whatever else changes. */
@@ -8,11 +10,32 @@ export interface Candidate {
   readonly inFlight: number
 }
 
-/**
- * A balancing policy: one for each upstream.
- * @typeParam R  what a request is to policies that look at it
- */
-export interface Balancer<T extends Candidate, R = unknown> {
+/** What of a request a policy may look at. */
+export interface BalancedRequest {
+  /** The client's address. */
+  readonly ip: string
+  /** `https` or `http`, as the client has it. */
+  readonly protocol: string
+  readonly headers: IncomingHttpHeaders
+  /** Who calls; null when that is not known. */
+  readonly consumer: { readonly id: string } | null
+  /** `url` is the canonical path, with the query. */
+  readonly raw: { readonly url?: string }
+}
+
+/** Hears how the attempts at one target go, for a policy that learns from them. */
+export interface AttemptWatch {
+  /** @param firstByte  milliseconds until the head of the response came */
+  answered (status: number, firstByte: number): void
+  /** @param failure  null when the response came whole; `cancelled` says nothing about the target */
+  ended (status: number, failure: string | null): void
+  describe (): Record<string, unknown>
+}
+
+/** A balancing policy: one for each upstream. */
+export interface Balancer<T extends Candidate> {
   /** Chooses the target of an attempt. @param candidates  those that can take it; never empty */
-  select (candidates: readonly T[], request: R): T
+  select (candidates: readonly T[], request: BalancedRequest): T
+  /** What must hear of every attempt at the target; absent or undefined for policies that learn nothing. */
+  watch? (target: T): AttemptWatch | undefined
 }

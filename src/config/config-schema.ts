@@ -66,6 +66,7 @@ export const ConfigSchema = Type.Object({
   bodyLimit: ByteSize({ default: '1MiB', description: 'Largest request body that is collected for validation; larger ones are answered 413. Bodies that no schema looks at are streamed and have no limit unless the upstream or route states one.' }),
   timeouts: Timeouts,
   ...trafficFields,
+  stickySecret: Type.Optional(Type.String({ minLength: 32, writeOnly: true, description: 'Signs the cookies of `balance: { sticky }`: the same for all processes that answer for the same clients. Default: a random one for each process, so that clients may change their target after a restart.' })),
   via: Type.String({ default: 'gatehouse', pattern: HeaderName, title: 'name of letters, digits and -._~', description: 'Name of this gateway in the `Via` header (RFC 9110, section 7.6.3).' }),
   docs: Type.Union([Type.Literal(false), Type.Object({
     path: Type.String({ default: '/docs', pattern: '^/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]$', title: 'path such as "/docs"', description: 'Where Swagger UI is; the document is below it at `/json` and `/yaml`.' }),

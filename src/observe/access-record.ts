@@ -6,7 +6,8 @@ const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/
 /**
  * What the access log tells of a request. The query is left out, since tokens and personal data stand in queries.
  * `ms` is from the first byte of the request to the last of the response, `upstreamMs` from sending it to the upstream to the
- * first byte of its answer. `attempts` is there when the request has been sent more than once.
+ * first byte of its answer. `queueMs` is the wait for a
+ * target with room. `attempts` is there when the request has been sent more than once.
  */
 export function accessRecord (request: FastifyRequest, reply: FastifyReply, aborted: boolean): Record<string, unknown> {
   const { config, url } = request.routeOptions
@@ -30,6 +31,7 @@ export function accessRecord (request: FastifyRequest, reply: FastifyReply, abor
     status: aborted && !reply.raw.headersSent ? 499 : reply.statusCode,
     aborted: aborted || undefined,
     bytes: length === undefined ? undefined : Number(length),
+    queueMs: rounded(request.exchange?.wait?.ms),
     upstreamMs: rounded(request.exchange?.firstByte),
     ms: rounded(reply.elapsedTime),
   }

@@ -12,6 +12,7 @@ import { unwatchClient, watchClient } from './client-departure.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { HedgeRace } from './hedge-race.ts'
 import { RetryState } from './retry-state.ts'
+import { RoomWait } from './room-wait.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -37,6 +38,8 @@ export abstract class AttemptLoop implements AttemptOwner {
   attempts = 0
   /** Whether the client has got the fallback instead of an error. */
   fellBack = false
+  /** For a target with room. */
+  wait: RoomWait | null = null
   protected clientGone = false
   /** The attempt whose answer is waited for or relayed. */
   #current: Attempt | null = null
@@ -131,12 +134,28 @@ export abstract class AttemptLoop implements AttemptOwner {
   /** Makes the next attempt. */
   attempt (): void {
     const { upstream } = this.plan
-    const target = this.#retry === null ? upstream.select(this.request, null) : this.#retry.select()
-    if (target === null) return this.#fail(this.#lastError ?? noTargetError(upstream.availableIn()))
+    // who waits already comes first
+    if (upstream.queue !== null) upstream.queue.offer()
+    if (this.trySend()) return
+    if (!upstream.isFull(this.request)) this.#fail(this.#lastError ?? noTargetError(upstream.availableIn()))
+    else if (!(this.wait ??= new RoomWait(this)).begin()) this.refuse()
+  }
+
+  /** Sends the request, if there is a target for it now. */
+  trySend (): boolean {
+    const target = this.#retry === null ? this.plan.upstream.select(this.request, null) : this.#retry.select()
+    if (target === null) return false
+    if (this.wait !== null) this.wait.end()
     const attempt = this.#current = new Attempt(this, target)
     this.attempts++
     attempt.send()
     if (this.#race !== null && attempt.isUnderWay) this.#race.arm()
+    return true
+  }
+
+  /** Answers the request, because its targets are full. */
+  refuse (): void {
+    this.#fail(this.#lastError ?? overloadError())
   }
 
   attemptAnswered (attempt: Attempt, status: number, headers: IncomingHttpHeaders, statusText: string | undefined): void {
@@ -205,8 +224,7 @@ export abstract class AttemptLoop implements AttemptOwner {
   }
 
   #retryState (): RetryState {
-    this.#retry ??= new RetryState(this.request, this.plan, this.body, this.#startedAt)
-    return this.#retry
+    return (this.#retry ??= new RetryState(this.request, this.plan, this.body, this.#startedAt))
   }
 
   #fail (error: Error, failure?: AttemptFailure): void {
@@ -220,6 +238,7 @@ export abstract class AttemptLoop implements AttemptOwner {
     if (this.#over) return
     this.#over = true
     this.clearDeadline()
+    if (this.wait !== null) this.wait.end()
     if (this.#pause !== null) clearTimeout(this.#pause)
     if (this.#race !== null) this.#race.close()
     // how long a streamed body took is up to the client

@@ -115,7 +115,7 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
       checks ? ['accept-encoding'] : undefined
     ),
     requestPut: request.put,
-    dropCookies: orNull(settings.credentials?.cookies),
+    dropCookies: orNull([...settings.credentials?.cookies ?? [], ...settings.upstream.affinity === null ? [] : [settings.upstream.affinity.cookie]]),
     dropQuery: orNull(settings.credentials?.query),
     identity,
     settled: nameSet(identity?.names, request.drop),

@@ -1,5 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Target } from '../upstream/target.ts'
+import type { Upstream } from '../upstream/upstream.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { connectionNames } from './hop-by-hop.ts'
 import { publicLocation } from './location.ts'
@@ -27,6 +29,10 @@ export function copyResponseHeaders (reply: FastifyReply, headers: IncomingHttpH
     reply.header(name, present === undefined || name === 'set-cookie' ? put[i + 1] : `${present}, ${put[i + 1]}`)
   }
 }
+
+/** The `Set-Cookie` by which a client stays with the target that has answered; null when there is none. A failing target wins nobody over. */
+export const affinityCookie = ({ affinity }: Upstream, request: FastifyRequest, target: Target, status: number): string | null =>
+  affinity === null || status >= 500 ? null : affinity.setCookie(target, request)
 
 const TRAILERS_NEVER = /^(?:content-|transfer-|host$|trailer$|te$|connection$|keep-alive$|upgrade$|set-cookie$|authorization$|cache-control$|expect$|max-forwards$|pragma$|range$|www-authenticate$|proxy-|age$|date$|expires$|location$|retry-after$|vary$|warning$)/
 

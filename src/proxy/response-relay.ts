@@ -7,7 +7,7 @@ import type { FallbackAnswer } from '../resilience/fallback-answer.ts'
 import { failureAnswer } from './attempt-failure.ts'
 import { unwanted } from './attempt.ts'
 import { AttemptLoop } from './attempt-loop.ts'
-import { copyResponseHeaders, relayableTrailers } from './response-headers.ts'
+import { affinityCookie, copyResponseHeaders, relayableTrailers } from './response-headers.ts'
 
 /** Bodies up to this length are sent as one buffer, which is cheaper than a stream; hooks see either. */
 const COLLECT_LIMIT = 64 * 1024
@@ -35,6 +35,8 @@ export class ResponseRelay extends AttemptLoop {
     }
     reply.code(status)
     copyResponseHeaders(reply, headers, plan)
+    const cookie = affinityCookie(plan.upstream, this.request, this.target!, status)
+    if (cookie !== null) reply.header('set-cookie', cookie)
     if (!this.request.raw.complete) this.#closeAfterEarlyAnswer()
     if (this.request.method === 'HEAD' || status === 204 || status === 304) return
     const length = headers['content-length'] === undefined ? -1 : Number(headers['content-length'])

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { HOP_BY_HOP, nameSet } from './hop-by-hop.ts'
+import { affinityCookie } from './response-headers.ts'
 import { ResponseRelay } from './response-relay.ts'
 import { closeFrame, FrameBoundary } from './websocket-frames.ts'
 
@@ -53,7 +54,7 @@ export class Tunnel extends ResponseRelay {
     reply.code(status)
     reply.hijack()
     reply.raw.detachSocket(client)
-    client.write(handshake(headers, request.id), 'latin1')
+    client.write(handshake(headers, request.id, affinityCookie(this.plan.upstream, request, this.target!, status)), 'latin1')
     client.setNoDelay(true)
     client.setKeepAlive(true, KEEP_ALIVE_MS)
     client.setTimeout(0)
@@ -112,11 +113,12 @@ class Direction {
   }
 }
 
-function handshake (headers: IncomingHttpHeaders, requestId: string): string {
+function handshake (headers: IncomingHttpHeaders, requestId: string, cookie: string | null): string {
   let head = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n'
   for (const name in headers) {
     if (hopByHop[name]) continue
     for (const value of [headers[name]!].flat()) head += `${name}: ${value}\r\n`
   }
+  if (cookie !== null) head += `set-cookie: ${cookie}\r\n`
   return `${head}x-request-id: ${requestId}\r\n\r\n`
 }

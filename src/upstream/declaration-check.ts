@@ -30,6 +30,7 @@ export function checkDeclaration (declaration: unknown, file: string, authInheri
 
   sound.targets.forEach((target, i) => { if (target !== undefined) checkTarget(target, `targets[${i}]`, say) })
   checkSplit(declaration, wrong.length === 0, say)
+  if (wrong.length === 0) checkQueue(declaration as UpstreamDeclaration, say)
   if (sound.reachKnown && routes.length === 0 && !passThrough) {
     say('routes', 'the upstream can be reached by no route: declare routes, or state passThrough: true')
   }
@@ -53,6 +54,11 @@ function checkTarget (target: UpstreamDeclaration['targets'][number], field: str
     say(urlField, 'a target has no query, fragment or credentials: send credentials with requestHeaders')
   }
   if (typeof target !== 'string' && target.tls && !url.startsWith('https:')) say(`${field}.tls`, 'only https targets have TLS settings')
+}
+
+/** Only targets that can be full make requests wait. */
+function checkQueue ({ queue, targets }: UpstreamDeclaration, say: Say): void {
+  if (queue && !targets.some((target) => typeof target !== 'string' && target.maxConnections !== undefined)) say('queue', 'has an effect only where a target has maxConnections: state these')
 }
 
 /** Versions and targets must know of each other. */

@@ -21,6 +21,10 @@ export class Target {
   /** Value of `Host`. */
   readonly host: string
   readonly weight: number
+  /** Targets of a higher number are backups for those of a lower one. */
+  readonly priority: number
+  /** Most attempts under way. */
+  readonly maxConnections: number
   /** Version of the service that runs there, when its upstream has several. */
   readonly version: string | undefined
   /** Origin and base path. */
@@ -32,13 +36,15 @@ export class Target {
   readonly #pool: Pool
 
   constructor (declaration: TargetDeclaration, timeouts: TimeoutSettings) {
-    const { url, weight = 1, version, tls = {} } = typeof declaration === 'string' ? { url: declaration, version: undefined } : declaration
+    const { url, weight = 1, priority = 0, maxConnections = Infinity, version, tls = {} }: Exclude<TargetDeclaration, string> = typeof declaration === 'string' ? { url: declaration } : declaration
     const parsed = new URL(url)
     this.origin = parsed.origin
     this.basePath = parsed.pathname.replace(/\/+$/, '')
     this.host = parsed.host
     this.id = this.origin + this.basePath
     this.weight = weight
+    this.priority = priority
+    this.maxConnections = maxConnections
     this.version = version
     this.#pool = new Pool(parsed.origin, {
       connect: {
@@ -65,6 +71,9 @@ export class Target {
     for (const monitor of this.monitors) if (monitor.isAvailable?.() === false) return false
     return true
   }
+
+  /** Whether it could take one more attempt. */
+  get hasRoom (): boolean { return this.inFlight < this.maxConnections }
 
   /** Milliseconds until a new attempt may be made, as far as is known. */
   availableIn (): number {

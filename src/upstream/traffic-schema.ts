@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { Balance, Queue } from '../balancer/balancer-schema.ts'
 import { CircuitBreakerDeclaration, Concurrency, Fallback, Hedging, Retries } from '../resilience/resilience-schema.ts'
 
 /**
@@ -6,6 +7,8 @@ import { CircuitBreakerDeclaration, Concurrency, Fallback, Hedging, Retries } fr
  * taken from the nearest.
  */
 export const trafficFields = {
+  balance: Type.Optional(Balance),
+  queue: Type.Optional(Queue),
   retries: Type.Optional(Retries),
   hedging: Type.Optional(Hedging),
   circuitBreaker: Type.Optional(CircuitBreakerDeclaration),

@@ -1,5 +1,6 @@
 import type { Config } from '../config/config-schema.ts'
 import type { UpstreamDeclaration } from './declaration-schema.ts'
+import { prefixOf } from './declared-routes.ts'
 import { timeoutSettings } from './target.ts'
 import { type TrafficSettings, trafficSettings } from './traffic-schema.ts'
 import type { UpstreamParts } from './upstream.ts'
@@ -9,12 +10,15 @@ export const shadowParts = ({ mirror, timeouts }: UpstreamDeclaration, config: C
   targets: mirror!.targets,
   timeouts: timeoutSettings(timeouts, config.timeouts),
   traffic: {},
+  path: '',
 })
 
 /** What an upstream is made of, after inheritance. */
-export const upstreamParts = (declaration: Pick<UpstreamDeclaration, 'targets' | 'timeouts'> & TrafficSettings & { split?: UpstreamDeclaration['split'] }, config: Config): UpstreamParts => ({
+export const upstreamParts = (declaration: Pick<UpstreamDeclaration, 'targets' | 'timeouts'> & Partial<Pick<UpstreamDeclaration, 'prefix' | 'split'>> & TrafficSettings, config: Config): UpstreamParts => ({
   targets: declaration.targets,
   timeouts: timeoutSettings(declaration.timeouts, config.timeouts),
   traffic: trafficSettings(declaration, config),
   split: declaration.split,
+  path: prefixOf(declaration),
+  stickySecret: config.stickySecret,
 })

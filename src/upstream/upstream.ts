@@ -1,11 +1,16 @@
 import type { FastifyRequest } from 'fastify'
 import type { Balancer } from '../balancer/balancer.ts'
-import { RoundRobin } from '../balancer/round-robin.ts'
+import { balanceText } from '../balancer/balancer-schema.ts'
+import { balancerOf } from '../balancer/policy.ts'
+import { firstLevel } from '../balancer/priority-level.ts'
+import { StickySession } from '../balancer/sticky-session.ts'
+import { WaitQueue } from '../balancer/wait-queue.ts'
 import { CircuitBreaker } from '../resilience/circuit-breaker.ts'
 import { type ConcurrencyLimit, concurrencyLimit } from '../resilience/concurrency-limit.ts'
 import { RetryBudget } from '../resilience/retry-budget.ts'
 import type { SplitDeclaration } from '../splitting/split-schema.ts'
 import { VersionSplit } from '../splitting/version-split.ts'
+import { milliseconds } from '../units.ts'
 import type { TargetDeclaration } from './declaration-schema.ts'
 import type { DecisionName, ReportDecision } from './decision.ts'
 import { Target, type TimeoutSettings } from './target.ts'
@@ -18,6 +23,10 @@ export interface UpstreamParts {
   /** Inherited from the gateway where the upstream does not say. */
   traffic: TrafficSettings
   split?: SplitDeclaration
+  /** Public prefix of the routes. */
+  path: string
+  /** Signs the cookies that keep clients with their targets. */
+  stickySecret?: string
 }
 
 /** A service with its targets: what a route forwards to. */
@@ -30,20 +39,38 @@ export class Upstream {
   readonly retryBudget: RetryBudget
   /** Bounds the requests in flight; null for no bound. */
   readonly concurrency: ConcurrencyLimit | null
-  readonly #balancer: Balancer<Target, FastifyRequest>
+  /** Its policy in words. */
+  readonly balance: string
+  /** Keeps clients with their targets; null when nothing does. */
+  readonly affinity: StickySession<Target> | null
+  /** Requests that wait for room at a target; null when none may. */
+  readonly queue: WaitQueue | null
+  readonly #balancer: Balancer<Target>
+  readonly #hasBackups: boolean
   readonly #split: VersionSplit | null
 
-  constructor (name: string, { targets, timeouts, traffic, split }: UpstreamParts, report: ReportDecision) {
+  constructor (name: string, { targets, timeouts, traffic, split, path, stickySecret }: UpstreamParts, report: ReportDecision) {
     this.name = name
     this.report = (decision, target, details) => report(decision, name, target, details)
     this.targets = targets.map((target) => new Target(target, timeouts))
-    this.#balancer = new RoundRobin()
+    this.#balancer = balancerOf<Target>(traffic.balance, { upstream: name, path, secret: stickySecret })
+    this.balance = balanceText(traffic.balance)
+    this.affinity = this.#balancer instanceof StickySession ? this.#balancer : null
+    this.#hasBackups = this.targets.some(({ priority }) => priority !== this.targets[0]!.priority)
     this.#split = split === undefined ? null : new VersionSplit(name, split)
     this.retryBudget = new RetryBudget(traffic.retries)
     this.concurrency = concurrencyLimit(traffic.concurrency, name)
     const { circuitBreaker } = traffic
     if (circuitBreaker) {
       for (const target of this.targets) target.monitors.push(new CircuitBreaker(circuitBreaker, (decision, details) => this.report(decision, target, details)))
+    }
+    this.queue = traffic.queue ? new WaitQueue(traffic.queue.max ?? 100, milliseconds(traffic.queue.timeout ?? '5s'), () => this.targets.some((target) => target.hasRoom && target.isAvailable())) : null
+    const seesEnd = this.queue === null ? null : { ended: () => this.queue!.offer() }
+    for (const target of this.targets) {
+      const watch = this.#balancer.watch?.(target)
+      if (watch !== undefined) target.monitors.push(watch)
+      // after the others, so that they have judged when the next request asks them
+      if (seesEnd !== null) target.monitors.push(seesEnd)
     }
   }
 
@@ -52,7 +79,7 @@ export class Upstream {
    * @param tried  targets that this request has failed on already; null for none
    */
   select (request: FastifyRequest, tried: ReadonlySet<Target> | null): Target | null {
-    const candidates = this.#candidates(request, tried)
+    const candidates = this.#candidates(request, tried, true)
     if (candidates.length < 2) return candidates[0] ?? null
     return this.#balancer.select(candidates, request)
   }
@@ -64,9 +91,14 @@ export class Upstream {
     return own.length > 0 || split.strict ? own : available
   }
 
-  /** Whether there is a target to be had among those that have not been tried. */
+  /** Whether the request finds no target only because those that it could have are full. */
+  isFull (request: FastifyRequest): boolean {
+    return this.#candidates(request, null, false).length > 0
+  }
+
+  /** Whether there is a target to be had among those that have not been tried, now or when it has room. */
   hasAvailable (request: FastifyRequest, tried: ReadonlySet<Target> | null): boolean {
-    return this.#candidates(request, tried).length > 0
+    return this.#candidates(request, tried, false).length > 0
   }
 
   /** Milliseconds until the first target may be had again, as far as is known. */
@@ -74,12 +106,14 @@ export class Upstream {
     return this.targets.length === 0 ? 0 : Math.min(...this.targets.map((target) => target.availableIn()))
   }
 
-  #candidates (request: FastifyRequest, tried: ReadonlySet<Target> | null): readonly Target[] {
+  /** @param room  whether full targets are left out */
+  #candidates (request: FastifyRequest, tried: ReadonlySet<Target> | null, room: boolean): readonly Target[] {
     const { targets } = this
     // nearly always all can take it, and there is nothing to filter
-    const fits = (target: Target): boolean => target.isAvailable() && !tried?.has(target)
+    const fits = (target: Target): boolean => (target.hasRoom || !room) && target.isAvailable() && !tried?.has(target)
     const available = targets.every(fits) ? targets : targets.filter(fits)
-    return this.#split === null ? available : this.#ofVersion(this.#split, request, available)
+    const own = this.#split === null ? available : this.#ofVersion(this.#split, request, available)
+    return this.#hasBackups ? firstLevel(own) : own
   }
 
   /** Whether an absolute URL points at one of the targets; its base path comes back, or null. */
@@ -89,6 +123,7 @@ export class Upstream {
   }
 
   async close (bound: number): Promise<void> {
+    this.queue?.close()
     await Promise.all(this.targets.map((target) => target.close(bound)))
   }
 }

@@ -1,0 +1,28 @@
+import type { Balancer, Candidate } from './balancer.ts'
+import type { BalanceDeclaration, PolicyName } from './balancer-schema.ts'
+import { FirstAvailable } from './first-available.ts'
+import { Latency } from './latency.ts'
+import { LeastRequests } from './least-requests.ts'
+import { PowerOfTwo } from './power-of-two.ts'
+import { RandomChoice } from './random-choice.ts'
+import { RendezvousHash } from './rendezvous-hash.ts'
+import { requestKey } from './request-key.ts'
+import { RoundRobin } from './round-robin.ts'
+import { type StickyScope, StickySession } from './sticky-session.ts'
+
+const POLICIES: Record<PolicyName, new <T extends Candidate>() => Balancer<T>> = {
+  'round-robin': RoundRobin,
+  'least-requests': LeastRequests,
+  'power-of-two': PowerOfTwo,
+  latency: Latency,
+  random: RandomChoice,
+  'first-available': FirstAvailable,
+}
+
+/** The policy that a declaration names. */
+export function balancerOf<T extends Candidate> (balance: BalanceDeclaration = 'round-robin', scope: StickyScope): Balancer<T> {
+  if (typeof balance === 'string') return new POLICIES[balance]<T>()
+  if ('hash' in balance) return new RendezvousHash<T>(requestKey(balance.hash))
+  const { policy = 'round-robin', ...settings } = balance.sticky
+  return new StickySession<T>(settings, scope, new POLICIES[policy]<T>())
+}
