@@ -51,7 +51,7 @@ test('the variables of the configuration are distinct, the documented ones among
   for (const name of ['HOST', 'PORT', 'ROUTES', 'OPENAPI', 'LOG_LEVEL', 'TRUST_PROXY', 'REDIS', 'JWT_SECRET', 'JWT_SECRET_FILE', 'JWT_PUBLIC_KEY_FILE', 'JWT_PRIVATE_KEY_FILE', 'REDIS_FILE', 'SHUTDOWN_TIMEOUT']) {
     assert.ok(names.includes(`GATEHOUSE_${name}`), name)
   }
-  assert.deepEqual(variables.filter(({ secret }) => secret).map(({ path }) => path.join('.')), ['jwt.secret', 'jwt.publicKey', 'jwt.privateKey', 'introspection.clientSecret', 'login.clientSecret', 'login.sessionSecret', 'redis', 'redis.password'])
+  assert.deepEqual(variables.filter(({ secret }) => secret).map(({ path }) => path.join('.')), ['jwt.secret', 'jwt.publicKey', 'jwt.privateKey', 'introspection.clientSecret', 'login.clientSecret', 'login.sessionSecret', 'redis', 'redis.password', 'stickySecret'])
 })
 
 test('what the environment cannot say is told with what it can', () => {
