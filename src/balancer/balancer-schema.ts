@@ -8,8 +8,10 @@ export type PolicyName = Static<typeof Policy>
 
 const HashKey = Type.Union([
   Type.Enum(['address', 'path', 'consumer']),
-  Type.Object({ header: Type.String({ pattern: TOKEN, title: 'header name', description: 'A header of the request.' }) }, { additionalProperties: false }),
-  Type.Object({ cookie: Type.String({ pattern: TOKEN, title: 'cookie name', description: 'A cookie of the request.' }) }, { additionalProperties: false }),
+  Type.Object({
+    header: Type.Optional(Type.String({ pattern: TOKEN, title: 'header name', description: 'A header of the request.' })),
+    cookie: Type.Optional(Type.String({ pattern: TOKEN, title: 'cookie name', description: 'A cookie of the request.' })),
+  }, { additionalProperties: false, minProperties: 1, maxProperties: 1, title: 'either { header: name } or { cookie: name }' }),
 ], { title: '"address", "path", "consumer", { header: name } or { cookie: name }', description: "What must be the same for requests to get the same target: the client's `address`, the `path` without its query, the `consumer`, a header or a cookie. Requests without it are taken in turn." })
 export type HashKey = Static<typeof HashKey>
 
@@ -23,8 +25,10 @@ export type StickySettings = Static<typeof Sticky>
 /** `balance` of an upstream or of the gateway. */
 export const Balance = Type.Union([
   Policy,
-  Type.Object({ hash: HashKey }, { additionalProperties: false }),
-  Type.Object({ sticky: Sticky }, { additionalProperties: false }),
+  Type.Object({
+    hash: Type.Optional(HashKey),
+    sticky: Type.Optional(Sticky),
+  }, { additionalProperties: false, minProperties: 1, maxProperties: 1, title: 'either { hash } or { sticky }' }),
 ], {
   title: '"round-robin", "least-requests", "power-of-two", "latency", "random", "first-available", { hash } or { sticky }',
   description: 'Which of the targets gets a request: `round-robin`, each in turn; `least-requests`, the one with the fewest under way; `power-of-two`, the better of two random ones; `latency`, the one that is expected to answer first; `random`; `first-available`, the first in the list; `{ hash }`, the same for the same key; `{ sticky }`, the same for the same client. Weights count in all but `first-available`. Default: `round-robin`.',
@@ -51,7 +55,7 @@ export const targetBalanceFields = {
 /** A policy in words. */
 export function balanceText (balance: BalanceDeclaration = 'round-robin'): string {
   if (typeof balance === 'string') return balance
-  if ('sticky' in balance) return `sticky by cookie, ${balance.sticky.policy ?? 'round-robin'} without`
-  const { hash } = balance
-  return `by hash of ${typeof hash === 'string' ? hash : Object.entries(hash)[0]!.join(' ')}`
+  const { hash, sticky } = balance
+  if (hash !== undefined) return `by hash of ${typeof hash === 'string' ? hash : Object.entries(hash)[0]!.join(' ')}`
+  return `sticky by cookie, ${sticky!.policy ?? 'round-robin'} without`
 }

@@ -22,7 +22,8 @@ const POLICIES: Record<PolicyName, new <T extends Candidate>() => Balancer<T>> =
 /** The policy that a declaration names. */
 export function balancerOf<T extends Candidate> (balance: BalanceDeclaration = 'round-robin', scope: StickyScope): Balancer<T> {
   if (typeof balance === 'string') return new POLICIES[balance]<T>()
-  if ('hash' in balance) return new RendezvousHash<T>(requestKey(balance.hash))
-  const { policy = 'round-robin', ...settings } = balance.sticky
+  const { hash, sticky = {} } = balance
+  if (hash !== undefined) return new RendezvousHash<T>(requestKey(hash))
+  const { policy = 'round-robin', ...settings } = sticky
   return new StickySession<T>(settings, scope, new POLICIES[policy]<T>())
 }

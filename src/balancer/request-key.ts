@@ -16,7 +16,8 @@ const FIXED: Record<Extract<HashKey, string>, KeyOf> = {
 /** How the key of a request is found; undefined comes back from it when the request has none. */
 export function requestKey (by: HashKey): KeyOf {
   if (typeof by === 'string') return FIXED[by]
-  if ('cookie' in by) return ({ headers }) => cookieValue(headers.cookie, by.cookie)
-  const name = by.header.toLowerCase()
+  const { cookie, header } = by
+  if (cookie !== undefined) return ({ headers }) => cookieValue(headers.cookie, cookie)
+  const name = header!.toLowerCase()
   return ({ headers }) => headers[name] as string | undefined
 }
