@@ -47,7 +47,7 @@ declare module 'fastify' {
 export async function buildApp (given: Config): Promise<FastifyInstance> {
   const wrongPaths = pathMistakes(given)
   // without what cannot be served, so that the other mistakes are found as well
-  const config: Config = wrongPaths.length > 0 ? { ...given, docs: false, metrics: false } : given
+  const config: Config = wrongPaths.length > 0 ? { ...given, docs: false, metrics: false, status: false } : given
   const table = new RouteTable()
   const hosts = new HostRouter(table)
   const upstreams = new UpstreamRegistry((decision, upstream, target, details) => {
@@ -96,6 +96,7 @@ export async function buildApp (given: Config): Promise<FastifyInstance> {
     drain.begin()
     app.tunnels.closeAll()
   })
+  app.addHook('onListen', async () => { for (const upstream of upstreams) upstream.start() })
   app.addHook('onClose', () => upstreams.close(1000))
 
   const registrar = new Registrar({ config, hosts, table, upstreams, forwarded })

@@ -72,6 +72,10 @@ export const ConfigSchema = Type.Object({
     path: Type.String({ default: '/docs', pattern: '^/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]$', title: 'path such as "/docs"', description: 'Where Swagger UI is; the document is below it at `/json` and `/yaml`.' }),
     auth: Type.Unsafe<AuthDeclaration>({ ...AuthDeclaration, default: 'none', description: 'Who may read the documentation.' }),
   }, { additionalProperties: false })], { default: {}, description: 'The generated documentation; `false` switches it off.' }),
+  status: Type.Union([Type.Literal(false), Type.Object({
+    path: Type.String({ default: '/status', pattern: '^/[A-Za-z0-9._~/-]+$', title: 'path such as "/status"', description: 'Where the state of upstreams and targets is, as JSON.' }),
+    auth: AuthDeclaration,
+  }, { additionalProperties: false })], { default: false, description: 'The state of upstreams and targets. Off unless stated, since it names internal addresses.' }),
   metrics: Type.Union([Type.Literal(false), Type.Object({
     path: Type.String({ default: '/metrics', pattern: '^/[A-Za-z0-9._~/-]+$', title: 'path such as "/metrics"', description: 'Where the metrics are, in the Prometheus text format.' }),
     auth: AuthDeclaration,

@@ -14,7 +14,7 @@ function reason (path: string, taken: (path: string) => string | undefined): str
 }
 
 /** Addresses in the configuration that the gateway could not serve, since it serves something else there. */
-export function pathMistakes ({ docs, metrics }: Partial<Pick<Config, 'docs' | 'metrics'>>): Mistake[] {
+export function pathMistakes ({ docs, metrics, status }: Partial<Pick<Config, 'docs' | 'metrics' | 'status'>>): Mistake[] {
   const wrong: Mistake[] = []
   const check = (section: string, path: unknown, taken: (path: string) => string | undefined): void => {
     const because = typeof path === 'string' ? reason(path, taken) : undefined
@@ -22,10 +22,10 @@ export function pathMistakes ({ docs, metrics }: Partial<Pick<Config, 'docs' | '
   }
   const fixed = (path: string): string | undefined => FIXED.includes(path) ? 'an answer of its own' : undefined
   if (docs) check('docs', docs.path, fixed)
-  if (metrics) {
-    const documents = (path: string): boolean => docs !== false && docs?.path !== undefined &&
-      (['', '/', '/json', '/yaml'].some((end) => path === docs.path + end) || path.startsWith(`${docs.path}/static/`))
-    check('metrics', metrics.path, (path) => fixed(path) ?? (documents(path) ? 'its documentation (docs.path)' : undefined))
-  }
+  const documents = (path: string): boolean => docs !== false && docs?.path !== undefined &&
+    (['', '/', '/json', '/yaml'].some((end) => path === docs.path + end) || path.startsWith(`${docs.path}/static/`))
+  const taken = (path: string): string | undefined => fixed(path) ?? (documents(path) ? 'its documentation (docs.path)' : undefined)
+  if (metrics) check('metrics', metrics.path, taken)
+  if (status) check('status', status.path, (path) => taken(path) ?? (metrics && path === metrics.path ? 'its metrics (metrics.path)' : undefined))
   return wrong
 }

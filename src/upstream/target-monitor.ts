@@ -9,6 +9,8 @@ export type AttemptFailure = 'unreachable' | 'broken' | 'timeout' | 'cancelled'
  * each target of an upstream that asks for them.
  */
 export interface TargetMonitor {
+  /** Whether it judges the health of the target, which is passed over when too few are well. Default: false. */
+  readonly isHealth?: boolean
   /** Whether a new attempt may be made now. Cheap: asked at each selection. Default: always. */
   isAvailable? (): boolean
   /** Milliseconds until a new attempt may be made; 0 for now, or when it is not known. Default: 0. */
@@ -29,6 +31,8 @@ export interface TargetMonitor {
   ended? (status: number, failure: AttemptFailure | null, firstByte: number): void
   /** What people and programs may know of it. */
   describe? (): Record<string, unknown>
+  /** Begins what it does by itself; called once the gateway listens. */
+  start? (): void
   /** Ends timers. */
   close? (): void
 }

@@ -1,4 +1,5 @@
 import { Pool, type Dispatcher } from 'undici'
+import type { SlowStart } from '../health/slow-start.ts'
 import { milliseconds } from '../units.ts'
 import type { TargetDeclaration } from './declaration-schema.ts'
 import type { AttemptFailure, TargetMonitor } from './target-monitor.ts'
@@ -20,7 +21,7 @@ export class Target {
   readonly basePath: string
   /** Value of `Host`. */
   readonly host: string
-  readonly weight: number
+  readonly #weight: number
   /** Targets of a higher number are backups for those of a lower one. */
   readonly priority: number
   /** Most attempts under way. */
@@ -31,8 +32,12 @@ export class Target {
   readonly id: string
   /** Attempts under way, their responses included. */
   inFlight = 0
+  /** Lets its share grow after it has come back; null when it has the whole at once. */
+  slowStart: SlowStart | null = null
   /** What judges the target; they are told of every attempt. */
   readonly monitors: TargetMonitor[] = []
+  /** How connections to it are made. */
+  readonly connectOptions: { timeout: number, rejectUnauthorized: boolean, ca: string | undefined, servername: string | undefined }
   readonly #pool: Pool
 
   constructor (declaration: TargetDeclaration, timeouts: TimeoutSettings) {
@@ -42,17 +47,13 @@ export class Target {
     this.basePath = parsed.pathname.replace(/\/+$/, '')
     this.host = parsed.host
     this.id = this.origin + this.basePath
-    this.weight = weight
+    this.#weight = weight
     this.priority = priority
     this.maxConnections = maxConnections
     this.version = version
+    this.connectOptions = { timeout: timeouts.connect, rejectUnauthorized: tls.verify ?? true, ca: tls.ca, servername: tls.serverName }
     this.#pool = new Pool(parsed.origin, {
-      connect: {
-        timeout: timeouts.connect,
-        rejectUnauthorized: tls.verify ?? true,
-        ca: tls.ca,
-        servername: tls.serverName,
-      },
+      connect: this.connectOptions,
       headersTimeout: timeouts.firstByte,
       bodyTimeout: timeouts.idle,
       // a connection that idles longer than the upstream keeps it would break the next request
@@ -66,10 +67,28 @@ export class Target {
     this.#pool.dispatch(options, handler)
   }
 
-  /** Whether a new attempt may be made now. */
-  isAvailable (): boolean {
-    for (const monitor of this.monitors) if (monitor.isAvailable?.() === false) return false
+  /** Share of the requests, above 0. */
+  get weight (): number {
+    return this.slowStart === null ? this.#weight : this.#weight * this.slowStart.factor
+  }
+
+  /** Whether a new attempt may be made now. @param panic  whether its health is passed over */
+  isAvailable (panic = false): boolean {
+    for (const monitor of this.monitors) if (!(panic && monitor.isHealth) && monitor.isAvailable?.() === false) return false
     return true
+  }
+
+  /** Whether nothing that judges its health speaks against it. */
+  isHealthy (): boolean {
+    for (const monitor of this.monitors) if (monitor.isHealth && monitor.isAvailable?.() === false) return false
+    return true
+  }
+
+  /** What people and programs may know of it. */
+  describe (): Record<string, unknown> {
+    const { id, version, priority, inFlight } = this
+    const weight = Math.round(this.weight * 1000) / 1000
+    return Object.assign({ id, version, available: this.isAvailable(), weight, priority, inFlight }, ...this.monitors.map((monitor) => monitor.describe?.() ?? {}))
   }
 
   /** Whether it could take one more attempt. */

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Balance, Queue } from '../balancer/balancer-schema.ts'
+import { HealthCheckSettings, OutlierSettings, PanicThreshold, SlowStartSettings } from '../health/health-schema.ts'
 import { CircuitBreakerDeclaration, Concurrency, Fallback, Hedging, Retries } from '../resilience/resilience-schema.ts'
 
 /**
@@ -9,6 +10,10 @@ import { CircuitBreakerDeclaration, Concurrency, Fallback, Hedging, Retries } fr
 export const trafficFields = {
   balance: Type.Optional(Balance),
   queue: Type.Optional(Queue),
+  healthCheck: Type.Optional(HealthCheckSettings),
+  outlierDetection: Type.Optional(OutlierSettings),
+  slowStart: Type.Optional(SlowStartSettings),
+  panicThreshold: Type.Optional(PanicThreshold),
   retries: Type.Optional(Retries),
   hedging: Type.Optional(Hedging),
   circuitBreaker: Type.Optional(CircuitBreakerDeclaration),

@@ -11,6 +11,7 @@ import { RetryBudget } from '../resilience/retry-budget.ts'
 import type { SplitDeclaration } from '../splitting/split-schema.ts'
 import { VersionSplit } from '../splitting/version-split.ts'
 import { milliseconds } from '../units.ts'
+import { watchedText, watchHealth } from './watch-health.ts'
 import type { TargetDeclaration } from './declaration-schema.ts'
 import type { DecisionName, ReportDecision } from './decision.ts'
 import { Target, type TimeoutSettings } from './target.ts'
@@ -39,6 +40,8 @@ export class Upstream {
   readonly retryBudget: RetryBudget
   /** Bounds the requests in flight; null for no bound. */
   readonly concurrency: ConcurrencyLimit | null
+  /** What watches the health of its targets, in words. */
+  readonly watched: readonly string[]
   /** Its policy in words. */
   readonly balance: string
   /** Keeps clients with their targets; null when nothing does. */
@@ -48,6 +51,9 @@ export class Upstream {
   readonly #balancer: Balancer<Target>
   readonly #hasBackups: boolean
   readonly #split: VersionSplit | null
+  /** Per cent of the targets; 0 for never. */
+  readonly #panicBelow: number
+  #isPanicking = false
 
   constructor (name: string, { targets, timeouts, traffic, split, path, stickySecret }: UpstreamParts, report: ReportDecision) {
     this.name = name
@@ -60,6 +66,9 @@ export class Upstream {
     this.#split = split === undefined ? null : new VersionSplit(name, split)
     this.retryBudget = new RetryBudget(traffic.retries)
     this.concurrency = concurrencyLimit(traffic.concurrency, name)
+    this.watched = watchedText(traffic)
+    watchHealth(this.targets, traffic, (decision, target, details) => this.report(decision, target, details))
+    this.#panicBelow = traffic.panicThreshold ?? 0
     const { circuitBreaker } = traffic
     if (circuitBreaker) {
       for (const target of this.targets) target.monitors.push(new CircuitBreaker(circuitBreaker, (decision, details) => this.report(decision, target, details)))
@@ -110,10 +119,33 @@ export class Upstream {
   #candidates (request: FastifyRequest, tried: ReadonlySet<Target> | null, room: boolean): readonly Target[] {
     const { targets } = this
     // nearly always all can take it, and there is nothing to filter
-    const fits = (target: Target): boolean => (target.hasRoom || !room) && target.isAvailable() && !tried?.has(target)
+    const panic = this.#panicBelow > 0 && this.#panics()
+    const fits = (target: Target): boolean => (target.hasRoom || !room) && target.isAvailable(panic) && !tried?.has(target)
     const available = targets.every(fits) ? targets : targets.filter(fits)
     const own = this.#split === null ? available : this.#ofVersion(this.#split, request, available)
     return this.#hasBackups ? firstLevel(own) : own
+  }
+
+  /** Whether so few targets are well that their health is passed over. */
+  #panics (): boolean {
+    const well = this.targets.reduce((count, target) => target.isHealthy() ? count + 1 : count, 0)
+    const panics = well * 100 < this.#panicBelow * this.targets.length
+    if (panics !== this.#isPanicking) {
+      this.#isPanicking = panics
+      this.report(panics ? 'panic' : 'panic_over', null, { healthy: well, targets: this.targets.length })
+    }
+    return panics
+  }
+
+  /** Begins what watches the targets by itself. */
+  start (): void {
+    for (const { monitors } of this.targets) for (const monitor of monitors) monitor.start?.()
+  }
+
+  /** What people and programs may know of it. */
+  describe (): Record<string, unknown> {
+    const { name, balance, concurrency, queue } = this
+    return { name, balance, panic: this.#isPanicking, ...concurrency === null ? {} : { limit: concurrency.limit }, ...queue === null ? {} : { waiting: queue.size }, targets: this.targets.map((target) => target.describe()) }
   }
 
   /** Whether an absolute URL points at one of the targets; its base path comes back, or null. */

@@ -1,0 +1,45 @@
+import { connect } from 'node:net'
+import { Client } from 'undici'
+import type { HealthCheckSettings } from '../health/health-schema.ts'
+import type { Target } from './target.ts'
+
+/** How much of a body is looked at. Bytes. */
+const BODY_LIMIT = 64 * 1024
+
+/** Makes the health check of a target, over a connection of its own: one that stands for long tells nothing of new ones. */
+export function targetProbe (target: Target, { path, status, body, headers }: HealthCheckSettings): (signal: AbortSignal) => Promise<void> {
+  if (path === undefined) return (signal) => reach(new URL(target.origin), signal)
+  const passes = (code: number): boolean => status === undefined ? code < 400 : status.includes(code)
+  return async (signal) => {
+    const client = new Client(target.origin, { connect: target.connectOptions, pipelining: 0, maxResponseSize: -1 })
+    try {
+      const response = await client.request({ method: 'GET', path: target.basePath + path, headers: { 'user-agent': 'gatehouse-health-check', ...headers }, signal })
+      if (!passes(response.statusCode)) throw new Error(`answered ${response.statusCode}`)
+      if (body === undefined) return
+      let text = ''
+      for await (const chunk of response.body.setEncoding('utf8')) {
+        text += chunk
+        if (text.includes(body)) return
+        if (text.length > BODY_LIMIT) break
+      }
+      throw new Error('the body lacks the text that is expected')
+    } catch (error) {
+      signal.throwIfAborted()
+      throw error
+    } finally {
+      client.destroy().catch(() => {})
+    }
+  }
+}
+
+/** Whether a connection stands. */
+function reach ({ hostname, port, protocol }: URL, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (protocol === 'https:' ? 443 : 80)), signal })
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve()
+    })
+    socket.once('error', (error) => reject(signal.aborted ? signal.reason as Error : error))
+  })
+}

@@ -1,0 +1,31 @@
+import { HealthCheck } from '../health/health-check.ts'
+import { OutlierDetection } from '../health/outlier-detection.ts'
+import { SlowStart } from '../health/slow-start.ts'
+import { milliseconds } from '../units.ts'
+import type { Target } from './target.ts'
+import { targetProbe } from './target-probe.ts'
+import type { TrafficSettings } from './traffic-schema.ts'
+
+/** What watches the health of the targets, in words. */
+export function watchedText ({ healthCheck, outlierDetection, slowStart, panicThreshold = 0 }: TrafficSettings): string[] {
+  return [
+    ...healthCheck ? [`health check: ${healthCheck.path === undefined ? 'a connection' : `GET ${healthCheck.path}`} every ${milliseconds(healthCheck.interval ?? 10_000)} ms`] : [],
+    ...outlierDetection ? ['outlier detection: targets that fail are ejected for a while'] : [],
+    ...slowStart ? [`slow start: within ${milliseconds(slowStart.window)} ms`] : [],
+    ...panicThreshold > 0 ? [`panic: below ${panicThreshold} % healthy targets all get requests`] : [],
+  ]
+}
+
+type Report = (decision: string, target: Target, details?: object) => void
+
+/** Gives the targets of an upstream what watches their health, as far as it is wanted. */
+export function watchHealth (targets: readonly Target[], { healthCheck, outlierDetection, slowStart }: TrafficSettings, report: Report): void {
+  const outliers = outlierDetection ? new OutlierDetection(outlierDetection) : null
+  for (const target of targets) {
+    if (slowStart) target.slowStart = new SlowStart(slowStart)
+    const tell = (decision: string, details?: object): void => report(decision, target, details)
+    const onReturn = (): void => target.slowStart?.begin()
+    if (healthCheck) target.monitors.push(new HealthCheck(healthCheck, { probe: targetProbe(target, healthCheck), report: tell, onReturn }))
+    if (outliers !== null) target.monitors.push(outliers.watch(tell, onReturn))
+  }
+}
