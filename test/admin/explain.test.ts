@@ -18,7 +18,7 @@ async function explained (t: TestContext, method: string, url: string, headers: 
         { method: 'POST', url: '/', auth: 'none', rateLimit: false, schema: { body: { type: 'object' } } },
       ],
     },
-    'h.json': { name: 'h', hosts: ['*.h.test'], auth: 'none', targets: ['http://127.0.0.1:2'], routes: [{ method: 'GET', url: '/a/:id' }] },
+    'h.json': { name: 'h', hosts: ['*.h.test'], auth: 'none', targets: ['http://127.0.0.1:2', { url: 'http://127.0.0.1:3', priority: 1, maxConnections: 5 }], balance: { hash: { header: 'x-tenant' } }, routes: [{ method: 'GET', url: '/a/:id' }] },
   })
   const app = await buildApp(testConfig(folder, { jwt }))
   t.after(() => app.close())
@@ -53,7 +53,9 @@ test('says what would be refused, and why', async (t) => {
 })
 
 test('follows hosts, header conditions, HEAD, redirects and the gateway itself', async (t) => {
-  assert.match(await explained(t, 'GET', 'http://x.h.test/a/5'), /route +GET \*\.h\.test\/a\/:id of h/)
+  const balanced = await explained(t, 'GET', 'http://x.h.test/a/5')
+  assert.match(balanced, /route +GET \*\.h\.test\/a\/:id of h/)
+  assert.match(balanced, /balance: by hash of header x-tenant\n.*target http:\/\/127\.0\.0\.1:2, weight 1, Host.*\n.*:3, weight 1, priority 1, at most 5 at once/)
   assert.match(await explained(t, 'HEAD', 'http://x.h.test/a/5'), /route +GET \*\.h\.test\/a\/:id of h/)
   const two = await explained(t, 'GET', '/a/v', { 'X-Version': '2' })
   assert.match(two, /route +GET \/a\/v of a/)

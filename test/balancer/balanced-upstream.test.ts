@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { test, type TestContext } from 'node:test'
 import { buildApp } from '../../src/app.ts'
 import { BootProblems } from '../../src/errors.ts'
@@ -33,7 +34,19 @@ test('a hash of a header sends each tenant to one target, and its requests elsew
   for (const i of [1, 2]) for (const tenant of before[i]!) assert.ok(after[i]!.includes(tenant), 'who was elsewhere has not moved')
 })
 
-test('a hash of the consumer or the path is kept across requests', async (t) => {
+test('a hash of the consumer keeps each with one target, whatever the address', async (t) => {
+  const services = await backends(t, 3)
+  const keys = ['one', 'two', 'three', 'four', 'five', 'six']
+  const { url } = await startGateway(t, upstream(services.map(({ url }) => url), { auth: { apiKey: {} }, balance: { hash: 'consumer' } }), {
+    apiKeys: { keys: keys.map((name) => ({ name, sha256: createHash('sha256').update(name).digest('hex') })) },
+  })
+  for (let i = 0; i < 3; i++) for (const key of keys) assert.equal(await get(`${url}/a/${key}`, { 'x-api-key': key }), 200)
+  const places = services.map(({ received }) => new Set(received.map(({ url }) => url)))
+  assert.equal(places.reduce((sum, { size }) => sum + size, 0), keys.length, 'each at one target')
+  assert.ok(places.filter(({ size }) => size > 0).length > 1)
+})
+
+test('a hash of the path does without the query, and the gateway states it for all', async (t) => {
   const services = await backends(t, 4)
   const { url } = await startGateway(t, upstream(services.map(({ url }) => url)), { balance: { hash: 'path' } })
   for (let i = 0; i < 6; i++) await get(`${url}/a/one?page=${i}`)
