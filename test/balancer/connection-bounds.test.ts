@@ -89,7 +89,7 @@ test('requests wait in their order for room, with their bodies', async (t) => {
 test('who waits too long is answered 503, and a client that leaves frees its place', async (t) => {
   const { respond, waiting } = held()
   const backend = await startBackend(t, respond)
-  const gateway = await startGateway(t, bounded(backend.url, { queue: { max: 1, timeout: '150ms' } }))
+  const gateway = await startGateway(t, bounded(backend.url, { queue: { max: 1, timeout: '500ms' } }))
   const { queue } = upstreamOf(gateway)
   const first = fetch(`${gateway.url}/a/first`)
   await eventually('under way', () => waiting.length === 1)
@@ -128,7 +128,7 @@ test('a request whose target breaks waits for its second attempt in line', async
 test('the total timeout ends a wait', async (t) => {
   const { respond, waiting } = held()
   const backend = await startBackend(t, respond)
-  const gateway = await startGateway(t, bounded(backend.url, { queue: { timeout: '5s' }, timeouts: { total: '150ms' } }))
+  const gateway = await startGateway(t, bounded(backend.url, { queue: { timeout: '5s' }, timeouts: { total: '500ms' } }))
   const requests = [fetch(`${gateway.url}/a/x`), fetch(`${gateway.url}/a/x`)]
   await eventually('one of each', () => waiting.length === 1 && upstreamOf(gateway).queue!.size === 1)
   for (const response of await Promise.all(requests)) assert.equal(response.status, 504)
