@@ -125,6 +125,28 @@ test('a request whose target breaks waits for its second attempt in line', async
   await allOver(gateway)
 })
 
+test('when a target is back, who has waited comes before who is new', async (t) => {
+  const [busy, back] = [held(), held()]
+  const [one, other] = [await startBackend(t, busy.respond), await startBackend(t, back.respond)]
+  const gateway = await startGateway(t, upstream([{ url: one.url, maxConnections: 1 }, { url: other.url, maxConnections: 1 }] as never, { queue: {} }))
+  const { targets, queue } = upstreamOf(gateway)
+  let isHeldBack = true
+  targets[1]!.monitors.push({ isAvailable: () => !isHeldBack })
+  const all = [fetch(`${gateway.url}/a/first`)]
+  await eventually('under way', () => busy.waiting.length === 1)
+  all.push(fetch(`${gateway.url}/a/waiting`))
+  await eventually('waiting', () => queue!.size === 1)
+  isHeldBack = false
+  all.push(fetch(`${gateway.url}/a/new`))
+  await eventually('one of them sent', () => other.received.length === 1 && queue!.size === 1)
+  assert.equal(other.received[0]!.url, '/a/waiting')
+  back.waiting[0]!.end()
+  await eventually('the other sent', () => back.waiting.length === 2)
+  for (const response of [busy.waiting[0]!, back.waiting[1]!]) response.end()
+  for (const response of await Promise.all(all)) assert.equal(response.status, 200)
+  await allOver(gateway)
+})
+
 test('the total timeout ends a wait', async (t) => {
   const { respond, waiting } = held()
   const backend = await startBackend(t, respond)
