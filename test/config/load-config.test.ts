@@ -33,6 +33,7 @@ test('without anything, everything has its default', async (t) => {
     via: 'gatehouse',
     docs: { path: '/docs', auth: 'none' },
     metrics: false,
+    status: false,
     log: { level: 'info', format: 'auto', access: true },
     listener: { maxHeaderSize: '16KiB', headersTimeout: '15s', requestTimeout: 0, keepAliveTimeout: '72s', maxConnections: 0 },
     shutdown: { delay: 0, timeout: '30s' },
