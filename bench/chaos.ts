@@ -1,12 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { ChildProcess } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { Agent, get, request } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort } from './child-process.ts'
+import { folder, gateway, program, prove, report, stop } from './proof.ts'
 
 /**
  * Proves that an upstream stays up while its targets do not: four targets under a steady load, one killed, one frozen, one that
@@ -20,45 +19,13 @@ const END_AT = 34_000
 /** By then every bad target has been found out: two checks of a second with a timeout of half a second, and some room. */
 const DETECTION = 4000
 const SLOW_START = 4000
-const START_MS = 30_000
 /** Most further requests that the targets may get, beside the clients' own. */
 const EXTRA = 0.2
 /** How far the share of a target may be from a quarter. */
 const UNEVEN = 0.05
 
-const folder = mkdtempSync(join(tmpdir(), 'gatehouse-chaos-'))
-const running = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-  rmSync(folder, { recursive: true, force: true })
-})
-
-let failed = false
-function report (what: string, figure: unknown, wanted: string, right: boolean): void {
-  failed ||= !right
-  process.stdout.write(`${right ? 'ok  ' : 'FAIL'}  ${what.padEnd(66)} ${typeof figure === 'object' ? JSON.stringify(figure) : String(figure)}  (wanted: ${wanted})\n`)
-}
-
-async function program (args: string[], ready: RegExp, env: Record<string, string> = {}): Promise<ChildProcess> {
-  const child = spawn(process.execPath, args, { env: { ...process.env, NODE_ENV: 'production', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
-  running.add(child)
-  child.on('exit', () => running.delete(child))
-  let said = ''
-  await new Promise<void>((resolve, reject) => {
-    child.on('exit', () => reject(new Error(`${args[0]} ended: ${said}`)))
-    setTimeout(() => reject(new Error(`${args[0]} is not ready: ${said}`)), START_MS).unref()
-    for (const stream of [child.stdout!, child.stderr!]) {
-      stream.on('data', (text) => {
-        said = (said + text).slice(-4000)
-        if (ready.test(said)) resolve()
-      })
-    }
-  })
-  return child
-}
-
 const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
-const startTarget = (port: number): Promise<ChildProcess> => program([file('servers/chaos-backend.ts')], /listening/, { PORT: String(port) })
+const startTarget = (port: number): Promise<ChildProcess> => program(process.execPath, [file('servers/chaos-backend.ts')], /listening/, { PORT: String(port) })
 
 const agent = new Agent({ keepAlive: true, maxSockets: 256 })
 /** The status of an answer; 0 when the connection failed or nothing came within ten seconds. */
@@ -113,7 +80,7 @@ async function main (): Promise<void> {
     routes: [{ method: 'GET', url: '/x' }],
   }))
   const port = await freePort()
-  await program([file('../bin/gatehouse.js'), 'start', '--routes', folder, '--port', String(port)], /ready on/, { GATEHOUSE_LOG_ACCESS: 'false', GATEHOUSE_LOG_FORMAT: 'json' })
+  await gateway(port)
   const url = `http://127.0.0.1:${port}/x`
   for (let i = 0; i < 200; i++) await ask(url)
 
@@ -156,9 +123,7 @@ async function main (): Promise<void> {
   const rolling = load(url)
   for (const [i, each] of ports.entries()) {
     await wait(1000)
-    const gone = once(targets[i]!, 'exit')
-    targets[i]!.kill('SIGTERM')
-    await gone
+    await stop(targets[i]!, 'SIGTERM')
     await wait(1500)
     targets[i] = await startTarget(each)
     await wait(2500)
@@ -167,11 +132,4 @@ async function main (): Promise<void> {
   report('answers while each target is restarted in turn', tally(rolling.sent), 'only 200', bad(rolling.sent).length === 0)
 }
 
-try {
-  await main()
-} catch (error) {
-  failed = true
-  process.stderr.write(`${(error as Error).message}\n`)
-}
-agent.destroy()
-process.exit(failed ? 1 : 0)
+await prove(main)

@@ -1,13 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { Agent, createServer, get } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { freePort } from './child-process.ts'
+import { folder, gateway, program, prove, report, stop } from './proof.ts'
 
 /**
  * Proves what limits over Redis promise, with two gateway processes on one Redis: prints the figures, and exits with 1 when one
@@ -17,42 +15,6 @@ const REQUESTS = 1000
 const LIMIT = 100
 const RECOVERY_MS = 2000
 const AWAY_MS = 1500
-const START_MS = 20_000
-const GATEWAY = fileURLToPath(new URL('../bin/gatehouse.js', import.meta.url))
-
-const running = new Set<ChildProcess>()
-const folder = mkdtempSync(join(tmpdir(), 'gatehouse-proof-'))
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-  rmSync(folder, { recursive: true, force: true })
-})
-
-/** Starts a program, and waits until it has written what says that it is ready. */
-async function program (command: string, args: string[], ready: RegExp, env: Record<string, string> = {}): Promise<ChildProcess> {
-  const child = spawn(command, args, { env: { ...process.env, NODE_ENV: 'production', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
-  running.add(child)
-  child.on('exit', () => running.delete(child))
-  let said = ''
-  await new Promise<void>((resolve, reject) => {
-    child.on('error', reject)
-    child.on('exit', () => reject(new Error(`${command} ended: ${said}`)))
-    setTimeout(() => reject(new Error(`${command} is not ready after ${START_MS} ms: ${said}`)), START_MS).unref()
-    for (const stream of [child.stdout!, child.stderr!]) {
-      stream.on('data', (text) => {
-        said = (said + text).slice(-4000)
-        if (ready.test(said)) resolve()
-      })
-    }
-  })
-  return child
-}
-
-async function stop (child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (!running.has(child)) return
-  const gone = once(child, 'exit')
-  child.kill(signal)
-  await gone
-}
 
 const startRedis = (port: number) => program('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], /eady to accept connections/)
 
@@ -62,12 +24,6 @@ const ask = (url: string): Promise<number> => new Promise((resolve) => {
   get(url, { agent }, (response) => { response.resume().on('end', () => resolve(response.statusCode!)) }).on('error', () => resolve(0))
 })
 const tally = (statuses: readonly number[]): Record<number, number> => statuses.reduce<Record<number, number>>((counts, status) => ({ ...counts, [status]: (counts[status] ?? 0) + 1 }), {})
-
-let failed = false
-function report (what: string, figure: unknown, wanted: string, right: boolean): void {
-  failed ||= !right
-  process.stdout.write(`${right ? 'ok  ' : 'FAIL'}  ${what.padEnd(58)} ${typeof figure === 'object' ? JSON.stringify(figure) : String(figure)}  (wanted: ${wanted})\n`)
-}
 
 /** Asks both gateways in turn, so many times at once. */
 const together = (urls: readonly string[], path: string, count: number): Promise<number[]> =>
@@ -86,9 +42,7 @@ async function gateways (redisPort: number, backend: number, onFailure: string):
     ],
   }))
   const ports = [await freePort(), await freePort()]
-  const children = await Promise.all(ports.map((port) => program(process.execPath, [GATEWAY, 'start', '--routes', folder, '--port', String(port)], /ready on/, {
-    GATEHOUSE_REDIS: `redis://127.0.0.1:${redisPort}`, GATEHOUSE_LIMITS_ON_FAILURE: onFailure, GATEHOUSE_LOG_ACCESS: 'false', GATEHOUSE_LOG_FORMAT: 'json',
-  })))
+  const children = await Promise.all(ports.map((port) => gateway(port, { GATEHOUSE_REDIS: `redis://127.0.0.1:${redisPort}`, GATEHOUSE_LIMITS_ON_FAILURE: onFailure })))
   return { urls: ports.map((port) => `http://127.0.0.1:${port}`), stop: async () => { await Promise.all(children.map((child) => stop(child, 'SIGTERM'))) } }
 }
 
@@ -125,11 +79,11 @@ async function outage (redisPort: number, backend: number, onFailure: 'open' | '
   await stop(redis, 'SIGKILL')
 }
 
-const backend = createServer((_, response) => response.end('{}')).listen(0, '127.0.0.1')
-await once(backend, 'listening')
-const backendPort = (backend.address() as AddressInfo).port
-const redisPort = await freePort()
-try {
+await prove(async () => {
+  const backend = createServer((_, response) => response.end('{}')).listen(0, '127.0.0.1')
+  await once(backend, 'listening')
+  const backendPort = (backend.address() as AddressInfo).port
+  const redisPort = await freePort()
   const redis = await startRedis(redisPort)
   const { urls, stop: stopGateways } = await gateways(redisPort, backendPort, 'closed')
   // the first commands wait for the connection
@@ -143,11 +97,4 @@ try {
   await stopGateways()
   await stop(redis, 'SIGKILL')
   for (const onFailure of ['open', 'closed', 'local'] as const) await outage(redisPort, backendPort, onFailure)
-} catch (error) {
-  failed = true
-  process.stderr.write(`${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'install redis-server' : (error as Error).message}\n`)
-}
-agent.destroy()
-backend.close()
-backend.closeAllConnections()
-process.exit(failed ? 1 : 0)
+})

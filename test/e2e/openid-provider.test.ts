@@ -49,7 +49,7 @@ test('tokens of a real provider: accepted, through a rotation of keys and an out
     await pause(300)
   })
   assert.deepEqual(Object.keys(rotation), ['200'], JSON.stringify(rotation))
-  assert.ok(rotation[200]! > 50, `${rotation[200]} requests`)
+  assert.ok(rotation[200]! >= 10, `${rotation[200]} requests`)
 
   const outage = await underLoad(tokens, async () => {
     await provider.stop()
