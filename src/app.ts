@@ -27,6 +27,9 @@ import { UpstreamRegistry } from './upstream/upstream-registry.ts'
  */
 export const STAGES = ['observe', 'edge', 'auth', 'limits', 'contract', 'response', 'admin', 'docs'] as const
 
+/** Milliseconds that the first search for targets may take. */
+export const FIRST_DISCOVERY = 2000
+
 declare module 'fastify' {
   interface FastifyInstance {
     /** The configuration with every default filled in. */
@@ -96,7 +99,8 @@ export async function buildApp (given: Config): Promise<FastifyInstance> {
     drain.begin()
     app.tunnels.closeAll()
   })
-  app.addHook('onListen', async () => { for (const upstream of upstreams) upstream.start() })
+  // commands that only look need none of it: neither the search for targets nor the watch over their health
+  app.addHook('onListen', () => upstreams.discover(FIRST_DISCOVERY))
   app.addHook('onClose', () => upstreams.close(1000))
 
   const registrar = new Registrar({ config, hosts, table, upstreams, forwarded })

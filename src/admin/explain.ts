@@ -70,7 +70,7 @@ function outcome ({ options, file }: RouteRow): string {
   const provided = consumes ? ', if its body fits the schema' : ''
   if (redirect) return `→ answered ${redirect.replace(' ', ', a redirect to ')}`
   if (!plan) return `→ handled by ${file}${provided}`
-  return `→ forwarded to ${plan.upstream.name} (${plan.upstream.targets.map(({ origin, basePath }) => origin + basePath).join(' or ')})${provided}`
+  return `→ forwarded to ${plan.upstream.name} (${plan.upstream.targets.map(({ id }) => id).join(' or ') || 'no target is known'})${provided}`
 }
 
 /** Runs the route's own authentication on the headers given. */
@@ -140,7 +140,7 @@ function explainForwarding (plan: ForwardPlan, row: RouteRow, params: Record<str
   say('forward', `to ${upstream.name}: ${upstreamPath(internal, params, plan)}`)
   if (upstream.targets.length > 1) say('', `balance: ${upstream.balance}`)
   for (const text of upstream.watched) say('', text)
-  for (const target of upstream.targets) say('', `target ${target.origin}${target.basePath}, weight ${target.weight}${target.priority > 0 ? `, priority ${target.priority}` : ''}${target.maxConnections < Infinity ? `, at most ${target.maxConnections} at once` : ''}, Host: ${plan.preserveHost ? "the client's" : target.host}`)
+  for (const target of upstream.targets) say('', `target ${target.id}, weight ${target.weight}${target.priority > 0 ? `, priority ${target.priority}` : ''}${target.maxConnections < Infinity ? `, at most ${target.maxConnections} at once` : ''}, Host: ${plan.preserveHost ? "the client's" : target.host}`)
   say('', `timeouts: connect ${timeouts.connect} ms, first byte ${timeouts.firstByte} ms, idle ${timeouts.idle} ms${timeouts.total > 0 ? `, total ${timeouts.total} ms` : ''}`)
   say('', `retries: ${retry === null ? 'never' : `at most ${retry.attempts}${retry.failsOver ? ', and at each other target when a connection never stood' : ''}`}`)
   if (hedge !== null) say('', `hedging: ${hedge.delay === undefined ? 'not yet, too little is known of the latency' : `after ${hedge.delay} ms`}`)

@@ -6,7 +6,7 @@ import { ERRORS, gatehouseError, problemDocument, PROBLEM_CONTENT_TYPE, reasonOf
 export function answerError (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const problem = toGatehouseError(error)
   if (problem.code === 'GW_INTERNAL') request.log.error({ reqId: request.id, code: problem.code, err: problem.cause ?? error }, problem.message)
-  else if (problem.statusCode >= 500) request.log.error({ reqId: request.id, code: problem.code, upstream: request.routeOptions.config?.upstream, target: request.exchange?.target?.origin, reason: reasonOf(problem.cause ?? error) }, problem.message)
+  else if (problem.statusCode >= 500) request.log.error({ reqId: request.id, code: problem.code, upstream: request.routeOptions.config?.upstream, target: request.exchange?.target?.id, reason: reasonOf(problem.cause ?? error) }, problem.message)
   if (problem.answer) {
     const { status, headers, body } = problem.answer
     reply.code(status).headers(headers).header('cache-control', 'no-store').send(body.length > 0 ? body : undefined)

@@ -23,7 +23,7 @@ export function accessRecord (request: FastifyRequest, reply: FastifyReply, abor
     path: query === -1 ? target : target.slice(0, query),
     route: (config?.publicUrl ?? url) || undefined,
     upstream: config?.upstream,
-    target: request.exchange?.target?.origin,
+    target: request.exchange?.target?.id,
     attempts: request.exchange !== null && request.exchange.attempts > 1 ? request.exchange.attempts : undefined,
     fellBack: request.exchange?.fellBack || undefined,
     consumer: request.consumer?.id,

@@ -1,18 +1,28 @@
+import { constants } from 'node:http2'
 import { gatehouseError, type GatehouseError } from '../errors.ts'
 import type { AttemptFailure } from '../upstream/target-monitor.ts'
 
 /** The connection never stood, so the upstream has seen nothing of the request. */
 const NOT_CONNECTED = new Set([
-  'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'EADDRNOTAVAIL', 'ENOENT', 'EACCES',
-  'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_PRX_TLS', 'ERR_TLS_CERT_ALTNAME_INVALID', 'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN', 'CERT_HAS_EXPIRED', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER',
+  'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'EADDRNOTAVAIL', 'ENOENT', 'EACCES', 'ENOTSOCK',
+  'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_PRX_TLS', 'UND_ERR_CLOSED', 'UND_ERR_DESTROYED', 'EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG',
+  // the certificate of the target is not good: OpenSSL's names
+  'ERR_TLS_CERT_ALTNAME_INVALID', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'CERT_SIGNATURE_FAILURE', 'CERT_CHAIN_TOO_LONG',
+  'CERT_REVOKED', 'CERT_UNTRUSTED', 'CERT_REJECTED', 'INVALID_CA', 'INVALID_PURPOSE', 'PATH_LENGTH_EXCEEDED', 'HOSTNAME_MISMATCH',
 ])
-const BROKEN_OFF = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
+/** The target did not like the certificate that it was shown, or none; under TLS 1.3 it says so after the handshake, but before it reads. */
+const REFUSED_BY_TLS = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13)_ALERT_(?:.*CERTIFICATE.*|HANDSHAKE_FAILURE|UNKNOWN_CA|ACCESS_DENIED|PROTOCOL_VERSION|NO_APPLICATION_PROTOCOL)$/
+/** RST_STREAM with this code: nothing has been done for the request (RFC 9113, section 8.7). */
+const REFUSED_STREAM = constants.NGHTTP2_REFUSED_STREAM
+const BROKEN_OFF = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'UND_ERR_INFO', 'ERR_HTTP2_STREAM_ERROR', 'ERR_HTTP2_SESSION_ERROR', 'ERR_HTTP2_GOAWAY_SESSION'])
 const codeOf = (error: unknown): string => String((error as NodeJS.ErrnoException)?.code ?? '')
 
 /** Whether the failure came before anything was sent: another target may be tried with any method. */
-const neverConnected = (error: unknown): boolean => NOT_CONNECTED.has(codeOf(error))
+const neverConnected = (error: unknown): boolean => {
+  const code = codeOf(error)
+  return NOT_CONNECTED.has(code) || REFUSED_BY_TLS.test(code) || (error as { http2ErrorCode?: number })?.http2ErrorCode === REFUSED_STREAM
+}
 
 /**
  * Whether there is sense in sending the request again: it was not answered with something that is no HTTP, but not at all, as by a

@@ -5,6 +5,8 @@ import { templateParameters } from '../proxy/path-template.ts'
 import { type RouteDeclaration, UpstreamDeclaration } from './declaration-schema.ts'
 import { parsePattern } from './path-pattern.ts'
 import { type SoundPart, soundPart } from './sound-part.ts'
+import { checkTarget } from './target-check.ts'
+import { targetEntry } from './target-schema.ts'
 
 type Say = (field: string, message: string) => void
 
@@ -46,35 +48,29 @@ export function checkDeclaration (declaration: unknown, file: string, authInheri
 /** What is said where nobody has stated who may call. */
 export const NO_AUTH = "missing: state who may call, here or for the whole upstream: { jwt: { scopes: [...] } }, or 'none' for everybody"
 
-function checkTarget (target: UpstreamDeclaration['targets'][number], field: string, say: Say): void {
-  const [url, urlField] = typeof target === 'string' ? [target, field] : [target.url, `${field}.url`]
-  const parsed = URL.parse(url)
-  if (parsed === null) say(urlField, `found "${url}", which is not a URL`)
-  else if (parsed.search !== '' || parsed.hash !== '' || parsed.username !== '') {
-    say(urlField, 'a target has no query, fragment or credentials: send credentials with requestHeaders')
-  }
-  if (typeof target !== 'string' && target.tls && !url.startsWith('https:')) say(`${field}.tls`, 'only https targets have TLS settings')
-}
-
 /** Only targets that can be full make requests wait. */
 function checkQueue ({ queue, targets }: UpstreamDeclaration, say: Say): void {
-  if (queue && !targets.some((target) => typeof target !== 'string' && target.maxConnections !== undefined)) say('queue', 'has an effect only where a target has maxConnections: state these')
+  const entries = targets.map(targetEntry)
+  if (queue && !entries.some((entry) => 'file' in entry || entry.maxConnections !== undefined)) say('queue', 'has an effect only where a target has maxConnections: state these')
 }
 
 /** Versions and targets must know of each other. */
 function checkSplit (declaration: unknown, isSound: boolean, say: Say): void {
   if (!isSound) return
   const { split, targets } = declaration as UpstreamDeclaration
-  const versions = targets.map((target) => typeof target === 'string' ? undefined : target.version)
+  const entries = targets.map(targetEntry)
+  const versions = entries.map((entry) => 'file' in entry ? undefined : entry.version)
   if (split === undefined) {
     versions.forEach((version, i) => { if (version !== undefined) say(`targets[${i}].version`, 'has an effect with split only') })
     return
   }
   const known = Object.keys(split.versions)
+  const listsMore = entries.some((entry) => 'file' in entry)
   versions.forEach((version, i) => {
+    if ('file' in entries[i]!) return
     if (version === undefined || !known.includes(version)) say(`targets[${i}].version`, `${version === undefined ? 'is missing' : `found "${version}"`}, allowed: one of those in split.versions (${known.join(', ')})`)
   })
-  for (const version of known) if (!versions.includes(version)) say(`split.versions.${version}`, 'no target has this version')
+  for (const version of known) if (!versions.includes(version) && !listsMore) say(`split.versions.${version}`, 'no target has this version')
   if (!Object.values(split.versions).some(({ weight = 0 }) => weight > 0)) say('split.versions', 'no version has a weight: state one of at least 1 for the requests that no "when" decides')
 }
 

@@ -2,13 +2,15 @@ import { METHODS } from 'node:http'
 import Type, { type Static, type TSchema } from 'typebox'
 import { AuthDeclaration } from '../auth/auth-schema.ts'
 import { Cors, Csrf, SecurityHeaders } from '../browser/browser-schema.ts'
-import { targetBalanceFields } from '../balancer/balancer-schema.ts'
 import { IdentityHeaders, Timeouts } from '../config/config-schema.ts'
 import { CostDeclaration, LimitDeclaration } from '../limits/limit-schema.ts'
 import { Fallback, Hedging, RouteRetries } from '../resilience/resilience-schema.ts'
 import { SplitDeclaration } from '../splitting/split-schema.ts'
 import { ByteSize, Duration } from '../units.ts'
+import { TargetDeclaration } from './target-schema.ts'
 import { trafficFields } from './traffic-schema.ts'
+
+export type { TargetDeclaration } from './target-schema.ts'
 
 const HEADER_NAME = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 const HeaderValue = Type.String({ pattern: '^[\\t\\x20-\\x7E\\x80-\\xFF]*$', title: 'header value without control characters' })
@@ -85,21 +87,6 @@ export const RouteDeclaration = Type.Object({
 }, { additionalProperties: false })
 export type RouteDeclaration = Static<typeof RouteDeclaration>
 
-const TargetDeclaration = Type.Union([
-  Type.String({ pattern: '^https?://', title: 'http or https URL' }),
-  Type.Object({
-    url: Type.String({ pattern: '^https?://', description: 'Where the service is; a path is put before every forwarded path.' }),
-    ...targetBalanceFields,
-    version: Type.Optional(Type.String({ minLength: 1, description: 'Which of the versions in `split` it is.' })),
-    tls: Type.Optional(Type.Object({
-      verify: Type.Optional(Type.Boolean({ description: 'Whether the certificate is verified. Default: true.' })),
-      ca: Type.Optional(Type.String({ description: 'PEM of the authorities to trust instead of the public ones.' })),
-      serverName: Type.Optional(Type.String({ description: 'Name for SNI and for the check of the certificate. Default: the host of the URL.' })),
-    }, { additionalProperties: false })),
-  }, { additionalProperties: false }),
-], { title: 'URL, or { url, weight, priority, maxConnections, version, tls }' })
-export type TargetDeclaration = Static<typeof TargetDeclaration>
-
 /** `mirror` of an upstream. */
 const MirrorSettings = Type.Object({
   targets: Type.Array(TargetDeclaration, { minItems: 1, description: 'Where the shadow runs.' }),
@@ -116,7 +103,7 @@ export const UpstreamDeclaration = Type.Object({
   description: Type.Optional(Type.String({ description: 'What the API is for; shown in the documentation.' })),
   prefix: Type.Optional(Type.String({ pattern: '^(/[A-Za-z0-9._~-]+)*/?$', title: 'path such as "/orders"', description: 'Path under which the routes are. Default: `/`.' })),
   hosts: Type.Optional(Type.Array(Type.String({ pattern: '^(\\*\\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$', title: 'host name in small letters, or "*.example.com"' }), { minItems: 1, uniqueItems: true, description: 'Hosts that the upstream answers for: exact names, or `*.example.com` for one label. Default: every host.' })),
-  targets: Type.Array(TargetDeclaration, { minItems: 1, description: 'Where the service runs. Which of several gets a request says `balance`; one that refuses the connection is passed over.' }),
+  targets: Type.Array(TargetDeclaration, { minItems: 1, description: 'Where the service runs. Which of several gets a request says `balance`; one that refuses the connection is passed over. Names are looked up by `dns`; `srv:` and `file:` stand for as many as there are at the time.' }),
   routes: Type.Optional(Type.Array(RouteDeclaration, { description: 'The declared operations.' })),
   passThrough: Type.Optional(Type.Union([Type.Boolean(), Type.Object({
     auth: Type.Optional(AuthDeclaration),

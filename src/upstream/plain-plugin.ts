@@ -72,7 +72,7 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
     const owner = upstreams.ownerOf(declaration?.name)
     if (owner !== undefined) problems.push({ file, field: `${call}: name`, message: `is used ${owner === file ? 'in this file already' : `by ${owner} too`}: change one of them` })
     if (problems.length > 0) throw new BootProblems(problems)
-    const upstream = upstreams.add(declaration.name, upstreamParts(declaration, config), file)
+    const upstream = upstreams.add(declaration.name, upstreamParts(declaration, { config, file, log: app.log }), file)
     added.set(upstream, declaration)
     return upstream
   })

@@ -55,7 +55,11 @@ export class Registrar {
     return async (scope) => {
       scope.decorate('routeFile', routeFile.file)
       if ('declaration' in routeFile) {
-        this.declare(scope, routeFile.declaration, routeFile.file)
+        try {
+          this.declare(scope, routeFile.declaration, routeFile.file)
+        } catch (error) {
+          this.#note(error as Error, routeFile.file)
+        }
         return
       }
       if ('sound' in routeFile) {
@@ -90,12 +94,13 @@ export class Registrar {
   declare (scope: FastifyInstance, declaration: UpstreamDeclaration, file: string): void {
     const { config, hosts, upstreams, forwarded } = this.#parts
     if (!this.#claims.claimName(declaration.name, file)) return
+    const context = { config, file, log: scope.log }
     const parts = {
       config,
       forwarded,
       declaration,
-      upstream: upstreams.add(declaration.name, upstreamParts(declaration, config), file),
-      mirror: declaration.mirror ? new Mirror(upstreams.add(`${declaration.name}~mirror`, shadowParts(declaration, config), file), declaration.mirror) : null,
+      upstream: upstreams.add(declaration.name, upstreamParts(declaration, context), file),
+      mirror: declaration.mirror ? new Mirror(upstreams.add(`${declaration.name}~mirror`, shadowParts(declaration, context), file), declaration.mirror) : null,
       hostPrefix: hosts.prefixOf(declaration.hosts),
     }
     const streaming: RouteOptions[] = []

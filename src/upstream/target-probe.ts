@@ -1,6 +1,6 @@
-import { connect } from 'node:net'
-import { Client } from 'undici'
+import { connect, type NetConnectOpts } from 'node:net'
 import type { HealthCheckSettings } from '../health/health-schema.ts'
+import type { DialSettings } from './connection-pool.ts'
 import type { Target } from './target.ts'
 
 /** How much of a body is looked at. Bytes. */
@@ -8,12 +8,12 @@ const BODY_LIMIT = 64 * 1024
 
 /** Makes the health check of a target, over a connection of its own: one that stands for long tells nothing of new ones. */
 export function targetProbe (target: Target, { path, status, body, headers }: HealthCheckSettings): (signal: AbortSignal) => Promise<void> {
-  if (path === undefined) return (signal) => reach(new URL(target.origin), signal)
+  if (path === undefined) return (signal) => reach(target.dial, signal)
   const passes = (code: number): boolean => status === undefined ? code < 400 : status.includes(code)
   return async (signal) => {
-    const client = new Client(target.origin, { connect: target.connectOptions, pipelining: 0, maxResponseSize: -1 })
+    const connections = target.connectionsApart()
     try {
-      const response = await client.request({ method: 'GET', path: target.basePath + path, headers: { 'user-agent': 'gatehouse-health-check', ...headers }, signal })
+      const response = await connections.request({ origin: target.origin, method: 'GET', path: target.basePath + path, headers: { host: target.host, 'user-agent': 'gatehouse-health-check', ...headers }, signal })
       if (!passes(response.statusCode)) throw new Error(`answered ${response.statusCode}`)
       if (body === undefined) return
       let text = ''
@@ -27,15 +27,17 @@ export function targetProbe (target: Target, { path, status, body, headers }: He
       signal.throwIfAborted()
       throw error
     } finally {
-      client.destroy().catch(() => {})
+      connections.destroy().catch(() => {})
     }
   }
 }
 
 /** Whether a connection stands. */
-function reach ({ hostname, port, protocol }: URL, signal: AbortSignal): Promise<void> {
+function reach ({ origin, socket: path, addresses }: DialSettings, signal: AbortSignal): Promise<void> {
+  const { hostname, port, protocol } = new URL(origin)
+  const place = path === undefined ? { host: addresses?.[0] ?? hostname.replace(/^\[|\]$/g, ''), port: Number(port || (protocol === 'https:' ? 443 : 80)) } : { path }
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (protocol === 'https:' ? 443 : 80)), signal })
+    const socket = connect({ ...place, signal } as NetConnectOpts)
     socket.once('connect', () => {
       socket.destroy()
       resolve()

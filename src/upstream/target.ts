@@ -1,8 +1,9 @@
-import { Pool, type Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici'
 import type { SlowStart } from '../health/slow-start.ts'
 import { milliseconds } from '../units.ts'
-import type { TargetDeclaration } from './declaration-schema.ts'
+import type { ConnectionPool, ConnectionPools, DialSettings } from './connection-pool.ts'
 import type { AttemptFailure, TargetMonitor } from './target-monitor.ts'
+import type { TargetSettings } from './target-settings.ts'
 
 /** How long an upstream may take, in milliseconds. */
 export interface TimeoutSettings {
@@ -15,52 +16,53 @@ export interface TimeoutSettings {
 
 /** One place where a service runs, with its connections. */
 export class Target {
+  /** What it is known by: mostly origin and base path. */
+  readonly id: string
   /** Scheme, host and port; what `Location` headers are compared with. */
   readonly origin: string
   /** Path that is put before every forwarded path; no slash at its end. */
   readonly basePath: string
   /** Value of `Host`. */
   readonly host: string
-  readonly #weight: number
+  #weight!: number
   /** Targets of a higher number are backups for those of a lower one. */
-  readonly priority: number
+  priority!: number
   /** Most attempts under way. */
-  readonly maxConnections: number
+  maxConnections!: number
   /** Version of the service that runs there, when its upstream has several. */
-  readonly version: string | undefined
-  /** Origin and base path. */
-  readonly id: string
+  version: string | undefined
   /** Attempts under way, their responses included. */
   inFlight = 0
   /** Lets its share grow after it has come back; null when it has the whole at once. */
   slowStart: SlowStart | null = null
   /** What judges the target; they are told of every attempt. */
   readonly monitors: TargetMonitor[] = []
-  /** How connections to it are made. */
-  readonly connectOptions: { timeout: number, rejectUnauthorized: boolean, ca: string | undefined, servername: string | undefined }
-  readonly #pool: Pool
+  readonly #pools: ConnectionPools
+  #pool: ConnectionPool
 
-  constructor (declaration: TargetDeclaration, timeouts: TimeoutSettings) {
-    const { url, weight = 1, priority = 0, maxConnections = Infinity, version, tls = {} }: Exclude<TargetDeclaration, string> = typeof declaration === 'string' ? { url: declaration } : declaration
-    const parsed = new URL(url)
-    this.origin = parsed.origin
-    this.basePath = parsed.pathname.replace(/\/+$/, '')
-    this.host = parsed.host
-    this.id = this.origin + this.basePath
+  constructor (settings: TargetSettings, pools: ConnectionPools) {
+    this.id = settings.id
+    this.origin = settings.origin
+    this.basePath = settings.basePath
+    this.host = settings.host
+    this.#pools = pools
+    this.#pool = pools.acquire(settings.dial)
+    this.#takeShare(settings)
+  }
+
+  /** Takes over what has changed about it; connections that are dialled in another way now end when they are done. */
+  adopt (settings: TargetSettings): void {
+    this.#takeShare(settings)
+    const before = this.#pool
+    this.#pool = this.#pools.acquire(settings.dial)
+    void this.#pools.release(before)
+  }
+
+  #takeShare ({ weight, priority, maxConnections, version }: TargetSettings): void {
     this.#weight = weight
     this.priority = priority
     this.maxConnections = maxConnections
     this.version = version
-    this.connectOptions = { timeout: timeouts.connect, rejectUnauthorized: tls.verify ?? true, ca: tls.ca, servername: tls.serverName }
-    this.#pool = new Pool(parsed.origin, {
-      connect: this.connectOptions,
-      headersTimeout: timeouts.firstByte,
-      bodyTimeout: timeouts.idle,
-      // a connection that idles longer than the upstream keeps it would break the next request
-      keepAliveTimeout: 4000,
-      pipelining: 1,
-      allowH2: false,
-    })
   }
 
   dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
@@ -70,6 +72,17 @@ export class Target {
   /** Share of the requests, above 0. */
   get weight (): number {
     return this.slowStart === null ? this.#weight : this.#weight * this.slowStart.factor
+  }
+
+  /** How connections to it are made. */
+  get dial (): DialSettings { return this.#pool.settings }
+
+  /** Connections apart from those of requests; whoever asks closes them. */
+  connectionsApart (): Dispatcher { return this.#pool.apart() }
+
+  /** Begins what its monitors do by themselves. */
+  start (): void {
+    for (const monitor of this.monitors) monitor.start?.()
   }
 
   /** Whether a new attempt may be made now. @param panic  whether its health is passed over */
@@ -116,12 +129,10 @@ export class Target {
     for (const monitor of this.monitors) monitor.ended?.(status, failure, firstByte)
   }
 
-  /** Lets requests in flight finish, up to `bound` milliseconds, then cuts them. */
-  async close (bound: number): Promise<void> {
+  /** Gives its connections back, which end when their requests are done. */
+  async close (): Promise<void> {
     for (const monitor of this.monitors) monitor.close?.()
-    const cut = setTimeout(() => { this.#pool.destroy().catch(() => {}) }, bound)
-    await this.#pool.close().catch(() => {})
-    clearTimeout(cut)
+    await this.#pools.release(this.#pool)
   }
 }
 

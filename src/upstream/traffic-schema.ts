@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Balance, Queue } from '../balancer/balancer-schema.ts'
+import { Dns } from '../discovery/discovery-schema.ts'
 import { HealthCheckSettings, OutlierSettings, PanicThreshold, SlowStartSettings } from '../health/health-schema.ts'
 import { CircuitBreakerDeclaration, Concurrency, Fallback, Hedging, Retries } from '../resilience/resilience-schema.ts'
 
@@ -8,6 +9,7 @@ import { CircuitBreakerDeclaration, Concurrency, Fallback, Hedging, Retries } fr
  * taken from the nearest.
  */
 export const trafficFields = {
+  dns: Type.Optional(Dns),
   balance: Type.Optional(Balance),
   queue: Type.Optional(Queue),
   healthCheck: Type.Optional(HealthCheckSettings),

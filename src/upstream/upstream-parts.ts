@@ -1,24 +1,61 @@
 import type { Config } from '../config/config-schema.ts'
-import type { UpstreamDeclaration } from './declaration-schema.ts'
+import { DnsClient } from '../discovery/dns-client.ts'
+import type { DnsSettings } from '../discovery/discovery-schema.ts'
+import { BootProblems } from '../errors.ts'
+import { milliseconds } from '../units.ts'
+import type { TargetDeclaration, UpstreamDeclaration } from './declaration-schema.ts'
 import { prefixOf } from './declared-routes.ts'
-import { timeoutSettings } from './target.ts'
+import { timeoutSettings, type TimeoutSettings } from './target.ts'
+import { ListSource } from './target-list.ts'
+import type { FileLog } from './target-source.ts'
 import { type TrafficSettings, trafficSettings } from './traffic-schema.ts'
 import type { UpstreamParts } from './upstream.ts'
 
-/** What the shadow of an upstream is made of. */
-export const shadowParts = ({ mirror, timeouts }: UpstreamDeclaration, config: Config): UpstreamParts => ({
-  targets: mirror!.targets,
-  timeouts: timeoutSettings(timeouts, config.timeouts),
+/** What the parts of an upstream are made with. */
+export interface PartsContext {
+  config: Config
+  /** File that declares it, for messages. */
+  file: string
+  log: FileLog
+}
+
+/** What the shadow of an upstream is made of. @throws BootProblems about the files of its targets */
+export const shadowParts = ({ mirror, timeouts, dns }: UpstreamDeclaration, context: PartsContext): UpstreamParts => ({
+  source: source(mirror!.targets, 'mirror.targets', timeoutSettings(timeouts, context.config.timeouts), dns ?? context.config.dns, context),
   traffic: {},
   path: '',
 })
 
-/** What an upstream is made of, after inheritance. */
-export const upstreamParts = (declaration: Pick<UpstreamDeclaration, 'targets' | 'timeouts'> & Partial<Pick<UpstreamDeclaration, 'prefix' | 'split'>> & TrafficSettings, config: Config): UpstreamParts => ({
-  targets: declaration.targets,
-  timeouts: timeoutSettings(declaration.timeouts, config.timeouts),
-  traffic: trafficSettings(declaration, config),
-  split: declaration.split,
-  path: prefixOf(declaration),
-  stickySecret: config.stickySecret,
-})
+/** What an upstream is made of, after inheritance. @throws BootProblems about the files of its targets */
+export function upstreamParts (declaration: Pick<UpstreamDeclaration, 'targets' | 'timeouts'> & Partial<Pick<UpstreamDeclaration, 'prefix' | 'split'>> & TrafficSettings, context: PartsContext): UpstreamParts {
+  const { config } = context
+  const traffic = trafficSettings(declaration, config)
+  return {
+    source: source(declaration.targets, 'targets', timeoutSettings(declaration.timeouts, config.timeouts), traffic.dns, context),
+    traffic,
+    split: declaration.split,
+    path: prefixOf(declaration),
+    stickySecret: config.stickySecret,
+  }
+}
+
+function source (targets: readonly TargetDeclaration[], field: string, { connect, firstByte }: TimeoutSettings, dns: DnsSettings = {}, { config, file, log }: PartsContext): ListSource {
+  return new ListSource(targets, field, {
+    baseDir: config.baseDir,
+    file,
+    log,
+    dns: dnsClient(dns, file),
+    allAddresses: dns.addresses === 'all',
+    dnsInterval: dns.ttl === undefined ? undefined : milliseconds(dns.ttl),
+    connectTimeout: connect,
+    firstByte,
+  })
+}
+
+function dnsClient (dns: DnsSettings, file: string): DnsClient {
+  try {
+    return new DnsClient(dns)
+  } catch {
+    throw new BootProblems([{ file, field: 'dns.servers', message: `found ${JSON.stringify(dns.servers)}, allowed: IP addresses with or without a port, such as "10.0.0.2" or "[::1]:8600"` }])
+  }
+}

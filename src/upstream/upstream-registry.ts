@@ -1,3 +1,4 @@
+import { ConnectionPools } from './connection-pool.ts'
 import type { ReportDecision } from './decision.ts'
 import { Upstream, type UpstreamParts } from './upstream.ts'
 
@@ -8,8 +9,12 @@ export class UpstreamRegistry implements Iterable<Upstream> {
   readonly #owners = new Map<string, string>()
   readonly #report: ReportDecision
 
-  constructor (report: ReportDecision) {
+  readonly #pools: ConnectionPools
+
+  /** @param pools  connections that are shared with others, such as the gateway that had the configuration before */
+  constructor (report: ReportDecision, pools = new ConnectionPools()) {
     this.#report = report
+    this.#pools = pools
   }
 
   /** File that declares the upstream of this name; undefined when there is none. */
@@ -27,7 +32,7 @@ export class UpstreamRegistry implements Iterable<Upstream> {
   }
 
   add (name: string, parts: UpstreamParts, file: string): Upstream {
-    const upstream = new Upstream(name, parts, this.#report)
+    const upstream = new Upstream(name, parts, this.#report, this.#pools)
     this.#upstreams.set(name, upstream)
     this.reserve(name, file)
     return upstream
@@ -37,8 +42,18 @@ export class UpstreamRegistry implements Iterable<Upstream> {
     return this.#upstreams.values()
   }
 
+  /** Looks for the targets that have to be found, and goes on to. @param bound  milliseconds that this may take at first */
+  async discover (bound: number): Promise<void> {
+    const late = Promise.withResolvers<void>()
+    const timer = setTimeout(late.resolve, bound)
+    await Promise.race([Promise.all([...this].map((upstream) => upstream.discover())), late.promise])
+    clearTimeout(timer)
+  }
+
   /** @param bound  milliseconds until connections in use are cut */
   async close (bound: number): Promise<void> {
-    await Promise.all([...this].map((upstream) => upstream.close(bound)))
+    const cut = setTimeout(() => this.#pools.cut(), bound)
+    await Promise.all([...this].map((upstream) => upstream.close()))
+    clearTimeout(cut)
   }
 }

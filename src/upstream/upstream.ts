@@ -11,16 +11,17 @@ import { RetryBudget } from '../resilience/retry-budget.ts'
 import type { SplitDeclaration } from '../splitting/split-schema.ts'
 import { VersionSplit } from '../splitting/version-split.ts'
 import { milliseconds } from '../units.ts'
-import { watchedText, watchHealth } from './watch-health.ts'
-import type { TargetDeclaration } from './declaration-schema.ts'
+import type { ConnectionPools } from './connection-pool.ts'
 import type { DecisionName, ReportDecision } from './decision.ts'
-import { Target, type TimeoutSettings } from './target.ts'
+import { Target } from './target.ts'
+import { targetChanges } from './target-changes.ts'
+import type { TargetSource } from './target-source.ts'
 import type { TrafficSettings } from './traffic-schema.ts'
+import { HealthWatch, watchedText } from './health-watch.ts'
 
 /** What an upstream is made of. */
 export interface UpstreamParts {
-  targets: readonly TargetDeclaration[]
-  timeouts: TimeoutSettings
+  source: TargetSource
   /** Inherited from the gateway where the upstream does not say. */
   traffic: TrafficSettings
   split?: SplitDeclaration
@@ -33,7 +34,8 @@ export interface UpstreamParts {
 /** A service with its targets: what a route forwards to. */
 export class Upstream {
   readonly name: string
-  readonly targets: readonly Target[]
+  /** Those known now; replaced as a whole. */
+  targets: readonly Target[] = []
   /** Tells of a decision about this upstream. */
   readonly report: (decision: DecisionName, target: Target | null, details?: object) => void
   /** Bounds the retries and hedges of all its routes. */
@@ -49,38 +51,67 @@ export class Upstream {
   /** Requests that wait for room at a target; null when none may. */
   readonly queue: WaitQueue | null
   readonly #balancer: Balancer<Target>
-  readonly #hasBackups: boolean
+  #hasBackups = false
+  readonly #source: TargetSource
+  readonly #pools: ConnectionPools
+  readonly #circuitBreaker: TrafficSettings['circuitBreaker']
   readonly #split: VersionSplit | null
+  #discovered: Promise<void> | undefined
+  readonly #health: HealthWatch
   /** Per cent of the targets; 0 for never. */
   readonly #panicBelow: number
   #isPanicking = false
 
-  constructor (name: string, { targets, timeouts, traffic, split, path, stickySecret }: UpstreamParts, report: ReportDecision) {
+  constructor (name: string, { source, traffic, split, path, stickySecret }: UpstreamParts, report: ReportDecision, pools: ConnectionPools) {
     this.name = name
     this.report = (decision, target, details) => report(decision, name, target, details)
-    this.targets = targets.map((target) => new Target(target, timeouts))
+    this.#source = source
+    this.#pools = pools
+    this.#circuitBreaker = traffic.circuitBreaker
     this.#balancer = balancerOf<Target>(traffic.balance, { upstream: name, path, secret: stickySecret })
     this.balance = balanceText(traffic.balance)
     this.affinity = this.#balancer instanceof StickySession ? this.#balancer : null
-    this.#hasBackups = this.targets.some(({ priority }) => priority !== this.targets[0]!.priority)
     this.#split = split === undefined ? null : new VersionSplit(name, split)
     this.retryBudget = new RetryBudget(traffic.retries)
     this.concurrency = concurrencyLimit(traffic.concurrency, name)
     this.watched = watchedText(traffic)
-    watchHealth(this.targets, traffic, (decision, target, details) => this.report(decision, target, details))
+    this.#health = new HealthWatch(traffic, (decision, target, details) => this.report(decision, target, details))
     this.#panicBelow = traffic.panicThreshold ?? 0
-    const { circuitBreaker } = traffic
-    if (circuitBreaker) {
-      for (const target of this.targets) target.monitors.push(new CircuitBreaker(circuitBreaker, (decision, details) => this.report(decision, target, details)))
-    }
     this.queue = traffic.queue ? new WaitQueue(traffic.queue.max ?? 100, milliseconds(traffic.queue.timeout ?? '5s'), () => this.targets.some((target) => target.hasRoom && target.isAvailable())) : null
-    const seesEnd = this.queue === null ? null : { ended: () => this.queue!.offer() }
-    for (const target of this.targets) {
-      const watch = this.#balancer.watch?.(target)
-      if (watch !== undefined) target.monitors.push(watch)
-      // after the others, so that they have judged when the next request asks them
-      if (seesEnd !== null) target.monitors.push(seesEnd)
-    }
+    this.#takeTargets()
+  }
+
+  /** Begins to look after the targets, and for those that are found by name or listed in a file. @returns when as much is known as can be at first */
+  discover (): Promise<void> {
+    this.#health.start(this.targets)
+    return (this.#discovered ??= this.#source.start(() => {
+      const { added, removed } = this.#takeTargets()
+      for (const target of added) this.report('target_added', target)
+      for (const target of removed) {
+        this.report('target_removed', target)
+        void target.close()
+      }
+      this.queue?.offer()
+    }))
+  }
+
+  /** Takes over the list of the source: targets that stay keep all that is known of them. */
+  #takeTargets (): { added: Target[], removed: Target[] } {
+    const changes = targetChanges(this.targets, this.#source.targets, (settings) => new Target(settings, this.#pools))
+    for (const target of changes.added) this.#watch(target)
+    this.targets = changes.targets
+    this.#hasBackups = this.targets.some(({ priority }) => priority !== this.targets[0]!.priority)
+    return changes
+  }
+
+  /** Gives a new target those that judge it. */
+  #watch (target: Target): void {
+    this.#health.watch(target)
+    if (this.#circuitBreaker) target.monitors.push(new CircuitBreaker(this.#circuitBreaker, (decision, details) => this.report(decision, target, details)))
+    const watch = this.#balancer.watch?.(target)
+    if (watch !== undefined) target.monitors.push(watch)
+    // after the others, so that they have judged when the next request asks them
+    if (this.queue !== null) target.monitors.push({ ended: () => this.queue!.offer() })
   }
 
   /**
@@ -137,11 +168,6 @@ export class Upstream {
     return panics
   }
 
-  /** Begins what watches the targets by itself. */
-  start (): void {
-    for (const { monitors } of this.targets) for (const monitor of monitors) monitor.start?.()
-  }
-
   /** What people and programs may know of it. */
   describe (): Record<string, unknown> {
     const { name, balance, concurrency, queue } = this
@@ -154,8 +180,10 @@ export class Upstream {
     return target ? target.basePath : null
   }
 
-  async close (bound: number): Promise<void> {
+  /** Lets requests in flight finish. */
+  async close (): Promise<void> {
+    this.#source.close()
     this.queue?.close()
-    await Promise.all(this.targets.map((target) => target.close(bound)))
+    await Promise.all(this.targets.map((target) => target.close()))
   }
 }

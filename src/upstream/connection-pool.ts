@@ -1,0 +1,171 @@
+import { isIP, type LookupFunction } from 'node:net'
+import { buildConnector, Pool, type Dispatcher } from 'undici'
+import type { TlsMaterial } from './target-tls.ts'
+
+/** How connections to a target are made. */
+export interface DialSettings {
+  /** Scheme, host and port. */
+  readonly origin: string
+  /** Path of a unix socket to connect to instead. */
+  readonly socket: string | undefined
+  /** Addresses of the host; undefined when they are looked up at each connection. */
+  readonly addresses: readonly string[] | undefined
+  /** Null for what every https target has. */
+  readonly tls: TlsMaterial | null
+  readonly http2: boolean | 'prior-knowledge'
+  /** Milliseconds until a connection must stand, TLS included. */
+  readonly connectTimeout: number
+  /** Milliseconds until a response must begin, where a request does not say. */
+  readonly firstByte: number
+  /** Finds the addresses of a name; the system's way when undefined. */
+  readonly lookup: ((name: string) => Promise<string[]>) | undefined
+}
+
+/** A connection that idles longer than the upstream keeps it would break the next request. Milliseconds. */
+const IDLE = 4000
+/** Fields of one connection, which HTTP/2 does not have: Node ends the whole session over them (RFC 9113, section 8.2.2). */
+const CONNECTION_FIELDS = /^(?:te|proxy-connection|http2-settings)$/i
+
+/** The connections of a gateway, shared by whoever dials the same address in the same way. */
+export class ConnectionPools {
+  readonly #open = new Map<string, ConnectionPool>()
+  readonly #draining = new Set<ConnectionPool>()
+
+  /** How many are in use. */
+  get size (): number { return this.#open.size }
+  /** How many nobody uses any more, with requests that are not done. */
+  get draining (): number { return this.#draining.size }
+
+  /** Connections to an address: those that are there, or new ones. Each needs a `release`. */
+  acquire (settings: DialSettings): ConnectionPool {
+    const key = poolKey(settings)
+    let pool = this.#open.get(key)
+    if (pool === undefined) {
+      pool = new ConnectionPool(key, settings)
+      this.#open.set(key, pool)
+    }
+    pool.users++
+    return pool
+  }
+
+  /** Gives connections back; when nobody else has them, they close once their requests are done. */
+  async release (pool: ConnectionPool): Promise<void> {
+    if (--pool.users > 0) return
+    this.#open.delete(pool.key)
+    this.#draining.add(pool)
+    await pool.drain()
+    this.#draining.delete(pool)
+  }
+
+  /** Cuts what is still draining. */
+  cut (): void {
+    for (const pool of this.#draining) pool.destroy()
+  }
+}
+
+/** Connections to one address. */
+export class ConnectionPool {
+  readonly key: string
+  users = 0
+  readonly settings: DialSettings
+  readonly #pool: Pool
+  /** WebSockets need HTTP/1.1 (RFC 8441 is not spoken). */
+  #upgrades: Pool | undefined
+  /** What undici is told of the name for SNI: it takes that of `Host`, which may be the client's. */
+  readonly #servername: string | undefined
+
+  constructor (key: string, settings: DialSettings) {
+    this.key = key
+    this.settings = settings
+    this.#pool = makePool(settings, settings.http2)
+    const { protocol, hostname } = new URL(settings.origin)
+    this.#servername = protocol === 'https:' ? settings.tls?.serverName ?? hostname : undefined
+  }
+
+  dispatch (options: Dispatcher.DispatchOptions & { servername?: string }, handler: Dispatcher.DispatchHandler): void {
+    if (this.#servername !== undefined) options.servername = this.#servername
+    if (this.settings.http2 === false) {
+      this.#pool.dispatch(options, handler)
+      return
+    }
+    if (options.upgrade) {
+      (this.#upgrades ??= makePool(this.settings, false)).dispatch(options, handler)
+      return
+    }
+    options.headers = withoutConnectionFields(options.headers as string[])
+    this.#pool.dispatch(options, handler)
+  }
+
+  /** Connections of their own, made in the same way; whoever asks closes them. */
+  apart (): Dispatcher {
+    return makePool(this.settings, this.settings.http2)
+  }
+
+  /** Closes when the requests that it has are done. */
+  async drain (): Promise<void> {
+    await Promise.all([this.#pool.close().catch(() => {}), this.#upgrades?.close().catch(() => {})])
+  }
+
+  destroy (): void {
+    this.#pool.destroy().catch(() => {})
+    this.#upgrades?.destroy().catch(() => {})
+  }
+}
+
+const poolKey = ({ origin, socket, addresses, tls, http2, connectTimeout, firstByte }: DialSettings): string =>
+  JSON.stringify([origin, socket, addresses, tls?.fingerprint, http2, connectTimeout, firstByte])
+
+function makePool ({ origin, socket, addresses, tls, connectTimeout, firstByte, lookup }: DialSettings, http2: DialSettings['http2']): Pool {
+  const useH2c = http2 === 'prior-knowledge'
+  const { hostname } = new URL(origin)
+  const connector = buildConnector({
+    timeout: connectTimeout,
+    socketPath: socket,
+    allowH2: http2 !== false,
+    preferH2: http2 === true,
+    // stated, so that no variable of the environment can switch it off
+    rejectUnauthorized: tls?.verify ?? true,
+    ...tls?.context ? { secureContext: tls.context } : {},
+    ...addresses || lookup ? { lookup: addresses ? inTurn(addresses) : asked(lookup!) } : {},
+    ...useH2c ? { useH2c } : {},
+  })
+  // an address has no SNI (RFC 6066, section 3); the certificate is checked against it all the same
+  const servername = tls?.serverName ?? (isIP(hostname.replace(/^\[|\]$/g, '')) ? '' : hostname)
+  return new Pool(origin, {
+    connect: (options, callback) => connector({ ...options, servername }, callback),
+    headersTimeout: firstByte,
+    keepAliveTimeout: IDLE,
+    pipelining: 1,
+    allowH2: http2 !== false,
+    ...useH2c ? { useH2c } : {},
+  } as Pool.Options)
+}
+
+/** Gives each new connection another of the addresses first. */
+function inTurn (addresses: readonly string[]): LookupFunction {
+  const found = addresses.map((address) => ({ address, family: isIP(address) }))
+  let first = 0
+  return (_name, options, callback) => {
+    const order = [...found.slice(first), ...found.slice(0, first)]
+    first = (first + 1) % found.length
+    if (options.all) callback(null, order)
+    else callback(null, order[0]!.address, order[0]!.family)
+  }
+}
+
+function asked (lookup: (name: string) => Promise<string[]>): LookupFunction {
+  return (name, options, callback) => {
+    lookup(name).then((addresses) => inTurn(addresses)(name, options, callback), (error) => callback(error, []))
+  }
+}
+
+/** `te: trailers` alone may stay, which gRPC needs. */
+function withoutConnectionFields (headers: string[]): string[] {
+  for (let i = 0; i < headers.length; i += 2) {
+    if (CONNECTION_FIELDS.test(headers[i]!)) return headers.filter((_, at) => !isConnectionField(headers, at - at % 2))
+  }
+  return headers
+}
+
+const isConnectionField = (headers: readonly string[], at: number): boolean =>
+  CONNECTION_FIELDS.test(headers[at]!) && !(headers[at]!.toLowerCase() === 'te' && headers[at + 1] === 'trailers')

@@ -1,0 +1,84 @@
+import type { DialSettings } from './connection-pool.ts'
+import type { SrvTarget, UrlTarget } from './target-schema.ts'
+import type { TlsMaterial } from './target-tls.ts'
+
+/** A target with nothing left to be looked up. */
+export interface TargetSettings {
+  /** What it is known by: it stays the same target while this stays. */
+  readonly id: string
+  /** Scheme, host and port; what `Location` headers are compared with. */
+  readonly origin: string
+  /** Path that is put before every forwarded path; no slash at its end. */
+  readonly basePath: string
+  /** Value of `Host`. */
+  readonly host: string
+  readonly weight: number
+  readonly priority: number
+  readonly maxConnections: number
+  readonly version: string | undefined
+  readonly dial: DialSettings
+}
+
+/** Where a declared target turns out to be. */
+export interface TargetPlace {
+  /** URL without the path. */
+  origin: string
+  /** Its addresses, as far as they are known. */
+  addresses?: readonly string[]
+  /** Whether it is a target by itself for its one address, not for its name. */
+  byAddress?: boolean
+  weight?: number
+  priority?: number
+}
+
+/** What connections need that does not depend on the place. */
+export interface DialParts {
+  tls: TlsMaterial | null
+  /** Milliseconds until a connection must stand. */
+  connectTimeout: number
+  /** Milliseconds until a response must begin. */
+  firstByte: number
+  /** Finds addresses that are not known yet; the system's way when undefined. */
+  lookup?: (name: string) => Promise<string[]>
+}
+
+/** Weights of SRV records go further, and a target of weight 0 would never be chosen. */
+const MOST_WEIGHT = 1000
+
+export function schemeOf (entry: UrlTarget | SrvTarget): 'http:' | 'https:' {
+  if ('url' in entry) return entry.url.startsWith('https:') ? 'https:' : 'http:'
+  return (entry.scheme ?? (entry.srv.toLowerCase().startsWith('_https.') ? 'https' : 'http')) === 'https' ? 'https:' : 'http:'
+}
+
+/** URL and socket of a declared target. */
+export function addressOf ({ url, socket }: UrlTarget): { url: URL, socket: string | undefined } {
+  if (!url.startsWith('unix:')) return { url: new URL(url), socket }
+  return { url: new URL('http://localhost'), socket: url.slice('unix:'.length).replace(/^\/+/, '/') }
+}
+
+/** A declared target at one of its places. */
+export function targetSettings (entry: UrlTarget | SrvTarget, place: TargetPlace, { tls, connectTimeout, firstByte, lookup }: DialParts): TargetSettings {
+  const { url, socket } = 'url' in entry ? addressOf(entry) : { url: new URL(place.origin), socket: undefined }
+  const basePath = url.pathname.replace(/\/+$/, '')
+  const { origin, addresses, byAddress = false } = place
+  const { weight = 1, priority = 0 }: { weight?: number, priority?: number } = 'url' in entry ? entry : place
+  return {
+    id: idOf(origin, basePath, socket, byAddress ? addresses![0] : undefined),
+    origin,
+    basePath,
+    host: url.host,
+    weight: Math.min(Math.max(weight, 1), MOST_WEIGHT),
+    priority,
+    maxConnections: entry.maxConnections ?? Infinity,
+    version: entry.version,
+    dial: { origin, socket, addresses, tls, http2: entry.http2 ?? false, connectTimeout, firstByte, lookup },
+  }
+}
+
+function idOf (origin: string, basePath: string, socket: string | undefined, address: string | undefined): string {
+  if (socket !== undefined) return `unix:${socket}${basePath}`
+  if (address === undefined) return origin + basePath
+  const url = new URL(origin)
+  url.hostname = address.includes(':') ? `[${address}]` : address
+  return url.origin + basePath
+}
