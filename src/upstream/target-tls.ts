@@ -3,7 +3,6 @@ import { relative, resolve } from 'node:path'
 import { createSecureContext, type SecureContext, type SecureVersion } from 'node:tls'
 import { keepLoaded, readText } from '../config/checked-file.ts'
 import { BootProblems, reasonOf } from '../errors.ts'
-import type { FileLog } from './target-source.ts'
 import type { TargetTls } from './target-schema.ts'
 
 /** What connections to a target are secured with, ready to use. */
@@ -37,7 +36,7 @@ export class TlsSource {
    * @param interval  milliseconds between two looks at the files. Default: a second
    * @throws BootProblems when a file cannot be read, a part is no PEM, or the key is of another certificate
    */
-  constructor (tls: TargetTls, place: TlsPlace, log: FileLog, interval?: number) {
+  constructor (tls: TargetTls, place: TlsPlace, log: Parameters<typeof keepLoaded>[3], interval?: number) {
     this.material = readMaterial(tls, place)
     const load = (): void => {
       const material = readMaterial(tls, place)
