@@ -7,6 +7,7 @@ import { streamBodies } from './contract/body-parsers.ts'
 import { BootProblems, gatehouseError, type Problem } from './errors.ts'
 import { ConnectionDrain } from './listener/drain.ts'
 import { answerError } from './listener/error-answer.ts'
+import { FIRST_DISCOVERY } from './listener/process-listen.ts'
 import { prepareListener, serverOptions } from './listener/server-options.ts'
 import { createLogger } from './observe/logger.ts'
 import { requestIds } from './observe/request-id.ts'
@@ -26,9 +27,6 @@ import { UpstreamRegistry } from './upstream/upstream-registry.ts'
  * registered, so this list is the order.
  */
 export const STAGES = ['observe', 'edge', 'auth', 'limits', 'contract', 'response', 'admin', 'docs'] as const
-
-/** Milliseconds that the first search for targets may take. */
-export const FIRST_DISCOVERY = 2000
 
 declare module 'fastify' {
   interface FastifyInstance {

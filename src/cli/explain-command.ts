@@ -18,7 +18,7 @@ export async function explainRequest (method: string, url: string, options: Conf
   const headers = parseHeaders(options.header)
   if (!/^(https?:\/\/[^/?#]+)?(\/|\?|$)/i.test(url)) throw new CommandFailure(`${JSON.stringify(url)} is no URL, allowed: a path such as /orders/1, or http://host/path`)
   const config = await lookingConfig(options)
-  const [{ buildApp, FIRST_DISCOVERY }, { explain }] = await Promise.all([import('../app.ts'), import('../admin/explain.ts')])
+  const [{ buildApp }, { explain }, { FIRST_DISCOVERY }] = await Promise.all([import('../app.ts'), import('../admin/explain.ts'), import('../listener/process-listen.ts')])
   const app = await buildApp(config)
   await app.upstreams.discover(FIRST_DISCOVERY)
   const lines = await explain(app, { method: method.toUpperCase(), url, headers })

@@ -1,5 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 
+/** Milliseconds that the first search for targets may take. */
+export const FIRST_DISCOVERY = 2000
+
 /** Why an address cannot be listened on, and what to do; undefined for errors of another kind. */
 export function listenFailure (error: unknown, host: string, port: number): string | undefined {
   switch ((error as NodeJS.ErrnoException).code) {
@@ -12,11 +15,12 @@ export function listenFailure (error: unknown, host: string, port: number): stri
 }
 
 /**
- * Starts to listen.
+ * Looks for the targets, then starts to listen.
  * @returns the address, such as `http://127.0.0.1:3000`
  */
 export async function listen (app: FastifyInstance): Promise<string> {
   const { host, port } = app.config
+  await app.upstreams.discover(FIRST_DISCOVERY)
   const { level } = app.log
   // Fastify would log a line for each interface
   app.log.level = 'silent'

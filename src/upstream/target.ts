@@ -55,7 +55,7 @@ export class Target {
     this.#takeShare(settings)
     const before = this.#pool
     this.#pool = this.#pools.acquire(settings.dial)
-    void this.#pools.release(before)
+    this.#pools.release(before)
   }
 
   #takeShare ({ weight, priority, maxConnections, version }: TargetSettings): void {

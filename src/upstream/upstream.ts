@@ -89,7 +89,7 @@ export class Upstream {
       for (const target of added) this.report('target_added', target)
       for (const target of removed) {
         this.report('target_removed', target)
-        void target.close()
+        target.close()
       }
       this.queue?.offer()
     }))
