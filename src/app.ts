@@ -13,6 +13,7 @@ import { createLogger } from './observe/logger.ts'
 import { requestIds } from './observe/request-id.ts'
 import { ForwardedHeaders } from './proxy/forwarded-headers.ts'
 import { OpenTunnels } from './proxy/tunnel.ts'
+import type { ConnectionPools } from './upstream/connection-pool.ts'
 import { FORWARDED_METHODS } from './upstream/declaration-schema.ts'
 import { HostRouter } from './upstream/host-router.ts'
 import { decorateUpstreams } from './upstream/plain-plugin.ts'
@@ -43,9 +44,10 @@ declare module 'fastify' {
 
 /**
  * Assembles a gateway; nothing listens yet.
+ * @param pools  connections to upstreams, to be shared with the gateway that had the configuration before
  * @throws BootProblems with every mistake in the route files and documents
  */
-export async function buildApp (given: Config): Promise<FastifyInstance> {
+export async function buildApp (given: Config, pools?: ConnectionPools): Promise<FastifyInstance> {
   const wrongPaths = pathMistakes(given)
   // without what cannot be served, so that the other mistakes are found as well
   const config: Config = wrongPaths.length > 0 ? { ...given, docs: false, metrics: false, status: false } : given
@@ -54,7 +56,7 @@ export async function buildApp (given: Config): Promise<FastifyInstance> {
   const upstreams = new UpstreamRegistry((decision, upstream, target, details) => {
     app.log.warn({ decision, upstream, target: target?.id, ...details }, 'traffic decision')
     app.metrics.decisions.inc({ decision, upstream, target: target?.id ?? '' })
-  })
+  }, pools)
   const forwarded = new ForwardedHeaders(config.trustProxy, config.via)
   const logger = createLogger(config.log)
   const app = fastify({

@@ -21,8 +21,14 @@ const codeOf = (error: unknown): string => String((error as NodeJS.ErrnoExceptio
 /** Whether the failure came before anything was sent: another target may be tried with any method. */
 const neverConnected = (error: unknown): boolean => {
   const code = codeOf(error)
-  return NOT_CONNECTED.has(code) || REFUSED_BY_TLS.test(code) || (error as { http2ErrorCode?: number })?.http2ErrorCode === REFUSED_STREAM
+  return NOT_CONNECTED.has(code) || REFUSED_BY_TLS.test(code) || isUntouched(error as Http2Failure)
 }
+
+type Http2Failure = { http2ErrorCode?: number, message?: string } | undefined
+
+/** Whether a stream was refused, or came after the last that the target has looked at before it goes (RFC 9113, section 6.8). */
+const isUntouched = (error: Http2Failure): boolean =>
+  error?.http2ErrorCode === REFUSED_STREAM || error?.message?.startsWith('HTTP/2: "GOAWAY"') === true
 
 /**
  * Whether there is sense in sending the request again: it was not answered with something that is no HTTP, but not at all, as by a

@@ -31,6 +31,8 @@ export class Target {
   maxConnections!: number
   /** Version of the service that runs there, when its upstream has several. */
   version: string | undefined
+  /** Where its connections go, as far as that has been looked up. */
+  addresses: readonly string[] | undefined
   /** Attempts under way, their responses included. */
   inFlight = 0
   /** Lets its share grow after it has come back; null when it has the whole at once. */
@@ -58,7 +60,8 @@ export class Target {
     this.#pools.release(before)
   }
 
-  #takeShare ({ weight, priority, maxConnections, version }: TargetSettings): void {
+  #takeShare ({ weight, priority, maxConnections, version, dial }: TargetSettings): void {
+    this.addresses = dial.addresses
     this.#weight = weight
     this.priority = priority
     this.maxConnections = maxConnections
