@@ -19,6 +19,7 @@ export const Timeouts = Type.Object({
   connect: Duration({ default: '5s', description: 'Until the connection to a target stands, TLS included.' }),
   firstByte: Duration({ default: '60s', description: 'From the sent request to the first byte of the response.' }),
   idle: Duration({ default: '60s', description: 'Between two pieces of a response body, from the upstream or to the client. A WebSocket is not bound by it.' }),
+  websocket: Type.Optional(Duration({ description: 'Without a byte in either direction on a WebSocket, pings included; past it both sides are closed with 1001. 0 has no limit. Default: 0.' })),
   total: Type.Optional(Duration({ description: 'From the first sending until the client gets its answer, all attempts and the pauses between them included; 0 has no limit. A response that is streamed is no longer bound by it once its head has come. Default: 0.' })),
 }, { additionalProperties: false, description: 'How long an upstream may take; past it the answer is 504.' })
 

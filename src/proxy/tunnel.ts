@@ -57,7 +57,8 @@ export class Tunnel extends ResponseRelay {
     client.write(handshake(headers, request.id, affinityCookie(this.plan.upstream, request, this.target!, status)), 'latin1')
     client.setNoDelay(true)
     client.setKeepAlive(true, KEEP_ALIVE_MS)
-    client.setTimeout(0)
+    // what goes to the client counts as much as what comes from it
+    client.setTimeout(this.plan.timeouts.websocket, () => this.close())
     this.#toClient = new Direction(upstream, client, closeFrame(GOING_AWAY, false))
     this.#toUpstream = new Direction(client, upstream, closeFrame(GOING_AWAY, true))
     tunnels.add(this)

@@ -12,6 +12,8 @@ export interface TimeoutSettings {
   idle: number
   /** Over all attempts until the client gets its answer; 0 for any time. */
   total: number
+  /** Silence on a WebSocket; 0 for any time. */
+  websocket: number
 }
 
 /** One place where a service runs, with its connections. */
@@ -144,5 +146,5 @@ type PartialTimeouts = Partial<Record<keyof TimeoutSettings, string | number>>
 /** The nearest word on each timeout: route before upstream before gateway. */
 export function timeoutSettings (...layers: (PartialTimeouts | undefined)[]): TimeoutSettings {
   const nearest = (key: keyof TimeoutSettings) => milliseconds(layers.find((layer) => layer?.[key] !== undefined)?.[key] ?? 0)
-  return { connect: nearest('connect'), firstByte: nearest('firstByte'), idle: nearest('idle'), total: nearest('total') }
+  return { connect: nearest('connect'), firstByte: nearest('firstByte'), idle: nearest('idle'), total: nearest('total'), websocket: nearest('websocket') }
 }

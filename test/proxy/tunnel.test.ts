@@ -84,6 +84,19 @@ test('a client that vanishes ends the upstream connection, and the reverse', asy
   while (app.tunnels.size > 0) await new Promise((resolve) => setImmediate(resolve))
 })
 
+test('a WebSocket on which nothing happens is closed with 1001, one with pings is not', async (t) => {
+  const echo = await startEcho(t)
+  const { port } = await startGateway(t, upstream([`http://127.0.0.1:${echo.port}`], { timeouts: { websocket: '300ms' } }))
+  const [silent, lively] = [await open(`ws://127.0.0.1:${port}/live/ws`), await open(`ws://127.0.0.1:${port}/live/ws`)]
+  const pings = setInterval(() => lively.ping(), 50)
+  t.after(() => clearInterval(pings))
+  const [code] = await once(silent, 'close')
+  assert.equal(code, 1001)
+  assert.equal(lively.readyState, WebSocket.OPEN)
+  lively.close()
+  await once(lively, 'close')
+})
+
 test('stopping the gateway closes both sides with 1001', async (t) => {
   const echo = await startEcho(t)
   const { port, app } = await startGateway(t, upstream([`http://127.0.0.1:${echo.port}`]))
