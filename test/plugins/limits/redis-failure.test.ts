@@ -116,18 +116,15 @@ test('requests under way hold leases in Redis, which are renewed, and end by the
   const client = await patient(t, port)
   t.mock.timers.enable({ apis: ['setInterval'] })
   const app = await stageApp(t, { config: { redis: `redis://127.0.0.1:${port}` } })
-  let answer = (): void => {}
-  let arrive = (): void => {}
-  const arrived = new Promise<void>((resolve) => { arrive = resolve })
-  app.get('/slow', { config: { auth: 'none', limits: limitRules('busy', { concurrent: 1, by: 'route' }) } }, () => new Promise((resolve) => {
-    answer = () => resolve('x')
-    arrive()
-  }))
+  /** What answers each request that has come through. */
+  const answers: (() => void)[] = []
+  const arrived = async (count: number): Promise<void> => { while (answers.length < count) await new Promise((resolve) => setImmediate(resolve)) }
+  app.get('/slow', { config: { auth: 'none', limits: limitRules('busy', { concurrent: 1, by: 'route' }) } }, () => new Promise((resolve) => { answers.push(() => resolve('x')) }))
   await app.listen({ port: 0, host: '127.0.0.1' })
   await connected(app)
   const { port: own } = app.server.address() as { port: number }
   const first = fetch(`http://127.0.0.1:${own}/slow`)
-  await arrived
+  await arrived(1)
   const [key] = await client.keys('*')
   assert.equal(key, '{gatehouse}:limit:busy:concurrency:r::GET /slow')
   const scoreOf = async (): Promise<number> => Number((await client.zrange(key!, '0', '-1', 'WITHSCORES'))[1])
@@ -140,10 +137,11 @@ test('requests under way hold leases in Redis, which are renewed, and end by the
   // as after a crash: nobody renews, and the lease is over
   await client.zadd(key!, Date.now() - 1, String((await client.zrange(key!, '0', '0'))[0]))
   const second = fetch(`http://127.0.0.1:${own}/slow`)
-  answer()
+  await arrived(2)
+  answers[0]!()
   await (await first).text()
   while (await client.zcard(key!) !== 1) await new Promise((resolve) => setImmediate(resolve))
-  answer()
+  answers[1]!()
   assert.equal((await second).status, 200)
   while (await client.exists(key!) === 1) await new Promise((resolve) => setImmediate(resolve))
 })
