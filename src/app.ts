@@ -99,8 +99,11 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
     drain.begin()
     app.tunnels.closeAll()
   })
-  // commands that only look need none of it: neither the search for targets nor the watch over their health
-  app.addHook('onListen', () => upstreams.discover(FIRST_DISCOVERY))
+  // not before, since commands that only look at routes need none of it
+  app.addHook('onListen', async () => {
+    await upstreams.discover(FIRST_DISCOVERY)
+    for (const upstream of upstreams) upstream.start()
+  })
   app.addHook('onClose', () => upstreams.close(1000))
 
   const registrar = new Registrar({ config, hosts, table, upstreams, forwarded })

@@ -140,7 +140,7 @@ function explainForwarding (plan: ForwardPlan, row: RouteRow, params: Record<str
   say('forward', `to ${upstream.name}: ${upstreamPath(internal, params, plan)}`)
   if (upstream.targets.length > 1) say('', `balance: ${upstream.balance}`)
   for (const text of upstream.watched) say('', text)
-  for (const target of upstream.targets) say('', `target ${target.id}${target.addresses ? ` (${target.addresses.join(', ')})` : ''}, weight ${target.weight}${target.priority > 0 ? `, priority ${target.priority}` : ''}${target.maxConnections < Infinity ? `, at most ${target.maxConnections} at once` : ''}, Host: ${plan.preserveHost ? "the client's" : target.host}`)
+  for (const target of upstream.targets) say('', `target ${target.id}${target.dial.addresses ? ` (${target.dial.addresses.join(', ')})` : ''}, weight ${target.weight}${target.priority > 0 ? `, priority ${target.priority}` : ''}${target.maxConnections < Infinity ? `, at most ${target.maxConnections} at once` : ''}, Host: ${plan.preserveHost ? "the client's" : target.host}`)
   say('', `timeouts: connect ${timeouts.connect} ms, first byte ${timeouts.firstByte} ms, idle ${timeouts.idle} ms${timeouts.total > 0 ? `, total ${timeouts.total} ms` : ''}`)
   say('', `retries: ${retry === null ? 'never' : `at most ${retry.attempts}${retry.failsOver ? ', and at each other target when a connection never stood' : ''}`}`)
   if (hedge !== null) say('', `hedging: ${hedge.delay === undefined ? 'not yet, too little is known of the latency' : `after ${hedge.delay} ms`}`)

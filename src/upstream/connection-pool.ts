@@ -1,25 +1,6 @@
-import { isIP, type LookupFunction } from 'node:net'
-import { buildConnector, Pool, type Dispatcher } from 'undici'
-import type { TlsMaterial } from './target-tls.ts'
-
-/** How connections to a target are made. */
-export interface DialSettings {
-  /** Scheme, host and port. */
-  readonly origin: string
-  /** Path of a unix socket to connect to instead. */
-  readonly socket: string | undefined
-  /** Addresses of the host; undefined when they are looked up at each connection. */
-  readonly addresses: readonly string[] | undefined
-  /** Null for what every https target has. */
-  readonly tls: TlsMaterial | null
-  readonly http2: boolean | 'prior-knowledge'
-  /** Milliseconds until a connection must stand, TLS included. */
-  readonly connectTimeout: number
-  /** Milliseconds until a response must begin, where a request does not say. */
-  readonly firstByte: number
-  /** Finds the addresses of a name; the system's way when undefined. */
-  readonly lookup: ((name: string) => Promise<string[]>) | undefined
-}
+import { Pool, type Dispatcher } from 'undici'
+import { BoundedStart } from './bounded-start.ts'
+import { clientOptions, type DialSettings } from './dial.ts'
 
 /** A connection that idles longer than the upstream keeps it would break the next request. Milliseconds. */
 const IDLE = 4000
@@ -67,7 +48,9 @@ export class ConnectionPools {
 export class ConnectionPool {
   readonly key: string
   users = 0
-  readonly settings: DialSettings
+  /** Requests that wait for a stream of HTTP/2. */
+  waiting = 0
+  readonly #settings: DialSettings
   readonly #pool: Pool
   /** WebSockets need HTTP/1.1 (RFC 8441 is not spoken). */
   #upgrades: Pool | undefined
@@ -76,7 +59,7 @@ export class ConnectionPool {
 
   constructor (key: string, settings: DialSettings) {
     this.key = key
-    this.settings = settings
+    this.#settings = settings
     this.#pool = makePool(settings, settings.http2)
     const { protocol, hostname } = new URL(settings.origin)
     this.#servername = protocol === 'https:' ? settings.tls?.serverName ?? hostname : undefined
@@ -84,21 +67,20 @@ export class ConnectionPool {
 
   dispatch (options: Dispatcher.DispatchOptions & { servername?: string }, handler: Dispatcher.DispatchHandler): void {
     if (this.#servername !== undefined) options.servername = this.#servername
-    if (this.settings.http2 === false) {
+    if (this.#settings.http2 === false) {
       this.#pool.dispatch(options, handler)
       return
     }
     if (options.upgrade) {
-      (this.#upgrades ??= makePool(this.settings, false)).dispatch(options, handler)
+      (this.#upgrades ??= makePool(this.#settings, false)).dispatch(options, handler)
+      return
+    }
+    if (BoundedStart.isFull(this)) {
+      handler.onResponseError!(null as never, BoundedStart.refusal())
       return
     }
     options.headers = withoutConnectionFields(options.headers as string[])
-    this.#pool.dispatch(options, handler)
-  }
-
-  /** Connections of their own, made in the same way; whoever asks closes them. */
-  apart (): Dispatcher {
-    return makePool(this.settings, this.settings.http2)
+    this.#pool.dispatch(options, new BoundedStart(handler, options.body, this.#settings.connectTimeout, this))
   }
 
   /** Closes when the requests that it has are done. */
@@ -115,49 +97,8 @@ export class ConnectionPool {
 const poolKey = ({ origin, socket, addresses, tls, http2, connectTimeout, firstByte }: DialSettings): string =>
   JSON.stringify([origin, socket, addresses, tls?.fingerprint, http2, connectTimeout, firstByte])
 
-function makePool ({ origin, socket, addresses, tls, connectTimeout, firstByte, lookup }: DialSettings, http2: DialSettings['http2']): Pool {
-  const useH2c = http2 === 'prior-knowledge'
-  const { hostname } = new URL(origin)
-  const connector = buildConnector({
-    timeout: connectTimeout,
-    socketPath: socket,
-    allowH2: http2 !== false,
-    preferH2: http2 === true,
-    // stated, so that no variable of the environment can switch it off
-    rejectUnauthorized: tls?.verify ?? true,
-    ...tls?.context ? { secureContext: tls.context } : {},
-    ...addresses || lookup ? { lookup: addresses ? inTurn(addresses) : asked(lookup!) } : {},
-    ...useH2c ? { useH2c } : {},
-  })
-  // an address has no SNI (RFC 6066, section 3); the certificate is checked against it all the same
-  const servername = tls?.serverName ?? (isIP(hostname.replace(/^\[|\]$/g, '')) ? '' : hostname)
-  return new Pool(origin, {
-    connect: (options, callback) => connector({ ...options, servername }, callback),
-    headersTimeout: firstByte,
-    keepAliveTimeout: IDLE,
-    pipelining: 1,
-    allowH2: http2 !== false,
-    ...useH2c ? { useH2c } : {},
-  } as Pool.Options)
-}
-
-/** Gives each new connection another of the addresses first. */
-function inTurn (addresses: readonly string[]): LookupFunction {
-  const found = addresses.map((address) => ({ address, family: isIP(address) }))
-  let first = 0
-  return (_name, options, callback) => {
-    const order = [...found.slice(first), ...found.slice(0, first)]
-    first = (first + 1) % found.length
-    if (options.all) callback(null, order)
-    else callback(null, order[0]!.address, order[0]!.family)
-  }
-}
-
-function asked (lookup: (name: string) => Promise<string[]>): LookupFunction {
-  return (name, options, callback) => {
-    lookup(name).then((addresses) => inTurn(addresses)(name, options, callback), (error) => callback(error, []))
-  }
-}
+const makePool = (dial: DialSettings, http2: DialSettings['http2']): Pool =>
+  new Pool(dial.origin, { ...clientOptions(dial, http2), headersTimeout: dial.firstByte, keepAliveTimeout: IDLE, pipelining: 1 })
 
 /** `te: trailers` alone may stay, which gRPC needs. */
 function withoutConnectionFields (headers: string[]): string[] {

@@ -31,6 +31,7 @@ export function checkDeclaration (declaration: unknown, file: string, authInheri
   const authStated = authInherited || sound.statesAuth
 
   sound.targets.forEach((target, i) => { if (target !== undefined) checkTarget(target, `targets[${i}]`, say) })
+  if (wrong.length === 0) (declaration as UpstreamDeclaration).mirror?.targets.forEach((target, i) => checkTarget(target, `mirror.targets[${i}]`, say))
   checkSplit(declaration, wrong.length === 0, say)
   if (wrong.length === 0) checkQueue(declaration as UpstreamDeclaration, say)
   if (sound.reachKnown && routes.length === 0 && !passThrough) {

@@ -25,7 +25,7 @@ export class EntrySource implements TargetSource {
   constructor (entry: UrlTarget | SrvTarget, field: string, parts: SourceParts) {
     this.#entry = entry
     this.#parts = parts
-    this.#tls = entry.tls === undefined ? null : new TlsSource(entry.tls, { baseDir: parts.baseDir, file: parts.file, field: `${field}.tls` }, parts.log, parts.fileInterval)
+    this.#tls = entry.tls === undefined ? null : new TlsSource(entry.tls, { baseDir: parts.baseDir, file: parts.file, field: `${field}.tls` }, parts.log)
     this.#ask = questionOf(entry, parts)
     // a name is a target before its addresses are known, unless these are the targets
     const waits = this.#ask !== null && (parts.allAddresses || 'srv' in entry)

@@ -15,6 +15,7 @@ import { checkDeclaration } from './declaration-check.ts'
 import { UpstreamDeclaration } from './declaration-schema.ts'
 import type { Registrar } from './registrar.ts'
 import { inheritedSettings } from './route-plan.ts'
+import { checkTarget } from './target-check.ts'
 import { trafficFields } from './traffic-schema.ts'
 import { upstreamParts } from './upstream-parts.ts'
 import type { Upstream } from './upstream.ts'
@@ -68,7 +69,9 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
   app.decorate('addUpstream', function (this: FastifyInstance, declaration: AddedUpstream): Upstream {
     const call = `app.addUpstream(${JSON.stringify(declaration?.name) ?? ''})`
     const file = this.routeFile ?? call
-    const problems = checkAgainst(AddedUpstream, declaration, file).map((problem) => this.routeFile === undefined ? problem : { ...problem, field: `${call}${problem.field && ': '}${problem.field}` })
+    const wrong = checkAgainst(AddedUpstream, declaration, file)
+    if (wrong.length === 0) declaration.targets.forEach((target, i) => checkTarget(target, `targets[${i}]`, (field, message) => wrong.push({ file, field, message })))
+    const problems = wrong.map((problem) => this.routeFile === undefined ? problem : { ...problem, field: `${call}${problem.field && ': '}${problem.field}` })
     const owner = upstreams.ownerOf(declaration?.name)
     if (owner !== undefined) problems.push({ file, field: `${call}: name`, message: `is used ${owner === file ? 'in this file already' : `by ${owner} too`}: change one of them` })
     if (problems.length > 0) throw new BootProblems(problems)

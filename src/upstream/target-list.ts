@@ -124,7 +124,7 @@ class FileSource implements TargetSource {
       const declarations = readTargets(path, name)
       if (this.#list === null) this.#list = new ListSource(declarations, '', { ...parts, file: name })
       else this.#list.replace(declarations, '')
-    }, parts.log, parts.fileInterval)
+    }, parts.log)
   }
 
   get targets (): readonly TargetSettings[] { return this.#list!.targets }

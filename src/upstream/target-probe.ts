@@ -1,6 +1,6 @@
-import { connect, type NetConnectOpts } from 'node:net'
+import { Client } from 'undici'
 import type { HealthCheckSettings } from '../health/health-schema.ts'
-import type { DialSettings } from './connection-pool.ts'
+import { clientOptions, reach } from './dial.ts'
 import type { Target } from './target.ts'
 
 /** How much of a body is looked at. Bytes. */
@@ -11,9 +11,9 @@ export function targetProbe (target: Target, { path, status, body, headers }: He
   if (path === undefined) return (signal) => reach(target.dial, signal)
   const passes = (code: number): boolean => status === undefined ? code < 400 : status.includes(code)
   return async (signal) => {
-    const connections = target.connectionsApart()
+    const client = new Client(target.origin, { ...clientOptions(target.dial), pipelining: 0, maxResponseSize: -1 })
     try {
-      const response = await connections.request({ origin: target.origin, method: 'GET', path: target.basePath + path, headers: { host: target.host, 'user-agent': 'gatehouse-health-check', ...headers }, signal })
+      const response = await client.request({ method: 'GET', path: target.basePath + path, headers: { 'user-agent': 'gatehouse-health-check', ...headers }, signal })
       if (!passes(response.statusCode)) throw new Error(`answered ${response.statusCode}`)
       if (body === undefined) return
       let text = ''
@@ -27,21 +27,7 @@ export function targetProbe (target: Target, { path, status, body, headers }: He
       signal.throwIfAborted()
       throw error
     } finally {
-      connections.destroy().catch(() => {})
+      client.destroy().catch(() => {})
     }
   }
-}
-
-/** Whether a connection stands. */
-function reach ({ origin, socket: path, addresses }: DialSettings, signal: AbortSignal): Promise<void> {
-  const { hostname, port, protocol } = new URL(origin)
-  const place = path === undefined ? { host: addresses?.[0] ?? hostname.replace(/^\[|\]$/g, ''), port: Number(port || (protocol === 'https:' ? 443 : 80)) } : { path }
-  return new Promise((resolve, reject) => {
-    const socket = connect({ ...place, signal } as NetConnectOpts)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve()
-    })
-    socket.once('error', (error) => reject(signal.aborted ? signal.reason as Error : error))
-  })
 }

@@ -1,4 +1,4 @@
-import type { DialSettings } from './connection-pool.ts'
+import type { DialSettings } from './dial.ts'
 import type { SrvTarget, UrlTarget } from './target-schema.ts'
 import type { TlsMaterial } from './target-tls.ts'
 

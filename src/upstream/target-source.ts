@@ -35,6 +35,4 @@ export interface SourceParts {
   connectTimeout: number
   /** Milliseconds until a response must begin. */
   firstByte: number
-  /** Milliseconds between two looks at a file. Default: a second. */
-  fileInterval?: number
 }

@@ -32,11 +32,8 @@ export class TlsSource {
   changed: () => void = () => {}
   readonly #stops: (() => void)[] = []
 
-  /**
-   * @param interval  milliseconds between two looks at the files. Default: a second
-   * @throws BootProblems when a file cannot be read, a part is no PEM, or the key is of another certificate
-   */
-  constructor (tls: TargetTls, place: TlsPlace, log: Parameters<typeof keepLoaded>[3], interval?: number) {
+  /** @throws BootProblems when a file cannot be read, a part is no PEM, or the key is of another certificate */
+  constructor (tls: TargetTls, place: TlsPlace, log: Parameters<typeof keepLoaded>[3]) {
     this.material = readMaterial(tls, place)
     const load = (): void => {
       const material = readMaterial(tls, place)
@@ -47,7 +44,7 @@ export class TlsSource {
     for (const key of FILES) {
       if (tls[key] === undefined) continue
       const path = resolve(place.baseDir, tls[key])
-      this.#stops.push(keepLoaded(path, relative(place.baseDir, path), load, log, interval))
+      this.#stops.push(keepLoaded(path, relative(place.baseDir, path), load, log))
     }
   }
 
@@ -57,10 +54,6 @@ export class TlsSource {
 }
 
 function readMaterial (tls: TargetTls, { baseDir, file, field }: TlsPlace): TlsMaterial {
-  const textOf = (name: 'ca' | 'cert' | 'key'): string | undefined => {
-    const path = tls[`${name}File`]
-    return path === undefined ? tls[name] : readText(resolve(baseDir, path), path)
-  }
   const fieldOf = (name: 'ca' | 'cert' | 'key'): string => `${field}.${tls[name] === undefined ? `${name}File` : name}`
   const checked = <T>(name: 'ca' | 'cert' | 'key', what: string, parse: () => T): T => {
     try {
@@ -68,6 +61,10 @@ function readMaterial (tls: TargetTls, { baseDir, file, field }: TlsPlace): TlsM
     } catch (error) {
       throw new BootProblems([{ file, field: fieldOf(name), message: `${what}: ${reasonOf(error)}` }])
     }
+  }
+  const textOf = (name: 'ca' | 'cert' | 'key'): string | undefined => {
+    const path = tls[`${name}File`]
+    return path === undefined ? tls[name] : checked(name, 'cannot be used', () => readText(resolve(baseDir, path), path))
   }
   const [ca, cert, key] = [textOf('ca'), textOf('cert'), textOf('key')]
   const { verify = true, serverName, minVersion } = tls

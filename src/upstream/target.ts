@@ -1,7 +1,8 @@
 import type { Dispatcher } from 'undici'
 import type { SlowStart } from '../health/slow-start.ts'
 import { milliseconds } from '../units.ts'
-import type { ConnectionPool, ConnectionPools, DialSettings } from './connection-pool.ts'
+import type { ConnectionPool, ConnectionPools } from './connection-pool.ts'
+import type { DialSettings } from './dial.ts'
 import type { AttemptFailure, TargetMonitor } from './target-monitor.ts'
 import type { TargetSettings } from './target-settings.ts'
 
@@ -26,21 +27,13 @@ export class Target {
   readonly basePath: string
   /** Value of `Host`. */
   readonly host: string
-  #weight!: number
-  /** Targets of a higher number are backups for those of a lower one. */
-  priority!: number
-  /** Most attempts under way. */
-  maxConnections!: number
-  /** Version of the service that runs there, when its upstream has several. */
-  version: string | undefined
-  /** Where its connections go, as far as that has been looked up. */
-  addresses: readonly string[] | undefined
   /** Attempts under way, their responses included. */
   inFlight = 0
   /** Lets its share grow after it has come back; null when it has the whole at once. */
   slowStart: SlowStart | null = null
   /** What judges the target; they are told of every attempt. */
   readonly monitors: TargetMonitor[] = []
+  #settings: TargetSettings
   readonly #pools: ConnectionPools
   #pool: ConnectionPool
 
@@ -49,45 +42,36 @@ export class Target {
     this.origin = settings.origin
     this.basePath = settings.basePath
     this.host = settings.host
+    this.#settings = settings
     this.#pools = pools
     this.#pool = pools.acquire(settings.dial)
-    this.#takeShare(settings)
   }
 
   /** Takes over what has changed about it; connections that are dialled in another way now end when they are done. */
   adopt (settings: TargetSettings): void {
-    this.#takeShare(settings)
+    this.#settings = settings
     const before = this.#pool
     this.#pool = this.#pools.acquire(settings.dial)
     this.#pools.release(before)
-  }
-
-  #takeShare ({ weight, priority, maxConnections, version, dial }: TargetSettings): void {
-    this.addresses = dial.addresses
-    this.#weight = weight
-    this.priority = priority
-    this.maxConnections = maxConnections
-    this.version = version
   }
 
   dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
     this.#pool.dispatch(options, handler)
   }
 
+  /** How connections to it are made now. */
+  get dial (): DialSettings { return this.#settings.dial }
+  /** Targets of a higher number are backups for those of a lower one. */
+  get priority (): number { return this.#settings.priority }
+  /** Most attempts under way. */
+  get maxConnections (): number { return this.#settings.maxConnections }
+  /** Version of the service that runs there, when its upstream has several. */
+  get version (): string | undefined { return this.#settings.version }
+
   /** Share of the requests, above 0. */
   get weight (): number {
-    return this.slowStart === null ? this.#weight : this.#weight * this.slowStart.factor
-  }
-
-  /** How connections to it are made. */
-  get dial (): DialSettings { return this.#pool.settings }
-
-  /** Connections apart from those of requests; whoever asks closes them. */
-  connectionsApart (): Dispatcher { return this.#pool.apart() }
-
-  /** Begins what its monitors do by themselves. */
-  start (): void {
-    for (const monitor of this.monitors) monitor.start?.()
+    const { weight } = this.#settings
+    return this.slowStart === null ? weight : weight * this.slowStart.factor
   }
 
   /** Whether a new attempt may be made now. @param panic  whether its health is passed over */
@@ -104,9 +88,9 @@ export class Target {
 
   /** What people and programs may know of it. */
   describe (): Record<string, unknown> {
-    const { id, version, priority, inFlight } = this
+    const { id, version, priority, inFlight, dial: { addresses } } = this
     const weight = Math.round(this.weight * 1000) / 1000
-    return Object.assign({ id, version, available: this.isAvailable(), weight, priority, inFlight }, ...this.monitors.map((monitor) => monitor.describe?.() ?? {}))
+    return Object.assign({ id, addresses, version, available: this.isAvailable(), weight, priority, inFlight }, ...this.monitors.map((monitor) => monitor.describe?.() ?? {}))
   }
 
   /** Whether it could take one more attempt. */

@@ -17,7 +17,7 @@ import { Target } from './target.ts'
 import { targetChanges } from './target-changes.ts'
 import type { TargetSource } from './target-source.ts'
 import type { TrafficSettings } from './traffic-schema.ts'
-import { HealthWatch, watchedText } from './health-watch.ts'
+import { healthWatch, watchedText } from './watch-health.ts'
 
 /** What an upstream is made of. */
 export interface UpstreamParts {
@@ -54,10 +54,11 @@ export class Upstream {
   #hasBackups = false
   readonly #source: TargetSource
   readonly #pools: ConnectionPools
-  readonly #circuitBreaker: TrafficSettings['circuitBreaker']
-  readonly #split: VersionSplit | null
+  /** Gives a new target those that judge it. */
+  readonly #watch: (target: Target) => void
   #discovered: Promise<void> | undefined
-  readonly #health: HealthWatch
+  #started = false
+  readonly #split: VersionSplit | null
   /** Per cent of the targets; 0 for never. */
   readonly #panicBelow: number
   #isPanicking = false
@@ -67,7 +68,6 @@ export class Upstream {
     this.report = (decision, target, details) => report(decision, name, target, details)
     this.#source = source
     this.#pools = pools
-    this.#circuitBreaker = traffic.circuitBreaker
     this.#balancer = balancerOf<Target>(traffic.balance, { upstream: name, path, secret: stickySecret })
     this.balance = balanceText(traffic.balance)
     this.affinity = this.#balancer instanceof StickySession ? this.#balancer : null
@@ -75,18 +75,35 @@ export class Upstream {
     this.retryBudget = new RetryBudget(traffic.retries)
     this.concurrency = concurrencyLimit(traffic.concurrency, name)
     this.watched = watchedText(traffic)
-    this.#health = new HealthWatch(traffic, (decision, target, details) => this.report(decision, target, details))
     this.#panicBelow = traffic.panicThreshold ?? 0
     this.queue = traffic.queue ? new WaitQueue(traffic.queue.max ?? 100, milliseconds(traffic.queue.timeout ?? '5s'), () => this.targets.some((target) => target.hasRoom && target.isAvailable())) : null
+    this.#watch = this.#watcher(traffic)
     this.#takeTargets()
   }
 
-  /** Begins to look after the targets, and for those that are found by name or listed in a file. @returns when as much is known as can be at first */
+  #watcher (traffic: TrafficSettings): (target: Target) => void {
+    const { circuitBreaker } = traffic
+    const watchHealth = healthWatch(traffic, (decision, target, details) => this.report(decision, target, details))
+    const seesEnd = this.queue === null ? null : { ended: () => this.queue!.offer() }
+    return (target) => {
+      watchHealth(target)
+      if (circuitBreaker) target.monitors.push(new CircuitBreaker(circuitBreaker, (decision, details) => this.report(decision, target, details)))
+      const watch = this.#balancer.watch?.(target)
+      if (watch !== undefined) target.monitors.push(watch)
+      // after the others, so that they have judged when the next request asks them
+      if (seesEnd !== null) target.monitors.push(seesEnd)
+    }
+  }
+
+  /** Looks for targets that are found by name or listed in a file, and goes on to. @returns when as much is known as can be at first */
   discover (): Promise<void> {
-    this.#health.start(this.targets)
     return (this.#discovered ??= this.#source.start(() => {
+      const hadOthers = this.targets.length > 0
       const { added, removed } = this.#takeTargets()
-      for (const target of added) this.report('target_added', target)
+      for (const target of added) {
+        if (this.#started && hadOthers) target.slowStart?.begin()
+        this.report('target_added', target)
+      }
       for (const target of removed) {
         this.report('target_removed', target)
         target.close()
@@ -101,17 +118,8 @@ export class Upstream {
     for (const target of changes.added) this.#watch(target)
     this.targets = changes.targets
     this.#hasBackups = this.targets.some(({ priority }) => priority !== this.targets[0]!.priority)
+    if (this.#started) startMonitors(changes.added)
     return changes
-  }
-
-  /** Gives a new target those that judge it. */
-  #watch (target: Target): void {
-    this.#health.watch(target)
-    if (this.#circuitBreaker) target.monitors.push(new CircuitBreaker(this.#circuitBreaker, (decision, details) => this.report(decision, target, details)))
-    const watch = this.#balancer.watch?.(target)
-    if (watch !== undefined) target.monitors.push(watch)
-    // after the others, so that they have judged when the next request asks them
-    if (this.queue !== null) target.monitors.push({ ended: () => this.queue!.offer() })
   }
 
   /**
@@ -168,6 +176,12 @@ export class Upstream {
     return panics
   }
 
+  /** Begins what watches the targets by itself. */
+  start (): void {
+    this.#started = true
+    startMonitors(this.targets)
+  }
+
   /** What people and programs may know of it. */
   describe (): Record<string, unknown> {
     const { name, balance, concurrency, queue } = this
@@ -186,4 +200,8 @@ export class Upstream {
     this.queue?.close()
     await Promise.all(this.targets.map((target) => target.close()))
   }
+}
+
+function startMonitors (targets: readonly Target[]): void {
+  for (const { monitors } of targets) for (const monitor of monitors) monitor.start?.()
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { buildApp } from '../../src/app.ts'
-import { ConnectionPools, type DialSettings } from '../../src/upstream/connection-pool.ts'
+import { ConnectionPools } from '../../src/upstream/connection-pool.ts'
+import type { DialSettings } from '../../src/upstream/dial.ts'
 import { startBackend } from '../support/backend.ts'
 import { routesFolder, testConfig } from '../support/gateway.ts'
 

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer as createHttpServer, get, request as httpRequest, type IncomingMessage } from 'node:http'
+import { get, request as httpRequest, type IncomingMessage } from 'node:http'
 import { constants, createSecureServer, createServer, type Http2SecureServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { test, type TestContext } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
+import { ConnectionPools } from '../../src/upstream/connection-pool.ts'
 import { Authority, hasOpenssl } from '../auth/client-certificate/authority.ts'
+import { startRawBackend } from '../support/backend.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { rawRequest } from '../support/raw-client.ts'
 
@@ -217,14 +219,58 @@ test('a target that says nothing is timed out by itself', async (t) => {
   assert.equal(backend.sessions.length, 1)
 })
 
-test('a target that speaks no HTTP/2, though it was said to, is answered 502', async (t) => {
-  const server = createHttpServer((_request, response) => response.end('h1')).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.close()
-    server.closeAllConnections()
+test('a target that misbehaves costs its requests alone, none of which waits for another', async (t) => {
+  const frame = (type: number, payload: Buffer): Buffer => {
+    const head = Buffer.alloc(9)
+    head.writeUIntBE(payload.length, 0, 3)
+    head[3] = type
+    return Buffer.concat([head, payload])
+  }
+  const [SETTINGS, PING, GOAWAY] = [4, 6, 7]
+  const noStreams = frame(SETTINGS, Buffer.from([0, 3, 0, 0, 0, 0]))
+  const settings = frame(SETTINGS, Buffer.alloc(0))
+  const cases: [what: string, statuses: number[], says: Buffer | string | null][] = [
+    ['says nothing', [502, 504], null],
+    ['allows no stream', [502, 504], noStreams],
+    ['leaves at once', [502], Buffer.concat([settings, frame(GOAWAY, Buffer.alloc(8))])],
+    ['speaks HTTP/1.1', [502], 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'],
+    ['speaks nothing known', [502], Buffer.alloc(500, 0xff)],
+    ['floods with pings', [502], Buffer.concat([settings, ...Array.from({ length: 5000 }, () => frame(PING, Buffer.alloc(8)))])],
+  ]
+  await Promise.all(cases.map(([what, allowed, says]) => t.test(what, async (t) => {
+    const { url } = await startRawBackend(t, (socket) => { if (says !== null) socket.write(says) })
+    const gateway = await startGateway(t, upstream({ url, http2: 'prior-knowledge' }, { timeouts: { connect: 300, firstByte: 300 } }))
+    const started = performance.now()
+    const statuses = await Promise.all(Array.from({ length: 12 }, async (_, i) => (await fetch(`${gateway.url}/a/`, i === 0 ? { method: 'POST', body: 'x' } : {})).status))
+    const late = performance.now() - started
+    assert.deepEqual(statuses.filter((status) => !allowed.includes(status)), [])
+    assert.ok(late < 2000, `${late} ms`)
+  })))
+})
+
+test('requests that wait for a mute target are bounded in number', { timeout: 10_000 }, async (t) => {
+  const { url } = await startRawBackend(t, () => {})
+  const pools = new ConnectionPools()
+  const pool = pools.acquire({ origin: url, socket: undefined, addresses: undefined, tls: null, http2: 'prior-knowledge', connectTimeout: 100, firstByte: 5000, lookup: undefined })
+  const codes: Record<string, number> = {}
+  const send = (): Promise<void> => new Promise((resolve) => pool.dispatch({ path: '/', method: 'GET', headers: [] }, {
+    onRequestStart: (controller) => setTimeout(() => controller.abort(new Error('enough')), 500),
+    onResponseError: (_controller, error: NodeJS.ErrnoException) => {
+      codes[error.message] = (codes[error.message] ?? 0) + 1
+      resolve()
+    },
+  }))
+  await Promise.all(Array.from({ length: 2500 }, send))
+  assert.deepEqual(codes, { '2000 requests wait for a stream': 500, 'no stream could be opened within 100 ms': 1999, enough: 1 })
+  pool.destroy()
+  while (pool.waiting > 0) await new Promise((resolve) => setImmediate(resolve))
+})
+
+test('a flood of headers is answered 502', async (t) => {
+  const { gateway } = await h2c(t, (stream) => {
+    stream.respond(Object.fromEntries([[':status', 200], ...Array.from({ length: 500 }, (_, i) => [`x-${i}`, 'y'.repeat(200)])]))
+    stream.end()
   })
-  const gateway = await startGateway(t, upstream({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, http2: 'prior-knowledge' }, { timeouts: { firstByte: 1000 } }))
   assert.equal((await fetch(`${gateway.url}/a/`)).status, 502)
 })
 

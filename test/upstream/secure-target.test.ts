@@ -123,7 +123,7 @@ test('https targets', options, async (t) => {
     const url = 'https://127.0.0.1:1'
     const mistakes: [tls: object, field: string, message: RegExp][] = [
       [{ ca: 'no pem' }, 'targets[0].tls.ca', /no certificate in PEM form/],
-      [{ caFile: '/nowhere/ca.pem' }, '', /cannot be read: no such file/],
+      [{ caFile: '/nowhere/ca.pem' }, 'targets[0].tls.caFile', /nowhere\/ca\.pem: cannot be read: no such file/],
       [{ cert: good.cert }, 'targets[0].tls.key', /is missing/],
       [{ key: good.key }, 'targets[0].tls.cert', /is missing/],
       [{ cert: good.cert, key: clientPair.key }, 'targets[0].tls.key', /not the key of the certificate/],

@@ -40,12 +40,15 @@ test('what is wrong with a socket stops the boot', async (t) => {
     [`unix:/${'x'.repeat(120)}`, /at most 103 bytes/],
     [{ url: 'unix:/a.sock', socket: '/b.sock' }, /names a socket already/],
     [{ url: 'http://x', socket: 'relative.sock' }, /absolute path/],
-    ['unix:relative.sock', /targets\[0\]/],
+    ['unix:relative.sock', /allowed: URL/],
     [{ url: 'http://x', http2: true }, /prior-knowledge/],
     [{ url: 'https://x', http2: 'prior-knowledge' }, /write true/],
     [{ srv: 'orders.internal' }, /name of SRV records/],
     [{ srv: '_http._tcp.orders.internal', tls: {} }, /only https targets/],
   ] as const) {
-    await assert.rejects(startGateway(t, { 'a.json': { name: 'a', prefix: '/a', auth: 'none', targets: [target], passThrough: true } }), message)
+    const upstream = { name: 'a', prefix: '/a', auth: 'none', targets: [target], passThrough: true }
+    await assert.rejects(startGateway(t, { 'a.json': upstream }), message)
+    await assert.rejects(startGateway(t, { 'a.json': { ...upstream, targets: ['http://x'], mirror: { targets: [target] } } }), message)
+    await assert.rejects(startGateway(t, { 'a.ts': `export default async (app) => { app.addUpstream({ name: 'a', targets: ${JSON.stringify([target])} }) }` }), message)
   }
 })

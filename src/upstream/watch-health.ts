@@ -18,36 +18,14 @@ export function watchedText ({ healthCheck, outlierDetection, slowStart, panicTh
 
 type Report = (decision: string, target: Target, details?: object) => void
 
-/** Watches the health of the targets of an upstream, as far as it is wanted. */
-export class HealthWatch {
-  readonly #settings: TrafficSettings
-  readonly #report: Report
-  readonly #outliers: OutlierDetection | null
-  #isRunning = false
-
-  constructor (settings: TrafficSettings, report: Report) {
-    this.#settings = settings
-    this.#report = report
-    this.#outliers = settings.outlierDetection ? new OutlierDetection(settings.outlierDetection) : null
-  }
-
-  /** Begins to watch one more target. */
-  watch (target: Target): void {
-    const { healthCheck, slowStart } = this.#settings
+/** What gives a target of an upstream those that watch its health, as far as that is wanted. */
+export function healthWatch ({ healthCheck, outlierDetection, slowStart }: TrafficSettings, report: Report): (target: Target) => void {
+  const outliers = outlierDetection ? new OutlierDetection(outlierDetection) : null
+  return (target) => {
     if (slowStart) target.slowStart = new SlowStart(slowStart)
-    const report = (decision: string, details?: object): void => this.#report(decision, target, details)
+    const tell = (decision: string, details?: object): void => report(decision, target, details)
     const onReturn = (): void => target.slowStart?.begin()
-    if (healthCheck) target.monitors.push(new HealthCheck(healthCheck, { probe: targetProbe(target, healthCheck), report, onReturn }))
-    if (this.#outliers !== null) target.monitors.push(this.#outliers.watch(report, onReturn))
-    if (!this.#isRunning) return
-    // one that comes later is as cold as one that comes back
-    target.slowStart?.begin()
-    target.start()
-  }
-
-  /** Begins with the checks. */
-  start (targets: readonly Target[]): void {
-    this.#isRunning = true
-    for (const target of targets) target.start()
+    if (healthCheck) target.monitors.push(new HealthCheck(healthCheck, { probe: targetProbe(target, healthCheck), report: tell, onReturn }))
+    if (outliers !== null) target.monitors.push(outliers.watch(tell, onReturn))
   }
 }
