@@ -49,6 +49,8 @@ function commandLine (finish: (code: number) => void): Command {
   configured(program, 'explain', 'say what would be done with a request, stage by stage')
     .argument('<method>', 'such as GET').argument('<url>', 'path, or absolute URL')
     .option('-H, --header <line>', "header of the request, as 'name: value'; may be repeated", gather, [])
+    .option('-g, --gateway <url>', "ask a running gateway, which knows how its targets do: the URL of its 'status' page", once)
+    .option('--gateway-header <line>', "header for that page, such as 'authorization: Bearer ...'; may be repeated", gather, [])
     .addHelpText('after', "\nExample:\n  gatehouse explain POST /orders -H 'content-type: application/json'")
     .action(async (method, url, options) => { finish(await (await import('./cli/explain-command.ts')).explainRequest(method, url, options)) })
   configured(program, 'openapi', 'print the OpenAPI document of the whole gateway')

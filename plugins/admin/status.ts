@@ -1,12 +1,25 @@
 import type {} from '@fastify/swagger'
 import fp from 'fastify-plugin'
+import { ExplainedRequest, explain } from '../../src/admin/explain.ts'
+import { collectBodies } from '../../src/contract/body-parsers.ts'
 
-/** Tells how every upstream and its targets do, as JSON, where and to whom the configuration says. */
+/** Largest request to be explained. Bytes. */
+const LARGEST = 64 * 1024
+
+/** Tells how every upstream and its targets do, as JSON, and what would be done with a request; where and to whom the configuration says. */
 export default fp(async (app) => {
   const { status } = app.config
   if (!status) return
-  app.get(status.path, { exposeHeadRoute: true, config: { auth: status.auth }, schema: { hide: true } }, async (_request, reply) => {
+  const config = { auth: status.auth }
+  app.get(status.path, { exposeHeadRoute: true, config, schema: { hide: true } }, async (_request, reply) => {
     reply.header('cache-control', 'no-store')
     return { upstreams: [...app.upstreams].map((upstream) => upstream.describe()) }
   })
-}, { name: 'status' })
+  app.register(async (scope) => {
+    collectBodies(scope, { bodyLimit: LARGEST, consumes: ['application/json'] })
+    scope.post<{ Body: ExplainedRequest }>(`${status.path}/explain`, { config, schema: { hide: true, body: ExplainedRequest } }, async (request, reply) => {
+      reply.header('cache-control', 'no-store')
+      return { lines: await explain(app, request.body) }
+    })
+  })
+}, { name: 'status', dependencies: ['validation'] })

@@ -1,21 +1,21 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
+import Type, { type Static } from 'typebox'
 import { type ErrorCode, ERRORS, type GatehouseError, type Violation } from '../errors.ts'
-import type { ForwardPlan } from '../proxy/forward-plan.ts'
 import { byText, costOf, limitText } from '../limits/limit-schema.ts'
 import { isEarly } from '../limits/route-stages.ts'
-import { upstreamPath } from '../proxy/upstream-path.ts'
 import { isTarget, publicTarget } from '../upstream/host-router.ts'
 import type { RouteRow } from '../upstream/route-table.ts'
+import { explainForwarding } from './explained-forwarding.ts'
 import { searchRoute } from './route-search.ts'
 
 /** A request to be explained; header names in any case. */
-export interface ExplainedRequest {
-  method: string
-  /** Absolute URL, or a path. */
-  url: string
-  headers: Record<string, string>
-}
+export const ExplainedRequest = Type.Object({
+  method: Type.String({ maxLength: 32 }),
+  url: Type.String({ maxLength: 16384, description: 'Absolute URL, or a path.' }),
+  headers: Type.Record(Type.String(), Type.String()),
+}, { additionalProperties: false })
+export type ExplainedRequest = Static<typeof ExplainedRequest>
 
 /**
  * Says in lines of text what the gateway would do with a request, stage by stage, without sending it on or counting
@@ -46,14 +46,15 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
 
   const { row, params } = found
   for (const text of explainBrowser(row)) say('edge', text)
-  const [authText, refused] = await explainAuth(app, row, canonical, headers)
+  const asked = explainedRequest(row.method, canonical, headers)
+  const [authText, refused] = await explainAuth(app, row, asked)
   say('auth', authText)
   for (const text of explainLimits(app, row)) say('limits', text)
   const contract = explainContract(app, row, params, canonical, headers)
   for (const text of contract) say('contract', text)
   say('cache', 'none')
   const { plan } = row.options.config ?? {}
-  if (plan) explainForwarding(plan, row, params, internal, say)
+  if (plan) explainForwarding(plan, row, params, { internal, request: asked as never, live: app.server.listening, say })
   else say('handler', `written by hand in ${row.file}`)
   const broken = contract.some((text) => text.includes(': 400 GW_VALIDATION'))
   return [...lines, refused ? answered(refused) : broken ? answered('GW_VALIDATION') : outcome(row)]
@@ -73,11 +74,14 @@ function outcome ({ options, file }: RouteRow): string {
   return `→ forwarded to ${plan.upstream.name} (${plan.upstream.targets.map(({ id }) => id).join(' or ') || 'no target is known'})${provided}`
 }
 
+/** What the stages see of a request that is only talked about. */
+const explainedRequest = (method: string, url: string, headers: IncomingHttpHeaders) =>
+  ({ headers, method, ip: '127.0.0.1', raw: { headers, method, url, rawHeaders: Object.entries(headers).flat() }, consumer: null as { id: string, scopes: readonly string[] } | null })
+
 /** Runs the route's own authentication on the headers given. */
-async function explainAuth (app: FastifyInstance, row: RouteRow, target: string, headers: IncomingHttpHeaders): Promise<[text: string, refused?: ErrorCode]> {
+async function explainAuth (app: FastifyInstance, row: RouteRow, request: ReturnType<typeof explainedRequest>): Promise<[text: string, refused?: ErrorCode]> {
   const hook = app.authenticator(row.auth)
   if (hook === null) return ["'none': everybody may call"]
-  const request = { headers, ip: '127.0.0.1', raw: { headers, method: row.method, url: target, rawHeaders: Object.entries(headers).flat() }, consumer: null as { id: string, scopes: readonly string[] } | null }
   return new Promise((resolve) => {
     hook.call(app, request as never, {} as never, (refusal?: Error) => {
       const error = refusal as GatehouseError | undefined
@@ -129,21 +133,4 @@ function explainContract (app: FastifyInstance, row: RouteRow, params: Record<st
 const detailOf = (validate: unknown): string => {
   const { errors } = validate as { errors?: (Violation & { instancePath?: string, message?: string })[] | null }
   return errors?.length ? `: ${errors.map((e) => `${e.instancePath ?? e.pointer} ${e.message ?? e.expected}`).join('; ')}` : ''
-}
-
-function explainForwarding (plan: ForwardPlan, row: RouteRow, params: Record<string, string | undefined>, internal: string, say: (stage: string, text: string) => void): void {
-  if (row.options.config?.redirect) {
-    say('redirect', row.options.config.redirect)
-    return
-  }
-  const { upstream, timeouts, retry, hedge, fallback } = plan
-  say('forward', `to ${upstream.name}: ${upstreamPath(internal, params, plan)}`)
-  if (upstream.targets.length > 1) say('', `balance: ${upstream.balance}`)
-  for (const text of upstream.watched) say('', text)
-  for (const target of upstream.targets) say('', `target ${target.id}${target.dial.addresses ? ` (${target.dial.addresses.join(', ')})` : ''}, weight ${target.weight}${target.priority > 0 ? `, priority ${target.priority}` : ''}${target.maxConnections < Infinity ? `, at most ${target.maxConnections} at once` : ''}, Host: ${plan.preserveHost ? "the client's" : target.host}`)
-  say('', `timeouts: connect ${timeouts.connect} ms, first byte ${timeouts.firstByte} ms, idle ${timeouts.idle} ms${timeouts.total > 0 ? `, total ${timeouts.total} ms` : ''}`)
-  say('', `retries: ${retry === null ? 'never' : `at most ${retry.attempts}${retry.failsOver ? ', and at each other target when a connection never stood' : ''}`}`)
-  if (hedge !== null) say('', `hedging: ${hedge.delay === undefined ? 'not yet, too little is known of the latency' : `after ${hedge.delay} ms`}`)
-  if (fallback !== null) say('', `fallback: ${fallback.status}`)
-  say('response', plan.responseCheck ? `checked against its schema, ${plan.enforceResponse ? '502 when it breaks it' : 'reported when it breaks it'}` : 'not checked against a schema')
 }

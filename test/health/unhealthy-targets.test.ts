@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { startBackend, startRawBackend } from '../support/backend.ts'
+import { runCommand } from '../support/command.ts'
 import { startGateway } from '../support/gateway.ts'
 
 const routes = [{ method: 'GET', url: '/x' }]
@@ -99,4 +100,25 @@ test('when none is well the answer is 503, and says when to come again', async (
   const response = await fetch(`${url}/x`)
   assert.equal(response.status, 503)
   assert.ok(Number(response.headers.get('retry-after')) >= 1)
+})
+
+test('a running gateway explains which targets it would pass over, also to the command line', async (t) => {
+  const well = await startBackend(t)
+  const gone = await startBackend(t)
+  gone.server.close()
+  const { until, url } = await start(t, [gone.url, well.url], { healthCheck: quick })
+  await until('01')
+  const answer = await fetch(`${url}/status/explain`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ method: 'GET', url: '/x', headers: {} }) })
+  const { lines } = await answer.json() as { lines: string[] }
+  const text = lines.join('\n')
+  assert.match(text, new RegExp(`target ${gone.url}, not available, .*\n.*target ${well.url}, available, `))
+  assert.match(text, new RegExp(`chosen now: ${well.url}\n`))
+  assert.equal((await fetch(`${url}/status/explain`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"method":"GET"}' })).status, 400)
+
+  const told = await runCommand(t, ['explain', 'GET', '/x', '--gateway', `${url}/status`], { cwd: '/' })
+  assert.equal(told.code, 0, told.stderr)
+  assert.match(told.stdout, new RegExp(`target ${gone.url}, not available`))
+  const lost = await runCommand(t, ['explain', 'GET', '/x', '--gateway', `${url}/nowhere`], { cwd: '/' })
+  assert.equal(lost.code, 1)
+  assert.match(lost.stderr, /answers 404: expected the path of 'status' in its configuration/)
 })

@@ -1,0 +1,49 @@
+import type { FastifyRequest } from 'fastify'
+import type { ForwardPlan } from '../proxy/forward-plan.ts'
+import { upstreamPath } from '../proxy/upstream-path.ts'
+import type { RouteRow } from '../upstream/route-table.ts'
+import type { Target } from '../upstream/target.ts'
+
+interface Explained {
+  /** Internal target of the request. */
+  internal: string
+  request: FastifyRequest
+  /** Whether the gateway runs, so that the state of its targets means something. */
+  live: boolean
+  say: (stage: string, text: string) => void
+}
+
+/** Says where a request would be forwarded to, how the targets do, and which of them would get it. */
+export function explainForwarding (plan: ForwardPlan, row: RouteRow, params: Record<string, string | undefined>, { internal, request, live, say }: Explained): void {
+  if (row.options.config?.redirect) {
+    say('redirect', row.options.config.redirect)
+    return
+  }
+  const { upstream, timeouts, retry, hedge, fallback } = plan
+  say('forward', `to ${upstream.name}: ${upstreamPath(internal, params, plan)}`)
+  if (upstream.targets.length > 1) say('', `balance: ${upstream.balance}`)
+  for (const text of upstream.watched) say('', text)
+  for (const target of upstream.targets) say('', targetText(target, plan, live))
+  if (upstream.targets.length > 1) say('', `chosen${live ? ' now' : ', if all are well'}: ${upstream.select(request, null)?.id ?? 'none, since none is available'}`)
+  say('', `timeouts: connect ${timeouts.connect} ms, first byte ${timeouts.firstByte} ms, idle ${timeouts.idle} ms${timeouts.total > 0 ? `, total ${timeouts.total} ms` : ''}`)
+  say('', `retries: ${retry === null ? 'never' : `at most ${retry.attempts}${retry.failsOver ? ', and at each other target when a connection never stood' : ''}`}`)
+  if (hedge !== null) say('', `hedging: ${hedge.delay === undefined ? 'not yet, too little is known of the latency' : `after ${hedge.delay} ms`}`)
+  if (fallback !== null) say('', `fallback: ${fallback.status}`)
+  say('response', plan.responseCheck ? `checked against its schema, ${plan.enforceResponse ? '502 when it breaks it' : 'reported when it breaks it'}` : 'not checked against a schema')
+}
+
+/** A target with its state; what its monitors tell of it comes last. */
+function targetText (target: Target, { preserveHost }: ForwardPlan, live: boolean): string {
+  const { id, addresses, version, available, weight, priority, inFlight, ...monitored } = target.describe() as Record<string, string | number | string[]>
+  return [
+    `target ${id}${addresses ? ` (${[addresses].flat().join(', ')})` : ''}`,
+    ...live ? [available ? 'available' : 'not available'] : [],
+    `weight ${weight}`,
+    ...Number(priority) > 0 ? [`priority ${priority}`] : [],
+    ...version === undefined ? [] : [`version ${version}`],
+    ...target.maxConnections < Infinity ? [`at most ${target.maxConnections} at once`] : [],
+    ...Number(inFlight) > 0 ? [`${inFlight} under way`] : [],
+    ...Object.entries(live ? monitored : {}).filter(([, value]) => value !== undefined && value !== null).map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`),
+    `Host: ${preserveHost ? "the client's" : target.host}`,
+  ].join(', ')
+}
