@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream'
 import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { gatehouseError } from '../errors.ts'
@@ -35,7 +34,8 @@ export function registerPassThrough (scope: FastifyInstance, prefix: string, pla
       const path = upstreamPath(request.raw.url!, request.params, plan)
       const sent = requestHeaders(request, plan, body !== null)
       plan.mirror?.copy(request, path, sent, body)
-      new PassThroughRelay(request, reply, plan, path, sent, body, done).start()
+      // the headers are on the reply already
+      new ResponseRelay(request, reply, plan, path, sent, body, ({ statusCode }, content) => done(null, { statusCode, headers: {}, body: content })).start()
     },
     // the connections belong to the upstream, which closes them
     destroy (): void {},
@@ -63,19 +63,4 @@ export function registerPassThrough (scope: FastifyInstance, prefix: string, pla
       retryDelay: () => null,
     },
   } as unknown as FastifyHttpProxyOptions)
-}
-
-/** Hands the response to `reply.from`, which sends it. */
-class PassThroughRelay extends ResponseRelay {
-  readonly #done: ClientCallback
-
-  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path: string, headers: string[], body: Buffer | Readable | null, done: ClientCallback) {
-    super(request, reply, plan, path, headers, body)
-    this.#done = done
-  }
-
-  protected override deliver (body: string | Buffer | Readable | undefined): void {
-    // the headers are on the reply already
-    this.#done(null, { statusCode: this.reply.statusCode, headers: {}, body })
-  }
 }

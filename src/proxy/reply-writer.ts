@@ -1,0 +1,259 @@
+import { isAscii } from 'node:buffer'
+import type { IncomingHttpHeaders } from 'node:http'
+import { Readable } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { gatehouseError, type Violation } from '../errors.ts'
+import type { FallbackAnswer } from '../resilience/fallback-answer.ts'
+import { failureAnswer } from './attempt-failure.ts'
+import type { ForwardPlan } from './forward-plan.ts'
+import { relayableTrailers } from './response-headers.ts'
+
+/** Bodies up to this length are sent as one buffer, which is cheaper than a stream; hooks see either. */
+const COLLECT_LIMIT = 64 * 1024
+/** Milliseconds to wait for a small body after its headers, before these are sent without it. */
+const COLLECT_TIME = 20
+/** Largest response that is collected to be checked against its schema. */
+const CHECK_LIMIT = 1024 * 1024
+
+/** Where a response comes from. */
+export interface ResponseSource {
+  /** Sends nothing for a while. */
+  pause (): void
+  resume (): void
+  /** The rest is not wanted. */
+  cancel (): void
+  /** The client gets its answer from now on, so that the exchange may take as long as that does. */
+  streams (): void
+}
+
+export type Deliver = (reply: FastifyReply, body: string | Buffer | Readable | undefined) => void
+
+/** Hands the body to Fastify, and with it the status and headers that are on the reply. */
+const send: Deliver = (reply, body) => { reply.send(body) }
+
+/** Writes one response to one client, whose headers are on the reply already. */
+export class ReplyWriter {
+  readonly #request: FastifyRequest
+  readonly #reply: FastifyReply
+  readonly #plan: ForwardPlan
+  readonly #source: ResponseSource
+  readonly #deliver: Deliver
+  #chunks: Buffer[] | null = null
+  #collected = 0
+  #collectLimit = COLLECT_LIMIT
+  #checked = false
+  #stream: RelayStream | null = null
+  #finished = false
+
+  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, source: ResponseSource, deliver = send) {
+    this.#request = request
+    this.#reply = reply
+    this.#plan = plan
+    this.#source = source
+    this.#deliver = deliver
+  }
+
+  /** The head has come. @param headers  the upstream's own, of which only those that frame are looked at */
+  begin (status: number, headers: IncomingHttpHeaders): void {
+    const { method, raw: { complete, httpVersion } } = this.#request
+    if (!complete) this.#closeAfterEarlyAnswer()
+    if (method === 'HEAD' || status === 204 || status === 304) return
+    const length = headers['content-length'] === undefined ? -1 : Number(headers['content-length'])
+    if (this.#plan.responseCheck !== null) {
+      this.#checked = true
+      this.#collectLimit = CHECK_LIMIT
+      this.#chunks = []
+    } else if (length >= 0 && length <= COLLECT_LIMIT) {
+      this.#chunks = []
+      process.nextTick(awaitBody, this)
+    } else {
+      if (length === -1 && headers.trailer !== undefined && httpVersion === '1.1') this.#reply.header('trailer', headers.trailer)
+      this.#beginStream(length === -1)
+    }
+  }
+
+  /** @returns whether more is welcome at once */
+  write (chunk: Buffer): boolean {
+    if (this.#stream !== null) return this.#stream.push(chunk)
+    if (this.#chunks === null) return true
+    this.#chunks.push(chunk)
+    this.#collected += chunk.length
+    if (this.#collected > this.#collectLimit) this.#tooLargeToCheck()
+    return true
+  }
+
+  end (trailers: IncomingHttpHeaders): void {
+    if (this.#stream !== null) {
+      const relayed = relayableTrailers(trailers)
+      if (relayed !== null && this.#reply.getHeader('content-length') === undefined) this.#reply.raw.addTrailers(relayed as any)
+      this.#stream.push(null)
+      return
+    }
+    if (this.#finished) return
+    if (this.#chunks === null) return this.#finish(undefined)
+    const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#collected)
+    if (!this.#checked || this.#passesCheck(body)) this.#finish(sendable(this.#reply, body))
+  }
+
+  /**
+   * @param started  whether the head has come
+   * @param isGone   whether nobody is left to answer
+   * @returns whether the client gets the fallback
+   */
+  fail (error: Error, started: boolean, isGone: boolean): boolean {
+    if (this.#stream !== null) {
+      this.#stream.destroy(error)
+      return false
+    }
+    if (this.#finished) return false
+    this.#finished = true
+    const reply = this.#reply
+    if (isGone) {
+      // Fastify only has to know that the request is over
+      reply.hijack()
+      reply.raw.destroy()
+      return false
+    }
+    if (started) {
+      for (const name of Object.keys(reply.getHeaders())) if (!KEPT_ON_FAILURE.has(name)) reply.removeHeader(name)
+      // Node takes the removal of the upstream's date for a wish to have none
+      reply.raw.sendDate = true
+    }
+    const answer = failureAnswer(error)
+    const { fallback } = this.#plan
+    if (fallback !== null && answer.statusCode > 500) {
+      this.#finished = false
+      this.fallBack(fallback, answer.code)
+      return true
+    }
+    reply.send(answer)
+    return false
+  }
+
+  /** @param reason  what it is sent instead of */
+  fallBack ({ status, headers, body }: FallbackAnswer, reason: string): void {
+    this.#finished = true
+    this.#plan.upstream.report('fell_back', null, { reqId: this.#request.id, reason })
+    if (!this.#request.raw.complete) this.#closeAfterEarlyAnswer()
+    this.#reply.code(status).headers(headers).send(body)
+  }
+
+  /** Begins to send a small body that takes its time: whoever waits for the headers shall have them. */
+  streamLateBody (): void {
+    const chunks = this.#chunks
+    if (this.#finished || chunks === null) return
+    this.#chunks = null
+    this.#beginStream(true)
+    for (const chunk of chunks) this.#stream!.push(chunk)
+  }
+
+  /** Whether a small body is still to come. */
+  get awaitsBody (): boolean { return this.#chunks !== null && !this.#finished }
+
+  #finish (body: string | Buffer | Readable | undefined): void {
+    this.#finished = true
+    this.#deliver(this.#reply, body)
+  }
+
+  #beginStream (headersFirst: boolean): void {
+    this.#source.streams()
+    // undici does not time an upstream that is paused, as it is while the client does not read
+    this.#reply.raw.socket?.setTimeout(this.#plan.timeouts.idle)
+    this.#stream = new RelayStream(this.#source)
+    this.#deliver(this.#reply, this.#stream)
+    // an event stream may be silent for long after its headers; clients wait for these
+    if (headersFirst) setImmediate(flushHeaders, this.#reply.raw)
+  }
+
+  /**
+   * The upstream answered before it had read the whole request: the rest is not waited for, so the client's connection
+   * cannot be used again (RFC 9112, section 9.6).
+   */
+  #closeAfterEarlyAnswer (): void {
+    if (this.#request.raw.httpVersionMajor === 1) this.#reply.header('connection', 'close')
+  }
+
+  #passesCheck (body: Buffer): boolean {
+    const reply = this.#reply
+    const violations = this.#plan.responseCheck!(reply.statusCode, reply.getHeader('content-type') as string | undefined, body)
+    return violations === null || this.#reportViolations(violations)
+  }
+
+  #tooLargeToCheck (): void {
+    if (!this.#checked) return
+    if (!this.#reportViolations([{ in: 'body', pointer: '', expected: `at most ${CHECK_LIMIT} bytes, to be checked` }])) {
+      this.#source.cancel()
+      return
+    }
+    const chunks = this.#chunks!
+    this.#chunks = null
+    this.#beginStream(false)
+    for (const chunk of chunks) if (!this.#stream!.push(chunk)) this.#source.pause()
+  }
+
+  /** @returns whether the response may go on to the client */
+  #reportViolations (violations: Violation[]): boolean {
+    const plan = this.#plan
+    const request = this.#request
+    const { config } = request.routeOptions
+    request.server.reportViolation({
+      upstream: plan.upstream.name,
+      url: config.publicUrl ?? request.routeOptions.url ?? '',
+      method: request.method,
+      status: this.#reply.statusCode,
+      violations,
+      mode: plan.enforceResponse ? 'enforce' : 'report',
+    })
+    if (!plan.enforceResponse) return true
+    this.#chunks = null
+    this.fail(gatehouseError('GW_UPSTREAM_INVALID'), true, false)
+    return false
+  }
+}
+
+/** The form of a whole body in which Fastify leaves it alone. */
+export function sendable (reply: FastifyReply, body: Buffer): string | Buffer | Readable | undefined {
+  // nothing to be of a type; Fastify would call an empty text one
+  if (body.length === 0) return undefined
+  // Fastify would invent a type for a body without a proper one; it leaves a stream alone
+  if (!MEDIA_TYPE.test(String(reply.getHeader('content-type')))) return Readable.from([body])
+  if (!isAscii(body)) return body
+  // as text, head and body leave in one write instead of two; only ASCII is the same bytes in every encoding
+  reply.serializer(asItIs)
+  return body.toString('latin1')
+}
+
+/** Nearly every small body comes together with its headers; only for one that does not there is a timer. */
+function awaitBody (writer: ReplyWriter): void {
+  if (writer.awaitsBody) setTimeout(streamLateBody, COLLECT_TIME, writer).unref()
+}
+const streamLateBody = (writer: ReplyWriter): void => writer.streamLateBody()
+
+/** `type/subtype` (RFC 9110, section 8.3.1). */
+const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
+
+/** Keeps Fastify from adding a charset to the upstream's Content-Type. */
+const asItIs = (payload: unknown): string => payload as string
+
+const KEPT_ON_FAILURE = new Set(['x-request-id', 'ratelimit', 'ratelimit-policy', 'access-control-allow-origin', 'access-control-allow-credentials', 'access-control-expose-headers', 'vary', 'cache-status'])
+
+function flushHeaders (raw: { headersSent: boolean, destroyed: boolean, flushHeaders (): void }): void {
+  if (!raw.headersSent && !raw.destroyed) raw.flushHeaders()
+}
+
+/** A response body under way; a full buffer pauses the upstream's connection, an early end closes it. */
+class RelayStream extends Readable {
+  readonly #source: ResponseSource
+
+  constructor (source: ResponseSource) {
+    super({ highWaterMark: COLLECT_LIMIT })
+    this.#source = source
+  }
+
+  override _read (): void { this.#source.resume() }
+
+  override _destroy (error: Error | null, callback: (error: Error | null) => void): void {
+    if (!this.readableEnded) this.#source.cancel()
+    callback(error)
+  }
+}
