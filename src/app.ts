@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import autoload from '@fastify/autoload'
 import fastify, { type FastifyInstance, LogController } from 'fastify'
+import { MemoryStore } from './cache/memory-store.ts'
 import type { Config } from './config/config-schema.ts'
 import { pathMistakes } from './config/own-paths.ts'
 import { streamBodies } from './contract/body-parsers.ts'
@@ -12,6 +13,7 @@ import { prepareListener, serverOptions } from './listener/server-options.ts'
 import { createLogger } from './observe/logger.ts'
 import { requestIds } from './observe/request-id.ts'
 import { ForwardedHeaders } from './proxy/forwarded-headers.ts'
+import { ResponseCache } from './proxy/response-cache.ts'
 import { OpenTunnels } from './proxy/tunnel.ts'
 import type { ConnectionPools } from './upstream/connection-pool.ts'
 import { FORWARDED_METHODS } from './upstream/declaration-schema.ts'
@@ -22,6 +24,7 @@ import { loadRouteFiles } from './upstream/route-files.ts'
 import { RouteTable } from './upstream/route-table.ts'
 import { ROUTER_OPTIONS } from './upstream/router-options.ts'
 import { UpstreamRegistry } from './upstream/upstream-registry.ts'
+import { bytes } from './units.ts'
 
 /**
  * The stages of a request in their order: folders of `plugins/`. Fastify runs hooks in the order in which they were
@@ -37,6 +40,7 @@ declare module 'fastify' {
     bootProblems: Problem[]
     hostRouter: HostRouter
     upstreams: UpstreamRegistry
+    responseCache: ResponseCache
     /** Whether new requests are welcome; `/readyz` tells it. */
     readiness: { ready: boolean }
   }
@@ -57,6 +61,7 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
     app.log.warn({ decision, upstream, target: target?.id, ...details }, 'traffic decision')
     app.metrics.decisions.inc({ decision, upstream, target: target?.id ?? '' })
   }, pools)
+  const responses = new ResponseCache(new MemoryStore(bytes(config.cache.memory)), (reason, operation) => { app.log.warn({ reason, operation }, 'cache store') })
   const forwarded = new ForwardedHeaders(config.trustProxy, config.via)
   const logger = createLogger(config.log)
   const app = fastify({
@@ -78,11 +83,13 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
   prepareListener(app)
   app.decorate('hostRouter', hosts)
   app.decorate('upstreams', upstreams)
+  app.decorate('responseCache', responses)
   app.decorate('routeTable', table)
   app.decorate('tunnels', new OpenTunnels())
   app.decorate('readiness', { ready: true })
   app.decorateRequest('consumer', null)
   app.decorateRequest('exchange', null)
+  app.decorateRequest('cacheResult', null)
   // bodies are forwarded as they are; what the gateway itself answers is small
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   // a request that no route answers is refused without waiting for its body
@@ -106,7 +113,7 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
   })
   app.addHook('onClose', () => upstreams.close(1000))
 
-  const registrar = new Registrar({ config, hosts, table, upstreams, forwarded })
+  const registrar = new Registrar({ config, hosts, table, upstreams, forwarded, responses })
   registrar.watchRoutes(app)
   app.decorate('bootProblems', registrar.problems)
   // before anything can fail, so that their problems are told with those of the rest

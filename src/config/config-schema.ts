@@ -12,6 +12,7 @@ import { ConsumerEntries } from '../auth/consumer-schema.ts'
 import { Cors, Csrf, SecurityHeaders } from '../browser/browser-schema.ts'
 import { LimitDeclaration, LimitSettings, Plans } from '../limits/limit-schema.ts'
 import { RedisSettings } from '../limits/redis-schema.ts'
+import { CacheStoreSettings } from '../cache/cache-schema.ts'
 import { ByteSize, Duration } from '../units.ts'
 import { trafficFields } from '../upstream/traffic-schema.ts'
 
@@ -64,6 +65,7 @@ export const ConfigSchema = Type.Object({
   defaultPlan: Type.Optional(Type.String({ minLength: 1, description: 'Plan of the consumers that have no other. Default: none.' })),
   consumers: Type.Optional(ConsumerEntries),
   redis: Type.Optional(Type.Unsafe<RedisSettings>({ ...RedisSettings, description: 'A Redis or Valkey that several gateways share; it carries the rate limits: its URL, `{ cluster: [URLs] }`, or `{ sentinels: [URLs], name }`. Default: memory of the process.' })),
+  cache: CacheStoreSettings,
   bodyLimit: ByteSize({ default: '1MiB', description: 'Largest request body that is collected for validation; larger ones are answered 413. Bodies that no schema looks at are streamed and have no limit unless the upstream or route states one.' }),
   timeouts: Timeouts,
   ...trafficFields,

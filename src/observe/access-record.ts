@@ -26,6 +26,7 @@ export function accessRecord (request: FastifyRequest, reply: FastifyReply, abor
     target: request.exchange?.target?.id,
     attempts: request.exchange !== null && request.exchange.attempts > 1 ? request.exchange.attempts : undefined,
     fellBack: request.exchange?.fellBack || undefined,
+    cache: request.cacheResult ?? undefined,
     consumer: request.consumer?.id,
     client: request.ip,
     status: aborted && !reply.raw.headersSent ? 499 : reply.statusCode,

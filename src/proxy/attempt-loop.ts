@@ -85,8 +85,7 @@ export abstract class AttemptLoop implements AttemptOwner {
 
   /** Sends the request. @param upgrade  protocol to upgrade to */
   start (upgrade?: string): void {
-    watchClient(this.reply.raw, this)
-    this.request.exchange = this
+    this.watch()
     this.upgrade = upgrade
     const { upstream, timeouts, hedge } = this.plan
     if (upstream.concurrency !== null && !this.#admit(upstream.concurrency)) return this.#fail(overloadError())
@@ -95,6 +94,12 @@ export abstract class AttemptLoop implements AttemptOwner {
     if (timeouts.total > 0) this.#deadline = setTimeout(onDeadline, timeouts.total, this).unref()
     if (hedge !== null && upgrade === undefined && hedge.covers(this.request.method, this.body)) this.#race = new HedgeRace(hedge, this, this.#retryState())
     this.attempt()
+  }
+
+  /** Ties the exchange to its client. */
+  protected watch (): void {
+    watchClient(this.reply.raw, this)
+    this.request.exchange = this
   }
 
   /** Ends the exchange because the client is gone. */

@@ -10,6 +10,7 @@ import type { TimeoutSettings } from '../upstream/target.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { FORWARDED_NAMES, type ForwardedHeaders } from './forwarded-headers.ts'
 import type { Mirror } from './mirror.ts'
+import type { RouteCache } from './response-cache.ts'
 import { HOP_BY_HOP, nameSet, type NameSet } from './hop-by-hop.ts'
 
 /** What a route says about forwarding, after inheritance. */
@@ -43,6 +44,9 @@ export interface ForwardSettings {
   /** Response headers that the gateway states itself on this route. */
   ownResponseHeaders?: readonly string[]
   mirror?: Mirror | null
+  /** Characters of the internal target before the public one. */
+  hostLength?: number
+  cache?: RouteCache | null
 }
 
 /** Everything about forwarding that can be known before a request comes, made once for each route. */
@@ -80,10 +84,17 @@ export interface ForwardPlan {
   readonly websocket: boolean
   /** Where copies of the requests go. */
   readonly mirror: Mirror | null
+  /** Characters of the internal target before the public one. */
+  readonly hostLength: number
+  /** What it has of the cache; null for nothing. */
+  readonly cache: RouteCache | null
 }
 
 /** Names an upstream uses to tell what it runs on. */
 const REVEALING = ['server', 'x-powered-by', 'x-aspnet-version', 'x-aspnetmvc-version']
+
+/** What may make an upstream answer as though another request had come, and is no part of a cache's key. */
+const UNKEYED = ['x-http-method', 'x-http-method-override', 'x-method-override', 'x-host', 'x-original-host', 'x-forwarded-path', 'x-forwarded-uri', 'x-amz-website-redirect-location', 'x-wap-profile']
 
 /** Headers that the gateway states itself; an upstream's copy would contradict it. */
 const OWN_RESPONSE_HEADERS = ['x-request-id', 'ratelimit', 'ratelimit-policy']
@@ -111,6 +122,7 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
       HOP_BY_HOP, FORWARDED_NAMES, ['host', 'expect', 'via', 'x-request-id'],
       settings.credentials?.headers,
       identity?.names, settings.trustedHeaders, request.drop,
+      settings.cache?.policy ? UNKEYED : undefined,
       // a compressed response could not be checked
       checks ? ['accept-encoding'] : undefined
     ),
@@ -126,6 +138,8 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     bodyLimit: settings.bodyLimit ?? Infinity,
     websocket: settings.websocket ?? false,
     mirror: settings.mirror ?? null,
+    hostLength: settings.hostLength ?? 0,
+    cache: settings.cache ?? null,
   }
 }
 

@@ -66,6 +66,15 @@ export class ForwardedHeaders {
     if (prefix !== '') headers.push('x-forwarded-prefix', prefix)
   }
 
+  /** Scheme and host of a request, as `append` tells the upstream of them. */
+  originOf (request: IncomingMessage): string {
+    const incoming = request.headers
+    const socket = request.socket as Socket & { encrypted?: boolean }
+    const isTrusted = this.#peer(socket).trusted
+    const proto = (isTrusted ? text(incoming['x-forwarded-proto']) : undefined) ?? (socket.encrypted ? 'https' : 'http')
+    return `${proto}://${((isTrusted ? text(incoming['x-forwarded-host']) : undefined) ?? incoming.host ?? '').toLowerCase()}`
+  }
+
   #peer (socket: Socket & { [kPeer]?: Peer }): Peer {
     socket[kPeer] ??= this.#describe(socket.remoteAddress ?? '')
     return socket[kPeer]

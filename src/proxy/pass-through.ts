@@ -51,7 +51,8 @@ export function registerPassThrough (scope: FastifyInstance, prefix: string, pla
     internalRewriteLocationHeader: false,
     handler: (request: FastifyRequest, reply: FastifyReply, _destination: string, options: object) => {
       if (guard?.(request.raw.url!.slice(hostPrefix.length).split('?', 1)[0]!)) throw gatehouseError('GW_NOT_FOUND')
-      if (isUpgrade(request.raw)) return forward(request, reply, plan)
+      // what is cached has no use for another client in between
+      if (isUpgrade(request.raw) || plan.cache !== null) return forward(request, reply, plan)
       Object.assign(request, { [kReply]: reply })
       // where to is our client's business; a constant keeps the URL out of another reading, which refuses `/...`
       reply.from('/', options)

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { gatehouseError } from '../errors.ts'
 import { allowBody } from '../listener/expect-continue.ts'
 import { isHandshake, isUpgrade } from '../listener/upgrade.ts'
+import { exchangeCached } from './cached-exchange.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { LimitedBody } from './limited-body.ts'
 import { requestHeaders } from './request-headers.ts'
@@ -19,6 +20,12 @@ export function forward (request: FastifyRequest, reply: FastifyReply, plan: For
     return
   }
   const body = requestBody(request, reply, plan)
+  const relay = (): void => relayResponse(request, reply, plan, path, body)
+  if (plan.cache === null) relay()
+  else exchangeCached(request, reply, plan, path, Buffer.isBuffer(body) ? body : null, relay)
+}
+
+function relayResponse (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path: string, body: Buffer | Readable | null): void {
   const headers = requestHeaders(request, plan, body !== null)
   plan.mirror?.copy(request, path, headers, body)
   new ResponseRelay(request, reply, plan, path, headers, body).start()

@@ -30,6 +30,25 @@ export function copyResponseHeaders (reply: FastifyReply, headers: IncomingHttpH
   }
 }
 
+/** The upstream's headers as every client of the route gets them, apart from any reply. @param cameAt  milliseconds since 1970 */
+export function publicHeaders (headers: IncomingHttpHeaders, plan: ForwardPlan, cameAt: number): Record<string, string | string[]> {
+  const named = connectionNames(headers.connection)
+  // what comes without a date gets one (RFC 9110, section 6.6.1)
+  const result: Record<string, string | string[]> = headers.date === undefined ? { date: new Date(cameAt).toUTCString() } : {}
+  for (const name in headers) {
+    const value = headers[name]
+    if (value === undefined || plan.responseDrop[name] || (named !== null && named.includes(name))) continue
+    result[name] = name === 'location' || name === 'content-location' ? publicLocation(String(value), plan) : value
+  }
+  const put = plan.responsePut
+  for (let i = 0; i < put.length; i += 2) {
+    const [name, value] = [put[i]!, put[i + 1]!]
+    const present = result[name]
+    result[name] = present === undefined ? value : name === 'set-cookie' ? [present, value].flat() : `${String(present)}, ${value}`
+  }
+  return result
+}
+
 /** The `Set-Cookie` by which a client stays with the target that has answered; null when there is none. A failing target wins nobody over. */
 export const affinityCookie = ({ affinity }: Upstream, request: FastifyRequest, target: Target, status: number): string | null =>
   affinity === null || status >= 500 ? null : affinity.setCookie(target, request)

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { unwanted } from './attempt.ts'
 import { AttemptLoop } from './attempt-loop.ts'
+import { invalidate } from './cache-url.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { type Deliver, ReplyWriter, type ResponseSource } from './reply-writer.ts'
 import { affinityCookie, copyResponseHeaders } from './response-headers.ts'
@@ -18,6 +19,7 @@ export class ResponseRelay extends AttemptLoop implements ResponseSource {
 
   protected override onHead (status: number, headers: IncomingHttpHeaders): void {
     const { reply, plan } = this
+    if (plan.cache !== null) invalidate(this.request, plan, status, headers)
     if (plan.fallback !== null && plan.fallback.on.has(status)) {
       this.dismiss(headers)
       this.fellBack = true

@@ -2,6 +2,7 @@ import { METHODS } from 'node:http'
 import Type, { type Static, type TSchema } from 'typebox'
 import { AuthDeclaration } from '../auth/auth-schema.ts'
 import { Cors, Csrf, SecurityHeaders } from '../browser/browser-schema.ts'
+import { CacheDeclaration } from '../cache/cache-schema.ts'
 import { IdentityHeaders, Timeouts } from '../config/config-schema.ts'
 import { CostDeclaration, LimitDeclaration } from '../limits/limit-schema.ts'
 import { Fallback, Hedging, RouteRetries } from '../resilience/resilience-schema.ts'
@@ -45,6 +46,7 @@ const shared = {
   securityHeaders: Type.Optional(SecurityHeaders),
   rateLimit: Type.Optional(Limit),
   cost: Type.Optional(CostDeclaration),
+  cache: Type.Optional(CacheDeclaration),
   requestHeaders: Type.Optional(HeaderRules('Changes to the headers that the upstream gets.')),
   responseHeaders: Type.Optional(HeaderRules('Changes to the headers that the client gets.')),
   timeouts: Type.Optional(PartialTimeouts),

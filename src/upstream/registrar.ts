@@ -9,6 +9,7 @@ import { LimitDeclaration, limitRules } from '../limits/limit-schema.ts'
 import { Mirror } from '../proxy/mirror.ts'
 import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
 import { registerPassThrough } from '../proxy/pass-through.ts'
+import type { ResponseCache } from '../proxy/response-cache.ts'
 import { bytes } from '../units.ts'
 import { NO_AUTH } from './declaration-check.ts'
 import type { UpstreamDeclaration } from './declaration-schema.ts'
@@ -37,6 +38,7 @@ export interface RegistrarParts {
   table: RouteTable
   upstreams: UpstreamRegistry
   forwarded: ForwardedHeaders
+  responses: ResponseCache
 }
 
 /** Turns declarations and hand-written plugins into Fastify routes, and gathers what is wrong with them. */
@@ -92,7 +94,7 @@ export class Registrar {
 
   /** Registers every route of a declaration that has been checked. */
   declare (scope: FastifyInstance, declaration: UpstreamDeclaration, file: string): void {
-    const { config, hosts, upstreams, forwarded } = this.#parts
+    const { config, hosts, upstreams, forwarded, responses } = this.#parts
     if (!this.#claims.claimName(declaration.name, file)) return
     const context = { config, file, log: scope.log }
     const parts = {
@@ -102,6 +104,7 @@ export class Registrar {
       upstream: upstreams.add(declaration.name, upstreamParts(declaration, context), file),
       mirror: declaration.mirror ? new Mirror(upstreams.add(`${declaration.name}~mirror`, shadowParts(declaration, context), file), declaration.mirror) : null,
       hostPrefix: hosts.prefixOf(declaration.hosts),
+      responses,
     }
     const streaming: RouteOptions[] = []
     const collecting = new Map<string, RouteOptions[]>()

@@ -1,9 +1,11 @@
 import { trustedHeaders } from '../auth/forward-auth/forward-auth-schema.ts'
 import { CORS_HEADERS } from '../browser/cors-policy.ts'
 import { securityHeaderNames } from '../browser/security-headers.ts'
+import { CachePolicy } from '../cache/cache-policy.ts'
 import type { Config } from '../config/config-schema.ts'
 import { type ForwardPlan, forwardPlan, type ForwardSettings } from '../proxy/forward-plan.ts'
 import type { Mirror } from '../proxy/mirror.ts'
+import type { ResponseCache, RouteCache } from '../proxy/response-cache.ts'
 import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
 import { compilePathTemplate } from '../proxy/path-template.ts'
 import { bytes } from '../units.ts'
@@ -21,6 +23,7 @@ export interface PlanParts {
   declaration: UpstreamDeclaration
   /** Internal prefix of the host group. */
   hostPrefix: string
+  responses: ResponseCache
 }
 
 /**
@@ -50,7 +53,17 @@ export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, p
     websocket,
     ownResponseHeaders: ownResponseHeaders(route, declaration, config),
     mirror: route.mirror === false ? null : parts.mirror,
+    hostLength: hostPrefix.length,
+    cache: routeCache(parts, route),
   })
+}
+
+/** The cache of a route. One that stores nothing puts out what others of the upstream have stored, when it changes something. */
+function routeCache ({ declaration, responses }: PlanParts, route: Partial<RouteDeclaration>): RouteCache | null {
+  const settings = route.cache ?? declaration.cache ?? false
+  if (settings === false) return declaration.cache || declaration.routes?.some(({ cache }) => cache) ? { cache: responses, policy: null, route: '' } : null
+  const { match } = route
+  return { cache: responses, policy: new CachePolicy(settings === true ? {} : settings), route: match === undefined ? '' : `${JSON.stringify(match)}\n` }
 }
 
 function ownResponseHeaders (route: Partial<RouteDeclaration>, upstream: UpstreamDeclaration, gateway: Config): string[] {

@@ -1,0 +1,43 @@
+import { currentAge, type StoredResponse } from './stored-response.ts'
+
+/** Under what a response is kept: the URL, by which it is purged, and whatever else tells responses apart. */
+export interface CacheKey {
+  /** Scheme, host, path and query. */
+  readonly url: string
+  /** Route, consumer, and headers and cookies of the key; `''` for none. */
+  readonly rest: string
+}
+
+/** What to purge; exactly one of the first three. */
+export interface Purge {
+  url?: string
+  /** What the URLs begin with. */
+  prefix?: string
+  tag?: string
+  /** Keeps what is purged, to be validated before its next use and to stand in for an upstream that fails. */
+  soft: boolean
+  /** Milliseconds since 1970. */
+  now: number
+}
+
+/** Keeps responses. Every implementation passes `test/cache/cache-store-contract.ts`. */
+export interface CacheStore {
+  /** Responses under a key, the latest last; null when there are none. In memory it comes at once. */
+  get (key: CacheKey): readonly StoredResponse[] | null | Promise<readonly StoredResponse[] | null>
+  /** Replaces what is under a key; an empty list forgets it. */
+  put (key: CacheKey, responses: readonly StoredResponse[]): void | Promise<void>
+  /** @returns how many keys it was about */
+  purge (purge: Purge): number | Promise<number>
+  close (): void | Promise<void>
+}
+
+/** Whether a URL is one that a purge names. Without scheme and host a purge is for all hosts. */
+export function isPurged (url: string, { url: exact, prefix }: Pick<Purge, 'url' | 'prefix'>): boolean {
+  const wanted = exact ?? prefix
+  if (wanted === undefined) return false
+  const own = wanted.startsWith('/') ? url.slice(url.indexOf('/', url.indexOf('://') + 3)) : url
+  return exact === undefined ? own.startsWith(wanted) : own === wanted
+}
+
+/** What is left of a response after a soft purge: stale from now on. */
+export const outdated = (stored: StoredResponse, now: number): StoredResponse => ({ ...stored, lifetime: Math.min(stored.lifetime, currentAge(stored, now)) })

@@ -1,0 +1,60 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+
+/** Names in small letters; what belongs to one connection or one recipient is not among them. */
+export type StoredHeaders = Readonly<Record<string, string | string[]>>
+
+/** A response as the cache keeps it; never changed, only replaced. */
+export interface StoredResponse {
+  readonly status: number
+  readonly headers: StoredHeaders
+  readonly body: Buffer
+  /** Request header that the response was selected by, with its normalised value; `null` when the request had none. */
+  readonly vary: readonly (readonly [name: string, value: string | null])[]
+  /** When it came, in milliseconds since 1970. */
+  readonly storedAt: number
+  /** Its age when it came, in seconds (RFC 9111, section 4.2.3). */
+  readonly initialAge: number
+  /** How long it is fresh, in seconds (RFC 9111, section 4.2.1). */
+  readonly lifetime: number
+  /** Whether each use needs a validation (`no-cache`). */
+  readonly mustValidate: boolean
+  /** Whether it may never be used stale (`must-revalidate` and its like). */
+  readonly neverStale: boolean
+  /** Seconds of staleness within which it may be used while it is validated (RFC 5861, section 3). */
+  readonly staleWhileRevalidate: number
+  /** Seconds of staleness within which it may be used when the upstream fails (RFC 5861, section 4). */
+  readonly staleIfError: number
+  /** Whether the upstream has said that everybody may have it. */
+  readonly isPublic: boolean
+  /** Which part it is, when it is not the whole (RFC 9110, section 14.4). */
+  readonly part: StoredPart | null
+  /** By which it can be purged. */
+  readonly tags: readonly string[]
+}
+
+export interface StoredPart {
+  /** Position of the first byte. */
+  readonly first: number
+  /** Length of the whole. */
+  readonly total: number
+}
+
+/** Seconds from the stored response to its use (RFC 9111, section 4.2.3). */
+export const currentAge = ({ initialAge, storedAt }: StoredResponse, now: number): number =>
+  initialAge + Math.max(0, now - storedAt) / 1000
+
+/** Seconds that it is still fresh; negative for how long it has been stale. */
+export const freshFor = (stored: StoredResponse, now: number): number => stored.lifetime - currentAge(stored, now)
+
+/** One value of a stored header. */
+export const storedValue = (headers: StoredHeaders | OutgoingHttpHeaders, name: string): string | undefined => {
+  const value = headers[name]
+  return value === undefined ? undefined : String(Array.isArray(value) ? value[0] : value)
+}
+
+/** Bytes that it takes in memory, about. */
+export function weightOf ({ headers, body }: StoredResponse): number {
+  let bytes = body.byteLength + 500
+  for (const name in headers) bytes += name.length + String(headers[name]).length + 60
+  return bytes
+}

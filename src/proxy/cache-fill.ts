@@ -1,0 +1,234 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { CacheKey } from '../cache/cache-store.ts'
+import type { CacheOutcome, ForwardReason } from '../cache/cache-status.ts'
+import type { CachePolicy } from '../cache/cache-policy.ts'
+import { isUpstreamError, mayStandIn } from '../cache/reuse.ts'
+import { freshened, type StoredHead, storedHead, type UpstreamAnswer, withBody } from '../cache/storable-response.ts'
+import { freshFor, type StoredResponse } from '../cache/stored-response.ts'
+import { audienceOf, type StoringRequest } from '../cache/storing-rules.ts'
+import { isAbout } from '../cache/validators.ts'
+import { unwanted } from './attempt.ts'
+import { AttemptLoop } from './attempt-loop.ts'
+import type { CacheReader } from './cache-reader.ts'
+import type { ForwardPlan } from './forward-plan.ts'
+import type { ResponseCache } from './response-cache.ts'
+import { publicHeaders } from './response-headers.ts'
+
+/** What a fill is about. */
+export interface FillTask {
+  readonly cache: ResponseCache
+  readonly policy: CachePolicy
+  /** Where it goes when everybody may have it. */
+  readonly sharedKey: CacheKey
+  /** Where it goes when only the same consumer may. */
+  readonly ownKey: CacheKey
+  readonly storing: StoringRequest
+  /** What is stored and to be validated. */
+  readonly stored: StoredResponse | null
+  readonly reason: ForwardReason
+  /** Under what others find this request, to share it; null when nobody may. */
+  readonly name: string | null
+}
+
+/** A request to the upstream whose answer is for the store and for everybody who waits for it. */
+export class CacheFill extends AttemptLoop {
+  readonly task: FillTask
+  readonly #readers = new Set<CacheReader>()
+  /** Goes on though nobody waits. */
+  readonly #isBehind: boolean
+  /** Under what it is found now. */
+  #name: string | null
+  #sentAt: number
+  #answer: UpstreamAnswer | null = null
+  /** What will be stored; null when nothing will be. */
+  #head: StoredHead | null = null
+  #key: CacheKey
+  #chunks: Buffer[] = []
+  #length = 0
+
+  /** @param isBehind  whether the client has its answer already */
+  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path: string, headers: string[], body: Buffer | null, task: FillTask, isBehind: boolean) {
+    super(request, reply, plan, path, headers, body)
+    this.task = task
+    this.#isBehind = isBehind
+    this.#name = task.name
+    this.#sentAt = task.cache.now()
+    this.#key = task.sharedKey
+    if (task.name !== null) task.cache.fills.set(task.name, this)
+  }
+
+  /** Clients come and go; see `leave`. */
+  protected override watch (): void {}
+
+  /** @returns whether the reader can have the response of this request */
+  join (reader: CacheReader): boolean {
+    if (this.#answer !== null) {
+      if (this.#head === null || !reader.fits(this.#head)) return false
+      reader.begin(this.#answer, this.#head, this.#outcome(true))
+      for (const chunk of this.#chunks) reader.write(chunk)
+    }
+    this.#readers.add(reader)
+    return true
+  }
+
+  /** The client is gone; with the last of them the request to the upstream ends. */
+  leave (reader: CacheReader): void {
+    this.#readers.delete(reader)
+    if (this.#readers.size === 0 && !this.#isBehind) this.abort()
+    else this.readerReady()
+  }
+
+  /** A reader takes more again. */
+  readerReady (): void {
+    for (const reader of this.#readers) if (reader.isFull) return
+    this.controller?.resume()
+  }
+
+  protected override onHead (status: number, headers: IncomingHttpHeaders): void {
+    const { task, plan } = this
+    const { cache, policy, stored } = task
+    const cameAt = cache.now()
+    const answer: UpstreamAnswer = { status, headers, publicHeaders: publicHeaders(headers, plan, cameAt), control: policy.controlOf(status, headers), sentAt: this.#sentAt, cameAt }
+    this.#answer = answer
+    if (stored !== null && (status === 304 || isUpstreamError(status))) {
+      if (status === 304 && isAbout(headers, stored)) return this.#useInstead(freshened(stored, answer, policy), headers, true)
+      if (status === 304) {
+        this.#startAnew(stored, headers)
+        return
+      }
+      if (mayStandIn(stored, task.storing.directives, cameAt)) return this.#useInstead(stored, headers, false)
+    }
+    if (plan.fallback !== null && plan.fallback.on.has(status)) {
+      this.dismiss(headers)
+      this.#close()
+      this.fellBack = true
+      for (const reader of this.#readers) reader.fallBack(plan.fallback, `status ${status}`)
+      return
+    }
+    if (this.request.method === 'HEAD') this.#learnFromHead(answer)
+    const audience = this.request.method === 'HEAD' || (status === 304) ? 'none' : audienceOf(task.storing, status, headers, answer.control, { hasTtl: policy.ttlOf(status, headers, answer.control) !== undefined, sharesCookies: policy.sharesCookies })
+    if (audience !== 'none' && !(Number(headers['content-length']) > policy.maxObjectSize)) {
+      this.#head = storedHead(answer, policy, this.request.raw.headers)
+      this.#key = audience === 'all' ? task.sharedKey : task.ownKey
+      this.#renameByVary(this.#head)
+    } else this.#giveUpStoring()
+    for (const reader of this.#readers) {
+      // the one whose request it is gets just this; what others get must be something that could be stored
+      if (reader.request === this.request) reader.begin(answer, null, this.#outcome(false))
+      else if (this.#head !== null && reader.fits(this.#head)) reader.begin(answer, this.#head, this.#outcome(true))
+      else {
+        this.#readers.delete(reader)
+        reader.askAgain()
+      }
+    }
+    if (this.#head === null && this.#readers.size === 0 && !this.#isBehind) this.abort()
+  }
+
+  override onChunk (chunk: Buffer): void {
+    let wait = false
+    for (const reader of this.#readers) if (!reader.write(chunk)) wait = true
+    if (this.#head === null) {
+      if (wait) this.controller!.pause()
+      return
+    }
+    this.#chunks.push(chunk)
+    this.#length += chunk.length
+    if (this.#length <= this.task.policy.maxObjectSize) return
+    this.#giveUpStoring()
+    if (wait) this.controller!.pause()
+  }
+
+  protected override onEnd (trailers: IncomingHttpHeaders): void {
+    this.#close()
+    if (this.#head !== null) this.#store(this.#head, this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#length))
+    for (const reader of this.#readers) reader.end(trailers)
+  }
+
+  protected override onFailure (error: Error, started: boolean): void {
+    this.#close()
+    const { stored, cache, storing } = this.task
+    if (!started && stored !== null && !this.clientGone && mayStandIn(stored, storing.directives, cache.now())) {
+      for (const reader of this.#readers) reader.useStored(stored, { forwarded: 'stale', ttl: freshFor(stored, cache.now()) })
+      return
+    }
+    for (const reader of this.#readers) this.fellBack = reader.fail(error, started) || this.fellBack
+  }
+
+  #store (head: StoredHead, body: Buffer): void {
+    const { plan, task: { cache } } = this
+    const { headers } = this.#answer!
+    if (plan.enforceResponse && plan.responseCheck?.(head.status, headers['content-type'], body)) return
+    const response = withBody(head, body, headers)
+    if (response === null) return
+    if (this.#name !== null) cache.unpass(this.#name)
+    cache.save(this.#key, response)
+  }
+
+  /** Answers with what is stored in place of what the upstream has sent. @param isNew  whether it has been freshened */
+  #useInstead (stored: StoredResponse, headers: IncomingHttpHeaders, isNew: boolean): void {
+    const { cache, ownKey, sharedKey, storing } = this.task
+    const { status, control, cameAt } = this.#answer!
+    this.dismiss(headers)
+    this.#close()
+    if (isNew) {
+      const audience = audienceOf(storing, stored.status, stored.headers as IncomingHttpHeaders, control, { hasTtl: true, sharesCookies: true })
+      if (audience !== 'none') cache.save(audience === 'all' ? sharedKey : ownKey, stored)
+    }
+    const outcome: CacheOutcome = { forwarded: 'stale', upstreamStatus: status, ttl: freshFor(stored, cameAt), stored: isNew || undefined, collapsed: false }
+    for (const reader of this.#readers) reader.useStored(stored, outcome)
+  }
+
+  /** A 304 about something else than what is stored, which is of no use then. */
+  async #startAnew (stored: StoredResponse, headers: IncomingHttpHeaders): Promise<void> {
+    this.dismiss(headers)
+    this.#close()
+    const { cache, ownKey, sharedKey } = this.task
+    await Promise.all([cache.forget(sharedKey, stored), cache.forget(ownKey, stored)])
+    for (const reader of this.#readers) reader.askAgain()
+  }
+
+  /** The head of a 200 tells whether what is stored still holds (RFC 9111, section 4.3.5). */
+  #learnFromHead (answer: UpstreamAnswer): void {
+    const { cache, policy, stored, sharedKey } = this.task
+    if (stored === null || answer.status !== 200) return
+    const length = answer.headers['content-length']
+    const holds = isAbout(answer.headers, stored) && (length === undefined || stored.part !== null || Number(length) === stored.body.byteLength)
+    cache.save(sharedKey, holds ? freshened(stored, answer, policy) : { ...stored, lifetime: 0, mustValidate: true })
+  }
+
+  /** From now on those alone share it whom its response is for. */
+  #renameByVary (head: StoredHead): void {
+    const { cache, name } = this.task
+    if (name === null || head.vary.length === 0) return
+    cache.noteVary(name, head.vary.map(([field]) => field))
+    this.#close()
+    this.#name = nameByVary(name, head.vary.map(([, value]) => value))
+    if (!cache.fills.has(this.#name)) cache.fills.set(this.#name, this)
+  }
+
+  #giveUpStoring (): void {
+    this.#head = null
+    this.#chunks = []
+    if (this.#name !== null && !this.#isBehind) this.task.cache.pass(this.#name)
+    this.#close()
+  }
+
+  /** Nobody can join any more. */
+  #close (): void {
+    const { fills } = this.task.cache
+    if (this.#name !== null && fills.get(this.#name) === this) fills.delete(this.#name)
+  }
+
+  #outcome (collapsed: boolean): CacheOutcome {
+    return { forwarded: this.task.reason, upstreamStatus: this.#answer!.status, stored: this.#head !== null, collapsed }
+  }
+
+  /** Stops the upstream when nobody wants the rest. */
+  cancel (): void { this.controller?.abort(unwanted()) }
+  /** The clients get their answer from now on. */
+  streams (): void { this.clearDeadline() }
+}
+
+/** Under what the request for one variant is found. */
+export const nameByVary = (name: string, values: readonly (string | null)[]): string => `${name}\n${JSON.stringify(values)}`

@@ -1,0 +1,133 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { CacheOutcome } from '../cache/cache-status.ts'
+import type { StoredHead, UpstreamAnswer } from '../cache/storable-response.ts'
+import type { StoredResponse } from '../cache/stored-response.ts'
+import { isNotModified } from '../cache/validators.ts'
+import { isSelected } from '../cache/vary.ts'
+import type { FallbackAnswer } from '../resilience/fallback-answer.ts'
+import type { CacheFill } from './cache-fill.ts'
+import { copyStoredHeaders, covers, noteOutcome, sendStored } from './cached-reply.ts'
+import { unwatchClient, watchClient } from './client-departure.ts'
+import type { ForwardPlan } from './forward-plan.ts'
+import { ReplyWriter, type ResponseSource } from './reply-writer.ts'
+import { affinityCookie, copyResponseHeaders } from './response-headers.ts'
+
+/** A client that waits for a request to the upstream which it may share with others. */
+export class CacheReader implements ResponseSource {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly #plan: ForwardPlan
+  readonly #writer: ReplyWriter
+  readonly #again: () => void
+  #fill: CacheFill | null = null
+  #isGone = false
+  /** Whether it has its answer, or nobody wants it any more. */
+  #isDone = false
+  isFull = false
+
+  /** @param again  answers the request in another way, because what comes is not for it */
+  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, again: () => void) {
+    this.request = request
+    this.reply = reply
+    this.#plan = plan
+    this.#again = again
+    this.#writer = new ReplyWriter(request, reply, plan, this)
+  }
+
+  /** @returns whether the fill takes it */
+  attach (fill: CacheFill): boolean {
+    if (!fill.join(this)) return false
+    this.#fill = fill
+    this.request.exchange = fill
+    watchClient(this.reply.raw, this)
+    return true
+  }
+
+  /** Whether a response is one for this request. */
+  fits (head: StoredHead): boolean { return isSelected(head as StoredResponse, this.request.raw.headers) }
+
+  /** @param shared  what others share of the response; null for the one who has asked for it */
+  begin ({ status, headers, cameAt }: UpstreamAnswer, shared: StoredHead | null, outcome: CacheOutcome): void {
+    const { request, reply } = this
+    noteOutcome(request, reply, outcome)
+    if (shared === null) {
+      copyResponseHeaders(reply, headers, this.#plan)
+      const { target } = this.#fill!
+      const cookie = target === null ? null : affinityCookie(this.#plan.upstream, request, target, status)
+      if (cookie !== null) reply.header('set-cookie', cookie)
+    } else copyStoredHeaders(reply, shared.headers, null)
+    // the upstream was asked without the client's conditions, so that the answer can be stored
+    if (isNotModified(request.raw.headers, { status, headers: (shared?.headers ?? headers) as StoredResponse['headers'], storedAt: cameAt })) {
+      for (const name of ['content-length', 'content-type', 'content-encoding']) reply.removeHeader(name)
+      this.#isDone = true
+      reply.code(304).send()
+      return
+    }
+    reply.code(status)
+    this.#writer.begin(status, headers)
+  }
+
+  /** @returns whether more is welcome at once */
+  write (chunk: Buffer): boolean {
+    if (this.#isDone) return true
+    this.isFull = !this.#writer.write(chunk)
+    return !this.isFull
+  }
+
+  end (trailers: IncomingHttpHeaders): void {
+    if (this.#isDone) return
+    this.#isDone = true
+    this.#writer.end(trailers)
+  }
+
+  /** @returns whether the client gets the fallback */
+  fail (error: Error, started: boolean): boolean {
+    if (this.#isDone) return false
+    this.#isDone = true
+    return this.#writer.fail(error, started, this.#isGone)
+  }
+
+  fallBack (answer: FallbackAnswer, reason: string): void {
+    this.#isDone = true
+    this.#writer.fallBack(answer, reason)
+  }
+
+  /** Gets what is stored in place of the upstream's answer. */
+  useStored (stored: StoredResponse, outcome: CacheOutcome): void {
+    if (this.#isDone) return
+    this.#isDone = true
+    if (!covers(stored, this.request)) return this.askAgain()
+    sendStored(this.request, this.reply, stored, outcome, this.#fill!.task.cache.now())
+  }
+
+  askAgain (): void {
+    if (this.#isGone) return
+    unwatchClient(this.reply.raw)
+    this.#isDone = true
+    this.#again()
+  }
+
+  /** The client is gone. */
+  abort (): void {
+    if (this.#isGone) return
+    this.#isGone = true
+    this.#fill!.leave(this)
+    this.fail(new Error('the client is gone'), true)
+  }
+
+  pause (): void { this.isFull = true }
+
+  resume (): void {
+    if (!this.isFull) return
+    this.isFull = false
+    this.#fill!.readerReady()
+  }
+
+  cancel (): void {
+    this.isFull = false
+    if (!this.#isDone && !this.#isGone) this.abort()
+  }
+
+  streams (): void { this.#fill!.streams() }
+}
