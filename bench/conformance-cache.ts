@@ -48,9 +48,9 @@ writeFileSync(join(folder, 'routes/suite.json'), JSON.stringify({
   auth: 'none',
   targets: [`http://localhost:${origin}`],
   passThrough: true,
-  // a 503 is a case of the suite, not a failure to be hidden; cookies are to be stored and shared
+  // a 503 is a case of the suite, not a failure to be hidden; that cookies are shared and stale responses stand in has to be stated
   retries: false,
-  cache: { cookies: 'share' },
+  cache: { cookies: 'share', grace: '1 minute' },
 }))
 writeFileSync(join(folder, 'gatehouse.config.json'), JSON.stringify({ routes: './routes', docs: false, log: { access: false } }))
 const port = await freePort()

@@ -5,6 +5,9 @@ import { type Directives, parseCacheControl } from './cache-control.ts'
 /** Fields that are meant for this cache, the nearest first (RFC 9213, section 2.2: its target list). */
 const TARGETS = ['gatehouse-cache-control', 'cdn-cache-control'] as const
 
+/** Directives that may list fields. */
+const LISTS = new Set(['no-cache', 'private'])
+
 export interface ControlOfResponse {
   directives: Directives
   /** Whether a targeted field has said it, so that `Expires` and `Cache-Control` are passed over (RFC 9213, section 2.2). */
@@ -30,7 +33,7 @@ function parseTargeted (text: string): Directives | null {
       // members of a type that the directive has not are as though they were not there
       if (typeof value === 'number' && Number.isInteger(value) && value >= 0) found.set(key, String(value))
       else if (value === true) found.set(key, null)
-      else if (typeof value === 'string') found.set(key, value)
+      else if (typeof value === 'string' && LISTS.has(key)) found.set(key, value)
     }
   } catch {
     return null

@@ -11,6 +11,7 @@ import { isWorthRetrying, noTargetError, overloadError } from './attempt-failure
 import { unwatchClient, watchClient } from './client-departure.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { HedgeRace } from './hedge-race.ts'
+import { sendInformational } from './informational.ts'
 import { RetryState } from './retry-state.ts'
 import { RoomWait } from './room-wait.ts'
 
@@ -69,6 +70,7 @@ export abstract class AttemptLoop implements AttemptOwner {
     this.body = body
   }
 
+  onInformational (status: number, headers: IncomingHttpHeaders): void { sendInformational(this.reply, status, headers, this.plan) }
   protected abstract onHead (status: number, headers: IncomingHttpHeaders, statusText: string | undefined): void
   abstract onChunk (chunk: Buffer): void
   protected abstract onEnd (trailers: IncomingHttpHeaders): void
@@ -120,9 +122,7 @@ export abstract class AttemptLoop implements AttemptOwner {
   }
 
   /** The client gets its answer from now on, so that the exchange may take as long as that does. */
-  protected clearDeadline (): void {
-    if (this.#deadline !== null) clearTimeout(this.#deadline)
-  }
+  protected clearDeadline (): void { if (this.#deadline !== null) clearTimeout(this.#deadline) }
 
   /** Does without the content of the response whose head has come; nothing more is heard of it. */
   protected dismiss (headers: IncomingHttpHeaders): void {
@@ -131,8 +131,7 @@ export abstract class AttemptLoop implements AttemptOwner {
   }
 
   #admit (limit: ConcurrencyLimit): boolean {
-    this.#admitted = limit.tryAcquire()
-    if (!this.#admitted) this.plan.upstream.report('overloaded', null, { reqId: this.request.id, limit: limit.limit })
+    if (!(this.#admitted = limit.tryAcquire())) this.plan.upstream.report('overloaded', null, { reqId: this.request.id, limit: limit.limit })
     return this.#admitted
   }
 
@@ -159,9 +158,7 @@ export abstract class AttemptLoop implements AttemptOwner {
   }
 
   /** Answers the request, because its targets are full. */
-  refuse (): void {
-    this.#fail(this.#lastError ?? overloadError())
-  }
+  refuse (): void { this.#fail(this.#lastError ?? overloadError()) }
 
   attemptAnswered (attempt: Attempt, status: number, headers: IncomingHttpHeaders, statusText: string | undefined): void {
     if (status >= 400 && this.#passesOver(attempt, status, headers)) return
@@ -228,9 +225,7 @@ export abstract class AttemptLoop implements AttemptOwner {
     return true
   }
 
-  #retryState (): RetryState {
-    return (this.#retry ??= new RetryState(this.request, this.plan, this.body, this.#startedAt))
-  }
+  #retryState (): RetryState { return (this.#retry ??= new RetryState(this.request, this.plan, this.body, this.#startedAt)) }
 
   #fail (error: Error, failure?: AttemptFailure): void {
     if (this.#over) return

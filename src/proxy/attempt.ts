@@ -26,6 +26,8 @@ export interface AttemptOwner {
   readonly upgrade: string | undefined
   attemptAnswered (attempt: Attempt, status: number, headers: IncomingHttpHeaders, statusText: string | undefined): void
   attemptUpgraded (status: number, headers: IncomingHttpHeaders, socket: Duplex): void
+  /** A response before the one that is waited for. */
+  onInformational (status: number, headers: IncomingHttpHeaders): void
   onChunk (chunk: Buffer): void
   attemptEnded (trailers: IncomingHttpHeaders): void
   tunnelClosed (): void
@@ -109,6 +111,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (status < 200) {
       // informational; undici begins to wait anew with each of them
       if (elapsed > this.#owner.plan.timeouts.firstByte) controller.abort(gatehouseError('GW_UPSTREAM_TIMEOUT'))
+      else if (this.#state === 'under way') this.#owner.onInformational(status, headers)
       return
     }
     this.#answered(status, elapsed)

@@ -8,11 +8,11 @@ import { freshened, type StoredHead, storedHead, type UpstreamAnswer, withBody }
 import { freshFor, type StoredResponse } from '../cache/stored-response.ts'
 import { audienceOf, type StoringRequest } from '../cache/storing-rules.ts'
 import { isAbout } from '../cache/validators.ts'
-import { unwanted } from './attempt.ts'
 import { AttemptLoop } from './attempt-loop.ts'
 import type { CacheReader } from './cache-reader.ts'
 import type { ForwardPlan } from './forward-plan.ts'
-import type { ResponseCache } from './response-cache.ts'
+import { sendInformational } from './informational.ts'
+import type { ResponseCache, SharedFill } from './response-cache.ts'
 import { publicHeaders } from './response-headers.ts'
 
 /** What a fill is about. */
@@ -32,7 +32,7 @@ export interface FillTask {
 }
 
 /** A request to the upstream whose answer is for the store and for everybody who waits for it. */
-export class CacheFill extends AttemptLoop {
+export class CacheFill extends AttemptLoop implements SharedFill {
   readonly task: FillTask
   readonly #readers = new Set<CacheReader>()
   /** Goes on though nobody waits. */
@@ -69,6 +69,7 @@ export class CacheFill extends AttemptLoop {
       for (const chunk of this.#chunks) reader.write(chunk)
     }
     this.#readers.add(reader)
+    reader.request.exchange = this
     return true
   }
 
@@ -83,6 +84,10 @@ export class CacheFill extends AttemptLoop {
   readerReady (): void {
     for (const reader of this.#readers) if (reader.isFull) return
     this.controller?.resume()
+  }
+
+  override onInformational (status: number, headers: IncomingHttpHeaders): void {
+    for (const reader of this.#readers) sendInformational(reader.reply, status, headers, this.plan)
   }
 
   protected override onHead (status: number, headers: IncomingHttpHeaders): void {
@@ -224,8 +229,7 @@ export class CacheFill extends AttemptLoop {
     return { forwarded: this.task.reason, upstreamStatus: this.#answer!.status, stored: this.#head !== null, collapsed }
   }
 
-  /** Stops the upstream when nobody wants the rest. */
-  cancel (): void { this.controller?.abort(unwanted()) }
+  now (): number { return this.task.cache.now() }
   /** The clients get their answer from now on. */
   streams (): void { this.clearDeadline() }
 }

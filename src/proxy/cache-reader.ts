@@ -6,11 +6,12 @@ import type { StoredResponse } from '../cache/stored-response.ts'
 import { isNotModified } from '../cache/validators.ts'
 import { isSelected } from '../cache/vary.ts'
 import type { FallbackAnswer } from '../resilience/fallback-answer.ts'
-import type { CacheFill } from './cache-fill.ts'
 import { copyStoredHeaders, covers, noteOutcome, sendStored } from './cached-reply.ts'
 import { unwatchClient, watchClient } from './client-departure.ts'
 import type { ForwardPlan } from './forward-plan.ts'
-import { ReplyWriter, type ResponseSource } from './reply-writer.ts'
+import type { ResponseSource } from './relay-stream.ts'
+import { ReplyWriter } from './reply-writer.ts'
+import type { SharedFill } from './response-cache.ts'
 import { affinityCookie, copyResponseHeaders } from './response-headers.ts'
 
 /** A client that waits for a request to the upstream which it may share with others. */
@@ -20,7 +21,7 @@ export class CacheReader implements ResponseSource {
   readonly #plan: ForwardPlan
   readonly #writer: ReplyWriter
   readonly #again: () => void
-  #fill: CacheFill | null = null
+  #fill: SharedFill | null = null
   #isGone = false
   /** Whether it has its answer, or nobody wants it any more. */
   #isDone = false
@@ -36,10 +37,9 @@ export class CacheReader implements ResponseSource {
   }
 
   /** @returns whether the fill takes it */
-  attach (fill: CacheFill): boolean {
+  attach (fill: SharedFill): boolean {
     if (!fill.join(this)) return false
     this.#fill = fill
-    this.request.exchange = fill
     watchClient(this.reply.raw, this)
     return true
   }
@@ -98,7 +98,7 @@ export class CacheReader implements ResponseSource {
     if (this.#isDone) return
     this.#isDone = true
     if (!covers(stored, this.request)) return this.askAgain()
-    sendStored(this.request, this.reply, stored, outcome, this.#fill!.task.cache.now())
+    sendStored(this.request, this.reply, stored, outcome, this.#fill!.now())
   }
 
   askAgain (): void {

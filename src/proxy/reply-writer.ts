@@ -6,6 +6,7 @@ import { gatehouseError, type Violation } from '../errors.ts'
 import type { FallbackAnswer } from '../resilience/fallback-answer.ts'
 import { failureAnswer } from './attempt-failure.ts'
 import type { ForwardPlan } from './forward-plan.ts'
+import { RelayStream, type ResponseSource } from './relay-stream.ts'
 import { relayableTrailers } from './response-headers.ts'
 
 /** Bodies up to this length are sent as one buffer, which is cheaper than a stream; hooks see either. */
@@ -14,17 +15,6 @@ const COLLECT_LIMIT = 64 * 1024
 const COLLECT_TIME = 20
 /** Largest response that is collected to be checked against its schema. */
 const CHECK_LIMIT = 1024 * 1024
-
-/** Where a response comes from. */
-export interface ResponseSource {
-  /** Sends nothing for a while. */
-  pause (): void
-  resume (): void
-  /** The rest is not wanted. */
-  cancel (): void
-  /** The client gets its answer from now on, so that the exchange may take as long as that does. */
-  streams (): void
-}
 
 export type Deliver = (reply: FastifyReply, body: string | Buffer | Readable | undefined) => void
 
@@ -239,21 +229,4 @@ const KEPT_ON_FAILURE = new Set(['x-request-id', 'ratelimit', 'ratelimit-policy'
 
 function flushHeaders (raw: { headersSent: boolean, destroyed: boolean, flushHeaders (): void }): void {
   if (!raw.headersSent && !raw.destroyed) raw.flushHeaders()
-}
-
-/** A response body under way; a full buffer pauses the upstream's connection, an early end closes it. */
-class RelayStream extends Readable {
-  readonly #source: ResponseSource
-
-  constructor (source: ResponseSource) {
-    super({ highWaterMark: COLLECT_LIMIT })
-    this.#source = source
-  }
-
-  override _read (): void { this.#source.resume() }
-
-  override _destroy (error: Error | null, callback: (error: Error | null) => void): void {
-    if (!this.readableEnded) this.#source.cancel()
-    callback(error)
-  }
 }

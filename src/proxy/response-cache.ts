@@ -2,7 +2,22 @@ import type { CachePolicy } from '../cache/cache-policy.ts'
 import type { CacheKey, CacheStore, Purge } from '../cache/cache-store.ts'
 import type { StoredResponse } from '../cache/stored-response.ts'
 import { reasonOf } from '../errors.ts'
-import type { CacheFill } from './cache-fill.ts'
+import type { Target } from '../upstream/target.ts'
+
+/** A request to an upstream whose answer is for several clients. */
+export interface SharedFill {
+  /** The one that answers. */
+  readonly target: Target | null
+  /** @returns whether the reader can have the answer */
+  join (reader: any): boolean
+  /** The client is gone. */
+  leave (reader: any): void
+  /** A reader takes more again. */
+  readerReady (): void
+  /** The clients get their answer from now on. */
+  streams (): void
+  now (): number
+}
 
 /** What a route has of the cache. */
 export interface RouteCache {
@@ -26,7 +41,7 @@ type Log = (reason: string, operation: string) => void
 export class ResponseCache {
   readonly store: CacheStore
   /** Requests to upstreams that others may share. */
-  readonly fills = new Map<string, CacheFill>()
+  readonly fills = new Map<string, SharedFill>()
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly #passes = new Map<string, number>()

@@ -5,7 +5,8 @@ import { unwanted } from './attempt.ts'
 import { AttemptLoop } from './attempt-loop.ts'
 import { invalidate } from './cache-url.ts'
 import type { ForwardPlan } from './forward-plan.ts'
-import { type Deliver, ReplyWriter, type ResponseSource } from './reply-writer.ts'
+import type { ResponseSource } from './relay-stream.ts'
+import { type Deliver, ReplyWriter } from './reply-writer.ts'
 import { affinityCookie, copyResponseHeaders } from './response-headers.ts'
 
 /** Sends the upstream's response to the one client that has asked. */
