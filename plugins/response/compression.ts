@@ -39,7 +39,7 @@ async function wholeBodies (): Promise<CompressWhole> {
     const vary = reply.getHeader('vary')
     hook.call(scratch, requests[coding]!, reply, body, ((error: Error | null, encoded: unknown) => {
       reply.header('vary', vary)
-      done(error, encoded)
+      done(error as null, encoded)
     }) as typeof done)
   }
 }
