@@ -231,10 +231,12 @@ test('an upstream that breaks off cuts the connection, and a client that leaves 
 })
 
 test('a plugin in routes/ can register @fastify/compress for itself', async (t) => {
-  const { url } = await startGateway(t, { 'own.ts': `import compress from ${JSON.stringify(import.meta.resolve('@fastify/compress'))}
+  const { url } = await startGateway(t, {
+    'own.ts': `import compress from ${JSON.stringify(import.meta.resolve('@fastify/compress'))}
 export default async function (app) {
   await app.register(compress)
   app.get('/own', { config: { auth: 'none', compress: false } }, () => ({ text: 'a'.repeat(5000) }))
-}` }, { compress: true })
+}`
+  }, { compress: true })
   assert.equal((await getRaw(`${url}/own`, { 'accept-encoding': 'gzip' })).headers['content-encoding'], 'gzip')
 })
