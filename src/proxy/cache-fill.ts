@@ -113,7 +113,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     }
     if (this.request.method === 'HEAD') this.#learnFromHead(answer)
     const audience = this.request.method === 'HEAD' || (status === 304) ? 'none' : audienceOf(task.storing, status, headers, answer.control, { hasTtl: policy.ttlOf(status, headers, answer.control) !== undefined, sharesCookies: policy.sharesCookies })
-    if (audience !== 'none' && !(Number(headers['content-length']) > policy.maxObjectSize)) {
+    if (audience !== 'none' && !(lengthOf(headers) > policy.maxObjectSize)) {
       this.#head = storedHead(answer, policy, this.request.raw.headers)
       this.#key = audience === 'all' ? task.sharedKey : task.ownKey
       this.#renameByVary(this.#head)
@@ -233,6 +233,9 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   /** The clients get their answer from now on. */
   streams (): void { this.clearDeadline() }
 }
+
+/** Bytes of the whole that a response is, or is a part of; NaN when it does not say. */
+const lengthOf = (headers: IncomingHttpHeaders): number => Number(/\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1] ?? headers['content-length'])
 
 /** Under what the request for one variant is found. */
 export const nameByVary = (name: string, values: readonly (string | null)[]): string => `${name}\n${JSON.stringify(values)}`
