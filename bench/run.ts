@@ -25,6 +25,8 @@ const COMPARISONS: readonly Comparison[] = [
   { label: 'gateway, open route / Caddy', row: 'gateway-open', to: 'caddy' },
   { label: 'hit: gateway, open route / nginx', row: 'hit-gateway', to: 'hit-nginx', goal: 1.1 },
   { label: 'hit: gateway, JWT + limit / nginx', row: 'hit-gateway-jwt', to: 'hit-nginx', goal: 1.5 },
+  { label: 'hit: bare node:http / nginx', row: 'hit-bare', to: 'hit-nginx' },
+  { label: 'hit: gateway, open route / bare node:http', row: 'hit-gateway', to: 'hit-bare' },
   { label: 'hit: gateway, open route / Varnish', row: 'hit-gateway', to: 'hit-varnish' },
   { label: 'hit of 32 KiB: gateway / nginx', row: 'medium-gateway', to: 'medium-nginx' },
   { label: 'hit of 32 KiB: gateway / Varnish', row: 'medium-gateway', to: 'medium-varnish' },

@@ -102,6 +102,7 @@ export function allSubjects (nodeArguments: NodeArguments = []): Subject[] {
   const hit: Omit<Subject, 'group'>[] = [
     { name: 'hit-gateway', label: 'gateway, open route', path: '/cached/items/42?limit=20', headers: [{}], launch: gateway(false, nodeArguments) },
     { name: 'hit-gateway-jwt', label: 'gateway, JWT + limit', ...guarded, launch: gateway(false, nodeArguments) },
+    { name: 'hit-bare', label: 'bare node:http, a constant', ...plain, launch: script('bare-constant', nodeArguments) },
     { name: 'hit-nginx', label: 'nginx proxy_cache', ...plain, ...nginxHit },
     { name: 'hit-varnish', label: 'Varnish', ...plain, ...varnish },
   ]

@@ -43,6 +43,8 @@ export class ResponseCache {
   readonly store: CacheStore
   /** Requests to upstreams that others may share. */
   readonly fills = new Map<string, SharedFill>()
+  /** Requests by upstream and by what the cache has done. */
+  readonly counts = new Map<string, Map<string, number>>()
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly #passes = new Map<string, number>()
@@ -54,6 +56,13 @@ export class ResponseCache {
     this.store = store
     this.#log = log
     this.now = now
+  }
+
+  /** Counts what the cache has done about a request. */
+  count (upstream: string, result: string): void {
+    let counts = this.counts.get(upstream)
+    if (counts === undefined) this.counts.set(upstream, counts = new Map())
+    counts.set(result, (counts.get(result) ?? 0) + 1)
   }
 
   /** What is stored under a key, the latest last. A store that fails has nothing. */
