@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Launch } from './child-process.ts'
-import { LARGE_PATH, largeBody, SMALL } from './payload.ts'
+import { LARGE_PATH, largeBody, MEDIUM_PATH, mediumBody, SMALL } from './payload.ts'
 
 /** Where a server listens, what is behind it, and a folder for its files. */
 export interface Place {
@@ -38,10 +38,12 @@ http {
 export function nginxBackend (command: string, { port, folder }: Omit<Place, 'backend'>): Launch {
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, LARGE_PATH.slice(1)), largeBody())
+  writeFileSync(join(folder, MEDIUM_PATH.slice(1)), mediumBody())
   return nginxLaunch(command, folder, `server {
     listen 127.0.0.1:${port};
     location / { default_type application/json; return 200 '${SMALL}'; }
     location = ${LARGE_PATH} { root ${folder}; default_type application/octet-stream; sendfile on; }
+    location = ${MEDIUM_PATH} { root ${folder}; default_type application/octet-stream; sendfile on; }
   }`)
 }
 
@@ -57,6 +59,27 @@ export function nginxProxy (command: string, { port, backend, folder }: Place): 
       proxy_max_temp_file_size 0;
     }
   }`)
+}
+
+/** With a cache, whose files are in memory as far as the system keeps them there. */
+export function nginxCache (command: string, { port, backend, folder }: Place): Launch {
+  return nginxLaunch(command, folder, `proxy_cache_path ${folder}/cache levels=1:2 keys_zone=cache:10m max_size=64m use_temp_path=off;
+  upstream backend { server ${backend}; keepalive 16; }
+  server {
+    listen 127.0.0.1:${port};
+    location / {
+      proxy_pass http://backend;
+      proxy_http_version 1.1;
+      proxy_set_header Connection '';
+      proxy_cache cache;
+      proxy_cache_valid 200 1h;
+    }
+  }`)
+}
+
+export function varnishCache (command: string, { port, backend, folder }: Place): Launch {
+  mkdirSync(folder, { recursive: true })
+  return { command, args: ['-F', '-a', `127.0.0.1:${port}`, '-b', backend, '-n', join(folder, 'varnish'), '-s', 'malloc,64m', '-t', '3600', '-j', 'none'] }
 }
 
 export function haproxyProxy (command: string, { port, backend, folder }: Place): Launch {

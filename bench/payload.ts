@@ -12,6 +12,10 @@ export const SMALL: string = JSON.stringify({
 export const LARGE_PATH = '/large'
 export const LARGE_BYTES: number = 1024 * 1024
 
+/** Path of the answer of 32 KiB. */
+export const MEDIUM_PATH = '/medium'
+export const mediumBody = (): Buffer => largeBody().subarray(0, 32 * 1024)
+
 /** 1 MiB in which no two places look alike, so that bytes in the wrong order are noticed. */
 export function largeBody (): Buffer {
   const body = Buffer.alloc(LARGE_BYTES)

@@ -27,9 +27,9 @@ function spread (station: Station): string {
   return `${Math.round((Math.max(...costs) - Math.min(...costs)) / median(costs) * 100)} %`
 }
 
-export function smallTable (stations: readonly Station[]): string {
+export function smallTable (stations: readonly Station[], title = '173 bytes of JSON, 64 connections'): string {
   return table([
-    ['173 bytes of JSON, 64 connections', 'CPU us/request', 'spread', 'requests/s', 'p50', 'p99', 'peak memory'],
+    [title, 'CPU us/request', 'spread', 'requests/s', 'p50', 'p99', 'peak memory'],
     ...stations.map((station) => [
       station.subject.label,
       medianOf(station, cost).toFixed(1),

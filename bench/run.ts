@@ -23,6 +23,13 @@ const COMPARISONS: readonly Comparison[] = [
   { label: 'gateway, open route / nginx', row: 'gateway-open', to: 'nginx' },
   { label: 'gateway, open route / HAProxy', row: 'gateway-open', to: 'haproxy' },
   { label: 'gateway, open route / Caddy', row: 'gateway-open', to: 'caddy' },
+  { label: 'hit: gateway, open route / nginx', row: 'hit-gateway', to: 'hit-nginx', goal: 1.1 },
+  { label: 'hit: gateway, JWT + limit / nginx', row: 'hit-gateway-jwt', to: 'hit-nginx', goal: 1.5 },
+  { label: 'hit: bare node:http / nginx', row: 'hit-bare', to: 'hit-nginx' },
+  { label: 'hit: gateway, open route / bare node:http', row: 'hit-gateway', to: 'hit-bare' },
+  { label: 'hit: gateway, open route / Varnish', row: 'hit-gateway', to: 'hit-varnish' },
+  { label: 'hit of 32 KiB: gateway / nginx', row: 'medium-gateway', to: 'medium-nginx' },
+  { label: 'hit of 32 KiB: gateway / Varnish', row: 'medium-gateway', to: 'medium-varnish' },
   { label: '1 MiB: gateway / bare node:http + pipe', row: 'stream-gateway', to: 'stream-pipe', goal: 1.25 },
   { label: '1 MiB: gateway / @fastify/http-proxy', row: 'stream-gateway', to: 'stream-stock' },
 ]
@@ -100,8 +107,11 @@ async function main (): Promise<void> {
   const small = await measureGroup(present.filter(({ group }) => group === 'small'), backend, folder, { warmUp: quick ? 1 : 3, turns, rounds, seconds })
   const stream = await measureGroup(present.filter(({ group }) => group === 'stream'), backend, folder, { warmUp: quick ? 0 : 1, turns, rounds: quick ? 1 : Math.min(rounds, 3), seconds: Math.min(seconds, 2) })
 
-  const measured = [...small, ...stream]
-  const parts = [small.length > 0 ? smallTable(small) : '', stream.length > 0 ? streamTable(stream) : '', ratioTable(measured, COMPARISONS), noiseLine(measured)]
+  const hit = await measureGroup(present.filter(({ group }) => group === 'hit'), backend, folder, { warmUp: quick ? 1 : 3, turns, rounds, seconds })
+  const medium = await measureGroup(present.filter(({ group }) => group === 'medium'), backend, folder, { warmUp: 1, turns: 1, rounds, seconds })
+
+  const measured = [...small, ...stream, ...hit, ...medium]
+  const parts = [small.length > 0 ? smallTable(small) : '', hit.length > 0 ? smallTable(hit, 'from a cache, 173 bytes, 64 connections') : '', medium.length > 0 ? smallTable(medium, 'from a cache, 32 KiB, 32 connections') : '', stream.length > 0 ? streamTable(stream) : '', ratioTable(measured, COMPARISONS), noiseLine(measured)]
   for (const part of parts) if (part !== '') console.log(`\n${part}`)
 }
 

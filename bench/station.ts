@@ -5,19 +5,19 @@ import { fileURLToPath } from 'node:url'
 import { freePort, type Launch, RunningProgram } from './child-process.ts'
 import { type LoadResult, sendLoad } from './load.ts'
 import { nginxBackend } from './native-proxies.ts'
-import { LARGE_PATH, largeBody, SMALL } from './payload.ts'
+import { LARGE_PATH, largeBody, mediumBody, SMALL } from './payload.ts'
 import { ask, untilAnswers } from './probe.ts'
 import { coreBusyMicroseconds, cpuMicroseconds, peakMemory } from './process-usage.ts'
 import { findProgram, LOAD_CORE, pinned, SERVER_CORE } from './programs.ts'
 import type { Subject } from './subjects.ts'
 
 /** How many connections the load keeps open. A large answer takes a core with few. */
-export const CONNECTIONS = { small: 64, stream: 8 } as const
+export const CONNECTIONS = { small: 64, hit: 64, medium: 32, stream: 8 } as const
 
 /** Requests a second of warming up that a server of this kind manages when nothing disturbs it. */
 const WARM_REQUESTS = 8000
 
-const bodies = { small: Buffer.from(SMALL), stream: largeBody() }
+const bodies = { small: Buffer.from(SMALL), hit: Buffer.from(SMALL), medium: mediumBody(), stream: largeBody() }
 
 /** One round of load on a server. */
 export interface Round extends LoadResult {
@@ -101,7 +101,7 @@ export class Station {
    * @param turns  how often these seconds are given at most, when a busy machine does too little in them
    */
   async warmUp (seconds: number, turns = 4): Promise<void> {
-    const wanted = this.subject.group === 'small' ? WARM_REQUESTS * seconds : 0
+    const wanted = this.subject.group === 'small' || this.subject.group === 'hit' ? WARM_REQUESTS * seconds : 0
     let sent = 0
     for (let turn = 0; turn === 0 || (turn < turns && sent < wanted); turn++) sent += (await this.#round(seconds)).requests
   }

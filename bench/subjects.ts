@@ -4,8 +4,8 @@ import { signToken } from '../src/auth/jwt/dev-token.ts'
 import type { JwtSettings } from '../src/auth/jwt/jwt-schema.ts'
 import type { Launch } from './child-process.ts'
 import gatewayConfig from './gateway.config.ts'
-import { caddyProxy, haproxyProxy, nginxProxy, type Place } from './native-proxies.ts'
-import { LARGE_PATH } from './payload.ts'
+import { caddyProxy, haproxyProxy, nginxCache, nginxProxy, type Place, varnishCache } from './native-proxies.ts'
+import { LARGE_PATH, MEDIUM_PATH } from './payload.ts'
 import { findProgram } from './programs.ts'
 
 /** One row of the table: a server and what is asked of it. */
@@ -13,8 +13,8 @@ export interface Subject {
   name: string
   /** What the row says. */
   label: string
-  /** `small`: 173 bytes of JSON; `stream`: 1 MiB. */
-  group: 'small' | 'stream'
+  /** `small`: 173 bytes of JSON; `stream`: 1 MiB; `hit`: 173 bytes from a cache; `medium`: 32 KiB from a cache. */
+  group: 'small' | 'stream' | 'hit' | 'medium'
   path: string
   /** Headers of the requests, taken in turn. */
   headers: readonly Record<string, string>[]
@@ -97,7 +97,23 @@ export function allSubjects (nodeArguments: NodeArguments = []): Subject[] {
     { name: 'stream-haproxy', label: 'HAProxy', ...large, ...haproxy },
     { name: 'stream-caddy', label: 'Caddy', ...large, ...caddy },
   ]
+  const [nginxHit, varnish] = [native('nginx', nginxCache), native('varnishd', varnishCache)]
+  const guarded = { path: '/cached/guarded/items/42?limit=20', headers: [token], proofs: [{ path: '/cached/guarded/items/42?limit=20', headers: {}, status: 401 }] }
+  const hit: Omit<Subject, 'group'>[] = [
+    { name: 'hit-gateway', label: 'gateway, open route', path: '/cached/items/42?limit=20', headers: [{}], launch: gateway(false, nodeArguments) },
+    { name: 'hit-gateway-jwt', label: 'gateway, JWT + limit', ...guarded, launch: gateway(false, nodeArguments) },
+    { name: 'hit-bare', label: 'bare node:http, a constant', ...plain, launch: script('bare-constant', nodeArguments) },
+    { name: 'hit-nginx', label: 'nginx proxy_cache', ...plain, ...nginxHit },
+    { name: 'hit-varnish', label: 'Varnish', ...plain, ...varnish },
+  ]
+  const medium: Omit<Subject, 'group'>[] = [
+    { name: 'medium-gateway', label: 'gateway, open route', path: `/cached${MEDIUM_PATH}`, headers: [{}], launch: gateway(false, nodeArguments) },
+    { name: 'medium-nginx', label: 'nginx proxy_cache', path: MEDIUM_PATH, headers: [{}], ...nginxHit },
+    { name: 'medium-varnish', label: 'Varnish', path: MEDIUM_PATH, headers: [{}], ...varnish },
+  ]
   return [
+    ...hit.map((subject) => ({ ...subject, group: 'hit' as const })),
+    ...medium.map((subject) => ({ ...subject, group: 'medium' as const })),
     ...small.map((subject) => ({ ...subject, group: 'small' as const })),
     ...stream.map((subject) => ({ ...subject, group: 'stream' as const })),
   ]

@@ -61,7 +61,10 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
     app.log.warn({ decision, upstream, target: target?.id, ...details }, 'traffic decision')
     app.metrics.decisions.inc({ decision, upstream, target: target?.id ?? '' })
   }, pools)
-  const responses = new ResponseCache(new MemoryStore(bytes(config.cache.memory)), (reason, operation) => { app.log.warn({ reason, operation }, 'cache store') })
+  const responses = new ResponseCache(new MemoryStore(bytes(config.cache.memory)), (reason, operation) => {
+    app.log.warn({ reason, operation }, 'the store of the cache failed')
+    app.metrics.cacheStoreErrors.inc({ operation })
+  })
   const forwarded = new ForwardedHeaders(config.trustProxy, config.via)
   const logger = createLogger(config.log)
   const app = fastify({

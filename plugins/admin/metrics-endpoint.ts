@@ -1,6 +1,6 @@
 import type {} from '@fastify/swagger'
 import fp from 'fastify-plugin'
-import { Gauge } from 'prom-client'
+import { Counter, Gauge } from 'prom-client'
 
 /** Tells the metrics in the Prometheus text format, where and to whom the configuration says. */
 export default fp(async (app) => {
@@ -15,6 +15,17 @@ export default fp(async (app) => {
     collect () {
       available.reset()
       for (const { name, targets } of app.upstreams) for (const target of targets) available.set({ upstream: name, target: target.id }, target.isAvailable() ? 1 : 0)
+    },
+  })
+  const cached = new Counter({
+    name: 'gatehouse_cache_requests_total',
+    help: 'Requests to cached routes by what the cache has done: hit, stale, miss, revalidated, collapsed, bypass.',
+    labelNames: ['upstream', 'result'],
+    registers: [metrics.registry],
+    // gathered when they are asked for, since counting with labels costs more than a hit should
+    collect () {
+      cached.reset()
+      for (const [upstream, counts] of app.responseCache.counts) for (const [result, count] of counts) cached.inc({ upstream, result }, count)
     },
   })
   app.get(path, { exposeHeadRoute: true, config: { auth }, schema: { hide: true } }, async (_request, reply) => {

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { type ErrorCode, ERRORS, type GatehouseError, type Violation } from '../errors.ts'
+import { isUnsafe } from '../cache/invalidation.ts'
 import { byText, costOf, limitText } from '../limits/limit-schema.ts'
 import { isEarly } from '../limits/route-stages.ts'
 import { isTarget, publicTarget } from '../upstream/host-router.ts'
@@ -52,7 +53,7 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   for (const text of explainLimits(app, row)) say('limits', text)
   const contract = explainContract(app, row, params, canonical, headers)
   for (const text of contract) say('contract', text)
-  say('cache', 'none')
+  for (const text of explainCache(row)) say('cache', text)
   const { plan } = row.options.config ?? {}
   if (plan) explainForwarding(plan, row, params, { internal, request: asked as never, live: app.server.listening, say })
   else say('handler', `written by hand in ${row.file}`)
@@ -111,6 +112,15 @@ function explainLimits (app: FastifyInstance, { limits, auth, method, options: {
   if (cost > 1) said.push(`a request counts for ${cost}`)
   if (known && config.limit !== false && !app.planLimits.isEmpty) said.push('and those of the plan of the consumer')
   return said.length > 0 ? said : ['none']
+}
+
+/** From where it could be answered, without looking there. */
+function explainCache ({ method, options: { config } }: RouteRow): string[] {
+  const { plan } = config ?? {}
+  if (!plan?.cache?.policy) return ['none']
+  const { policy } = plan.cache
+  if (!policy.methods.has(method)) return [`not for ${method}${isUnsafe(method) ? '; what is stored for the URL is put out when it succeeds' : ''}`]
+  return [`what the upstream allows, to ${policy.maxObjectSize} bytes`, ...policy.grace > 0 ? [`stale answers stand in for ${policy.grace} s when it fails`] : []]
 }
 
 function explainContract (app: FastifyInstance, row: RouteRow, params: Record<string, unknown>, canonical: string, headers: IncomingHttpHeaders): string[] {

@@ -19,13 +19,13 @@ export function reuseOf (stored: StoredResponse, request: Directives, now: numbe
   // a client that asks for a fresh one gets no stale one
   if (request.has('min-fresh')) return 'validate'
   if (request.has('max-stale') && -left <= (deltaSeconds(request.get('max-stale')!) ?? (request.get('max-stale') === null ? Infinity : 0))) return 'use'
-  return -left <= stored.staleWhileRevalidate && most === undefined ? 'behind' : 'validate'
+  return stored.staleWhileRevalidate > 0 && -left <= stored.staleWhileRevalidate && most === undefined ? 'behind' : 'validate'
 }
 
 /** Whether it may stand in for an upstream that fails (RFC 5861, section 4). */
 export const mayStandIn = (stored: StoredResponse, request: Directives, now: number): boolean => {
-  const asked = secondsOf(request, 'stale-if-error') ?? 0
-  return !stored.mustValidate && !stored.neverStale && -freshFor(stored, now) <= Math.max(stored.staleIfError, asked)
+  const most = Math.max(stored.staleIfError, secondsOf(request, 'stale-if-error') ?? 0)
+  return most > 0 && !stored.mustValidate && !stored.neverStale && -freshFor(stored, now) <= most
 }
 
 /** Statuses of an upstream for which a stored response may stand in. */

@@ -6,6 +6,7 @@ import type { CachePolicy } from './cache-policy.ts'
 import { freshnessLifetime } from './freshness.ts'
 import { freshenedHeaders, keptHeaders } from './stored-headers.ts'
 import type { StoredHeaders, StoredResponse } from './stored-response.ts'
+import type { StoringRequest } from './storing-rules.ts'
 import type { ControlOfResponse } from './targeted-control.ts'
 import { canBeValidated } from './validators.ts'
 import { selectedBy } from './vary.ts'
@@ -31,7 +32,7 @@ const MOST_TAGS = 100
 const LONGEST_TAG = 200
 
 /** What is stored of a response, before its body. @param request  headers of the request that it answers */
-export function storedHead (answer: UpstreamAnswer, policy: CachePolicy, request: IncomingHttpHeaders): StoredHead {
+export function storedHead (answer: UpstreamAnswer, policy: CachePolicy, request: IncomingHttpHeaders, { isAuthenticated, hasCookies }: StoringRequest): StoredHead {
   const { status, headers, publicHeaders, control } = answer
   const vary = policy.vary.length === 0 ? headers.vary : [...[headers.vary ?? []].flat(), ...policy.vary].join(',')
   const kept = keptHeaders(publicHeaders, control)
@@ -41,6 +42,7 @@ export function storedHead (answer: UpstreamAnswer, policy: CachePolicy, request
     // one body serves all clients
     vary: policy.wantsIdentity ? selectedBy(vary, request).filter(([name]) => name !== 'accept-encoding') : selectedBy(vary, request),
     ...timesOf(answer, policy),
+    askedWith: { credentials: isAuthenticated, cookies: hasCookies },
     tags: [...new Set([...policy.tags, ...tagsOf(headers)])],
   }
 }

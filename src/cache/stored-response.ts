@@ -26,6 +26,8 @@ export interface StoredResponse {
   readonly staleIfError: number
   /** Whether the upstream has said that everybody may have it. */
   readonly isPublic: boolean
+  /** What the request that it answers had: it may be shared only as long as it says so itself. */
+  readonly askedWith: { readonly credentials: boolean, readonly cookies: boolean }
   /** Which part it is, when it is not the whole (RFC 9110, section 14.4). */
   readonly part: StoredPart | null
   /** By which it can be purged. */

@@ -5,6 +5,7 @@ export interface Metrics {
   registry: Registry
   responseViolations: Counter<'upstream' | 'route' | 'status'>
   decisions: Counter<'decision' | 'upstream' | 'target'>
+  cacheStoreErrors: Counter<'operation'>
 }
 
 export function createMetrics (): Metrics {
@@ -15,6 +16,12 @@ export function createMetrics (): Metrics {
       name: 'gatehouse_response_violations_total',
       help: 'Responses that broke the schema of their route.',
       labelNames: ['upstream', 'route', 'status'],
+      registers: [registry],
+    }),
+    cacheStoreErrors: new Counter({
+      name: 'gatehouse_cache_store_errors_total',
+      help: 'Operations of the store of the cache that failed; each is a miss to the request.',
+      labelNames: ['operation'],
       registers: [registry],
     }),
     decisions: new Counter({

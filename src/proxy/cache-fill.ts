@@ -113,8 +113,8 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     }
     if (this.request.method === 'HEAD') this.#learnFromHead(answer)
     const audience = this.request.method === 'HEAD' || (status === 304) ? 'none' : audienceOf(task.storing, status, headers, answer.control, { hasTtl: policy.ttlOf(status, headers, answer.control) !== undefined, sharesCookies: policy.sharesCookies })
-    if (audience !== 'none' && !(Number(headers['content-length']) > policy.maxObjectSize)) {
-      this.#head = storedHead(answer, policy, this.request.raw.headers)
+    if (audience !== 'none' && !(lengthOf(headers) > policy.maxObjectSize)) {
+      this.#head = storedHead(answer, policy, this.request.raw.headers, task.storing)
       this.#key = audience === 'all' ? task.sharedKey : task.ownKey
       this.#renameByVary(this.#head)
     } else this.#giveUpStoring()
@@ -172,16 +172,24 @@ export class CacheFill extends AttemptLoop implements SharedFill {
 
   /** Answers with what is stored in place of what the upstream has sent. @param isNew  whether it has been freshened */
   #useInstead (stored: StoredResponse, headers: IncomingHttpHeaders, isNew: boolean): void {
-    const { cache, ownKey, sharedKey, storing } = this.task
-    const { status, control, cameAt } = this.#answer!
+    const { status, cameAt } = this.#answer!
     this.dismiss(headers)
     this.#close()
-    if (isNew) {
-      const audience = audienceOf(storing, stored.status, stored.headers as IncomingHttpHeaders, control, { hasTtl: true, sharesCookies: true })
-      if (audience !== 'none') cache.save(audience === 'all' ? sharedKey : ownKey, stored)
-    }
+    if (isNew) this.#storeFreshened(stored)
     const outcome: CacheOutcome = { forwarded: 'stale', upstreamStatus: status, ttl: freshFor(stored, cameAt), stored: isNew || undefined, collapsed: false }
     for (const reader of this.#readers) reader.useStored(stored, outcome)
+  }
+
+  /** What a 304 has changed may have changed who may have it. */
+  #storeFreshened (response: StoredResponse): void {
+    const { cache, policy, ownKey, sharedKey, storing, stored } = this.task
+    const headers = response.headers as IncomingHttpHeaders
+    const { credentials, cookies } = response.askedWith
+    const asked = { ...storing, isAuthenticated: storing.isAuthenticated || credentials, hasCookies: storing.hasCookies || cookies }
+    const audience = audienceOf(asked, response.status, headers, policy.controlOf(response.status, headers), { hasTtl: true, sharesCookies: policy.sharesCookies })
+    if (audience !== 'all') cache.forget(sharedKey, stored!)
+    if (audience !== 'none') cache.save(audience === 'all' ? sharedKey : ownKey, response)
+    else cache.forget(ownKey, stored!)
   }
 
   /** A 304 about something else than what is stored, which is of no use then. */
@@ -233,6 +241,9 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   /** The clients get their answer from now on. */
   streams (): void { this.clearDeadline() }
 }
+
+/** Bytes of the whole that a response is, or is a part of; NaN when it does not say. */
+const lengthOf = (headers: IncomingHttpHeaders): number => Number(/\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1] ?? headers['content-length'])
 
 /** Under what the request for one variant is found. */
 export const nameByVary = (name: string, values: readonly (string | null)[]): string => `${name}\n${JSON.stringify(values)}`

@@ -38,8 +38,8 @@ export class CacheReader implements ResponseSource {
 
   /** @returns whether the fill takes it */
   attach (fill: SharedFill): boolean {
-    if (!fill.join(this)) return false
     this.#fill = fill
+    if (!fill.join(this)) return false
     watchClient(this.reply.raw, this)
     return true
   }

@@ -22,7 +22,8 @@ const payloads = new WeakMap<StoredResponse, string | Buffer>()
 
 /** Notes what the cache has done, for the client and the log. */
 export function noteOutcome (request: FastifyRequest, reply: FastifyReply, outcome: CacheOutcome): void {
-  request.cacheResult = outcomeWord(outcome)
+  const result = request.cacheResult = outcomeWord(outcome)
+  request.server.responseCache.count(request.routeOptions.config.upstream!, result)
   reply.header('cache-status', cacheStatus(outcome))
 }
 

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { gatehouseError } from '../errors.ts'
 import { allowBody } from '../listener/expect-continue.ts'
 import { isHandshake, isUpgrade } from '../listener/upgrade.ts'
+import { isStream } from './attempt.ts'
 import { exchangeCached } from './cached-exchange.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { LimitedBody } from './limited-body.ts'
@@ -10,6 +11,9 @@ import { requestHeaders } from './request-headers.ts'
 import { ResponseRelay } from './response-relay.ts'
 import { Tunnel } from './tunnel.ts'
 import { upstreamPath } from './upstream-path.ts'
+
+/** Longest body of a QUERY that is part of the key of the cache. Bytes. */
+const QUERY_LIMIT = 64 * 1024
 
 /** Forwards a request as its route's plan says: the last stage of a request's way. */
 export function forward (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path = upstreamPath(request.raw.url!, request.params, plan)): void {
@@ -20,9 +24,21 @@ export function forward (request: FastifyRequest, reply: FastifyReply, plan: For
     return
   }
   const body = requestBody(request, reply, plan)
-  const relay = (): void => relayResponse(request, reply, plan, path, body)
-  if (plan.cache === null) relay()
-  else exchangeCached(request, reply, plan, path, Buffer.isBuffer(body) ? body : null, relay)
+  if (plan.cache === null) relayResponse(request, reply, plan, path, body)
+  else if (isStream(body) && isCachedQuery(request, plan)) collected(body).then((whole) => exchange(request, reply, plan, path, whole), (error) => { reply.send(error) })
+  else exchange(request, reply, plan, path, body)
+}
+
+function exchange (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path: string, body: Buffer | Readable | null): void {
+  exchangeCached(request, reply, plan, path, isStream(body) ? null : body, () => relayResponse(request, reply, plan, path, body))
+}
+
+/** Whether the body is part of what tells responses apart, and small enough for that. */
+const isCachedQuery = ({ method, raw }: FastifyRequest, { cache }: ForwardPlan): boolean =>
+  method === 'QUERY' && cache!.policy !== null && cache!.policy.methods.has('QUERY') && Number(raw.headers['content-length']) <= QUERY_LIMIT
+
+async function collected (body: Readable): Promise<Buffer> {
+  return Buffer.concat(await body.toArray())
 }
 
 function relayResponse (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path: string, body: Buffer | Readable | null): void {

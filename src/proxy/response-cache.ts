@@ -1,5 +1,6 @@
 import type { CachePolicy } from '../cache/cache-policy.ts'
 import type { CacheKey, CacheStore, Purge } from '../cache/cache-store.ts'
+import { withResponse } from '../cache/partial-content.ts'
 import type { StoredResponse } from '../cache/stored-response.ts'
 import { reasonOf } from '../errors.ts'
 import type { Target } from '../upstream/target.ts'
@@ -42,6 +43,8 @@ export class ResponseCache {
   readonly store: CacheStore
   /** Requests to upstreams that others may share. */
   readonly fills = new Map<string, SharedFill>()
+  /** Requests by upstream and by what the cache has done. */
+  readonly counts = new Map<string, Map<string, number>>()
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly #passes = new Map<string, number>()
@@ -49,10 +52,17 @@ export class ResponseCache {
   readonly #log: Log
 
   /** @param log  told when the store fails, which makes a miss of it */
-  constructor (store: CacheStore, log: Log, now = Date.now) {
+  constructor (store: CacheStore, log: Log, now = () => Date.now()) {
     this.store = store
     this.#log = log
     this.now = now
+  }
+
+  /** Counts what the cache has done about a request. */
+  count (upstream: string, result: string): void {
+    let counts = this.counts.get(upstream)
+    if (counts === undefined) this.counts.set(upstream, counts = new Map())
+    counts.set(result, (counts.get(result) ?? 0) + 1)
   }
 
   /** What is stored under a key, the latest last. A store that fails has nothing. */
@@ -65,7 +75,7 @@ export class ResponseCache {
   async save (key: CacheKey, response: StoredResponse): Promise<void> {
     try {
       const before = await this.store.get(key) ?? []
-      await this.store.put(key, [...before.filter((other) => !replaces(response, other)), response].slice(-MOST_VARIANTS))
+      await this.store.put(key, withResponse(before, response).slice(-MOST_VARIANTS))
     } catch (error) {
       this.#failed(error, 'put')
     }
@@ -112,10 +122,6 @@ export class ResponseCache {
     return null
   }
 }
-
-/** Whether two responses are answers to the same requests. */
-const replaces = (one: StoredResponse, other: StoredResponse): boolean =>
-  one.vary.length === other.vary.length && one.vary.every(([name, value], i) => name === other.vary[i]![0] && value === other.vary[i]![1])
 
 function remember<T> (map: Map<string, T>, key: string, value: T): void {
   map.delete(key)

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { RouteOptions } from 'fastify'
 import createRouter, { type HTTPMethod, type Instance } from 'find-my-way'
 import type { AuthDeclaration } from '../auth/auth-schema.ts'
+import type { CachePolicy } from '../cache/cache-policy.ts'
 import { type LimitRule, limitRules } from '../limits/limit-schema.ts'
 import type { Problem } from '../errors.ts'
 import type { HeaderMatch } from './header-match.ts'
@@ -107,7 +108,7 @@ export class RouteTable implements Iterable<RouteRow> {
         upstream: config.upstream ?? '',
         auth: config.auth ?? 'none',
         limits: config.limits ?? (config.limit ? limitRules(`route:${name} ${route.url}`, config.limit) : []),
-        cache: '-',
+        cache: cacheText(config.plan?.cache?.policy ?? null),
         schema: [...['params', 'querystring', 'headers', 'body'].filter((part) => (schema as Record<string, unknown>)[part]), ...config.responses ? ['response'] : []],
         file,
         options: route,
@@ -115,6 +116,8 @@ export class RouteTable implements Iterable<RouteRow> {
     }
   }
 }
+
+const cacheText = (policy: CachePolicy | null): string => policy === null ? '-' : [...policy.methods].join(',')
 
 /** The hosts of a route, and what no other may have on each. */
 function keysOf ({ method, path, hosts, match }: RouteAddress): [host: string, key: string][] {
