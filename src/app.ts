@@ -93,6 +93,7 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
   app.decorateRequest('consumer', null)
   app.decorateRequest('exchange', null)
   app.decorateRequest('cacheResult', null)
+  app.decorateRequest('storedBody', null)
   // bodies are forwarded as they are; what the gateway itself answers is small
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   // a request that no route answers is refused without waiting for its body

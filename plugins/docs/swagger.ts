@@ -1,4 +1,5 @@
 import { relative, resolve } from 'node:path'
+import caching from '@fastify/caching'
 import compress from '@fastify/compress'
 import swagger, { type SwaggerTransformObject } from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
@@ -32,6 +33,8 @@ export default fp(async (app) => {
     // every route below, static files included
     if (authenticate) scope.addHook('onRequest', authenticate)
     await scope.register(compress)
+    // what is there may change with each deployment
+    await scope.register(caching, { privacy: authenticate ? 'private, no-cache' : caching.privacy.NOCACHE })
     await scope.register(swaggerUi, {
       routePrefix: docs.path,
       staticCSP: docsPolicy(servers),

@@ -20,6 +20,8 @@ export class CachePolicy {
   readonly tags: readonly string[]
   readonly vary: readonly string[]
   readonly sharesCookies: boolean
+  /** Whether the upstream is asked for bodies in no coding, since the gateway encodes them itself. */
+  readonly wantsIdentity: boolean
   /** Cookies that are part of the key. */
   readonly keyCookies: readonly string[]
   readonly #clientControl: boolean
@@ -29,7 +31,8 @@ export class CachePolicy {
   readonly #keyHeaders: readonly string[]
   readonly #counts: ((parameter: string) => boolean) | null
 
-  constructor ({ ttl, override = false, methods = ['GET', 'HEAD'], key = {}, vary = [], tags = [], grace = 0, maxObjectSize = '1MiB', negative = {}, cookies, clientControl = true }: CacheSettings) {
+  constructor ({ ttl, override = false, methods = ['GET', 'HEAD'], key = {}, vary = [], tags = [], grace = 0, maxObjectSize = '1MiB', negative = {}, cookies, clientControl = true }: CacheSettings, wantsIdentity = false) {
+    this.wantsIdentity = wantsIdentity
     this.methods = new Set(methods)
     this.maxObjectSize = bytes(maxObjectSize)
     this.grace = milliseconds(grace) / 1000

@@ -39,7 +39,8 @@ export function storedHead (answer: UpstreamAnswer, policy: CachePolicy, request
   return {
     status,
     headers: vary === headers.vary ? kept : { ...kept, vary: vary! },
-    vary: selectedBy(vary, request),
+    // one body serves all clients
+    vary: policy.wantsIdentity ? selectedBy(vary, request).filter(([name]) => name !== 'accept-encoding') : selectedBy(vary, request),
     ...timesOf(answer, policy),
     askedWith: { credentials: isAuthenticated, cookies: hasCookies },
     tags: [...new Set([...policy.tags, ...tagsOf(headers)])],

@@ -13,6 +13,7 @@ import { Cors, Csrf, SecurityHeaders } from '../browser/browser-schema.ts'
 import { LimitDeclaration, LimitSettings, Plans } from '../limits/limit-schema.ts'
 import { RedisSettings } from '../limits/redis-schema.ts'
 import { CacheStoreSettings } from '../cache/cache-schema.ts'
+import { Compression } from '../response/compression-schema.ts'
 import { ByteSize, Duration } from '../units.ts'
 import { trafficFields } from '../upstream/traffic-schema.ts'
 
@@ -66,6 +67,7 @@ export const ConfigSchema = Type.Object({
   consumers: Type.Optional(ConsumerEntries),
   redis: Type.Optional(Type.Unsafe<RedisSettings>({ ...RedisSettings, description: 'A Redis or Valkey that several gateways share; it carries the rate limits: its URL, `{ cluster: [URLs] }`, or `{ sentinels: [URLs], name }`. Default: memory of the process.' })),
   cache: CacheStoreSettings,
+  compress: Type.Optional(Compression),
   bodyLimit: ByteSize({ default: '1MiB', description: 'Largest request body that is collected for validation; larger ones are answered 413. Bodies that no schema looks at are streamed and have no limit unless the upstream or route states one.' }),
   timeouts: Timeouts,
   ...trafficFields,

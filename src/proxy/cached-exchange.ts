@@ -152,7 +152,8 @@ class CachedExchange {
       reason,
       name,
     }
-    const headers = requestHeaders(this.#request, plan, this.#body !== null)
+    const all = requestHeaders(this.#request, plan, this.#body !== null)
+    const headers = this.#policy.wantsIdentity ? withoutCoding(all) : all
     return new CacheFill(this.#request, this.#reply, plan, this.#policy.countedTarget(this.#path), keepsConditions && stored === null ? headers : withConditions(headers, stored), this.#body, task, isBehind)
   }
 
@@ -198,3 +199,7 @@ function withConditions (headers: string[], stored: StoredResponse | null): stri
   }
   return stored === null ? kept : [...kept, ...validationFields(stored)]
 }
+
+/** Headers that ask for a body as it is. */
+const withoutCoding = (headers: string[]): string[] =>
+  [...headers.filter((_, i) => headers[i - i % 2] !== 'accept-encoding'), 'accept-encoding', 'identity']

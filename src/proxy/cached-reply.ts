@@ -9,6 +9,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** What the cache has done about it, in one word; null when it had no say. */
     cacheResult: string | null
+    /** The stored body that answers it as a whole; null for none. */
+    storedBody: Buffer | null
   }
 }
 
@@ -75,6 +77,7 @@ function sendWhole (reply: FastifyReply, stored: StoredResponse): void {
     }
     payloads.set(stored, payload = body)
   } else if (typeof payload === 'string') reply.serializer(asItIs)
+  reply.request.storedBody = stored.body
   reply.send(payload)
 }
 

@@ -1,5 +1,5 @@
 import { isAscii } from 'node:buffer'
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { gatehouseError, type Violation } from '../errors.ts'
@@ -105,9 +105,7 @@ export class ReplyWriter {
       return false
     }
     if (started) {
-      for (const name of Object.keys(reply.getHeaders())) if (!KEPT_ON_FAILURE.has(name)) reply.removeHeader(name)
-      // Node takes the removal of the upstream's date for a wish to have none
-      reply.raw.sendDate = true
+      forgetContent(reply)
     }
     const answer = failureAnswer(error)
     const { fallback } = this.#plan
@@ -227,6 +225,18 @@ const asItIs = (payload: unknown): string => payload as string
 
 const KEPT_ON_FAILURE = new Set(['x-request-id', 'ratelimit', 'ratelimit-policy', 'access-control-allow-origin', 'access-control-allow-credentials', 'access-control-expose-headers', 'vary', 'cache-status'])
 
-function flushHeaders (raw: { headersSent: boolean, destroyed: boolean, flushHeaders (): void }): void {
-  if (!raw.headersSent && !raw.destroyed) raw.flushHeaders()
+/** Takes the headers of the upstream off a reply that will be an error of the gateway. */
+export function forgetContent (reply: FastifyReply): void {
+  for (const name of Object.keys(reply.getHeaders())) {
+    if (KEPT_ON_FAILURE.has(name)) continue
+    reply.removeHeader(name)
+    reply.raw.removeHeader(name)
+  }
+  // Node takes the removal of the upstream's date for a wish to have none
+  reply.raw.sendDate = true
+}
+
+function flushHeaders (raw: ServerResponse): void {
+  // there are none yet while a hook still waits for something
+  if (!raw.headersSent && !raw.destroyed && raw.getHeaderNames().length > 0) raw.flushHeaders()
 }

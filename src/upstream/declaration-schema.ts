@@ -6,6 +6,8 @@ import { CacheDeclaration } from '../cache/cache-schema.ts'
 import { IdentityHeaders, Timeouts } from '../config/config-schema.ts'
 import { CostDeclaration, LimitDeclaration } from '../limits/limit-schema.ts'
 import { Fallback, Hedging, RouteRetries } from '../resilience/resilience-schema.ts'
+import { ClientCache } from '../response/client-cache-schema.ts'
+import { Compression } from '../response/compression-schema.ts'
 import { SplitDeclaration } from '../splitting/split-schema.ts'
 import { ByteSize, Duration } from '../units.ts'
 import { TargetDeclaration } from './target-schema.ts'
@@ -47,6 +49,8 @@ const shared = {
   rateLimit: Type.Optional(Limit),
   cost: Type.Optional(CostDeclaration),
   cache: Type.Optional(CacheDeclaration),
+  clientCache: Type.Optional(ClientCache),
+  compress: Type.Optional(Compression),
   requestHeaders: Type.Optional(HeaderRules('Changes to the headers that the upstream gets.')),
   responseHeaders: Type.Optional(HeaderRules('Changes to the headers that the client gets.')),
   timeouts: Type.Optional(PartialTimeouts),

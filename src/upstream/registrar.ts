@@ -164,6 +164,7 @@ export class Registrar {
     registerPassThrough(scope, hostPrefix + prefix, plan, {
       upstream: declaration.name, hosts: declaration.hosts, hostPrefix, auth, limits, websocket, plan,
       cors: declaration.cors ?? this.#parts.config.cors, csrf: declaration.csrf ?? this.#parts.config.csrf, securityHeaders: declaration.securityHeaders ?? this.#parts.config.securityHeaders,
+      compress: declaration.compress ?? this.#parts.config.compress, clientCache: declaration.clientCache,
       ...typeof declaration.passThrough === 'object' && declaration.passThrough.rateLimit === false ? { limit: false } : {},
       cost: declaration.cost,
     }, passThroughGuard(declared, auth))
@@ -188,6 +189,7 @@ export class Registrar {
     config.cors ??= this.#parts.config.cors
     config.csrf ??= this.#parts.config.csrf
     config.securityHeaders ??= this.#parts.config.securityHeaders
+    config.compress ??= this.#parts.config.compress
     this.#inheritLimits(config, `${[route.method].flat().join(',')} ${config.publicUrl}`, file)
     if (config.auth === undefined) {
       this.problems.push({ file, field: `${route.method} ${route.url}: config.auth`, message: NO_AUTH })

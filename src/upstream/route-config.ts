@@ -2,6 +2,8 @@ import type {} from 'fastify'
 import type { Cors, Csrf, SecurityHeaders } from '../browser/browser-schema.ts'
 import type { CorsPolicy } from '../browser/cors-policy.ts'
 import type { AuthDeclaration } from '../auth/auth-schema.ts'
+import type { ClientCache } from '../response/client-cache-schema.ts'
+import type { Compression } from '../response/compression-schema.ts'
 import type { CostDeclaration, LimitDeclaration, LimitRule } from '../limits/limit-schema.ts'
 import type { ForwardPlan } from '../proxy/forward-plan.ts'
 
@@ -44,5 +46,9 @@ declare module 'fastify' {
     csrf?: Csrf
     /** Headers that make browsers careful. */
     securityHeaders?: SecurityHeaders
+    /** How responses are compressed. */
+    compress?: Compression
+    /** What clients are told about keeping responses. */
+    clientCache?: ClientCache
   }
 }

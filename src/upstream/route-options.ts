@@ -38,6 +38,8 @@ export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRout
       cors: own.cors ?? upstream.cors ?? config.cors,
       csrf: own.csrf ?? upstream.csrf ?? config.csrf,
       securityHeaders: own.securityHeaders ?? upstream.securityHeaders ?? config.securityHeaders,
+      compress: own.compress ?? upstream.compress ?? config.compress,
+      clientCache: own.clientCache ?? upstream.clientCache,
       ...own.rateLimit === false ? { limit: false } : {},
       cost: own.cost ?? upstream.cost,
       responses: response,

@@ -1,0 +1,106 @@
+import { pipeline, Readable, type Transform } from 'node:stream'
+import type { FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
+import type { EncodedBodies } from '../cache/encoded-bodies.ts'
+import { isNotModified } from '../cache/validators.ts'
+import { acceptsCoding, preferredCoding } from '../response/accept-encoding.ts'
+import { decoder, encoder, isDecodable, looksCompressed } from '../response/codings.ts'
+import type { CompressionRules } from '../response/compression-rules.ts'
+import type { Coding } from '../response/compression-schema.ts'
+import { forOtherBytes, mayTransform, nameTagAsKnown, notModified, varyByEncoding } from '../response/content-headers.ts'
+import { failureAnswer } from './attempt-failure.ts'
+import { forgetContent } from './reply-writer.ts'
+
+type Done = Parameters<onSendHookHandler<unknown>>[3]
+type Body = string | Buffer | Readable
+/** Compresses a whole body and states its headers. */
+export type CompressWhole = (coding: Coding, reply: FastifyReply, body: string | Buffer, done: Done) => void
+
+/** What a route with `compress` does about a response, once its head is known and before anything of it is sent. */
+export class CompressionStage {
+  readonly #rules: CompressionRules
+  readonly #compressWhole: CompressWhole
+  readonly #kept: EncodedBodies<Coding>
+
+  constructor (rules: CompressionRules, compressWhole: CompressWhole, kept: EncodedBodies<Coding>) {
+    this.#rules = rules
+    this.#compressWhole = compressWhole
+    this.#kept = kept
+  }
+
+  run (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done): void {
+    const isHead = request.method === 'HEAD'
+    if (reply.statusCode === 304) nameTagAsKnown(request, reply)
+    if (WITHOUT_WHOLE.has(reply.statusCode) || reply.hasHeader('content-range') || !(isBody(payload) || (isHead && payload == null)) || !mayTransform(request, reply)) return done(null, payload)
+    const accepted = request.headers['accept-encoding']
+    let body = payload as Body | null | undefined
+    const coded = String(reply.getHeader('content-encoding') ?? 'identity').trim().toLowerCase()
+    if (coded !== 'identity') {
+      if (!isDecodable(coded)) return done(null, body)
+      varyByEncoding(reply)
+      if (acceptsCoding(accepted, coded)) return done(null, body)
+      forOtherBytes(reply)
+      reply.removeHeader('content-encoding')
+      if (body != null) body = through(streamOf(body), decoder(coded), reply)
+    }
+    if (!this.#rules.covers(reply.getHeader('content-type'), lengthOf(body, reply))) return done(null, body)
+    varyByEncoding(reply)
+    const coding = preferredCoding(accepted, this.#rules.encodings)
+    if (coding === null) return done(null, body)
+    forOtherBytes(reply)
+    if (hasIt(request, reply)) {
+      if (body instanceof Readable) body.destroy()
+      notModified(reply)
+      return done(null, null)
+    }
+    if (body == null || isHead) reply.header('content-encoding', coding)
+    else if (body === payload && request.storedBody !== null) {
+      this.#sendKept(request.storedBody, coding, reply, done)
+      return
+    } else if (!(body instanceof Readable) && !looksCompressed(body)) return this.#compressWhole(coding, reply, body, done)
+    else {
+      reply.header('content-encoding', coding)
+      body = through(streamOf(body), encoder(coding), reply)
+    }
+    done(null, body)
+  }
+
+  async #sendKept (body: Buffer, coding: Coding, reply: FastifyReply, done: Done): Promise<void> {
+    try {
+      const encoded = await this.#kept.get(body, coding)
+      reply.header('content-encoding', coding).header('content-length', encoded.byteLength)
+      done(null, encoded)
+    } catch (error) {
+      done(error as Error)
+    }
+  }
+}
+
+/** Statuses without a body, or with a part of one. */
+const WITHOUT_WHOLE = new Set([204, 205, 206, 304])
+
+const isBody = (payload: unknown): payload is Body => typeof payload === 'string' || Buffer.isBuffer(payload) || payload instanceof Readable
+const streamOf = (body: Body): Readable => body instanceof Readable ? body : Readable.from([Buffer.from(body as string)])
+
+/** Bytes of a body; undefined when they are not known before its end. */
+function lengthOf (body: Body | null | undefined, reply: FastifyReply): number | undefined {
+  if (typeof body === 'string' || Buffer.isBuffer(body)) return Buffer.byteLength(body)
+  const stated = reply.getHeader('content-length')
+  return stated === undefined ? undefined : Number(stated)
+}
+
+/** Whether the client has the content already: an upstream may not know the weak form of its tag. */
+const hasIt = ({ method, headers }: FastifyRequest, reply: FastifyReply): boolean =>
+  headers['if-none-match'] !== undefined && reply.hasHeader('etag') && (method === 'GET' || method === 'HEAD') &&
+  isNotModified({ 'if-none-match': headers['if-none-match'] }, { status: reply.statusCode, headers: { etag: String(reply.getHeader('etag')) }, storedAt: 0 })
+
+/** Sends a body through a coder; either end takes the other with it. */
+function through (body: Readable, coder: Transform, reply: FastifyReply): Readable {
+  const destroy = coder._destroy.bind(coder)
+  coder._destroy = (error, callback) => destroy(error, () => {
+    // an answer of the gateway is still possible, which is in no coding
+    if (error !== null && !reply.raw.headersSent) forgetContent(reply)
+    callback(error && failureAnswer(error))
+  })
+  pipeline(body, coder, () => {})
+  return coder
+}
