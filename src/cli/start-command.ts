@@ -1,10 +1,10 @@
 import { findConfigFile } from '../config/config-file.ts'
-import { announce, listen, listenFailure } from '../listener/process-listen.ts'
+import { announce, FIRST_DISCOVERY, listen, listenFailure } from '../listener/process-listen.ts'
 import { untilStopped } from '../listener/process-signals.ts'
 import { milliseconds } from '../units.ts'
 import { commandConfig, type ConfigOptions } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
-import { leaveSupervisor, tellSupervisor } from './supervision.ts'
+import { leaveSupervisor, stateBefore, tellStateWhenAsked, tellSupervisor } from './supervision.ts'
 
 /** `gatehouse start`: runs the gateway until it is told to stop. Resolves to the exit code. */
 export async function start (options: ConfigOptions): Promise<number> {
@@ -15,6 +15,8 @@ export async function start (options: ConfigOptions): Promise<number> {
   const app = await buildApp(config)
   let address: string
   try {
+    await app.upstreams.discover(FIRST_DISCOVERY)
+    app.upstreams.recall(await stateBefore())
     address = await listen(app)
   } catch (error) {
     await app.close()
@@ -24,6 +26,7 @@ export async function start (options: ConfigOptions): Promise<number> {
   const { delay, timeout } = config.shutdown
   const stopped = untilStopped(app, { delay: milliseconds(delay), timeout: milliseconds(timeout) })
   tellSupervisor({ ready: true })
+  tellStateWhenAsked(() => app.upstreams.remember())
   announce(app, address)
   const code = await stopped
   await leaveSupervisor()

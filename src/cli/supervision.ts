@@ -1,9 +1,45 @@
 import cluster from 'node:cluster'
 import { once } from 'node:events'
+import type { UpstreamsMemory } from '../upstream/upstream-registry.ts'
 import type { Watched } from './file-watch.ts'
 
 /** What a gateway tells the supervisor of `--watch`: what it is made of, and that it listens. */
-export type SupervisionMessage = { watch: Watched } | { ready: true }
+export type SupervisionMessage = { watch: Watched } | { ready: true } | { state: UpstreamsMemory } | { asks: 'state' }
+
+/** What the supervisor tells a gateway: to say what it knows of its targets, or what the one before has known. */
+export type SupervisorRequest = { tell: 'state' } | { state: UpstreamsMemory }
+
+/** Milliseconds to wait for what another process knows; without it the gateway begins anew. */
+export const STATE_WAIT = 500
+
+/** What the gateway before has known of its targets; nothing at the first start, and without a supervisor. */
+export async function stateBefore (): Promise<UpstreamsMemory> {
+  if (cluster.worker === undefined) return {}
+  const { promise, resolve } = Promise.withResolvers<UpstreamsMemory>()
+  const hear = (received: unknown): void => {
+    const message = requestOf(received)
+    if (message !== undefined && 'state' in message) resolve(message.state)
+  }
+  process.on('message', hear)
+  tellSupervisor({ asks: 'state' })
+  const timer = setTimeout(resolve, STATE_WAIT, {})
+  const state = await promise
+  clearTimeout(timer)
+  process.off('message', hear)
+  return state
+}
+
+/** Tells the supervisor what is known of the targets, whenever it asks. */
+export function tellStateWhenAsked (state: () => UpstreamsMemory): void {
+  if (cluster.worker === undefined) return
+  process.on('message', (received) => {
+    const message = requestOf(received)
+    if (message !== undefined && 'tell' in message) tellSupervisor({ state: state() })
+  })
+}
+
+const requestOf = (message: unknown): SupervisorRequest | undefined =>
+  typeof message === 'object' && message !== null && 'gatehouse' in message ? message.gatehouse as SupervisorRequest : undefined
 
 /** Does nothing in a process without a supervisor. */
 export function tellSupervisor (message: SupervisionMessage): void {

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { SAME_SIGNAL, STOP_MESSAGE } from '../listener/process-signals.ts'
 import { configArguments, type ConfigOptions } from './command-config.ts'
 import { FileWatch } from './file-watch.ts'
-import { supervisionMessage } from './supervision.ts'
+import type { UpstreamsMemory } from '../upstream/upstream-registry.ts'
+import { STATE_WAIT, supervisionMessage, type SupervisorRequest } from './supervision.ts'
 
 const EXECUTABLE = fileURLToPath(new URL('../../bin/gatehouse.js', import.meta.url))
 
@@ -97,6 +98,22 @@ class Supervisor {
     })
   }
 
+  /** What the gateway that runs knows of its targets, in time for the one that takes over. */
+  #state (): Promise<UpstreamsMemory> {
+    const { promise, resolve } = Promise.withResolvers<UpstreamsMemory>()
+    if (!this.#current?.isConnected()) return Promise.resolve({})
+    const { process: child } = this.#current
+    const hear = (received: unknown): void => {
+      const message = supervisionMessage(received)
+      if (message !== undefined && 'state' in message) resolve(message.state)
+    }
+    child.on('message', hear)
+    promise.then(() => child.off('message', hear))
+    this.#current.send({ gatehouse: { tell: 'state' } satisfies SupervisorRequest })
+    setTimeout(resolve, STATE_WAIT, {}).unref()
+    return promise
+  }
+
   /** Starts a child and, once it listens, stops the one before. Resolves to the exit code of a child that never did. */
   #replace (): Promise<number> {
     return new Promise((resolve) => {
@@ -104,7 +121,11 @@ class Supervisor {
       this.#children.add(child)
       child.on('message', (received: unknown) => {
         const message = supervisionMessage(received)
-        if (message === undefined) return
+        if (message === undefined || 'state' in message) return
+        if ('asks' in message) {
+          this.#state().then((state) => { if (child.isConnected()) child.send({ gatehouse: { state } satisfies SupervisorRequest }) })
+          return
+        }
         if ('watch' in message) {
           if (!this.#stopping) this.#files.watch(message.watch)
           return

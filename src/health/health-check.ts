@@ -16,6 +16,7 @@ export interface HealthCheckParts {
 /** Asks one target on and on whether it is well. */
 export class HealthCheck {
   readonly isHealth = true
+  readonly name = 'health'
   readonly #parts: HealthCheckParts
   readonly #interval: number
   readonly #timeout: number
@@ -52,6 +53,10 @@ export class HealthCheck {
     this.#end.abort()
     clearTimeout(this.#timer)
   }
+
+  remember (): object | null { return this.#isHealthy ? null : { unhealthy: 1 } }
+
+  recall ({ unhealthy }: Readonly<Record<string, number>>): void { if (unhealthy === 1) this.#isHealthy = false }
 
   describe (): Record<string, unknown> {
     return { healthy: this.#isHealthy, ...this.#last === null ? {} : { lastCheck: this.#last } }

@@ -16,6 +16,7 @@ interface OutlierParts {
 /** Watches the requests of one target, and takes it out for a while when they fail. */
 export class Outlier {
   readonly isHealth = true
+  readonly name = 'outlier'
   readonly #limits: readonly [server: number, gateway: number, local: number]
   readonly #base: number
   readonly #longest: number
@@ -92,6 +93,14 @@ export class Outlier {
     const rate = this.#results < least ? null : this.#successes / this.#results
     this.#results = this.#successes = 0
     return rate
+  }
+
+  remember (): object | null { return this.#ejections === 0 ? null : { forMs: this.availableIn(), ejections: this.#ejections } }
+
+  recall ({ forMs = 0, ejections = 0 }: Readonly<Record<string, number>>): void {
+    this.#ejections = ejections
+    this.#until = this.#now() + Math.min(forMs, this.#longest)
+    this.#isEjected = forMs > 0
   }
 
   describe (): Record<string, unknown> {

@@ -16,6 +16,7 @@ const WHILE_PROBING = 1000
  * while it is half open counts whichever request it belongs to: it tells of the target as it is now.
  */
 export class CircuitBreaker {
+  readonly name = 'circuit'
   readonly #failures: number
   readonly #rate: { share: number, minimum: number, counts: SlidingCounts } | null
   readonly #open: number
@@ -77,6 +78,14 @@ export class CircuitBreaker {
     if (this.#on.hasFailure(failure)) this.#failed()
     // an attempt that tells nothing, such as one whose client went away: another may probe
     else if (status === 0) this.#probing = false
+  }
+
+  remember (): object | null { return this.#state === 'closed' ? null : { forMs: Math.max(0, this.#until - this.#now()), trips: this.#trips } }
+
+  recall ({ forMs = 0, trips = 0 }: Readonly<Record<string, number>>): void {
+    this.#state = 'open'
+    this.#trips = Math.min(trips, 30)
+    this.#until = this.#now() + Math.min(forMs, this.#maxOpen)
   }
 
   describe (): Record<string, unknown> {

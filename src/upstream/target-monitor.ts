@@ -29,6 +29,12 @@ export interface TargetMonitor {
    * @param firstByte  milliseconds until the response began; 0 when none came
    */
   ended? (status: number, failure: AttemptFailure | null, firstByte: number): void
+  /** Under what its state is handed on. */
+  readonly name?: string
+  /** What the monitor of the same target should know that takes over from this one, after a reload; null for nothing. Plain data. */
+  remember? (): object | null
+  /** Takes over what another has remembered, before `start`. @param state  numbers by name */
+  recall? (state: Readonly<Record<string, number>>): void
   /** What people and programs may know of it. */
   describe? (): Record<string, unknown>
   /** Begins what it does by itself; called once the gateway listens. */

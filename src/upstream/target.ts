@@ -17,6 +17,11 @@ export interface TimeoutSettings {
   websocket: number
 }
 
+/** What is known of a target by its monitors' names. */
+export type TargetMemory = Record<string, Record<string, number>>
+
+const isNumbers = (value: unknown): boolean => typeof value === 'object' && value !== null && Object.values(value).every((number) => Number.isFinite(number) && number >= 0)
+
 /** One place where a service runs, with its connections. */
 export class Target {
   /** What it is known by: mostly origin and base path. */
@@ -84,6 +89,19 @@ export class Target {
   isHealthy (): boolean {
     for (const monitor of this.monitors) if (monitor.isHealth && monitor.isAvailable?.() === false) return false
     return true
+  }
+
+  /** What those should know who judge it after a reload; null for nothing. */
+  remember (): TargetMemory | null {
+    const known = this.monitors.flatMap((monitor) => {
+      const state = monitor.name === undefined ? null : monitor.remember?.() ?? null
+      return state === null ? [] : [[monitor.name!, state]]
+    })
+    return known.length === 0 ? null : Object.fromEntries(known)
+  }
+
+  recall (memory: TargetMemory): void {
+    for (const monitor of this.monitors) if (monitor.name !== undefined && isNumbers(memory[monitor.name])) monitor.recall?.(memory[monitor.name]!)
   }
 
   /** What people and programs may know of it. */

@@ -1,6 +1,9 @@
 import { ConnectionPools } from './connection-pool.ts'
 import type { ReportDecision } from './decision.ts'
+import type { TargetMemory } from './target.ts'
 import { Upstream, type UpstreamParts } from './upstream.ts'
+
+export type UpstreamsMemory = Record<string, Record<string, TargetMemory>>
 
 /** The upstreams of a gateway by name. */
 export class UpstreamRegistry implements Iterable<Upstream> {
@@ -48,6 +51,19 @@ export class UpstreamRegistry implements Iterable<Upstream> {
     const timer = setTimeout(late.resolve, bound)
     await Promise.race([Promise.all([...this].map((upstream) => upstream.discover())), late.promise])
     clearTimeout(timer)
+  }
+
+  /** What is known of targets that do not do well, for the gateway that takes over after a reload: by upstream and target. */
+  remember (): UpstreamsMemory {
+    return Object.fromEntries([...this].map(({ name, targets }) => [name, Object.fromEntries(targets.flatMap((target) => {
+      const memory = target.remember()
+      return memory === null ? [] : [[target.id, memory]]
+    }))]))
+  }
+
+  /** Takes over what the gateway before has known; targets that are new know nothing. */
+  recall (memory: UpstreamsMemory): void {
+    for (const { name, targets } of this) for (const target of targets) if (memory[name]?.[target.id] !== undefined) target.recall(memory[name][target.id]!)
   }
 
   /** @param bound  milliseconds until connections in use are cut */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { closedPort } from '../support/backend.ts'
 import { startCommand, type RunningCommand } from '../support/command.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -102,4 +103,20 @@ test('after a crash a change starts it again', async (t) => {
   // port 0 is another one now
   const ready = await command.line(/documentation on \S+\/second/)
   assert.equal(await text(/ready on (http:\S+?\d),/.exec(ready)![1]!), 'first')
+})
+
+test('what is known of targets survives a reload', async (t) => {
+  const gone = await closedPort()
+  const cwd = temporaryFolder(t, {
+    'routes/a.json': JSON.stringify({ name: 'a', prefix: '/a', auth: 'none', targets: [`http://127.0.0.1:${gone}`], retries: false, circuitBreaker: { failures: 2, open: '1 hour' }, passThrough: true }),
+    'gatehouse.config.json': '{}',
+  })
+  const command = startCommand(t, ['start', '--watch', '--port', '0'], { cwd })
+  const url = /ready on (http:\S+?\d)[,"]/.exec(await command.line(/"ready on /))![1]!
+  const ask = async (): Promise<number> => (await fetch(`${url}/a`, { headers: { connection: 'close' } })).status
+  assert.deepEqual([await ask(), await ask(), await ask()], [502, 502, 503])
+  writeFileSync(join(cwd, 'routes/hand.mjs'), plugin('second'))
+  await command.line(/taken over/)
+  while (await text(url) !== 'second');
+  assert.equal(await ask(), 503)
 })
