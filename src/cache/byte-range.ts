@@ -48,6 +48,9 @@ export function partOf (headers: IncomingHttpHeaders, length: number): StoredPar
   return last >= first && last < total && last - first + 1 === length ? { first, total } : null
 }
 
+/** Bytes of the whole that a response is, or is a part of; NaN when it does not say. */
+export const wholeLength = (headers: IncomingHttpHeaders): number => Number(/\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1] ?? headers['content-length'])
+
 /** What a stored response has of a range; null when a byte of it is missing. */
 export function slice ({ body, part }: StoredResponse, { first, last }: ByteRange): Buffer | null {
   const offset = part?.first ?? 0

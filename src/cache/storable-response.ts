@@ -92,3 +92,11 @@ export function withBody (head: StoredHead, body: Buffer, headers: IncomingHttpH
 function tagsOf ({ 'cache-tag': tags, 'surrogate-key': keys }: IncomingHttpHeaders): string[] {
   return [...String(tags ?? '').split(','), ...String(keys ?? '').split(/\s+/)].map((tag) => tag.trim()).filter((tag) => tag !== '' && tag.length <= LONGEST_TAG).slice(0, MOST_TAGS)
 }
+
+/** A body in memory of its own: pieces are views of what was read at once, of which they would keep all. */
+export function inOwnMemory (chunks: readonly Buffer[], length: number): Buffer {
+  const body = Buffer.allocUnsafeSlow(length)
+  let at = 0
+  for (const chunk of chunks) at += chunk.copy(body, at)
+  return body
+}

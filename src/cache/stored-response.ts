@@ -56,7 +56,8 @@ export const storedValue = (headers: StoredHeaders | OutgoingHttpHeaders, name: 
 
 /** Bytes that it takes in memory, about. */
 export function weightOf ({ headers, body }: StoredResponse): number {
-  let bytes = body.byteLength + 500
+  // small bodies are kept as text too, once they are used
+  let bytes = body.byteLength + Math.min(body.byteLength, 16 * 1024) + 500
   for (const name in headers) bytes += name.length + String(headers[name]).length + 60
   return bytes
 }

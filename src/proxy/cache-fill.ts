@@ -1,10 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { wholeLength } from '../cache/byte-range.ts'
 import type { CacheKey } from '../cache/cache-store.ts'
 import type { CacheOutcome, ForwardReason } from '../cache/cache-status.ts'
 import type { CachePolicy } from '../cache/cache-policy.ts'
 import { isUpstreamError, mayStandIn } from '../cache/reuse.ts'
-import { freshened, type StoredHead, storedHead, type UpstreamAnswer, withBody } from '../cache/storable-response.ts'
+import { freshened, inOwnMemory, type StoredHead, storedHead, type UpstreamAnswer, withBody } from '../cache/storable-response.ts'
 import { freshFor, type StoredResponse } from '../cache/stored-response.ts'
 import { audienceOf, type StoringRequest } from '../cache/storing-rules.ts'
 import { isAbout } from '../cache/validators.ts'
@@ -113,7 +114,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     }
     if (this.request.method === 'HEAD') this.#learnFromHead(answer)
     const audience = this.request.method === 'HEAD' || (status === 304) ? 'none' : audienceOf(task.storing, status, headers, answer.control, { hasTtl: policy.ttlOf(status, headers, answer.control) !== undefined, sharesCookies: policy.sharesCookies })
-    if (audience !== 'none' && !(lengthOf(headers) > policy.maxObjectSize)) {
+    if (audience !== 'none' && !(wholeLength(headers) > policy.maxObjectSize)) {
       this.#head = storedHead(answer, policy, this.request.raw.headers, task.storing)
       this.#key = audience === 'all' ? task.sharedKey : task.ownKey
       this.#renameByVary(this.#head)
@@ -146,7 +147,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
 
   protected override onEnd (trailers: IncomingHttpHeaders): void {
     this.#close()
-    if (this.#head !== null) this.#store(this.#head, this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#length))
+    if (this.#head !== null) this.#store(this.#head, inOwnMemory(this.#chunks, this.#length))
     for (const reader of this.#readers) reader.end(trailers)
   }
 
@@ -241,9 +242,6 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   /** The clients get their answer from now on. */
   streams (): void { this.clearDeadline() }
 }
-
-/** Bytes of the whole that a response is, or is a part of; NaN when it does not say. */
-const lengthOf = (headers: IncomingHttpHeaders): number => Number(/\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1] ?? headers['content-length'])
 
 /** Under what the request for one variant is found. */
 export const nameByVary = (name: string, values: readonly (string | null)[]): string => `${name}\n${JSON.stringify(values)}`

@@ -17,6 +17,9 @@ declare module 'fastify' {
 /** Fields that a 304 does without (RFC 9110, section 15.4.5). */
 const ABOUT_BODY = new Set(['content-length', 'content-type', 'content-encoding', 'content-language', 'content-range', 'content-md5', 'accept-ranges'])
 
+/** Longer bodies are not kept as text too. Bytes. */
+const TEXT_LIMIT = 16 * 1024
+
 /** The body of a stored response in the form in which Fastify takes it. */
 const payloads = new WeakMap<StoredResponse, string | Buffer>()
 
@@ -68,6 +71,11 @@ function sendWhole (reply: FastifyReply, stored: StoredResponse): void {
     reply.send()
     return
   }
+  reply.request.storedBody = stored.body
+  if (stored.body.byteLength > TEXT_LIMIT && reply.hasHeader('content-type')) {
+    reply.send(stored.body)
+    return
+  }
   let payload = payloads.get(stored)
   if (payload === undefined) {
     const body = sendable(reply, stored.body)
@@ -77,7 +85,6 @@ function sendWhole (reply: FastifyReply, stored: StoredResponse): void {
     }
     payloads.set(stored, payload = body)
   } else if (typeof payload === 'string') reply.serializer(asItIs)
-  reply.request.storedBody = stored.body
   reply.send(payload)
 }
 
