@@ -14,7 +14,7 @@ export default fp(async (app) => {
     registers: [metrics.registry],
     collect () {
       available.reset()
-      for (const { name, targets } of app.upstreams) for (const target of targets) available.set({ upstream: name, target: target.id }, target.isAvailable() ? 1 : 0)
+      for (const upstream of app.upstreams) for (const target of upstream.targets) available.set({ upstream: upstream.name, target: target.id }, upstream.isServing(target) ? 1 : 0)
     },
   })
   const cached = new Counter({

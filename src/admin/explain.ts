@@ -42,7 +42,8 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   const own = found === null && app.findRoute({ method: method as 'GET', url: canonical.split('?', 1)[0]! }) !== null
   if (found !== null) say('route', describe(found.row))
   else say('route', own ? 'answered by the gateway itself' : 'none, 404 GW_NOT_FOUND')
-  for (const { row, because } of nearMisses) say('', `not ${describe(row)}: ${because}`)
+  for (const { row, because } of nearMisses.slice(0, MOST_MISSES)) say('', `not ${describe(row)}: ${because}`)
+  if (nearMisses.length > MOST_MISSES) say('', `nor ${nearMisses.length - MOST_MISSES} others, most of them for other methods`)
   if (found === null) return [...lines, own ? '→ answered by the gateway itself' : answered('GW_NOT_FOUND')]
 
   const { row, params } = found
@@ -60,6 +61,9 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   const broken = contract.some((text) => text.includes(': 400 GW_VALIDATION'))
   return [...lines, refused ? answered(refused) : broken ? answered('GW_VALIDATION') : outcome(row)]
 }
+
+/** Most near misses that are told, those first whose method fits. */
+const MOST_MISSES = 6
 
 const describe = (row: RouteRow): string =>
   `${row.method} ${row.hosts.join(',')}${row.path}${row.upstream ? ` of ${row.upstream}` : ''} (${row.file})`

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { ForwardPlan } from '../proxy/forward-plan.ts'
 import { upstreamPath } from '../proxy/upstream-path.ts'
+import type { RetryPolicy } from '../resilience/retry-policy.ts'
 import type { RouteRow } from '../upstream/route-table.ts'
 import type { Target } from '../upstream/target.ts'
 
@@ -24,13 +25,21 @@ export function explainForwarding (plan: ForwardPlan, row: RouteRow, params: Rec
   if (upstream.targets.length > 1) say('', `balance: ${upstream.balance}`)
   for (const text of upstream.watched) say('', text)
   for (const target of upstream.targets) say('', targetText(target, plan, live))
+  const version = upstream.versionOf(request)
+  if (version !== null) say('', `version: ${version}`)
   if (upstream.targets.length > 1) say('', `chosen${live ? ' now' : ', if all are well'}: ${upstream.select(request, null)?.id ?? 'none, since none is available'}`)
   say('', `timeouts: connect ${timeouts.connect} ms, first byte ${timeouts.firstByte} ms, idle ${timeouts.idle} ms${timeouts.total > 0 ? `, total ${timeouts.total} ms` : ''}`)
-  say('', `retries: ${retry === null ? 'never' : `at most ${retry.attempts}${retry.failsOver ? ', and at each other target when a connection never stood' : ''}`}`)
+  say('', `retries: ${retry === null ? 'never' : retriesText(retry, row.method)}`)
+  if (plan.mirror !== null) say('', `a copy goes to ${plan.mirror.upstream.targets.map(({ id }) => id).join(' or ')}`)
   if (hedge !== null) say('', `hedging: ${hedge.delay === undefined ? 'not yet, too little is known of the latency' : `after ${hedge.delay} ms`}`)
   if (fallback !== null) say('', `fallback: ${fallback.status}`)
   say('response', plan.responseCheck ? `checked against its schema, ${plan.enforceResponse ? '502 when it breaks it' : 'reported when it breaks it'}` : 'not checked against a schema')
 }
+
+const retriesText = ({ attempts, failsOver, methods }: RetryPolicy, method: string): string => [
+  methods.has(method) ? `at most ${attempts}` : `for ${method} only what was never sent`,
+  ...failsOver ? ['at each other target when a connection never stood'] : [],
+].join(', and ')
 
 /** A target with its state; what its monitors tell of it comes last. */
 function targetText (target: Target, { preserveHost }: ForwardPlan, live: boolean): string {

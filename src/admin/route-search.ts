@@ -27,6 +27,8 @@ export function searchRoute (table: RouteTable, method: string, internalTarget: 
     if (!alone.find('GET', pathOf(target))) continue
     nearMisses.push({ row, because: reason(row, method, headers, found?.row) })
   }
+  // those of other methods say least
+  nearMisses.sort((a, b) => Number(a.row.method !== method) - Number(b.row.method !== method))
   return { found, nearMisses }
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
 import { ERRORS, gatehouseError, problemDocument, PROBLEM_CONTENT_TYPE, type ErrorCode } from '../errors.ts'
 
 const CODES: Record<string, ErrorCode> = {
@@ -9,7 +10,7 @@ const CODES: Record<string, ErrorCode> = {
 }
 
 /** Answers what Node's parser has refused, before there is a request, and closes the connection. */
-export function answerClientError (error: NodeJS.ErrnoException, socket: Socket): void {
+export function answerClientError (this: FastifyInstance, error: NodeJS.ErrnoException, socket: Socket): void {
   // a peer that is gone, or an answer that is under way already, gets nothing more
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable || isTakenForAnother(socket)) {
     socket.destroy()
@@ -18,6 +19,7 @@ export function answerClientError (error: NodeJS.ErrnoException, socket: Socket)
   const code = CODES[error.code ?? ''] ?? 'GW_BAD_REQUEST'
   const requestId = randomUUID()
   const body = JSON.stringify(problemDocument(gatehouseError(code), requestId, ''))
+  this.log.info({ reqId: requestId, client: socket.remoteAddress, status: ERRORS[code].status, code, reason: error.code }, 'refused by the parser')
   const reason = ERRORS[code].title
   socket.end(`HTTP/1.1 ${ERRORS[code].status} ${reason}\r\ncontent-type: ${PROBLEM_CONTENT_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nx-request-id: ${requestId}\r\nconnection: close\r\n\r\n${body}`)
 }

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { fromFastifyError } from './fastify-errors.ts'
 import { ERRORS, gatehouseError, problemDocument, PROBLEM_CONTENT_TYPE, reasonOf, type ErrorCode, type GatehouseError } from '../errors.ts'
@@ -9,7 +10,9 @@ export function answerError (error: FastifyError, request: FastifyRequest, reply
   else if (problem.statusCode >= 500) request.log.error({ reqId: request.id, code: problem.code, upstream: request.routeOptions.config?.upstream, target: request.exchange?.target?.id, reason: reasonOf(problem.cause ?? error) }, problem.message)
   if (problem.answer) {
     const { status, headers, body } = problem.answer
-    reply.code(status).headers(headers).header('cache-control', 'no-store').send(body.length > 0 ? body : undefined)
+    // a body without a type stays without one, which Fastify lets a stream alone do
+    const content = body.length === 0 ? undefined : headers['content-type'] === undefined ? Readable.from([body]) : body
+    reply.code(status).headers(headers).header('cache-control', 'no-store').send(content)
     return
   }
   for (const name in problem.headers) reply.header(name, problem.headers[name])

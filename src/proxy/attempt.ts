@@ -10,6 +10,8 @@ import type { ForwardPlan } from './forward-plan.ts'
 
 /** Longest content that is read to the end though nobody wants it, which keeps its connection. Bytes. */
 const DRAINED = 16 * 1024
+/** Shorter times until the first byte are kept to exactly. Milliseconds. */
+const PRECISE = 10_000
 /** How long that may take. Milliseconds. */
 const DRAIN_TIME = 1000
 
@@ -103,6 +105,9 @@ export class Attempt implements Dispatcher.DispatchHandler {
   onRequestStart (controller: Dispatcher.DispatchController): void {
     this.controller = controller
     if (this.#state === 'over') controller.abort(unwanted())
+    const { plan: { timeouts: { firstByte } }, body } = this.#owner
+    // undici counts half seconds
+    if (firstByte > 0 && firstByte < PRECISE && this.#timer === null && this.#state === 'under way' && !isStream(body)) this.#timer = setTimeout(onTooSlow, firstByte, this).unref()
   }
 
   onResponseStart (controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, statusText?: string): void {
@@ -112,6 +117,11 @@ export class Attempt implements Dispatcher.DispatchHandler {
       // informational; undici begins to wait anew with each of them
       if (elapsed > this.#owner.plan.timeouts.firstByte) controller.abort(gatehouseError('GW_UPSTREAM_TIMEOUT'))
       else if (this.#state === 'under way') this.#owner.onInformational(status, headers)
+      return
+    }
+    const mistake = mistakeOf(status, headers)
+    if (mistake !== null) {
+      controller.abort(new Error(mistake))
       return
     }
     this.#answered(status, elapsed)
@@ -169,6 +179,13 @@ export const isStream = (body: Buffer | Readable | null): body is Readable => bo
 
 /** What undici is told of an exchange that nobody waits for any more; it says nothing about the upstream. */
 export const unwanted = (): Error => Object.assign(new Error('the response is no longer wanted'), { code: 'ABORT_ERR' })
+
+/** What makes a response none that could be handed on. */
+function mistakeOf (status: number, { 'transfer-encoding': coding }: IncomingHttpHeaders): string | null {
+  if (status > 599) return `answered with status ${status}, which HTTP has not`
+  // nobody would take a coding off, or tell the client of it
+  return coding !== undefined && String(coding).trim().toLowerCase() !== 'chunked' ? `answered in the transfer coding ${JSON.stringify(coding)}, which nobody has asked for` : null
+}
 
 const onTooSlow = (attempt: Attempt): void => attempt.expire()
 const onDrainTooSlow = (attempt: Attempt): void => attempt.stop('cancelled')

@@ -5,7 +5,7 @@
  * - percent-encoding of unreserved characters is decoded, other triplets get capitals (RFC 3986, section 6.2.2)
  * - runs of slashes become one
  * - dot segments in any spelling, backslashes, control characters however written, path parameters (`;`), fragments and
- *   broken triplets are refused
+ *   broken triplets are refused, and so is what is no UTF-8 when it is decoded
  * - an encoded slash is data: it stays as it came, unless it takes part in a dot segment (see also `decodedPath`)
  */
 
@@ -30,6 +30,7 @@ export function canonicalTarget (target: string): string | null {
   const normalised = encodeHighBytes(path)
     .replace(/%[0-9a-f]{2}/gi, normaliseTriplet)
     .replace(/\/{2,}/g, '/')
+  if (/%[89A-F]/.test(normalised) && !isUtf8Path(normalised)) return null
   for (const segment of normalised.split(SEGMENT_SEPARATOR)) {
     if (DOT_SEGMENT.test(segment)) return null
   }
@@ -47,6 +48,15 @@ export function decodedPath (path: string): string {
 function normaliseTriplet (triplet: string): string {
   const character = String.fromCharCode(Number.parseInt(triplet.slice(1), 16))
   return UNRESERVED.test(character) ? character : triplet.toUpperCase()
+}
+
+function isUtf8Path (path: string): boolean {
+  try {
+    decodeURIComponent(path)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Node hands raw bytes above 0x7F on as latin1; what clients mean is their percent-encoding. */

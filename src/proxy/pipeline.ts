@@ -18,6 +18,8 @@ const QUERY_LIMIT = 64 * 1024
 /** Forwards a request as its route's plan says: the last stage of a request's way. */
 export function forward (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path = upstreamPath(request.raw.url!, request.params, plan)): void {
   if (isUpgrade(request.raw)) {
+    const { 'content-length': length, 'transfer-encoding': coding } = request.raw.headers
+    if (coding !== undefined || (length !== undefined && length !== '0')) throw gatehouseError('GW_BAD_REQUEST', { detail: 'A request to upgrade has no content: send it without Content-Length and Transfer-Encoding.' })
     if (!plan.websocket || !isHandshake(request.raw)) throw gatehouseError('GW_UPGRADE_REFUSED')
     if (request.server.tunnels.closing) throw gatehouseError('GW_SHUTTING_DOWN')
     new Tunnel(request, reply, plan, path, requestHeaders(request, plan, false), null).start('websocket')

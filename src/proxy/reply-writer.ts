@@ -2,7 +2,7 @@ import { isAscii } from 'node:buffer'
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { gatehouseError, type Violation } from '../errors.ts'
+import { gatehouseError, reasonOf, type Violation } from '../errors.ts'
 import type { FallbackAnswer } from '../resilience/fallback-answer.ts'
 import { failureAnswer } from './attempt-failure.ts'
 import type { ForwardPlan } from './forward-plan.ts'
@@ -92,6 +92,7 @@ export class ReplyWriter {
    */
   fail (error: Error, started: boolean, isGone: boolean): boolean {
     if (this.#stream !== null) {
+      if (!isGone) this.#tellBreak(error)
       this.#stream.destroy(error)
       return false
     }
@@ -116,6 +117,13 @@ export class ReplyWriter {
     }
     reply.send(answer)
     return false
+  }
+
+  /** The client only sees its connection break; the log says why. */
+  #tellBreak (error: Error): void {
+    const request = this.#request
+    const { code } = failureAnswer(error)
+    request.log.error({ reqId: request.id, code, upstream: this.#plan.upstream.name, target: request.exchange?.target?.id, reason: reasonOf(error) }, 'the response broke off after its head')
   }
 
   /** @param reason  what it is sent instead of */

@@ -57,7 +57,8 @@ export class RetryState {
     const passesOn = unsent && elsewhere
     const isFree = passesOn && retry.failsOver && this.#passes++ < upstream.targets.length
     if (!isFree && (this.#retries >= retry.attempts || (unsent && retry.failsOver))) return undefined
-    const delay = retry.delay(this.#retries, retryAfter)
+    // how long one target wants to be left alone is nothing to another
+    const delay = retry.delay(this.#retries, elsewhere ? undefined : retryAfter)
     const now = performance.now()
     if (delay === undefined || (timeouts.total > 0 && now - this.#startedAt + delay >= timeouts.total)) return undefined
     if (!passesOn && !this.takeBudget(now, target)) return undefined

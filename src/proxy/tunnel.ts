@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { HOP_BY_HOP, nameSet } from './hop-by-hop.ts'
@@ -16,6 +17,8 @@ export class OpenTunnels {
   readonly #open = new Set<Tunnel>()
   /** No more are let in. */
   closing = false
+  /** Milliseconds of silence after which the one side is cut, once the other has ended. */
+  halfOpenTime = 30_000
 
   get size (): number { return this.#open.size }
   add (tunnel: Tunnel): void { this.#open.add(tunnel) }
@@ -59,8 +62,8 @@ export class Tunnel extends ResponseRelay {
     client.setKeepAlive(true, KEEP_ALIVE_MS)
     // what goes to the client counts as much as what comes from it
     client.setTimeout(this.plan.timeouts.websocket, () => this.close())
-    this.#toClient = new Direction(upstream, client, closeFrame(GOING_AWAY, false))
-    this.#toUpstream = new Direction(client, upstream, closeFrame(GOING_AWAY, true))
+    this.#toClient = new Direction(upstream, client, closeFrame(GOING_AWAY, false), tunnels.halfOpenTime)
+    this.#toUpstream = new Direction(client, upstream, closeFrame(GOING_AWAY, true), tunnels.halfOpenTime)
     tunnels.add(this)
     let open = 2
     const closed = () => { if (--open === 0) tunnels.delete(this) }
@@ -83,12 +86,17 @@ class Direction {
   readonly #frames = new FrameBoundary()
   #closing = false
 
-  constructor (source: Duplex, sink: Duplex, frame: Buffer) {
+  /** @param halfOpen  milliseconds that the sink may be silent once the source has ended */
+  constructor (source: Duplex, sink: Duplex, frame: Buffer, halfOpen: number) {
     this.#source = source
     this.#sink = sink
     this.#closeFrame = frame
     source.on('data', (chunk: Buffer) => this.#relay(chunk))
-    source.on('end', () => sink.end())
+    source.on('end', () => {
+      sink.end()
+      // one that does not answer the end of the other would keep its place for ever
+      ;(sink as Socket).setTimeout(halfOpen, () => sink.destroy())
+    })
     source.on('error', () => sink.destroy())
     source.on('close', () => { if (!sink.writableEnded) sink.end() })
     sink.on('drain', () => source.resume())

@@ -179,7 +179,9 @@ function originForm (target: string, host: string): string | null {
 /** What is wrong with the message as such: more or fewer hosts than one, or a body that was coded in a way unknown here. */
 function messageRefusal (request: IncomingMessage): ErrorCode | undefined {
   const { headers, rawHeaders, httpVersion } = request
-  if (headers.host === undefined ? httpVersion === '1.1' : repeatedHost(rawHeaders)) return 'GW_BAD_HOST'
+  // the parser lets versions pass that nobody speaks
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return 'GW_BAD_REQUEST'
+  if (headers.host === undefined ? httpVersion === '1.1' : headers.host === '' || repeatedHost(rawHeaders)) return 'GW_BAD_HOST'
   const coding = headers['transfer-encoding']
   // RFC 9112, section 6.1; Node decodes the chunks alone, and hands over the rest as it is
   if (coding !== undefined && (coding.toLowerCase() !== 'chunked' || httpVersion === '1.0')) return 'GW_UNSUPPORTED_CODING'

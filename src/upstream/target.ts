@@ -104,11 +104,11 @@ export class Target {
     for (const monitor of this.monitors) if (monitor.name !== undefined && isNumbers(memory[monitor.name])) monitor.recall?.(memory[monitor.name]!)
   }
 
-  /** What people and programs may know of it. */
-  describe (): Record<string, unknown> {
+  /** What people and programs may know of it. @param panic  whether its health is passed over */
+  describe (panic = false): Record<string, unknown> {
     const { id, version, priority, inFlight, dial: { addresses } } = this
     const weight = Math.round(this.weight * 1000) / 1000
-    return Object.assign({ id, addresses, version, available: this.isAvailable(), weight, priority, inFlight }, ...this.monitors.map((monitor) => monitor.describe?.() ?? {}))
+    return Object.assign({ id, addresses, version, available: this.isAvailable(panic), weight, priority, inFlight }, ...this.monitors.map((monitor) => monitor.describe?.() ?? {}))
   }
 
   /** Whether it could take one more attempt. */

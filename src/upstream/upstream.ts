@@ -176,6 +176,12 @@ export class Upstream {
     return panics
   }
 
+  /** The version of the service that a request gets; null when there is but one. */
+  versionOf (request: FastifyRequest): string | null { return this.#split === null ? null : this.#split.versionOf(request) }
+
+  /** Whether a target gets requests. */
+  isServing (target: Target): boolean { return target.isAvailable(this.#isPanicking) }
+
   /** Begins what watches the targets by itself. */
   start (): void {
     this.#started = true
@@ -185,7 +191,7 @@ export class Upstream {
   /** What people and programs may know of it. */
   describe (): Record<string, unknown> {
     const { name, balance, concurrency, queue } = this
-    return { name, balance, panic: this.#isPanicking, ...concurrency === null ? {} : { limit: concurrency.limit }, ...queue === null ? {} : { waiting: queue.size }, targets: this.targets.map((target) => target.describe()) }
+    return { name, balance, panic: this.#isPanicking, ...concurrency === null ? {} : { limit: concurrency.limit }, ...queue === null ? {} : { waiting: queue.size }, targets: this.targets.map((target) => target.describe(this.#isPanicking)) }
   }
 
   /** Whether an absolute URL points at one of the targets; its base path comes back, or null. */

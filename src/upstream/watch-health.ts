@@ -7,11 +7,14 @@ import { targetProbe } from './target-probe.ts'
 import type { TrafficSettings } from './traffic-schema.ts'
 
 /** What watches the health of the targets, in words. */
-export function watchedText ({ healthCheck, outlierDetection, slowStart, panicThreshold = 0 }: TrafficSettings): string[] {
+export function watchedText ({ healthCheck, outlierDetection, slowStart, panicThreshold = 0, circuitBreaker, concurrency, queue }: TrafficSettings): string[] {
   return [
     ...healthCheck ? [`health check: ${healthCheck.path === undefined ? 'a connection' : `GET ${healthCheck.path}`} every ${milliseconds(healthCheck.interval ?? 10_000)} ms`] : [],
     ...outlierDetection ? ['outlier detection: targets that fail are ejected for a while'] : [],
     ...slowStart ? [`slow start: within ${milliseconds(slowStart.window)} ms`] : [],
+    ...circuitBreaker ? [`circuit breaker: opens ${circuitBreaker.failureRate ? `when ${circuitBreaker.failureRate.percent} % of the answers fail` : `after ${circuitBreaker.failures ?? 5} failures in a row`}, for ${milliseconds(circuitBreaker.open ?? 10_000)} ms at first`] : [],
+    ...concurrency ? [`concurrency: ${concurrency.max === undefined ? 'as many at once as are answered without delay' : `at most ${concurrency.max} at once`}`] : [],
+    ...queue ? [`queue: ${queue.max ?? 100} may wait for room, ${milliseconds(queue.timeout ?? '5s')} ms each`] : [],
     ...panicThreshold > 0 ? [`panic: below ${panicThreshold} % healthy targets all get requests`] : [],
   ]
 }

@@ -161,3 +161,28 @@ test('a client that resets during the handshake harms nobody', async (t) => {
   assert.equal((await app.inject('/livez')).statusCode, 200)
   while (app.tunnels.size > 0) await new Promise((resolve) => setImmediate(resolve))
 })
+
+test('a WebSocket whose client is gone without a word does not keep its place, whatever the upstream does', async (t) => {
+  const server = createServer()
+  server.on('upgrade', (_request, socket) => {
+    // never answers the end of the other side
+    socket.on('error', () => {})
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const { app, port } = await startGateway(t, upstream([`http://127.0.0.1:${(server.address() as AddressInfo).port}`]))
+  app.tunnels.halfOpenTime = 50
+  const client = connect(port, '127.0.0.1')
+  client.write('GET /live/ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+  await once(client, 'data')
+  assert.equal(app.tunnels.size, 1)
+  client.end()
+  const end = Date.now() + 5000
+  while (app.tunnels.size > 0 || app.upstreams.get('live')!.targets[0]!.inFlight > 0) {
+    assert.ok(Date.now() < end, 'the place is kept')
+    await new Promise((resolve) => { setTimeout(resolve, 5) })
+  }
+  client.destroy()
+})

@@ -276,3 +276,31 @@ test('a streamed request body is passed on to another target only while nothing 
   await once(response, 'end')
   assert.equal(good.received[0]!.body.length, 100_000)
 })
+
+test('the Retry-After of one target is nothing to another', async (t) => {
+  const resting = await startBackend(t, (_request, response) => { response.writeHead(503, { 'retry-after': '3600' }).end() })
+  const well = await startBackend(t)
+  const gateway = await startGateway(t, upstream([resting.url, well.url], { retries: { on: [503], backoff: BACKOFF, budget: { percent: 100, minimum: 10 } } }))
+  for (let i = 0; i < 4; i++) assert.equal((await fetch(`${gateway.url}/a/x`)).status, 200)
+  assert.ok(resting.received.length > 0)
+})
+
+test('a response that is no HTTP is the fault of its target', async (t) => {
+  const answers = ['HTTP/1.1 600 Odd\r\ncontent-length: 0\r\n\r\n', 'HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n']
+  for (const answer of answers) {
+    const odd = await startRawBackend(t, (socket) => { socket.on('data', () => socket.write(answer)) })
+    const gateway = await startGateway(t, upstream([odd.url], { retries: false, circuitBreaker: { failures: 2, open: '1 hour' } }))
+    const got: number[] = []
+    for (let i = 0; i < 3; i++) got.push((await fetch(`${gateway.url}/a/x`)).status)
+    assert.deepEqual(got, [502, 502, 503], answer)
+  }
+})
+
+test('a short time until the first byte is kept to', async (t) => {
+  const slow = await startBackend(t, () => {})
+  const gateway = await startGateway(t, upstream([slow.url], { retries: false, timeouts: { firstByte: 100 } }))
+  const begun = performance.now()
+  assert.equal((await fetch(`${gateway.url}/a/x`)).status, 504)
+  // undici by itself takes a second
+  assert.ok(performance.now() - begun < 800, `${performance.now() - begun} ms`)
+})

@@ -160,3 +160,18 @@ test('a malformed request behind one that waits for its answer does not answer f
   wire.socket.write('nonsense\r\n\r\n')
   assert.equal(await inTime(wire.closed, 'the connection ends'), '')
 })
+
+test('a version that nobody speaks, an empty host and content of an upgrade are refused', async (t) => {
+  const backend = await startRecorder(t)
+  const { port } = await startWays(t, backend.url)
+  const upgrade = 'connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+  const requests = [
+    'GET /pass/x HTTP/2.0\r\nhost: x\r\n\r\n', 'GET /pass/x HTTP/0.9\r\nhost: x\r\n\r\n', 'GET /pass/x\r\n\r\n', 'GET /pass/x HTTP/1.1\r\nhost:\r\n\r\n', 'GET /pass/x HTTP/1.0\r\nhost: \r\n\r\n',
+    `GET /pass/x HTTP/1.1\r\nhost: x\r\n${upgrade}content-length: 5\r\n\r\nhello`, `GET /pass/x HTTP/1.1\r\nhost: x\r\n${upgrade}transfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
+  ]
+  for (const request of requests) {
+    const { status } = await rawRequest(port, request)
+    assert.ok(status === 400 || status === 0, `${status} for ${JSON.stringify(request)}`)
+  }
+  assert.equal(backend.wire(), '')
+})
