@@ -1,5 +1,4 @@
 import Type, { type Static } from 'typebox'
-import { AuthDeclaration } from '../auth/auth-schema.ts'
 import { ByteSize, Duration } from '../units.ts'
 
 const HeaderNames = (description: string) => Type.Optional(Type.Array(Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", title: 'header name' }), { maxItems: 20, description }))
@@ -35,20 +34,4 @@ export type CacheSettings = Exclude<CacheDeclaration, boolean>
 /** `cache` of the configuration. */
 export const CacheStoreSettings = Type.Object({
   memory: ByteSize({ default: '64MiB', description: 'Most memory for stored responses in each process.' }),
-  redis: Type.Boolean({ default: false, description: 'Keeps them in the Redis of `redis` too, for all gateways that share it. What is purged on one is purged on all.' }),
-  purge: Type.Union([Type.Literal(false), Type.Object({
-    path: Type.String({ default: '/cache/purge', pattern: '^/[A-Za-z0-9._~/-]+$', title: 'path such as "/cache/purge"', description: 'Where POST purges.' }),
-    auth: AuthDeclaration,
-  }, { additionalProperties: false })], { default: false, description: 'Lets operators purge the cache. Off unless stated.' }),
 }, { additionalProperties: false, default: {}, description: 'Where the responses of cached routes are kept.' })
-
-const Target = (description: string) => Type.String({ minLength: 1, maxLength: 8192, description })
-const Soft = Type.Optional(Type.Boolean({ description: 'Keeps what is purged, to be validated before its next use. Default: false.' }))
-
-/** What POST to the page of `cache.purge` takes. */
-export const PurgeRequest = Type.Union([
-  Type.Object({ url: Target('Absolute URL, or a path for all hosts.'), soft: Soft }, { additionalProperties: false }),
-  Type.Object({ prefix: Target('What URLs begin with, or paths of all hosts.'), soft: Soft }, { additionalProperties: false }),
-  Type.Object({ tag: Target('A tag of `Cache-Tag`, `Surrogate-Key` or `cache.tags`.'), soft: Soft }, { additionalProperties: false }),
-])
-export type PurgeRequest = Static<typeof PurgeRequest>

@@ -14,11 +14,11 @@ function reason (path: string, taken: (path: string) => string | undefined): str
 }
 
 /** Addresses in the configuration that the gateway could not serve, since it serves something else there. */
-export function pathMistakes ({ docs, metrics, status, cache }: Partial<Pick<Config, 'docs' | 'metrics' | 'status' | 'cache'>>): Mistake[] {
+export function pathMistakes ({ docs, metrics, status }: Partial<Pick<Config, 'docs' | 'metrics' | 'status'>>): Mistake[] {
   const wrong: Mistake[] = []
   const check = (section: string, path: unknown, taken: (path: string) => string | undefined): void => {
     const because = typeof path === 'string' ? reason(path, taken) : undefined
-    if (because) wrong.push({ path: [...section.split('.'), 'path'], message: `found ${found(path)}, ${because}` })
+    if (because) wrong.push({ path: [section, 'path'], message: `found ${found(path)}, ${because}` })
   }
   const fixed = (path: string): string | undefined => FIXED.includes(path) ? 'an answer of its own' : undefined
   if (docs) check('docs', docs.path, fixed)
@@ -27,7 +27,5 @@ export function pathMistakes ({ docs, metrics, status, cache }: Partial<Pick<Con
   const taken = (path: string): string | undefined => fixed(path) ?? (documents(path) ? 'its documentation (docs.path)' : undefined)
   if (metrics) check('metrics', metrics.path, taken)
   if (status) check('status', status.path, (path) => taken(path) ?? (metrics && path === metrics.path ? 'its metrics (metrics.path)' : undefined))
-  const pages = (path: string): string | undefined => taken(path) ?? [metrics, status].map((page) => page && (path === page.path || path === `${page.path}/explain`) ? 'a page of its own' : undefined).find((owner) => owner !== undefined)
-  if (cache?.purge) check('cache.purge', cache.purge.path, pages)
   return wrong
 }

@@ -40,8 +40,7 @@ type Log = (reason: string, operation: string) => void
 
 /** The stored responses of a gateway, with the requests that are under way for more. */
 export class ResponseCache {
-  /** Exchanged at boot, if at all. */
-  store: CacheStore
+  readonly store: CacheStore
   /** Requests to upstreams that others may share. */
   readonly fills = new Map<string, SharedFill>()
   /** Requests by upstream and by what the cache has done. */
