@@ -5,6 +5,7 @@ export interface Metrics {
   registry: Registry
   responseViolations: Counter<'upstream' | 'route' | 'status'>
   decisions: Counter<'decision' | 'upstream' | 'target'>
+  cacheErrors: Counter<'operation'>
 }
 
 export function createMetrics (): Metrics {
@@ -21,6 +22,12 @@ export function createMetrics (): Metrics {
       name: 'gatehouse_upstream_decisions_total',
       help: 'What the traffic engine has decided about targets and attempts.',
       labelNames: ['decision', 'upstream', 'target'],
+      registers: [registry],
+    }),
+    cacheErrors: new Counter({
+      name: 'gatehouse_cache_store_errors_total',
+      help: 'Failures of what keeps cached responses; each was a miss, or a response that is not shared.',
+      labelNames: ['operation'],
       registers: [registry],
     }),
   }
