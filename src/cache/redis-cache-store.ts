@@ -13,7 +13,7 @@ type ScriptedRedis = (Redis | Cluster) & {
   gatehouseCacheNote (keys: 2, ...words: Word[]): Promise<number>
 }
 
-/** What stands under a key, before its bodies are fetched. */
+/** What stands under a key, before its bodies are fetched; nothing has the version `''`. */
 interface Entry {
   version: string
   forms: { form: StoredForm, inline: Buffer | null }[]
@@ -95,9 +95,11 @@ export class RedisCacheStore implements CacheStore {
     return done.reduce((sum, count) => sum + count, 0)
   }
 
+  /** @returns null for what is malformed */
   async #read (name: string): Promise<Entry | null> {
     this.#needRedis()
     const [heads, bodies, versionText, outdatedText] = await this.#redis.hmgetBuffer(name, 'heads', 'bodies', 'version', 'outdated')
+    if (!heads && !versionText) return { version: '', forms: [], outdatedAt: null }
     if (!heads || !bodies || versionText?.byteLength !== VERSION) return null
     const forms = parseHeads(heads, this.#now())
     const outdatedAt = outdatedText ? Number(outdatedText.toString()) : null
@@ -112,7 +114,7 @@ export class RedisCacheStore implements CacheStore {
     return at === bodies.byteLength ? { version: versionText.toString(), forms: placed, outdatedAt } : null
   }
 
-  /** @returns null when one of the bodies is not there */
+  /** @returns null when there is nothing, or one of the bodies is not there */
   async #load (name: string, { forms, outdatedAt }: Entry): Promise<StoredResponse[] | null> {
     const loaded: StoredResponse[] = []
     for (const { form, inline } of forms) {

@@ -29,6 +29,8 @@ export class TieredStore implements CacheStore {
   readonly #options: Required<TieredStoreOptions>
   /** Lookups that are under way, which all who ask for the same share. */
   readonly #lookups = new Map<string, Promise<Responses>>()
+  /** What is being put into the second store. */
+  readonly #writes = new Set<Promise<void>>()
   /** Purges that the second store does not know of. */
   #owed: PurgeNews[] = []
   #settling: Promise<void> | null = null
@@ -63,15 +65,16 @@ export class TieredStore implements CacheStore {
     return lookup
   }
 
-  add (key: CacheKey, response: StoredResponse): void {
+  /** In memory it is at once. */
+  add (key: CacheKey, response: StoredResponse): Promise<void> {
     this.#front.add(key, response)
-    this.#behind('put', () => this.#back.add(key, response))
+    return this.#write(() => this.#back.add(key, response))
   }
 
-  put (key: CacheKey, responses: readonly StoredResponse[]): void {
+  put (key: CacheKey, responses: readonly StoredResponse[]): Promise<void> {
     if (responses.length === 0) this.#purges++
     this.#front.put(key, responses)
-    this.#behind('put', () => this.#back.put(key, responses))
+    return this.#write(() => this.#back.put(key, responses))
   }
 
   /** Fails when other processes could not be told; they will be. */
@@ -79,6 +82,8 @@ export class TieredStore implements CacheStore {
     const near = this.#purgeFront(purge)
     const { now, ...news } = purge
     try {
+      // what comes before the purge is not to be stored after it
+      await Promise.all(this.#writes)
       const far = await this.#back.purge(purge)
       // what was read between the two
       this.#purgeFront(purge)
@@ -125,13 +130,11 @@ export class TieredStore implements CacheStore {
     return found
   }
 
-  /** The client does not wait for it. */
-  async #behind (operation: string, work: () => void | Promise<void>): Promise<void> {
-    try {
-      await work()
-    } catch (error) {
-      this.#options.onError(error, operation)
-    }
+  async #write (work: () => void | Promise<void>): Promise<void> {
+    const writing = (async () => work())().catch((error) => { this.#options.onError(error, 'put') })
+    this.#writes.add(writing)
+    await writing
+    this.#writes.delete(writing)
   }
 
   /** Does the purges that were not possible before; when they fail again, the next time. */
