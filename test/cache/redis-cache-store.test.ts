@@ -73,7 +73,7 @@ describe('responses in Redis', needsRedis, () => {
     assert.ok(ends.length >= 1)
     let notes = 0
     for (const name of ends) {
-      for (const text of await redis.zrange(name, 0, -1)) {
+      for (const text of await redis.zrange(name, '0', '-1')) {
         notes++
         await redis.zadd(name, 1, text)
       }
@@ -139,7 +139,7 @@ describe('responses in Redis', needsRedis, () => {
     await redis.unlink((await redis.keys(`${entry}:*`))[0]!)
     assert.equal(await store.get(own), null)
     // notes that are none of ours
-    for (const name of await redis.keys(`${PREFIX}index:*`)) await redis.zadd(name, 0, 'u/own\0http://h\0../../x', 0, 'u/own', 0, 'u/own\0\0\0\0', 0, Buffer.from([0x75, 0x2F, 0xFF, 0xFE]))
+    for (const name of await redis.keys(`${PREFIX}index:*`)) for (const text of ['u/own\0http://h\0../../x', 'u/own', 'u/own\0\0\0\0', Buffer.from([0x75, 0x2F, 0xFF, 0xFE])]) await redis.zadd(name, 0, text)
     assert.equal(await store.purge({ prefix: '/', soft: false, now }) > 0, true)
   })
 
