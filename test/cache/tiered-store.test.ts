@@ -189,7 +189,7 @@ describe('memory in front of Redis', needsRedis, () => {
     t.after(() => other.store.close())
     other.front.put(own, [response('x', { tags: ['t'] })])
     const number = Number(await redis.get('gatehouse:cache:1:purges'))
-    for (const text of ['', 'x', '{}', `${number + 1} {}`, `${number + 1} {"from":"a","soft":false}`, `${number + 1} {"from":"a","soft":false,"url":"/","tag":"t"}`, `${number + 1} {"from":"a","soft":1,"tag":"t"}`, `x {"from":"a","soft":false,"tag":"t"}`]) {
+    for (const text of ['', 'x', '{}', `${number + 1} {}`, `${number + 1} {"from":"a","soft":false}`, `${number + 1} {"from":"a","soft":false,"url":"/","tag":"t"}`, `${number + 1} {"from":"a","soft":1,"tag":"t"}`, 'x {"from":"a","soft":false,"tag":"t"}']) {
       await redis.publish('gatehouse:cache:purge', text)
     }
     const heard = other.heard()

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { connect } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { Redis } from 'ioredis'
 import { buildApp } from '../../../src/app.ts'
@@ -106,9 +109,9 @@ test('a Redis that is killed and comes back under requests is no error to any cl
   const source = await startSource(t)
   const gateway = await sharing(t, source, `redis://127.0.0.1:${port}`)
   const statuses = new Map<number, number>()
-  let stop = false
+  const stop = new AbortController()
   const clients = Array.from({ length: 8 }, async (_, client) => {
-    for (let i = 0; !stop; i++) {
+    for (let i = 0; !stop.signal.aborted; i++) {
       const { status } = await siteRequest(gateway.port, i % 3 === 0 ? '/same' : i % 3 === 1 ? `/large/${client}/${i}` : `/${client}/${i}`)
       statuses.set(status, (statuses.get(status) ?? 0) + 1)
     }
@@ -126,7 +129,7 @@ test('a Redis that is killed and comes back under requests is no error to any cl
   server = await spawnRedis(port)
   await connected(gateway)
   await passed(50)
-  stop = true
+  stop.abort()
   await Promise.all(clients)
   assert.deepEqual([...statuses.keys()], [200])
   const other = await sharing(t, source, `redis://127.0.0.1:${port}`)
@@ -147,6 +150,24 @@ test('a Redis that hangs costs a miss a moment, and then nothing', needsRedis, a
   assert.ok(performance.now() - began < 1000, 'it waits 100 ms for Redis')
   assert.equal((await siteRequest(gateway.port, '/x')).cache, 'hit')
   assert.equal(await errors(gateway, 'get'), 1)
+  // a client that goes while Redis is asked
+  const gone = connect(gateway.port, '127.0.0.1').on('error', () => {})
+  gone.write('GET /gone HTTP/1.1\r\nhost: site.test\r\n\r\n')
+  const [, response] = await once(gateway.app.server, 'request') as [unknown, ServerResponse]
+  gone.destroy()
+  await once(response, 'close')
+  await siteRequest(gateway.port, '/y')
+  assert.equal(await errors(gateway, 'get'), 3)
+  assert.deepEqual(source.received.map(({ url }) => url), ['/x', '/y'], 'nothing is asked for it')
+})
+
+test('what is wrong is answered though Redis was asked first', needsRedis, async (t) => {
+  const port = await closedPort()
+  await startRedis(t, port)
+  const gateway = await sharing(t, await startSource(t), `redis://127.0.0.1:${port}`)
+  assert.equal((await siteRequest(gateway.port, '/x', { 'cache-control': 'only-if-cached' })).status, 504)
+  assert.equal((await siteRequest(gateway.port, '/x')).status, 200)
+  assert.equal((await siteRequest(gateway.port, '/x', { 'cache-control': 'only-if-cached' })).status, 200)
 })
 
 test('sharing without a Redis is a problem of the configuration', async (t) => {
