@@ -60,7 +60,7 @@ function commandLine (finish: (code: number) => void): Command {
     .option('--prefix <url>', 'those whose URLs begin so; a path is meant for all hosts', once)
     .option('--tag <tag>', 'those with a tag', once)
     .option('--soft', 'keep them, to be validated before their next use')
-    .addHelpText('after', "\nExample:\n  gatehouse purge --prefix /products/ --gateway http://127.0.0.1:3000/cache/purge")
+    .addHelpText('after', '\nExample:\n  gatehouse purge --prefix /products/ --gateway http://127.0.0.1:3000/cache/purge')
     .action(async (options) => { finish(await (await import('./cli/purge-command.ts')).purge(options)) })
   configured(program, 'openapi', 'print the OpenAPI document of the whole gateway')
     .option('-o, --out <file>', 'write it to a file; YAML when the name ends with .yaml or .yml', once)
