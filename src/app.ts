@@ -54,15 +54,15 @@ declare module 'fastify' {
 export async function buildApp (given: Config, pools?: ConnectionPools): Promise<FastifyInstance> {
   const wrongPaths = pathMistakes(given)
   // without what cannot be served, so that the other mistakes are found as well
-  const config: Config = wrongPaths.length > 0 ? { ...given, docs: false, metrics: false, status: false } : given
+  const config: Config = wrongPaths.length > 0 ? { ...given, docs: false, metrics: false, status: false, cache: { ...given.cache, purge: false } } : given
   const table = new RouteTable()
   const hosts = new HostRouter(table)
   const upstreams = new UpstreamRegistry((decision, upstream, target, details) => {
     app.log.warn({ decision, upstream, target: target?.id, ...details }, 'traffic decision')
     app.metrics.decisions.inc({ decision, upstream, target: target?.id ?? '' })
   }, pools)
-  const responses = new ResponseCache(new MemoryStore(bytes(config.cache.memory)), (reason, operation) => {
-    app.log.warn({ reason, operation }, 'the store of the cache failed')
+  const responses = new ResponseCache(new MemoryStore(bytes(config.cache.memory)), (operation, reason) => {
+    if (reason !== null) app.log.warn({ reason, operation }, 'the store of responses has failed')
     app.metrics.cacheStoreErrors.inc({ operation })
   })
   const forwarded = new ForwardedHeaders(config.trustProxy, config.via)

@@ -34,6 +34,7 @@ export const ERRORS = {
   GW_SHUTTING_DOWN: { status: 503, title: 'Shutting down', message: 'This gateway is stopping: send the request again, another instance will answer.' },
   GW_LIMITS_UNAVAILABLE: { status: 503, title: 'Limits unavailable', message: 'The gateway cannot count this request at the moment: try again in a moment.' },
   GW_AUTH_UNAVAILABLE: { status: 503, title: 'Credentials cannot be checked', message: 'At this moment the credentials cannot be checked: send the request again after the time of Retry-After.' },
+  GW_PURGE_INCOMPLETE: { status: 503, title: 'Purge not complete', message: 'This gateway has purged its own memory, but the shared store cannot be reached: others are told once it can. Send the request again to be sure.' },
   GW_UPSTREAM_UNAVAILABLE: { status: 503, title: 'No upstream available', message: 'No instance of the service behind this route is to be had at the moment: try again after the time of Retry-After.' },
   GW_UPSTREAM_OVERLOADED: { status: 503, title: 'Upstream overloaded', message: 'The service behind this route has as many requests as it can take: try again after the time of Retry-After.' },
   GW_NOT_CACHED: { status: 504, title: 'Not in the cache', message: 'The request allows an answer from the cache only, and there is none: send it without "only-if-cached".' },

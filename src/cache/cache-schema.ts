@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { AuthDeclaration } from '../auth/auth-schema.ts'
 import { ByteSize, Duration } from '../units.ts'
 
 const HeaderNames = (description: string) => Type.Optional(Type.Array(Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", title: 'header name' }), { maxItems: 20, description }))
@@ -34,4 +35,9 @@ export type CacheSettings = Exclude<CacheDeclaration, boolean>
 /** `cache` of the configuration. */
 export const CacheStoreSettings = Type.Object({
   memory: ByteSize({ default: '64MiB', description: 'Most memory for stored responses in each process.' }),
+  redis: Type.Boolean({ default: false, description: 'Keeps responses in the Redis of `redis` as well, so that all gateways share them, and restarts lose none. Its `maxmemory-policy` must be `noeviction` or one of `volatile-*`.' }),
+  purge: Type.Union([Type.Literal(false), Type.Object({
+    path: Type.String({ default: '/cache/purge', pattern: '^/[A-Za-z0-9._~/-]+$', title: 'path such as "/cache/purge"', description: 'Where a POST purges responses.' }),
+    auth: AuthDeclaration,
+  }, { additionalProperties: false })], { default: false, description: 'The address at which stored responses are purged. Off unless stated.' }),
 }, { additionalProperties: false, default: {}, description: 'Where the responses of cached routes are kept.' })

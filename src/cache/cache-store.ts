@@ -1,4 +1,7 @@
+import { combined, replaces } from './partial-content.ts'
 import { currentAge, type StoredResponse } from './stored-response.ts'
+
+export { replaces }
 
 /** Under what a response is kept: the URL, by which it is purged, and whatever else tells responses apart. */
 export interface CacheKey {
@@ -24,12 +27,24 @@ export interface Purge {
 export interface CacheStore {
   /** Responses under a key, the latest last; null when there are none. In memory it comes at once. */
   get (key: CacheKey): readonly StoredResponse[] | null | Promise<readonly StoredResponse[] | null>
+  /** Puts a response in place of those under the key that answer the same requests. */
+  add (key: CacheKey, response: StoredResponse): void | Promise<void>
   /** Replaces what is under a key; an empty list forgets it. */
   put (key: CacheKey, responses: readonly StoredResponse[]): void | Promise<void>
   /** @returns how many keys it was about */
   purge (purge: Purge): number | Promise<number>
   close (): void | Promise<void>
 }
+
+/** Most variants of one key. */
+export const MOST_VARIANTS = 32
+
+/** A key as one text. */
+export const nameOf = ({ url, rest }: CacheKey): string => rest === '' ? url : `${url}\n${rest}`
+
+/** What is under a key once a response has come to it, the latest last. */
+export const withResponse = (before: readonly StoredResponse[], response: StoredResponse): StoredResponse[] =>
+  combined(before, response).slice(-MOST_VARIANTS)
 
 /** Whether a URL is one that a purge names. Without scheme and host a purge is for all hosts. */
 export function isPurged (url: string, { url: exact, prefix }: Pick<Purge, 'url' | 'prefix'>): boolean {

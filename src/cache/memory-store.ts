@@ -1,4 +1,4 @@
-import { type CacheKey, type CacheStore, isPurged, outdated, type Purge } from './cache-store.ts'
+import { type CacheKey, type CacheStore, isPurged, nameOf, outdated, type Purge, withResponse } from './cache-store.ts'
 import { type StoredResponse, weightOf } from './stored-response.ts'
 
 /** What is kept under one key. */
@@ -47,6 +47,10 @@ export class MemoryStore implements CacheStore {
     if (entry === undefined) return null
     if (entry.uses < MOST_USES) entry.uses++
     return entry.responses
+  }
+
+  add (key: CacheKey, response: StoredResponse): void {
+    this.put(key, withResponse(this.#entries.get(nameOf(key))?.responses ?? [], response))
   }
 
   put (key: CacheKey, responses: readonly StoredResponse[]): void {
@@ -132,8 +136,6 @@ export class MemoryStore implements CacheStore {
     for (const tag of tagsOf(entry.responses)) removeFrom(this.#byTag, tag, entry)
   }
 }
-
-const nameOf = ({ url, rest }: CacheKey): string => rest === '' ? url : `${url}\n${rest}`
 
 const tagsOf = (responses: readonly StoredResponse[]): Set<string> => new Set(responses.flatMap(({ tags }) => tags))
 

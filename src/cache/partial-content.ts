@@ -5,10 +5,10 @@ import { type StoredResponse, storedValue } from './stored-response.ts'
  * The responses of a key after one more has come. A part does not put out the whole that it is a part of, and is joined with other
  * parts of the same content, which a strong entity tag proves (RFC 9111, section 3.4).
  */
-export function withResponse (before: readonly StoredResponse[], response: StoredResponse): readonly StoredResponse[] {
-  const others = before.filter((other) => !isSameVariant(other, response))
+export function combined (before: readonly StoredResponse[], response: StoredResponse): readonly StoredResponse[] {
+  const others = before.filter((other) => !replaces(other, response))
   if (response.part === null) return [...others, response]
-  const stored = before.find((other) => isSameVariant(other, response))
+  const stored = before.find((other) => replaces(other, response))
   if (stored === undefined || !isSameContent(stored, response)) return [...others, response]
   return [...others, stored.part === null ? { ...response, status: stored.status, headers: stored.headers, body: stored.body, part: null } : joined(stored, response)]
 }
@@ -29,7 +29,7 @@ function joined (stored: StoredResponse, response: StoredResponse): StoredRespon
 }
 
 /** Whether two responses are answers to the same requests. */
-const isSameVariant = (one: StoredResponse, other: StoredResponse): boolean =>
+export const replaces = (one: Pick<StoredResponse, 'vary'>, other: Pick<StoredResponse, 'vary'>): boolean =>
   one.vary.length === other.vary.length && one.vary.every(([name, value], i) => name === other.vary[i]![0] && value === other.vary[i]![1])
 
 function isSameContent (one: StoredResponse, other: StoredResponse): boolean {

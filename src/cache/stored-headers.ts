@@ -9,6 +9,9 @@ const NEVER = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'tr
 /** Describe the bytes that are stored, which a 304 does not bring (RFC 9111, section 3.2). */
 const ABOUT_BODY = new Set(['content-encoding', 'content-length', 'content-range', 'content-type', 'content-md5', 'etag'])
 
+/** Whether a field, its name in small letters, can be stored at all. */
+export const mayBeKept = (name: string): boolean => !NEVER.has(name)
+
 /** The fields of a response that are kept. @param control  names what may not be: `no-cache="..."`, `private="..."` */
 export function keptHeaders (headers: IncomingHttpHeaders, { directives }: ControlOfResponse): StoredHeaders {
   const kept: Record<string, string | string[]> = {}

@@ -1,18 +1,6 @@
-import { reasonOf } from '../errors.ts'
 import { lookingConfig, type ConfigOptions } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
-
-/** `name: value` lines as headers; a name that comes twice is one header with both values. */
-export function parseHeaders (lines: readonly string[]): Record<string, string> {
-  const headers: Record<string, string> = {}
-  for (const line of lines) {
-    const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? []
-    if (name === undefined) throw new CommandFailure(`-H ${JSON.stringify(line)} is no header, allowed: 'name: value'`)
-    const key = name.toLowerCase()
-    headers[key] = Object.hasOwn(headers, key) ? `${headers[key]}, ${value}` : value!
-  }
-  return headers
-}
+import { askGateway, parseHeaders } from './gateway-page.ts'
 
 interface ExplainOptions extends ConfigOptions {
   header: string[]
@@ -20,9 +8,6 @@ interface ExplainOptions extends ConfigOptions {
   gateway?: string
   gatewayHeader: string[]
 }
-
-/** Milliseconds that a running gateway may take to answer. */
-const PATIENCE = 10_000
 
 /** `gatehouse explain METHOD URL`: what would be done with a request, stage by stage. Nothing is forwarded. */
 export async function explainRequest (method: string, url: string, options: ExplainOptions): Promise<number> {
@@ -47,15 +32,6 @@ export async function explainRequest (method: string, url: string, options: Expl
 
 /** Asks a running gateway, which knows how its targets do. */
 async function explainedBy (gateway: string, headers: Record<string, string>, request: { method: string, url: string, headers: Record<string, string> }): Promise<string[]> {
-  if (!/^https?:\/\/[^/?#]+\/[^?#]*$/.test(gateway)) throw new CommandFailure(`--gateway ${JSON.stringify(gateway)} is no URL of a status page, allowed: http://127.0.0.1:3000/status`)
-  let answer: Response
-  try {
-    answer = await fetch(`${gateway.replace(/\/$/, '')}/explain`, { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(request), redirect: 'error', signal: AbortSignal.timeout(PATIENCE) })
-  } catch (error) {
-    throw new CommandFailure(`${gateway} does not answer: ${reasonOf((error as Error).cause ?? error)}`)
-  }
-  const { lines, detail } = await answer.json().catch(() => ({})) as { lines?: string[], detail?: string }
-  if (answer.ok && Array.isArray(lines)) return lines
-  const advice = answer.status === 404 ? "expected the path of 'status' in its configuration" : answer.status === 401 || answer.status === 403 ? "send what its 'status.auth' asks for with --gateway-header 'name: value'" : detail ?? 'no gateway of this version'
-  throw new CommandFailure(`${gateway} answers ${answer.status}: ${advice}`)
+  const { lines } = await askGateway<{ lines: string[] }>(gateway, '/explain', headers, request, { page: 'a status page', example: '/status', setting: 'status', isAnswer: ({ lines }) => Array.isArray(lines) })
+  return lines
 }

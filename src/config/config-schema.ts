@@ -65,7 +65,7 @@ export const ConfigSchema = Type.Object({
   planClaim: Type.Optional(Type.String({ minLength: 1, description: 'Claim that names the plan of a consumer, or path of one with dots. Default: none.' })),
   defaultPlan: Type.Optional(Type.String({ minLength: 1, description: 'Plan of the consumers that have no other. Default: none.' })),
   consumers: Type.Optional(ConsumerEntries),
-  redis: Type.Optional(Type.Unsafe<RedisSettings>({ ...RedisSettings, description: 'A Redis or Valkey that several gateways share; it carries the rate limits: its URL, `{ cluster: [URLs] }`, or `{ sentinels: [URLs], name }`. Default: memory of the process.' })),
+  redis: Type.Optional(Type.Unsafe<RedisSettings>({ ...RedisSettings, description: 'A Redis or Valkey that several gateways share; it carries the rate limits, and stored responses with `cache.redis`: its URL, `{ cluster: [URLs] }`, or `{ sentinels: [URLs], name }`. Default: memory of the process.' })),
   cache: CacheStoreSettings,
   compress: Type.Optional(Compression),
   bodyLimit: ByteSize({ default: '1MiB', description: 'Largest request body that is collected for validation; larger ones are answered 413. Bodies that no schema looks at are streamed and have no limit unless the upstream or route states one.' }),

@@ -14,18 +14,21 @@ function reason (path: string, taken: (path: string) => string | undefined): str
 }
 
 /** Addresses in the configuration that the gateway could not serve, since it serves something else there. */
-export function pathMistakes ({ docs, metrics, status }: Partial<Pick<Config, 'docs' | 'metrics' | 'status'>>): Mistake[] {
+export function pathMistakes ({ docs, metrics, status, cache }: Partial<Pick<Config, 'docs' | 'metrics' | 'status' | 'cache'>>): Mistake[] {
   const wrong: Mistake[] = []
-  const check = (section: string, path: unknown, taken: (path: string) => string | undefined): void => {
+  const check = (section: string[], path: unknown, taken: (path: string) => string | undefined): void => {
     const because = typeof path === 'string' ? reason(path, taken) : undefined
-    if (because) wrong.push({ path: [section, 'path'], message: `found ${found(path)}, ${because}` })
+    if (because) wrong.push({ path: [...section, 'path'], message: `found ${found(path)}, ${because}` })
   }
   const fixed = (path: string): string | undefined => FIXED.includes(path) ? 'an answer of its own' : undefined
-  if (docs) check('docs', docs.path, fixed)
+  if (docs) check(['docs'], docs.path, fixed)
   const documents = (path: string): boolean => docs !== false && docs?.path !== undefined &&
     (['', '/', '/json', '/yaml'].some((end) => path === docs.path + end) || path.startsWith(`${docs.path}/static/`))
   const taken = (path: string): string | undefined => fixed(path) ?? (documents(path) ? 'its documentation (docs.path)' : undefined)
-  if (metrics) check('metrics', metrics.path, taken)
-  if (status) check('status', status.path, (path) => taken(path) ?? (metrics && path === metrics.path ? 'its metrics (metrics.path)' : undefined))
+  if (metrics) check(['metrics'], metrics.path, taken)
+  const takenByMetrics = (path: string): string | undefined => taken(path) ?? (metrics && path === metrics.path ? 'its metrics (metrics.path)' : undefined)
+  if (status) check(['status'], status.path, takenByMetrics)
+  const takenByStatus = (path: string): string | undefined => takenByMetrics(path) ?? (status && (path === status.path || path === `${status.path}/explain`) ? 'its state (status.path)' : undefined)
+  if (cache?.purge) check(['cache', 'purge'], cache.purge.path, takenByStatus)
   return wrong
 }

@@ -34,25 +34,29 @@ export interface RedisConnection {
   close (): void
 }
 
+/** What is not done while Redis is away, and is done again once it is back; for the log. */
+interface Consequence { away: string, back: string }
+const LIMITS: Consequence = { away: 'limits are not counted until it is back', back: 'limits are counted again' }
+
 /**
  * A connection to Redis that never holds a request up: it is made with the first command or with `client.connect()`, while
  * Redis is away commands fail at once, and it is made again in the background. The log tells once when it is lost,
  * and once when it is back.
  * @param settings  they may hold passwords, so no message shows them
  */
-export function connectRedis (settings: RedisSettings, log: FastifyBaseLogger): RedisConnection {
+export function connectRedis (settings: RedisSettings, log: FastifyBaseLogger, means: Consequence = LIMITS): RedisConnection {
   const client = clientOf(settings)
   let closing = false
   let away = false
   const lost = (reason: string): void => {
-    if (!away && !closing) log.error({ reason }, 'Redis is away: limits are not counted until it is back')
+    if (!away && !closing) log.error({ reason }, `Redis is away: ${means.away}`)
     away = true
   }
   // the message alone: the error itself may carry the command, and with it the password
   client.on('error', (error: Error & { code?: string }) => lost(error.message || error.code || error.name))
   client.on('close', () => lost('the connection was closed'))
   client.on('ready', () => {
-    if (away) log.info('Redis is back: limits are counted again')
+    if (away) log.info(`Redis is back: ${means.back}`)
     away = false
   })
   return {

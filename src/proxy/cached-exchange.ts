@@ -80,15 +80,20 @@ class CachedExchange {
     const { cache } = this.#plan.cache!
     if (this.#directives.has('no-store')) return this.#bypass('request')
     const own = cache.find(this.#ownKey)
-    if (own instanceof Promise) own.then((found) => this.#look(found), (error) => this.#reply.send(error))
+    if (own instanceof Promise) this.#later(own, (found) => this.#look(found))
     else this.#look(own)
+  }
+
+  /** Goes on with what a store finds that is not in memory; a client that has gone meanwhile needs nothing. */
+  #later (finding: Promise<readonly StoredResponse[] | null>, next: (found: readonly StoredResponse[] | null) => void): void {
+    finding.then((found) => { if (!this.#reply.raw.destroyed) next(found) }).catch((error) => { this.#reply.send(error) })
   }
 
   /** Looks further, among what everybody may have, when there is nothing for this consumer alone. */
   #look (own: readonly StoredResponse[] | null): void {
     if (this.#ownKey === this.#sharedKey || own !== null) return this.#decide(own)
     const shared = this.#plan.cache!.cache.find(this.#sharedKey)
-    if (shared instanceof Promise) shared.then((found) => this.#decide(found), (error) => this.#reply.send(error))
+    if (shared instanceof Promise) this.#later(shared, (found) => this.#decide(found))
     else this.#decide(shared)
   }
 

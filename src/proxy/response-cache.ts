@@ -1,6 +1,5 @@
 import type { CachePolicy } from '../cache/cache-policy.ts'
-import type { CacheKey, CacheStore, Purge } from '../cache/cache-store.ts'
-import { withResponse } from '../cache/partial-content.ts'
+import { type CacheKey, type CacheStore, type Purge, replaces } from '../cache/cache-store.ts'
 import type { StoredResponse } from '../cache/stored-response.ts'
 import { reasonOf } from '../errors.ts'
 import type { Target } from '../upstream/target.ts'
@@ -33,14 +32,15 @@ export interface RouteCache {
 const PASS_TIME = 60_000
 /** Most keys of which that is remembered, and most of which it is known what they vary by. */
 const MOST_REMEMBERED = 10_000
-/** Most variants of one key. */
-const MOST_VARIANTS = 32
+/** How long further failures of the store are only counted. Milliseconds. */
+const QUIET = 10_000
 
-type Log = (reason: string, operation: string) => void
+/** @param reason  null when the log need not be told, since it has just been */
+type OnFailure = (operation: string, reason: string | null) => void
 
 /** The stored responses of a gateway, with the requests that are under way for more. */
 export class ResponseCache {
-  readonly store: CacheStore
+  #store: CacheStore
   /** Requests to upstreams that others may share. */
   readonly fills = new Map<string, SharedFill>()
   /** Requests by upstream and by what the cache has done. */
@@ -49,14 +49,20 @@ export class ResponseCache {
   readonly now: () => number
   readonly #passes = new Map<string, number>()
   readonly #varyNames = new Map<string, readonly string[]>()
-  readonly #log: Log
+  readonly #onFailure: OnFailure
+  #quietUntil = 0
 
-  /** @param log  told when the store fails, which makes a miss of it */
-  constructor (store: CacheStore, log: Log, now = () => Date.now()) {
-    this.store = store
-    this.#log = log
+  /** @param onFailure  told when the store fails, which makes a miss of it */
+  constructor (store: CacheStore, onFailure: OnFailure, now = () => Date.now()) {
+    this.#store = store
+    this.#onFailure = onFailure
     this.now = now
   }
+
+  get store (): CacheStore { return this.#store }
+
+  /** Keeps responses elsewhere from now on; what is stored is not moved, so that it is for the time of the boot. */
+  use (store: CacheStore): void { this.#store = store }
 
   /** Counts what the cache has done about a request. */
   count (upstream: string, result: string): void {
@@ -68,26 +74,27 @@ export class ResponseCache {
   /** What is stored under a key, the latest last. A store that fails has nothing. */
   find (key: CacheKey): readonly StoredResponse[] | null | Promise<readonly StoredResponse[] | null> {
     const found = this.store.get(key)
-    return found instanceof Promise ? found.catch((error) => this.#failed(error, 'get')) : found
+    return found instanceof Promise ? found.catch((error) => this.failed(error, 'get')) : found
   }
 
   /** Stores a response in place of those that it replaces. */
   async save (key: CacheKey, response: StoredResponse): Promise<void> {
     try {
-      const before = await this.store.get(key) ?? []
-      await this.store.put(key, withResponse(before, response).slice(-MOST_VARIANTS))
+      await this.store.add(key, response)
     } catch (error) {
-      this.#failed(error, 'put')
+      this.failed(error, 'put')
     }
   }
 
   /** Forgets one response. */
   async forget (key: CacheKey, response: StoredResponse): Promise<void> {
     try {
-      const before = await this.store.get(key)
-      if (before?.includes(response)) await this.store.put(key, before.filter((other) => other !== response))
+      const before = await this.store.get(key) ?? []
+      // not by identity: what comes from another process is new each time
+      const left = before.filter((other) => other.storedAt !== response.storedAt || !replaces(other, response))
+      if (left.length < before.length) await this.store.put(key, left)
     } catch (error) {
-      this.#failed(error, 'put')
+      this.failed(error, 'put')
     }
   }
 
@@ -96,7 +103,7 @@ export class ResponseCache {
     try {
       return await this.store.purge({ ...purge, now: this.now() })
     } catch (error) {
-      this.#failed(error, 'purge')
+      this.failed(error, 'purge')
       return 0
     }
   }
@@ -117,8 +124,12 @@ export class ResponseCache {
   varyNames (key: string): readonly string[] | undefined { return this.#varyNames.get(key) }
   noteVary (key: string, names: readonly string[]): void { remember(this.#varyNames, key, names) }
 
-  #failed (error: unknown, operation: string): null {
-    this.#log(reasonOf(error), operation)
+  /** Tells of a failure of the store. */
+  failed (error: unknown, operation: string): null {
+    const now = this.now()
+    const isQuiet = now < this.#quietUntil
+    if (!isQuiet) this.#quietUntil = now + QUIET
+    this.#onFailure(operation, isQuiet ? null : reasonOf(error))
     return null
   }
 }

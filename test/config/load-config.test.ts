@@ -28,7 +28,7 @@ test('without anything, everything has its default', async (t) => {
     trustProxy: [],
     failedAttempts: { max: 100, window: '1 minute' },
     limits: { onFailure: 'open' },
-    cache: { memory: '64MiB' }, bodyLimit: '1MiB',
+    cache: { memory: '64MiB', redis: false, purge: false }, bodyLimit: '1MiB',
     timeouts: { connect: '5s', firstByte: '60s', idle: '60s' },
     via: 'gatehouse',
     docs: { path: '/docs', auth: 'none' },

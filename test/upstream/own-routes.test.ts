@@ -53,6 +53,11 @@ test('addresses of the gateway that collide with each other are problems of the 
   const [line, ...others] = await problems(t, { ...upstream, routes: [] }, { metrics: { path: '/docs/json', auth: 'none' } })
   assert.equal(line, 'configuration: metrics.path: found "/docs/json", where the gateway has its documentation (docs.path), allowed: a path of its own')
   assert.equal(others.length, 1, 'and the mistake of the file')
+  for (const [path, owner] of [['/livez', 'an answer of its own'], ['/docs', 'its documentation (docs.path)'], ['/m', 'its metrics (metrics.path)'], ['/s', 'its state (status.path)'], ['/s/explain', 'its state (status.path)']] as const) {
+    const config = { metrics: { path: '/m', auth: 'none' }, status: { path: '/s', auth: 'none' }, cache: { purge: { path, auth: 'none' } } } as const
+    assert.deepEqual(await problems(t, { ...upstream, passThrough: true }, config), [`configuration: cache.purge.path: found "${path}", where the gateway has ${owner}, allowed: a path of its own`])
+  }
+  assert.deepEqual(await problems(t, { ...upstream, routes: [{ method: 'POST', url: '/cache/purge' }] }, { cache: { purge: { path: '/cache/purge', auth: 'none' } } }), [`a.json: routes[0]: POST /cache/purge ${SET('cache.purge.path')}`])
   assert.match((await problems(t, { ...upstream, passThrough: true }, { docs: { path: '/a//b' } }))[0]!, /docs\.path: .*never arrives/)
 })
 
