@@ -10,7 +10,7 @@ export function response (body: string | Buffer = 'x', more: Partial<StoredRespo
   return {
     status: 200, headers: { 'content-type': 'text/plain', etag: '"1"' }, body: Buffer.from(body), vary: [], storedAt: NOW, initialAge: 0, lifetime: 60,
     mustValidate: false, neverStale: false, staleWhileRevalidate: 0, staleIfError: 0, askedWith: { credentials: false, cookies: false },
-  isPublic: false, part: null, tags: [], ...more,
+    isPublic: false, part: null, tags: [], ...more,
   }
 }
 
@@ -29,7 +29,7 @@ export function contract (name: string, options: TestOptions, store: () => Cache
     const full = response('päss', {
       status: 404, headers: { etag: 'W/"x"', 'set-cookie': ['a=1', 'b=2'], 'x-latin': 'caf\xe9', 'x-empty': '' }, vary: [['accept', 'text/html'], ['x-none', null]], initialAge: 1.5,
       lifetime: 2 ** 31, mustValidate: true, neverStale: true, staleWhileRevalidate: 5, staleIfError: 6, askedWith: { credentials: false, cookies: false },
-  isPublic: true, tags: ['a', 'ünï'],
+      isPublic: true, tags: ['a', 'ünï'],
     })
     const part = response('cd', { status: 206, headers: { etag: '"x"', 'content-length': '2' }, part: { first: 2, total: 9 }, vary: [['accept', null], ['x-none', null]] })
     await store().put(own, [full, part])

@@ -24,7 +24,7 @@ test('memory is bounded in bytes, whatever comes', () => {
 })
 
 test('one pass over many URLs does not put out what is used', () => {
-  const store = new MemoryStore(1_000_000)
+  const store = new MemoryStore(2_000_000)
   const used = Array.from({ length: 100 }, (_, i) => key(`/used/${i}`))
   for (const each of used) store.put(each, [response(Buffer.alloc(4000))])
   for (let i = 0; i < 10_000; i++) {
