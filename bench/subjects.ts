@@ -49,7 +49,7 @@ const gateway = (access: boolean, nodeArguments: NodeArguments) => ({ port, back
 
 const native = (program: string, launch: (command: string, place: Place) => Launch): Pick<Subject, 'launch' | 'missing'> => {
   const command = findProgram(program)
-  return command === null ? { launch: null, missing: program } : { launch: (place) => launch(command, place) }
+  return command === null ? { launch: null, missing: program === 'varnishd' ? 'varnish' : program } : { launch: (place) => launch(command, place) }
 }
 
 const bearer = (sub: string, scopes = ['items:read']): Record<string, string> => ({
