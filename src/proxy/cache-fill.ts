@@ -40,7 +40,9 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   readonly #isBehind: boolean
   /** Under what it is found now. */
   #name: string | null
-  #sentAt: number
+  readonly #sentAt: number
+  /** Purges before it, which do not concern its response. */
+  readonly #since: number
   #answer: UpstreamAnswer | null = null
   /** What will be stored; null when nothing will be. */
   #head: StoredHead | null = null
@@ -55,6 +57,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     this.#isBehind = isBehind
     this.#name = task.name
     this.#sentAt = task.cache.now()
+    this.#since = task.cache.purgeCount
     this.#key = task.sharedKey
     if (task.name !== null) task.cache.fills.set(task.name, this)
   }
@@ -168,7 +171,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     const response = withBody(head, body, headers)
     if (response === null) return
     if (this.#name !== null) cache.unpass(this.#name)
-    cache.save(this.#key, response)
+    cache.save(this.#key, response, this.#since)
   }
 
   /** Answers with what is stored in place of what the upstream has sent. @param isNew  whether it has been freshened */
@@ -189,7 +192,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     const asked = { ...storing, isAuthenticated: storing.isAuthenticated || credentials, hasCookies: storing.hasCookies || cookies }
     const audience = audienceOf(asked, response.status, headers, policy.controlOf(response.status, headers), { hasTtl: true, sharesCookies: policy.sharesCookies })
     if (audience !== 'all') cache.forget(sharedKey, stored!)
-    if (audience !== 'none') cache.save(audience === 'all' ? sharedKey : ownKey, response)
+    if (audience !== 'none') cache.save(audience === 'all' ? sharedKey : ownKey, response, this.#since)
     else cache.forget(ownKey, stored!)
   }
 
@@ -208,7 +211,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     if (stored === null || answer.status !== 200) return
     const length = answer.headers['content-length']
     const holds = isAbout(answer.headers, stored) && (length === undefined || stored.part !== null || Number(length) === stored.body.byteLength)
-    cache.save(sharedKey, holds ? freshened(stored, answer, policy) : { ...stored, lifetime: 0, mustValidate: true })
+    cache.save(sharedKey, holds ? freshened(stored, answer, policy) : { ...stored, lifetime: 0, mustValidate: true }, this.#since)
   }
 
   /** From now on those alone share it whom its response is for. */

@@ -1,5 +1,5 @@
 import type { CachePolicy } from '../cache/cache-policy.ts'
-import { type CacheKey, type CacheStore, type Purge, replaces } from '../cache/cache-store.ts'
+import { type CacheKey, type CacheStore, isPurged, type Purge, replaces } from '../cache/cache-store.ts'
 import type { StoredResponse } from '../cache/stored-response.ts'
 import { reasonOf } from '../errors.ts'
 import type { Target } from '../upstream/target.ts'
@@ -35,6 +35,9 @@ const MOST_REMEMBERED = 10_000
 /** How long further failures of the store are only counted. Milliseconds. */
 const QUIET = 10_000
 
+/** How many purges are remembered for the sake of responses under way. */
+const MOST_PURGES = 200
+
 /** @param reason  null when the log need not be told, since it has just been */
 type OnFailure = (operation: string, reason: string | null) => void
 
@@ -50,6 +53,9 @@ export class ResponseCache {
   readonly #passes = new Map<string, number>()
   readonly #varyNames = new Map<string, readonly string[]>()
   readonly #onFailure: OnFailure
+  /** The latest, which responses under way must not outlive. */
+  readonly #purges: Omit<Purge, 'now'>[] = []
+  #purgeCount = 0
   #quietUntil = 0
 
   /** @param onFailure  told when the store fails, which makes a miss of it */
@@ -77,14 +83,23 @@ export class ResponseCache {
     return found instanceof Promise ? found.catch((error) => this.failed(error, 'get')) : found
   }
 
-  /** Stores a response in place of those that it replaces. */
-  async save (key: CacheKey, response: StoredResponse): Promise<void> {
+  /**
+   * Stores a response in place of those that it replaces, unless it was purged while it was on its way: it may be from before the change.
+   * @param since  `purgeCount` when the upstream was asked for it
+   */
+  async save (key: CacheKey, response: StoredResponse, since: number): Promise<void> {
+    const meanwhile = this.#purgeCount - since
+    if (meanwhile > this.#purges.length) return
+    if (meanwhile > 0 && this.#purges.slice(-meanwhile).some((purge) => purge.tag === undefined ? isPurged(key.url, purge) : response.tags.includes(purge.tag))) return
     try {
       await this.store.add(key, response)
     } catch (error) {
       this.failed(error, 'put')
     }
   }
+
+  /** How often something has been purged. */
+  get purgeCount (): number { return this.#purgeCount }
 
   /** Forgets one response. */
   async forget (key: CacheKey, response: StoredResponse): Promise<void> {
@@ -100,6 +115,9 @@ export class ResponseCache {
 
   /** Forgets what an unsafe request may have changed. */
   async purge (purge: Omit<Purge, 'now'>): Promise<number> {
+    this.#purgeCount++
+    this.#purges.push(purge)
+    if (this.#purges.length > MOST_PURGES) this.#purges.shift()
     try {
       return await this.store.purge({ ...purge, now: this.now() })
     } catch (error) {

@@ -148,3 +148,19 @@ test('two that share a part that is too large to be stored both get it', async (
   held[1]!.writeHead(200, MAX_AGE).end('y')
   assert.equal((await again).body, 'y')
 })
+
+test('what was asked for before a change is not stored after it', async (t) => {
+  const held: ServerResponse[] = []
+  const { ask, asked } = await startCached(t, (incoming, response, count) => {
+    if (incoming.method === 'POST') response.writeHead(204).end()
+    else if (count === 1) held.push(response)
+    else response.writeHead(200, MAX_AGE).end(`answer ${count}`)
+  })
+  const before = ask('/x')
+  await until(() => held.length === 1, 'a request')
+  assert.equal((await ask('/x', { method: 'POST' })).status, 204)
+  held[0]!.writeHead(200, MAX_AGE).end('from before')
+  assert.equal((await before).body, 'from before')
+  assert.equal((await ask('/x')).body, 'answer 3')
+  assert.deepEqual([(await ask('/x')).body, asked()], ['answer 3', 3])
+})
