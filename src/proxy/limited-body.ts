@@ -11,6 +11,8 @@ export class LimitedBody extends Transform {
   constructor (limit: number) {
     super()
     this.#limit = limit
+    // whoever sends it on listens; one that ends before or after that must not end the process
+    this.on('error', () => {})
   }
 
   /**

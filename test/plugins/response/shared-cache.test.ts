@@ -62,6 +62,7 @@ async function twoGateways (t: TestContext, redis: ConfigInput['redis']): Promis
     return answer.headers['x-count'] !== '1' && answer
   }, 5000)
   assert.equal(anew.body, 'answer 3')
+  assert.equal((await purged(two.url, { tag: 'nothing' })).status, 200)
   // and it lasts: the other one takes what is new
   assert.equal((await siteRequest(one.port, '/x')).body, 'answer 3')
   assert.equal((await purged(two.url, { tag: 'all', soft: true })).purged, 2)
