@@ -12,7 +12,7 @@ import { folder, GATEWAY, program } from './proof.ts'
  * folder of its own. Ends with 1 when a required case fails.
  */
 
-const { values: { suite: given, id, keep } } = parseArgs({ options: { suite: { type: 'string' }, id: { type: 'string', default: '' }, keep: { type: 'string' } } })
+const { values: { suite: given, id } } = parseArgs({ options: { suite: { type: 'string' }, id: { type: 'string', default: '' } } })
 const run = promisify(execFile)
 
 interface Case { id: string, name: string, kind?: 'required' | 'optimal' | 'check', depends_on?: string[], browser_only?: boolean }
@@ -64,7 +64,6 @@ if (id !== '') {
   process.exit(0)
 }
 const results = JSON.parse(stdout.slice(stdout.indexOf('{\n'))) as Results
-if (keep !== undefined) writeFileSync(keep, JSON.stringify(results, null, 2))
 
 type Verdict = 'passed' | 'failed' | 'not reached'
 const verdicts = new Map<string, Verdict>()

@@ -27,7 +27,7 @@ export default fp(async (app) => {
       if (Object.keys(what).length !== 1) throw gatehouseError('GW_VALIDATION', { extensions: { errors: [{ in: 'body', pointer: '', expected: 'exactly one of "url", "prefix" and "tag"' }] } })
       reply.header('cache-control', 'no-store')
       try {
-        const purged = await responseCache.store.purge({ ...what, soft, now: responseCache.now() })
+        const purged = await responseCache.purgeOrFail({ ...what, soft })
         request.log.info({ ...what, soft, purged }, 'purged responses')
         return { purged }
       } catch (error) {

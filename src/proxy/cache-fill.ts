@@ -62,11 +62,11 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     if (task.name !== null) task.cache.fills.set(task.name, this)
   }
 
-  /** Clients come and go; see `leave`. */
   protected override watch (): void {}
-
   /** @returns whether the reader can have the response of this request */
   join (reader: CacheReader): boolean {
+    // who asks after a change must not get what was there before it
+    if (this.task.cache.isPurgedSince(this.#since, this.#key, this.#head?.tags ?? [])) return false
     if (this.#answer !== null) {
       if (this.#head === null || !reader.fits(this.#head)) return false
       reader.begin(this.#answer, this.#head, this.#outcome(true))

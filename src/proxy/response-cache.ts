@@ -88,14 +88,18 @@ export class ResponseCache {
    * @param since  `purgeCount` when the upstream was asked for it
    */
   async save (key: CacheKey, response: StoredResponse, since: number): Promise<void> {
-    const meanwhile = this.#purgeCount - since
-    if (meanwhile > this.#purges.length) return
-    if (meanwhile > 0 && this.#purges.slice(-meanwhile).some((purge) => purge.tag === undefined ? isPurged(key.url, purge) : response.tags.includes(purge.tag))) return
+    if (this.isPurgedSince(since, key, response.tags)) return
     try {
       await this.store.add(key, response)
     } catch (error) {
       this.failed(error, 'put')
     }
+  }
+
+  /** Whether what the upstream was asked for then may be from before a change. @param since  `purgeCount` at that time */
+  isPurgedSince (since: number, { url }: CacheKey, tags: readonly string[]): boolean {
+    const meanwhile = this.#purgeCount - since
+    return meanwhile > 0 && (meanwhile > this.#purges.length || this.#purges.slice(-meanwhile).some((purge) => purge.tag === undefined ? isPurged(url, purge) : tags.includes(purge.tag)))
   }
 
   /** How often something has been purged. */
@@ -115,15 +119,20 @@ export class ResponseCache {
 
   /** Forgets what an unsafe request may have changed. */
   async purge (purge: Omit<Purge, 'now'>): Promise<number> {
-    this.#purgeCount++
-    this.#purges.push(purge)
-    if (this.#purges.length > MOST_PURGES) this.#purges.shift()
     try {
-      return await this.store.purge({ ...purge, now: this.now() })
+      return await this.purgeOrFail(purge)
     } catch (error) {
       this.failed(error, 'purge')
       return 0
     }
+  }
+
+  /** The same, for those who want to know of a store that fails; what is under way is not stored in either case. */
+  purgeOrFail (purge: Omit<Purge, 'now'>): number | Promise<number> {
+    this.#purgeCount++
+    this.#purges.push(purge)
+    if (this.#purges.length > MOST_PURGES) this.#purges.shift()
+    return this.store.purge({ ...purge, now: this.now() })
   }
 
   /** Whether answers of this key could lately not be stored. */

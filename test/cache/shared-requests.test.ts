@@ -159,8 +159,25 @@ test('what was asked for before a change is not stored after it', async (t) => {
   const before = ask('/x')
   await until(() => held.length === 1, 'a request')
   assert.equal((await ask('/x', { method: 'POST' })).status, 204)
+  // who asks after the change does not wait for what was asked before it
+  assert.equal((await ask('/x')).body, 'answer 3')
   held[0]!.writeHead(200, MAX_AGE).end('from before')
   assert.equal((await before).body, 'from before')
   assert.equal((await ask('/x')).body, 'answer 3')
   assert.deepEqual([(await ask('/x')).body, asked()], ['answer 3', 3])
+})
+
+test('an answer that is on its way while an operator purges is not stored', async (t) => {
+  const held: ServerResponse[] = []
+  const { ask } = await startCached(t, (_request, response, count) => {
+    if (count === 1) held.push(response)
+    else response.writeHead(200, MAX_AGE).end(`answer ${count}`)
+  }, true, {}, { cache: { purge: { auth: 'none' } } })
+  const before = ask('/x')
+  await until(() => held.length === 1, 'a request')
+  const body = JSON.stringify({ prefix: '/x' })
+  assert.equal((await ask('/cache/purge', { method: 'POST', body, headers: { 'content-type': 'application/json', 'content-length': body.length } })).status, 200)
+  held[0]!.writeHead(200, MAX_AGE).end('from before')
+  await before
+  assert.equal((await ask('/x')).body, 'answer 2')
 })

@@ -51,7 +51,7 @@ test('who the consumer is, only the gateway says', async (t) => {
     await rawRequest(port, get(path, claims + lies))
     await rawRequest(port, get(path, lies))
   }
-  assert.doesNotMatch(backend.wire(), /root/)
+  assert.ok(!backend.wire().includes('root'))
   const own = backend.received.filter(({ url }) => url === '/own')
   assert.deepEqual(own.map(({ headers }) => headers['x-user']), ['me'])
   assert.equal(own[0]!.headers.authorization, undefined, 'a verified token stays here')
