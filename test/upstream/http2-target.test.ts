@@ -261,7 +261,11 @@ test('requests that wait for a mute target are bounded in number', { timeout: 10
     },
   }))
   await Promise.all(Array.from({ length: 2500 }, send))
-  assert.deepEqual(codes, { '2000 requests wait for a stream': 500, 'no stream could be opened within 100 ms': 1999, enough: 1 })
+  const { '2000 requests wait for a stream': refused, ...others } = codes
+  assert.equal(refused, 500)
+  // who was on the session already is ended by its client; how many those are is up to the time it took
+  assert.deepEqual(Object.keys(others).sort(), ['enough', 'no stream could be opened within 100 ms'])
+  assert.ok(others.enough! < 100, `${others.enough}`)
   pool.destroy()
   while (pool.waiting > 0) await new Promise((resolve) => setImmediate(resolve))
 })
