@@ -85,4 +85,3 @@ export interface ApiHeader {
   /** JSON pointer of its schema in the document; null when it has none. */
   readonly schemaPointer: string | null
 }
-
