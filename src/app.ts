@@ -121,7 +121,7 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
   registrar.watchRoutes(app)
   app.decorate('bootProblems', registrar.problems)
   // before anything can fail, so that their problems are told with those of the rest
-  const { files, problems } = await loadRouteFiles(config.routes, { authInherited: config.auth !== undefined })
+  const { files, problems } = await loadRouteFiles(config.routes, { authInherited: config.auth !== undefined, openapi: config.openapi })
   registrar.problems.push(...wrongPaths.map(({ path, message }) => ({ file: 'configuration', field: path.join('.'), message })), ...problems)
   try {
     for (const stage of STAGES) {

@@ -1,6 +1,7 @@
 import { mistakes } from '../config/schema-check.ts'
 import { fieldPath } from '../config/schema-wording.ts'
 import type { Problem } from '../errors.ts'
+import { type ApiDeclaration, apiSettings } from '../openapi/api-declaration-schema.ts'
 import { templateParameters } from '../proxy/path-template.ts'
 import { type RouteDeclaration, UpstreamDeclaration } from './declaration-schema.ts'
 import { parsePattern } from './path-pattern.ts'
@@ -34,13 +35,15 @@ export function checkDeclaration (declaration: unknown, file: string, authInheri
   if (wrong.length === 0) (declaration as UpstreamDeclaration).mirror?.targets.forEach((target, i) => checkTarget(target, `mirror.targets[${i}]`, say))
   checkSplit(declaration, wrong.length === 0, say)
   if (wrong.length === 0) checkQueue(declaration as UpstreamDeclaration, say)
-  if (sound.reachKnown && routes.length === 0 && !passThrough) {
-    say('routes', 'the upstream can be reached by no route: declare routes, or state passThrough: true')
+  if (sound.reachKnown && routes.length === 0 && !passThrough && sound.openapi === undefined) {
+    say('routes', 'the upstream can be reached by no route: declare routes, name a document as openapi, or state passThrough: true')
   }
+  if (sound.openapi !== undefined) checkApi(sound.openapi, say)
   routes.forEach((route, i) => {
     if (route === undefined) return
-    checkRoute(route, `routes[${i}]`, say)
-    if (!authStated && route.auth === undefined) say(`routes[${i}].auth`, NO_AUTH)
+    checkRoute(route, `routes[${i}]`, sound.openapi !== undefined, say)
+    // one that goes before an operation may have its auth
+    if (!authStated && route.auth === undefined && sound.openapi === undefined) say(`routes[${i}].auth`, NO_AUTH)
   })
   if (passThrough && !authStated && (passThrough === true || passThrough.auth === undefined)) say('passThrough.auth', NO_AUTH)
   return { problems, sound }
@@ -53,6 +56,13 @@ export const NO_AUTH = "missing: state who may call, here or for the whole upstr
 function checkQueue ({ queue, targets }: UpstreamDeclaration, say: Say): void {
   const entries = targets.map(targetEntry)
   if (queue && !entries.some((entry) => 'file' in entry || entry.maxConnections !== undefined)) say('queue', 'has an effect only where a target has maxConnections: state these')
+}
+
+/** Settings of a document that would have no effect. */
+function checkApi (declaration: ApiDeclaration, say: Say): void {
+  const { document, security, unsecured, refresh } = apiSettings(declaration)
+  if (unsecured !== undefined && security === undefined) say('openapi.unsecured', 'has an effect with openapi.security only: state which scheme of the document is which of the gateway')
+  if (refresh !== undefined && !/^https?:/i.test(document)) say('openapi.refresh', 'has an effect on documents of a URL only: a file is watched by --watch')
 }
 
 /** Versions and targets must know of each other. */
@@ -75,7 +85,7 @@ function checkSplit (declaration: unknown, isSound: boolean, say: Say): void {
   if (!Object.values(split.versions).some(({ weight = 0 }) => weight > 0)) say('split.versions', 'no version has a weight: state one of at least 1 for the requests that no "when" decides')
 }
 
-function checkRoute (route: RouteDeclaration, field: string, say: Say): void {
+function checkRoute (route: RouteDeclaration, field: string, hasDocument: boolean, say: Say): void {
   const pattern = parsePattern(route.url)
   if (typeof pattern === 'string') {
     say(`${field}.url`, `found "${route.url}": ${pattern}`)
@@ -96,5 +106,5 @@ function checkRoute (route: RouteDeclaration, field: string, say: Say): void {
     say(`${field}.schema.body`, 'GET and HEAD have no body to validate: use another method, QUERY for example')
   }
   if (schema.consumes && !schema.body) say(`${field}.schema.consumes`, 'has an effect with schema.body only')
-  if ((route.responseValidation ?? 'off') !== 'off' && !schema.response) say(`${field}.responseValidation`, 'needs schema.response')
+  if ((route.responseValidation ?? 'off') !== 'off' && !schema.response && !hasDocument) say(`${field}.responseValidation`, 'needs schema.response')
 }

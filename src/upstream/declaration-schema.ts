@@ -5,6 +5,7 @@ import { Cors, Csrf, SecurityHeaders } from '../browser/browser-schema.ts'
 import { CacheDeclaration } from '../cache/cache-schema.ts'
 import { IdentityHeaders, Timeouts } from '../config/config-schema.ts'
 import { CostDeclaration, LimitDeclaration } from '../limits/limit-schema.ts'
+import { ApiDeclaration } from '../openapi/api-declaration-schema.ts'
 import { Fallback, Hedging, RouteRetries } from '../resilience/resilience-schema.ts'
 import { ClientCache } from '../response/client-cache-schema.ts'
 import { Compression } from '../response/compression-schema.ts'
@@ -38,6 +39,7 @@ const PartialTimeouts = Type.Partial(Type.Object(Object.fromEntries(Object.entri
   .map(([name, { default: _, ...schema }]: [string, any]) => [name, schema])) as unknown as typeof Timeouts.properties), { additionalProperties: false, description: 'How long the upstream may take; past it the answer is 504.' })
 
 const Limit = Type.Union([Type.Literal(false), LimitDeclaration], { title: 'false, { max, window, by }, { concurrent }, { quota: { max, per } }, or a list of these' })
+const RequestValidation = Type.Enum(['off', 'report', 'enforce'], { description: 'What happens to a request that breaks the operation of the `openapi` document: nothing, a log line and a metric, or 400. Default: `enforce`. Schemas of routes written in this file are always enforced.' })
 const ResponseValidation = Type.Enum(['off', 'report', 'enforce'], { description: 'What happens to a response that breaks its schema: nothing, a log line and a metric, or 502. Default: `off`.' })
 
 /** What an upstream and a route may both say; a route's own word wins. */
@@ -55,6 +57,7 @@ const shared = {
   responseHeaders: Type.Optional(HeaderRules('Changes to the headers that the client gets.')),
   timeouts: Type.Optional(PartialTimeouts),
   bodyLimit: Type.Optional(ByteSize({ description: 'Largest request body; more is answered 413.' })),
+  requestValidation: Type.Optional(RequestValidation),
   responseValidation: Type.Optional(ResponseValidation),
   forwardCredentials: Type.Optional(Type.Boolean({ description: 'Sends the credentials that the gateway has verified (the `Authorization` header, a key, a cookie) on to the upstream. Default: false. Open routes always pass it on.' })),
   tags: Type.Optional(Type.Array(Type.String(), { description: 'Tags in the documentation. Default: the name of the upstream.' })),
@@ -110,6 +113,7 @@ export const UpstreamDeclaration = Type.Object({
   prefix: Type.Optional(Type.String({ pattern: '^(/[A-Za-z0-9._~-]+)*/?$', title: 'path such as "/orders"', description: 'Path under which the routes are. Default: `/`.' })),
   hosts: Type.Optional(Type.Array(Type.String({ pattern: '^(\\*\\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$', title: 'host name in small letters, or "*.example.com"' }), { minItems: 1, uniqueItems: true, description: 'Hosts that the upstream answers for: exact names, or `*.example.com` for one label. Default: every host.' })),
   targets: Type.Array(TargetDeclaration, { minItems: 1, description: 'Where the service runs. Which of several gets a request says `balance`; one that refuses the connection is passed over. Names are looked up by `dns`; `srv:` and `file:` stand for as many as there are at the time.' }),
+  openapi: Type.Optional(ApiDeclaration),
   routes: Type.Optional(Type.Array(RouteDeclaration, { description: 'The declared operations.' })),
   passThrough: Type.Optional(Type.Union([Type.Boolean(), Type.Object({
     auth: Type.Optional(AuthDeclaration),

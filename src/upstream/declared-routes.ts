@@ -1,6 +1,9 @@
 import type { AuthDeclaration } from '../auth/auth-schema.ts'
 import { type LimitDeclaration, type LimitRule, limitRules } from '../limits/limit-schema.ts'
 import type { RouteDeclaration, UpstreamDeclaration } from './declaration-schema.ts'
+import type { ImportedApi, ImportedRoute } from './imported-routes.ts'
+import { parsePattern } from './path-pattern.ts'
+import type { ApiRoute } from './route-config.ts'
 
 /** What every route inherits when neither it nor its upstream says otherwise. */
 export interface GatewayDefaults {
@@ -19,6 +22,8 @@ export interface DeclaredRoute {
   declaration: Partial<RouteDeclaration>
   /** Field of the upstream file, for messages. */
   field: string
+  /** The operation that it stands for. */
+  api?: ApiRoute
 }
 
 /** Prefix without a slash at its end; `''` is the root. */
@@ -30,9 +35,13 @@ export function routePath (upstream: Pick<UpstreamDeclaration, 'prefix'>, url: s
   return url === '/' ? prefix || '/' : prefix + url
 }
 
-/** Every declared operation of an upstream. Routes with more header conditions come later, which makes them win. */
-export function declaredRoutes (upstream: UpstreamDeclaration, defaults: GatewayDefaults): DeclaredRoute[] {
-  const routes = (upstream.routes ?? []).map((declaration, i): DeclaredRoute => {
+/**
+ * Every declared operation of an upstream, those of its document included. Routes with more header conditions come later, which
+ * makes them win.
+ */
+export function declaredRoutes (upstream: UpstreamDeclaration, defaults: GatewayDefaults, api?: ImportedApi): DeclaredRoute[] {
+  const imported = new Map(api?.routes.map((route) => [`${route.operation.method} ${route.shape}`, route]))
+  const declared = (declaration: RouteDeclaration, field: string, operation?: ImportedRoute): DeclaredRoute => {
     const methods = [declaration.method].flat()
     const path = routePath(upstream, declaration.url)
     return {
@@ -41,11 +50,32 @@ export function declaredRoutes (upstream: UpstreamDeclaration, defaults: Gateway
       auth: declaration.auth ?? upstream.auth ?? defaults.auth!,
       limits: inheritedLimits(upstream, declaration.rateLimit, [`${methods.join(',')} ${path}`, ...conditions(declaration)].join(' '), defaults),
       declaration,
-      field: `routes[${i}]`,
+      field,
+      ...operation ? { api: { document: api!.document, operation: operation.operation } } : {},
     }
+  }
+  const own = (upstream.routes ?? []).flatMap((declaration, i) => {
+    const field = `routes[${i}]`
+    const rest: string[] = []
+    const overriding: DeclaredRoute[] = []
+    for (const method of [declaration.method].flat()) {
+      const key = imported.size > 0 && declaration.match === undefined ? `${method} ${shapeOf(declaration.url)}` : ''
+      const operation = imported.get(key)
+      imported.delete(key)
+      if (operation === undefined) rest.push(method)
+      else overriding.push(declared(overridden(operation, declaration, method), field, operation))
+    }
+    return rest.length > 0 ? [declared({ ...declaration, method: rest }, field), ...overriding] : overriding
   })
-  return routes.sort((a, b) => conditions(a.declaration).length - conditions(b.declaration).length)
+  const others = [...imported.values()].map((route) => declared(route.declaration, `openapi: ${route.operation.method} ${route.operation.path} (${route.operation.where})`, route))
+  return [...own, ...others].sort((a, b) => conditions(a.declaration).length - conditions(b.declaration).length)
 }
+
+/** An operation with what a route of the file says instead; the file's own word wins, field by field. */
+const overridden = ({ declaration }: ImportedRoute, own: RouteDeclaration, method: string): RouteDeclaration =>
+  ({ ...declaration, ...own, method, schema: { ...declaration.schema, ...own.schema } })
+
+const shapeOf = (url: string): string => (parsePattern(url) as { shape: string }).shape
 
 /** What the headers of a request must be, as `name: value`. */
 const conditions = ({ match }: Partial<RouteDeclaration>): string[] => Object.entries(match?.headers ?? {}).map((header) => header.join(': '))

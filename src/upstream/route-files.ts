@@ -9,6 +9,8 @@ import { BootProblems, type Problem } from '../errors.ts'
 import { checkDeclaration } from './declaration-check.ts'
 import type { UpstreamDeclaration } from './declaration-schema.ts'
 import { declarationOf } from './define-upstream.ts'
+import { importDocument } from './document-import.ts'
+import type { ImportedApi } from './imported-routes.ts'
 import { registerSelfResolver } from './self-resolver.ts'
 import type { SoundPart } from './sound-part.ts'
 
@@ -18,7 +20,7 @@ const NOT_A_ROUTE = /^[._]|\.d\.m?ts$|\.test\.m?[jt]s$/
 
 /** A file of `routes/`: a declaration, or a Fastify plugin written by hand. */
 export type RouteFile =
-  | { file: string, declaration: UpstreamDeclaration }
+  | { file: string, declaration: UpstreamDeclaration, api?: ImportedApi }
   | { file: string, plugin: FastifyPluginAsync }
   /** A declaration with mistakes: nothing of it is served, but what is sound in it can collide with other files. */
   | { file: string, sound: SoundPart }
@@ -27,6 +29,8 @@ export type RouteFile =
 export interface RouteDefaults {
   /** Whether the gateway states an `auth` for all upstreams. */
   authInherited: boolean
+  /** Folder of the API documents: absolute path. */
+  openapi: string
 }
 
 /**
@@ -67,7 +71,7 @@ export async function loadRouteFiles (folder: string, defaults: RouteDefaults): 
 
 interface Loaded { routeFile?: RouteFile, problems: Problem[] }
 
-async function loadRouteFile (path: string, file: string, { authInherited }: RouteDefaults): Promise<Loaded> {
+async function loadRouteFile (path: string, file: string, defaults: RouteDefaults): Promise<Loaded> {
   const wrong = (field: string, message: string): Loaded => ({ problems: [{ file, field, message }] })
   const isModule = MODULE.test(path)
   let content: unknown
@@ -85,7 +89,7 @@ async function loadRouteFile (path: string, file: string, { authInherited }: Rou
     throw error
   }
   try {
-    return declared(content, file, isModule, authInherited)
+    return await withDocument(declared(content, file, isModule, defaults.authInherited), defaults)
   } catch (error) {
     // what looks at a declaration runs its getters
     return wrong('default export', `cannot be looked at: ${error instanceof Error ? error.message : String(error)}`)
@@ -101,6 +105,14 @@ function declared (content: unknown, file: string, isModule: boolean, authInheri
   }
   const { problems, sound } = checkDeclaration(declaration, file, authInherited)
   return problems.length > 0 ? { routeFile: { file, sound }, problems } : { routeFile: { file, declaration: declaration as UpstreamDeclaration }, problems }
+}
+
+/** Reads the document of a declaration that names one. */
+async function withDocument (loaded: Loaded, defaults: RouteDefaults): Promise<Loaded> {
+  const { routeFile } = loaded
+  if (routeFile === undefined || !('declaration' in routeFile) || routeFile.declaration.openapi === undefined) return loaded
+  const { api, problems } = await importDocument(routeFile.declaration, routeFile.file, defaults)
+  return { routeFile: { ...routeFile, api }, problems }
 }
 
 const EXPECTED = 'expected an upstream: "export default defineUpstream({ ... })", or a Fastify plugin'

@@ -19,6 +19,7 @@ export const headerMatch = ({ match }: Partial<RouteDeclaration>): Record<string
 export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRoute, method: string, hostPrefix: string, plan: ForwardPlan, config: Config): RouteOptions {
   const { declaration: own } = route
   const { response, consumes = DEFAULT_CONSUMES, hide, ...schema } = own.schema ?? {}
+  const requestValidation = route.api === undefined ? undefined : own.requestValidation ?? upstream.requestValidation ?? 'enforce'
   const match = headerMatch(own)
   const options: RouteOptions = {
     method,
@@ -44,7 +45,9 @@ export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRout
       cost: own.cost ?? upstream.cost,
       responses: response,
       responseValidation: own.responseValidation ?? upstream.responseValidation,
-      consumes: schema.body ? consumes : undefined,
+      consumes: schema.body ? consumes : requestValidation === 'enforce' ? consumedTypes(route.api!.operation) : undefined,
+      api: route.api,
+      requestValidation,
       websocket: own.websocket,
       redirect: own.redirect && `${own.redirect.status ?? 308} ${own.redirect.to}`,
       plan,

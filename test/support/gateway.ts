@@ -38,7 +38,11 @@ export async function routesFolder (t: TestContext, files: Record<string, unknow
 
 /** Starts a gateway in front of the upstreams that the files declare. */
 export async function startGateway (t: TestContext, files: Record<string, unknown>, config: ConfigInput = {}): Promise<Gateway> {
-  const app = await buildApp(testConfig(await routesFolder(t, files), config))
+  return listening(t, await buildApp(testConfig(await routesFolder(t, files), config)))
+}
+
+/** Lets a gateway listen until the test ends. */
+export async function listening (t: TestContext, app: FastifyInstance): Promise<Gateway> {
   t.after(() => app.close())
   await app.upstreams.discover(2000)
   await app.listen({ port: 0, host: '127.0.0.1' })
