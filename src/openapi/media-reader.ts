@@ -1,0 +1,40 @@
+import { isObject, pointerToken, type SchemaObject } from '../contract/json-schema.ts'
+import { followReference } from './local-reference.ts'
+import type { ApiMedia } from './types.ts'
+
+/** A media type in small letters and without parameters. */
+export const plainMediaType = (name: string): string => name.split(';', 1)[0]!.trim().toLowerCase()
+
+/**
+ * The media types of a Content map. Of two that differ in parameters only, the one without any counts, else the first.
+ * @param pointer  of the map
+ */
+export function mediaTypes (root: SchemaObject, content: unknown, pointer: string): ApiMedia[] {
+  const found = new Map<string, ApiMedia>()
+  for (const [name, value] of Object.entries(isObject(content) ? content : {})) {
+    const type = plainMediaType(name)
+    const located = followReference(root, value, `${pointer}/${pointerToken(name)}`)
+    if (!located || (found.has(type) && name.includes(';'))) continue
+    found.set(type, {
+      type,
+      schemaPointer: located.object.schema === undefined ? null : `${located.pointer}/schema`,
+      encoding: readEncoding(root, located.object.encoding, `${located.pointer}/encoding`),
+    })
+  }
+  return [...found.values()]
+}
+
+/** Encoding Objects with the references of their headers followed. */
+function readEncoding (root: SchemaObject, encoding: unknown, pointer: string): Record<string, SchemaObject> {
+  const found: [string, SchemaObject][] = []
+  for (const [property, value] of Object.entries(isObject(encoding) ? encoding : {})) {
+    const at = `${pointer}/${pointerToken(property)}`
+    const located = followReference(root, value, at)
+    if (!located) continue
+    const { headers } = located.object
+    found.push([property, isObject(headers)
+      ? { ...located.object, headers: Object.fromEntries(Object.entries(headers).map(([name, header]) => [name, followReference(root, header, '')?.object ?? header])) }
+      : located.object])
+  }
+  return Object.fromEntries(found)
+}

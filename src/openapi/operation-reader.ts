@@ -1,0 +1,120 @@
+import { isObject, pointerToken, type SchemaObject } from '../contract/json-schema.ts'
+import { followReference, type Located } from './local-reference.ts'
+import { mediaTypes } from './media-reader.ts'
+import type { ApiBody, ApiHeader, ApiOperation, ApiParameter, ApiResponse, ParameterStyle } from './types.ts'
+
+/** Methods that a Path Item may have operations for. */
+export const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'] as const
+
+/** Styles of a place, its default first (OpenAPI 3.1, section 4.8.12.3). */
+export const STYLES: Record<ApiParameter['in'], readonly [ParameterStyle, ...ParameterStyle[]]> = {
+  path: ['simple', 'label', 'matrix'],
+  query: ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'],
+  header: ['simple'],
+  cookie: ['form'],
+}
+
+/** Header parameters that the specification says to ignore: bodies, answers and security describe them. */
+const IGNORED_HEADERS = new Set(['accept', 'content-type', 'authorization'])
+
+/** Operations of a lifted document, without the lines that they stand on. */
+export function readOperations (root: SchemaObject): Omit<ApiOperation, 'where'>[] {
+  const operations: Omit<ApiOperation, 'where'>[] = []
+  for (const [path, item] of Object.entries(isObject(root.paths) ? root.paths : {})) {
+    if (!path.startsWith('/')) continue
+    const located = followReference(root, item, `/paths/${pointerToken(path)}`)
+    if (!located) continue
+    for (const method of Object.keys(located.object)) {
+      const object: unknown = located.object[method]
+      if ((METHODS as readonly string[]).includes(method) && isObject(object)) {
+        operations.push(readOperation(root, path, method, located, object))
+      }
+    }
+  }
+  return operations
+}
+
+function readOperation (root: SchemaObject, path: string, method: string, item: Located, object: SchemaObject): Omit<ApiOperation, 'where'> {
+  const pointer = `${item.pointer}/${method}`
+  const security: unknown = object.security ?? root.security
+  return {
+    method: method.toUpperCase(),
+    path,
+    ...(typeof object.operationId === 'string' && { operationId: object.operationId }),
+    pointer,
+    object,
+    parameters: readParameters(root, [[item.object.parameters, `${item.pointer}/parameters`], [object.parameters, `${pointer}/parameters`]]),
+    body: readBody(root, object.requestBody, `${pointer}/requestBody`),
+    responses: Object.entries(isObject(object.responses) ? object.responses : {})
+      .filter(([status]) => !status.startsWith('x-'))
+      .map(([status, response]) => readResponse(root, status, response, `${pointer}/responses/${pointerToken(status)}`)),
+    security: Array.isArray(security) ? security as ApiOperation['security'] : null,
+    extensions: Object.fromEntries([item.object, object].flatMap((part) => Object.entries(part).filter(([name]) => name.startsWith('x-')))),
+  }
+}
+
+/** Those of the later list take the place of those of the former with the same name and place. */
+function readParameters (root: SchemaObject, lists: [unknown, string][]): ApiParameter[] {
+  const found = new Map<string, ApiParameter>()
+  for (const [list, pointer] of lists) {
+    if (!Array.isArray(list)) continue
+    list.forEach((value, place) => {
+      const parameter = readParameter(root, value, `${pointer}/${place}`)
+      if (!parameter) return
+      // names of headers have no case
+      const name = parameter.in === 'header' ? parameter.name.toLowerCase() : parameter.name
+      found.set(`${parameter.in} ${name}`, parameter)
+    })
+  }
+  return [...found.values()]
+}
+
+function readParameter (root: SchemaObject, value: unknown, at: string): ApiParameter | undefined {
+  const located = followReference(root, value, at)
+  if (!located) return undefined
+  const { object, pointer } = located
+  const { name } = object
+  const place = object.in as ApiParameter['in']
+  if (typeof name !== 'string' || !Object.hasOwn(STYLES, place)) return undefined
+  if (place === 'header' && IGNORED_HEADERS.has(name.toLowerCase())) return undefined
+  const style: ParameterStyle = object.style ?? STYLES[place][0]
+  const [media] = mediaTypes(root, object.content, `${pointer}/content`)
+  return {
+    in: place,
+    name,
+    required: place === 'path' || object.required === true,
+    style,
+    explode: object.explode ?? style === 'form',
+    schemaPointer: media ? media.schemaPointer : object.schema === undefined ? null : `${pointer}/schema`,
+    ...(media && { mediaType: media.type }),
+  }
+}
+
+function readBody (root: SchemaObject, value: unknown, at: string): ApiBody | null {
+  const located = followReference(root, value, at)
+  return located
+    ? { required: located.object.required === true, content: mediaTypes(root, located.object.content, `${located.pointer}/content`) }
+    : null
+}
+
+function readResponse (root: SchemaObject, status: string, value: unknown, at: string): ApiResponse {
+  // `2xx` is how many write it
+  const code = /^[1-5]xx$/i.test(status) ? status.toUpperCase() : status
+  const located = followReference(root, value, at)
+  if (!located) return { status: code, content: [], headers: [] }
+  const { object, pointer } = located
+  const headers: ApiHeader[] = []
+  for (const [name, header] of Object.entries(isObject(object.headers) ? object.headers : {})) {
+    // the specification says to ignore it: the content describes it
+    if (name.toLowerCase() === 'content-type') continue
+    const found = followReference(root, header, `${pointer}/headers/${pointerToken(name)}`)
+    if (!found) continue
+    headers.push({
+      name,
+      required: found.object.required === true,
+      explode: found.object.explode === true,
+      schemaPointer: found.object.schema === undefined ? null : `${found.pointer}/schema`,
+    })
+  }
+  return { status: code, content: mediaTypes(root, object.content, `${pointer}/content`), headers }
+}
