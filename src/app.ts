@@ -101,6 +101,7 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
   app.setErrorHandler(answerError)
   app.setNotFoundHandler((request) => {
     const allowed = hosts.methodsAt(request.originalUrl, request.headers)
+    app.drift?.unanswered(request.method, request.headers.host ?? '', request.originalUrl.split('?', 1)[0]!)
     // RFC 9110, section 15.5.6
     throw allowed.length > 0 ? gatehouseError('GW_METHOD_NOT_ALLOWED', { headers: { allow: allowed.join(', ') } }) : gatehouseError('GW_NOT_FOUND')
   })
@@ -121,7 +122,7 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
   registrar.watchRoutes(app)
   app.decorate('bootProblems', registrar.problems)
   // before anything can fail, so that their problems are told with those of the rest
-  const { files, problems } = await loadRouteFiles(config.routes, { authInherited: config.auth !== undefined, openapi: config.openapi })
+  const { files, problems } = await loadRouteFiles(config.routes, { authInherited: config.auth !== undefined, openapi: config.openapi, baseDir: config.baseDir })
   registrar.problems.push(...wrongPaths.map(({ path, message }) => ({ file: 'configuration', field: path.join('.'), message })), ...problems)
   try {
     for (const stage of STAGES) {

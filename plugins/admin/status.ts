@@ -2,11 +2,15 @@ import type {} from '@fastify/swagger'
 import fp from 'fastify-plugin'
 import { ExplainedRequest, explain } from '../../src/admin/explain.ts'
 import { collectBodies } from '../../src/contract/body-parsers.ts'
+import { driftOverlay } from '../../src/openapi/drift-overlay.ts'
 
 /** Largest request to be explained. Bytes. */
 const LARGEST = 64 * 1024
 
-/** Tells how every upstream and its targets do, as JSON, and what would be done with a request; where and to whom the configuration says. */
+/**
+ * Tells how every upstream and its targets do, as JSON, what would be done with a request, and where traffic and documents differ; where and
+ * to whom the configuration says.
+ */
 export default fp(async (app) => {
   const { status } = app.config
   if (!status) return
@@ -21,5 +25,15 @@ export default fp(async (app) => {
       reply.header('cache-control', 'no-store')
       return { lines: await explain(app, request.body) }
     })
+    // like the other, so that one command asks both
+    for (const method of ['GET', 'POST']) {
+      scope.route({
+        method, url: `${status.path}/drift`, config, schema: { hide: true }, handler: async (_request, reply) => {
+          reply.header('cache-control', 'no-store')
+          const records = [...app.drift ?? []].map((record) => [record, record.describe()] as const)
+          return { drift: records.map(([{ document }, drift]) => ({ ...drift, overlay: driftOverlay(document, drift) })) }
+        },
+      })
+    }
   })
-}, { name: 'status', dependencies: ['validation'] })
+}, { name: 'status', dependencies: ['validation', 'drift'] })

@@ -83,6 +83,8 @@ export abstract class AttemptLoop implements AttemptOwner {
   get target (): Target | null { return this.#current && this.#current.target }
   /** Milliseconds from the last sending to the first byte of the answer; undefined before that. */
   get firstByte (): number | undefined { return this.#current?.firstByte }
+  /** Status that the upstream has answered with; 0 before that. */
+  get upstreamStatus (): number { return this.#current?.status ?? 0 }
   protected get controller (): Dispatcher.DispatchController | null { return this.#current && this.#current.controller }
 
   /** Sends the request. @param upgrade  protocol to upgrade to */

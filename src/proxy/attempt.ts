@@ -45,8 +45,9 @@ export class Attempt implements Dispatcher.DispatchHandler {
   controller: Dispatcher.DispatchController | null = null
   /** Milliseconds from the sending to the first byte of the answer; undefined before that. */
   firstByte: number | undefined
+  /** Status of the answer; 0 before that. */
+  status = 0
   readonly #owner: AttemptOwner
-  #status = 0
   #state: 'under way' | 'dropped' | 'over' = 'under way'
   #timer: NodeJS.Timeout | null = null
 
@@ -162,7 +163,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
   #answered (status: number, elapsed: number): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#status = status
+    this.status = status
     this.firstByte = elapsed
     this.target.answered(status, elapsed)
   }
@@ -170,7 +171,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #over (failure: AttemptFailure | null): void {
     this.#state = 'over'
     if (this.#timer !== null) clearTimeout(this.#timer)
-    this.target.ended(this.#status, failure, this.firstByte ?? 0)
+    this.target.ended(this.status, failure, this.firstByte ?? 0)
   }
 }
 

@@ -23,7 +23,7 @@ export interface UpstreamPlugin {
  * })
  */
 export function defineUpstream (declaration: UpstreamDeclaration): UpstreamPlugin {
-  const plugin = async (app: FastifyInstance) => { app.declareUpstream(declaration) }
+  const plugin = async (app: FastifyInstance) => { await app.declareUpstream(declaration) }
   return Object.assign(plugin, { [kDeclaration]: declaration })
 }
 

@@ -1,15 +1,15 @@
 import { BootProblems, type Problem } from '../errors.ts'
 import { apiSettings } from '../openapi/api-declaration-schema.ts'
-import { loadApiDocument } from '../openapi/document-loader.ts'
+import { loadApiDocument } from '../openapi/load-document.ts'
 import type { UpstreamDeclaration } from './declaration-schema.ts'
 import { type ImportedApi, importRoutes } from './imported-routes.ts'
 import type { RouteDefaults } from './route-files.ts'
 
 /** Reads the document that an upstream names, and makes routes of its operations; what is wrong is told, not thrown. */
-export async function importDocument (upstream: UpstreamDeclaration, file: string, { openapi, authInherited }: RouteDefaults): Promise<{ api?: ImportedApi, problems: Problem[] }> {
+export async function importDocument (upstream: UpstreamDeclaration, file: string, { openapi, baseDir, authInherited }: RouteDefaults): Promise<{ api?: ImportedApi, problems: Problem[] }> {
   const { document: reference, remote } = apiSettings(upstream.openapi!)
   try {
-    const document = await loadApiDocument(reference, { folder: openapi, allow: remote })
+    const document = await loadApiDocument(reference, { folder: openapi, baseDir, allow: remote })
     return importRoutes(document, upstream, file, authInherited || upstream.auth !== undefined)
   } catch (error) {
     if (!(error instanceof BootProblems)) throw error

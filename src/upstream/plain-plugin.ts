@@ -13,6 +13,7 @@ import { forward } from '../proxy/pipeline.ts'
 import { upstreamPath } from '../proxy/upstream-path.ts'
 import { checkDeclaration } from './declaration-check.ts'
 import { UpstreamDeclaration } from './declaration-schema.ts'
+import { importDocument } from './document-import.ts'
 import type { Registrar } from './registrar.ts'
 import { inheritedSettings } from './route-plan.ts'
 import { checkTarget } from './target-check.ts'
@@ -40,7 +41,7 @@ export interface ForwardOptions {
 declare module 'fastify' {
   interface FastifyInstance {
     /** Registers the routes of a declaration; what `defineUpstream` does. */
-    declareUpstream (declaration: UpstreamDeclaration): void
+    declareUpstream (declaration: UpstreamDeclaration): Promise<void>
     /** Makes an upstream for routes written by hand. */
     addUpstream (declaration: AddedUpstream): Upstream
   }
@@ -59,11 +60,14 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
   const added = new Map<Upstream, AddedUpstream | undefined>()
   const plans = new Map<Upstream, Map<string, ForwardPlan>>()
 
-  app.decorate('declareUpstream', function (this: FastifyInstance, declaration: UpstreamDeclaration) {
+  app.decorate('declareUpstream', async function (this: FastifyInstance, declaration: UpstreamDeclaration) {
     const file = `upstream "${declaration?.name}"`
     const { problems } = checkDeclaration(declaration, file, config.auth !== undefined)
     if (problems.length > 0) throw new BootProblems(problems)
-    registrar.declare(this, declaration, file)
+    if (declaration.openapi === undefined) return registrar.declare(this, declaration, file)
+    const imported = await importDocument(declaration, file, { authInherited: config.auth !== undefined, openapi: config.openapi, baseDir: config.baseDir })
+    if (imported.problems.length > 0) throw new BootProblems(imported.problems)
+    registrar.declare(this, declaration, file, imported.api)
   })
 
   app.decorate('addUpstream', function (this: FastifyInstance, declaration: AddedUpstream): Upstream {

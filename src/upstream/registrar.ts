@@ -2,19 +2,23 @@ import type { FastifyContextConfig, FastifyInstance, FastifyPluginAsync, RouteOp
 import { credentialPlaces } from '../auth/credentials.ts'
 import type { Config } from '../config/config-schema.ts'
 import { withoutExit } from '../config/load-guard.ts'
-import { collectBodies, streamBodies } from '../contract/body-parsers.ts'
+import { collectBodies } from '../contract/body-parsers.ts'
 import { checkAgainst } from '../config/schema-check.ts'
 import { BootProblems, type Problem } from '../errors.ts'
 import { LimitDeclaration, limitRules } from '../limits/limit-schema.ts'
 import { Mirror } from '../proxy/mirror.ts'
 import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
+import { DriftRecord } from '../openapi/drift-record.ts'
+import type { DriftRegistry } from '../openapi/drift-registry.ts'
 import { registerPassThrough } from '../proxy/pass-through.ts'
 import type { ResponseCache } from '../proxy/response-cache.ts'
 import { bytes } from '../units.ts'
+import { BodyScopes } from './body-scopes.ts'
 import { NO_AUTH } from './declaration-check.ts'
 import type { UpstreamDeclaration } from './declaration-schema.ts'
 import { type DeclaredRoute, declaredRoutes, passThroughRoute, prefixOf } from './declared-routes.ts'
 import type { HostRouter } from './host-router.ts'
+import type { ImportedApi } from './imported-routes.ts'
 import { passThroughGuard } from './pass-through-guard.ts'
 import { RouteClaims } from './route-claims.ts'
 import type { RouteFile } from './route-files.ts'
@@ -28,6 +32,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** The file of `routes/` whose scope this is. */
     routeFile?: string
+    /** What traffic and documents do not agree on; null when nobody could read it. */
+    drift: DriftRegistry | null
   }
 }
 
@@ -58,7 +64,7 @@ export class Registrar {
       scope.decorate('routeFile', routeFile.file)
       if ('declaration' in routeFile) {
         try {
-          this.declare(scope, routeFile.declaration, routeFile.file)
+          this.declare(scope, routeFile.declaration, routeFile.file, routeFile.api)
         } catch (error) {
           this.#note(error as Error, routeFile.file)
         }
@@ -92,11 +98,16 @@ export class Registrar {
     })
   }
 
-  /** Registers every route of a declaration that has been checked. */
-  declare (scope: FastifyInstance, declaration: UpstreamDeclaration, file: string): void {
+  /**
+   * Registers every route of a declaration that has been checked.
+   * @param api  what its document has brought along
+   */
+  declare (scope: FastifyInstance, declaration: UpstreamDeclaration, file: string, api?: ImportedApi): void {
     const { config, hosts, upstreams, forwarded, responses } = this.#parts
     if (!this.#claims.claimName(declaration.name, file)) return
+    if (api !== undefined) scope.drift?.add(new DriftRecord(declaration.name, api.document, prefixOf(declaration), declaration.hosts))
     const context = { config, file, log: scope.log }
+    const routes = declaredRoutes(declaration, config, api)
     const parts = {
       config,
       forwarded,
@@ -105,13 +116,12 @@ export class Registrar {
       mirror: declaration.mirror ? new Mirror(upstreams.add(`${declaration.name}~mirror`, shadowParts(declaration, context), file), declaration.mirror) : null,
       hostPrefix: hosts.prefixOf(declaration.hosts),
       responses,
+      storesSome: [declaration, ...routes.map((route) => route.declaration)].some(({ cache = false }) => cache !== false),
     }
-    const streaming: RouteOptions[] = []
-    const collecting = new Map<string, RouteOptions[]>()
-    const routes = declaredRoutes(declaration, config)
+    const scopes = new BodyScopes()
     for (const route of routes) {
       const plan = routePlan(parts, route.declaration, parts.hostPrefix + route.path, credentialPlaces(route.auth, scope.authSchemes), route.declaration.websocket ?? false)
-      for (const method of this.#methods(declaration, route.methods, route.declaration.url!)) {
+      for (const method of methodsOf(route, routes)) {
         const match = headerMatch(route.declaration)
         const problem = this.#parts.table.claim({ method, path: route.path, hosts: declaration.hosts, match }, file, route.field)
         if (problem) {
@@ -120,24 +130,13 @@ export class Registrar {
           continue
         }
         if (declaration.hosts) hosts.add(declaration.hosts, method, route.path, match)
-        const options = routeOptions(declaration, route, method, parts.hostPrefix, plan, config)
-        const consumes = options.config!.consumes?.join(',')
-        if (consumes === undefined) streaming.push(options)
-        else collecting.set(consumes, [...collecting.get(consumes) ?? [], options])
+        scopes.add(routeOptions(declaration, route, method, parts.hostPrefix, plan, config))
       }
     }
     const passesThrough = declaration.passThrough && this.#claims.claimPassThrough(declaration, file, parts.hostPrefix)
-    scope.register(async (child) => {
-      streamBodies(child)
-      for (const options of streaming) this.#route(child, options, file)
+    scopes.register(scope, bytes(config.bodyLimit), (child, options) => this.#route(child, options, file), (child) => {
       if (passesThrough) this.#passThrough(child, parts, routes)
     })
-    for (const options of collecting.values()) {
-      scope.register(async (child) => {
-        collectBodies(child, { bodyLimit: bytes(config.bodyLimit), consumes: options[0]!.config!.consumes! })
-        for (const option of options) this.#route(child, option, file)
-      })
-    }
   }
 
   /** Registers a route; what is wrong with it keeps no other from being looked at. */
@@ -168,13 +167,6 @@ export class Registrar {
       ...typeof declaration.passThrough === 'object' && declaration.passThrough.rateLimit === false ? { limit: false } : {},
       cost: declaration.cost,
     }, passThroughGuard(declared, auth))
-  }
-
-  /** GET answers HEAD too, unless another route of the upstream does. */
-  #methods (declaration: UpstreamDeclaration, methods: string[], url: string): string[] {
-    if (!methods.includes('GET') || methods.includes('HEAD')) return methods
-    const declared = declaration.routes!.some((other) => other.url === url && [other.method].flat().includes('HEAD'))
-    return declared ? methods : [...methods, 'HEAD']
   }
 
   /** Sees every route that a file registers, before it is there. */
@@ -231,4 +223,10 @@ export class Registrar {
       this.problems.push({ file, field: '', message: error.message })
     }
   }
+}
+
+/** GET answers HEAD too, unless another route of the upstream does. */
+function methodsOf ({ methods, path }: DeclaredRoute, routes: readonly DeclaredRoute[]): string[] {
+  if (!methods.includes('GET') || methods.includes('HEAD')) return methods
+  return routes.some((other) => other.path === path && other.methods.includes('HEAD')) ? methods : [...methods, 'HEAD']
 }

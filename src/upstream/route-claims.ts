@@ -26,7 +26,7 @@ export class RouteClaims {
     const { docs, metrics, status, cache: { purge } } = this.#parts.config
     let setting: string | undefined
     if (metrics && url === metrics.path) setting = 'metrics.path'
-    else if (status && url === status.path) setting = 'status.path'
+    else if (status && (url === status.path || url.startsWith(`${status.path}/`))) setting = 'status.path'
     else if (purge && url === purge.path) setting = 'cache.purge.path'
     else if (docs && (url === docs.path || url.startsWith(`${docs.path}/`))) setting = 'docs.path'
     for (const name of [method].flat()) this.#parts.table.claimOwn({ method: name, path: url }, setting)

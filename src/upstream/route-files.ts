@@ -31,6 +31,8 @@ export interface RouteDefaults {
   authInherited: boolean
   /** Folder of the API documents: absolute path. */
   openapi: string
+  /** Names of documents in messages are told from here. */
+  baseDir: string
 }
 
 /**

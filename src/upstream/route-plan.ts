@@ -24,6 +24,8 @@ export interface PlanParts {
   /** Internal prefix of the host group. */
   hostPrefix: string
   responses: ResponseCache
+  /** Whether some route of the upstream stores responses. */
+  storesSome: boolean
 }
 
 /**
@@ -59,9 +61,9 @@ export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, p
 }
 
 /** The cache of a route. One that stores nothing puts out what others of the upstream have stored, when it changes something. */
-function routeCache ({ config, declaration, responses }: PlanParts, route: Partial<RouteDeclaration>): RouteCache | null {
+function routeCache ({ config, declaration, responses, storesSome }: PlanParts, route: Partial<RouteDeclaration>): RouteCache | null {
   const settings = route.cache ?? declaration.cache ?? false
-  if (settings === false) return declaration.cache || declaration.routes?.some(({ cache }) => cache) ? { cache: responses, policy: null, route: '' } : null
+  if (settings === false) return storesSome ? { cache: responses, policy: null, route: '' } : null
   const { match } = route
   return { cache: responses, policy: new CachePolicy(settings === true ? {} : settings, (route.compress ?? declaration.compress ?? config.compress ?? false) !== false), route: match === undefined ? '' : `${JSON.stringify(match)}\n` }
 }
