@@ -45,4 +45,3 @@ async function lift (root: SchemaObject): Promise<SchemaObject> {
   const { upgrade } = await import('@scalar/openapi-upgrader')
   return upgrade(root, '3.1') as SchemaObject
 }
-

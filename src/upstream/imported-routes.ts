@@ -34,7 +34,7 @@ const MOST = 10
 export function importRoutes (document: ApiDocument, upstream: UpstreamDeclaration, file: string, authStated: boolean): { api: ImportedApi, problems: Problem[] } {
   const settings = apiSettings(upstream.openapi!)
   const problems: Problem[] = []
-  const guarded = new Set((upstream.routes ?? []).filter(({ auth, match }) => auth !== undefined && match === undefined).flatMap(({ method, url }) => [method].flat().map((name) => `${name} ${shapeOf(url)}`)))
+  const own = routesBefore(upstream)
   const open: string[] = []
   const routes: ImportedRoute[] = []
   for (const operation of document.operations) {
@@ -43,28 +43,33 @@ export function importRoutes (document: ApiDocument, upstream: UpstreamDeclarati
     const say = (field: string, message: string): void => { problems.push({ file: operation.where, field: [`${operation.method} ${operation.path}`, field].filter(Boolean).join(': '), message }) }
     const route = importedRoute(operation, settings, say)
     if (route === null) continue
-    if (!authStated && route.declaration.auth === undefined && !guarded.has(`${operation.method} ${route.shape}`)) open.push(`${operation.method} ${operation.path}`)
     routes.push(route)
+    const before = own.get(`${operation.method} ${route.shape}`)
+    if (!authStated && route.declaration.auth === undefined && before?.auth === undefined) open.push(`${operation.method} ${operation.path}`)
+    own.delete(`${operation.method} ${route.shape}`)
+    const { url } = route.declaration
+    if (before !== undefined && namesOf(before.url) !== namesOf(url)) problems.push({ file, field: `${before.field}.url`, message: `found "${before.url}", whose parameters the document names otherwise: use "${url}"` })
   }
+  // a route that goes before nothing has nobody to inherit from
+  for (const [name, { auth, field }] of own) if (!authStated && auth === undefined) problems.push({ file, field: `${field}.auth`, message: `${NO_AUTH} (${name.split(' ', 1)[0]} is no operation of the document)` })
   if (open.length > 0) problems.push({ file, field: 'auth', message: `${NO_AUTH}. The document says nothing that openapi.security maps about ${open.slice(0, MOST).join(', ')}${open.length > MOST ? ` and ${open.length - MOST} others` : ''}` })
   return { api: { document, routes }, problems }
 }
 
 function importedRoute (operation: ApiOperation, settings: ApiSettings, say: (field: string, message: string) => void): ImportedRoute | null {
-  const { url } = routerPath(operation.path)
-  const pattern = parsePattern(url)
-  if (typeof pattern === 'string') {
-    say('', `the path cannot be routed: ${pattern}`)
+  const route = routed(operation.path)
+  if (typeof route === 'string') {
+    say('', `the path cannot be routed: ${route}`)
     return null
   }
   const { summary, description, deprecated } = operation.object
   const auth = operationAuth(operation, settings, (message) => say('security', message))
   return {
     operation,
-    shape: pattern.shape,
+    shape: route.shape,
     declaration: {
       method: operation.method,
-      url,
+      url: route.url,
       ...auth === undefined ? {} : { auth },
       ...operationSettings(operation, say),
       schema: {
@@ -78,8 +83,25 @@ function importedRoute (operation: ApiOperation, settings: ApiSettings, say: (fi
   }
 }
 
-/** @param url  a pattern that has been checked; one with mistakes has no shape */
-function shapeOf (url: string): string {
-  const pattern = parsePattern(url)
-  return typeof pattern === 'string' ? '' : pattern.shape
+/** The pattern of a path of the document, or what is wrong with it. */
+function routed (path: string): { url: string, shape: string } | string {
+  try {
+    const { url } = routerPath(path)
+    const pattern = parsePattern(url)
+    return typeof pattern === 'string' ? pattern : { url, shape: pattern.shape }
+  } catch (error) {
+    return (error as Error).message
+  }
 }
+
+/** Routes of the file that can go before an operation, by method and shape. */
+function routesBefore ({ routes = [] }: UpstreamDeclaration): Map<string, RouteDeclaration & { field: string }> {
+  return new Map(routes.flatMap((route, i) => {
+    const pattern = parsePattern(route.url)
+    // what is wrong with patterns has been told
+    if (typeof pattern === 'string' || route.match !== undefined) return []
+    return [route.method].flat().map((method) => [`${method} ${pattern.shape}`, { ...route, field: `routes[${i}]` }] as const)
+  }))
+}
+
+const namesOf = (url: string): string => (parsePattern(url) as { parameters: readonly string[] }).parameters.join()

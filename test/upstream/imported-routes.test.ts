@@ -113,7 +113,7 @@ test('a route of the file goes before its operation, field by field', async (t) 
     },
   }), {
     routes: [
-      { method: ['GET', 'PATCH'], url: '/pets/:id', rewritePath: '/v2/pets/:id', schema: { querystring: { type: 'object', properties: { limit: { type: 'string', maxLength: 3 } } } } },
+      { method: ['GET', 'PATCH'], url: '/pets/:petId', rewritePath: '/v2/pets/:petId', schema: { querystring: { type: 'object', properties: { limit: { type: 'string', maxLength: 3 } } } } },
       { method: 'GET', url: '/pets', auth: 'none' },
     ],
   })
@@ -124,7 +124,15 @@ test('a route of the file goes before its operation, field by field', async (t) 
   assert.equal((await fetch(`${url}/pets/x`, { method: 'DELETE' })).status, 400)
   assert.deepEqual(backend.received.map(({ method, url }) => `${method} ${url}`), ['GET /v2/pets/5?limit=abc', 'PATCH /v2/pets/x'])
   const rows = app.routeTable.rows.filter(({ upstream }) => upstream === 'api').map(({ method, path }) => `${method} ${path}`)
-  assert.deepEqual(rows.sort(), ['DELETE /pets/:petId', 'GET /pets', 'GET /pets/:id', 'PATCH /pets/:id'])
+  assert.deepEqual(rows.sort(), ['DELETE /pets/:petId', 'GET /pets', 'GET /pets/:petId', 'PATCH /pets/:petId'])
+})
+
+test('a route of the file names the parameters as the document does, and states who may call where it goes before nothing', async (t) => {
+  const document = apiDocument({ '/pets/{id}': { get: { ...ok, security: [{ key: [] }], parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }] } } }, { components: { securitySchemes: { key: { type: 'apiKey', in: 'header', name: 'x' } } } })
+  const problems = await problemsOf(t, document, { openapi: { document: 'api.json', security: { key: { apiKey: {} } } }, routes: [{ method: 'GET', url: '/pets/:pet' }, { method: 'GET', url: '/toys' }] }, { apiKeys: { keys: [] } })
+  assert.equal(problems.length, 2)
+  assert.match(problems[0]!, /api\.json routes\[0\]\.url: found "\/pets\/:pet", whose parameters the document names otherwise: use "\/pets\/:id"/)
+  assert.match(problems[1]!, /api\.json routes\[1\]\.auth: missing: state who may call/)
 })
 
 test('two operations on one path and method are a problem that names both files', async (t) => {
