@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { failureLines } from './cli/failure.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -70,9 +70,14 @@ function commandLine (finish: (code: number) => void): Command {
     .option('--soft', 'keep them, to be validated before their next use')
     .addHelpText('after', '\nExample:\n  gatehouse purge --prefix /products/ --gateway http://127.0.0.1:3000/cache/purge')
     .action(async (options) => { finish(await (await import('./cli/purge-command.ts')).purge(options)) })
-  configured(program, 'openapi', 'print the OpenAPI document of the whole gateway')
+  configured(program, 'openapi', 'print the OpenAPI document of the whole gateway, or what breaks clients between two')
     .option('-o, --out <file>', 'write it to a file; YAML when the name ends with .yaml or .yml', once)
-    .action(async (options) => { finish(await (await import('./cli/openapi-command.ts')).openapi(options)) })
+    .addOption(new Option('-d, --diff <documents...>', 'list what breaks clients from an OLD document to a NEW one (files or URLs), or to the document of this gateway; exit code 1 when something does').conflicts('out'))
+    .option('--json', 'the list as JSON')
+    .addHelpText('after', '\nExamples:\n  gatehouse openapi --diff old.yaml openapi/orders.yaml\n  gatehouse openapi --diff published.json')
+    .action(async ({ diff, json, ...options }) => {
+      finish(diff === undefined ? await (await import('./cli/openapi-command.ts')).openapi(options) : await (await import('./cli/diff-command.ts')).diff(diff, { json, ...options }))
+    })
   program.command('token').description('print a signed token for development')
     .option('-c, --config <file>', 'configuration file, which has the key', once)
     .option('--sub <name>', 'who the token is for', 'developer')

@@ -17,6 +17,7 @@ export const ERRORS = {
   GW_ORIGIN_REFUSED: { status: 403, title: 'Origin not allowed', message: 'Pages of this origin may not open this WebSocket: the operator of this gateway can allow it.' },
   GW_NOT_FOUND: { status: 404, title: 'No such route', message: 'No route matches this method, host and path: see the documentation of this gateway for those that exist.' },
   GW_METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed', message: 'This path has no route for that method: use one of those that Allow lists.' },
+  GW_NOT_ACCEPTABLE: { status: 406, title: 'Not acceptable', message: 'There is no answer in a form that Accept allows: name another media type in it.' },
   GW_REQUEST_TIMEOUT: { status: 408, title: 'Request too slow', message: 'The request did not arrive in time: send it again, faster.' },
   GW_BODY_TOO_LARGE: { status: 413, title: 'Body too large', message: 'The body is larger than this route accepts: send less.' },
   GW_URL_TOO_LONG: { status: 414, title: 'URL too long', message: 'A part of the URL is longer than this gateway accepts: shorten it.' },

@@ -1,10 +1,7 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml'
 import { BootProblems } from '../errors.ts'
-import { jsonLines } from './json-lines.ts'
 import { boundedCopy } from './document-bounds.ts'
-
-/** Keys and places in lists that lead from the top of a file to a part of it. */
-export type TextPath = readonly (string | number)[]
+import { jsonLines, type TextPath } from './json-lines.ts'
 
 /** The content of a file, and where in it each part stands. */
 export interface DocumentText {
@@ -48,7 +45,7 @@ function readJson (text: string, shownAs: string): DocumentText {
     const { line, what } = jsonMistake(text, error as SyntaxError)
     throw problem(shownAs, line, `is not valid JSON: ${what}`)
   }
-  return { value: boundedCopy(value, shownAs), linesOf: (paths) => jsonLines(text, paths) }
+  return { value: boundedCopy(value, (message) => problem(shownAs, undefined, message)), linesOf: (paths) => jsonLines(text, paths) }
 }
 
 const YAML_MESSAGES: Record<string, string> = {
@@ -76,7 +73,7 @@ function readYaml (text: string, shownAs: string): DocumentText {
   } catch (error) {
     throw problem(shownAs, undefined, error instanceof RangeError ? 'is not accepted: it is nested too deeply' : 'is not valid YAML: it has an alias whose anchor does not stand before it')
   }
-  return { value: boundedCopy(value, shownAs), linesOf: (paths) => paths.map((path) => yamlLine(document, lines, path)) }
+  return { value: boundedCopy(value, (message) => problem(shownAs, undefined, message)), linesOf: (paths) => paths.map((path) => yamlLine(document, lines, path)) }
 }
 
 type Ranged = { range?: [number, number, number] | null } | null | undefined

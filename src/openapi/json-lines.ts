@@ -1,4 +1,5 @@
-import type { TextPath } from './document-text.ts'
+/** Keys and places in lists that lead from the top of a file to a part of it. */
+export type TextPath = readonly (string | number)[]
 
 /** What is looked for below one value: the paths that end here, and those that go on. */
 interface Wanted {

@@ -1,9 +1,16 @@
 import { isObject, type SchemaObject } from '../contract/json-schema.ts'
-import { readFile, realpath } from 'node:fs/promises'
-import { join, relative, sep } from 'node:path'
 import { BootProblems } from '../errors.ts'
-import { readDocumentText } from './document-text.ts'
+import { bundleDocument } from './document-bundle.ts'
+import { checkStructure } from './document-check.ts'
+import { OPENAPI, SWAGGER } from './document-grammar.ts'
+import { liftToThreeOne } from './document-lift.ts'
+import { DocumentNotes } from './document-notes.ts'
+import type { DocumentSource } from './document-origins.ts'
+import { checkDocument } from './document-rules.ts'
+import { DocumentSources, SourceRefused } from './document-sources.ts'
 import { readOperations } from './operation-reader.ts'
+import { checkOperations } from './operation-rules.ts'
+import { liftSwagger, SWAGGER_HOMES } from './swagger-lift.ts'
 import type { ApiDocument } from './types.ts'
 
 /** Where documents are looked for, and what they may reach. */
@@ -16,32 +23,59 @@ export interface LoadOptions {
   allow?: readonly string[]
 }
 
+const refuse = (file: string, message: string): never => { throw new BootProblems([{ file, field: '', message }]) }
+
 /**
  * Reads an API document: Swagger 2.0, OpenAPI 3.0 or 3.1, JSON or YAML.
  * @param reference  a file name from the folder, or an http(s) URL
  * @throws BootProblems with everything that is wrong with it, each with file and line
  */
 export async function loadApiDocument (reference: string, { folder, baseDir }: LoadOptions): Promise<ApiDocument> {
-  const path = join(folder, reference)
-  const name = relative(baseDir, path)
-  const refuse = (message: string): never => { throw new BootProblems([{ file: name, field: '', message }]) }
-  const real = await realpath(path).catch(() => refuse('cannot be read: no such file'))
-  if (!real.startsWith(await realpath(folder) + sep)) refuse('lies outside of the folder of documents')
-  const text = readDocumentText(await readFile(real, 'utf8'), name)
-  if (!isObject(text.value)) return refuse('is not an OpenAPI document: it holds no object')
-  const root: SchemaObject = text.value
-  const version: unknown = root.openapi ?? root.swagger
-  if (typeof version !== 'string' || !/^(2\.0|3\.[01](\.|$))/.test(version)) return refuse('states no version that is known, allowed: "openapi" 3.0.x or 3.1.x, or "swagger" 2.0')
-  const lifted = version.startsWith('3.1') ? root : await lift(root)
-  const found = readOperations(lifted)
-  const lines = text.linesOf(found.map(({ path, method }) => ['paths', path, method.toLowerCase()]))
+  const sources = new DocumentSources({ folder, baseDir, isAllowed: () => false, fetchText: async () => '' })
+  const source = await sources.root(reference).catch((error: unknown) => {
+    if (error instanceof SourceRefused) return refuse(reference, error.message)
+    throw error
+  })
+  return buildDocument(source, sources)
+}
+
+async function buildDocument (source: DocumentSource, sources: DocumentSources): Promise<ApiDocument> {
+  const version = versionOf(source)
+  const grammar = version === '2.0' ? SWAGGER : OPENAPI
+  const bundle = await bundleDocument(source, grammar, sources)
+  const { origins, mistakes } = bundle
+  const notes = new DocumentNotes()
+  const refuseMistakes = (): void => { if (mistakes.length > 0) throw new BootProblems(origins.problems(mistakes)) }
+  mistakes.push(...checkStructure(grammar, bundle.root, notes))
+  // what follows relies on the structure
+  refuseMistakes()
+  if (version === '2.0') origins.moved = SWAGGER_HOMES
+  const root = await lift(bundle.root, version, notes)
+  mistakes.push(...checkDocument(root, notes))
+  const found = readOperations(root)
+  mistakes.push(...checkOperations(root, found, notes))
+  refuseMistakes()
+  const places = origins.whereabouts(found.map(({ pointer }) => pointer))
   return {
-    name, version, root: lifted, notes: [],
-    operations: found.map((operation, place) => ({ ...operation, where: `${name}:${lines[place]}` })),
+    name: source.name, version, root, notes: notes.tell(origins),
+    operations: found.map(({ unused, ...operation }, place) => ({ ...operation, where: places[place]!.where })),
   }
 }
 
-async function lift (root: SchemaObject): Promise<SchemaObject> {
-  const { upgrade } = await import('@scalar/openapi-upgrader')
-  return upgrade(root, '3.1') as SchemaObject
+async function lift (root: SchemaObject, version: string, notes: DocumentNotes): Promise<SchemaObject> {
+  if (version.startsWith('3.1')) return root
+  const lifted = version === '2.0' ? await liftSwagger(root, notes) : root
+  liftToThreeOne(lifted, notes)
+  return lifted
+}
+
+function versionOf ({ name, value }: DocumentSource): string {
+  if (!isObject(value)) return refuse(name, 'is no OpenAPI document: it holds no object')
+  const version: unknown = value.openapi ?? value.swagger
+  // YAML reads 2.0 without quotes as a number
+  if (value.swagger === 2) value.swagger = '2.0'
+  if (value.swagger === '2.0') return '2.0'
+  if (typeof value.openapi === 'string' && /^3\.[01](\.|$)/.test(value.openapi)) return value.openapi
+  if (value.openapi === 3 || value.openapi === 3.1) return refuse(name, '"openapi" is a number, allowed: text with quotes, such as "3.0.3" or "3.1.0"')
+  return refuse(name, version === undefined ? 'is no OpenAPI document: it has neither "openapi" nor "swagger"' : `is of version ${JSON.stringify(version)}, allowed: "openapi" 3.0.x or 3.1.x, or "swagger" "2.0"`)
 }

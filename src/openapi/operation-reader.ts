@@ -15,13 +15,22 @@ export const STYLES: Record<ApiParameter['in'], readonly [ParameterStyle, ...Par
 }
 
 /** Header parameters that the specification says to ignore: bodies, answers and security describe them. */
-const IGNORED_HEADERS = new Set(['accept', 'content-type', 'authorization'])
+export const IGNORED_HEADERS = new Set(['accept', 'content-type', 'authorization'])
 
-/** Operations of a lifted document, without the lines that they stand on. */
-export function readOperations (root: SchemaObject): Omit<ApiOperation, 'where'>[] {
-  const operations: Omit<ApiOperation, 'where'>[] = []
+/** An operation without the line that it stands on. */
+export interface ReadOperation extends Omit<ApiOperation, 'where'> {
+  /** Names of path parameters that are not in its path; they are left out of its parameters. */
+  readonly unused: readonly string[]
+}
+
+/** Paths are matched without query and fragment; those that have one are not for a router. */
+export const isRoutable = (path: string): boolean => path.startsWith('/') && !/[?#]/.test(path)
+
+/** Operations of a lifted document. */
+export function readOperations (root: SchemaObject): ReadOperation[] {
+  const operations: ReadOperation[] = []
   for (const [path, item] of Object.entries(isObject(root.paths) ? root.paths : {})) {
-    if (!path.startsWith('/')) continue
+    if (!isRoutable(path)) continue
     const located = followReference(root, item, `/paths/${pointerToken(path)}`)
     if (!located) continue
     for (const method of Object.keys(located.object)) {
@@ -34,16 +43,19 @@ export function readOperations (root: SchemaObject): Omit<ApiOperation, 'where'>
   return operations
 }
 
-function readOperation (root: SchemaObject, path: string, method: string, item: Located, object: SchemaObject): Omit<ApiOperation, 'where'> {
+function readOperation (root: SchemaObject, path: string, method: string, item: Located, object: SchemaObject): ReadOperation {
   const pointer = `${item.pointer}/${method}`
   const security: unknown = object.security ?? root.security
+  const all = readParameters(root, [[item.object.parameters, `${item.pointer}/parameters`], [object.parameters, `${pointer}/parameters`]])
+  const isUnused = (parameter: ApiParameter): boolean => parameter.in === 'path' && !path.includes(`{${parameter.name}}`)
   return {
     method: method.toUpperCase(),
     path,
     ...(typeof object.operationId === 'string' && { operationId: object.operationId }),
     pointer,
     object,
-    parameters: readParameters(root, [[item.object.parameters, `${item.pointer}/parameters`], [object.parameters, `${pointer}/parameters`]]),
+    parameters: all.filter((parameter) => !isUnused(parameter)),
+    unused: all.filter(isUnused).map(({ name }) => name),
     body: readBody(root, object.requestBody, `${pointer}/requestBody`),
     responses: Object.entries(isObject(object.responses) ? object.responses : {})
       .filter(([status]) => !status.startsWith('x-'))

@@ -33,6 +33,7 @@ export function checkDeclaration (declaration: unknown, file: string, authInheri
 
   sound.targets.forEach((target, i) => { if (target !== undefined) checkTarget(target, `targets[${i}]`, say) })
   if (wrong.length === 0) (declaration as UpstreamDeclaration).mirror?.targets.forEach((target, i) => checkTarget(target, `mirror.targets[${i}]`, say))
+  if (!wrong.some(({ path }) => path.length === 0 || path[0] === 'targets' || path[0] === 'mock')) checkMock(sound, say)
   checkSplit(declaration, wrong.length === 0, say)
   if (wrong.length === 0) checkQueue(declaration as UpstreamDeclaration, say)
   if (sound.reachKnown && routes.length === 0 && !passThrough && sound.openapi === undefined) {
@@ -52,8 +53,19 @@ export function checkDeclaration (declaration: unknown, file: string, authInheri
 /** What is said where nobody has stated who may call. */
 export const NO_AUTH = "missing: state who may call, here or for the whole upstream: { jwt: { scopes: [...] } }, or 'none' for everybody"
 
+/** Only what a mock answers needs no targets. */
+function checkMock (sound: SoundPart, say: Say): void {
+  const { mock = false, targets, routes, passThrough = false } = sound
+  if (targets.length > 0) return
+  const answered = (route: RouteDeclaration | undefined): boolean => route === undefined || route.redirect !== undefined || (route.mock ?? mock) !== false
+  const forwarded = routes.findIndex((route) => !answered(route))
+  if (mock === false && (forwarded !== -1 || routes.length === 0 || 'openapi' in sound)) say('targets', 'is missing, allowed: list of where the service runs, or mock: true for one that does not exist yet')
+  else if (forwarded !== -1) say(`routes[${forwarded}].mock`, 'found false, and the upstream has no targets: state these, or leave the mock on')
+  else if (passThrough) say('passThrough', 'needs targets: a mock answers declared operations only')
+}
+
 /** Only targets that can be full make requests wait. */
-function checkQueue ({ queue, targets }: UpstreamDeclaration, say: Say): void {
+function checkQueue ({ queue, targets = [] }: UpstreamDeclaration, say: Say): void {
   const entries = targets.map(targetEntry)
   if (queue && !entries.some((entry) => 'file' in entry || entry.maxConnections !== undefined)) say('queue', 'has an effect only where a target has maxConnections: state these')
 }
@@ -68,7 +80,7 @@ function checkApi (declaration: ApiDeclaration, say: Say): void {
 /** Versions and targets must know of each other. */
 function checkSplit (declaration: unknown, isSound: boolean, say: Say): void {
   if (!isSound) return
-  const { split, targets } = declaration as UpstreamDeclaration
+  const { split, targets = [] } = declaration as UpstreamDeclaration
   const entries = targets.map(targetEntry)
   const versions = entries.map((entry) => 'file' in entry ? undefined : entry.version)
   if (split === undefined) {

@@ -6,6 +6,7 @@ import { CacheDeclaration } from '../cache/cache-schema.ts'
 import { IdentityHeaders, Timeouts } from '../config/config-schema.ts'
 import { CostDeclaration, LimitDeclaration } from '../limits/limit-schema.ts'
 import { ApiDeclaration } from '../openapi/api-declaration-schema.ts'
+import { MockDeclaration } from '../openapi/mock-schema.ts'
 import { Fallback, Hedging, RouteRetries } from '../resilience/resilience-schema.ts'
 import { ClientCache } from '../response/client-cache-schema.ts'
 import { Compression } from '../response/compression-schema.ts'
@@ -59,6 +60,7 @@ const shared = {
   bodyLimit: Type.Optional(ByteSize({ description: 'Largest request body; more is answered 413.' })),
   requestValidation: Type.Optional(RequestValidation),
   responseValidation: Type.Optional(ResponseValidation),
+  mock: Type.Optional(MockDeclaration),
   forwardCredentials: Type.Optional(Type.Boolean({ description: 'Sends the credentials that the gateway has verified (the `Authorization` header, a key, a cookie) on to the upstream. Default: false. Open routes always pass it on.' })),
   tags: Type.Optional(Type.Array(Type.String(), { description: 'Tags in the documentation. Default: the name of the upstream.' })),
 }
@@ -106,13 +108,16 @@ const MirrorSettings = Type.Object({
 }, { additionalProperties: false, description: 'Sends a copy of each request to a shadow, with `X-Gatehouse-Mirror: 1`, and throws its answer away. It never slows or fails the request. WebSockets are not copied.' })
 export type MirrorSettings = Static<typeof MirrorSettings>
 
+/** `targets` of an upstream. */
+export const Targets = Type.Array(TargetDeclaration, { minItems: 1, description: 'Where the service runs; may be left out only where `mock` answers for it. Which of several gets a request says `balance`; one that refuses the connection is passed over. Names are looked up by `dns`; `srv:` and `file:` stand for as many as there are at the time.' })
+
 /** The contract of an upstream file. `docs/upstream-reference.md` is generated from it. */
 export const UpstreamDeclaration = Type.Object({
   name: Type.String({ pattern: '^[a-z0-9]+(-[a-z0-9]+)*$', title: 'kebab-case name', description: 'Name of the upstream, unique in the gateway: in logs, limits and as the tag of its operations.' }),
   description: Type.Optional(Type.String({ description: 'What the API is for; shown in the documentation.' })),
   prefix: Type.Optional(Type.String({ pattern: '^(/[A-Za-z0-9._~-]+)*/?$', title: 'path such as "/orders"', description: 'Path under which the routes are. Default: `/`.' })),
   hosts: Type.Optional(Type.Array(Type.String({ pattern: '^(\\*\\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$', title: 'host name in small letters, or "*.example.com"' }), { minItems: 1, uniqueItems: true, description: 'Hosts that the upstream answers for: exact names, or `*.example.com` for one label. Default: every host.' })),
-  targets: Type.Array(TargetDeclaration, { minItems: 1, description: 'Where the service runs. Which of several gets a request says `balance`; one that refuses the connection is passed over. Names are looked up by `dns`; `srv:` and `file:` stand for as many as there are at the time.' }),
+  targets: Type.Optional(Targets),
   openapi: Type.Optional(ApiDeclaration),
   routes: Type.Optional(Type.Array(RouteDeclaration, { description: 'The declared operations.' })),
   passThrough: Type.Optional(Type.Union([Type.Boolean(), Type.Object({

@@ -12,7 +12,7 @@ import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
 import { forward } from '../proxy/pipeline.ts'
 import { upstreamPath } from '../proxy/upstream-path.ts'
 import { checkDeclaration } from './declaration-check.ts'
-import { UpstreamDeclaration } from './declaration-schema.ts'
+import { Targets, UpstreamDeclaration } from './declaration-schema.ts'
 import { importDocument } from './document-import.ts'
 import type { Registrar } from './registrar.ts'
 import { inheritedSettings } from './route-plan.ts'
@@ -22,11 +22,11 @@ import { upstreamParts } from './upstream-parts.ts'
 import type { Upstream } from './upstream.ts'
 import type { UpstreamRegistry } from './upstream-registry.ts'
 
-const { name, targets, timeouts, preserveHost, identityHeaders, requestHeaders, responseHeaders, forwardCredentials } = UpstreamDeclaration.properties
+const { name, timeouts, preserveHost, identityHeaders, requestHeaders, responseHeaders, forwardCredentials } = UpstreamDeclaration.properties
 
 /** What `app.addUpstream` takes: the part of an upstream file that is not about routes. */
 const AddedUpstream = Type.Object({
-  name, targets, timeouts, preserveHost, identityHeaders, requestHeaders, responseHeaders, forwardCredentials,
+  name, targets: Targets, timeouts, preserveHost, identityHeaders, requestHeaders, responseHeaders, forwardCredentials,
   ...trafficFields,
 }, { additionalProperties: false })
 export type AddedUpstream = Static<typeof AddedUpstream>

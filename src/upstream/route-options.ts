@@ -7,6 +7,7 @@ import { forward } from '../proxy/pipeline.ts'
 import { bytes } from '../units.ts'
 import type { RouteDeclaration, UpstreamDeclaration } from './declaration-schema.ts'
 import type { DeclaredRoute } from './declared-routes.ts'
+import { mockHandler, ownOperation } from './mock-handler.ts'
 import { redirectHandler } from './redirect.ts'
 
 export const DEFAULT_CONSUMES: readonly string[] = ['application/json']
@@ -21,6 +22,7 @@ export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRout
   const { response, consumes = DEFAULT_CONSUMES, hide, ...schema } = own.schema ?? {}
   const requestValidation = route.api === undefined ? undefined : own.requestValidation ?? upstream.requestValidation ?? 'enforce'
   const match = headerMatch(own)
+  const mock = own.mock ?? upstream.mock ?? false
   const options: RouteOptions = {
     method,
     url: hostPrefix + route.path,
@@ -54,7 +56,9 @@ export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRout
     },
     handler: own.redirect
       ? redirectHandler(own.redirect, hostPrefix + route.path)
-      : (request: FastifyRequest, reply: FastifyReply) => forward(request, reply, plan),
+      : mock !== false
+        ? mockHandler(response === undefined && route.api !== undefined ? route.api : ownOperation(own, `${upstream.name}: ${route.field}`), mock)
+        : (request: FastifyRequest, reply: FastifyReply) => forward(request, reply, plan),
   }
   if (match) options.constraints = { headers: match } as RouteOptions['constraints']
   if (schema.body) {

@@ -31,7 +31,7 @@ export function upstreamParts (declaration: Pick<UpstreamDeclaration, 'targets' 
   const { config } = context
   const traffic = trafficSettings(declaration, config)
   return {
-    source: source(declaration.targets, 'targets', timeoutSettings(declaration.timeouts, config.timeouts), traffic.dns, context),
+    source: source(declaration.targets ?? [], 'targets', timeoutSettings(declaration.timeouts, config.timeouts), traffic.dns, context),
     traffic,
     split: declaration.split,
     path: prefixOf(declaration),

@@ -1,0 +1,184 @@
+import { atPointer, isObject, pointerToken, type SchemaObject } from '../contract/json-schema.ts'
+import { BootProblems } from '../errors.ts'
+import { boundedCopy, valueBudget } from './document-bounds.ts'
+import type { Grammar, Shape } from './document-grammar.ts'
+import { DocumentOrigins, type DocumentSource } from './document-origins.ts'
+import { type DocumentSources, SourceRefused } from './document-sources.ts'
+import { type Place, walkDocument, wholeDocument } from './document-walk.ts'
+import { pointerReference } from './local-reference.ts'
+import { type Target, TargetFinder } from './reference-target.ts'
+
+/** Something of a file that has been taken into the document, to be walked. */
+interface Taken extends Target {
+  place: Place
+}
+
+/** A `$ref` (or what a discriminator names) on its way to become a pointer into the document, or what it names. */
+interface Reference {
+  holder: Record<string | number, unknown>
+  key: string | number
+  /** Shape that the place asks for. */
+  shape: Shape
+  /** Of the reference's text in the document. */
+  pointer: string
+  /** The same in its file. */
+  from: Target
+}
+
+export interface Bundle {
+  /** All in one; every reference that leads somewhere is a JSON pointer into it. */
+  root: SchemaObject
+  origins: DocumentOrigins
+  /** What is wrong, at pointers of the root. */
+  mistakes: [pointer: string, message: string][]
+}
+
+/**
+ * Brings a document of several files into one. What references of other files name becomes a component of the kind that the
+ * place asks for, once; path items, and maps and lists that are nothing but a reference, are put where they are wanted. Names of
+ * schemas (`$id`, `$anchor`) in references become pointers.
+ * @throws BootProblems when a file cannot be parsed, or all together are too large
+ */
+export async function bundleDocument (source: DocumentSource, grammar: Grammar, sources: DocumentSources): Promise<Bundle> {
+  const bundler = new Bundler(source, grammar, sources)
+  await bundler.run()
+  return bundler
+}
+
+class Bundler implements Bundle {
+  readonly root: SchemaObject
+  readonly origins = new DocumentOrigins()
+  readonly mistakes: [string, string][] = []
+  readonly #source: DocumentSource
+  readonly #grammar: Grammar
+  /** Where components are put, as pointers. */
+  readonly #homes: ReadonlySet<string>
+  readonly #finder: TargetFinder
+  readonly #taken: Taken[] = []
+  readonly #references: Reference[] = []
+  /** References that give way to what they name. */
+  readonly #insertions: Reference[] = []
+  /** By file and pointer there: where it stands in the document, and in what shape. */
+  readonly #placed = new Map<DocumentSource, Map<string, { shape: Shape, pointer: string }>>()
+  /** By place: what has been put there, one reference after the other. */
+  readonly #chains = new Map<string, Set<string>>()
+  readonly #budget = valueBudget()
+
+  constructor (source: DocumentSource, grammar: Grammar, sources: DocumentSources) {
+    this.#source = source
+    this.#grammar = grammar
+    this.#homes = new Set(Object.values(grammar).flatMap(({ home }) => home ? [`/${home.join('/')}`] : []))
+    this.#finder = new TargetFinder(sources)
+    this.root = source.value as SchemaObject
+    this.#take({ place: wholeDocument(this.root), source, pointer: '' })
+  }
+
+  async run (): Promise<void> {
+    for (let reference = 0; ;) {
+      for (let taken = this.#taken.pop(); taken; taken = this.#taken.pop()) this.#collect(taken)
+      // what stands in its place already comes before what needs a name, so that no name is taken that is still to come
+      const insertion = this.#insertions.shift()
+      if (insertion) await this.#resolve(insertion, true)
+      else if (reference < this.#references.length) await this.#resolve(this.#references[reference++]!, false)
+      else return
+    }
+  }
+
+  #take (taken: Taken): void {
+    this.origins.add(taken.place.pointer, taken.source, taken.pointer)
+    this.#taken.push(taken)
+  }
+
+  /** Finds the references of what has been taken. */
+  #collect ({ place: top, source, pointer: topPointer }: Taken): void {
+    const reference = (holder: Reference['holder'], key: string | number, shape: Shape, pointer: string): Reference =>
+      ({ holder, key, shape, pointer, from: { source, pointer: topPointer + pointer.slice(top.pointer.length) } })
+    walkDocument(this.#grammar, top, {
+      part: ({ value, kind, holder, key, pointer }) => {
+        if (kind === 'Discriminator' && isObject(value.mapping)) {
+          for (const [name, named] of Object.entries(value.mapping)) {
+            if (isAddress(named)) this.#references.push(reference(value.mapping, name, 'Schema', `${pointer}/mapping/${pointerToken(name)}`))
+          }
+        }
+        if (typeof value.$ref !== 'string' || !holder) return
+        const lone = Object.keys(value).length === 1
+        const isComponent = lone && !value.$ref.startsWith('#') && this.#homes.has(pointer.slice(0, pointer.lastIndexOf('/')))
+        const hasHome = this.#grammar[kind]!.home !== undefined
+        if (kind === 'Path' || isComponent || (lone && !hasHome)) this.#insertions.push(reference(holder, key, kind, pointer))
+        else if (hasHome) this.#references.push(reference(value, '$ref', kind, `${pointer}/$ref`))
+      },
+      group: ({ value, holder, key, shape, pointer }) => {
+        if (!holder || !isObject(value) || typeof value.$ref !== 'string' || Object.keys(value).length > 1) return
+        this.#insertions.push(reference(holder, key, shape, pointer))
+        return false
+      },
+    })
+  }
+
+  async #resolve (reference: Reference, inserts: boolean): Promise<void> {
+    const { holder, key, shape, from, pointer } = reference
+    const written = String(inserts ? (holder[key] as SchemaObject).$ref : holder[key])
+    try {
+      const target = await this.#finder.find(written, from)
+      if (inserts) this.#insert(reference, target)
+      else holder[key] = pointerReference(this.#pointerOf(target, shape))
+    } catch (error) {
+      if (!(error instanceof SourceRefused)) throw error
+      // nothing is left that later steps would follow
+      if (inserts) delete holder[key]
+      this.mistakes.push([inserts ? `${pointer}/$ref` : pointer, `is "${written}", which ${error.message}`])
+    }
+  }
+
+  /** Puts what a reference names in the place of the reference. */
+  #insert ({ holder, key, shape, pointer: place }: Reference, named: Target): void {
+    const { source, pointer } = named.source === this.#source ? this.origins.of(named.pointer) : named
+    const link = `${source.id}#${pointer}`
+    const chain = this.#chains.get(place) ?? new Set()
+    if (chain.has(link) || this.origins.isWithin(place, source, pointer)) throw new SourceRefused('leads back to itself')
+    this.#chains.set(place, chain.add(link))
+    const { $ref, ...beside } = holder[key] as SchemaObject
+    const value = this.#copy(atPointer(source.value, pointer))
+    // fields of a Path Item beside its reference belong to it too
+    holder[key] = isObject(value) ? { ...value, ...beside } : value
+    this.#put(source, pointer, { shape, value: holder[key], pointer: place, holder, key })
+  }
+
+  /** Pointer in the document of something that a file holds; it is taken in when it is not there yet. */
+  #pointerOf ({ source, pointer }: Target, kind: string): string {
+    if (source === this.#source) return pointer
+    const placed = this.#placed.get(source)
+    for (let start = pointer; placed; start = start.slice(0, start.lastIndexOf('/'))) {
+      const found = placed.get(start)
+      if (found && (start !== pointer || found.shape === kind)) return found.pointer + pointer.slice(start.length)
+      if (start === '') break
+    }
+    const steps = this.#grammar[kind]!.home!
+    let home = this.root
+    for (const step of steps) {
+      if (!isObject(home[step] ??= {})) throw new SourceRefused(`has no place to go: ${steps.join('.')} of ${this.#source.name} is no object`)
+      home = home[step]
+    }
+    const wanted = (pointer === '' ? source.name.replace(/^.*\/|\.\w+$/g, '') : pointer.slice(pointer.lastIndexOf('/') + 1)).replace(/[^\w.-]+/g, '-')
+    let name = wanted
+    for (let next = 2; Object.hasOwn(home, name); next++) name = `${wanted}-${next}`
+    home[name] = this.#copy(atPointer(source.value, pointer))
+    const place = `/${steps.join('/')}/${name}`
+    this.#put(source, pointer, { shape: kind, value: home[name], pointer: place, holder: home, key: name })
+    return place
+  }
+
+  #put (source: DocumentSource, pointer: string, place: Place): void {
+    const placed = this.#placed.get(source) ?? new Map()
+    this.#placed.set(source, placed)
+    if (!placed.has(pointer)) placed.set(pointer, { shape: place.shape, pointer: place.pointer })
+    this.#take({ place, source, pointer })
+  }
+
+  #copy (value: unknown): unknown {
+    return boundedCopy(value, (message) => new BootProblems([{ file: this.#source.name, field: '', message }]), this.#budget)
+  }
+}
+
+/** Names of schemas have neither of these; an address does. */
+const isAddress = (value: unknown): value is string => typeof value === 'string' && /[/#]|\.(json|ya?ml)$/.test(value)

@@ -1,0 +1,92 @@
+import type { Problem } from '../errors.ts'
+import type { DocumentText } from './document-text.ts'
+
+/** A file of a document. */
+export interface DocumentSource extends DocumentText {
+  /** Real path or URL. */
+  readonly id: string
+  /** As people know it. */
+  readonly name: string
+}
+
+interface Origin {
+  source: DocumentSource
+  /** JSON pointer in the source. */
+  pointer: string
+}
+
+/** A place in a file, for messages. */
+export interface Whereabouts {
+  /** `openapi/orders.yaml:12`. */
+  where: string
+  /** `paths./orders.get.parameters[0].name`. */
+  field: string
+}
+
+const tokensOf = (pointer: string): string[] => pointer.split('/').slice(1).map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
+
+/** A JSON pointer in words. */
+const fieldOf = (pointer: string): string =>
+  tokensOf(pointer).reduce((field, token) => /^\d{1,6}$/.test(token) && !/responses$/.test(field) ? `${field}[${token}]` : field === '' ? token : `${field}.${token}`, '')
+
+/** Most problems that are told of one document. */
+const MAX_PROBLEMS = 50
+
+/** From where the parts of a document came that has been put together from files. */
+export class DocumentOrigins {
+  readonly #origins = new Map<string, Origin>()
+
+  /** Says that what stands at a pointer of the document, and below it, stands at another pointer of a file. */
+  add (pointer: string, source: DocumentSource, sourcePointer: string): void {
+    this.#origins.set(pointer, { source, pointer: sourcePointer })
+  }
+
+  /** Where parts stand since the document was lifted, and where they stood before: `/components/schemas` for `/definitions`. */
+  moved: ReadonlyMap<string, string> = new Map()
+
+  of (lifted: string): Origin {
+    const [home] = /^\/components\/\w+/.exec(lifted) ?? ['']
+    const before = this.moved.get(home)
+    const pointer = before === undefined ? lifted : before + lifted.slice(home.length)
+    for (let start = pointer; ; start = start.slice(0, start.lastIndexOf('/'))) {
+      const origin = this.#origins.get(start)
+      if (origin) return { source: origin.source, pointer: origin.pointer + pointer.slice(start.length) }
+      if (start === '') throw new Error('the document has no origin')
+    }
+  }
+
+  /** Whether a place lies in something that came from a part of a file. */
+  isWithin (place: string, source: DocumentSource, pointer: string): boolean {
+    for (let start = place; start !== ''; start = start.slice(0, start.lastIndexOf('/'))) {
+      const origin = this.#origins.get(start)
+      if (origin?.source === source && origin.pointer === pointer) return true
+    }
+    return false
+  }
+
+  /** Files and lines of parts, found in one pass over each file. */
+  whereabouts (pointers: readonly string[]): Whereabouts[] {
+    const result: Whereabouts[] = []
+    const bySource = new Map<DocumentSource, [place: number, pointer: string][]>()
+    pointers.forEach((pointer, place) => {
+      const { source, pointer: within } = this.of(pointer)
+      const list = bySource.get(source)
+      if (list) list.push([place, within])
+      else bySource.set(source, [[place, within]])
+    })
+    for (const [source, list] of bySource) {
+      const lines = source.linesOf(list.map(([, pointer]) => tokensOf(pointer)))
+      list.forEach(([place, pointer], at) => { result[place] = { where: `${source.name}:${lines[at]}`, field: fieldOf(pointer) } })
+    }
+    return result
+  }
+
+  /** Problems at pointers, in words; past the first fifty they are only counted. */
+  problems (found: readonly (readonly [pointer: string, message: string])[]): Problem[] {
+    const told = found.slice(0, MAX_PROBLEMS)
+    const places = this.whereabouts(told.map(([pointer]) => pointer))
+    const problems = told.map(([, message], at) => ({ file: places[at]!.where, field: places[at]!.field, message }))
+    if (found.length > told.length) problems.push({ file: this.of('').source.name, field: '', message: `has ${found.length - told.length} more problems: mend these first` })
+    return problems
+  }
+}

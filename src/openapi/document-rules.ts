@@ -1,0 +1,68 @@
+import { isObject, type SchemaObject } from '../contract/json-schema.ts'
+import { defaultMistake } from './default-check.ts'
+import type { Mistake } from './document-check.ts'
+import { OPENAPI } from './document-grammar.ts'
+import type { DocumentNotes } from './document-notes.ts'
+import { type Part, walkDocument, wholeDocument } from './document-walk.ts'
+import { followReference, referencePointer } from './local-reference.ts'
+import { ReferenceGraph } from './reference-graph.ts'
+
+/** Formats that values are checked against; others say something to people only (JSON Schema 2020-12, section 7). */
+export const KNOWN_FORMATS: ReadonlySet<string> = new Set([
+  'date', 'time', 'date-time', 'iso-time', 'iso-date-time', 'duration', 'uri', 'uri-reference', 'uri-template', 'url', 'email', 'hostname', 'ipv4', 'ipv6', 'regex',
+  'uuid', 'json-pointer', 'json-pointer-uri-fragment', 'relative-json-pointer', 'int32', 'int64', 'float', 'double', 'password', 'binary', 'byte',
+])
+
+/** Names of schemas, which are pointers by now, and what is said about them. */
+const NAMES = ['$id', '$anchor', '$schema', '$dynamicAnchor', '$recursiveAnchor', '$vocabulary', 'id']
+
+/**
+ * Checks the references of a lifted document and what its schemas state, and takes out names of schemas that nothing uses any more.
+ */
+export function checkDocument (root: SchemaObject, notes: DocumentNotes): Mistake[] {
+  const mistakes: Mistake[] = []
+  const graph = new ReferenceGraph()
+  walkDocument(OPENAPI, wholeDocument(root), {
+    part: (part) => {
+      const { kind, value, pointer } = part
+      if (typeof value.$ref === 'string') checkReference(root, part, graph, mistakes)
+      if (kind === 'Schema') readSchema(part, notes)
+      if (kind === 'Callback') notes.add('callbacks are documented only', pointer)
+      if (kind === 'Link') notes.add('links are documented only', pointer)
+      if ((kind === 'Path' || kind === 'Operation') && value.servers) notes.add('servers of paths and operations are documented only: the targets of the upstream file count', `${pointer}/servers`)
+    },
+  })
+  if (isObject(root.webhooks) && Object.keys(root.webhooks).length > 0) notes.add('webhooks are documented only', '/webhooks')
+  if (typeof root.jsonSchemaDialect === 'string' && !/json-schema\.org\/draft\/2020-12|spec\.openapis\.org\/oas\/3\.1/.test(root.jsonSchemaDialect)) {
+    notes.add('"jsonSchemaDialect" names another dialect of JSON Schema than 2020-12, and schemas are read as 2020-12', '/jsonSchemaDialect')
+  }
+  for (const [pointer, reference] of graph.circles()) mistakes.push([`${pointer}/$ref`, `is "${reference}", which leads back to itself before anything of the value is looked at`])
+  return mistakes
+}
+
+function checkReference (root: SchemaObject, { kind, value, pointer }: Part, graph: ReferenceGraph, mistakes: Mistake[]): void {
+  const target = referencePointer(value.$ref)
+  const at = `${pointer}/$ref`
+  // it has been told where it was resolved
+  if (target === undefined) return
+  const home = OPENAPI[kind]!.home?.join('/')
+  const [, component] = /^\/components\/(\w+)\/[^/]+$/.exec(target) ?? []
+  if (home !== undefined && component !== undefined && home !== `components/${component}`) {
+    mistakes.push([at, `is "${value.$ref}", which names one of ${component}, allowed: one of ${home.slice(home.indexOf('/') + 1)}`])
+  } else if (kind === 'Schema') graph.add(pointer, target, value.$ref)
+  else if (!followReference(root, value, pointer)) mistakes.push([at, `is "${value.$ref}", which leads nowhere or back to itself`])
+}
+
+function readSchema ({ value, pointer }: Part, notes: DocumentNotes): void {
+  for (const name of NAMES) if (name in value) delete value[name]
+  if (Array.isArray(value.items)) {
+    value.prefixItems = value.items
+    delete value.items
+    if (value.additionalItems !== undefined) value.items = value.additionalItems
+  }
+  if ('additionalItems' in value) delete value.additionalItems
+  if (typeof value.format === 'string' && !KNOWN_FORMATS.has(value.format)) notes.add(`the format "${value.format}" is documented only`, pointer)
+  if (value.xml !== undefined) notes.add('"xml" is documented only: bodies in XML are not looked into', pointer)
+  const wrong = value.default === undefined ? undefined : defaultMistake(value)
+  if (wrong !== undefined) notes.add(`a default ${wrong}`, `${pointer}/default`)
+}

@@ -1,0 +1,143 @@
+import { constants, open, realpath } from 'node:fs/promises'
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import type { DocumentSource } from './document-origins.ts'
+import { readDocumentText } from './document-text.ts'
+
+/** Most bytes of a document, all of its files together. */
+export const MAX_BYTES = 20 * 1024 * 1024
+const MAX_FILES = 200
+
+/** Why a file is not read, in words that go on from its name or reference. */
+export class SourceRefused extends Error {}
+
+export interface SourceOptions {
+  /** Folder of the documents, absolute. No file outside of it is ever read. */
+  folder: string
+  /** Names of files in messages are told from here. */
+  baseDir: string
+  /** Fetches a URL that a reference names, once it is allowed. @throws SourceRefused */
+  fetchText: (url: URL, maxBytes: number) => Promise<string>
+  /** Whether a `$ref` may name a URL. */
+  isAllowed: (url: URL) => boolean
+}
+
+const READ_ERRORS: Record<string, string> = { ENOENT: 'there is no such file', ENOTDIR: 'there is no such file', EISDIR: 'it is a folder', EACCES: 'there is no permission to read it', ELOOP: 'its symbolic links go round' }
+
+const isWeb = (reference: string): boolean => /^https?:\/\//i.test(reference)
+
+/** How a URL is told: without what may be secret. */
+export const shownUrl = (url: URL): string => `${url.origin}${url.pathname}`
+
+/** The files of one document, each read once, all of them within the bounds. */
+export class DocumentSources {
+  readonly #options: SourceOptions
+  readonly #sources = new Map<string, DocumentSource>()
+  #bytesLeft = MAX_BYTES
+
+  constructor (options: SourceOptions) {
+    this.#options = options
+  }
+
+  /** Real paths and URLs of all that has been read. */
+  get ids (): string[] {
+    return [...this.#sources.keys()]
+  }
+
+  /**
+   * The file that the operator names.
+   * @throws SourceRefused, or BootProblems when it cannot be parsed
+   */
+  root (reference: string): Promise<DocumentSource> {
+    return isWeb(reference) ? this.#remote(webAddress(reference)) : this.#local(this.#options.folder, reference)
+  }
+
+  /**
+   * The file that a reference in another file names.
+   * @param address  the reference without its fragment
+   * @throws SourceRefused, or BootProblems when it cannot be parsed
+   */
+  async related (address: string, from: DocumentSource): Promise<DocumentSource> {
+    if (isWeb(from.id) || isWeb(address)) {
+      const url = webAddress(address, isWeb(from.id) ? from.id : undefined)
+      if (!this.#options.isAllowed(url)) throw new SourceRefused(`names ${shownUrl(url)}, which no reference may fetch: add "${url.origin}/" to "allow", or put a copy into the folder`)
+      return this.#remote(url)
+    }
+    if (/^[a-z][a-z\d+.-]*:/i.test(address)) throw new SourceRefused('names something that is neither a file of the folder nor an http or https URL')
+    return this.#local(dirname(from.id), decodePath(address))
+  }
+
+  async #local (start: string, path: string): Promise<DocumentSource> {
+    const { folder, baseDir } = this.#options
+    const outside = new SourceRefused(`names a file outside of ${relative(baseDir, folder) || folder}, where nothing is read: put it into that folder`)
+    if (isAbsolute(path) || path.includes('\0')) throw outside
+    const home = await realpath(folder).catch(() => { throw new SourceRefused(`cannot be read: there is no folder ${relative(baseDir, folder) || folder}`) })
+    const within = (file: string, top: string): boolean => file.startsWith(top + sep)
+    const wanted = resolve(start, path)
+    // before the file system is asked, so that nobody learns what lies outside
+    if (!within(wanted, home) && !within(wanted, resolve(folder))) throw outside
+    const real = await realpath(wanted).catch(unreadable)
+    if (!within(real, home)) throw outside
+    const known = this.#sources.get(real)
+    if (known) return known
+    this.#count()
+    return this.#keep(real, join(relative(baseDir, folder), relative(home, real)), await readBounded(real, this.#bytesLeft))
+  }
+
+  async #remote (url: URL): Promise<DocumentSource> {
+    const id = url.href.replace(/#.*$/, '')
+    const known = this.#sources.get(id)
+    if (known) return known
+    this.#count()
+    return this.#keep(id, shownUrl(url), await this.#options.fetchText(url, this.#bytesLeft))
+  }
+
+  #count (): void {
+    if (this.#sources.size >= MAX_FILES) throw new SourceRefused(`is one file too many: a document may have ${MAX_FILES}`)
+  }
+
+  #keep (id: string, name: string, text: string): DocumentSource {
+    this.#bytesLeft -= Buffer.byteLength(text)
+    if (this.#bytesLeft < 0) throw tooLarge()
+    const source = { id, name, ...readDocumentText(text, name) }
+    this.#sources.set(id, source)
+    return source
+  }
+}
+
+const tooLarge = (): SourceRefused => new SourceRefused(`makes the document larger than ${MAX_BYTES / 1024 / 1024} MiB, all of its files together: split the API, or leave out examples and text`)
+
+function unreadable (error: unknown): never {
+  throw new SourceRefused(`cannot be read: ${READ_ERRORS[(error as NodeJS.ErrnoException).code ?? ''] ?? 'the file system refuses it'}`)
+}
+
+/** Reads a file that does not grow past a bound while it is read; no pipe and no device. */
+async function readBounded (path: string, maxBytes: number): Promise<string> {
+  // neither waits for a pipe, nor goes after a link that has come since
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW).catch(unreadable)
+  try {
+    const stats = await file.stat()
+    if (!stats.isFile()) throw new SourceRefused('cannot be read: it is no plain file')
+    if (stats.size > maxBytes) throw tooLarge()
+    const bytes = Buffer.alloc(stats.size)
+    let length = 0
+    for (let read = -1; read !== 0 && length < bytes.length; length += read) ({ bytesRead: read } = await file.read(bytes, length, bytes.length - length, length))
+    return bytes.toString('utf8', 0, length)
+  } finally {
+    await file.close()
+  }
+}
+
+function webAddress (address: string, base?: string): URL {
+  const url = URL.parse(address, base)
+  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) throw new SourceRefused('is no valid http or https URL')
+  if (url.username || url.password) throw new SourceRefused('has a user name or password in its URL, where logs and messages would show them: leave them out')
+  return url
+}
+
+function decodePath (address: string): string {
+  try {
+    return decodeURIComponent(address)
+  } catch {
+    return address
+  }
+}

@@ -1,0 +1,107 @@
+import { isObject, pointerToken, type SchemaObject } from '../contract/json-schema.ts'
+import type { Grammar, Shape } from './document-grammar.ts'
+
+/** A place of a document that holds a value. */
+export interface Place {
+  readonly shape: Shape
+  readonly value: unknown
+  /** JSON pointer from the top of what is walked. */
+  readonly pointer: string
+  /** What holds it, so that it can be replaced; undefined at the top. */
+  readonly holder?: Record<string | number, unknown>
+  readonly key: string | number
+}
+
+/** A part of known kind. */
+export interface Part extends Place {
+  readonly kind: string
+  readonly value: SchemaObject
+}
+
+export interface Visitor {
+  /**
+   * Called at each part, before what it holds. False leaves out what it holds; what it replaces the part with is walked in its place.
+   */
+  part? (part: Part): boolean | void
+  /** Called at each place that holds a map or a list of parts, or what should be one. False leaves it out. */
+  group? (place: Place): boolean | void
+  /** Called at each place that holds plain data. */
+  data? (place: Place): void
+  /** Called where a part should be an object, a map or a list, and is not. */
+  misfit? (place: Place): void
+  /** Called at each field whose name the kind of part does not know. */
+  unknown? (place: Place): void
+}
+
+/** How deep parts may lie in each other once files are put together. */
+const MAX_DEPTH = 500
+
+/** Walks what a document consists of, by its grammar; data such as examples is never taken for a part. */
+export function walkDocument (grammar: Grammar, top: Place, visitor: Visitor): void {
+  new Walk(grammar, visitor).place(top, 0)
+}
+
+/** The whole of a document, as the place where a walk begins. */
+export const wholeDocument = (root: unknown): Place => ({ shape: 'Document', value: root, pointer: '', key: '' })
+
+/** Kind and brackets of the shapes of groups; null for others. Shapes are few, and places many. */
+const groups = new Map<Shape, readonly [kind: string, brackets: string] | null>()
+
+function groupOf (shape: Shape): readonly [kind: string, brackets: string] | null {
+  let group = groups.get(shape)
+  if (group === undefined) {
+    const [, kind, brackets] = /^(\w+)(\[\]|\{x?\})$/.exec(shape) ?? []
+    groups.set(shape, group = kind === undefined ? null : [kind, brackets!])
+  }
+  return group
+}
+
+class Walk {
+  readonly #grammar: Grammar
+  readonly #visitor: Visitor
+
+  constructor (grammar: Grammar, visitor: Visitor) {
+    this.#grammar = grammar
+    this.#visitor = visitor
+  }
+
+  place (place: Place, depth: number): void {
+    if (depth > MAX_DEPTH) throw new RangeError('too deep')
+    const { shape } = place
+    const group = groupOf(shape)
+    if (group) this.#group(place, group[0], group[1], depth)
+    else if (Object.hasOwn(this.#grammar, shape)) this.#part(place, depth)
+    else this.#visitor.data?.(place)
+  }
+
+  #group (place: Place, kind: string, group: string, depth: number): void {
+    if (this.#visitor.group?.(place) === false) return
+    const { value, pointer } = place
+    if (group === '[]' ? !Array.isArray(value) : !isObject(value)) return this.#visitor.misfit?.(place)
+    const holder = value as Record<string | number, unknown>
+    for (const key of Array.isArray(value) ? value.keys() : Object.keys(holder)) {
+      if (group === '{x}' && String(key).startsWith('x-')) continue
+      this.place({ shape: kind, value: holder[key], pointer: `${pointer}/${pointerToken(String(key))}`, holder, key }, depth + 1)
+    }
+  }
+
+  #part (place: Place, depth: number): void {
+    if (!isObject(place.value)) {
+      // schemas may be `true` and `false`, and those of draft-07 list what stands in an array
+      if (place.shape === 'Schema' && typeof place.value === 'boolean') return
+      if (place.shape === 'Schema' && place.key === 'items' && Array.isArray(place.value)) return this.place({ ...place, shape: 'Schema[]' }, depth)
+      return this.#visitor.misfit?.(place)
+    }
+    const { shape: kind, value, pointer } = place
+    if (this.#visitor.part?.({ ...place, kind, value }) === false) return
+    const holder: unknown = place.holder ? place.holder[place.key] : value
+    if (!isObject(holder)) return
+    const { fields, rest } = this.#grammar[kind]!
+    for (const key of Object.keys(holder)) {
+      const field = Object.hasOwn(fields, key) ? fields[key] : key.startsWith('x-') ? undefined : rest
+      const inner = { value: holder[key], pointer: `${pointer}/${pointerToken(key)}`, holder, key }
+      if (field !== undefined) this.place({ ...inner, shape: field.startsWith('!') ? field.slice(1) : field }, depth + 1)
+      else if (!key.startsWith('x-')) this.#visitor.unknown?.({ ...inner, shape: 'any' })
+    }
+  }
+}

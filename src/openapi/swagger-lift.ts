@@ -1,0 +1,144 @@
+import { atPointer, isObject, pointerToken, type SchemaObject } from '../contract/json-schema.ts'
+import { SWAGGER } from './document-grammar.ts'
+import type { DocumentNotes } from './document-notes.ts'
+import { walkDocument, wholeDocument } from './document-walk.ts'
+import { followReference, referencePointer } from './local-reference.ts'
+
+const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch']
+const FORM = 'application/x-www-form-urlencoded'
+const MULTIPART = 'multipart/form-data'
+
+/** Where the parts of a lifted document stood before. */
+export const SWAGGER_HOMES: ReadonlyMap<string, string> = new Map([
+  ['/components/schemas', '/definitions'], ['/components/parameters', '/parameters'], ['/components/requestBodies', '/parameters'],
+  ['/components/responses', '/responses'], ['/components/securitySchemes', '/securityDefinitions'],
+])
+
+/**
+ * Lifts a checked document of Swagger 2.0 to OpenAPI 3.0. The library that does it loses some of what a document says, so each
+ * operation is given first what it has by reference, from its path and by default.
+ * @returns the new document; the old one is used up
+ */
+export async function liftSwagger (root: SchemaObject, notes: DocumentNotes): Promise<SchemaObject> {
+  const { upgradeFromTwoToThree } = await import('@scalar/openapi-upgrader/2.0-to-3.0')
+  dropBesideReferences(root, notes)
+  const needed = prepareOperations(root, notes)
+  for (const pointer of Object.keys(isObject(root.parameters) ? root.parameters : {})) prepareParameter(root.parameters[pointer], `/parameters/${pointerToken(pointer)}`, notes)
+  const aside = takeExtensions(root)
+  const lifted = upgradeFromTwoToThree(root) as SchemaObject
+  putBack(lifted, aside)
+  for (const pointer of needed) {
+    const body = atPointer(lifted, `${pointer}/requestBody`)
+    if (isObject(body)) body.required = true
+  }
+  for (const scheme of Object.values(lifted.components?.securitySchemes ?? {}) as SchemaObject[]) {
+    for (const flow of Object.values(isObject(scheme.flows) ? scheme.flows : {}) as SchemaObject[]) flow.scopes ??= {}
+  }
+  return lifted
+}
+
+/** A Reference Object has nothing but its `$ref` (Swagger 2.0), and `x-nullable` is meant. */
+function dropBesideReferences (root: SchemaObject, notes: DocumentNotes): void {
+  walkDocument(SWAGGER, wholeDocument(root), {
+    part: ({ kind, value, pointer }) => {
+      if (kind !== 'Schema') return
+      // nested lists of parameters could say how they are split; nothing later can
+      if (typeof value.collectionFormat === 'string') delete value.collectionFormat
+      if (typeof value.$ref !== 'string') return
+      for (const keyword of Object.keys(value)) {
+        if (['$ref', 'description', 'title'].includes(keyword) || keyword.startsWith('x-')) continue
+        notes.add('what stands beside a "$ref" is ignored, as Swagger 2.0 says', pointer)
+        delete value[keyword]
+      }
+    },
+  })
+}
+
+/** @returns pointers of operations whose form must be sent */
+function prepareOperations (root: SchemaObject, notes: DocumentNotes): string[] {
+  const needed: string[] = []
+  for (const list of [root, ...Object.values(root.paths ?? {}).flatMap((item) => isObject(item) ? METHODS.map((method) => item[method]) : [])]) {
+    // an empty list says no more than none
+    for (const field of ['consumes', 'produces']) if (Array.isArray(list?.[field]) && list[field].length === 0) delete list[field]
+  }
+  for (const [path, item] of Object.entries<SchemaObject>(root.paths ?? {})) {
+    if (path.startsWith('x-') || !isObject(item)) continue
+    const at = `/paths/${pointerToken(path)}`
+    const inherited = resolved(root, item.parameters)
+    if (item.parameters !== undefined) item.parameters = inherited.filter((parameter) => !isBody(parameter))
+    for (const method of METHODS) {
+      const operation: unknown = item[method]
+      if (!isObject(operation)) continue
+      delete operation.schemes
+      const own = resolved(root, operation.parameters)
+      const has = (name: unknown, place: unknown): boolean => own.some((parameter) => parameter.in === place && parameter.name === name)
+      // a body is one, whatever its name; fields of a form stand for themselves
+      const body = inherited.filter((parameter) => isBody(parameter) && !(parameter.in === 'body' ? own.some(isBody) : has(parameter.name, 'formData') || own.some((other) => other.in === 'body')))
+      const all = [...own, ...structuredClone(body)]
+      if (all.length > 0) operation.parameters = all
+      all.forEach((parameter, place) => prepareParameter(parameter, `${at}/${method}/parameters/${place}`, notes))
+      if (prepareForm(root, operation, all)) needed.push(`${at}/${method}`)
+    }
+  }
+  return needed
+}
+
+const isBody = (parameter: SchemaObject): boolean => parameter.in === 'body' || parameter.in === 'formData'
+
+/** Parameters with the references to bodies, which 3.0 has no parameters for, followed. */
+function resolved (root: SchemaObject, list: unknown): SchemaObject[] {
+  return (Array.isArray(list) ? list as SchemaObject[] : []).map((parameter) => {
+    if (parameter.$ref === undefined) return parameter
+    const found = followReference(root, parameter, '')
+    const isNamed = /^\/parameters\/[^/]+$/.test(referencePointer(parameter.$ref) ?? '')
+    return found && (isBody(found.object) || !isNamed) ? structuredClone(found.object) : parameter
+  })
+}
+
+/** What forms are sent as when nothing says it. @returns whether a field is required */
+function prepareForm (root: SchemaObject, operation: SchemaObject, parameters: SchemaObject[]): boolean {
+  const fields = parameters.filter((parameter) => parameter.in === 'formData')
+  if (fields.length === 0) return false
+  const types = ((operation.consumes ?? root.consumes ?? []) as string[]).filter((type) => type === FORM || type === MULTIPART)
+  if (types.length === 0) operation.consumes = fields.some(({ type }) => type === 'file') ? [MULTIPART] : [FORM, MULTIPART]
+  return fields.some(({ required }) => required === true)
+}
+
+/** `collectionFormat` of lists: the default is stated, and what 3.0 cannot say becomes text that nobody splits. */
+function prepareParameter (parameter: unknown, pointer: string, notes: DocumentNotes): void {
+  if (!isObject(parameter) || parameter.type !== 'array') return
+  const format = parameter.collectionFormat ??= 'csv'
+  const known = parameter.in === 'query' || parameter.in === 'formData' ? format !== 'tsv' : format === 'csv'
+  if (known) return
+  notes.add(`a list with "collectionFormat: ${format}" in ${parameter.in === 'query' || parameter.in === 'formData' ? 'a query or form' : `a ${parameter.in}`} is checked as text, not by its items`, pointer)
+  for (const keyword of Object.keys(parameter)) {
+    if (!['name', 'in', 'description', 'required'].includes(keyword) && !keyword.startsWith('x-')) delete parameter[keyword]
+  }
+  parameter.type = 'string'
+}
+
+/** Extensions of paths are not for the library, which takes them for operations. */
+function takeExtensions (root: SchemaObject): [pointer: string, name: string, value: unknown][] {
+  const aside: [string, string, unknown][] = []
+  const take = (holder: unknown, pointer: string): void => {
+    for (const name of Object.keys(isObject(holder) ? holder : {})) {
+      if (!name.startsWith('x-')) continue
+      aside.push([pointer, name, (holder as SchemaObject)[name]])
+      delete (holder as SchemaObject)[name]
+    }
+  }
+  take(root.paths, '/paths')
+  for (const [path, item] of Object.entries<SchemaObject>(root.paths ?? {})) {
+    const at = `/paths/${pointerToken(path)}`
+    take(item, at)
+    for (const method of METHODS) take(item[method]?.responses, `${at}/${method}/responses`)
+  }
+  return aside
+}
+
+function putBack (root: SchemaObject, aside: [pointer: string, name: string, value: unknown][]): void {
+  for (const [pointer, name, value] of aside) {
+    const holder = atPointer(root, pointer)
+    if (isObject(holder)) holder[name] = value
+  }
+}
