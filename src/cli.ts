@@ -63,6 +63,7 @@ function commandLine (finish: (code: number) => void): Command {
     .addHelpText('after', '\nExample:\n  gatehouse purge --prefix /products/ --gateway http://127.0.0.1:3000/cache/purge')
     .action(async (options) => { finish(await (await import('./cli/purge-command.ts')).purge(options)) })
   configured(program, 'openapi', 'print the OpenAPI document of the whole gateway')
+    .option('-u, --upstream <name>', 'that of one upstream alone', once)
     .option('-o, --out <file>', 'write it to a file; YAML when the name ends with .yaml or .yml', once)
     .action(async (options) => { finish(await (await import('./cli/openapi-command.ts')).openapi(options)) })
   program.command('token').description('print a signed token for development')

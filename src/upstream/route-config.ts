@@ -5,7 +5,14 @@ import type { AuthDeclaration } from '../auth/auth-schema.ts'
 import type { ClientCache } from '../response/client-cache-schema.ts'
 import type { Compression } from '../response/compression-schema.ts'
 import type { CostDeclaration, LimitDeclaration, LimitRule } from '../limits/limit-schema.ts'
+import type { ApiDocument, ApiOperation } from '../openapi/types.ts'
 import type { ForwardPlan } from '../proxy/forward-plan.ts'
+
+/** An operation of an imported document. */
+export interface ApiRoute {
+  readonly document: ApiDocument
+  readonly operation: ApiOperation
+}
 
 declare module 'fastify' {
   /** What a route declares; the stages in `plugins/` read it in their `onRoute` hooks and pay nothing per request. */
@@ -20,6 +27,8 @@ declare module 'fastify' {
     limits?: LimitRule[]
     /** Name of the upstream, for logs, metrics and documents. */
     upstream?: string
+    /** What the API of the upstream is for, in the words of its file. */
+    upstreamDescription?: string
     /** Path pattern as clients see it, without the internal host group. */
     publicUrl?: string
     /** Internal prefix of the host group, taken off to get `publicUrl`. */
@@ -34,6 +43,8 @@ declare module 'fastify' {
     consumes?: readonly string[]
     /** Where a redirect route sends to, for people to read. */
     redirect?: string
+    /** The operation of an imported document that the route stands for. */
+    api?: ApiRoute
     /** How the request is forwarded. */
     plan?: ForwardPlan
     /** Lets WebSocket upgrades through. */
