@@ -55,7 +55,7 @@ export default fp(async (app) => {
       if (route.url === `${docs.path}/json`) route.handler = (_, reply) => send(reply, portal.whole, 'json')
       if (route.url === `${docs.path}/yaml`) route.handler = (_, reply) => send(reply, portal.whole, 'yaml')
     })
-    scope.get<{ Params: { name: string, form: 'json' | 'yaml' } }>(`${docs.path}/upstreams/:name.:form(^json|yaml$)`, { schema: { hide: true } }, ({ params: { name, form } }, reply) => {
+    scope.get<{ Params: { name: string, form: 'json' | 'yaml' } }>(`${docs.path}/upstreams/:name.:form(^(?:json|yaml)$)`, { schema: { hide: true } }, ({ params: { name, form } }, reply) => {
       const document = portal.upstream(name)
       if (!document) throw gatehouseError('GW_NOT_FOUND')
       return send(reply, document, form)
@@ -76,9 +76,11 @@ export default fp(async (app) => {
   })
 }, { name: 'swagger', dependencies: ['authenticate'] })
 
-const send = (reply: FastifyReply, document: PublishedDocument, form: 'json' | 'yaml'): FastifyReply =>
+async function send (reply: FastifyReply, document: PublishedDocument, form: 'json' | 'yaml'): Promise<string> {
   // RFC 9512
-  reply.type(form === 'json' ? 'application/json; charset=utf-8' : 'application/yaml; charset=utf-8').send(document[form])
+  reply.type(form === 'json' ? 'application/json; charset=utf-8' : 'application/yaml; charset=utf-8')
+  return document[form]
+}
 
 /** The schemes that are configured and that OpenAPI has a word for. */
 function securitySchemes (app: FastifyInstance): Record<string, object> {

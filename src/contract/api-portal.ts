@@ -1,4 +1,4 @@
-import { stringify } from 'yaml'
+import { documentYaml } from './document-yaml.ts'
 import { isObject, type SchemaObject } from './json-schema.ts'
 import type { GatewayDocument } from './gateway-document.ts'
 import { type Documented, OpenApiDocument } from './openapi-document.ts'
@@ -15,7 +15,7 @@ declare module 'fastify' {
 /** A document in the forms in which it is sent; each is made once. */
 export class PublishedDocument {
   readonly json: string
-  #yaml: string | undefined
+  #yaml: Promise<string> | undefined
 
   constructor (document: object) {
     this.json = JSON.stringify(document)
@@ -24,8 +24,8 @@ export class PublishedDocument {
   /** A value of its own, plain JSON. */
   get value (): SchemaObject { return JSON.parse(this.json) as SchemaObject }
 
-  get yaml (): string {
-    this.#yaml ??= stringify(this.value, { aliasDuplicateObjects: false })
+  get yaml (): Promise<string> {
+    this.#yaml ??= documentYaml(this.value)
     return this.#yaml
   }
 }

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import SwaggerParser from '@apidevtools/swagger-parser'
-import { Validator } from '@seriousme/openapi-schema-validator'
 import Type from 'typebox'
 import { OpenApiDocument } from '../../src/contract/openapi-document.ts'
 import type { DocumentedRoute } from '../../src/contract/openapi-operation.ts'
+import { validDocument } from '../support/valid-document.ts'
 
 const route = (method: string | string[], url: string, schema: object = {}, config: DocumentedRoute['config'] = {}): DocumentedRoute =>
   ({ method, url, schema, config: { auth: 'none', upstream: 'a', ...config } })
@@ -14,11 +13,7 @@ const securitySchemes = { jwt: { type: 'http', scheme: 'bearer' } }
 /** The document of routes, once two independent validators have found it valid. */
 async function documentOf (...routes: [DocumentedRoute, shared?: Record<string, unknown>][]): Promise<Record<string, any>> {
   const { paths, components } = new OpenApiDocument(routes, { securitySchemes })
-  const document = JSON.parse(JSON.stringify({ openapi: '3.1.0', info: { title: 'T', version: '1' }, paths, components }))
-  const result = await new Validator().validate(structuredClone(document))
-  assert.ok(result.valid, JSON.stringify(result.errors))
-  await SwaggerParser.validate(structuredClone(document))
-  return document
+  return validDocument({ openapi: '3.1.0', info: { title: 'T', version: '1' }, paths, components })
 }
 const schemaOf = (operation: any) => operation.requestBody.content['application/json'].schema
 
