@@ -71,6 +71,7 @@ function commandLine (finish: (code: number) => void): Command {
     .addHelpText('after', '\nExample:\n  gatehouse purge --prefix /products/ --gateway http://127.0.0.1:3000/cache/purge')
     .action(async (options) => { finish(await (await import('./cli/purge-command.ts')).purge(options)) })
   configured(program, 'openapi', 'print the OpenAPI document of the whole gateway, or what breaks clients between two')
+    .option('-u, --upstream <name>', 'that of one upstream alone', once)
     .option('-o, --out <file>', 'write it to a file; YAML when the name ends with .yaml or .yml', once)
     .addOption(new Option('-d, --diff <documents...>', 'list what breaks clients from an OLD document to a NEW one (files or URLs), or to the document of this gateway; exit code 1 when something does').conflicts('out'))
     .option('--json', 'the list as JSON')

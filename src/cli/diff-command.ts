@@ -5,7 +5,7 @@ import type { ApiDocument } from '../openapi/types.ts'
 import type { ConfigOptions } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
 import { givenDocument } from './given-document.ts'
-import { gatewayDocument } from './openapi-command.ts'
+import { gatewayPortal } from './openapi-command.ts'
 
 /** Operations that a line names before it only counts them. */
 const NAMED = 3
@@ -18,7 +18,7 @@ const NAMED = 3
 export async function diff (documents: readonly string[], { json = false, ...options }: ConfigOptions & { json?: boolean }): Promise<number> {
   if (documents.length > 2) throw new CommandFailure(`--diff takes the document before and the one after, found ${documents.length}`)
   const before = await givenDocument(documents[0]!)
-  const after = documents.length === 2 ? await givenDocument(documents[1]!) : ownDocument(await gatewayDocument(options))
+  const after = documents.length === 2 ? await givenDocument(documents[1]!) : ownDocument((await gatewayPortal(options)).whole.value)
   const changes = apiChanges(before, after)
   const breaking = changes.filter(({ level }) => level === 'breaking').length
   if (json) process.stdout.write(`${JSON.stringify({ before: before.name, after: after.name, breaking, changes }, null, 2)}\n`)

@@ -1,26 +1,27 @@
 import { writeFileSync } from 'node:fs'
-import { stringify } from 'yaml'
 import { readFailure } from '../config/data-file.ts'
-import type { SchemaObject } from '../contract/json-schema.ts'
+import type { ApiPortal } from '../contract/api-portal.ts'
 import { lookingConfig, type ConfigOptions } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
 
-/** The document of the whole gateway. */
-export async function gatewayDocument (options: ConfigOptions): Promise<SchemaObject> {
+/** The documents of a gateway, of the whole and of each upstream. */
+export async function gatewayPortal (options: ConfigOptions): Promise<ApiPortal> {
   const config = await lookingConfig(options)
   const { buildApp } = await import('../app.ts')
   // the document is there even when it is not published
   const app = await buildApp(config)
-  const document = (app as unknown as { swagger (): SchemaObject }).swagger()
+  const { portal } = app
   await app.close()
-  return document
+  return portal
 }
 
-/** `gatehouse openapi`: the document of the whole gateway, YAML when `out` ends so, else JSON. */
-export async function openapi (options: ConfigOptions & { out?: string }): Promise<number> {
-  const document = await gatewayDocument(options)
-  const { out } = options
-  const text = out !== undefined && /\.ya?ml$/.test(out) ? stringify(document, { aliasDuplicateObjects: false }) : `${JSON.stringify(document, null, 2)}\n`
+/** `gatehouse openapi`: the document of the whole gateway or of one upstream, YAML when `out` ends so, else JSON. */
+export async function openapi (options: ConfigOptions & { out?: string, upstream?: string }): Promise<number> {
+  const portal = await gatewayPortal(options)
+  const { out, upstream } = options
+  const document = upstream === undefined ? portal.whole : portal.upstream(upstream)
+  if (document === undefined) throw new CommandFailure(`no document of "${upstream}", there is one of ${portal.upstreams.join(', ') || 'no upstream'}`)
+  const text = out !== undefined && /\.ya?ml$/.test(out) ? await document.yaml : `${JSON.stringify(document.value, null, 2)}\n`
   if (out === undefined) process.stdout.write(text)
   else {
     try {

@@ -23,7 +23,7 @@ export function pathMistakes ({ docs, metrics, status, cache }: Partial<Pick<Con
   const fixed = (path: string): string | undefined => FIXED.includes(path) ? 'an answer of its own' : undefined
   if (docs) check(['docs'], docs.path, fixed)
   const documents = (path: string): boolean => docs !== false && docs?.path !== undefined &&
-    (['', '/', '/json', '/yaml'].some((end) => path === docs.path + end) || path.startsWith(`${docs.path}/static/`))
+    (['', '/', '/json', '/yaml'].some((end) => path === docs.path + end) || ['static', 'upstreams'].some((folder) => path.startsWith(`${docs.path}/${folder}/`)))
   const taken = (path: string): string | undefined => fixed(path) ?? (documents(path) ? 'its documentation (docs.path)' : undefined)
   if (metrics) check(['metrics'], metrics.path, taken)
   const takenByMetrics = (path: string): string | undefined => taken(path) ?? (metrics && path === metrics.path ? 'its metrics (metrics.path)' : undefined)

@@ -2,7 +2,8 @@
 export type JsonSchema = boolean | SchemaObject
 export type SchemaObject = { [keyword: string]: any }
 
-type Holds = 'one' | 'list' | 'map'
+/** A schema, a list of schemas, or schemas by name. */
+export type Holds = 'one' | 'list' | 'map'
 
 /** Keywords that hold schemas; names in a map are never keywords. `items` is a list in draft-07. */
 const HOLDS = new Map<string, Holds>([
@@ -10,6 +11,9 @@ const HOLDS = new Map<string, Holds>([
   ...['allOf', 'anyOf', 'oneOf', 'prefixItems'].map((name): [string, Holds] => [name, 'list']),
   ...['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependencies'].map((name): [string, Holds] => [name, 'map']),
 ])
+
+/** How a keyword holds schemas; undefined when it holds none. */
+export const schemaHolds = (keyword: string): Holds | undefined => HOLDS.get(keyword)
 
 export const isObject = (value: unknown): value is SchemaObject => typeof value === 'object' && value !== null && !Array.isArray(value)
 

@@ -1,4 +1,5 @@
 import { ERRORS, type ErrorCode } from '../errors.ts'
+import type { SchemaObject } from './json-schema.ts'
 
 /** Which codes stand behind a status that a document shows, and the name of that shared response. */
 const ANSWERS: Record<string, { name: string, codes: ErrorCode[], headers?: string[] }> = {
@@ -13,7 +14,16 @@ const ANSWERS: Record<string, { name: string, codes: ErrorCode[], headers?: stri
   504: { name: 'UpstreamTooSlow', codes: ['GW_UPSTREAM_TIMEOUT'] },
 }
 
-export const PROBLEM_MEDIA = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } }
+const PROBLEM_TYPE = 'application/problem+json'
+const PROBLEM_SCHEMA = { $ref: '#/components/schemas/Problem' }
+const PROBLEM_MEDIA = { [PROBLEM_TYPE]: { schema: PROBLEM_SCHEMA } }
+
+/** A response of the upstream, or the error answer of the gateway with the same status: either may come. */
+export function addProblem (response: SchemaObject): SchemaObject {
+  const own = response.content?.[PROBLEM_TYPE]
+  const media = own?.schema === undefined ? PROBLEM_MEDIA : { [PROBLEM_TYPE]: { ...own, schema: { anyOf: [own.schema, PROBLEM_SCHEMA] } } }
+  return { ...response, content: { ...response.content, ...media } }
+}
 
 /** `#/components/responses/...` of an error answer of the gateway. */
 export const answerReference = (status: number): object => ({ $ref: `#/components/responses/${ANSWERS[status]!.name}` })

@@ -1,60 +1,141 @@
+import type { ApiDocument } from '../openapi/types.ts'
+import { ComponentNames, UniqueNames } from './component-names.ts'
+import { DocumentTags, type TagObject } from './document-tags.ts'
+import { ImportedComponents, type OperationTarget } from './imported-components.ts'
+import { pointerToken } from './json-schema.ts'
 import { sharedComponents } from './openapi-answers.ts'
 import { describeOperation, type DocumentedRoute } from './openapi-operation.ts'
-import { type DocumentPath, documentPath } from './openapi-path.ts'
+import { type DocumentPath, documentPath, renamedPath } from './openapi-path.ts'
 import { DocumentSchemas } from './openapi-schema.ts'
+import { patternOf } from './portal-visibility.ts'
 
 /** Methods that a path item of OpenAPI 3.1 has a field for. */
 const FIELDS = new Set(['GET', 'PUT', 'POST', 'DELETE', 'OPTIONS', 'HEAD', 'PATCH', 'TRACE'])
 
+/** A route that a document tells of, and the schemas by `$id` that its own may refer to. */
+export type Documented = readonly [route: DocumentedRoute, shared?: Record<string, unknown>]
+
 interface PathEntry extends DocumentPath {
+  /** Whether an imported document has named its parameters. */
+  imported: boolean
   /** Operations by the field of a path item. */
   item: Record<string, object>
   /** Operations by method, as `additionalOperations` of OpenAPI 3.2 has them. */
   further: Record<string, object>
 }
 
-/** Gathers the operations of a gateway into the paths and components of one OpenAPI 3.1 document. */
+/** An operation that has its place, before it is described. */
+interface Placed {
+  documented: Documented
+  method: string
+  own: DocumentPath
+  entry: PathEntry
+  operationId: string
+  imported?: Import
+}
+
+/** What comes from one document through one upstream. */
+interface Import {
+  upstream: string
+  document: ApiDocument
+  components: ImportedComponents
+  /** Operations by `operationId` and by JSON pointer of the document. */
+  placed: Map<string, Placed>
+}
+
+export interface DocumentOptions {
+  /** Security Scheme Objects by the names that `auth` uses. */
+  securitySchemes?: Readonly<Record<string, object>>
+  /** The document is that of one upstream: names and sections are those of its own document. */
+  single?: boolean
+}
+
+/**
+ * Gathers routes into the paths and components of one OpenAPI 3.1 document. The same routes make the same document, in
+ * whatever order their files have been read.
+ */
 export class OpenApiDocument {
-  readonly #schemas = new DocumentSchemas()
-  readonly #byShape = new Map<string, PathEntry>()
-  readonly #operationIds = new Set<string>()
-  readonly #securitySchemes: Readonly<Record<string, object>>
-
-  /** @param securitySchemes  Security Scheme Objects by the names that `auth` uses */
-  constructor (securitySchemes: Readonly<Record<string, object>> = {}) {
-    this.#securitySchemes = securitySchemes
-  }
-
-  /**
-   * Adds each method of a route, unless the route is hidden or ends in a wildcard.
-   * @param shared  schemas by `$id` that the route's own may refer to
-   * @returns operations that the document has already, for another host or condition, and so cannot have again
-   */
-  add (route: DocumentedRoute, shared?: Record<string, unknown>): string[] {
-    const pattern = route.config.publicUrl ?? route.url
-    // the router's own routes, Swagger UI's for example, say nothing of who may call
-    if (route.schema?.hide || pattern.includes('*') || route.config.auth === undefined) return []
-    const own = documentPath(pattern)
-    let entry = this.#byShape.get(own.shape)
-    if (!entry) this.#byShape.set(own.shape, entry = { ...own, item: {}, further: {} })
-    const parameters = own.parameters.map((name, i) => [name, entry.parameters[i]!] as const)
-    const taken: string[] = []
-    for (const method of [route.method].flat()) {
-      const [map, field] = FIELDS.has(method) ? [entry.item, method.toLowerCase()] : [entry.further, method]
-      if (map[field]) taken.push(`${method} ${entry.path}`)
-      else map[field] = describeOperation(route, { operationId: this.#operationId(route, method, own.path), parameters, schemas: this.#schemas, shared, securitySchemes: this.#securitySchemes })
-    }
-    return taken
-  }
-
-  get paths (): Record<string, object> { return this.#byPath('item') }
-
+  readonly paths: Record<string, object>
   /** Operations of methods that OpenAPI 3.1 has no place for, such as QUERY (RFC 10008): path, method, operation. */
-  get additionalOperations (): Record<string, object> { return this.#byPath('further') }
+  readonly additionalOperations: Record<string, object>
+  readonly components: Record<string, Record<string, unknown>>
+  /** What is said of the sections. */
+  readonly tags: TagObject[]
+  /** Operations that are left out, since the document has them already for another host or condition. */
+  readonly omitted: { route: DocumentedRoute, operation: string }[] = []
+  readonly #names = new ComponentNames()
+  readonly #schemas = new DocumentSchemas(this.#names)
+  readonly #operationIds = new UniqueNames()
+  readonly #byShape = new Map<string, PathEntry>()
+  readonly #imports: Import[] = []
+  readonly #options: DocumentOptions
 
-  get components (): Record<string, object> {
-    const shared = sharedComponents()
-    return { ...Object.keys(this.#securitySchemes).length > 0 ? { securitySchemes: this.#securitySchemes } : {}, ...shared, schemas: { ...shared.schemas, ...this.#schemas.components } }
+  constructor (routes: readonly Documented[], options: DocumentOptions = {}) {
+    this.#options = options
+    const { schemas, ...shared } = sharedComponents()
+    for (const [section, components] of Object.entries({ schemas, ...shared })) for (const name of Object.keys(components)) this.#names.take(section, name)
+    // all have a place before one is described: links lead from one to the other
+    const placed = routes.toSorted(byUpstream).flatMap((documented) => this.#place(documented))
+    const tags = new DocumentTags(options.single ?? false)
+    for (const operation of placed) this.#describe(operation, tags)
+    for (const { components } of this.#imports) components.finish()
+    this.paths = this.#byPath('item')
+    this.additionalOperations = this.#byPath('further')
+    this.tags = tags.described(this.#imports)
+    const { securitySchemes = {} } = options
+    const sections: Record<string, Record<string, unknown>> = { ...Object.keys(securitySchemes).length > 0 ? { securitySchemes } : {}, schemas: { ...schemas, ...this.#schemas.components }, ...shared }
+    for (const { components } of this.#imports) for (const [section, own] of Object.entries(components.sections)) sections[section] = { ...sections[section], ...own }
+    this.components = Object.fromEntries(Object.entries(sections).map(([section, own]) => [section, section === 'securitySchemes' ? own : sorted(own)]))
+  }
+
+  #place (documented: Documented): Placed[] {
+    const [route] = documented
+    const { api } = route.config
+    const routed = documentPath(patternOf(route))
+    const own = api ? renamedPath(routed, api.operation.path) : routed
+    let entry = this.#byShape.get(own.shape)
+    if (!entry) this.#byShape.set(own.shape, entry = { ...own, imported: api !== undefined, item: {}, further: {} })
+    else if (api && !entry.imported) Object.assign(entry, own, { imported: true })
+    return (api ? [api.operation.method] : [route.method].flat()).flatMap((method) => {
+      const [map, field] = fieldOf(entry, method)
+      if (map[field]) {
+        this.omitted.push({ route, operation: `${method} ${entry.path}` })
+        return []
+      }
+      // the place is taken, in this order
+      map[field] = {}
+      const placed: Placed = { documented, method, own, entry, operationId: this.#operationId(route, method, own.path) }
+      if (api) this.#noteImport(placed, api.document)
+      return [placed]
+    })
+  }
+
+  #noteImport (placed: Placed, document: ApiDocument): void {
+    const { upstream = '', api } = placed.documented[0].config
+    let imported = this.#imports.find((known) => known.document === document && known.upstream === upstream)
+    if (!imported) {
+      const operations = new Map<string, Placed>()
+      const components = new ImportedComponents({
+        document, names: this.#names, prefix: this.#options.single || upstream === '' ? '' : `${upstream}.`,
+        operationId: (wanted) => this.#operationIds.take(wanted),
+        target: (reference) => targetOf(operations.get('pointer' in reference ? reference.pointer : `id ${reference.operationId}`)),
+      })
+      this.#imports.push(imported = { upstream, document, components, placed: operations })
+    }
+    const { operationId, pointer, path, method } = api!.operation
+    if (operationId !== undefined) imported.placed.set(`id ${operationId}`, placed)
+    imported.placed.set(pointer, placed).set(`/paths/${pointerToken(path)}/${method.toLowerCase()}`, placed)
+    placed.imported = imported
+  }
+
+  #describe ({ documented: [route, shared], method, own, entry, operationId, imported }: Placed, tags: DocumentTags): void {
+    const [map, field] = fieldOf(entry, method)
+    const routed = documentPath(patternOf(route))
+    map[field] = describeOperation(route, {
+      operationId, shared, schemas: this.#schemas, imported: imported?.components, tags: tags.of(route),
+      securitySchemes: this.#options.securitySchemes ?? {},
+      parameters: own.parameters.map((name, i) => ({ route: routed.parameters[i]!, own: name, documented: entry.parameters[i]! })),
+    })
   }
 
   #byPath (kind: 'item' | 'further'): Record<string, object> {
@@ -63,13 +144,31 @@ export class OpenApiDocument {
   }
 
   /** Unique, and the same at each start. */
-  #operationId ({ schema, config }: DocumentedRoute, method: string, path: string): string {
-    const words = [config.upstream ?? 'gateway', method.toLowerCase(), ...path.split(/[^A-Za-z0-9_]+/).filter(Boolean)]
-    const base = schema?.operationId ?? words.join('-')
-    let id = base
-    if (this.#operationIds.has(id)) id = `${base}-${method.toLowerCase()}`
-    for (let i = 2; this.#operationIds.has(id); i++) id = `${base}-${method.toLowerCase()}-${i}`
-    this.#operationIds.add(id)
-    return id
+  #operationId ({ schema, config: { upstream, api } }: DocumentedRoute, method: string, path: string): string {
+    const verb = method.toLowerCase()
+    const words = [upstream ?? 'gateway', verb, ...path.split(/[^A-Za-z0-9_]+/).filter(Boolean)]
+    const wanted = schema?.operationId ?? api?.operation.operationId ?? words.join('-')
+    if (!this.#operationIds.has(wanted)) return this.#operationIds.take(wanted)
+    return this.#operationIds.take(api && upstream ? `${upstream}-${wanted}` : `${wanted}-${verb}`)
   }
 }
+
+const fieldOf = (entry: PathEntry, method: string): [map: Record<string, object>, field: string] =>
+  FIELDS.has(method) ? [entry.item, method.toLowerCase()] : [entry.further, method]
+
+function targetOf (placed: Placed | undefined): OperationTarget | undefined {
+  if (placed === undefined) return undefined
+  const { operationId, method, own, entry } = placed
+  const renamed = own.parameters.map((name, i): [string, string] => [name, entry.parameters[i]!]).filter(([name, documented]) => name !== documented)
+  return { operationId, renamed: new Map(renamed), ...FIELDS.has(method) ? { pointer: `/paths/${pointerToken(entry.path)}/${method.toLowerCase()}` } : {} }
+}
+
+const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
+
+/** Those of an upstream stay in the order of its file; others come from several files. */
+function byUpstream ([a]: Documented, [b]: Documented): number {
+  const upstream = a.config.upstream ?? ''
+  return compare(upstream, b.config.upstream ?? '') || (upstream === '' ? compare(`${patternOf(a)} ${String(a.method)}`, `${patternOf(b)} ${String(b.method)}`) : 0)
+}
+
+const sorted = <Value>(values: Record<string, Value>): Record<string, Value> => Object.fromEntries(Object.entries(values).sort(([a], [b]) => compare(a, b)))

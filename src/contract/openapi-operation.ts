@@ -1,8 +1,12 @@
 import { STATUS_CODES } from 'node:http'
 import { authForm, type AuthDeclaration, type AuthForm, type Requirement } from '../auth/auth-schema.ts'
 import { byText, type LimitDeclaration, type LimitRule, limitRules, limitText } from '../limits/limit-schema.ts'
+import type { ApiDocument, ApiOperation } from '../openapi/types.ts'
+import { type ImportedParts, importedOperation } from './imported-operation.ts'
+import type { ImportedComponents } from './imported-components.ts'
 import type { SchemaObject } from './json-schema.ts'
-import { answerReference, PROBLEM_MEDIA } from './openapi-answers.ts'
+import { addProblem, answerReference } from './openapi-answers.ts'
+import type { PathParameter } from './openapi-path.ts'
 import type { DocumentSchemas } from './openapi-schema.ts'
 
 /** What a document tells of a route; the part of Fastify's route that matters. */
@@ -15,6 +19,9 @@ export interface DocumentedRoute {
     limit?: LimitDeclaration | false
     limits?: readonly LimitRule[]
     upstream?: string
+    upstreamDescription?: string
+    api?: { readonly document: ApiDocument, readonly operation: ApiOperation }
+    requestValidation?: 'off' | 'report' | 'enforce'
     hosts?: readonly string[]
     responses?: Record<string, object>
     consumes?: readonly string[]
@@ -27,38 +34,60 @@ export interface DocumentedRoute {
 /** Where an operation stands in the document. */
 export interface OperationPlace {
   operationId: string
-  /** Names of the path's parameters in the route, and those that the document has at their place. */
-  parameters: readonly (readonly [own: string, documented: string])[]
+  /** Those of the path, in their order. */
+  parameters: readonly PathParameter[]
   schemas: DocumentSchemas
   /** Schemas by `$id` that the route's own may refer to. */
   shared?: Record<string, unknown>
   /** Schemes that can be referred to by their names. */
   securitySchemes: Readonly<Record<string, object>>
+  /** Parts of the document that the operation of the route comes from. */
+  imported?: ImportedComponents
+  /** Sections that it stands in. */
+  tags?: readonly string[]
 }
 
 /** Parameters of their own in OpenAPI: they are stated by security, request body and responses. */
 const UNDOCUMENTED_HEADERS = new Set(['accept', 'content-type', 'authorization'])
 
-/** The operation of a route (OpenAPI 3.1): with the gateway's own answers, security and limits. */
+/**
+ * The operation of a route (OpenAPI 3.1): with the gateway's own answers, security and limits. Where the route comes from a
+ * document, the rest is what that says, unless the route says otherwise.
+ */
 export function describeOperation (route: DocumentedRoute, place: OperationPlace): Record<string, unknown> {
   const { schema = {}, config } = route
+  const own: ImportedParts = config.api && place.imported ? importedOperation(config.api.operation, place.imported, config.api.document) : {}
   const form = authForm(config.auth ?? 'none')
   const security = securityOf(form, place.securitySchemes)
   const limits = limitsOf(config)
-  const description = [schema.description, ...notes(config, form, limits)].filter(Boolean).join('\n\n')
-  const parameters = parametersOf(schema, place)
+  const summary = schema.summary ?? own.summary
+  const description = [schema.description ?? own.description, ...notes(config, form, limits)].filter(Boolean).join('\n\n')
+  const externalDocs = schema.externalDocs ?? own.externalDocs
+  const parameters = parametersOf(schema, place, own)
+  const body = schema.body ? requestBody(route, place) : own.requestBody
+  const checked = schema.params || schema.querystring || schema.query || schema.headers || schema.body ||
+    (config.api && (config.requestValidation ?? 'enforce') === 'enforce' && (parameters.length > 0 || body))
+  const errors = [
+    ...checked ? [400] : [],
+    ...form.uses.length > 0 ? [401, 403] : [],
+    ...checked && body ? [413, 415] : [],
+    ...limits.length > 0 ? [429] : [],
+    ...config.upstream && !config.redirect ? [502, 503, 504] : [],
+  ]
   return {
-    ...schema.tags ? { tags: schema.tags } : {},
-    ...schema.summary ? { summary: schema.summary } : {},
+    ...place.tags ? { tags: place.tags } : {},
+    ...summary ? { summary } : {},
     ...description ? { description } : {},
-    ...schema.externalDocs ? { externalDocs: schema.externalDocs } : {},
+    ...externalDocs ? { externalDocs } : {},
     operationId: place.operationId,
     ...parameters.length > 0 ? { parameters } : {},
-    ...schema.body ? { requestBody: requestBody(route, place) } : {},
-    responses: responsesOf(route, form.uses.length > 0, limits.length > 0, place),
-    ...schema.deprecated ? { deprecated: true } : {},
+    ...body ? { requestBody: body } : {},
+    responses: responsesOf(route, place, errors, own.responses?.(errors) ?? {}),
+    ...own.callbacks ? { callbacks: own.callbacks } : {},
+    ...schema.deprecated ?? own.deprecated ? { deprecated: true } : {},
     ...security.length > 0 ? { security } : {},
     ...config.hosts ? { servers: config.hosts.map(serverOf) } : {},
+    ...own.extensions,
     ...limits.length > 0 ? { 'x-rate-limit': limits.map(documentedLimit) } : {},
     ...Object.fromEntries(Object.entries(schema).filter(([key]) => key.startsWith('x-'))),
   }
@@ -106,15 +135,22 @@ const serverOf = (host: string): object => host.startsWith('*')
   ? { url: `https://${host.replace('*', '{label}')}`, variables: { label: { default: 'www' } } }
   : { url: `https://${host}` }
 
-function parametersOf (schema: Record<string, any>, place: OperationPlace): object[] {
+function parametersOf (schema: Record<string, any>, place: OperationPlace, { parameters: own }: ImportedParts): unknown[] {
   const { operationId, schemas, shared } = place
   const propertiesOf = (part: string) => schemas.properties(schemas.place(schema[part] ?? {}, `${operationId}.${part}`, shared))
   const params = propertiesOf('params')
+  // a part that the route states takes the place of the document's
+  const others = (where: string, part: unknown): unknown[] => part ? [] : own?.others.get(where) ?? []
   return [
-    // each parameter of the path, also those of which the schema does not speak
-    ...place.parameters.map(([own, documented]) => parameter('path', documented, { schema: params.get(own)?.schema ?? { type: 'string' }, required: true })),
+    // each parameter of the path, also those of which nobody speaks
+    ...place.parameters.map(({ route, own: name, documented }) => params.has(route) || schema.params
+      ? parameter('path', documented, { schema: params.get(route)?.schema ?? { type: 'string' }, required: true })
+      : own?.path(name, documented) ?? parameter('path', documented, { schema: { type: 'string' }, required: true })),
     ...[...propertiesOf(schema.querystring ? 'querystring' : 'query')].map(([name, property]) => parameter('query', name, property)),
+    ...others('query', schema.querystring ?? schema.query),
     ...[...propertiesOf('headers')].filter(([name]) => !UNDOCUMENTED_HEADERS.has(name.toLowerCase())).map(([name, property]) => parameter('header', name, property)),
+    ...others('header', schema.headers),
+    ...others('cookie', undefined),
   ]
 }
 
@@ -139,7 +175,11 @@ function requestBody ({ schema = {}, config }: DocumentedRoute, { operationId, s
   }
 }
 
-function responsesOf (route: DocumentedRoute, secured: boolean, limited: boolean, { operationId, schemas, shared }: OperationPlace): Record<string, object> {
+/**
+ * What the upstream answers, and the errors of the gateway. By status, what the route states goes before what the document of
+ * the upstream does, to which the errors have been added.
+ */
+function responsesOf (route: DocumentedRoute, { operationId, schemas, shared }: OperationPlace, errors: readonly number[], documented: Record<string, unknown>): Record<string, unknown> {
   const { schema = {}, config } = route
   const responses: Record<string, SchemaObject> = {}
   for (const [status, body] of Object.entries<SchemaObject>(config.responses ?? schema.response ?? {})) {
@@ -152,22 +192,10 @@ function responsesOf (route: DocumentedRoute, secured: boolean, limited: boolean
   const [redirectStatus, target] = config.redirect?.split(' ') ?? []
   if (redirectStatus) responses[redirectStatus] = { description: `Redirects to ${target}.`, headers: { Location: { schema: { type: 'string' } } } }
   if (config.websocket) responses[101] = { description: 'The connection is a WebSocket from here on.' }
-  if (Object.keys(responses).every((status) => status === '101')) responses['2XX'] = { description: 'The answer of the upstream.' }
-  for (const status of ownAnswers(schema, config, secured, limited)) {
-    // where the upstream answers so too, either may come
-    if (responses[status]) responses[status].content = { ...responses[status].content, ...PROBLEM_MEDIA }
-    else responses[status] = answerReference(status)
+  if ([...Object.keys(documented), ...Object.keys(responses)].every((status) => status === '101')) responses['2XX'] = { description: 'The answer of the upstream.' }
+  for (const status of errors) {
+    if (responses[status]) responses[status] = addProblem(responses[status])
+    else if (!Object.hasOwn(documented, status)) responses[status] = answerReference(status)
   }
-  return responses
-}
-
-/** Statuses of the error answers that the gateway itself may give on a route. */
-function ownAnswers (schema: Record<string, any>, config: DocumentedRoute['config'], secured: boolean, limited: boolean): number[] {
-  return [
-    ...schema.params || schema.querystring || schema.query || schema.headers || schema.body ? [400] : [],
-    ...secured ? [401, 403] : [],
-    ...schema.body ? [413, 415] : [],
-    ...limited ? [429] : [],
-    ...config.upstream && !config.redirect ? [502, 503, 504] : [],
-  ]
+  return { ...documented, ...responses }
 }

@@ -8,6 +8,27 @@ export interface DocumentPath {
   parameters: string[]
 }
 
+/** A parameter of a path. */
+export interface PathParameter {
+  /** As the router calls it. */
+  route: string
+  /** As the imported document of the route calls it; the same when there is none. */
+  own: string
+  /** As the path of the document that is made has it. */
+  documented: string
+}
+
+/** The path with other names in place of its last ones, which are those of an imported document. */
+export function renamedPath ({ path, shape, parameters }: DocumentPath, template: string): DocumentPath {
+  const names = template.match(/\{[^{}]*\}/g)?.map((name) => name.slice(1, -1)) ?? []
+  const kept = parameters.length - names.length
+  // such a name cannot stand in a template again
+  if (kept < 0 || new Set([...parameters.slice(0, kept), ...names]).size < parameters.length) return { path, shape, parameters }
+  const all = [...parameters.slice(0, kept), ...names]
+  let place = 0
+  return { path: path.replace(/\{\w+\}/g, () => `{${all[place++]}}`), shape, parameters: all }
+}
+
 /**
  * Reads a router's pattern: parameters (`:id`), with a regular expression (`:id(\\d+)`) or optional (`:id?`), several in a
  * segment (`:name.:ext`), and a colon that is only a colon (`::`).

@@ -1,3 +1,4 @@
+import { ComponentNames } from './component-names.ts'
 import { atPointer, isObject, type JsonSchema, pointerToken, type SchemaObject, walkSchema } from './json-schema.ts'
 import { encodePointer, selfContained } from './self-contained-schema.ts'
 
@@ -11,6 +12,11 @@ export class DocumentSchemas {
   /** `components.schemas` of the document. */
   readonly components: Record<string, JsonSchema> = {}
   readonly #placed = new Map<string, JsonSchema>()
+  readonly #names: ComponentNames
+
+  constructor (names = new ComponentNames()) {
+    this.#names = names
+  }
 
   /**
    * @param name    of the component, when one is needed
@@ -36,7 +42,7 @@ export class DocumentSchemas {
     const moved: [pointer: string, component: string][] = []
     for (const keyword of ['$defs', 'definitions']) {
       for (const [key, definition] of Object.entries<JsonSchema>(own[keyword] ?? {})) {
-        const component = this.#freeName(`${name}.${key}`)
+        const component = this.#names.take('schemas', `${name}.${key}`)
         this.components[component] = definition
         moved.push([encodePointer(`/${keyword}/${pointerToken(key)}`), component])
       }
@@ -47,7 +53,7 @@ export class DocumentSchemas {
       const pointer = found.$ref.slice(1)
       const target = moved.find(([start]) => pointer === start || pointer.startsWith(`${start}/`))
       if (target) found.$ref = `#${COMPONENTS}${target[1]}${pointer.slice(target[0].length)}`
-      else found.$ref = `#${COMPONENTS}${whole ??= this.#freeName(name)}${pointer}`
+      else found.$ref = `#${COMPONENTS}${whole ??= this.#names.take('schemas', name)}${pointer}`
     }
     if (whole === undefined) return own
     this.components[whole] = own
@@ -73,13 +79,6 @@ export class DocumentSchemas {
 
   #at (reference: string): JsonSchema | undefined {
     return atPointer({ components: { schemas: this.components } }, decodeURIComponent(reference.slice(1))) as JsonSchema | undefined
-  }
-
-  #freeName (name: string): string {
-    const base = name.replace(/[^\w.-]+/g, '-')
-    let free = base
-    for (let i = 2; Object.hasOwn(this.components, free); i++) free = `${base}-${i}`
-    return free
   }
 }
 

@@ -27,6 +27,8 @@ declare module 'fastify' {
     limits?: LimitRule[]
     /** Name of the upstream, for logs, metrics and documents. */
     upstream?: string
+    /** What the API of the upstream is for, in the words of its file. */
+    upstreamDescription?: string
     /** Path pattern as clients see it, without the internal host group. */
     publicUrl?: string
     /** Internal prefix of the host group, taken off to get `publicUrl`. */

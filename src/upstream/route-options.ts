@@ -34,6 +34,7 @@ export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRout
     } as FastifySchema,
     config: {
       upstream: upstream.name,
+      upstreamDescription: upstream.description,
       hosts: upstream.hosts,
       publicUrl: route.path,
       auth: route.auth,

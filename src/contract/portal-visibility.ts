@@ -1,0 +1,23 @@
+import { authForm } from '../auth/auth-schema.ts'
+import type { DocumentedRoute } from './openapi-operation.ts'
+
+/** Public path of a route. */
+export const patternOf = ({ url, config }: DocumentedRoute): string => config.publicUrl ?? url
+
+/**
+ * Whether documents tell of a route.
+ * @param hideScopes  scopes, with `*` at the end for all that begin so; a route that cannot be called without one is hidden
+ */
+export function isVisible (route: DocumentedRoute, hideScopes: readonly string[]): boolean {
+  const { auth, api } = route.config
+  // the router's own routes, Swagger UI's for example, say nothing of who may call
+  if (route.schema?.hide || patternOf(route).includes('*') || auth === undefined) return false
+  if (api?.operation.extensions['x-internal'] === true) return false
+  const { mode, optional, uses } = authForm(auth)
+  if (optional || uses.length === 0 || hideScopes.length === 0) return true
+  const asked = uses.map(({ requirement: { scopes = [] } }) => scopes.some((scope) => hideScopes.some((pattern) => fits(scope, pattern))))
+  // of several ways in, one that asks for no such scope suffices
+  return mode === 'all' ? !asked.includes(true) : asked.includes(false)
+}
+
+const fits = (scope: string, pattern: string): boolean => pattern.endsWith('*') ? scope.startsWith(pattern.slice(0, -1)) : scope === pattern
