@@ -6,7 +6,11 @@ import { schemaMistakes } from './schema-validator.ts'
 import { selfContained } from './self-contained-schema.ts'
 
 /** Says what is wrong with a response; null when nothing is, or when no schema speaks of its status. */
-export type ResponseCheck = (status: number, contentType: string | undefined, body: Buffer) => Violation[] | null
+export interface ResponseCheck {
+  (status: number, contentType: string | undefined, body: Buffer, headers?: Record<string, unknown>): Violation[] | null
+  /** Whether it looks at headers, and at responses that have no content. */
+  readonly checksHead?: boolean
+}
 
 /**
  * The check of a route's responses; its validators are compiled by the first response that needs them.

@@ -80,7 +80,10 @@ export class ReplyWriter {
       return
     }
     if (this.#finished) return
-    if (this.#chunks === null) return this.#finish(undefined)
+    if (this.#chunks === null) {
+      if (!this.#checksHeadOnly() || this.#passesCheck(Buffer.alloc(0))) this.#finish(undefined)
+      return
+    }
     const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#collected)
     if (!this.#checked || this.#passesCheck(body)) this.#finish(sendable(this.#reply, body))
   }
@@ -169,9 +172,15 @@ export class ReplyWriter {
     if (this.#request.raw.httpVersionMajor === 1) this.#reply.header('connection', 'close')
   }
 
+  /** Whether a response that has no content by its status is checked all the same. */
+  #checksHeadOnly (): boolean {
+    return this.#plan.responseCheck?.checksHead === true && this.#reply.statusCode === 204 && this.#request.method !== 'HEAD'
+  }
+
   #passesCheck (body: Buffer): boolean {
     const reply = this.#reply
-    const violations = this.#plan.responseCheck!(reply.statusCode, reply.getHeader('content-type') as string | undefined, body)
+    const check = this.#plan.responseCheck!
+    const violations = check(reply.statusCode, reply.getHeader('content-type') as string | undefined, body, check.checksHead ? reply.getHeaders() : undefined)
     return violations === null || this.#reportViolations(violations)
   }
 

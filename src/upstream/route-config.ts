@@ -5,7 +5,15 @@ import type { AuthDeclaration } from '../auth/auth-schema.ts'
 import type { ClientCache } from '../response/client-cache-schema.ts'
 import type { Compression } from '../response/compression-schema.ts'
 import type { CostDeclaration, LimitDeclaration, LimitRule } from '../limits/limit-schema.ts'
+import type { ApiDocument, ApiOperation } from '../openapi/types.ts'
+import type { OperationCheck } from '../contract/operation-check.ts'
 import type { ForwardPlan } from '../proxy/forward-plan.ts'
+
+/** The operation of an API document that a route answers for. */
+export interface ApiRoute {
+  document: ApiDocument
+  operation: ApiOperation
+}
 
 declare module 'fastify' {
   /** What a route declares; the stages in `plugins/` read it in their `onRoute` hooks and pay nothing per request. */
@@ -34,6 +42,12 @@ declare module 'fastify' {
     consumes?: readonly string[]
     /** Where a redirect route sends to, for people to read. */
     redirect?: string
+    /** The operation of an API document that the route has been made from. */
+    api?: ApiRoute
+    /** What happens to a request that breaks its operation: it is refused, told of, or not looked at. */
+    requestValidation?: 'enforce' | 'report' | 'off'
+    /** The check of the operation; stated by the gateway itself. */
+    operationCheck?: OperationCheck
     /** How the request is forwarded. */
     plan?: ForwardPlan
     /** Lets WebSocket upgrades through. */
