@@ -3,7 +3,7 @@ import querystring from 'fast-querystring'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import secureJson from 'secure-json-parse'
 import { gatehouseError } from '../errors.ts'
-import { isForm, isJson, isText, parseMediaType } from './media-type.ts'
+import { isForm, isJson, isText, type MediaType, parseMediaType } from './media-type.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -42,7 +42,7 @@ function matcherOf (type: string): string | RegExp {
 function parseCollected (request: FastifyRequest, bytes: Buffer, done: Done): void {
   let body: unknown
   try {
-    body = parse(contentType(request), bytes)
+    body = parse(mediaOfBody(request).type, bytes)
   } catch (error) {
     done(error as Error)
     return
@@ -55,13 +55,13 @@ function parseCollected (request: FastifyRequest, bytes: Buffer, done: Done): vo
  * The media type of a body that can be checked. Fastify reads the header leniently; an upstream may read it otherwise, so
  * whatever has two readings is refused.
  */
-function contentType ({ headers, raw }: FastifyRequest): string {
+export function mediaOfBody ({ headers, raw }: Pick<FastifyRequest, 'headers' | 'raw'>): MediaType {
   const media = parseMediaType(headers['content-type'] ?? '')
   if (media === null || isRepeated('content-type', raw.rawHeaders)) throw gatehouseError('GW_UNSUPPORTED_MEDIA_TYPE', { detail: 'The Content-Type header is not valid: send one media type with well-formed parameters.' })
   if (media.charsets.some((charset) => charset !== 'utf-8' && charset !== 'utf8')) throw gatehouseError('GW_UNSUPPORTED_MEDIA_TYPE', { detail: 'Only the charset utf-8 is accepted here: encode the body so.' })
   const coding = headers['content-encoding']
   if (coding !== undefined && coding.toLowerCase() !== 'identity') throw gatehouseError('GW_UNSUPPORTED_MEDIA_TYPE', { detail: 'A body with a Content-Encoding cannot be checked here: send it as it is.' })
-  return media.type
+  return media
 }
 
 /** Node keeps the first of several. */
@@ -80,13 +80,19 @@ function parse (type: string, bytes: Buffer): unknown {
   const json = isJson(type)
   const form = !json && isForm(type)
   if (!json && !form && !isText(type)) return bytes
-  if (!isUtf8(bytes)) throw gatehouseError('GW_MALFORMED_BODY', { detail: 'The body is not valid UTF-8: encode it so.' })
+  checkUtf8(bytes)
   if (json) return parseJson(bytes)
   // without a prototype, so that `__proto__` is a field like any other
   return form ? querystring.parse(bytes.toString('utf8')) : bytes
 }
 
-function parseJson (bytes: Buffer): unknown {
+/** @throws GW_MALFORMED_BODY */
+export function checkUtf8 (bytes: Buffer): void {
+  if (!isUtf8(bytes)) throw gatehouseError('GW_MALFORMED_BODY', { detail: 'The body is not valid UTF-8: encode it so.' })
+}
+
+/** @throws GW_MALFORMED_BODY */
+export function parseJson (bytes: Buffer): unknown {
   if (bytes.length === 0) throw gatehouseError('GW_MALFORMED_BODY', { detail: 'The body is empty: send JSON, as the Content-Type says.' })
   // RFC 8259, section 8.1: no byte order mark; parsers disagree on it
   if (bytes[0] === 0xEF && bytes[1] === 0xBB && bytes[2] === 0xBF) throw gatehouseError('GW_MALFORMED_BODY', { detail: 'The body begins with a byte order mark: send it without.' })

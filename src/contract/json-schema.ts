@@ -6,7 +6,7 @@ export type SchemaObject = { [keyword: string]: any }
 export type Holds = 'one' | 'list' | 'map'
 
 /** Keywords that hold schemas; names in a map are never keywords. `items` is a list in draft-07. */
-const HOLDS = new Map<string, Holds>([
+export const HOLDS: ReadonlyMap<string, Holds> = new Map<string, Holds>([
   ...['items', 'additionalItems', 'contains', 'additionalProperties', 'propertyNames', 'not', 'if', 'then', 'else', 'unevaluatedItems', 'unevaluatedProperties', 'contentSchema'].map((name): [string, Holds] => [name, 'one']),
   ...['allOf', 'anyOf', 'oneOf', 'prefixItems'].map((name): [string, Holds] => [name, 'list']),
   ...['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependencies'].map((name): [string, Holds] => [name, 'map']),

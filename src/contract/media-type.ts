@@ -9,6 +9,8 @@ export interface MediaType {
   type: string
   /** Every `charset` that is stated, in small letters. */
   charsets: string[]
+  /** Every `boundary` that is stated, as it came. */
+  boundaries: string[]
 }
 
 /** Reads a Content-Type (RFC 9110, section 8.3.1); null when it is not one to the last character. */
@@ -16,10 +18,24 @@ export function parseMediaType (header: string): MediaType | null {
   const match = CONTENT_TYPE.exec(header)
   if (match === null) return null
   const charsets: string[] = []
+  const boundaries: string[] = []
   for (const [, name, value] of match[2]!.matchAll(PARAMETER)) {
-    if (name?.toLowerCase() === 'charset') charsets.push(value!.replace(/^"|"$/g, '').replace(/\\(.)/g, '$1').toLowerCase())
+    // `boundary*0` and its like (RFC 2231) are a boundary to some
+    const kind = name?.toLowerCase().split('*', 1)[0]
+    if (kind === 'charset') charsets.push(plain(value!).toLowerCase())
+    else if (kind === 'boundary') boundaries.push(plain(value!))
   }
-  return { type: match[1]!.toLowerCase(), charsets }
+  return { type: match[1]!.toLowerCase(), charsets, boundaries }
+}
+
+const plain = (value: string): string => value.startsWith('"') ? value.slice(1, -1).replace(/\\(.)/g, '$1') : value
+
+/** Whether a media type is one that a range (`*\/*`, `text/*`, `application/*+json`) stands for; both in small letters. */
+export function isInRange (type: string, range: string): boolean {
+  if (!range.includes('*')) return type === range
+  if (range === '*/*' || range === '*') return true
+  const [main, suffix = ''] = range.split('*', 2) as [string, string?]
+  return type.length > main.length + suffix.length && type.startsWith(main) && type.endsWith(suffix)
 }
 
 /** Whether bodies of a media type are JSON (RFC 6839, section 3.1 for `+json`). */

@@ -1,7 +1,7 @@
 import type { ValidateFunction } from 'ajv'
 import { gatehouseError, type Violation } from '../errors.ts'
 import type { JsonSchema } from './json-schema.ts'
-import { compileSchema, type ValueKind } from './schema-validator.ts'
+import { compileSchema, type SchemaCompiler, type ValueKind } from './schema-validator.ts'
 import { copyOfTexts, misreadNumbers } from './text-values.ts'
 import { violationsOf } from './violations.ts'
 
@@ -13,15 +13,18 @@ const LIST_ALL = 16 * 1024
 
 /** Checks one part of a message against one schema. The validators are compiled by the first value that needs them. */
 export class PartCheck {
-  /** `params`, `query`, `headers` or `body` */
+  /** `params`, `query`, `headers`, `cookies` or `body` */
   readonly part: string
-  readonly #schema: JsonSchema
+  readonly #compile: SchemaCompiler
   readonly #compiled = new Map<string, ValidateFunction>()
   readonly #name: string
 
-  /** @param name  how the log speaks of the schema when it cannot be compiled */
-  constructor (schema: JsonSchema, part: string, name = part) {
-    this.#schema = schema
+  /**
+   * @param schema  self-contained, or what compiles it
+   * @param name    how the log speaks of the schema when it cannot be compiled
+   */
+  constructor (schema: JsonSchema | SchemaCompiler, part: string, name = part) {
+    this.#compile = typeof schema === 'function' ? schema as SchemaCompiler : (kind, allErrors) => compileSchema(schema, kind, allErrors)
     this.part = part
     this.#name = name
   }
@@ -64,7 +67,7 @@ export class PartCheck {
     let validate = this.#compiled.get(key)
     if (!validate) {
       try {
-        validate = compileSchema(this.#schema, kind, allErrors)
+        validate = this.#compile(kind, allErrors)
       } catch (error) {
         // never let through what cannot be checked
         throw gatehouseError('GW_INTERNAL', { cause: new Error(`the schema of ${this.#name} cannot be compiled: ${(error as Error).message}`) })

@@ -6,7 +6,12 @@ import { schemaMistakes } from './schema-validator.ts'
 import { selfContained } from './self-contained-schema.ts'
 
 /** Says what is wrong with a response; null when nothing is, or when no schema speaks of its status. */
-export type ResponseCheck = (status: number, contentType: string | undefined, body: Buffer) => Violation[] | null
+export interface ResponseCheck {
+  /** @param body  null for content that it does not read */
+  (status: number, contentType: string | undefined, body: Buffer | null, headers?: Record<string, unknown>): Violation[] | null
+  /** Whether it reads the content of such a response; of others it checks the head alone. Absent where it reads all, and no head. */
+  readonly reads?: (contentType: string | undefined) => boolean
+}
 
 /**
  * The check of a route's responses; its validators are compiled by the first response that needs them.
@@ -17,8 +22,8 @@ export function compileResponseCheck (responses: Record<string, object>): Respon
   return (status, contentType, body) => {
     const check = byStatus.get(String(status)) ?? byStatus.get(`${Math.floor(status / 100)}xx`) ?? byStatus.get('default')
     if (check === undefined) return null
-    const value = valueOf(contentType, body)
-    return 'violation' in value ? nothingWas(value, check) : check.json(value.value, body.length)
+    const value = valueOf(contentType, body ?? Buffer.alloc(0))
+    return 'violation' in value ? nothingWas(value, check) : check.json(value.value, body?.length ?? 0)
   }
 }
 

@@ -1,6 +1,7 @@
 import { Ajv2020, type Options, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { isObject, type JsonSchema, walkSchema } from './json-schema.ts'
+import { patternMistake, SAFE_PATTERNS } from './safe-pattern.ts'
 import { UNIQUE_ITEMS } from './unique-items.ts'
 import { violationsOf } from './violations.ts'
 
@@ -13,10 +14,16 @@ export type ValueKind = 'json' | 'text'
 // nothing may be changed, since the bytes are forwarded as they came: no defaults, nothing removed
 const OPTIONS: Options = {
   strict: false, useDefaults: false, removeAdditional: false, ownProperties: true, validateSchema: false, logger: false,
+  // a pattern must not take endless time
+  code: { regExp: SAFE_PATTERNS },
 }
 
-function createAjv (kind: ValueKind, allErrors: boolean): Ajv2020 {
-  const ajv = new Ajv2020({ ...OPTIONS, allErrors, coerceTypes: kind === 'text' ? 'array' : false })
+/** Makes the validator of a schema; `allErrors` says whether it looks for everything that is wrong, or stops at the first. */
+export type SchemaCompiler = (kind: ValueKind, allErrors: boolean) => ValidateFunction
+
+/** A compiler with the options of the house. */
+export function createCompiler (kind: ValueKind, allErrors: boolean, options: Options = {}): Ajv2020 {
+  const ajv = new Ajv2020({ ...OPTIONS, ...options, allErrors, coerceTypes: kind === 'text' ? 'array' : false })
   ;(addFormats as unknown as (ajv: Ajv2020) => void)(ajv)
   ajv.removeKeyword('uniqueItems')
   ajv.addKeyword(UNIQUE_ITEMS)
@@ -52,7 +59,9 @@ export function schemaMistakes (schema: JsonSchema): string[] {
     if ('nullable' in found && found.type === undefined) mistakes.add(`${pointer}/nullable needs a "type" beside it`)
     if ('$async' in found) mistakes.add(`${pointer}/$async is not supported`)
     for (const pattern of [found.pattern, ...Object.keys(found.patternProperties ?? {})]) {
-      if (pattern !== undefined && !isPattern(pattern)) mistakes.add(`${pointer || 'it'} has the pattern "${pattern}", which is not a regular expression`)
+      if (pattern === undefined) continue
+      const mistake = isPattern(pattern) ? patternMistake(pattern) : 'is not a regular expression'
+      if (mistake !== null) mistakes.add(`${pointer || 'it'} has the pattern "${pattern}", which ${mistake}`)
     }
   })
   return [...mistakes]
@@ -73,7 +82,7 @@ function isPattern (text: string): boolean {
 export function compileSchema (schema: JsonSchema, kind: ValueKind, allErrors: boolean): ValidateFunction {
   const key = `${kind} ${allErrors}`
   let ajv = compilers.get(key)
-  if (!ajv) compilers.set(key, ajv = createAjv(kind, allErrors))
+  if (!ajv) compilers.set(key, ajv = createCompiler(kind, allErrors))
   const validate = ajv.compile(schema)
   // Ajv would remember the schema for as long as the process lives
   if (typeof schema === 'object') ajv.removeSchema(schema)

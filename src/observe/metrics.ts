@@ -4,6 +4,8 @@ import { Counter, Registry } from 'prom-client'
 export interface Metrics {
   registry: Registry
   responseViolations: Counter<'upstream' | 'route' | 'status'>
+  requestViolations: Counter<'upstream' | 'route' | 'mode'>
+  requestsUnchecked: Counter<'upstream' | 'route'>
   decisions: Counter<'decision' | 'upstream' | 'target'>
   cacheStoreErrors: Counter<'operation'>
 }
@@ -16,6 +18,18 @@ export function createMetrics (): Metrics {
       name: 'gatehouse_response_violations_total',
       help: 'Responses that broke the schema of their route.',
       labelNames: ['upstream', 'route', 'status'],
+      registers: [registry],
+    }),
+    requestViolations: new Counter({
+      name: 'gatehouse_request_violations_total',
+      help: 'Requests that broke the API document of their route; in the mode "report" they went on.',
+      labelNames: ['upstream', 'route', 'mode'],
+      registers: [registry],
+    }),
+    requestsUnchecked: new Counter({
+      name: 'gatehouse_requests_unchecked_total',
+      help: 'Requests that went on with a body that was not checked: too large, of unknown length, or encoded.',
+      labelNames: ['upstream', 'route'],
       registers: [registry],
     }),
     cacheStoreErrors: new Counter({

@@ -50,6 +50,8 @@ export interface ApiParameter {
   /** Stated, or the default of its place. */
   readonly style: ParameterStyle
   readonly explode: boolean
+  /** Whether a query parameter may come without a value. Default: false. */
+  readonly allowEmptyValue?: boolean
   /** JSON pointer of its schema in the document; null when it has none. */
   readonly schemaPointer: string | null
   /** Media type, when it has `content` instead of `schema`. */

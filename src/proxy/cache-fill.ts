@@ -167,7 +167,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   #store (head: StoredHead, body: Buffer): void {
     const { plan, task: { cache } } = this
     const { headers } = this.#answer!
-    if (plan.enforceResponse && plan.responseCheck?.(head.status, headers['content-type'], body)) return
+    if (plan.enforceResponse && plan.responseCheck?.(head.status, headers['content-type'], body, headers)) return
     const response = withBody(head, body, headers)
     if (response === null) return
     if (this.#name !== null) cache.unpass(this.#name)

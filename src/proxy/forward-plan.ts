@@ -1,6 +1,6 @@
 import { compileIdentityHeaders, type IdentityHeaders } from '../auth/identity-headers.ts'
 import type { CredentialPlaces } from '../auth/scheme.ts'
-import { compileResponseCheck, type ResponseCheck } from '../contract/response-check.ts'
+import type { ResponseCheck } from '../contract/response-check.ts'
 import { type FallbackAnswer, fallbackAnswer } from '../resilience/fallback-answer.ts'
 import { type HedgePolicy, hedgePolicy } from '../resilience/hedge-policy.ts'
 import type { FallbackSettings, HedgeSettings, RetrySettings } from '../resilience/resilience-schema.ts'
@@ -36,8 +36,10 @@ export interface ForwardSettings {
   trustedHeaders?: readonly string[]
   requestHeaders?: HeaderRules[]
   responseHeaders?: HeaderRules[]
-  responses?: Record<string, object>
-  responseValidation?: 'off' | 'report' | 'enforce'
+  /** Looks at responses; absent for none. */
+  responseCheck?: ResponseCheck | null
+  /** Whether what breaks it is answered 502. */
+  enforceResponse?: boolean
   /** Bytes; for bodies that are streamed. */
   bodyLimit?: number
   websocket?: boolean
@@ -105,7 +107,7 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     : null
   const request = mergeRules(settings.requestHeaders)
   const response = mergeRules(settings.responseHeaders)
-  const checks = settings.responses !== undefined && (settings.responseValidation ?? 'off') !== 'off'
+  const { responseCheck = null } = settings
   return {
     upstream: settings.upstream,
     forwarded: settings.forwarded,
@@ -124,7 +126,7 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
       identity?.names, settings.trustedHeaders, request.drop,
       settings.cache?.policy ? UNKEYED : undefined,
       // a compressed response could not be checked
-      checks ? ['accept-encoding'] : undefined
+      responseCheck === null ? undefined : ['accept-encoding']
     ),
     requestPut: request.put,
     dropCookies: orNull([...settings.credentials?.cookies ?? [], ...settings.upstream.affinity === null ? [] : [settings.upstream.affinity.cookie]]),
@@ -133,8 +135,8 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     settled: nameSet(identity?.names, request.drop),
     responseDrop: nameSet(HOP_BY_HOP, REVEALING, OWN_RESPONSE_HEADERS, settings.ownResponseHeaders, response.drop),
     responsePut: response.put,
-    responseCheck: checks ? compileResponseCheck(settings.responses!) : null,
-    enforceResponse: settings.responseValidation === 'enforce',
+    responseCheck,
+    enforceResponse: settings.enforceResponse ?? false,
     bodyLimit: settings.bodyLimit ?? Infinity,
     websocket: settings.websocket ?? false,
     mirror: settings.mirror ?? null,

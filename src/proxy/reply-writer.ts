@@ -47,9 +47,17 @@ export class ReplyWriter {
   begin (status: number, headers: IncomingHttpHeaders): void {
     const { method, raw: { complete, httpVersion } } = this.#request
     if (!complete) this.#closeAfterEarlyAnswer()
-    if (method === 'HEAD' || status === 204 || status === 304) return
+    const { responseCheck } = this.#plan
+    if (method === 'HEAD' || status === 304) return
+    const hasContent = status !== 204
+    const reads = responseCheck !== null && hasContent && (responseCheck.reads === undefined || responseCheck.reads(headers['content-type']))
+    if (responseCheck?.reads !== undefined && !reads && !this.#passesCheck(null)) {
+      this.#source.cancel()
+      return
+    }
+    if (!hasContent) return
     const length = headers['content-length'] === undefined ? -1 : Number(headers['content-length'])
-    if (this.#plan.responseCheck !== null) {
+    if (reads && (this.#plan.enforceResponse || length <= CHECK_LIMIT)) {
       this.#checked = true
       this.#collectLimit = CHECK_LIMIT
       this.#chunks = []
@@ -169,9 +177,11 @@ export class ReplyWriter {
     if (this.#request.raw.httpVersionMajor === 1) this.#reply.header('connection', 'close')
   }
 
-  #passesCheck (body: Buffer): boolean {
+  /** @param body  null for one that is not read */
+  #passesCheck (body: Buffer | null): boolean {
     const reply = this.#reply
-    const violations = this.#plan.responseCheck!(reply.statusCode, reply.getHeader('content-type') as string | undefined, body)
+    const check = this.#plan.responseCheck!
+    const violations = check(reply.statusCode, reply.getHeader('content-type') as string | undefined, body, check.reads && reply.getHeaders())
     return violations === null || this.#reportViolations(violations)
   }
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import { collectBodies, streamBodies } from '../contract/body-parsers.ts'
+import { readOperationBodies } from '../contract/operation-bodies.ts'
 
 /**
  * The routes of an upstream by what becomes of their request bodies: Fastify parses bodies by scope, so those that take the same
@@ -9,11 +10,14 @@ export class BodyScopes {
   /** Of all routes whose bodies nobody looks at. */
   readonly #streaming: RouteOptions[] = []
   readonly #collecting = new Map<string, RouteOptions[]>()
+  /** Of routes whose document says what bodies they have. */
+  readonly #described: RouteOptions[] = []
 
   add (options: RouteOptions): void {
-    const { consumes } = options.config!
+    const { consumes, api, requestValidation = 'off' } = options.config!
     if (consumes === undefined) {
-      this.#streaming.push(options)
+      const isDescribed = requestValidation !== 'off' && api !== undefined && api.operation.body !== null
+      ;(isDescribed ? this.#described : this.#streaming).push(options)
       return
     }
     const key = consumes.join(',')
@@ -32,6 +36,12 @@ export class BodyScopes {
       for (const options of this.#streaming) route(child, options)
       streamed(child)
     })
+    if (this.#described.length > 0) {
+      scope.register(async (child) => {
+        readOperationBodies(child, { bodyLimit })
+        for (const options of this.#described) route(child, options)
+      })
+    }
     for (const routes of this.#collecting.values()) {
       scope.register(async (child) => {
         collectBodies(child, { bodyLimit, consumes: routes[0]!.config!.consumes! })

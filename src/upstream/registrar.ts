@@ -24,6 +24,7 @@ import { RouteClaims } from './route-claims.ts'
 import type { RouteFile } from './route-files.ts'
 import { DEFAULT_CONSUMES, headerMatch, routeOptions } from './route-options.ts'
 import { routePlan } from './route-plan.ts'
+import { responseCheck } from './route-checks.ts'
 import type { RouteTable } from './route-table.ts'
 import type { UpstreamRegistry } from './upstream-registry.ts'
 import { shadowParts, upstreamParts } from './upstream-parts.ts'
@@ -120,7 +121,7 @@ export class Registrar {
     }
     const scopes = new BodyScopes()
     for (const route of routes) {
-      const plan = routePlan(parts, route.declaration, parts.hostPrefix + route.path, credentialPlaces(route.auth, scope.authSchemes), route.declaration.websocket ?? false)
+      const plan = routePlan(parts, route.declaration, parts.hostPrefix + route.path, credentialPlaces(route.auth, scope.authSchemes), route.declaration.websocket ?? false, responseCheck(scope, route, declaration))
       for (const method of methodsOf(route, routes)) {
         const match = headerMatch(route.declaration)
         const problem = this.#parts.table.claim({ method, path: route.path, hosts: declaration.hosts, match }, file, route.field)

@@ -48,7 +48,7 @@ export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRout
       cost: own.cost ?? upstream.cost,
       responses: response,
       responseValidation: own.responseValidation ?? upstream.responseValidation,
-      consumes: schema.body ? consumes : requestValidation === 'enforce' ? consumedTypes(route.api!.operation) : undefined,
+      consumes: schema.body ? consumes : undefined,
       api: route.api,
       requestValidation,
       websocket: own.websocket,

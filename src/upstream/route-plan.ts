@@ -3,6 +3,7 @@ import { CORS_HEADERS } from '../browser/cors-policy.ts'
 import { securityHeaderNames } from '../browser/security-headers.ts'
 import { CachePolicy } from '../cache/cache-policy.ts'
 import type { Config } from '../config/config-schema.ts'
+import type { ResponseCheck } from '../contract/response-check.ts'
 import { type ForwardPlan, forwardPlan, type ForwardSettings } from '../proxy/forward-plan.ts'
 import type { Mirror } from '../proxy/mirror.ts'
 import type { ResponseCache, RouteCache } from '../proxy/response-cache.ts'
@@ -31,9 +32,10 @@ export interface PlanParts {
 /**
  * The plan of a route, or of the pass-through when `route` is empty: everything inherited from upstream and gateway.
  * @param pattern   internal pattern of the route
+ * @param responseCheck  of what `responseValidation` is about; null for none
  * @param credentials  where those stand that the gateway verifies
  */
-export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, pattern: string, credentials: ForwardSettings['credentials'], websocket: boolean): ForwardPlan {
+export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, pattern: string, credentials: ForwardSettings['credentials'], websocket: boolean, responseCheck: ResponseCheck | null = null): ForwardPlan {
   const { config, declaration, hostPrefix } = parts
   const stripped = declaration.stripPrefix ? prefixOf(declaration) : ''
   return forwardPlan({
@@ -49,8 +51,8 @@ export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, p
     credentials: (route.forwardCredentials ?? declaration.forwardCredentials) ? null : credentials,
     requestHeaders: [declaration.requestHeaders ?? {}, route.requestHeaders ?? {}],
     responseHeaders: [declaration.responseHeaders ?? {}, route.responseHeaders ?? {}],
-    responses: route.schema?.response,
-    responseValidation: route.responseValidation ?? declaration.responseValidation,
+    responseCheck,
+    enforceResponse: (route.responseValidation ?? declaration.responseValidation) === 'enforce',
     bodyLimit: sizeOf(route.bodyLimit ?? declaration.bodyLimit),
     websocket,
     ownResponseHeaders: ownResponseHeaders(route, declaration, config),

@@ -1,0 +1,112 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import fp from 'fastify-plugin'
+import { documentMistakes } from '../../src/contract/document-mistakes.ts'
+import { DocumentValidators } from '../../src/contract/document-validators.ts'
+import { compileOperationCheck, type OperationCheck, type RequestPart } from '../../src/contract/operation-check.ts'
+import { BootProblems, gatehouseError, type Problem, type Violation } from '../../src/errors.ts'
+import { allowBody } from '../../src/listener/expect-continue.ts'
+import type { ApiDocument, ApiOperation } from '../../src/openapi/types.ts'
+import type {} from '../../src/upstream/route-config.ts'
+
+/** Most violations that one answer lists, and that one line of the log does. */
+const MOST = 100
+const MOST_LOGGED = 10
+/** Milliseconds between two lines of the log about one route. */
+const LOG_INTERVAL = 10_000
+
+/** A schema of the route goes before what the document says of the same part. */
+const OWN_PARTS: readonly (readonly [schema: string, part: RequestPart])[] = [['params', 'params'], ['querystring', 'query'], ['query', 'query'], ['headers', 'headers'], ['body', 'body']]
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The validators of an API document; one for all of its routes. */
+    documentValidators (document: ApiDocument): DocumentValidators
+  }
+}
+
+/**
+ * Checks requests against the operations of API documents: a route in the mode `enforce` refuses those that break its
+ * operation, one in the mode `report` counts them and lets them on. Other routes pay nothing.
+ */
+export default fp(async (app) => {
+  const byDocument = new Map<ApiDocument, DocumentValidators>()
+  const byOperation = new WeakMap<ApiOperation, Map<string, OperationCheck>>()
+  const problems: Problem[] = []
+
+  app.decorateRequest('operationBody', null)
+  app.decorate('documentValidators', (document) => {
+    let validators = byDocument.get(document)
+    if (!validators) {
+      byDocument.set(document, validators = new DocumentValidators(document))
+      problems.push(...documentMistakes(document))
+    }
+    return validators
+  })
+
+  app.addHook('onRoute', (route) => {
+    const { api, requestValidation = 'off' } = route.config ?? {}
+    if (!api || requestValidation === 'off') return
+    const { document, operation } = api
+    const skip = new Set(OWN_PARTS.filter(([name]) => (route.schema as Record<string, unknown> | undefined)?.[name] !== undefined).map(([, part]) => part))
+    const key = [...skip].join()
+    const known = byOperation.get(operation) ?? new Map<string, OperationCheck>()
+    byOperation.set(operation, known)
+    let check = known.get(key)
+    if (!check) known.set(key, check = compileOperationCheck(app.documentValidators(document), operation, { skip }))
+    route.config!.operationCheck = check
+    if (check.body !== null) route.preParsing = [...[route.preParsing ?? []].flat(), sendContinue]
+    route.preValidation = [...[route.preValidation ?? []].flat(), requestValidation === 'enforce' ? enforcement(app, route, check) : reporting(app, route, check)]
+  })
+
+  app.addHook('onReady', async () => {
+    if (problems.length > 0) throw new BootProblems(problems)
+  })
+}, { name: 'operation-validation', dependencies: ['metrics'] })
+
+type Hook = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void
+
+function enforcement (app: FastifyInstance, route: RouteOptions, check: OperationCheck): Hook {
+  const labels = labelsOf(route)
+  return (request, _reply, done) => {
+    const violations = check.violations(request)
+    if (violations === null) return done()
+    app.metrics.requestViolations.inc({ ...labels, mode: 'enforce' })
+    done(gatehouseError('GW_VALIDATION', { extensions: { errors: violations.slice(0, MOST) } }))
+  }
+}
+
+function reporting (app: FastifyInstance, route: RouteOptions, check: OperationCheck): Hook {
+  const labels = labelsOf(route)
+  let nextLine = 0
+  return (request, _reply, done) => {
+    const violations = violationsOrFault(check, request)
+    if (request.operationBody?.isUnchecked) app.metrics.requestsUnchecked.inc(labels)
+    if (violations === null) return done()
+    app.metrics.requestViolations.inc({ ...labels, mode: 'report' })
+    const now = performance.now()
+    if (now >= nextLine) {
+      nextLine = now + LOG_INTERVAL
+      app.log.warn({ ...labels, mode: 'report', reqId: request.id, violations: violations.slice(0, MOST_LOGGED) }, 'request breaks its API document')
+    }
+    done()
+  }
+}
+
+/** What cannot be checked for a fault of the gateway's own must not stop a request that is only looked at. */
+function violationsOrFault (check: OperationCheck, request: FastifyRequest): Violation[] | null {
+  try {
+    return check.violations(request)
+  } catch (error) {
+    const { cause = error } = error as Error
+    return [{ in: 'document', pointer: '', expected: `a schema that can be compiled: ${(cause as Error).message}` }]
+  }
+}
+
+function labelsOf ({ method, url, config }: RouteOptions): { upstream: string, route: string } {
+  return { upstream: config?.upstream ?? '', route: `${[method].flat().join(',')} ${config?.publicUrl ?? url}` }
+}
+
+function sendContinue<Payload> (request: FastifyRequest, reply: FastifyReply, payload: Payload, done: (error: Error | null, payload?: Payload) => void): void {
+  allowBody(request.raw, reply.raw)
+  done(null, payload)
+}

@@ -1,0 +1,52 @@
+import type { Ajv2020, ValidateFunction } from 'ajv/dist/2020.js'
+import type { ApiDocument } from '../openapi/types.ts'
+import { DocumentSchemas } from './document-schemas.ts'
+import { isObject, type JsonSchema, walkSchema } from './json-schema.ts'
+import { createCompiler, type SchemaCompiler, type ValueKind } from './schema-validator.ts'
+
+/**
+ * The validators of one document. Nothing is compiled before the first request that needs it; a schema that many operations
+ * refer to is compiled once.
+ */
+export class DocumentValidators {
+  readonly document: ApiDocument
+  readonly schemas: DocumentSchemas
+  readonly #compilers = new Map<string, Ajv2020>()
+
+  constructor (document: ApiDocument) {
+    this.document = document
+    this.schemas = new DocumentSchemas(document.root)
+  }
+
+  /** Compiles a schema whose references are those that `schemas.reference` gives. */
+  compiler (schema: JsonSchema): SchemaCompiler {
+    return (kind, allErrors) => this.#compile(schema, kind, allErrors)
+  }
+
+  #compile (schema: JsonSchema, kind: ValueKind, allErrors: boolean): ValidateFunction {
+    const key = `${kind} ${allErrors}`
+    let ajv = this.#compilers.get(key)
+    // a schema that many refer to is worth a function of its own
+    if (!ajv) this.#compilers.set(key, ajv = createCompiler(kind, allErrors, { inlineRefs: false }))
+    const references = new Set<string>()
+    walkSchema(schema, ({ $ref }) => { if (typeof $ref === 'string') references.add($ref) })
+    this.#compileReferences(ajv, references)
+    const validate = ajv.compile(schema)
+    if (isObject(schema)) ajv.removeSchema(schema)
+    return validate
+  }
+
+  /** What is referred to goes first, so that a long chain of references does not become as deep a recursion. */
+  #compileReferences (ajv: Ajv2020, first: ReadonlySet<string>): void {
+    const added: string[] = []
+    const waiting = [...first]
+    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+      if (ajv.schemas[id] !== undefined) continue
+      const { schema, references } = this.schemas.get(id)
+      ajv.addSchema(schema, id)
+      added.push(id)
+      waiting.push(...references)
+    }
+    for (const id of added.reverse()) ajv.getSchema(id)
+  }
+}

@@ -1,0 +1,122 @@
+import type { ParameterStyle } from '../openapi/types.ts'
+import type { TextShape } from './text-shape.ts'
+
+/** How a value is written as text (OpenAPI 3.1, section 4.8.12.2; RFC 6570). */
+export interface TextForm {
+  name: string
+  style: ParameterStyle
+  explode: boolean
+  shape: TextShape
+  /** Reads one part between delimiters. */
+  decode (raw: string): string
+}
+
+/** A text whose percent-encoding is broken, or which is not UTF-8 when decoded. */
+export class EncodingFault extends Error {}
+
+/** Percent-decoding of a path. @throws EncodingFault */
+export function decodePercent (raw: string): string {
+  if (!raw.includes('%')) return raw
+  try {
+    return decodeURIComponent(raw)
+  } catch {
+    throw new EncodingFault()
+  }
+}
+
+/** Percent-decoding of a query or form, in which a plus sign is a space. @throws EncodingFault */
+export const decodeForm = (raw: string): string => decodePercent(raw.includes('+') ? raw.replaceAll('+', ' ') : raw)
+
+export const asItIs = (raw: string): string => raw
+
+/**
+ * The value that one text stands for: a text, a list of texts or an object of texts, by what the schema expects. Delimiters
+ * that are percent-encoded are data.
+ * @returns undefined when the text is not written in its style
+ * @throws EncodingFault
+ */
+export function styledValue (form: TextForm, raw: string): unknown {
+  switch (form.style) {
+    case 'label': return raw[0] === '.' ? delimited(form, raw.slice(1), form.explode ? '.' : ',') : undefined
+    case 'matrix': return matrixValue(form, raw)
+    case 'spaceDelimited': return delimited(form, raw, /%20|\+| /)
+    case 'pipeDelimited': return delimited(form, raw, /%7C|\|/i)
+    default: return delimited(form, raw, ',')
+  }
+}
+
+function delimited (form: TextForm, raw: string, delimiter: string | RegExp): unknown {
+  const { shape, decode } = form
+  if (!shape.list && !shape.object) return decode(raw)
+  const parts = raw === '' ? [] : raw.split(delimiter)
+  if (shape.other && parts.length < 2) return decode(raw)
+  if (shape.list) return parts.map((part) => decode(part))
+  return objectOf(form, parts)
+}
+
+function matrixValue (form: TextForm, raw: string): unknown {
+  if (raw[0] !== ';') return undefined
+  const { name, explode, shape, decode } = form
+  const parts = raw.slice(1).split(';')
+  if (explode && shape.object) return objectOf(form, parts)
+  const values: string[] = []
+  for (const part of parts) {
+    const at = part.indexOf('=')
+    if (decode(at === -1 ? part : part.slice(0, at)) !== name) return undefined
+    values.push(at === -1 ? '' : part.slice(at + 1))
+  }
+  if (explode && shape.list) return values.map((value) => decode(value))
+  return values.length === 1 ? delimited(form, values[0]!, ',') : undefined
+}
+
+/** `a=1,b=2` when exploded, else `a,1,b,2`. */
+function objectOf ({ explode, style, decode }: TextForm, parts: readonly string[]): unknown {
+  const object = Object.create(null) as Record<string, string>
+  if (explode && style !== 'spaceDelimited' && style !== 'pipeDelimited') {
+    for (const part of parts) {
+      const at = part.indexOf('=')
+      if (at === -1 || !put(object, decode(part.slice(0, at)), decode(part.slice(at + 1)))) return undefined
+    }
+    return object
+  }
+  if (parts.length % 2 !== 0) return undefined
+  for (let i = 0; i < parts.length; i += 2) if (!put(object, decode(parts[i]!), decode(parts[i + 1]!))) return undefined
+  return object
+}
+
+/** Whoever reads a name twice may take either value. */
+function put (object: Record<string, string>, name: string, value: string): boolean {
+  if (name in object) return false
+  object[name] = value
+  return true
+}
+
+/** How deep the brackets of `deepObject` may go. */
+const DEEPEST = 5
+const BRACKETS = /^(?:\[[^[\]]*\])+$/
+
+/**
+ * Puts one value of a `deepObject` at its place: `filter[a][b]=1`. A name that comes again, or ends in `[]`, makes a list.
+ * @param path  the brackets
+ * @returns whether they are well-formed and not too deep
+ */
+export function putDeep (object: Record<string, unknown>, path: string, value: string): boolean {
+  if (!BRACKETS.test(path)) return false
+  const keys = path.slice(1, -1).split('][')
+  const isList = keys.length > 1 && keys.at(-1) === ''
+  if (isList) keys.pop()
+  if (keys.length > DEEPEST || keys.includes('')) return false
+  let within = object
+  for (const key of keys.slice(0, -1)) {
+    const next = within[key] ??= Object.create(null)
+    if (typeof next !== 'object' || Array.isArray(next)) return false
+    within = next as Record<string, unknown>
+  }
+  const last = keys.at(-1)!
+  const before = within[last]
+  if (before === undefined) within[last] = isList ? [value] : value
+  else if (Array.isArray(before)) before.push(value)
+  else if (typeof before === 'string') within[last] = [before, value]
+  else return false
+  return true
+}

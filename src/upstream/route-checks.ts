@@ -1,0 +1,13 @@
+import type { FastifyInstance } from 'fastify'
+import { compileOperationResponseCheck } from '../contract/operation-response-check.ts'
+import { compileResponseCheck, type ResponseCheck } from '../contract/response-check.ts'
+import type { UpstreamDeclaration } from './declaration-schema.ts'
+import type { DeclaredRoute } from './declared-routes.ts'
+
+/** What looks at the responses of a route: its own schemas, else those of its operation; null when nobody wants to know. */
+export function responseCheck (app: FastifyInstance, { declaration, api }: DeclaredRoute, upstream: UpstreamDeclaration): ResponseCheck | null {
+  const own = declaration.schema?.response
+  if ((declaration.responseValidation ?? upstream.responseValidation ?? 'off') === 'off') return null
+  if (own !== undefined) return compileResponseCheck(own)
+  return api === undefined ? null : compileOperationResponseCheck(app.documentValidators(api.document), api.operation)
+}
