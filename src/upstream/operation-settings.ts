@@ -9,7 +9,7 @@ const SETTINGS = ['rateLimit', 'cost', 'cache', 'clientCache', 'compress', 'time
 type Setting = typeof SETTINGS[number]
 
 const PREFIX = 'x-gatehouse-'
-const fieldOf = new Map(SETTINGS.map((setting) => [PREFIX + setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), setting]))
+const fieldOf = new Map(SETTINGS.map((setting) => [setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), setting]))
 
 /**
  * The settings that an operation states in `x-gatehouse-...` (`x-gatehouse-rate-limit`), as those of a route.
@@ -19,10 +19,10 @@ export function operationSettings ({ extensions }: ApiOperation, say: (field: st
   const settings: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(extensions)) {
     if (!name.startsWith(PREFIX)) continue
-    const setting = fieldOf.get(name)
+    const setting = fieldOf.get(name.slice(PREFIX.length))
     if (setting === undefined) {
-      const guess = closest(name, [...fieldOf.keys()])
-      say(name, guess === undefined ? `unknown, allowed: ${[...fieldOf.keys()].join(', ')}` : `unknown, did you mean ${guess}?`)
+      const guess = closest(name.slice(PREFIX.length), [...fieldOf.keys()])
+      say(name, guess === undefined ? `unknown, allowed: ${[...fieldOf.keys()].map((field) => PREFIX + field).join(', ')}` : `unknown, did you mean ${PREFIX}${guess}?`)
       continue
     }
     const wrong = mistakes(RouteDeclaration.properties[setting], value)

@@ -114,7 +114,8 @@ async function withDocument (loaded: Loaded, defaults: RouteDefaults): Promise<L
   const { routeFile } = loaded
   if (routeFile === undefined || !('declaration' in routeFile) || routeFile.declaration.openapi === undefined) return loaded
   const { api, problems } = await importDocument(routeFile.declaration, routeFile.file, defaults)
-  return { routeFile: { ...routeFile, api }, problems }
+  // with operations missing, what there is would be told of as though it were all
+  return problems.length > 0 ? { problems } : { routeFile: { ...routeFile, api }, problems }
 }
 
 const EXPECTED = 'expected an upstream: "export default defineUpstream({ ... })", or a Fastify plugin'
