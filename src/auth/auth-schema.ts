@@ -22,7 +22,7 @@ const Requirement = Type.Object({
 /** What a consumer must have beside being known. */
 export type Requirement = Static<typeof Requirement>
 
-const SchemeUse = Type.Object({
+export const SchemeUse = Type.Object({
   jwt: Type.Optional(Requirement),
   introspection: Type.Optional(Requirement),
   forwardAuth: Type.Optional(Requirement),
