@@ -1,8 +1,18 @@
-import { basename, dirname, relative, resolve } from 'node:path'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { loadApiDocument } from '../openapi/load-document.ts'
 import type { ApiDocument } from '../openapi/types.ts'
+import { CommandFailure } from './failure.ts'
 
 export const isUrl = (reference: string): boolean => /^https?:\/\//i.test(reference)
+
+/** The folder of a URL, below which its document may refer to others. @throws CommandFailure */
+export function urlFolder (reference: string): string {
+  const url = URL.parse('.', reference)
+  if (url === null) throw new CommandFailure(`${JSON.stringify(reference)} is no URL, allowed: http(s)://host/path, or a file`)
+  return url.href
+}
 
 /** The folder that a document and its further files may be in: the working directory when it is below, else its own. */
 export function documentPlace (file: string): { folder: string, name: string } {
@@ -16,6 +26,15 @@ export function documentPlace (file: string): { folder: string, name: string } {
  * @throws BootProblems with everything that is wrong with it
  */
 export async function givenDocument (reference: string): Promise<ApiDocument> {
-  const { folder, name } = isUrl(reference) ? { folder: process.cwd(), name: reference } : documentPlace(reference)
-  return loadApiDocument(name, { folder, baseDir: process.cwd() })
+  if (!isUrl(reference)) {
+    const { folder, name } = documentPlace(reference)
+    return loadApiDocument(name, { folder, baseDir: process.cwd() })
+  }
+  // what is fetched is kept, which is of no use here
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-document-'))
+  try {
+    return await loadApiDocument(reference, { folder, baseDir: process.cwd(), allow: [urlFolder(reference)] })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }

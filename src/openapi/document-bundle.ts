@@ -147,8 +147,8 @@ class Bundler implements Bundle {
   /** Pointer in the document of something that a file holds; it is taken in when it is not there yet. */
   #pointerOf ({ source, pointer }: Target, kind: string): string {
     if (source === this.#source) return pointer
-    const placed = this.#placed.get(source)
-    for (let start = pointer; placed; start = start.slice(0, start.lastIndexOf('/'))) {
+    const placed = this.#placed.get(source) ?? new Map<string, { shape: Shape, pointer: string }>()
+    for (let start = pointer; ; start = start.slice(0, start.lastIndexOf('/'))) {
       const found = placed.get(start)
       if (found && (start !== pointer || found.shape === kind)) return found.pointer + pointer.slice(start.length)
       if (start === '') break

@@ -95,7 +95,7 @@ function checkBesideReference ({ value, pointer }: Part, notes: DocumentNotes): 
 
 function checkSchema ({ value, pointer }: Part, mistakes: Mistake[], notes: DocumentNotes): void {
   for (const keyword of ['$dynamicRef', '$recursiveRef']) {
-    if (value[keyword] !== undefined) mistakes.push([`${pointer}/${keyword}`, `is a reference whose target changes with the place that it is used from, allowed: "$ref", with a schema for each use`])
+    if (value[keyword] !== undefined) mistakes.push([`${pointer}/${keyword}`, 'is a reference whose target changes with the place that it is used from, allowed: "$ref", with a schema for each use'])
   }
   if (typeof value.$schema === 'string' && !DIALECT.test(value.$schema)) notes.add('"$schema" names another dialect of JSON Schema than 2020-12, and the schema is read as 2020-12', pointer)
   if (typeof value.required === 'boolean') {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { constants, open, realpath } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import type { DocumentSource } from './document-origins.ts'
@@ -15,8 +16,12 @@ export interface SourceOptions {
   folder: string
   /** Names of files in messages are told from here. */
   baseDir: string
-  /** Fetches a URL that a reference names, once it is allowed. @throws SourceRefused */
-  fetchText: (url: URL, maxBytes: number) => Promise<string>
+  /**
+   * Fetches a URL.
+   * @param isNamed  by the operator, not by a reference
+   * @throws SourceRefused
+   */
+  fetchText: (url: URL, maxBytes: number, isNamed: boolean) => Promise<string>
   /** Whether a `$ref` may name a URL. */
   isAllowed: (url: URL) => boolean
 }
@@ -38,17 +43,15 @@ export class DocumentSources {
     this.#options = options
   }
 
-  /** Real paths and URLs of all that has been read. */
-  get ids (): string[] {
-    return [...this.#sources.keys()]
-  }
+  /** SHA-256 of all that has been read, by real path or URL. */
+  readonly digests = new Map<string, string>()
 
   /**
    * The file that the operator names.
    * @throws SourceRefused, or BootProblems when it cannot be parsed
    */
   root (reference: string): Promise<DocumentSource> {
-    return isWeb(reference) ? this.#remote(webAddress(reference)) : this.#local(this.#options.folder, reference)
+    return isWeb(reference) ? this.#remote(webAddress(reference), true) : this.#local(this.#options.folder, reference)
   }
 
   /**
@@ -60,7 +63,7 @@ export class DocumentSources {
     if (isWeb(from.id) || isWeb(address)) {
       const url = webAddress(address, isWeb(from.id) ? from.id : undefined)
       if (!this.#options.isAllowed(url)) throw new SourceRefused(`names ${shownUrl(url)}, which no reference may fetch: add "${url.origin}/" to "allow", or put a copy into the folder`)
-      return this.#remote(url)
+      return this.#remote(url, false)
     }
     if (/^[a-z][a-z\d+.-]*:/i.test(address)) throw new SourceRefused('names something that is neither a file of the folder nor an http or https URL')
     return this.#local(dirname(from.id), decodePath(address))
@@ -83,12 +86,12 @@ export class DocumentSources {
     return this.#keep(real, join(relative(baseDir, folder), relative(home, real)), await readBounded(real, this.#bytesLeft))
   }
 
-  async #remote (url: URL): Promise<DocumentSource> {
+  async #remote (url: URL, isNamed: boolean): Promise<DocumentSource> {
     const id = url.href.replace(/#.*$/, '')
     const known = this.#sources.get(id)
     if (known) return known
     this.#count()
-    return this.#keep(id, shownUrl(url), await this.#options.fetchText(url, this.#bytesLeft))
+    return this.#keep(id, shownUrl(url), await this.#options.fetchText(url, this.#bytesLeft, isNamed))
   }
 
   #count (): void {
@@ -100,9 +103,13 @@ export class DocumentSources {
     if (this.#bytesLeft < 0) throw tooLarge()
     const source = { id, name, ...readDocumentText(text, name) }
     this.#sources.set(id, source)
+    this.digests.set(id, digestOf(text))
     return source
   }
 }
+
+/** What tells a text from another version of it. */
+export const digestOf = (text: string): string => hash('sha256', text, 'base64')
 
 const tooLarge = (): SourceRefused => new SourceRefused(`makes the document larger than ${MAX_BYTES / 1024 / 1024} MiB, all of its files together: split the API, or leave out examples and text`)
 
@@ -110,8 +117,11 @@ function unreadable (error: unknown): never {
   throw new SourceRefused(`cannot be read: ${READ_ERRORS[(error as NodeJS.ErrnoException).code ?? ''] ?? 'the file system refuses it'}`)
 }
 
-/** Reads a file that does not grow past a bound while it is read; no pipe and no device. */
-async function readBounded (path: string, maxBytes: number): Promise<string> {
+/**
+ * Reads a file that does not grow past a bound while it is read; no pipe and no device.
+ * @throws SourceRefused
+ */
+export async function readBounded (path: string, maxBytes: number): Promise<string> {
   // neither waits for a pipe, nor goes after a link that has come since
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW).catch(unreadable)
   try {

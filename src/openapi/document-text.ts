@@ -31,10 +31,10 @@ function jsonMistake (text: string, { message }: SyntaxError): { line: number | 
   if (line !== undefined) return { line: Number(line), what }
   if (position !== undefined) return { line: lineAt(text, Number(position)), what }
   if (/end of JSON input/.test(message)) return { line: lineAt(text, text.length), what }
-  // it quotes the text around the mistake only: the parser of YAML knows the place
-  const lines = new LineCounter()
-  const error = parseDocument(text.slice(0, 1_000_000), { schema: 'json', lineCounter: lines, prettyErrors: false }).errors[0]
-  return { line: error && lineAt(text, error.pos[0]), what }
+  // it quotes the ten characters on both sides of the mistake only
+  const quoted = /, \.\.\."([\s\S]+)"(?:\.\.\.)? is not valid JSON$/.exec(message)?.[1]
+  const start = quoted === undefined ? -1 : text.indexOf(quoted)
+  return { line: start === -1 || text.includes(quoted!, start + 1) ? undefined : lineAt(text, start + 10), what }
 }
 
 function readJson (text: string, shownAs: string): DocumentText {
@@ -66,6 +66,7 @@ function readYaml (text: string, shownAs: string): DocumentText {
     throw problem(shownAs, undefined, 'is not accepted: it is nested too deeply')
   }
   const error = document.errors[0] ?? document.warnings[0]
+  if (error && /call stack/.test(error.message)) throw problem(shownAs, undefined, 'is not accepted: it is nested too deeply')
   if (error) throw problem(shownAs, lines.linePos(error.pos[0]).line, `is not valid YAML: ${YAML_MESSAGES[error.code] ?? error.message.replace(/: ".*$/s, '')}`)
   try {
     // aliases are counted below, together with everything else

@@ -1,81 +1,95 @@
-import { isObject, type SchemaObject } from '../contract/json-schema.ts'
+import { join } from 'node:path'
 import { BootProblems } from '../errors.ts'
-import { bundleDocument } from './document-bundle.ts'
-import { checkStructure } from './document-check.ts'
-import { OPENAPI, SWAGGER } from './document-grammar.ts'
-import { liftToThreeOne } from './document-lift.ts'
-import { DocumentNotes } from './document-notes.ts'
-import type { DocumentSource } from './document-origins.ts'
-import { checkDocument } from './document-rules.ts'
-import { DocumentSources, SourceRefused } from './document-sources.ts'
-import { readOperations } from './operation-reader.ts'
-import { checkOperations } from './operation-rules.ts'
-import { liftSwagger, SWAGGER_HOMES } from './swagger-lift.ts'
+import { buildDocument } from './document-builder.ts'
+import { DocumentCache } from './document-cache.ts'
+import { digestOf, DocumentSources, MAX_BYTES, readBounded, SourceRefused } from './document-sources.ts'
+import { allowedBy, type Fetch, RemoteTexts, type RemoteOptions } from './remote-document.ts'
 import type { ApiDocument } from './types.ts'
 
 /** Where documents are looked for, and what they may reach. */
 export interface LoadOptions {
-  /** Folder of the documents, absolute. No file outside of it is ever read. */
+  /** Folder of the documents, absolute. No file outside of it is ever read. What is fetched is kept in its `.cache`. */
   folder: string
   /** Names of files in messages are told from here. */
   baseDir: string
-  /** Hosts (`schemas.example.com`) and starts of URLs (`https://example.com/schemas/`) that a remote `$ref` may name. Default: none. */
+  /**
+   * What a `$ref` may fetch: hosts (`schemas.example.com`, over https) and starts of URLs (`https://example.com/schemas/`). References
+   * of a document that is itself fetched need it too. Default: nothing.
+   */
   allow?: readonly string[]
+  /** Told, in words, when a copy that was fetched before is used. Default: nobody is. */
+  onWarning?: (message: string) => void
+  /** What asks for URLs. Default: the `fetch` of Node. */
+  fetch?: Fetch
 }
 
-const refuse = (file: string, message: string): never => { throw new BootProblems([{ file, field: '', message }]) }
+/** What documents were made from, so that a refresh can tell whether there is anything new. */
+const made = new WeakMap<ApiDocument, ReadonlyMap<string, string>>()
+
+/** Real paths and URLs of all that a document was made from. */
+export const documentFiles = (document: ApiDocument): string[] => [...made.get(document)?.keys() ?? []]
+
+const isUrl = (id: string): boolean => /^https?:\/\//i.test(id)
+
+function remoteTexts ({ folder, allow = [], onWarning = () => {}, fetch = globalThis.fetch as Fetch }: LoadOptions, fallback: RemoteOptions['fallback']): RemoteTexts {
+  return new RemoteTexts({ cache: new DocumentCache(join(folder, '.cache')), fetch, isAllowed: allowedBy(allow), fallback, onWarning })
+}
+
+async function loadFrom (remote: RemoteTexts, reference: string, { folder, baseDir, allow = [] }: LoadOptions): Promise<ApiDocument> {
+  const sources = new DocumentSources({ folder, baseDir, isAllowed: allowedBy(allow), fetchText: (url, maxBytes, isNamed) => remote.text(url, maxBytes, isNamed) })
+  const source = await sources.root(reference).catch((error: unknown) => {
+    if (!(error instanceof SourceRefused)) throw error
+    throw new BootProblems([{ file: isUrl(reference) ? reference.replace(/[?#].*$|(?<=\/\/)[^/]*@/g, '') : reference, field: '', message: error.message }])
+  })
+  const document = await buildDocument(source, sources)
+  made.set(document, sources.digests)
+  return document
+}
 
 /**
- * Reads an API document: Swagger 2.0, OpenAPI 3.0 or 3.1, JSON or YAML.
+ * Reads an API document: Swagger 2.0, OpenAPI 3.0 or 3.1, JSON or YAML. What comes from URLs is kept on disk, and used when the
+ * service is away or has published something that is not good.
  * @param reference  a file name from the folder, or an http(s) URL
  * @throws BootProblems with everything that is wrong with it, each with file and line
  */
-export async function loadApiDocument (reference: string, { folder, baseDir }: LoadOptions): Promise<ApiDocument> {
-  const sources = new DocumentSources({ folder, baseDir, isAllowed: () => false, fetchText: async () => '' })
-  const source = await sources.root(reference).catch((error: unknown) => {
-    if (error instanceof SourceRefused) return refuse(reference, error.message)
-    throw error
-  })
-  return buildDocument(source, sources)
-}
-
-async function buildDocument (source: DocumentSource, sources: DocumentSources): Promise<ApiDocument> {
-  const version = versionOf(source)
-  const grammar = version === '2.0' ? SWAGGER : OPENAPI
-  const bundle = await bundleDocument(source, grammar, sources)
-  const { origins, mistakes } = bundle
-  const notes = new DocumentNotes()
-  const refuseMistakes = (): void => { if (mistakes.length > 0) throw new BootProblems(origins.problems(mistakes)) }
-  mistakes.push(...checkStructure(grammar, bundle.root, notes))
-  // what follows relies on the structure
-  refuseMistakes()
-  if (version === '2.0') origins.moved = SWAGGER_HOMES
-  const root = await lift(bundle.root, version, notes)
-  mistakes.push(...checkDocument(root, notes))
-  const found = readOperations(root)
-  mistakes.push(...checkOperations(root, found, notes))
-  refuseMistakes()
-  const places = origins.whereabouts(found.map(({ pointer }) => pointer))
-  return {
-    name: source.name, version, root, notes: notes.tell(origins),
-    operations: found.map(({ unused, ...operation }, place) => ({ ...operation, where: places[place]!.where })),
+export async function loadApiDocument (reference: string, options: LoadOptions): Promise<ApiDocument> {
+  const remote = remoteTexts(options, 'away')
+  let document: ApiDocument
+  try {
+    document = await loadFrom(remote, reference, options)
+  } catch (error) {
+    if (!(error instanceof BootProblems) || !remote.isFresh) throw error
+    document = await loadFrom(remoteTexts(options, 'only'), reference, options).catch(() => { throw error })
+    options.onWarning?.(`what was fetched is not good, and what was fetched before is used: ${error.message}`)
+    return document
   }
+  await remote.keep()
+  return document
 }
 
-async function lift (root: SchemaObject, version: string, notes: DocumentNotes): Promise<SchemaObject> {
-  if (version.startsWith('3.1')) return root
-  const lifted = version === '2.0' ? await liftSwagger(root, notes) : root
-  liftToThreeOne(lifted, notes)
-  return lifted
+/**
+ * Reads a document again when anything of it has changed.
+ * @param before  what `loadApiDocument` or this has given
+ * @returns null when nothing has changed, which costs one conditional request for each URL
+ * @throws BootProblems when something cannot be read, or is not good
+ */
+export async function refreshApiDocument (reference: string, options: LoadOptions, before: ApiDocument): Promise<ApiDocument | null> {
+  const remote = remoteTexts(options, 'never')
+  if (!await hasChanged(remote, made.get(before), isUrl(reference))) return null
+  const document = await loadFrom(remote, reference, options)
+  await remote.keep()
+  return document
 }
 
-function versionOf ({ name, value }: DocumentSource): string {
-  if (!isObject(value)) return refuse(name, 'is no OpenAPI document: it holds no object')
-  const version: unknown = value.openapi ?? value.swagger
-  // YAML reads 2.0 without quotes as a number
-  if (value.swagger === 2) value.swagger = '2.0'
-  if (value.swagger === '2.0') return '2.0'
-  if (typeof value.openapi === 'string' && /^3\.[01](\.|$)/.test(value.openapi)) return value.openapi
-  if (value.openapi === 3 || value.openapi === 3.1) return refuse(name, '"openapi" is a number, allowed: text with quotes, such as "3.0.3" or "3.1.0"')
-  return refuse(name, version === undefined ? 'is no OpenAPI document: it has neither "openapi" nor "swagger"' : `is of version ${JSON.stringify(version)}, allowed: "openapi" 3.0.x or 3.1.x, or "swagger" "2.0"`)
+async function hasChanged (remote: RemoteTexts, digests: ReadonlyMap<string, string> | undefined, startsRemote: boolean): Promise<boolean> {
+  if (!digests) return true
+  let isRoot = true
+  for (const [id, digest] of digests) {
+    const text = isUrl(id) ? remote.text(new URL(id), MAX_BYTES, isRoot && startsRemote) : readBounded(id, MAX_BYTES)
+    isRoot = false
+    // whoever reads all of it tells of what cannot be read, and where it is asked for
+    const found = await text.catch((error: unknown) => { if (!(error instanceof SourceRefused)) throw error })
+    if (found === undefined || digestOf(found) !== digest) return true
+  }
+  return false
 }

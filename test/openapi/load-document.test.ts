@@ -1,21 +1,7 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { test, type TestContext } from 'node:test'
-import { loadApiDocument, type LoadOptions } from '../../src/openapi/load-document.ts'
-
-/** A folder `openapi` with files, in a folder of its own. */
-export function documents (t: TestContext, files: Record<string, string>): LoadOptions {
-  const baseDir = mkdtempSync(join(tmpdir(), 'gatehouse-documents-'))
-  t.after(() => rmSync(baseDir, { recursive: true }))
-  const folder = join(baseDir, 'openapi')
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, name)), { recursive: true })
-    writeFileSync(join(folder, name), text)
-  }
-  return { folder, baseDir }
-}
+import { test } from 'node:test'
+import { loadApiDocument } from '../../src/openapi/load-document.ts'
+import { documents, loadText, problemsOf, withSchemas } from './document-folder.ts'
 
 const PETS = `openapi: 3.0.3
 info: { title: Pets, version: '1' }
@@ -72,4 +58,84 @@ test('a document of OpenAPI 3.0 is lifted, and its operations have all that they
     security: null,
     extensions: { 'x-gatehouse-timeout': '5s', 'x-gatehouse-cache': '1m' },
   })
+})
+
+test('a field of another type, a missing one and a word that is not allowed are told with line, place and what is allowed', async (t) => {
+  assert.deepEqual(await problemsOf(loadText(t, `openapi: 3.0.3
+info: { title: T, version: 1.0 }
+paths:
+  /a/{id}:
+    get:
+      parameters:
+        - name: id
+          in: pth
+          required: 'yes'
+          schema: { type: strin, maximum: '10', minLength: -1 }
+        - in: query
+      responses: []
+`)), [
+    'openapi/api.yaml:8: paths./a/{id}.get.parameters[0].in: is "pth", allowed: path, query, header, cookie',
+    'openapi/api.yaml:9: paths./a/{id}.get.parameters[0].required: is "yes", allowed: true or false',
+    'openapi/api.yaml:10: paths./a/{id}.get.parameters[0].schema.type: is "strin", allowed: string, number, integer, boolean, array, object, null, or a list of these',
+    'openapi/api.yaml:10: paths./a/{id}.get.parameters[0].schema.maximum: is "10", allowed: a number',
+    'openapi/api.yaml:10: paths./a/{id}.get.parameters[0].schema.minLength: is -1, allowed: a whole number from 0',
+    'openapi/api.yaml:11: paths./a/{id}.get.parameters[1]: has no "name", which it needs',
+    'openapi/api.yaml:12: paths./a/{id}.get.responses: is a list, allowed: an object',
+  ])
+})
+
+test('lines of a document in JSON are told as those of one in YAML', async (t) => {
+  const text = JSON.stringify({ openapi: '3.1.0', info: { title: 'a "}" \\\\', version: '1' }, paths: { '/a': { get: { deprecated: 1 } } } }, null, 2)
+  const line = text.split('\n').findIndex((line) => line.includes('deprecated')) + 1
+  assert.deepEqual(await problemsOf(loadText(t, text, 'api.json')), [`openapi/api.json:${line}: paths./a.get.deprecated: is 1, allowed: true or false`])
+})
+
+test('at most fifty problems of a document are told', async (t) => {
+  const schemas = Object.fromEntries(Array.from({ length: 70 }, (_, place) => [`S${place}`, { type: 'x' }]))
+  const problems = await problemsOf(loadText(t, withSchemas(JSON.stringify(schemas))))
+  assert.equal(problems.length, 51)
+  assert.equal(problems[50], 'openapi/api.yaml: has 20 more problems: mend these first')
+})
+
+test('what is no OpenAPI document says so', async (t) => {
+  assert.deepEqual(await problemsOf(loadText(t, 'a: 1')), ['openapi/api.yaml: is no OpenAPI document: it has neither "openapi" nor "swagger"'])
+  assert.deepEqual(await problemsOf(loadText(t, 'openapi: 4.0.0')), ['openapi/api.yaml: is of version "4.0.0", allowed: "openapi" 3.0.x or 3.1.x, or "swagger" "2.0"'])
+  assert.deepEqual(await problemsOf(loadText(t, '[]')), ['openapi/api.yaml: is no OpenAPI document: it holds no object'])
+  assert.deepEqual(await problemsOf(loadText(t, '')), ['openapi/api.yaml: is empty, allowed: an OpenAPI document'])
+  assert.match((await problemsOf(loadText(t, '{ "openapi": "3.1.0",\n "some words before": [1,\n ], "and": "some more words after" }', 'api.json')))[0]!, /^openapi\/api\.json:3: is not valid JSON/)
+  assert.match((await problemsOf(loadText(t, 'openapi: 3.1.0\na: b: c')))[0]!, /^openapi\/api\.yaml:2: is not valid YAML/)
+})
+
+test('aliases that multiply, deep nesting and keys that JavaScript reads as its own are refused, and names of its own are harmless', async (t) => {
+  const laughs = ['a: &a0 [x, x, x, x, x, x, x, x, x, x]', ...Array.from({ length: 9 }, (_, n) => `b${n}: &a${n + 1} [${Array(10).fill(`*a${n}`).join(', ')}]`)].join('\n')
+  assert.match((await problemsOf(loadText(t, laughs)))[0]!, /holds more than 5000000 values/)
+  assert.match((await problemsOf(loadText(t, `{"openapi":"3.1.0","x-a":${'['.repeat(5000)}${']'.repeat(5000)}}`, 'api.json')))[0]!, /nested more than 200 levels/)
+  assert.match((await problemsOf(loadText(t, `openapi: 3.1.0\nx-a: ${'['.repeat(20_000)}${']'.repeat(20_000)}`)))[0]!, /nested/)
+  assert.match((await problemsOf(loadText(t, '{"openapi":"3.1.0","paths":{"__proto__":{"polluted":1}}}', 'api.json')))[0]!, /has the key "__proto__"/)
+  const document = await loadText(t, withSchemas('{ constructor: { type: object, properties: { constructor: { type: string }, hasOwnProperty: { type: string } } }, toString: { $ref: "#/components/schemas/constructor" } }'))
+  assert.equal(document.root.components.schemas.toString.$ref, '#/components/schemas/constructor')
+  assert.equal(({} as { polluted?: number }).polluted, undefined)
+})
+
+test('references that lead nowhere or back to themselves are told, and circles through properties are not', async (t) => {
+  assert.deepEqual(await problemsOf(loadText(t, withSchemas('\n    A: { $ref: "#/components/schemas/Missing" }\n    B: { $ref: "#/components/parameters" }'))), [
+    'openapi/api.yaml:7: components.schemas.A.$ref: is "#/components/schemas/Missing", which leads nowhere',
+    'openapi/api.yaml:8: components.schemas.B.$ref: is "#/components/parameters", which leads nowhere',
+  ])
+  assert.deepEqual(await problemsOf(loadText(t, withSchemas('\n    A: { $ref: "#/components/schemas/B" }\n    B: { allOf: [{ $ref: "#/components/schemas/A" }] }'))), [
+    'openapi/api.yaml:8: components.schemas.B.allOf[0].$ref: is "#/components/schemas/A", which leads back to itself before anything of the value is looked at',
+  ])
+  await loadText(t, withSchemas('{ Node: { type: object, properties: { next: { $ref: "#/components/schemas/Node" }, all: { type: array, items: { allOf: [{ $ref: "#/components/schemas/Node" }] } } } } }'))
+})
+
+test('names of schemas become pointers, and dynamic references are refused', async (t) => {
+  const document = await loadText(t, withSchemas(`
+    Tree: { $id: 'https://example.com/tree', type: object, properties: { kids: { type: array, items: { $ref: '#node' } }, leaf: { $ref: '#/$defs/leaf' } }, $defs: { node: { $anchor: node, type: object }, leaf: { type: string } } }
+    Wood: { type: array, items: { $ref: 'https://example.com/tree' } }
+    Sibling: { $id: 'https://example.com/sibling', $ref: 'tree#node' }`, '3.1.0'))
+  const { Tree, Wood, Sibling } = document.root.components.schemas
+  assert.deepEqual(Tree, { type: 'object', properties: { kids: { type: 'array', items: { $ref: '#/components/schemas/Tree/$defs/node' } }, leaf: { $ref: '#/components/schemas/Tree/$defs/leaf' } }, $defs: { node: { type: 'object' }, leaf: { type: 'string' } } })
+  assert.deepEqual(Wood.items, { $ref: '#/components/schemas/Tree' })
+  assert.deepEqual(Sibling, { $ref: '#/components/schemas/Tree/$defs/node' })
+  assert.match((await problemsOf(loadText(t, withSchemas('{ A: { $dynamicRef: "#a" } }', '3.1.0'))))[0]!, /components\.schemas\.A\.\$dynamicRef: is a reference whose target changes/)
 })

@@ -1,0 +1,96 @@
+import { readdirSync } from 'node:fs'
+import { join, parse, relative } from 'node:path'
+import type { SchemeName } from '../auth/auth-schema.ts'
+import type { Config } from '../config/config-schema.ts'
+import type { ApiDocument } from '../openapi/types.ts'
+import { checkTarget } from '../upstream/target-check.ts'
+import { type ConfigOptions, ownConfig } from './command-config.ts'
+import { copyDocument } from './document-copy.ts'
+import { CommandFailure } from './failure.ts'
+import { writeFiles } from './file-batch.ts'
+import { isUrl } from './given-document.ts'
+import { isPrefix, mappedSchemes, nameFrom, prefixFrom, SCHEMES, serverUrl, UPSTREAM_NAME } from './upstream-facts.ts'
+import { oneLine, type UpstreamFacts, upstreamText } from './upstream-text.ts'
+
+export interface AddOptions extends ConfigOptions {
+  name?: string
+  prefix?: string
+  target?: string
+  /** `none`, or a scheme of the gateway. */
+  auth?: string
+  force?: boolean
+}
+
+/** `gatehouse add`: copies an API document into the folder of documents, and writes an upstream file for it. */
+export async function add (reference: string, { name, prefix, target, auth, force = false, ...options }: AddOptions): Promise<number> {
+  checkOptions({ name, prefix, target, auth })
+  const config = await ownConfig(options)
+  const chosen = ({ root }: ApiDocument): string => name ?? nameFrom(root.info?.title) ?? nameFrom(parse(reference.replace(/[?#].*$/, '')).name) ?? 'api'
+  const { document, files } = await copyDocument(reference, chosen)
+  const facts = factsOf(document, config, { name: chosen(document), prefix, target, auth, reference, path: files.keys().next().value! })
+  const route = join(config.routes, `${facts.name}.ts`)
+  refuseTwin(config.routes, facts.name)
+  writeFiles([
+    ...[...files].map(([path, content]) => ({ path: join(config.openapi, path), content })),
+    // last, since a gateway that watches takes it up at once
+    { path: route, content: upstreamText(facts) },
+  ], force)
+  process.stdout.write(nextSteps(facts, relative(process.cwd(), route), relative(process.cwd(), join(config.openapi, facts.document)), files.size))
+  return 0
+}
+
+function checkOptions ({ name, prefix, target, auth }: AddOptions): void {
+  const refuse = (option: string, value: string, allowed: string): never => { throw new CommandFailure(`--${option} ${JSON.stringify(value)} is not possible, allowed: ${allowed}`) }
+  if (name !== undefined && !UPSTREAM_NAME.test(name)) refuse('name', name, 'small letters, digits and single dashes between them, such as pet-store')
+  if (prefix !== undefined && !isPrefix(prefix)) refuse('prefix', prefix, 'a path such as /orders')
+  if (auth !== undefined && auth !== 'none' && !SCHEMES.includes(auth as SchemeName)) refuse('auth', auth, `none, ${SCHEMES.join(', ')}`)
+  if (target !== undefined) {
+    const url = URL.parse(target)
+    if (url === null || !/^https?:$/.test(url.protocol)) refuse('target', target, 'a URL such as http://orders:4001')
+    checkTarget(target, '--target', (field, message) => { throw new CommandFailure(`${field}: ${message}`) })
+  }
+}
+
+interface Given { name: string, prefix?: string, target?: string, auth?: string, reference: string, path: string }
+
+function factsOf (document: ApiDocument, config: Config, { name, prefix, target, auth, reference, path }: Given): UpstreamFacts {
+  const server = serverUrl(document, isUrl(reference) ? reference : undefined)
+  const scheme = auth === undefined || auth === 'none' ? undefined : auth as SchemeName
+  const { title } = document.root.info ?? {}
+  return {
+    name,
+    title: typeof title === 'string' && oneLine(title) !== '' ? title : name,
+    prefix: prefix ?? prefixFrom(server, name),
+    target: target ?? (server === null ? null : server.origin + server.pathname.replace(/\/+$/, '')),
+    document: path,
+    source: isUrl(reference) ? new URL(reference).origin + new URL(reference).pathname : undefined,
+    operations: document.operations.length,
+    auth: auth ?? (config.auth === undefined ? 'jwt' : null),
+    schemes: auth === 'none' ? [] : mappedSchemes(document, scheme, SCHEMES.filter((known) => (config as Record<string, unknown>)[known] !== undefined)),
+  }
+}
+
+/** A file of the same name with another ending would declare the upstream twice. */
+function refuseTwin (folder: string, name: string): void {
+  let twin: string | undefined
+  try {
+    twin = readdirSync(folder).find((file) => file !== `${name}.ts` && /\.(?:mts|js|mjs|ya?ml|json)$/.test(file) && parse(file).name === name)
+  } catch {
+    // the folder comes with the file
+  }
+  if (twin !== undefined) throw new CommandFailure(`${relative(process.cwd(), join(folder, twin))} is there already: choose another --name, or remove it`)
+}
+
+function nextSteps ({ target, prefix, schemes, auth }: UpstreamFacts, route: string, document: string, files: number): string {
+  return [
+    `written: ${route}`,
+    `written: ${document}${files > 1 ? ` and ${files - 1} more of its files` : ''}`,
+    '',
+    'Next:',
+    ...target === null ? [`  the document names no server, so that a mock answers: state 'targets' in ${route} when there is one`] : [`  requests below ${prefix} go to ${target}`],
+    ...schemes.map(({ name, scheme }) => `  "${oneLine(name)}" of the document is checked as ${scheme}: change 'security' in ${route} if that is wrong`),
+    ...auth === 'none' ? [`  everybody may call: state 'auth' in ${route} to change that`] : [],
+    '  gatehouse check     tells what is missing',
+    '  gatehouse routes    lists the new routes',
+  ].map((line) => `${line}\n`).join('')
+}
