@@ -21,7 +21,7 @@ export function decidedByName (schema: SchemaObject, root: SchemaObject): Schema
   if (byValue.size === 0) return null
   const { propertyName } = discriminator
   const decisions = [...byValue].map(([value, branch]) => ({
-    if: { properties: { [propertyName]: { const: value } } },
+    if: { required: [propertyName], properties: { [propertyName]: { const: value } } },
     then: branch,
   }))
   delete rest[keyword]

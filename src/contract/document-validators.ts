@@ -26,8 +26,8 @@ export class DocumentValidators {
   #compile (schema: JsonSchema, kind: ValueKind, allErrors: boolean): ValidateFunction {
     const key = `${kind} ${allErrors}`
     let ajv = this.#compilers.get(key)
-    // a schema that many refer to is worth a function of its own
-    if (!ajv) this.#compilers.set(key, ajv = createCompiler(kind, allErrors, { inlineRefs: false }))
+    // a schema that many refer to is worth a function of its own; what is a list has been read as one
+    if (!ajv) this.#compilers.set(key, ajv = createCompiler(kind, allErrors, { inlineRefs: false, coerceTypes: kind === 'text' }))
     const references = new Set<string>()
     walkSchema(schema, ({ $ref }) => { if (typeof $ref === 'string') references.add($ref) })
     this.#compileReferences(ajv, references)

@@ -26,7 +26,7 @@ const TYPE = /^([!#$&^_.+0-9A-Za-z-]+\/[!#$&^_.+0-9A-Za-z-]+)[ \t]*(?:;|$)/
 export async function multipartParts (bytes: Buffer, boundaries: readonly string[]): Promise<FormPart[]> {
   const [boundary] = boundaries
   if (boundary === undefined || boundaries.length > 1 || !BOUNDARY.test(boundary)) throw malformed('state one "boundary" of at most 70 characters in the Content-Type')
-  checkDelimiters(bytes, boundary)
+  const count = checkDelimiters(bytes, boundary)
   return new Promise((resolve, reject) => {
     const parts: FormPart[] = []
     const dicer = new Dicer({ boundary, maxHeaderPairs: 100, maxHeaderSize: MOST_HEADER_BYTES } as Dicer.Config)
@@ -48,13 +48,17 @@ export async function multipartParts (bytes: Buffer, boundaries: readonly string
       })
     })
     dicer.on('error', () => reject(malformed('end it with the closing delimiter')))
-    dicer.on('finish', () => resolve(parts))
+    // a part whose headers never end is told of by nobody
+    dicer.on('finish', () => setImmediate(() => parts.length === count ? resolve(parts) : reject(malformed('begin each part with its headers'))))
     dicer.end(bytes)
   })
 }
 
-/** Each delimiter is a line of its own (RFC 2046, section 5.1.1), and nothing stands before the first or after the last. */
-function checkDelimiters (bytes: Buffer, boundary: string): void {
+/**
+ * Each delimiter is a line of its own (RFC 2046, section 5.1.1), and nothing stands before the first or after the last.
+ * @returns how many parts there are
+ */
+function checkDelimiters (bytes: Buffer, boundary: string): number {
   const delimiter = Buffer.from(`--${boundary}`, 'latin1')
   let parts = 0
   let at = bytes.indexOf(delimiter)
@@ -63,7 +67,7 @@ function checkDelimiters (bytes: Buffer, boundary: string): void {
     const end = at + delimiter.length
     const following = bytes.toString('latin1', end, end + 4)
     if (following.startsWith('--')) {
-      if (following === '--' || (following === '--\r\n' && end + 4 === bytes.length)) return
+      if (following === '--' || (following === '--\r\n' && end + 4 === bytes.length)) return parts
       throw malformed('let nothing follow the closing delimiter')
     }
     if (!following.startsWith('\r\n')) throw malformed('let the boundary occur in delimiters alone')

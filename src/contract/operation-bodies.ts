@@ -38,7 +38,8 @@ export function readOperationBodies (app: FastifyInstance, { bodyLimit }: { body
     const body = operationCheck?.body
     if (!body) return Promise.resolve(payload)
     const state = request.operationBody = { media: null, read: null, violation: null, isEmpty: isEmpty(request), isUnchecked: false }
-    const limit = own ?? bodyLimit
+    // a route without one has that of the server
+    const limit = own === app.initialConfig.bodyLimit ? bodyLimit : own
     return requestValidation === 'report' ? readQuietly(request, payload, body, state, limit) : readStrictly(request, payload, body, state, limit)
   })
 }

@@ -53,8 +53,9 @@ export class MediaBody {
 
   /** @param size  bytes of the body */
   violations ({ value, kind, violations }: ReadBody, size: number): Violation[] | null {
-    const found = kind === 'text' ? this.#check.text(value as Record<string, unknown>, size) : this.#check.json(value, size)
-    return violations === null ? found : found === null ? violations : [...violations, ...found]
+    // what could not be read would be missing
+    if (violations !== null) return violations
+    return kind === 'text' ? this.#check.text(value as Record<string, unknown>, size) : this.#check.json(value, size)
   }
 
   #readForm (bytes: Buffer): ReadBody {

@@ -14,6 +14,8 @@ export type ValueKind = 'json' | 'text'
 // nothing may be changed, since the bytes are forwarded as they came: no defaults, nothing removed
 const OPTIONS: Options = {
   strict: false, useDefaults: false, removeAdditional: false, ownProperties: true, validateSchema: false, logger: false,
+  // errors that name their schema can be told apart
+  verbose: true,
   // a pattern must not take endless time
   code: { regExp: SAFE_PATTERNS },
 }
@@ -23,7 +25,7 @@ export type SchemaCompiler = (kind: ValueKind, allErrors: boolean) => ValidateFu
 
 /** A compiler with the options of the house. */
 export function createCompiler (kind: ValueKind, allErrors: boolean, options: Options = {}): Ajv2020 {
-  const ajv = new Ajv2020({ ...OPTIONS, ...options, allErrors, coerceTypes: kind === 'text' ? 'array' : false })
+  const ajv = new Ajv2020({ ...OPTIONS, allErrors, coerceTypes: kind === 'text' ? 'array' : false, ...options })
   ;(addFormats as unknown as (ajv: Ajv2020) => void)(ajv)
   ajv.removeKeyword('uniqueItems')
   ajv.addKeyword(UNIQUE_ITEMS)

@@ -21,14 +21,30 @@ export function violationsOf (errors: readonly ErrorObject[], part: string): Vio
 
 const isChoice = ({ keyword }: ErrorObject): boolean => keyword === 'anyOf' || keyword === 'oneOf'
 
-/** Errors at the very value that has a choice of forms are part of what the choice expected. */
-const isBranchOf = (choice: ErrorObject, error: ErrorObject): boolean =>
-  error !== choice && error.instancePath === choice.instancePath && error.schemaPath.startsWith(`${choice.schemaPath}/`)
+/**
+ * Errors at the very value that has a choice of forms, which are part of what the choice expected. Those of a form that
+ * stands elsewhere have a path of their own; the validator tells them right before it tells that none has fitted.
+ */
+function branchesOf (choice: ErrorObject, errors: readonly ErrorObject[]): ErrorObject[] {
+  const { instancePath, schemaPath, parentSchema } = choice
+  const branches = errors.filter((error) => error !== choice && error.instancePath === instancePath && error.schemaPath.startsWith(`${schemaPath}/`))
+  const at = errors.indexOf(choice)
+  for (let i = at - 1; i >= 0 && at - i <= MOST; i--) {
+    const error = errors[i]!
+    const isInside = error.instancePath === instancePath || error.instancePath.startsWith(`${instancePath}/`)
+    if (!isInside || error.parentSchema === parentSchema) break
+    if (error.instancePath === instancePath && !branches.includes(error)) branches.push(error)
+  }
+  return branches
+}
 
-function withoutBranches (errors: readonly ErrorObject[]): readonly ErrorObject[] {
-  const choices = errors.filter(isChoice)
+function withoutBranches (all: readonly ErrorObject[]): readonly ErrorObject[] {
+  // it only says that `then` has failed, which has said why
+  const errors = all.some(({ keyword }) => keyword === 'if') ? all.filter(({ keyword }) => keyword !== 'if') : all
+  const choices = errors.filter(isChoice).slice(0, MOST)
   if (choices.length === 0) return errors
-  return errors.filter((error) => !choices.some((choice) => isBranchOf(choice, error)))
+  const branches = new Set(choices.flatMap((choice) => branchesOf(choice, errors)))
+  return errors.filter((error) => !branches.has(error))
 }
 
 function expectation (error: ErrorObject, all: readonly ErrorObject[]): string {
@@ -69,7 +85,7 @@ function expectation (error: ErrorObject, all: readonly ErrorObject[]): string {
 /** A union in words: its values when it is made of values, else what each form expected. */
 function choiceOf (choice: ErrorObject, all: readonly ErrorObject[]): string {
   if (choice.keyword === 'oneOf' && choice.params.passingSchemas !== null) return 'exactly one of the forms that are allowed'
-  const branches = all.filter((error) => isBranchOf(choice, error) && !isChoice(error))
+  const branches = branchesOf(choice, all).filter((error) => !isChoice(error))
   const values = branches.filter(({ keyword }) => keyword === 'const' || keyword === 'enum')
   const literal = new Set(values.flatMap(({ params }) => params.allowedValues ?? [params.allowedValue]))
   const others = new Set(branches.filter((error) => !values.includes(error) && !hasConstBeside(error, values)).map((error) => expectation(error, all)))

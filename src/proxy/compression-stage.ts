@@ -8,7 +8,7 @@ import type { CompressionRules } from '../response/compression-rules.ts'
 import type { Coding } from '../response/compression-schema.ts'
 import { forOtherBytes, mayTransform, nameTagAsKnown, notModified, varyByEncoding } from '../response/content-headers.ts'
 import { failureAnswer } from './attempt-failure.ts'
-import { forgetContent } from './reply-writer.ts'
+import { forgetContent } from './failed-reply.ts'
 
 type Done = Parameters<onSendHookHandler<unknown>>[3]
 type Body = string | Buffer | Readable

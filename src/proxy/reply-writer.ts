@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { gatehouseError, reasonOf, type Violation } from '../errors.ts'
 import type { FallbackAnswer } from '../resilience/fallback-answer.ts'
 import { failureAnswer } from './attempt-failure.ts'
+import { forgetContent } from './failed-reply.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { RelayStream, type ResponseSource } from './relay-stream.ts'
 import { relayableTrailers } from './response-headers.ts'
@@ -240,19 +241,6 @@ const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
 
 /** Keeps Fastify from adding a charset to the upstream's Content-Type. */
 const asItIs = (payload: unknown): string => payload as string
-
-const KEPT_ON_FAILURE = new Set(['x-request-id', 'ratelimit', 'ratelimit-policy', 'access-control-allow-origin', 'access-control-allow-credentials', 'access-control-expose-headers', 'vary', 'cache-status'])
-
-/** Takes the headers of the upstream off a reply that will be an error of the gateway. */
-export function forgetContent (reply: FastifyReply): void {
-  for (const name of Object.keys(reply.getHeaders())) {
-    if (KEPT_ON_FAILURE.has(name)) continue
-    reply.removeHeader(name)
-    reply.raw.removeHeader(name)
-  }
-  // Node takes the removal of the upstream's date for a wish to have none
-  reply.raw.sendDate = true
-}
 
 function flushHeaders (raw: ServerResponse): void {
   // there are none yet while a hook still waits for something
