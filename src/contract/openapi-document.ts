@@ -6,7 +6,7 @@ import { pointerToken } from './json-schema.ts'
 import { sharedComponents } from './openapi-answers.ts'
 import { describeOperation, type DocumentedRoute } from './openapi-operation.ts'
 import { type DocumentPath, documentPath, renamedPath } from './openapi-path.ts'
-import { DocumentSchemas } from './openapi-schema.ts'
+import { DocumentSchemas } from './document-schemas.ts'
 import { patternOf } from './portal-visibility.ts'
 
 /** Methods that a path item of OpenAPI 3.1 has a field for. */

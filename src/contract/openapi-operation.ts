@@ -7,7 +7,7 @@ import type { ImportedComponents } from './imported-components.ts'
 import type { SchemaObject } from './json-schema.ts'
 import { addProblem, answerReference } from './openapi-answers.ts'
 import type { PathParameter } from './openapi-path.ts'
-import type { DocumentSchemas } from './openapi-schema.ts'
+import type { DocumentSchemas } from './document-schemas.ts'
 
 /** What a document tells of a route; the part of Fastify's route that matters. */
 export interface DocumentedRoute {
