@@ -6,7 +6,7 @@ import { pointerToken } from './json-schema.ts'
 import { sharedComponents } from './openapi-answers.ts'
 import { describeOperation, type DocumentedRoute } from './openapi-operation.ts'
 import { type DocumentPath, documentPath, renamedPath } from './openapi-path.ts'
-import { DocumentSchemas } from './openapi-schema.ts'
+import { PlacedSchemas } from './placed-schemas.ts'
 import { patternOf } from './portal-visibility.ts'
 
 /** Methods that a path item of OpenAPI 3.1 has a field for. */
@@ -64,7 +64,7 @@ export class OpenApiDocument {
   /** Operations that are left out, since the document has them already for another host or condition. */
   readonly omitted: { route: DocumentedRoute, operation: string }[] = []
   readonly #names = new ComponentNames()
-  readonly #schemas = new DocumentSchemas(this.#names)
+  readonly #schemas = new PlacedSchemas(this.#names)
   readonly #operationIds = new UniqueNames()
   readonly #byShape = new Map<string, PathEntry>()
   readonly #imports: Import[] = []

@@ -7,7 +7,7 @@ import type { ImportedComponents } from './imported-components.ts'
 import type { SchemaObject } from './json-schema.ts'
 import { addProblem, answerReference } from './openapi-answers.ts'
 import type { PathParameter } from './openapi-path.ts'
-import type { DocumentSchemas } from './openapi-schema.ts'
+import type { PlacedSchemas } from './placed-schemas.ts'
 
 /** What a document tells of a route; the part of Fastify's route that matters. */
 export interface DocumentedRoute {
@@ -36,7 +36,7 @@ export interface OperationPlace {
   operationId: string
   /** Those of the path, in their order. */
   parameters: readonly PathParameter[]
-  schemas: DocumentSchemas
+  schemas: PlacedSchemas
   /** Schemas by `$id` that the route's own may refer to. */
   shared?: Record<string, unknown>
   /** Schemes that can be referred to by their names. */

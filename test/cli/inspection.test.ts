@@ -101,6 +101,10 @@ test('openapi prints the document, or writes it in the format of the name', asyn
   assert.deepEqual(parse(readFileSync(join(cwd, 'api.yaml'), 'utf8')).paths, document.paths)
   await runCommand(t, ['openapi', '-o', 'api.json'], { cwd, env })
   assert.deepEqual(JSON.parse(readFileSync(join(cwd, 'api.json'), 'utf8')).paths, document.paths)
+  const single = JSON.parse((await runCommand(t, ['openapi', '--upstream', 'orders'], { cwd, env })).stdout) as { info: object, paths: object }
+  assert.deepEqual(single.info, { title: 'orders', version: '1.0.0' })
+  assert.deepEqual(Object.keys(single.paths), ['/orders/{id}', '/orders'])
+  assert.deepEqual(await runCommand(t, ['openapi', '--upstream', 'users'], { cwd, env }), { code: 1, stdout: '', stderr: 'gatehouse: no document of "users", there is one of orders\n' })
   assert.deepEqual(await runCommand(t, ['openapi', '--out', 'no/such/api.yaml'], { cwd, env }), { code: 1, stdout: '', stderr: 'gatehouse: no/such/api.yaml cannot be written: no such file\n' })
 })
 

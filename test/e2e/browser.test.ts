@@ -65,6 +65,31 @@ describe('the gateway in a browser', { skip: noBrowser }, () => {
     assert.equal(await demo.stop(), 0)
   })
 
+  for (const [device, viewport] of Object.entries({ desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } })) {
+    test(`Swagger UI on a ${device} offers the whole gateway and each upstream`, async (t) => {
+      const demo = await startDemo(t)
+      const { page, foreign, errors } = await watchedPage(browser!, demo.url, viewport)
+      t.after(() => page.close())
+      const ui = new SwaggerUi(page)
+      await ui.open(demo.docs)
+      assert.deepEqual(await ui.documents(), ['Gatehouse demo', 'live', 'orders', 'users'])
+      await page.screenshot({ path: join(pictures, `whole-${device}.png`) })
+      await ui.choose('orders')
+      assert.deepEqual(await ui.tags(), ['orders'])
+      assert.deepEqual(Object.keys(await ui.operations()).filter((name) => !/ \/orders/.test(name)), [])
+      await page.screenshot({ path: join(pictures, `orders-${device}.png`) })
+      // the choice is part of the address
+      await ui.open(page.url())
+      assert.deepEqual(await ui.tags(), ['orders'])
+      await ui.authorize(demo.readToken)
+      await ui.fill('readOrder', { parameters: { id: '1' } })
+      assert.equal((await ui.execute('readOrder')).status, 200)
+      assert.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), 'nothing sticks out at the side')
+      assert.deepEqual({ foreign, errors }, { foreign: [], errors: [] })
+      assert.equal(await demo.stop(), 0)
+    })
+  }
+
   test('the page of the live service counts the seconds through the gateway', async (t) => {
     const demo = await startDemo(t)
     const { page, foreign, errors } = await watchedPage(browser!, demo.url)

@@ -13,6 +13,18 @@ export class SwaggerUi {
     await this.page.locator('.opblock').first().waitFor()
   }
 
+  /** Names of the documents that can be chosen. */
+  documents (): Promise<string[]> {
+    return this.page.locator('.topbar select option').allInnerTexts()
+  }
+
+  /** Chooses the document of an upstream, which has its name as title. */
+  async choose (name: string): Promise<void> {
+    await this.page.locator('.topbar select').selectOption({ label: name })
+    await this.page.locator('.info .title', { hasText: name }).waitFor()
+    await this.page.locator('.opblock').first().waitFor()
+  }
+
   /** Names of the sections, in their order. */
   tags (): Promise<string[]> {
     return this.page.locator('.opblock-tag').evaluateAll((tags) => tags.map((tag) => (tag as unknown as { dataset: { tag: string } }).dataset.tag))

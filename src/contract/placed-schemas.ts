@@ -8,7 +8,7 @@ const COMPONENTS = '/components/schemas/'
  * Puts schemas into a document. OpenAPI 3.1 takes JSON Schema as it is, but a reference within a schema would point at
  * the document: what is referred to becomes a component of its own, and the references follow.
  */
-export class DocumentSchemas {
+export class PlacedSchemas {
   /** `components.schemas` of the document. */
   readonly components: Record<string, JsonSchema> = {}
   readonly #placed = new Map<string, JsonSchema>()
