@@ -33,6 +33,9 @@ export interface Visitor {
   unknown? (place: Place): void
 }
 
+/** Thrown when parts lie in each other too deeply. */
+export class TooDeep extends Error {}
+
 /** How deep parts may lie in each other once files are put together. */
 const MAX_DEPTH = 500
 
@@ -66,7 +69,7 @@ class Walk {
   }
 
   place (place: Place, depth: number): void {
-    if (depth > MAX_DEPTH) throw new RangeError('too deep')
+    if (depth > MAX_DEPTH) throw new TooDeep()
     const { shape } = place
     const group = groupOf(shape)
     if (group) this.#group(place, group[0], group[1], depth)

@@ -3,6 +3,7 @@ import { BootProblems } from '../errors.ts'
 import { buildDocument } from './document-builder.ts'
 import { DocumentCache } from './document-cache.ts'
 import { digestOf, DocumentSources, MAX_BYTES, readBounded, SourceRefused } from './document-sources.ts'
+import { TooDeep } from './document-walk.ts'
 import { allowedBy, type Fetch, RemoteTexts, type RemoteOptions } from './remote-document.ts'
 import type { ApiDocument } from './types.ts'
 
@@ -41,7 +42,10 @@ async function loadFrom (remote: RemoteTexts, reference: string, { folder, baseD
     if (!(error instanceof SourceRefused)) throw error
     throw new BootProblems([{ file: isUrl(reference) ? reference.replace(/[?#].*$|(?<=\/\/)[^/]*@/g, '') : reference, field: '', message: error.message }])
   })
-  const document = await buildDocument(source, sources)
+  const document = await buildDocument(source, sources).catch((error: unknown) => {
+    if (!(error instanceof TooDeep)) throw error
+    throw new BootProblems([{ file: source.name, field: '', message: 'is nested too deeply once its files are put together: make it flatter, with "$ref"' }])
+  })
   made.set(document, sources.digests)
   return document
 }
