@@ -11,7 +11,14 @@ export interface NewFile {
 }
 
 const shown = (path: string): string => relative(process.cwd(), path)
-const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined
+/** What stands in the way of a folder is told when the folder is made. */
+function isThere (path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch {
+    return false
+  }
+}
 
 /**
  * Writes several files, all or none: what fails half-way is undone. Each appears whole.
@@ -31,6 +38,7 @@ export function writeFiles (files: readonly NewFile[], force: boolean): void {
       // with a dot in front it is taken neither for a route nor for a document
       const draft = join(dirname(path), `.${basename(path)}.${randomUUID()}`)
       drafts.push(draft)
+      undo.push(() => rmSync(draft, { force: true }))
       writeFileSync(draft, content, { flag: 'wx' })
       return { path, draft }
     })

@@ -109,6 +109,7 @@ test('add replaces nothing without --force, and leaves nothing half-written', as
 })
 
 test('a hostile document puts nothing into code and file names', async (t) => {
+  // eslint-disable-next-line no-template-curly-in-string
   const evil = "'}); process.exit(7); //\n\u2028process.exit(7)\u2029*/ process.exit(7) /* \u202E${process.exit(7)}`"
   const scheme = "x': {}}, y: process.exit(7), z: { '"
   const api = shop()
@@ -135,6 +136,7 @@ test('a hostile document puts nothing into code and file names', async (t) => {
 })
 
 test('literals hold any text', () => {
+  // eslint-disable-next-line no-template-curly-in-string
   for (const text of ["'", '"', '\\', "\\'", '\\"', '\n\r\u2028\u2029', '${x}`', '\u202E', '\ud800', 'ünï', '\0', '\u{E0001}', '*/ //']) {
     const code = literal(text)
     // eslint-disable-next-line no-new-func
