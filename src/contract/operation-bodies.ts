@@ -20,6 +20,10 @@ export interface OperationBodyState {
 }
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The check of the operation; stated by the gateway itself. */
+    operationCheck?: { readonly body: OperationBody | null }
+  }
   interface FastifyRequest {
     /** The body as its operation describes it; null when none has come. */
     operationBody: OperationBodyState | null

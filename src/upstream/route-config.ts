@@ -6,7 +6,6 @@ import type { ClientCache } from '../response/client-cache-schema.ts'
 import type { Compression } from '../response/compression-schema.ts'
 import type { CostDeclaration, LimitDeclaration, LimitRule } from '../limits/limit-schema.ts'
 import type { ApiDocument, ApiOperation } from '../openapi/types.ts'
-import type { OperationCheck } from '../contract/operation-check.ts'
 import type { ForwardPlan } from '../proxy/forward-plan.ts'
 
 /** An operation of an imported document. */
@@ -48,8 +47,6 @@ declare module 'fastify' {
     api?: ApiRoute
     /** What happens to a request that breaks its operation: it is refused, told of, or not looked at. */
     requestValidation?: 'enforce' | 'report' | 'off'
-    /** The check of the operation; stated by the gateway itself. */
-    operationCheck?: OperationCheck
     /** How the request is forwarded. */
     plan?: ForwardPlan
     /** Lets WebSocket upgrades through. */
