@@ -7,6 +7,7 @@ import { parsePattern } from './path-pattern.ts'
 import { type SoundPart, soundPart } from './sound-part.ts'
 import { checkTarget } from './target-check.ts'
 import { targetEntry } from './target-schema.ts'
+import { checkFailing, checkTraffic } from './traffic-check.ts'
 
 type Say = (field: string, message: string) => void
 
@@ -33,13 +34,18 @@ export function checkDeclaration (declaration: unknown, file: string, authInheri
   sound.targets.forEach((target, i) => { if (target !== undefined) checkTarget(target, `targets[${i}]`, say) })
   if (wrong.length === 0) (declaration as UpstreamDeclaration).mirror?.targets.forEach((target, i) => checkTarget(target, `mirror.targets[${i}]`, say))
   checkSplit(declaration, wrong.length === 0, say)
-  if (wrong.length === 0) checkQueue(declaration as UpstreamDeclaration, say)
+  if (wrong.length === 0) {
+    checkQueue(declaration as UpstreamDeclaration, say)
+    checkSticky(declaration as UpstreamDeclaration, say)
+  }
+  checkTraffic(sound, say)
   if (sound.reachKnown && routes.length === 0 && !passThrough) {
     say('routes', 'the upstream can be reached by no route: declare routes, or state passThrough: true')
   }
   routes.forEach((route, i) => {
     if (route === undefined) return
     checkRoute(route, `routes[${i}]`, say)
+    checkFailing(route, (field, message) => say(`routes[${i}].${field}`, message))
     if (!authStated && route.auth === undefined) say(`routes[${i}].auth`, NO_AUTH)
   })
   if (passThrough && !authStated && (passThrough === true || passThrough.auth === undefined)) say('passThrough.auth', NO_AUTH)
@@ -53,6 +59,12 @@ export const NO_AUTH = "missing: state who may call, here or for the whole upstr
 function checkQueue ({ queue, targets }: UpstreamDeclaration, say: Say): void {
   const entries = targets.map(targetEntry)
   if (queue && !entries.some((entry) => 'file' in entry || entry.maxConnections !== undefined)) say('queue', 'has an effect only where a target has maxConnections: state these')
+}
+
+/** Browsers take a cookie of this name for the whole host alone (RFC 6265bis, section 4.1.3.2). */
+function checkSticky ({ balance, prefix }: UpstreamDeclaration, say: Say): void {
+  const cookie = typeof balance === 'object' ? balance.sticky?.cookie ?? '' : ''
+  if (/^__host-/i.test(cookie) && prefix !== undefined) say('balance.sticky.cookie', `found ${JSON.stringify(cookie)}, which browsers refuse for a cookie of the path ${prefix}: take another name`)
 }
 
 /** Versions and targets must know of each other. */
