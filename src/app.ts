@@ -23,6 +23,7 @@ import { Registrar } from './upstream/registrar.ts'
 import { loadRouteFiles } from './upstream/route-files.ts'
 import { RouteTable } from './upstream/route-table.ts'
 import { ROUTER_OPTIONS } from './upstream/router-options.ts'
+import { checkTraffic } from './upstream/traffic-check.ts'
 import { UpstreamRegistry } from './upstream/upstream-registry.ts'
 import { bytes } from './units.ts'
 
@@ -124,6 +125,7 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
   // before anything can fail, so that their problems are told with those of the rest
   const { files, problems } = await loadRouteFiles(config.routes, { authInherited: config.auth !== undefined, openapi: config.openapi, baseDir: config.baseDir })
   registrar.problems.push(...wrongPaths.map(({ path, message }) => ({ file: 'configuration', field: path.join('.'), message })), ...problems)
+  checkTraffic(config, (field, message) => registrar.problems.push({ file: 'configuration', field, message }))
   try {
     for (const stage of STAGES) {
       await app.register(autoload, { dir: fileURLToPath(new URL(`../plugins/${stage}`, import.meta.url)), forceESM: true })

@@ -27,8 +27,6 @@ export function refuseExpectations (server: Server, handle: (request: IncomingMe
 export function allowBody (request: WaitingRequest, response: ServerResponse): void {
   if (!request[kAwaitsContinue]) return
   request[kAwaitsContinue] = false
-  const send = (): void => { if (!response.headersSent) response.writeContinue() }
-  // behind a request that has no answer yet, it would land inside of that answer
-  if (response.socket !== null) send()
-  else response.once('socket', send)
+  // requests are served in turn, so that it does not land inside of the answer to another
+  if (!response.headersSent) response.writeContinue()
 }

@@ -4,6 +4,7 @@ import type { Config } from '../config/config-schema.ts'
 import { bytes, milliseconds } from '../units.ts'
 import { answerClientError } from './client-error.ts'
 import { deferContinue, refuseExpectations } from './expect-continue.ts'
+import { inTurn } from './pipelined-requests.ts'
 import { routeUpgrades, wantsWebSocket } from './upgrade.ts'
 
 /** Fastify's and Node's options for the side that clients see. */
@@ -28,9 +29,11 @@ export function serverOptions ({ listener, bodyLimit }: Config): FastifyServerOp
 
 /** What can only be said to the server itself, once Fastify has made it. */
 export function prepareListener (app: FastifyInstance): void {
-  const handle = (request: IncomingMessage, response: ServerResponse) => app.routing(request, response)
+  const handle = inTurn((request: IncomingMessage, response: ServerResponse) => app.routing(request, response))
   const { maxConnections } = app.config.listener
   if (maxConnections > 0) app.server.maxConnections = maxConnections
+  // Fastify has put its own there, which is `app.routing`
+  app.server.removeAllListeners('request').on('request', handle)
   deferContinue(app.server, handle)
   refuseExpectations(app.server, handle)
   routeUpgrades(app.server, handle)

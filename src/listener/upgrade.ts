@@ -13,10 +13,10 @@ export const isHandshake = ({ headers }: IncomingMessage): boolean =>
 
 /**
  * Which requests Node hands over as upgrades; only right when Node asks. Others that carry `Upgrade` (h2c, for example, or one
- * behind a request that has no answer yet) are plain requests, whose header is not forwarded, as RFC 9110, section 7.8 allows.
+ * behind a request that has no answer yet) are plain requests, whose header is not forwarded, as RFC 9110, section 7.8 allows, and demands in HTTP/1.0.
  */
 export const wantsWebSocket = (request: IncomingMessage): boolean =>
-  request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket' && !isBusy(request.socket)
+  request.method === 'GET' && request.httpVersion === '1.1' && request.headers.upgrade?.toLowerCase() === 'websocket' && !isBusy(request.socket)
 
 /** Whether an earlier response still has the socket. */
 const isBusy = ({ _httpMessage }: Socket & { _httpMessage?: object | null }): boolean => _httpMessage != null

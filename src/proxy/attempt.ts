@@ -181,14 +181,14 @@ export const isStream = (body: Buffer | Readable | null): body is Readable => bo
 /** What undici is told of an exchange that nobody waits for any more; it says nothing about the upstream. */
 export const unwanted = (): Error => Object.assign(new Error('the response is no longer wanted'), { code: 'ABORT_ERR' })
 
-/** Transfer codings that change the bytes (RFC 9112, section 7.2). */
-const COMPRESSED = /\b(?:(?:x-)?(?:gzip|compress)|deflate)\b/i
+/** The transfer coding that is taken off (RFC 9112, section 7.1), or one of old that changes nothing. */
+const TAKEN_OFF = /^(?:chunked|identity)$/i
 
 /** What makes a response none that could be handed on. */
 function mistakeOf (status: number, { 'transfer-encoding': coding }: IncomingHttpHeaders): string | null {
   if (status > 599) return `answered with status ${status}, which HTTP has not`
   // nobody would take the coding off, or tell the client of it
-  return coding !== undefined && COMPRESSED.test(String(coding)) ? `answered in the transfer coding ${JSON.stringify(coding)}, which nobody has asked for` : null
+  return coding !== undefined && !TAKEN_OFF.test(String(coding).trim()) ? `answered in the transfer coding ${JSON.stringify(coding)}, which nobody has asked for` : null
 }
 
 const onTooSlow = (attempt: Attempt): void => attempt.expire()

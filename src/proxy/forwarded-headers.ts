@@ -1,10 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP, isIPv6, type Socket } from 'node:net'
 
+/** Says that a request is a copy, of whose answer nobody hears. Services may keep their effects to themselves then, so that only a trusted proxy may say it. */
+export const MIRROR_FIELD = 'x-gatehouse-mirror'
+
 /** Fields by which proxies tell of the client; a client's own are removed unless it is a trusted proxy. */
 export const FORWARDED_NAMES: readonly string[] = [
   'forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-forwarded-prefix',
-  'x-forwarded-by', 'x-forwarded-server', 'x-forwarded-scheme', 'x-forwarded-ssl', 'x-real-ip', 'x-original-url', 'x-rewrite-url', 'true-client-ip',
+  'x-forwarded-by', 'x-forwarded-server', 'x-forwarded-scheme', 'x-forwarded-ssl', 'x-real-ip', 'x-original-url', 'x-rewrite-url', 'true-client-ip', MIRROR_FIELD,
 ]
 
 interface Peer {
@@ -62,6 +65,7 @@ export class ForwardedHeaders {
         'x-forwarded-host', text(incoming['x-forwarded-host']) ?? host,
         'x-forwarded-proto', text(incoming['x-forwarded-proto']) ?? proto,
         'forwarded', forwarded ? `${forwarded}, ${element}` : element)
+      if (incoming[MIRROR_FIELD] !== undefined) headers.push(MIRROR_FIELD, '1')
     }
     if (prefix !== '') headers.push('x-forwarded-prefix', prefix)
   }

@@ -5,6 +5,7 @@ import type { MirrorSettings } from '../upstream/declaration-schema.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { bytes, milliseconds } from '../units.ts'
 import { attemptFailure } from './attempt-failure.ts'
+import { MIRROR_FIELD } from './forwarded-headers.ts'
 import { LimitedBody } from './limited-body.ts'
 
 /** Largest part of a shadow's answer that is read before the connection is given up. */
@@ -62,7 +63,7 @@ export class Mirror {
     const target = this.upstream.select(request, null)
     if (target === null) return this.#miss('no target')
     headers[1] = target.host
-    headers.push('x-gatehouse-mirror', '1')
+    if (!headers.some((name, i) => i % 2 === 0 && name === MIRROR_FIELD)) headers.push(MIRROR_FIELD, '1')
     this.#underWay++
     target.began()
     const over = (status: number, failure: unknown): void => {

@@ -17,7 +17,7 @@ export class OpenTunnels {
   readonly #open = new Set<Tunnel>()
   /** No more are let in. */
   closing = false
-  /** Milliseconds of silence after which the one side is cut, once the other has ended. */
+  /** Milliseconds of silence after which the one side is cut, once the other has ended, and for how long a side may stay that the gateway has ended. */
   halfOpenTime = 30_000
 
   get size (): number { return this.#open.size }
@@ -84,6 +84,7 @@ class Direction {
   readonly #sink: Duplex
   readonly #closeFrame: Buffer
   readonly #frames = new FrameBoundary()
+  readonly #halfOpen: number
   #closing = false
 
   /** @param halfOpen  milliseconds that the sink may be silent once the source has ended */
@@ -91,14 +92,11 @@ class Direction {
     this.#source = source
     this.#sink = sink
     this.#closeFrame = frame
+    this.#halfOpen = halfOpen
     source.on('data', (chunk: Buffer) => this.#relay(chunk))
-    source.on('end', () => {
-      sink.end()
-      // one that does not answer the end of the other would keep its place for ever
-      ;(sink as Socket).setTimeout(halfOpen, () => sink.destroy())
-    })
+    source.on('end', () => this.#endSink())
     source.on('error', () => sink.destroy())
-    source.on('close', () => { if (!sink.writableEnded) sink.end() })
+    source.on('close', () => this.#endSink())
     sink.on('drain', () => source.resume())
     source.resume()
   }
@@ -108,6 +106,8 @@ class Direction {
     if (this.#closing) return
     this.#closing = true
     if (this.#frames.reached) this.#finish()
+    // a frame whose rest never comes
+    else (this.#source as Socket).setTimeout(this.#halfOpen, () => this.#source.destroy())
   }
 
   #relay (chunk: Buffer): void {
@@ -119,6 +119,17 @@ class Direction {
 
   #finish (): void {
     if (!this.#sink.writableEnded) this.#sink.end(this.#closeFrame)
+    // nobody hears what the source still says, so that it cannot stay by talking on
+    const source = this.#source
+    const cut = setTimeout(() => source.destroy(), this.#halfOpen).unref()
+    source.once('close', () => clearTimeout(cut))
+  }
+
+  /** The source says no more; a sink that does not answer its end would keep its place for ever. */
+  #endSink (): void {
+    const sink = this.#sink as Socket
+    if (!sink.writableEnded) sink.end()
+    if (!sink.destroyed) sink.setTimeout(this.#halfOpen, () => sink.destroy())
   }
 }
 

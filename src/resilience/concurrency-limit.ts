@@ -1,4 +1,3 @@
-import { BootProblems } from '../errors.ts'
 import { AdaptiveLimit } from './adaptive-limit.ts'
 import type { ConcurrencySettings } from './resilience-schema.ts'
 
@@ -36,17 +35,10 @@ export class FixedLimit implements ConcurrencyLimit {
   }
 }
 
-/**
- * The limit of an upstream, or null for none.
- * @param upstream  its name, for messages
- * @throws BootProblems when the limits contradict each other
- */
-export function concurrencyLimit (settings: ConcurrencySettings | undefined, upstream: string): ConcurrencyLimit | null {
+/** The limit of an upstream, or null for none. */
+export function concurrencyLimit (settings: ConcurrencySettings | undefined): ConcurrencyLimit | null {
   if (!settings) return null
   if (settings.max !== undefined) return new FixedLimit(settings.max)
   const { minimum = 10, maximum = 1000 } = settings.adaptive!
-  if (minimum > maximum) {
-    throw new BootProblems([{ file: `upstream "${upstream}"`, field: 'concurrency.adaptive', message: `found a minimum of ${minimum} and a maximum of ${maximum}: the minimum must not be above the maximum` }])
-  }
   return new AdaptiveLimit(minimum, maximum)
 }

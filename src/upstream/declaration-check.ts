@@ -8,6 +8,7 @@ import { parsePattern } from './path-pattern.ts'
 import { type SoundPart, soundPart } from './sound-part.ts'
 import { checkTarget } from './target-check.ts'
 import { targetEntry } from './target-schema.ts'
+import { checkFailing, checkTraffic } from './traffic-check.ts'
 
 type Say = (field: string, message: string) => void
 
@@ -35,7 +36,11 @@ export function checkDeclaration (declaration: unknown, file: string, authInheri
   if (wrong.length === 0) (declaration as UpstreamDeclaration).mirror?.targets.forEach((target, i) => checkTarget(target, `mirror.targets[${i}]`, say))
   if (!wrong.some(({ path }) => path.length === 0 || path[0] === 'targets' || path[0] === 'mock')) checkMock(sound, say)
   checkSplit(declaration, wrong.length === 0, say)
-  if (wrong.length === 0) checkQueue(declaration as UpstreamDeclaration, say)
+  if (wrong.length === 0) {
+    checkQueue(declaration as UpstreamDeclaration, say)
+    checkSticky(declaration as UpstreamDeclaration, say)
+  }
+  checkTraffic(sound, say)
   if (sound.reachKnown && routes.length === 0 && !passThrough && sound.openapi === undefined) {
     say('routes', 'the upstream can be reached by no route: declare routes, name a document as openapi, or state passThrough: true')
   }
@@ -43,6 +48,7 @@ export function checkDeclaration (declaration: unknown, file: string, authInheri
   routes.forEach((route, i) => {
     if (route === undefined) return
     checkRoute(route, `routes[${i}]`, sound.openapi !== undefined, say)
+    checkFailing(route, (field, message) => say(`routes[${i}].${field}`, message))
     // one that goes before an operation may have its auth
     if (!authStated && route.auth === undefined && sound.openapi === undefined) say(`routes[${i}].auth`, NO_AUTH)
   })
@@ -75,6 +81,12 @@ function checkApi (declaration: ApiDeclaration, say: Say): void {
   const { document, security, unsecured, refresh } = apiSettings(declaration)
   if (unsecured !== undefined && security === undefined) say('openapi.unsecured', 'has an effect with openapi.security only: state which scheme of the document is which of the gateway')
   if (refresh !== undefined && !/^https?:/i.test(document)) say('openapi.refresh', 'has an effect on documents of a URL only: a file is watched by --watch')
+}
+
+/** Browsers take a cookie of this name for the whole host alone (RFC 6265bis, section 4.1.3.2). */
+function checkSticky ({ balance, prefix }: UpstreamDeclaration, say: Say): void {
+  const cookie = typeof balance === 'object' ? balance.sticky?.cookie ?? '' : ''
+  if (/^__host-/i.test(cookie) && prefix !== undefined) say('balance.sticky.cookie', `found ${JSON.stringify(cookie)}, which browsers refuse for a cookie of the path ${prefix}: take another name`)
 }
 
 /** Versions and targets must know of each other. */

@@ -17,6 +17,7 @@ import { importDocument } from './document-import.ts'
 import type { Registrar } from './registrar.ts'
 import { inheritedSettings } from './route-plan.ts'
 import { checkTarget } from './target-check.ts'
+import { checkTraffic } from './traffic-check.ts'
 import { trafficFields } from './traffic-schema.ts'
 import { upstreamParts } from './upstream-parts.ts'
 import type { Upstream } from './upstream.ts'
@@ -74,7 +75,11 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
     const call = `app.addUpstream(${JSON.stringify(declaration?.name) ?? ''})`
     const file = this.routeFile ?? call
     const wrong = checkAgainst(AddedUpstream, declaration, file)
-    if (wrong.length === 0) declaration.targets.forEach((target, i) => checkTarget(target, `targets[${i}]`, (field, message) => wrong.push({ file, field, message })))
+    if (wrong.length === 0) {
+      const say = (field: string, message: string): void => { wrong.push({ file, field, message }) }
+      declaration.targets.forEach((target, i) => checkTarget(target, `targets[${i}]`, say))
+      checkTraffic(declaration, say)
+    }
     const problems = wrong.map((problem) => this.routeFile === undefined ? problem : { ...problem, field: `${call}${problem.field && ': '}${problem.field}` })
     const owner = upstreams.ownerOf(declaration?.name)
     if (owner !== undefined) problems.push({ file, field: `${call}: name`, message: `is used ${owner === file ? 'in this file already' : `by ${owner} too`}: change one of them` })

@@ -73,7 +73,7 @@ export class Upstream {
     this.affinity = this.#balancer instanceof StickySession ? this.#balancer : null
     this.#split = split === undefined ? null : new VersionSplit(name, split)
     this.retryBudget = new RetryBudget(traffic.retries)
-    this.concurrency = concurrencyLimit(traffic.concurrency, name)
+    this.concurrency = concurrencyLimit(traffic.concurrency)
     this.watched = watchedText(traffic)
     this.#panicBelow = traffic.panicThreshold ?? 0
     this.queue = traffic.queue ? new WaitQueue(traffic.queue.max ?? 100, milliseconds(traffic.queue.timeout ?? '5s'), () => this.targets.some((target) => target.hasRoom && target.isAvailable())) : null

@@ -102,12 +102,13 @@ test('mistakes name their fields', async (t) => {
     'b.json': { name: 'b', prefix: '/b', auth: 'none', targets: ['http://127.0.0.1:1'], routes: [{ method: 'GET', url: '/' }], balance: { hash: { header: 'x y' } } },
     'c.json': { name: 'c', prefix: '/c', auth: 'none', targets: ['http://127.0.0.1:1'], routes: [{ method: 'GET', url: '/' }], queue: {} },
     'd.json': { name: 'd', prefix: '/d', auth: 'none', targets: ['http://127.0.0.1:1'], routes: [{ method: 'GET', url: '/' }], balance: { hash: 'path', sticky: {} } },
+    'e.json': { name: 'e', prefix: '/e', auth: 'none', targets: ['http://127.0.0.1:1'], routes: [{ method: 'GET', url: '/' }], balance: { sticky: { cookie: '__Host-route' } } },
   })
   const error = await buildApp(testConfig(folder)).then(() => null, (thrown: unknown) => thrown)
   assert.ok(error instanceof BootProblems, String(error))
   for (const pattern of [
     /a\.json: targets\[0\]\.weight: /, /a\.json: targets\[0\]\.priority: /, /a\.json: targets\[0\]\.maxConnections: /, /a\.json: balance: .*did you mean "least-requests"/,
-    /a\.json: queue\.max: /, /a\.json: queue\.timeout: /, /b\.json: balance\.hash\.header: /, /c\.json: queue: .*maxConnections/, /d\.json: balance: .*either/,
+    /a\.json: queue\.max: /, /a\.json: queue\.timeout: /, /b\.json: balance\.hash\.header: /, /c\.json: queue: .*maxConnections/, /d\.json: balance: .*either/, /e\.json: balance\.sticky\.cookie: .*browsers refuse/,
   ]) assert.match(error.message, pattern)
 })
 

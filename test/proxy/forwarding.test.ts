@@ -68,7 +68,7 @@ test('removes hop-by-hop fields and those that Connection names, in both directi
 
 test('tells the upstream of the client, and believes nobody but trusted proxies', async (t) => {
   const backend = await startBackend(t)
-  const lies = { 'x-forwarded-for': '6.6.6.6', 'x-forwarded-proto': 'https', 'x-forwarded-host': 'evil', forwarded: 'for=6.6.6.6', 'x-real-ip': '6.6.6.6', 'x-request-id': 'theirs' }
+  const lies = { 'x-forwarded-for': '6.6.6.6', 'x-forwarded-proto': 'https', 'x-forwarded-host': 'evil', forwarded: 'for=6.6.6.6', 'x-real-ip': '6.6.6.6', 'x-request-id': 'theirs', 'x-gatehouse-mirror': '1' }
   const distrusting = await startGateway(t, open([backend.url]))
   await fetch(`${distrusting.url}/a/`, { headers: lies })
   const first = backend.received[0]!.headers
@@ -78,6 +78,7 @@ test('tells the upstream of the client, and believes nobody but trusted proxies'
   assert.equal(first.forwarded, `for=127.0.0.1;host="127.0.0.1:${distrusting.port}";proto=http`)
   assert.equal(first['x-real-ip'], undefined)
   assert.notEqual(first['x-request-id'], 'theirs')
+  assert.equal(first['x-gatehouse-mirror'], undefined, 'or a service would keep its effects to itself')
   assert.equal(first.host, `127.0.0.1:${backend.port}`)
 
   const trusting = await startGateway(t, open([backend.url]), { trustProxy: ['127.0.0.0/8'] })
@@ -88,6 +89,7 @@ test('tells the upstream of the client, and believes nobody but trusted proxies'
   assert.equal(second['x-forwarded-host'], 'evil')
   assert.match(String(second.forwarded), /^for=6\.6\.6\.6, for=127\.0\.0\.1;/)
   assert.equal(second['x-request-id'], 'theirs')
+  assert.equal(second['x-gatehouse-mirror'], '1')
   assert.equal(answer.headers.get('x-request-id'), 'theirs')
 })
 
@@ -284,6 +286,10 @@ const BROKEN: [string, string][] = [
   ['a short body', 'HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc'],
   ['two lengths', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\nContent-Length: 3\r\n\r\nab'],
   ['length and chunks', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n'],
+  ['an unknown transfer coding', 'HTTP/1.1 200 OK\r\ntransfer-encoding: xchunked\r\n\r\n2\r\nab\r\n0\r\n\r\n'],
+  ['a transfer coding behind chunked', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, identity\r\n\r\n2\r\nab\r\n0\r\n\r\n'],
+  ['chunked twice', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n'],
+  ['a compressed transfer', 'HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n'],
   ['a header without colon', 'HTTP/1.1 200 OK\r\nbroken\r\n\r\n'],
   ['an uninvited upgrade', 'HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n'],
   ['a header flood', `HTTP/1.1 200 OK\r\n${'x-flood: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n'.repeat(5000)}\r\n`],

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
 import { closedPort, startBackend } from '../support/backend.ts'
-import { startGateway } from '../support/gateway.ts'
+import { type Gateway, startGateway } from '../support/gateway.ts'
 import { rawRequest } from '../support/raw-client.ts'
 
 /** An echoing WebSocket service that chooses the last subprotocol offered and remembers its handshakes. */
@@ -132,6 +132,8 @@ test('upgrades obey routing, and only WebSocket routes can be upgraded', async (
   assert.equal(echo.handshakes[0]!.url, '/live/ws')
   const h2c = await rawRequest(port, 'GET /live/plain HTTP/1.1\r\nhost: x\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n')
   assert.equal(h2c.status, 418, 'other upgrades are plain requests')
+  const old = await rawRequest(port, 'GET /live/ws HTTP/1.0\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+  assert.equal(old.status, 418, 'HTTP/1.0 has no upgrades (RFC 9110, section 7.8)')
 })
 
 test('passes to the next target, and answers 502 when none takes the connection', async (t) => {
@@ -162,27 +164,55 @@ test('a client that resets during the handshake harms nobody', async (t) => {
   while (app.tunnels.size > 0) await new Promise((resolve) => setImmediate(resolve))
 })
 
-test('a WebSocket whose client is gone without a word does not keep its place, whatever the upstream does', async (t) => {
+/** A gateway before a service that accepts a WebSocket, says something, and never answers the end of the other side. */
+async function startDeaf (t: TestContext, says: Buffer, timeouts: object): Promise<Gateway & { client: Socket, freed: () => Promise<void> }> {
   const server = createServer()
   server.on('upgrade', (_request, socket) => {
-    // never answers the end of the other side
     socket.on('error', () => {})
     socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')
+    socket.write(says)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => server.close())
-  const { app, port } = await startGateway(t, upstream([`http://127.0.0.1:${(server.address() as AddressInfo).port}`]))
+  const gateway = await startGateway(t, upstream([`http://127.0.0.1:${(server.address() as AddressInfo).port}`], { timeouts }))
+  const { app } = gateway
   app.tunnels.halfOpenTime = 50
-  const client = connect(port, '127.0.0.1')
+  const client = connect({ port: gateway.port, host: '127.0.0.1', allowHalfOpen: true })
+  client.on('error', () => {})
+  t.after(() => client.destroy())
   client.write('GET /live/ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
   await once(client, 'data')
   assert.equal(app.tunnels.size, 1)
-  client.end()
-  const end = Date.now() + 5000
-  while (app.tunnels.size > 0 || app.upstreams.get('live')!.targets[0]!.inFlight > 0) {
-    assert.ok(Date.now() < end, 'the place is kept')
-    await new Promise((resolve) => { setTimeout(resolve, 5) })
+  const freed = async (): Promise<void> => {
+    const end = Date.now() + 5000
+    while (app.tunnels.size > 0 || app.upstreams.get('live')!.targets[0]!.inFlight > 0) {
+      assert.ok(Date.now() < end, 'the place is kept')
+      await new Promise((resolve) => { setTimeout(resolve, 5) })
+    }
   }
-  client.destroy()
+  return { ...gateway, client, freed }
+}
+
+test('a WebSocket whose client is gone without a word does not keep its place, whatever the upstream does', async (t) => {
+  const { client, freed } = await startDeaf(t, Buffer.alloc(0), {})
+  client.end()
+  await freed()
+})
+
+const HALF = { client: Buffer.from([0x82, 0xfe, 0x10]), upstream: Buffer.from([0x82, 0x7e, 0x10]), none: Buffer.alloc(0) }
+for (const [what, ofClient, ofUpstream] of [['', HALF.none, HALF.none], [', the client within a frame', HALF.client, HALF.none], [', the upstream within a frame', HALF.none, HALF.upstream], [', both within a frame', HALF.client, HALF.upstream]] as const) {
+  test(`a silent WebSocket is over even when neither side answers the close${what}`, async (t) => {
+    const { client, freed } = await startDeaf(t, ofUpstream, { websocket: '100ms' })
+    client.write(ofClient)
+    await freed()
+  })
+}
+
+test('a client that talks on after the close does not keep its place', async (t) => {
+  const { app, client, freed } = await startDeaf(t, HALF.none, {})
+  const talk = setInterval(() => client.write(Buffer.from([0x89, 0x80, 0, 0, 0, 0])), 5)
+  t.after(() => clearInterval(talk))
+  app.tunnels.closeAll()
+  await freed()
 })

@@ -212,8 +212,23 @@ test('a WebSocket holds its place until it closes', async (t) => {
   await allOver(gateway)
 })
 
-test('a contradiction in the limits stops the boot', async (t) => {
-  await assert.rejects(startGateway(t, upstream(['http://127.0.0.1:1'], { concurrency: { adaptive: { minimum: 20, maximum: 10 } } })), /upstream "a": concurrency\.adaptive: found a minimum of 20/)
+const CONTRADICTIONS: [what: object, message: RegExp][] = [
+  [{ concurrency: { adaptive: { minimum: 20, maximum: 10 } } }, /: concurrency\.adaptive: found a minimum of 20 and a maximum of 10/],
+  [{ healthCheck: { body: 'up' } }, /: healthCheck\.body: has an effect only with path/],
+  [{ healthCheck: { status: [200], headers: { host: 'x' } } }, /: healthCheck\.status: .*\n.*: healthCheck\.headers: /],
+  [{ outlierDetection: { maxEjectionTime: '1s' } }, /: outlierDetection\.maxEjectionTime: found "1s", allowed: at least as long as baseEjectionTime, which is "30s"/],
+  [{ circuitBreaker: { open: '10s', maxOpen: '5s' } }, /: circuitBreaker\.maxOpen: found "5s", allowed: at least as long as open/],
+  [{ retries: { backoff: { base: '2s' } } }, /: retries\.backoff\.max: found "1s", allowed: at least as long as base/],
+  [{ fallback: { status: 204, body: 'x' } }, /: fallback\.body: an answer of status 204 has no content/],
+]
+test('settings that contradict each other, or that nothing heeds, stop the boot wherever they stand', async (t) => {
+  for (const [settings, { source }] of CONTRADICTIONS) {
+    await assert.rejects(startGateway(t, upstream(['http://127.0.0.1:1'], settings)), new RegExp(`a\\.json${source}`))
+    await assert.rejects(startGateway(t, upstream(['http://127.0.0.1:1']), settings), new RegExp(`configuration${source}`))
+    await assert.rejects(startGateway(t, { 'a.mjs': `export default async (app) => { app.addUpstream(${JSON.stringify({ name: 'a', targets: ['http://127.0.0.1:1'], ...settings })}) }` }), new RegExp(`a\\.mjs: app\\.addUpstream\\("a"\\)${source}`))
+  }
+  const route = { method: 'GET', url: '/x', fallback: { status: 304, body: 'x' }, retries: { backoff: { base: 10, max: 5 } } }
+  await assert.rejects(startGateway(t, upstream(['http://127.0.0.1:1'], { routes: [route] })), /routes\[0\]\.retries\.backoff\.max: found 5.*\n.*routes\[0\]\.fallback\.body/)
 })
 
 test('the fallback takes the place of the errors of the gateway, not of the statuses of the upstream', async (t) => {

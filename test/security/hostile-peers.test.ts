@@ -55,20 +55,44 @@ for (const way of WAYS) {
   })
 
   test(`${way}: "100 Continue" for a pipelined request never lands inside of a response`, async (t) => {
-    let first: Socket | undefined
+    const asked = Promise.withResolvers<Socket>()
     const backend = await answering(t, (socket, head) => {
-      if (head.startsWith('GET')) first = socket
-      else {
-        socket.end(OK)
-        first!.end(OK)
-      }
+      if (head.startsWith('GET')) asked.resolve(socket)
+      else socket.end(OK)
     })
-    const { port } = await startWays(t, backend.url)
-    const wire = await openWire(t, port)
+    const gateway = await startWays(t, backend.url)
+    const second = once(gateway.app.server, 'checkContinue')
+    const wire = await openWire(t, gateway.port)
     wire.socket.write(`${get(`${way}/x`)}POST ${way}/x HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\nhello`)
+    const first = await asked.promise
+    await second
+    assert.equal(wire.text(), '')
+    first.end(OK)
     const text = await inTime(wire.until(/ok[^]*HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nok$/), 'two answers')
     // head and body of both answers; a 100 may only stand between them
     assert.match(text, /^HTTP\/1\.1 200 OK\r\n(?:[^\r\n]+\r\n)+\r\nok(?:HTTP\/1\.1 100 Continue\r\n\r\n)?HTTP\/1\.1 200 OK\r\n(?:[^\r\n]+\r\n)+\r\nok$/)
+  })
+
+  test(`${way}: a connection has one request under way, however many are pipelined, and no more is read than that needs`, async (t) => {
+    const asked: Socket[] = []
+    const first = Promise.withResolvers<void>()
+    const backend = await answering(t, (socket) => {
+      asked.push(socket)
+      if (asked.length === 1) first.resolve()
+      else socket.end(OK)
+    })
+    const gateway = await startWays(t, backend.url)
+    const { wire, socket } = await openBoth(t, gateway)
+    wire.socket.write(get(`${way}/x`).repeat(100_000))
+    await first.promise
+    // what the gateway has not read in the time of fifty other requests it will not read
+    for (let i = 0; i < 50; i++) assert.ok(await isAlive(gateway.port))
+    assert.equal(asked.length, 1)
+    assert.ok(socket.bytesRead < 1024 * 1024, `${socket.bytesRead} bytes read`)
+    asked[0]!.end(OK)
+    await inTime((async () => { while (asked.length < 100) await once(wire.socket, 'data') })(), 'a hundred requests', 20_000)
+    assert.ok(socket.bytesRead < 1024 * 1024, `${socket.bytesRead} bytes read`)
+    wire.socket.destroy()
   })
 
   test(`${way}: the connection of a refused upgrade is closed, though the client has sent bytes that nobody reads`, async (t) => {
