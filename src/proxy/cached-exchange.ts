@@ -10,12 +10,13 @@ import { freshFor, type StoredResponse } from '../cache/stored-response.ts'
 import { hasUnsafeCondition, validationFields } from '../cache/validators.ts'
 import { isSelected, selectingValue } from '../cache/vary.ts'
 import { gatehouseError } from '../errors.ts'
-import { CacheFill, type FillTask, nameByVary } from './cache-fill.ts'
+import { CacheFill, nameByVary } from './cache-fill.ts'
 import { CacheReader } from './cache-reader.ts'
 import { cacheUrl } from './cache-url.ts'
 import { covers, noteOutcome, sendStored } from './cached-reply.ts'
+import type { FillTask } from './fill-task.ts'
 import type { ForwardPlan } from './forward-plan.ts'
-import { requestHeaders } from './request-headers.ts'
+import { hidesFields, requestHeaders } from './request-headers.ts'
 
 type Relay = () => void
 
@@ -26,7 +27,7 @@ type Relay = () => void
  */
 export function exchangeCached (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path: string, body: Buffer | null, relay: Relay): void {
   const { policy } = plan.cache!
-  const reason = bypassReason(request, policy, body)
+  const reason = bypassReason(request, plan, policy, body)
   if (reason !== null || policy === null) {
     if (policy !== null) noteOutcome(request, reply, { forwarded: reason! })
     return relay()
@@ -35,11 +36,13 @@ export function exchangeCached (request: FastifyRequest, reply: FastifyReply, pl
 }
 
 /** Why a request has nothing to do with the cache; null when it has. */
-function bypassReason ({ method, raw: { headers } }: FastifyRequest, policy: CachePolicy | null, body: Buffer | null): ForwardReason | null {
+function bypassReason ({ method, raw: { headers } }: FastifyRequest, plan: ForwardPlan, policy: CachePolicy | null, body: Buffer | null): ForwardReason | null {
   if (policy === null || !policy.methods.has(method)) return 'method'
   // content of a GET may change the answer, and is no part of the key
   if (method === 'QUERY' ? body === null : headers['content-length'] !== undefined && headers['content-length'] !== '0') return 'bypass'
   if (headers['transfer-encoding'] !== undefined) return 'bypass'
+  // what tells responses apart must be what the upstream sees
+  if (hidesFields(headers, plan)) return 'bypass'
   return hasUnsafeCondition(headers) ? 'request' : null
 }
 
