@@ -54,5 +54,5 @@ export function isPurged (url: string, { url: exact, prefix }: Pick<Purge, 'url'
   return exact === undefined ? own.startsWith(wanted) : own === wanted
 }
 
-/** What is left of a response after a soft purge: stale from now on. */
-export const outdated = (stored: StoredResponse, now: number): StoredResponse => ({ ...stored, lifetime: Math.min(stored.lifetime, currentAge(stored, now)) })
+/** What is left of a response after a soft purge: stale from now on, and to be validated before its next use. */
+export const outdated = (stored: StoredResponse, now: number): StoredResponse => ({ ...stored, lifetime: Math.min(stored.lifetime, currentAge(stored, now)), staleWhileRevalidate: 0 })

@@ -56,7 +56,11 @@ export class CacheReader implements ResponseSource {
       const { target } = this.#fill!
       const cookie = target === null ? null : affinityCookie(this.#plan.upstream, request, target, status)
       if (cookie !== null) reply.header('set-cookie', cookie)
-    } else copyStoredHeaders(reply, shared.headers, null)
+    } else {
+      copyStoredHeaders(reply, shared.headers, null)
+      // it is used like what is stored (RFC 9111, section 5.1)
+      reply.header('age', Math.floor(shared.initialAge))
+    }
     // the upstream was asked without the client's conditions, so that the answer can be stored
     if (isNotModified(request.raw.headers, { status, headers: (shared?.headers ?? headers) as StoredResponse['headers'], storedAt: cameAt })) {
       for (const name of ['content-length', 'content-type', 'content-encoding']) reply.removeHeader(name)
