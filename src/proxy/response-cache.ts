@@ -127,11 +127,16 @@ export class ResponseCache {
     }
   }
 
-  /** The same, for those who want to know of a store that fails; what is under way is not stored in either case. */
-  purgeOrFail (purge: Omit<Purge, 'now'>): number | Promise<number> {
+  /** Remembers a purge, here or in another process, for the sake of what is under way. */
+  notePurge (purge: Omit<Purge, 'now'>): void {
     this.#purgeCount++
     this.#purges.push(purge)
     if (this.#purges.length > MOST_PURGES) this.#purges.shift()
+  }
+
+  /** The same, for those who want to know of a store that fails; what is under way is not stored in either case. */
+  purgeOrFail (purge: Omit<Purge, 'now'>): number | Promise<number> {
+    this.notePurge(purge)
     return this.store.purge({ ...purge, now: this.now() })
   }
 
