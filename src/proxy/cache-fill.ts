@@ -187,7 +187,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     this.dismiss(headers)
     this.#close()
     await replaceStored(task, task.stored!, 'none', this.#since)
-    for (const reader of this.#readers) reader.askAgain()
+    for (const reader of this.#readers) reader.askAgain(true)
   }
 
   /** The head of a 200 tells whether what is stored still holds (RFC 9111, section 4.3.5). */

@@ -20,7 +20,7 @@ export class CacheReader implements ResponseSource {
   readonly reply: FastifyReply
   readonly #plan: ForwardPlan
   readonly #writer: ReplyWriter
-  readonly #again: () => void
+  readonly #again: (passesStored: boolean) => void
   #fill: SharedFill | null = null
   #isGone = false
   /** Whether it has its answer, or nobody wants it any more. */
@@ -28,7 +28,7 @@ export class CacheReader implements ResponseSource {
   isFull = false
 
   /** @param again  answers the request in another way, because what comes is not for it */
-  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, again: () => void) {
+  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, again: (passesStored: boolean) => void) {
     this.request = request
     this.reply = reply
     this.#plan = plan
@@ -105,11 +105,12 @@ export class CacheReader implements ResponseSource {
     sendStored(this.request, this.reply, stored, outcome, this.#fill!.now())
   }
 
-  askAgain (): void {
+  /** @param passesStored  whether what is stored has turned out to be of no use, also when the store does not let go of it */
+  askAgain (passesStored = false): void {
     if (this.#isGone) return
     unwatchClient(this.reply.raw)
     this.#isDone = true
-    this.#again()
+    this.#again(passesStored)
   }
 
   /** The client is gone. */

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { test } from 'node:test'
 import { signToken } from '../../src/auth/jwt/dev-token.ts'
 import { JWT_SECRET } from '../support/gateway.ts'
+import type { CacheStore } from '../../src/cache/cache-store.ts'
 import { startCached, until } from './cached-gateway.ts'
 
 /** A backend whose answers to validations wait for each other, and say what else they are told to say. */
@@ -88,4 +89,17 @@ test('what varies by the identity that the gateway tells is for the same consume
   }, true, { auth: { jwt: {} }, identityHeaders: { 'x-user': 'sub' } }, { jwt })
   for (const user of ['ada', 'bob', 'ada']) assert.equal((await ask('/x', { headers: bearer(user) })).body, user)
   assert.equal(asked(), 2)
+})
+
+test('a store that does not let go of what is of no use does not make the upstream be asked for ever', async (t) => {
+  const { ask, asked, app } = await startCached(t, (request, response, count) => {
+    if (request.headers['if-none-match'] === undefined) response.writeHead(200, { etag: `"${count}"`, 'cache-control': 'max-age=0' }).end(`content ${count}`)
+    else response.writeHead(304, { etag: '"another"' }).end()
+  })
+  await ask('/x')
+  const { store } = app.responseCache
+  const refuse = async (): Promise<void> => { throw new Error('read-only') }
+  app.responseCache.use({ get: (key) => store.get(key), add: refuse, put: refuse, purge: (purge) => store.purge(purge), close () {} } satisfies CacheStore)
+  assert.equal((await ask('/x')).body, 'content 3')
+  assert.equal(asked(), 3)
 })
