@@ -6,9 +6,6 @@ import type { ControlOfResponse } from './targeted-control.ts'
 /** About one connection, or one proxy's own business (RFC 9111, section 3.1). */
 const NEVER = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade', 'proxy-authenticate', 'proxy-authentication-info', 'proxy-authorization', 'trailer', 'age', 'cache-status'])
 
-/** Meant for this cache alone: it is kept, since what comes with a 304 is put to it, and not handed on. */
-export const OWN_CONTROL = 'gatehouse-cache-control'
-
 /** Describe the bytes that are stored, which a 304 does not bring (RFC 9111, section 3.2). */
 const ABOUT_BODY = new Set(['content-encoding', 'content-length', 'content-range', 'content-type', 'content-md5', 'etag'])
 

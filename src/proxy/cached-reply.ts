@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { contentRange, rangeHolds, requestedRange, slice, totalOf } from '../cache/byte-range.ts'
 import { type CacheOutcome, cacheStatus, outcomeWord } from '../cache/cache-status.ts'
-import { OWN_CONTROL } from '../cache/stored-headers.ts'
+import { OWN_CONTROL } from '../cache/targeted-control.ts'
 import { currentAge, type StoredHeaders, type StoredResponse } from '../cache/stored-response.ts'
 import { isNotModified } from '../cache/validators.ts'
 import { sendable } from './reply-writer.ts'

@@ -1,6 +1,6 @@
 import { compileIdentityHeaders, type IdentityHeaders } from '../auth/identity-headers.ts'
 import type { CredentialPlaces } from '../auth/scheme.ts'
-import { OWN_CONTROL } from '../cache/stored-headers.ts'
+import { OWN_CONTROL } from '../cache/targeted-control.ts'
 import { compileResponseCheck, type ResponseCheck } from '../contract/response-check.ts'
 import { type FallbackAnswer, fallbackAnswer } from '../resilience/fallback-answer.ts'
 import { type HedgePolicy, hedgePolicy } from '../resilience/hedge-policy.ts'
