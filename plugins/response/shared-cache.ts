@@ -26,7 +26,9 @@ export default fp(async (app) => {
   }
   const { now } = responseCache
   const shared = new TieredStore(store, new RedisCacheStore(client, now), new PurgeChannel(client, subscriber), {
-    now, onError: (error, operation) => { responseCache.failed(error, operation) },
+    now,
+    onError: (error, operation) => { responseCache.failed(error, operation) },
+    onPurge: (purge) => { responseCache.notePurge(purge) },
   })
   responseCache.use(shared)
   // not at boot: what only looks at the configuration needs no Redis, and a gateway serves without it

@@ -14,9 +14,9 @@ export interface ByteRange {
  *          outside of the whole
  */
 export function requestedRange (field: string | undefined, total: number): ByteRange | 'unsatisfiable' | null {
-  const match = /^bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*$/i.exec(field ?? '')
+  const match = /^bytes\s*=\s*(?:(\d+)\s*)?-\s*(?:(\d+)\s*)?$/i.exec(field ?? '')
   if (match === null) return null
-  const [, from, to] = match as unknown as [string, string, string]
+  const [, from = '', to = ''] = match as unknown as [string, string?, string?]
   if (from === '') {
     if (to === '') return null
     const suffix = Number(to)

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { parseCookie } from 'cookie'
 import { bytes, milliseconds } from '../units.ts'
 import { type Directives, parseCacheControl } from './cache-control.ts'
 import type { CacheSettings } from './cache-schema.ts'
 import { hasExplicitFreshness, isHeuristicallyCacheable } from './freshness.ts'
 import { type ControlOfResponse, controlOf } from './targeted-control.ts'
 
+/** What says how content is to be read. */
+const CONTENT_FIELDS = ['content-type', 'content-encoding', 'content-language', 'content-range']
 const NO_DIRECTIVES: Directives = new Map()
 const PRAGMA_NO_CACHE: Directives = new Map([['no-cache', null]])
 
@@ -79,13 +80,15 @@ export class CachePolicy {
   /** What else tells responses to requests for one URL apart; `''` for nothing. @param cookies  those that may count */
   keyOf (headers: IncomingHttpHeaders, cookies: string | null, body: Buffer | null): string {
     if (this.#keyHeaders.length === 0 && this.keyCookies.length === 0 && body === null) return ''
-    const jar = this.keyCookies.length === 0 || cookies === null ? {} : parseCookie(cookies)
+    const pairs = this.keyCookies.length === 0 || cookies === null ? [] : cookies.split(';').map((pair) => pair.trim())
     const values = [
       ...this.#keyHeaders.map((name) => headers[name] ?? null),
-      ...this.keyCookies.map((name) => jar[name] ?? null),
+      // all of a name and as they came: of two, or of one that is quoted or encoded, an upstream may read another value
+      ...this.keyCookies.map((name) => pairs.filter((pair) => pair.split('=', 1)[0]!.trim() === name)),
+      ...body === null ? [] : CONTENT_FIELDS.map((name) => headers[name] ?? null),
     ]
     // as JSON, since no value may look like two
-    return JSON.stringify(values) + (body === null ? '' : createHash('sha256').update(String(headers['content-type'])).update('\n').update(body).digest('base64url'))
+    return JSON.stringify(values) + (body === null ? '' : createHash('sha256').update(body).digest('base64url'))
   }
 }
 

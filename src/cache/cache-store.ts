@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { combined, replaces } from './partial-content.ts'
 import { currentAge, type StoredResponse } from './stored-response.ts'
 
@@ -42,6 +43,11 @@ export const MOST_VARIANTS = 32
 /** A key as one text. */
 export const nameOf = ({ url, rest }: CacheKey): string => rest === '' ? url : `${url}\n${rest}`
 
+/** A name by which something is only remembered, so that a long URL takes no more memory than a short one. */
+export const shortName = (name: string): string => name.length <= LONGEST_NAME ? name : createHash('sha256').update(name).digest('base64url')
+/** Characters. */
+const LONGEST_NAME = 200
+
 /** What is under a key once a response has come to it, the latest last. */
 export const withResponse = (before: readonly StoredResponse[], response: StoredResponse): StoredResponse[] =>
   combined(before, response).slice(-MOST_VARIANTS)
@@ -54,5 +60,5 @@ export function isPurged (url: string, { url: exact, prefix }: Pick<Purge, 'url'
   return exact === undefined ? own.startsWith(wanted) : own === wanted
 }
 
-/** What is left of a response after a soft purge: stale from now on. */
-export const outdated = (stored: StoredResponse, now: number): StoredResponse => ({ ...stored, lifetime: Math.min(stored.lifetime, currentAge(stored, now)) })
+/** What is left of a response after a soft purge: stale from now on, and to be validated before its next use. */
+export const outdated = (stored: StoredResponse, now: number): StoredResponse => ({ ...stored, lifetime: Math.min(stored.lifetime, currentAge(stored, now)), staleWhileRevalidate: 0 })

@@ -1,4 +1,4 @@
-import { type CacheKey, type CacheStore, isPurged, nameOf, outdated, type Purge, withResponse } from './cache-store.ts'
+import { type CacheKey, type CacheStore, isPurged, nameOf, outdated, type Purge, shortName, withResponse } from './cache-store.ts'
 import { type StoredResponse, weightOf } from './stored-response.ts'
 
 /** What is kept under one key. */
@@ -59,7 +59,7 @@ export class MemoryStore implements CacheStore {
     if (before !== undefined) this.#drop(name, before)
     const bytes = responses.reduce((sum, response) => sum + weightOf(response), name.length * 2 + 200)
     if (responses.length === 0 || bytes > this.#limit) return
-    const entry: Entry = { key, responses, bytes, uses: before?.uses ?? 0, isMain: before?.isMain ?? this.#ghosts.delete(name) }
+    const entry: Entry = { key, responses, bytes, uses: before?.uses ?? 0, isMain: before?.isMain ?? this.#ghosts.delete(shortName(name)) }
     this.#entries.set(name, entry)
     this.#enqueue(entry)
     addTo(this.#byUrl, key.url, entry)
@@ -123,7 +123,7 @@ export class MemoryStore implements CacheStore {
 
   /** What comes again soon was put out too early, and goes to the main queue. */
   #remember (name: string): void {
-    this.#ghosts.add(name)
+    this.#ghosts.add(shortName(name))
     if (this.#ghosts.size <= REMEMBERED) return
     const [oldest] = this.#ghosts
     this.#ghosts.delete(oldest!)

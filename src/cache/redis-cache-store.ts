@@ -98,7 +98,9 @@ export class RedisCacheStore implements CacheStore {
   /** @returns null for what is malformed */
   async #read (name: string): Promise<Entry | null> {
     this.#needRedis()
-    const [heads, bodies, versionText, outdatedText] = await this.#redis.hmgetBuffer(name, 'heads', 'bodies', 'version', 'outdated')
+    const fields = await this.#redis.hmgetBuffer(name, 'heads', 'bodies', 'version', 'outdated').catch(noneOfOurs)
+    if (fields === null) return null
+    const [heads, bodies, versionText, outdatedText] = fields
     if (!heads && !versionText) return { version: '', forms: [], outdatedAt: null }
     if (!heads || !bodies || versionText?.byteLength !== VERSION) return null
     const forms = parseHeads(heads, this.#now())
@@ -130,7 +132,7 @@ export class RedisCacheStore implements CacheStore {
     const pieces: Buffer[] = []
     const count = Math.ceil(size / CHUNK)
     while (pieces.length < count) {
-      const next = await Promise.all(Array.from({ length: Math.min(PIECES, count - pieces.length) }, (_, n) => this.#redis.getBuffer(chunkKey(name, id, pieces.length + n))))
+      const next = await Promise.all(Array.from({ length: Math.min(PIECES, count - pieces.length) }, (_, n) => this.#redis.getBuffer(chunkKey(name, id, pieces.length + n)).catch(noneOfOurs)))
       for (const piece of next) {
         if (piece === null || piece.byteLength > CHUNK) return null
         pieces.push(piece)
@@ -177,6 +179,12 @@ export class RedisCacheStore implements CacheStore {
     if (status === 'wait') this.#redis.connect().catch(() => {})
     throw new Error('Redis is away')
   }
+}
+
+/** A value of another type is malformed as well. */
+function noneOfOurs (error: Error): null {
+  if (error.message.startsWith('WRONGTYPE')) return null
+  throw error
 }
 
 const newVersion = (): string => randomBytes(12).toString('base64url')

@@ -7,7 +7,7 @@ import { freshnessLifetime } from './freshness.ts'
 import { freshenedHeaders, keptHeaders } from './stored-headers.ts'
 import type { StoredHeaders, StoredResponse } from './stored-response.ts'
 import type { StoringRequest } from './storing-rules.ts'
-import type { ControlOfResponse } from './targeted-control.ts'
+import { type ControlOfResponse, OWN_CONTROL } from './targeted-control.ts'
 import { canBeValidated } from './validators.ts'
 import { selectedBy } from './vary.ts'
 
@@ -36,6 +36,8 @@ export function storedHead (answer: UpstreamAnswer, policy: CachePolicy, request
   const { status, headers, publicHeaders, control } = answer
   const vary = policy.vary.length === 0 ? headers.vary : [...[headers.vary ?? []].flat(), ...policy.vary].join(',')
   const kept = keptHeaders(publicHeaders, control)
+  const own = headers[OWN_CONTROL]
+  if (own !== undefined) kept[OWN_CONTROL] = own
   return {
     status,
     headers: vary === headers.vary ? kept : { ...kept, vary: vary! },
@@ -49,11 +51,12 @@ export function storedHead (answer: UpstreamAnswer, policy: CachePolicy, request
 
 /** A stored response after a 304, or after the head of a 200 (RFC 9111, sections 4.3.4 and 4.3.5). */
 export const freshened = (stored: StoredResponse, answer: UpstreamAnswer, policy: CachePolicy): StoredResponse => {
-  const headers = freshenedHeaders(stored.headers, keptHeaders(answer.publicHeaders, answer.control))
+  const news = keptHeaders(answer.publicHeaders, answer.control)
+  const own = answer.headers[OWN_CONTROL]
+  if (own !== undefined) news[OWN_CONTROL] = own
+  const headers = freshenedHeaders(stored.headers, news)
   // what it says about freshness is said by the fields as they stand now
   const merged = { ...headers, date: answer.headers.date, age: answer.headers.age } as IncomingHttpHeaders
-  const { 'gatehouse-cache-control': own } = answer.headers
-  if (own !== undefined) merged['gatehouse-cache-control'] = own
   const control = policy.controlOf(stored.status, merged)
   return { ...stored, headers, ...timesOf({ ...answer, status: stored.status, headers: merged, control }, policy) }
 }

@@ -55,9 +55,12 @@ export const storedValue = (headers: StoredHeaders | OutgoingHttpHeaders, name: 
 }
 
 /** Bytes that it takes in memory, about. */
-export function weightOf ({ headers, body }: StoredResponse): number {
+export function weightOf ({ headers, body, vary, tags }: StoredResponse): number {
   // small bodies are kept as text too, once they are used
   let bytes = body.byteLength + Math.min(body.byteLength, 16 * 1024) + 500
   for (const name in headers) bytes += name.length + String(headers[name]).length + 60
+  // what a client has sent can be long too
+  for (const [name, value] of vary) bytes += name.length + (value?.length ?? 0) + 120
+  for (const tag of tags) bytes += tag.length + 200
   return bytes
 }

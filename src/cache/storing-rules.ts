@@ -6,6 +6,12 @@ import type { ControlOfResponse } from './targeted-control.ts'
 /** What the cache knows how to handle; `must-understand` asks for it (RFC 9111, section 5.2.2.3). */
 const UNDERSTOOD = new Set([200, 203, 204, 206, 300, 301, 302, 303, 307, 308, 400, 403, 404, 405, 410, 414, 500, 501, 502, 503, 504])
 
+/**
+ * Never stored: they answer a range or a condition, which no key holds, or are about one client at one moment (RFC 9110, sections
+ * 15.5.13 and 15.5.17; RFC 6585).
+ */
+export const UNSTORABLE: ReadonlySet<number> = new Set([304, 412, 416, 428, 429, 431, 511])
+
 /** Who may have a stored response. */
 export type Audience = 'all' | 'same' | 'none'
 
@@ -33,7 +39,7 @@ export interface StoringOptions {
  */
 export function audienceOf (request: StoringRequest, status: number, headers: IncomingHttpHeaders, control: ControlOfResponse, { hasTtl, sharesCookies }: StoringOptions): Audience {
   const { directives } = control
-  if (status < 200 || status === 304 || request.directives.has('no-store')) return 'none'
+  if (status < 200 || UNSTORABLE.has(status) || request.directives.has('no-store')) return 'none'
   const mustUnderstand = directives.has('must-understand')
   if (mustUnderstand && !UNDERSTOOD.has(status)) return 'none'
   // whoever understands the status passes over the no-store beside it (section 5.2.2.3)

@@ -2,8 +2,11 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { parseDictionary } from 'structured-headers'
 import { type Directives, parseCacheControl } from './cache-control.ts'
 
+/** Meant for this cache alone: it is kept, since what comes with a 304 is put to it, and not handed on. */
+export const OWN_CONTROL = 'gatehouse-cache-control'
+
 /** Fields that are meant for this cache, the nearest first (RFC 9213, section 2.2: its target list). */
-const TARGETS = ['gatehouse-cache-control', 'cdn-cache-control'] as const
+const TARGETS = [OWN_CONTROL, 'cdn-cache-control'] as const
 
 /** Directives that may list fields. */
 const LISTS = new Set(['no-cache', 'private'])

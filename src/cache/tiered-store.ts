@@ -8,6 +8,8 @@ type Responses = readonly StoredResponse[] | null
 export interface TieredStoreOptions {
   /** Told when the second store fails; clients do not notice. */
   onError: (error: unknown, operation: string) => void
+  /** Told of the purges of other processes, which concern what is under way here as well. */
+  onPurge: (purge: PurgeNews) => void
   /** Milliseconds since 1970. */
   now: () => number
   /** Most milliseconds that a lookup in the second store may take. Default: 100. */
@@ -42,8 +44,8 @@ export class TieredStore implements CacheStore {
     this.#back = back
     this.#feed = feed
     this.#options = { patience: 100, ...options }
-    feed.listen((purge) => { this.#purgeFront({ ...purge, now: options.now() }) }, () => {
-      this.#purgeFront({ ...EVERYTHING, now: 0 })
+    feed.listen((purge) => { this.#hear(purge) }, () => {
+      this.#hear(EVERYTHING)
       this.#settle()
     })
   }
@@ -100,6 +102,11 @@ export class TieredStore implements CacheStore {
     this.#feed.close()
     this.#front.close()
     await this.#back.close()
+  }
+
+  #hear (purge: PurgeNews): void {
+    this.#options.onPurge(purge)
+    this.#purgeFront({ ...purge, now: this.#options.now() })
   }
 
   #purgeFront (purge: Purge): number {

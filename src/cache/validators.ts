@@ -2,7 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { parseHttpDate } from './http-date.ts'
 import { type StoredHeaders, type StoredResponse, storedValue } from './stored-response.ts'
 
-const ENTITY_TAG = /\s*,*\s*((?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"|[^",\s]+)\s*(?:,|$)/y
+// one class for what separates, so that a run of spaces is walked once
+const ENTITY_TAG = /[\s,]*((?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"|[^",\s]+)\s*(?:,|$)/y
 
 /** Whether two entity tags name the same content, weak or strong (RFC 9110, section 8.8.3.2). */
 export const matchesWeakly = (a: string, b: string): boolean => opaque(a) === opaque(b)

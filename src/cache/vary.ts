@@ -21,9 +21,12 @@ export function selectingValue (headers: IncomingHttpHeaders, name: string): str
   if (!CASELESS.has(name) && !/[\s,"]/.test(text)) return text
   // a comma within quotes separates nothing, and its value is left alone
   if (text.includes('"')) return text.trim()
-  const members = (CASELESS.has(name) ? text.toLowerCase() : text).split(',').map((member) => member.replace(/\s*([;=])\s*/g, '$1').trim()).filter((member) => member !== '')
+  const members = (CASELESS.has(name) ? text.toLowerCase() : text).split(',').map((member) => tight(member)).filter((member) => member !== '')
   return (UNORDERED.has(name) ? members.sort() : members).join(',')
 }
+
+/** A member without the spaces around `;` and `=`; by splitting, since a pattern would walk a run of spaces again from each of them. */
+const tight = (member: string): string => member.split(/([;=])/).map((part) => part.trim()).join('')
 
 /** The fields that a response was selected by, with what the request said. */
 export const selectedBy = (field: string | string[] | undefined, request: IncomingHttpHeaders): (readonly [string, string | null])[] =>

@@ -2,35 +2,18 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { wholeLength } from '../cache/byte-range.ts'
 import type { CacheKey } from '../cache/cache-store.ts'
-import type { CacheOutcome, ForwardReason } from '../cache/cache-status.ts'
-import type { CachePolicy } from '../cache/cache-policy.ts'
+import type { CacheOutcome } from '../cache/cache-status.ts'
 import { isUpstreamError, mayStandIn } from '../cache/reuse.ts'
 import { freshened, inOwnMemory, type StoredHead, storedHead, type UpstreamAnswer, withBody } from '../cache/storable-response.ts'
 import { freshFor, type StoredResponse } from '../cache/stored-response.ts'
-import { audienceOf, type StoringRequest } from '../cache/storing-rules.ts'
 import { isAbout } from '../cache/validators.ts'
 import { AttemptLoop } from './attempt-loop.ts'
 import type { CacheReader } from './cache-reader.ts'
+import { audienceOfAnswer, audienceOfFreshened, type FillTask, replaceStored } from './fill-task.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { sendInformational } from './informational.ts'
-import type { ResponseCache, SharedFill } from './response-cache.ts'
+import type { SharedFill } from './response-cache.ts'
 import { publicHeaders } from './response-headers.ts'
-
-/** What a fill is about. */
-export interface FillTask {
-  readonly cache: ResponseCache
-  readonly policy: CachePolicy
-  /** Where it goes when everybody may have it. */
-  readonly sharedKey: CacheKey
-  /** Where it goes when only the same consumer may. */
-  readonly ownKey: CacheKey
-  readonly storing: StoringRequest
-  /** What is stored and to be validated. */
-  readonly stored: StoredResponse | null
-  readonly reason: ForwardReason
-  /** Under what others find this request, to share it; null when nobody may. */
-  readonly name: string | null
-}
 
 /** A request to the upstream whose answer is for the store and for everybody who waits for it. */
 export class CacheFill extends AttemptLoop implements SharedFill {
@@ -101,12 +84,12 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     const answer: UpstreamAnswer = { status, headers, publicHeaders: publicHeaders(headers, plan, cameAt), control: policy.controlOf(status, headers), sentAt: this.#sentAt, cameAt }
     this.#answer = answer
     if (stored !== null && (status === 304 || isUpstreamError(status))) {
-      if (status === 304 && isAbout(headers, stored)) return this.#useInstead(freshened(stored, answer, policy), headers, true)
       if (status === 304) {
-        this.#startAnew(stored, headers)
+        if (isAbout(headers, stored)) this.#useFreshened(freshened(stored, answer, policy), headers)
+        else this.#startAnew(headers)
         return
       }
-      if (mayStandIn(stored, task.storing.directives, cameAt)) return this.#useInstead(stored, headers, false)
+      if (mayStandIn(stored, task.storing.directives, cameAt)) return this.#standIn(stored, headers)
     }
     if (plan.fallback !== null && plan.fallback.on.has(status)) {
       this.dismiss(headers)
@@ -116,7 +99,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
       return
     }
     if (this.request.method === 'HEAD') this.#learnFromHead(answer)
-    const audience = this.request.method === 'HEAD' || (status === 304) ? 'none' : audienceOf(task.storing, status, headers, answer.control, { hasTtl: policy.ttlOf(status, headers, answer.control) !== undefined, sharesCookies: policy.sharesCookies })
+    const audience = audienceOfAnswer(task, plan, this.request, answer)
     if (audience !== 'none' && !(wholeLength(headers) > policy.maxObjectSize)) {
       this.#head = storedHead(answer, policy, this.request.raw.headers, task.storing)
       this.#key = audience === 'all' ? task.sharedKey : task.ownKey
@@ -174,44 +157,48 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     cache.save(this.#key, response, this.#since)
   }
 
-  /** Answers with what is stored in place of what the upstream has sent. @param isNew  whether it has been freshened */
-  #useInstead (stored: StoredResponse, headers: IncomingHttpHeaders, isNew: boolean): void {
-    const { status, cameAt } = this.#answer!
+  /** Answers with what is stored in place of the upstream's error. */
+  #standIn (stored: StoredResponse, headers: IncomingHttpHeaders): void {
     this.dismiss(headers)
     this.#close()
-    if (isNew) this.#storeFreshened(stored)
-    const outcome: CacheOutcome = { forwarded: 'stale', upstreamStatus: status, ttl: freshFor(stored, cameAt), stored: isNew || undefined, collapsed: false }
-    for (const reader of this.#readers) reader.useStored(stored, outcome)
+    for (const reader of this.#readers) reader.useStored(stored, this.#validated(stored, undefined))
   }
 
-  /** What a 304 has changed may have changed who may have it. */
-  #storeFreshened (response: StoredResponse): void {
-    const { cache, policy, ownKey, sharedKey, storing, stored } = this.task
-    const headers = response.headers as IncomingHttpHeaders
-    const { credentials, cookies } = response.askedWith
-    const asked = { ...storing, isAuthenticated: storing.isAuthenticated || credentials, hasCookies: storing.hasCookies || cookies }
-    const audience = audienceOf(asked, response.status, headers, policy.controlOf(response.status, headers), { hasTtl: true, sharesCookies: policy.sharesCookies })
-    if (audience !== 'all') cache.forget(sharedKey, stored!)
-    if (audience !== 'none') cache.save(audience === 'all' ? sharedKey : ownKey, response, this.#since)
-    else cache.forget(ownKey, stored!)
+  /** What a 304 has changed may have changed who may have it; the one who has asked gets it in any case. */
+  async #useFreshened (response: StoredResponse, headers: IncomingHttpHeaders): Promise<void> {
+    const { task } = this
+    this.dismiss(headers)
+    this.#close()
+    const audience = audienceOfFreshened(task, this.plan, this.request, response)
+    const outcome = this.#validated(response, audience !== 'none' || undefined)
+    for (const reader of this.#readers) if (audience !== 'none' || reader.request === this.request) reader.useStored(response, outcome)
+    await replaceStored(task, response, audience, this.#since)
+    if (audience === 'none') for (const reader of this.#readers) if (reader.request !== this.request) reader.askAgain()
+  }
+
+  #validated (stored: StoredResponse, isStored: true | undefined): CacheOutcome {
+    const { status, cameAt } = this.#answer!
+    return { forwarded: 'stale', upstreamStatus: status, ttl: freshFor(stored, cameAt), stored: isStored, collapsed: false }
   }
 
   /** A 304 about something else than what is stored, which is of no use then. */
-  async #startAnew (stored: StoredResponse, headers: IncomingHttpHeaders): Promise<void> {
+  async #startAnew (headers: IncomingHttpHeaders): Promise<void> {
+    const { task } = this
     this.dismiss(headers)
     this.#close()
-    const { cache, ownKey, sharedKey } = this.task
-    await Promise.all([cache.forget(sharedKey, stored), cache.forget(ownKey, stored)])
-    for (const reader of this.#readers) reader.askAgain()
+    await replaceStored(task, task.stored!, 'none', this.#since)
+    for (const reader of this.#readers) reader.askAgain(true)
   }
 
   /** The head of a 200 tells whether what is stored still holds (RFC 9111, section 4.3.5). */
   #learnFromHead (answer: UpstreamAnswer): void {
-    const { cache, policy, stored, sharedKey } = this.task
+    const { task } = this
+    const { stored } = task
     if (stored === null || answer.status !== 200) return
     const length = answer.headers['content-length']
     const holds = isAbout(answer.headers, stored) && (length === undefined || stored.part !== null || Number(length) === stored.body.byteLength)
-    cache.save(sharedKey, holds ? freshened(stored, answer, policy) : { ...stored, lifetime: 0, mustValidate: true }, this.#since)
+    const response = holds ? freshened(stored, answer, task.policy) : { ...stored, lifetime: 0, mustValidate: true }
+    replaceStored(task, response, audienceOfFreshened(task, this.plan, this.request, response), this.#since)
   }
 
   /** From now on those alone share it whom its response is for. */

@@ -20,7 +20,7 @@ export class CacheReader implements ResponseSource {
   readonly reply: FastifyReply
   readonly #plan: ForwardPlan
   readonly #writer: ReplyWriter
-  readonly #again: () => void
+  readonly #again: (passesStored: boolean) => void
   #fill: SharedFill | null = null
   #isGone = false
   /** Whether it has its answer, or nobody wants it any more. */
@@ -28,7 +28,7 @@ export class CacheReader implements ResponseSource {
   isFull = false
 
   /** @param again  answers the request in another way, because what comes is not for it */
-  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, again: () => void) {
+  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, again: (passesStored: boolean) => void) {
     this.request = request
     this.reply = reply
     this.#plan = plan
@@ -56,7 +56,11 @@ export class CacheReader implements ResponseSource {
       const { target } = this.#fill!
       const cookie = target === null ? null : affinityCookie(this.#plan.upstream, request, target, status)
       if (cookie !== null) reply.header('set-cookie', cookie)
-    } else copyStoredHeaders(reply, shared.headers, null)
+    } else {
+      copyStoredHeaders(reply, shared.headers, null)
+      // it is used like what is stored (RFC 9111, section 5.1)
+      reply.header('age', Math.floor(shared.initialAge))
+    }
     // the upstream was asked without the client's conditions, so that the answer can be stored
     if (isNotModified(request.raw.headers, { status, headers: (shared?.headers ?? headers) as StoredResponse['headers'], storedAt: cameAt })) {
       for (const name of ['content-length', 'content-type', 'content-encoding']) reply.removeHeader(name)
@@ -101,11 +105,12 @@ export class CacheReader implements ResponseSource {
     sendStored(this.request, this.reply, stored, outcome, this.#fill!.now())
   }
 
-  askAgain (): void {
+  /** @param passesStored  whether what is stored has turned out to be of no use, also when the store does not let go of it */
+  askAgain (passesStored = false): void {
     if (this.#isGone) return
     unwatchClient(this.reply.raw)
     this.#isDone = true
-    this.#again()
+    this.#again(passesStored)
   }
 
   /** The client is gone. */

@@ -10,12 +10,13 @@ import { freshFor, type StoredResponse } from '../cache/stored-response.ts'
 import { hasUnsafeCondition, validationFields } from '../cache/validators.ts'
 import { isSelected, selectingValue } from '../cache/vary.ts'
 import { gatehouseError } from '../errors.ts'
-import { CacheFill, type FillTask, nameByVary } from './cache-fill.ts'
+import { CacheFill, nameByVary } from './cache-fill.ts'
 import { CacheReader } from './cache-reader.ts'
 import { cacheUrl } from './cache-url.ts'
 import { covers, noteOutcome, sendStored } from './cached-reply.ts'
+import type { FillTask } from './fill-task.ts'
 import type { ForwardPlan } from './forward-plan.ts'
-import { requestHeaders } from './request-headers.ts'
+import { hidesFields, requestHeaders } from './request-headers.ts'
 
 type Relay = () => void
 
@@ -26,7 +27,7 @@ type Relay = () => void
  */
 export function exchangeCached (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path: string, body: Buffer | null, relay: Relay): void {
   const { policy } = plan.cache!
-  const reason = bypassReason(request, policy, body)
+  const reason = bypassReason(request, plan, policy, body)
   if (reason !== null || policy === null) {
     if (policy !== null) noteOutcome(request, reply, { forwarded: reason! })
     return relay()
@@ -35,11 +36,13 @@ export function exchangeCached (request: FastifyRequest, reply: FastifyReply, pl
 }
 
 /** Why a request has nothing to do with the cache; null when it has. */
-function bypassReason ({ method, raw: { headers } }: FastifyRequest, policy: CachePolicy | null, body: Buffer | null): ForwardReason | null {
+function bypassReason ({ method, raw: { headers } }: FastifyRequest, plan: ForwardPlan, policy: CachePolicy | null, body: Buffer | null): ForwardReason | null {
   if (policy === null || !policy.methods.has(method)) return 'method'
   // content of a GET may change the answer, and is no part of the key
   if (method === 'QUERY' ? body === null : headers['content-length'] !== undefined && headers['content-length'] !== '0') return 'bypass'
   if (headers['transfer-encoding'] !== undefined) return 'bypass'
+  // what tells responses apart must be what the upstream sees
+  if (hidesFields(headers, plan)) return 'bypass'
   return hasUnsafeCondition(headers) ? 'request' : null
 }
 
@@ -52,12 +55,14 @@ class CachedExchange {
   readonly #path: string
   readonly #body: Buffer | null
   readonly #relay: Relay
+  /** Whether what is stored is of no use, though it may still be there. */
+  readonly #passesStored: boolean
   readonly #directives: Directives
   readonly #hasCookies: boolean
   readonly #sharedKey: CacheKey
   readonly #ownKey: CacheKey
 
-  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, policy: CachePolicy, path: string, body: Buffer | null, relay: Relay) {
+  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, policy: CachePolicy, path: string, body: Buffer | null, relay: Relay, passesStored = false) {
     const { headers } = request.raw
     this.#request = request
     this.#reply = reply
@@ -66,6 +71,7 @@ class CachedExchange {
     this.#path = path
     this.#body = body
     this.#relay = relay
+    this.#passesStored = passesStored
     this.#directives = policy.directivesOf(headers)
     const cookies = headers.cookie === undefined ? null : plan.dropCookies === null ? headers.cookie : withoutCookies(headers.cookie, plan.dropCookies)
     this.#hasCookies = cookies !== null && !policy.sharesCookies && (policy.keyCookies.length === 0 || withoutCookies(cookies, policy.keyCookies) !== null)
@@ -100,7 +106,7 @@ class CachedExchange {
   #decide (responses: readonly StoredResponse[] | null): void {
     const request = this.#request
     const { cache } = this.#plan.cache!
-    const stored = responses === null ? null : selectResponse(responses, request)
+    const stored = responses === null || this.#passesStored ? null : selectResponse(responses, request)
     // a session could get other content, which only the upstream knows
     if (this.#hasCookies && stored !== null && !stored.isPublic) return this.#bypass('request')
     if (stored === null || !covers(stored, request)) return this.#forward(null, stored !== null ? 'partial' : responses === null ? 'uri-miss' : 'vary-miss')
@@ -124,7 +130,7 @@ class CachedExchange {
     const { cache } = this.#plan.cache!
     const isAlone = request.method === 'HEAD' || (request.raw.headers.range !== undefined && stored === null) || this.#hasCookies || (this.#isAuthenticated && this.#ownKey === this.#sharedKey)
     const name = isAlone ? null : this.#fillName()
-    const reader = new CacheReader(request, this.#reply, this.#plan, () => this.#askAgain())
+    const reader = new CacheReader(request, this.#reply, this.#plan, (passesStored) => this.#askAgain(passesStored))
     const underWay = name === null ? undefined : cache.fills.get(name)
     if (underWay !== undefined && reader.attach(underWay)) return
     const isPassed = name !== null && cache.isPassed(name)
@@ -134,8 +140,8 @@ class CachedExchange {
   }
 
   /** What came was not for this request; it looks anew, since by now there may be something stored for it. */
-  #askAgain (): void {
-    new CachedExchange(this.#request, this.#reply, this.#plan, this.#policy, this.#path, this.#body, this.#relay).start()
+  #askAgain (passesStored: boolean): void {
+    new CachedExchange(this.#request, this.#reply, this.#plan, this.#policy, this.#path, this.#body, this.#relay, passesStored).start()
   }
 
   /** Has a response validated though the client has been answered (RFC 5861, section 3). */

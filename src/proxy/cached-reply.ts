@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { contentRange, rangeHolds, requestedRange, slice, totalOf } from '../cache/byte-range.ts'
 import { type CacheOutcome, cacheStatus, outcomeWord } from '../cache/cache-status.ts'
+import { OWN_CONTROL } from '../cache/targeted-control.ts'
 import { currentAge, type StoredHeaders, type StoredResponse } from '../cache/stored-response.ts'
 import { isNotModified } from '../cache/validators.ts'
 import { sendable } from './reply-writer.ts'
@@ -93,7 +94,7 @@ const asItIs = (payload: unknown): string => payload as string
 /** @param without  names to leave out */
 export function copyStoredHeaders (reply: FastifyReply, headers: StoredHeaders, without: ReadonlySet<string> | null): void {
   for (const name in headers) {
-    if (without !== null && without.has(name)) continue
+    if (name === OWN_CONTROL || (without !== null && without.has(name))) continue
     const value = headers[name]!
     if (name === 'vary' && reply.hasHeader('vary')) reply.header(name, `${reply.getHeader('vary')}, ${String(value)}`)
     else reply.header(name, value)

@@ -30,6 +30,9 @@ export class CompressionStage {
   run (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done): void {
     const isHead = request.method === 'HEAD'
     if (reply.statusCode === 304) nameTagAsKnown(request, reply)
+    if (this.#standsForWhole(reply) && mayTransform(request, reply)) varyByEncoding(reply)
+    // of nothing there is no coding, whatever the upstream says
+    if (payload == null && !isHead && !WITHOUT_WHOLE.has(reply.statusCode)) reply.removeHeader('content-encoding')
     if (WITHOUT_WHOLE.has(reply.statusCode) || reply.hasHeader('content-range') || !(isBody(payload) || (isHead && payload == null)) || !mayTransform(request, reply)) return done(null, payload)
     const accepted = request.headers['accept-encoding']
     let body = payload as Body | null | undefined
@@ -62,6 +65,12 @@ export class CompressionStage {
       body = through(streamOf(body), encoder(coding), reply)
     }
     done(null, body)
+  }
+
+  /** Whether it is a 304 or a part, whose `Vary` is that of the whole (RFC 9110, sections 15.3.7 and 15.4.5); a 304 does not tell its type. */
+  #standsForWhole (reply: FastifyReply): boolean {
+    const type = reply.getHeader('content-type')
+    return reply.statusCode === 304 ? type === undefined || this.#rules.covers(type, undefined) : reply.statusCode === 206 && this.#rules.covers(type, undefined)
   }
 
   async #sendKept (body: Buffer, coding: Coding, reply: FastifyReply, done: Done): Promise<void> {

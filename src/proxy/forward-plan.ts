@@ -1,5 +1,6 @@
 import { compileIdentityHeaders, type IdentityHeaders } from '../auth/identity-headers.ts'
 import type { CredentialPlaces } from '../auth/scheme.ts'
+import { OWN_CONTROL } from '../cache/targeted-control.ts'
 import type { ResponseCheck } from '../contract/response-check.ts'
 import { type FallbackAnswer, fallbackAnswer } from '../resilience/fallback-answer.ts'
 import { type HedgePolicy, hedgePolicy } from '../resilience/hedge-policy.ts'
@@ -98,8 +99,8 @@ const REVEALING = ['server', 'x-powered-by', 'x-aspnet-version', 'x-aspnetmvc-ve
 /** What may make an upstream answer as though another request had come, and is no part of a cache's key. */
 const UNKEYED = ['x-http-method', 'x-http-method-override', 'x-method-override', 'x-host', 'x-original-host', 'x-forwarded-path', 'x-forwarded-uri', 'x-amz-website-redirect-location', 'x-wap-profile']
 
-/** Headers that the gateway states itself; an upstream's copy would contradict it. */
-const OWN_RESPONSE_HEADERS = ['x-request-id', 'ratelimit', 'ratelimit-policy']
+/** Headers that the gateway states itself, as an upstream's copy would contradict it, and one that would be no field of an object. */
+const OWN_RESPONSE_HEADERS = ['x-request-id', 'ratelimit', 'ratelimit-policy', '__proto__']
 
 export function forwardPlan (settings: ForwardSettings): ForwardPlan {
   const identity = Object.keys(settings.identityHeaders ?? {}).length > 0
@@ -133,7 +134,7 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     dropQuery: orNull(settings.credentials?.query),
     identity,
     settled: nameSet(identity?.names, request.drop),
-    responseDrop: nameSet(HOP_BY_HOP, REVEALING, OWN_RESPONSE_HEADERS, settings.ownResponseHeaders, response.drop),
+    responseDrop: nameSet(HOP_BY_HOP, REVEALING, OWN_RESPONSE_HEADERS, settings.ownResponseHeaders, response.drop, settings.cache ? [OWN_CONTROL] : undefined),
     responsePut: response.put,
     responseCheck,
     enforceResponse: settings.enforceResponse ?? false,

@@ -39,10 +39,14 @@ export function requestHeaders (request: FastifyRequest, plan: ForwardPlan, hasB
   return headers
 }
 
+/** Whether the client's `Connection` takes away a field that it has sent, so that the upstream sees another request than the gateway. */
+export const hidesFields = (incoming: IncomingHttpHeaders, plan: ForwardPlan): boolean =>
+  connectionNames(incoming.connection)?.some((name) => incoming[name] !== undefined && !plan.requestDrop[name]) ?? false
+
 /** Fields that the client's `Connection` takes away. One that the route has looked at must not be among them. */
 function namedAway (incoming: IncomingHttpHeaders, plan: ForwardPlan): readonly string[] | null {
   const named = connectionNames(incoming.connection)
-  if (named !== null && plan.checksHeaders && named.some((name) => incoming[name] !== undefined && !plan.requestDrop[name])) {
+  if (plan.checksHeaders && hidesFields(incoming, plan)) {
     throw gatehouseError('GW_BAD_REQUEST', { detail: 'Connection names a header that this route checks: send that header without naming it in Connection.' })
   }
   return named

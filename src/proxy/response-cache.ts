@@ -1,5 +1,5 @@
 import type { CachePolicy } from '../cache/cache-policy.ts'
-import { type CacheKey, type CacheStore, isPurged, type Purge, replaces } from '../cache/cache-store.ts'
+import { type CacheKey, type CacheStore, isPurged, type Purge, replaces, shortName } from '../cache/cache-store.ts'
 import type { StoredResponse } from '../cache/stored-response.ts'
 import { reasonOf } from '../errors.ts'
 import type { Target } from '../upstream/target.ts'
@@ -127,29 +127,35 @@ export class ResponseCache {
     }
   }
 
-  /** The same, for those who want to know of a store that fails; what is under way is not stored in either case. */
-  purgeOrFail (purge: Omit<Purge, 'now'>): number | Promise<number> {
+  /** Remembers a purge, here or in another process, for the sake of what is under way. */
+  notePurge (purge: Omit<Purge, 'now'>): void {
     this.#purgeCount++
     this.#purges.push(purge)
     if (this.#purges.length > MOST_PURGES) this.#purges.shift()
+  }
+
+  /** The same, for those who want to know of a store that fails; what is under way is not stored in either case. */
+  purgeOrFail (purge: Omit<Purge, 'now'>): number | Promise<number> {
+    this.notePurge(purge)
     return this.store.purge({ ...purge, now: this.now() })
   }
 
   /** Whether answers of this key could lately not be stored. */
   isPassed (key: string): boolean {
-    const until = this.#passes.get(key)
+    const name = shortName(key)
+    const until = this.#passes.get(name)
     if (until === undefined) return false
     if (until > this.now()) return true
-    this.#passes.delete(key)
+    this.#passes.delete(name)
     return false
   }
 
-  pass (key: string): void { remember(this.#passes, key, this.now() + PASS_TIME) }
-  unpass (key: string): void { this.#passes.delete(key) }
+  pass (key: string): void { remember(this.#passes, shortName(key), this.now() + PASS_TIME) }
+  unpass (key: string): void { this.#passes.delete(shortName(key)) }
 
   /** By what the responses of a key vary, as far as is known. */
-  varyNames (key: string): readonly string[] | undefined { return this.#varyNames.get(key) }
-  noteVary (key: string, names: readonly string[]): void { remember(this.#varyNames, key, names) }
+  varyNames (key: string): readonly string[] | undefined { return this.#varyNames.get(shortName(key)) }
+  noteVary (key: string, names: readonly string[]): void { remember(this.#varyNames, shortName(key), names) }
 
   /** Tells of a failure of the store. */
   failed (error: unknown, operation: string): null {

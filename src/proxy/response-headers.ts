@@ -17,6 +17,9 @@ export function copyResponseHeaders (reply: FastifyReply, headers: IncomingHttpH
       reply.header(name, publicLocation(String(value), plan))
     } else if (name === 'vary' && reply.hasHeader('vary')) {
       reply.header(name, `${reply.getHeader('vary')}, ${String(value)}`)
+    } else if (name === 'cache-status' && reply.hasHeader('cache-status')) {
+      // the cache that is nearest to the origin comes first (RFC 9211, section 2)
+      reply.header(name, `${String(value)}, ${reply.getHeader('cache-status')}`)
     } else {
       reply.header(name, value)
     }

@@ -36,7 +36,13 @@ const WHOLE: Record<Coding, (body: Buffer) => Promise<Buffer>> = {
 
 export const encoder = (coding: Coding): Transform => ENCODERS[coding]()
 /** Its output waits for the reader, so that a small body which stands for an endless one takes no memory. */
-export const decoder = (coding: DecodableCoding): Transform => DECODERS[coding]()
+export function decoder (coding: DecodableCoding): Transform {
+  const made = DECODERS[coding]()
+  const flush = made._flush.bind(made)
+  // nothing at all stands for nothing, though it is no data of the coding
+  made._flush = (done) => made.bytesWritten === 0 ? done() : flush(done)
+  return made
+}
 export const encodeWhole = (body: Buffer, coding: Coding): Promise<Buffer> => WHOLE[coding](body)
 export const isDecodable = (coding: string): coding is DecodableCoding => Object.hasOwn(DECODERS, coding)
 

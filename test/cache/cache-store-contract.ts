@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { test, type TestOptions } from 'node:test'
 import { type CacheKey, type CacheStore, MOST_VARIANTS, type Purge } from '../../src/cache/cache-store.ts'
+import { reuseOf } from '../../src/cache/reuse.ts'
 import { freshFor, type StoredResponse } from '../../src/cache/stored-response.ts'
 
 export const NOW = Date.UTC(2026, 10, 23, 12)
@@ -118,10 +119,11 @@ export function contract (name: string, options: TestOptions, store: () => Cache
     const tag = randomUUID()
     const freshness = async (): Promise<boolean[]> => (await store().get(own))!.map((each) => freshFor(each, NOW + 10_000) > 0)
     for (const what of [{ url: own.url }, { prefix: own.url }, { tag }]) {
-      await store().put(own, [response('a', { tags: [tag] }), response('b', { vary: [['accept', 'b']] })])
+      await store().put(own, [response('a', { tags: [tag], staleWhileRevalidate: 60 }), response('b', { vary: [['accept', 'b']] })])
       assert.deepEqual(await freshness(), [true, true])
       assert.equal(await purge({ ...what, soft: true, now: NOW + 5000 }), 1)
       assert.deepEqual(await freshness(), [false, false])
+      for (const each of (await store().get(own))!) assert.equal(reuseOf(each, new Map(), NOW + 10_000), 'validate')
       assert.deepEqual(await bodies([own]), ['a,b'])
       await store().add(own, response('c'))
       assert.deepEqual(await bodies([own]), ['b,c'])

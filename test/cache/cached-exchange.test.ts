@@ -194,6 +194,31 @@ test('an unsafe request puts out what it has changed, a failed one nothing', asy
   assert.deepEqual([await body('/x'), await body('/y')], ['answer 7', 'answer 2'])
 })
 
+test('what Location names is put out as clients name it: with the prefix that the upstream does not see, however it is spelled', async (t) => {
+  let location = ''
+  const { ask } = await startCached(t, (request, response, count) => {
+    if (request.method === 'GET') response.writeHead(200, { 'cache-control': MAX_AGE }).end(`${count}`)
+    else response.writeHead(201, { location }).end()
+  }, true, { prefix: '/shop', stripPrefix: true })
+  for (const host of ['shop.test', 'shop.test:80']) {
+    const isHit = async (): Promise<boolean> => (await ask('/shop/a~b%20c', { headers: { host } })).headers['cache-status']!.includes('hit')
+    for (location of ['/a~b c', '/a%7eb%20c', '/shop/a%7Eb%20c#part', `http://${host}/shop/a~b%20c`]) {
+      await isHit()
+      assert.ok(await isHit())
+      await ask('/shop', { method: 'POST', headers: { host } })
+      assert.ok(!await isHit(), `${host} ${location}`)
+    }
+  }
+})
+
+test('what a cache of the upstream says comes before what this one says', async (t) => {
+  const { ask } = await startCached(t, answering({ 'cache-control': 'max-age=60', 'cache-status': 'Origin; hit' }))
+  const status = async (headers = {}) => (await ask('/x', { headers })).headers['cache-status']
+  assert.equal(await status(), 'Origin; hit, Gatehouse; fwd=uri-miss; fwd-status=200; stored')
+  assert.match(await status() as string, /^Gatehouse; hit/)
+  assert.match(await status({ 'cache-control': 'no-store' }) as string, /^Origin; hit, Gatehouse; fwd=request/)
+})
+
 test('a client can ask for validation, for nothing but the cache, and be passed over', async (t) => {
   const { pass } = clock(t)
   const { ask, asked } = await startCached(t, answering({ 'cache-control': 'max-age=60' }))

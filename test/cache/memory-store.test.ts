@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { CacheKey } from '../../src/cache/cache-store.ts'
+import { type CacheKey, shortName } from '../../src/cache/cache-store.ts'
 import { MemoryStore } from '../../src/cache/memory-store.ts'
 import { freshFor } from '../../src/cache/stored-response.ts'
 import { contract, NOW, response } from './cache-store-contract.ts'
@@ -32,6 +32,32 @@ test('one pass over many URLs does not put out what is used', () => {
     store.get(used[i % used.length]!)
   }
   assert.equal(used.filter((each) => store.get(each) !== null).length, used.length)
+})
+
+test('what a response was selected by and its tags take memory too', () => {
+  const text = 'x'.repeat(10_000)
+  for (const more of [{ vary: [['x-a', text]] as const }, { tags: Array.from({ length: 50 }, (_, i) => `${i}`.padEnd(200)) }]) {
+    const store = new MemoryStore(200_000)
+    for (let i = 0; i < 100; i++) store.put(key(`/${i}`), [response('x', more)])
+    assert.ok(store.size > 5 && store.size <= 20, `${store.size}`)
+  }
+})
+
+test('a long name is remembered by a short one', () => {
+  const long = 'http://h/'.padEnd(10_000, 'x')
+  assert.equal(shortName('http://h/x'), 'http://h/x')
+  assert.ok(shortName(long).length < 100)
+  assert.notEqual(shortName(long), shortName(`${long}y`))
+  const store = new MemoryStore(100_000)
+  const again = key(long.slice(8))
+  const scan = (name: string, count: number): void => { for (let i = 0; i < count; i++) store.put(key(`/${name}/${i}`), [response(Buffer.alloc(3000))]) }
+  scan('a', 10)
+  store.put(again, [response('x')])
+  scan('b', 100)
+  assert.equal(store.get(again), null)
+  store.put(again, [response('x')])
+  scan('c', 20)
+  assert.notEqual(store.get(again), null, 'it went to the main queue')
 })
 
 test('what comes again soon after it was put out stays', () => {

@@ -25,8 +25,10 @@ test('misses at the same time are one request to the upstream', async (t) => {
   await until(() => held.length === 1 && [...app.responseCache.fills.values()].length === 1, 'one request')
   // the others have come too, when one that came last is answered
   await ask('/livez', { agent: new Agent() })
-  held[0]!.writeHead(200, MAX_AGE).end('one')
+  held[0]!.writeHead(200, { ...MAX_AGE, age: '40' }).end('one')
   const all = await Promise.all(answers)
+  // who shares it learns its age too
+  assert.deepEqual(new Set(all.map(({ headers }) => headers.age)), new Set(['40']))
   assert.ok(all.every(({ body, status }) => body === 'one' && status === 200))
   assert.equal(asked(), 1)
   assert.ok(all.some(({ headers }) => /; collapsed$/.test(headers['cache-status'] as string)))

@@ -48,7 +48,7 @@ function tiered (patience?: number) {
   const back = new Backing(1 << 30)
   const feed = new Feed()
   const errors: string[] = []
-  const store = new TieredStore(front, back, feed, { now, patience, onError: (error, operation) => { errors.push(`${operation}: ${(error as Error).message}`) } })
+  const store = new TieredStore(front, back, feed, { now, patience, onPurge: () => {}, onError: (error, operation) => { errors.push(`${operation}: ${(error as Error).message}`) } })
   return { front, back, feed, errors, store }
 }
 
@@ -167,7 +167,7 @@ describe('memory in front of Redis', needsRedis, () => {
       publish: (purge) => channel.publish(purge),
       close: () => channel.close(),
       listen: (onPurge, onGap) => channel.listen((purge) => { onPurge(purge); tell(purge) }, () => { onGap(); tell('gap') }),
-    }, { now, onError: (error) => { throw error } })
+    }, { now, onPurge: () => {}, onError: (error) => { throw error } })
     await listening
     return { store, front, subscriber, heard: () => next.promise }
   }

@@ -67,3 +67,62 @@ test('a parameter that does not count never reaches the upstream, however it is 
     assert.ok(!(await ask(`/x${query}`)).body.includes('evil'))
   }
 })
+
+test('what answers a range or is about one client at one moment is nobody else\'s', async (t) => {
+  const { ask } = await startCached(t, (request, response) => {
+    const status = Number(request.headers['x-status'] ?? 200)
+    response.writeHead(status, { 'cache-control': 'public, max-age=60' }).end('content')
+  })
+  for (const status of [412, 416, 428, 429, 431, 511]) {
+    assert.equal((await ask(`/${status}`, { headers: { 'x-status': status, range: 'bytes=99-' } })).status, status)
+    assert.equal((await ask(`/${status}`)).status, 200, `${status}`)
+  }
+})
+
+test('of a cookie in the key everything counts that an upstream could read', async (t) => {
+  const { ask } = await startCached(t, (request, response) => { response.setHeader('cache-control', 'public, max-age=60').end(request.headers.cookie) }, { key: { cookies: ['lang'] } })
+  for (const [i, cookie] of ['lang=en; lang=evil', 'lang=evil; lang=en', 'lang=%65n', 'lang="en"', 'lang=en ; lang="evil"'].entries()) {
+    await ask(`/${i}`, { headers: { cookie } })
+    assert.equal((await ask(`/${i}`, { headers: { cookie: 'lang=en' } })).body, 'lang=en', cookie)
+  }
+})
+
+test('a header that Connection takes away before the upstream sees it counts for no other', async (t) => {
+  const { ask, asked } = await startCached(t, (request, response) => {
+    response.setHeader('cache-control', 'public, max-age=60').setHeader('vary', 'accept-language').end(`${request.headers['accept-language']} ${request.headers['x-tenant']}`)
+  }, { key: { headers: ['x-tenant'] } })
+  const own = { 'accept-language': 'de', 'x-tenant': 'a' }
+  for (const connection of ['accept-language', 'keep-alive, X-Tenant', 'x-tenant, accept-language']) {
+    assert.match((await ask('/x', { headers: { ...own, connection } })).headers['cache-status'] as string, /fwd=bypass/)
+  }
+  assert.equal((await ask('/x', { headers: own })).body, 'de a')
+  assert.match((await ask('/x', { headers: { ...own, connection: 'keep-alive, te' } })).headers['cache-status'] as string, /hit/)
+  assert.equal(asked(), 4)
+})
+
+test('how the content of a QUERY is to be read is part of the key', async (t) => {
+  const { ask, asked } = await startCached(t, gullible as never, { methods: ['GET', 'QUERY'] })
+  for (const more of [{}, { 'content-encoding': 'br' }, { 'content-language': 'de' }, { 'content-type': 'text/html' }]) {
+    await ask('/x', { method: 'QUERY', body: 'abc', headers: { 'content-type': 'text/plain', 'content-length': 3, ...more } })
+  }
+  assert.equal(asked(), 4)
+})
+
+test('what varies by that which the gateway itself tells of a client is not stored', async (t) => {
+  for (const vary of ['X-Forwarded-For', 'accept, Forwarded']) {
+    const { ask, asked } = await startCached(t, (_request, response) => { response.setHeader('cache-control', 'max-age=60').setHeader('vary', vary).end() })
+    await ask('/x')
+    await ask('/x')
+    assert.equal(asked(), 2, vary)
+  }
+})
+
+test('a field named __proto__ makes no other fields', async (t) => {
+  const { ask } = await startCached(t, (request) => {
+    request.socket.end('HTTP/1.1 200 OK\r\ncache-control: max-age=60\r\n__proto__: a\r\n__proto__: b\r\ncontent-length: 1\r\n\r\nx')
+  })
+  for (const name of ['first', 'second']) {
+    const { headers } = await ask('/x')
+    assert.deepEqual([headers['0'], headers['cache-control']], [undefined, 'max-age=60'], name)
+  }
+})

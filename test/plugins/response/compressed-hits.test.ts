@@ -33,6 +33,33 @@ test('one stored body serves clients of every coding, and ranges, HEAD and condi
   assert.deepEqual(received.map(({ headers }) => headers['accept-encoding']), ['identity'])
 })
 
+test('a part and a 304 vary by what the whole varies by', async (t) => {
+  const { url: target } = await startBackend(t, (request, response) => {
+    request.resume()
+    response.writeHead(200, { 'content-type': request.url === '/image' ? 'image/png' : 'application/json', 'cache-control': 'max-age=60', etag: '"v1"', vary: 'Origin' }).end(TEXT)
+  })
+  const { url } = await startGateway(t, { 'a.json': { name: 'a', auth: 'none', targets: [target], cache: true, compress: true, passThrough: true } })
+  await getRaw(url)
+  for (const [status, headers] of [[206, { range: 'bytes=0-9' }], [304, { 'if-none-match': '"v1"' }], [200, {}]] as const) {
+    const answer = await getRaw(url, { ...headers, 'accept-encoding': 'gzip' })
+    assert.deepEqual([answer.status, answer.headers.vary], [status, 'Origin, Accept-Encoding'])
+  }
+  await getRaw(`${url}/image`)
+  assert.equal((await getRaw(`${url}/image`, { range: 'bytes=0-9' })).headers.vary, 'Origin')
+})
+
+test('an empty body is in no coding, whatever is said of it', async (t) => {
+  const { url: target } = await startBackend(t, (request, response) => {
+    request.resume()
+    response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'max-age=60', 'content-encoding': 'gzip', ...request.url === '/stated' ? { 'content-length': '0' } : {} }).end()
+  })
+  const { url } = await startGateway(t, { 'a.json': { name: 'a', auth: 'none', targets: [target], cache: true, compress: true, passThrough: true } })
+  for (const path of ['/stated', '/chunked', '/stated', '/chunked']) {
+    const { status, headers, body } = await getRaw(url + path)
+    assert.deepEqual([status, headers['content-encoding'], body.length], [200, undefined, 0], path)
+  }
+})
+
 test('a stored body in a coding is decoded for clients that do not take it', async (t) => {
   const { url: target, received } = await startBackend(t, (request, response) => {
     request.resume()

@@ -80,6 +80,25 @@ test('two gateways share responses and purges over one Redis', needsRedis, async
   await twoGateways(t, `redis://127.0.0.1:${port}`)
 })
 
+test('an answer that is on its way to one gateway while another purges is not stored', needsRedis, async (t) => {
+  const port = await closedPort()
+  await startRedis(t, port)
+  const held: ServerResponse[] = []
+  const source = await startBackend(t, (_request, response) => { held.push(response) })
+  const [one, two] = [await sharing(t, source, `redis://127.0.0.1:${port}`), await sharing(t, source, `redis://127.0.0.1:${port}`)]
+  const asking = siteRequest(two.port, '/x')
+  await eventually('the upstream is asked', () => held.length === 1)
+  const { purgeCount } = two.app.responseCache
+  assert.equal((await purged(one.url, { prefix: '/' })).status, 200)
+  await eventually('the purge has arrived', () => two.app.responseCache.purgeCount > purgeCount)
+  held[0]!.writeHead(200, { 'cache-control': 'max-age=60' }).end('from before the change')
+  assert.equal((await asking).body, 'from before the change')
+  const again = siteRequest(two.port, '/x')
+  await eventually('the upstream is asked again', () => held.length === 2)
+  held[1]!.writeHead(200, { 'cache-control': 'max-age=60' }).end('from after it')
+  assert.equal((await again).body, 'from after it')
+})
+
 test('and over a cluster', needsRedis, async (t) => {
   const port = await closedPort()
   await startRedis(t, port, ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--dir', temporaryFolder(t)])
