@@ -40,7 +40,7 @@ export async function routesFolder (t: TestContext, files: Record<string, unknow
 export async function startGateway (t: TestContext, files: Record<string, unknown>, config: ConfigInput = {}): Promise<Gateway> {
   const app = await buildApp(testConfig(await routesFolder(t, files), config))
   t.after(() => app.close())
-  await app.upstreams.discover(2000)
+  await app.upstreams.discover(60_000)
   await app.listen({ port: 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
   return { app, port, url: `http://127.0.0.1:${port}` }

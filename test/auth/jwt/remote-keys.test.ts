@@ -138,7 +138,7 @@ for (const [what, answer, reason] of OUTAGES) {
   test(`known keys go on while the issuer ${what}; unknown ones cannot be judged; and it comes back by itself`, async (t) => {
     let now = 0
     const issuer = await startIssuer(t, [jwkOf(rsa, { kid: 'a' })])
-    const { keys, kids, lines } = remote(t, issuer, { now: () => now, timeoutMs: 300 })
+    const { keys, kids, lines } = remote(t, issuer, { now: () => now, timeoutMs: 1000 })
     await kids()
     issuer.answer = answer
     await assert.rejects(keys.renewed()!, unavailable)
