@@ -16,11 +16,11 @@ import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 const purge = { path: '/purge', auth: 'none' } as const
 
-/** An upstream whose every answer is another, fresh for a minute and longer useful. */
+/** An upstream whose every answer is another, fresh for hours and longer useful. */
 const startSource = (t: TestContext): Promise<Backend> => {
   let count = 0
   return startBackend(t, (request, response) => {
-    response.setHeader('cache-control', 'max-age=60').setHeader('etag', `"${++count}"`).setHeader('cache-tag', 'all').setHeader('x-count', count)
+    response.setHeader('cache-control', 'max-age=36000').setHeader('etag', `"${++count}"`).setHeader('cache-tag', 'all').setHeader('x-count', count)
     if (request.url!.startsWith('/large')) response.end(Buffer.alloc(300_000, `${count} `))
     else response.end(`answer ${count}`)
   })
