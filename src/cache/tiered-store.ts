@@ -12,8 +12,6 @@ export interface TieredStoreOptions {
   onPurge: (purge: PurgeNews) => void
   /** Milliseconds since 1970. */
   now: () => number
-  /** Most milliseconds that a lookup in the second store may take. Default: 100. */
-  patience?: number
 }
 
 /** Most purges that are yet to be done in the second store, one by one. */
@@ -28,7 +26,9 @@ export class TieredStore implements CacheStore {
   readonly #front: MemoryStore
   readonly #back: CacheStore
   readonly #feed: PurgeFeed
-  readonly #options: Required<TieredStoreOptions>
+  readonly #options: TieredStoreOptions
+  /** Most milliseconds that a lookup in the second store may take. */
+  patience = 100
   /** Lookups that are under way, which all who ask for the same share. */
   readonly #lookups = new Map<string, Promise<Responses>>()
   /** What is being put into the second store. */
@@ -43,7 +43,7 @@ export class TieredStore implements CacheStore {
     this.#front = front
     this.#back = back
     this.#feed = feed
-    this.#options = { patience: 100, ...options }
+    this.#options = options
     feed.listen((purge) => { this.#hear(purge) }, () => {
       this.#hear(EVERYTHING)
       this.#settle()
@@ -116,13 +116,13 @@ export class TieredStore implements CacheStore {
 
   /** @returns what memory has when the second store has nothing newer in time */
   async #lookup (key: CacheKey, near: Responses): Promise<Responses> {
-    const { onError, patience } = this.#options
+    const { patience } = this
     const { promise: late, reject } = Promise.withResolvers<never>()
     const timer = setTimeout(() => reject(new Error(`no answer within ${patience} ms`)), patience)
     try {
       return await Promise.race([this.#take(key, near), late])
     } catch (error) {
-      onError(error, 'get')
+      this.#options.onError(error, 'get')
       return near
     } finally {
       clearTimeout(timer)

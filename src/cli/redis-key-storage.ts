@@ -9,6 +9,9 @@ import { createLogger } from '../observe/logger.ts'
 import { CommandFailure } from './failure.ts'
 import type { KeyStorage } from './key-storage.ts'
 
+/** Milliseconds that a command may take. No request waits for it, and one that was given up may yet have been done. */
+const PATIENCE = 10_000
+
 /** The keys in Redis: one hash with an entry for each key. */
 export class RedisKeyStorage implements KeyStorage {
   readonly shownAs = 'Redis'
@@ -19,7 +22,7 @@ export class RedisKeyStorage implements KeyStorage {
   }
 
   static async connect (settings: RedisSettings): Promise<RedisKeyStorage> {
-    const connection = connectRedis(settings, createLogger({ level: 'silent', format: 'json', access: false }))
+    const connection = connectRedis(settings, createLogger({ level: 'silent', format: 'json', access: false }), undefined, PATIENCE)
     let reason = 'the connection was closed'
     connection.client.on('error', (error: Error) => { reason = error.message || reason })
     try {

@@ -9,8 +9,8 @@ export type SupervisionMessage = { watch: Watched } | { ready: true } | { state:
 /** What the supervisor tells a gateway: to say what it knows of its targets, or what the one before has known. */
 export type SupervisorRequest = { tell: 'state' } | { state: UpstreamsMemory }
 
-/** Milliseconds to wait for what another process knows; without it the gateway begins anew. */
-export const STATE_WAIT = 500
+/** Milliseconds to wait for what another process knows, which may be busy; without it the gateway begins anew. */
+export const STATE_WAIT = 3000
 
 /** What the gateway before has known of its targets; nothing at the first start, and without a supervisor. */
 export async function stateBefore (): Promise<UpstreamsMemory> {

@@ -2,6 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 
 /** How long a file may take to load. */
 export const LOAD_BOUND = 10_000
+/** The time is counted in so many parts: while the whole machine stands still, no more than one of them passes. */
+const PARTS = 20
 
 /** A file did not load, for a reason that its message tells completely. */
 export class LoadFailure extends Error {}
@@ -51,13 +53,14 @@ export async function loadGuarded<Result> (load: () => Promise<Result>, bound = 
   const stuck = Promise.withResolvers<never>()
   const late = (): void => stuck.reject(new LoadFailure(`is not loaded within ${bound / 1000} s: an "await" at its top level waits too long, or for something that never comes`))
   const idle = (): void => stuck.reject(new LoadFailure('is never loaded to its end: an "await" at its top level waits for something that never comes'))
-  const timer = setTimeout(late, bound).unref()
+  let left = PARTS
+  const timer = setInterval(() => { if (--left === 0) late() }, bound / PARTS).unref()
   // nothing is left in this process that could go on
   process.once('beforeExit', idle)
   try {
     return await withoutExit(load, stuck.promise)
   } finally {
-    clearTimeout(timer)
+    clearInterval(timer)
     process.off('beforeExit', idle)
   }
 }

@@ -16,8 +16,6 @@ const retry = (attempt: number): number => Math.min(100 * attempt, LONGEST_RETRY
 const OPTIONS: RedisOptions = {
   lazyConnect: true,
   enableOfflineQueue: false,
-  commandTimeout: COMMAND_TIMEOUT,
-  socketTimeout: SILENCE,
   connectTimeout: CONNECT_TIMEOUT,
   maxRetriesPerRequest: 0,
   // a count that its request did not wait for is not made up for
@@ -43,9 +41,10 @@ const LIMITS: Consequence = { away: 'limits are not counted until it is back', b
  * Redis is away commands fail at once, and it is made again in the background. The log tells once when it is lost,
  * and once when it is back.
  * @param settings  they may hold passwords, so no message shows them
+ * @param patience  milliseconds that a command may take; by default 100, as a request waits for it
  */
-export function connectRedis (settings: RedisSettings, log: FastifyBaseLogger, means: Consequence = LIMITS): RedisConnection {
-  const client = clientOf(settings)
+export function connectRedis (settings: RedisSettings, log: FastifyBaseLogger, means: Consequence = LIMITS, patience = COMMAND_TIMEOUT): RedisConnection {
+  const client = clientOf(settings, { ...OPTIONS, commandTimeout: patience, socketTimeout: Math.max(SILENCE, patience) })
   let closing = false
   let away = false
   const lost = (reason: string): void => {
@@ -68,16 +67,16 @@ export function connectRedis (settings: RedisSettings, log: FastifyBaseLogger, m
   }
 }
 
-function clientOf (settings: RedisSettings): Redis | Cluster {
+function clientOf (settings: RedisSettings, options: RedisOptions): Redis | Cluster {
   if (typeof settings === 'string') {
     addressOf(settings, 6379)
-    return new Redis(settings, OPTIONS)
+    return new Redis(settings, options)
   }
   if ('cluster' in settings) {
     const addresses = settings.cluster.map((url) => addressOf(url, 6379))
     const { username, password, tls } = addresses[0]!
     // how and when the nodes are connected to is the cluster's business; what waits for that does so for a command's time at most
-    const { lazyConnect, retryStrategy: _, enableOfflineQueue, ...redisOptions } = OPTIONS
+    const { lazyConnect, retryStrategy: _, enableOfflineQueue, ...redisOptions } = options
     return new Cluster(addresses.map(({ host, port }) => ({ host, port })), {
       lazyConnect, enableOfflineQueue, clusterRetryStrategy: retry, redisOptions: { ...redisOptions, username, password, tls },
     })
@@ -86,7 +85,7 @@ function clientOf (settings: RedisSettings): Redis | Cluster {
   const addresses = sentinels.map((url) => addressOf(url, 26379))
   const { tls, username: sentinelUsername, password: sentinelPassword } = addresses[0]!
   return new Redis({
-    ...OPTIONS, sentinels: addresses.map(({ host, port }) => ({ host, port })), name, username, password, db,
+    ...options, sentinels: addresses.map(({ host, port }) => ({ host, port })), name, username, password, db,
     sentinelUsername, sentinelPassword, tls, sentinelTLS: tls, enableTLSForSentinelMode: tls !== undefined,
   })
 }

@@ -57,10 +57,7 @@ export abstract class AttemptLoop implements AttemptOwner {
   #answered = false
   #over = false
 
-  /**
-   * @param path     path and query for the upstream, without the target's base path
-   * @param headers  name, value, ...; the first is `host`, whose value is put in here
-   */
+  /** Path, headers and body are those that `AttemptOwner` speaks of. */
   constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path: string, headers: string[], body: Buffer | Readable | null) {
     this.request = request
     this.reply = reply

@@ -3,7 +3,7 @@ import { apiSettings } from '../openapi/api-declaration-schema.ts'
 import { loadApiDocument } from '../openapi/load-document.ts'
 import type { UpstreamDeclaration } from './declaration-schema.ts'
 import { type ImportedApi, importRoutes } from './imported-routes.ts'
-import type { RouteDefaults } from './route-files.ts'
+import type { RouteDefaults } from './route-defaults.ts'
 
 /** Reads the document that an upstream names, and makes routes of its operations; what is wrong is told, not thrown. */
 export async function importDocument (upstream: UpstreamDeclaration, file: string, { openapi, baseDir, authInherited }: RouteDefaults): Promise<{ api?: ImportedApi, problems: Problem[] }> {

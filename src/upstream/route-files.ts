@@ -11,6 +11,7 @@ import type { UpstreamDeclaration } from './declaration-schema.ts'
 import { declarationOf } from './define-upstream.ts'
 import { importDocument } from './document-import.ts'
 import type { ImportedApi } from './imported-routes.ts'
+import type { RouteDefaults } from './route-defaults.ts'
 import { registerSelfResolver } from './self-resolver.ts'
 import type { SoundPart } from './sound-part.ts'
 
@@ -24,16 +25,6 @@ export type RouteFile =
   | { file: string, plugin: FastifyPluginAsync }
   /** A declaration with mistakes: nothing of it is served, but what is sound in it can collide with other files. */
   | { file: string, sound: SoundPart }
-
-/** What route files inherit from the gateway. */
-export interface RouteDefaults {
-  /** Whether the gateway states an `auth` for all upstreams. */
-  authInherited: boolean
-  /** Folder of the API documents: absolute path. */
-  openapi: string
-  /** Names of documents in messages are told from here. */
-  baseDir: string
-}
 
 /**
  * Reads every upstream file of a folder, those in folders below it too. Names that begin with a dot or an underscore are left

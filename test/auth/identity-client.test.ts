@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test'
 import { IdentityClient, identityUrl } from '../../src/auth/identity-client.ts'
 import { closedPort, startBackend, startRawBackend } from '../support/backend.ts'
 
-function clientOf (t: TestContext, timeoutMs = 5000): IdentityClient {
+function clientOf (t: TestContext, timeoutMs = 60_000): IdentityClient {
   const client = new IdentityClient(timeoutMs)
   t.after(() => client.close())
   return client

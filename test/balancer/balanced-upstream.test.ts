@@ -5,8 +5,9 @@ import { buildApp } from '../../src/app.ts'
 import { BootProblems } from '../../src/errors.ts'
 import { runCommand } from '../support/command.ts'
 import { startBackend } from '../support/backend.ts'
+import { eventually } from '../support/eventually.ts'
 import { routesFolder, startGateway, testConfig } from '../support/gateway.ts'
-import { allOver, eventually, upstream } from '../resilience/exchange.ts'
+import { allOver, upstream } from '../resilience/exchange.ts'
 
 const backends = (t: TestContext, count: number) => Promise.all(Array.from({ length: count }, () => startBackend(t)))
 const get = async (url: string, headers = {}): Promise<number> => {
@@ -74,8 +75,14 @@ test('least-requests spares a slow target, and what one has begun counts until i
 })
 
 test('latency leaves a target that fails fast, and goes where answers are fast', async (t) => {
+  // time passes at the slow one alone
+  const clock = { now: performance.now() }
+  t.mock.method(performance, 'now', () => clock.now)
   const failing = await startBackend(t, (_request, response) => { response.writeHead(503).end() })
-  const slow = await startBackend(t, (_request, response) => { setTimeout(() => response.end('slow'), 60) })
+  const slow = await startBackend(t, (_request, response) => {
+    clock.now += 60
+    response.end('slow')
+  })
   const fast = await startBackend(t)
   const { url } = await startGateway(t, upstream([failing.url, slow.url, fast.url], { balance: 'latency' }))
   for (let i = 0; i < 30; i++) await get(`${url}/a/x`)

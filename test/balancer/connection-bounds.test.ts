@@ -6,8 +6,9 @@ import { test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
 import { accessRecord } from '../../src/observe/access-record.ts'
 import { startBackend } from '../support/backend.ts'
+import { eventually } from '../support/eventually.ts'
 import { startGateway } from '../support/gateway.ts'
-import { allOver, decided, eventually, upstream, upstreamOf } from '../resilience/exchange.ts'
+import { allOver, decided, upstream, upstreamOf } from '../resilience/exchange.ts'
 
 /** Answers when told. */
 function held (): { respond: RequestListener, waiting: ServerResponse[], most: () => number } {
@@ -89,7 +90,7 @@ test('requests wait in their order for room, with their bodies', async (t) => {
 test('who waits too long is answered 503, and a client that leaves frees its place', async (t) => {
   const { respond, waiting } = held()
   const backend = await startBackend(t, respond)
-  const gateway = await startGateway(t, bounded(backend.url, { queue: { max: 1, timeout: '500ms' } }))
+  const gateway = await startGateway(t, bounded(backend.url, { queue: { max: 1, timeout: '2s' } }))
   const { queue } = upstreamOf(gateway)
   const first = fetch(`${gateway.url}/a/first`)
   await eventually('under way', () => waiting.length === 1)
@@ -150,7 +151,7 @@ test('when a target is back, who has waited comes before who is new', async (t) 
 test('the total timeout ends a wait', async (t) => {
   const { respond, waiting } = held()
   const backend = await startBackend(t, respond)
-  const gateway = await startGateway(t, bounded(backend.url, { queue: { timeout: '5s' }, timeouts: { total: '500ms' } }))
+  const gateway = await startGateway(t, bounded(backend.url, { queue: { timeout: '1 minute' }, timeouts: { total: '2s' } }))
   const requests = [fetch(`${gateway.url}/a/x`), fetch(`${gateway.url}/a/x`)]
   await eventually('one of each', () => waiting.length === 1 && upstreamOf(gateway).queue!.size === 1)
   for (const response of await Promise.all(requests)) assert.equal(response.status, 504)

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { cookieValue } from '../../src/balancer/cookie-value.ts'
 import { RendezvousHash } from '../../src/balancer/rendezvous-hash.ts'
 import { requestKey } from '../../src/balancer/request-key.ts'
+import { cpuTime } from '../support/cpu-time.ts'
 import { request, tally, target } from './candidates.ts'
 
 const KEYS = Array.from({ length: 10_000 }, (_, i) => `user-${i}`)
@@ -65,7 +66,7 @@ test('a cookie is found by its whole name, however the header is written', () =>
     ['s', undefined], ['', undefined], [';;;', undefined], ['S=1', undefined], ['ss=1', undefined], ['a="; s=1"', '1"'], [undefined, undefined],
   ] as const) assert.equal(cookieValue(header, 's'), value, String(header))
   const long = ';'.repeat(16_000)
-  const start = performance.now()
+  const start = cpuTime()
   for (let i = 0; i < 20; i++) cookieValue(long, 's')
-  assert.ok(performance.now() - start < 500, 'linear in the length')
+  assert.ok(cpuTime() - start < 500, 'linear in the length')
 })

@@ -43,12 +43,13 @@ class Feed implements PurgeFeed {
   close (): void {}
 }
 
-function tiered (patience?: number) {
+function tiered (patience = 60_000) {
   const front = new MemoryStore(1 << 30)
   const back = new Backing(1 << 30)
   const feed = new Feed()
   const errors: string[] = []
-  const store = new TieredStore(front, back, feed, { now, patience, onPurge: () => {}, onError: (error, operation) => { errors.push(`${operation}: ${(error as Error).message}`) } })
+  const store = new TieredStore(front, back, feed, { now, onPurge: () => {}, onError: (error, operation) => { errors.push(`${operation}: ${(error as Error).message}`) } })
+  store.patience = patience
   return { front, back, feed, errors, store }
 }
 
@@ -168,6 +169,7 @@ describe('memory in front of Redis', needsRedis, () => {
       close: () => channel.close(),
       listen: (onPurge, onGap) => channel.listen((purge) => { onPurge(purge); tell(purge) }, () => { onGap(); tell('gap') }),
     }, { now, onPurge: () => {}, onError: (error) => { throw error } })
+    store.patience = 60_000
     await listening
     return { store, front, subscriber, heard: () => next.promise }
   }

@@ -8,7 +8,7 @@ const STUCK = 'is never loaded to its end: an "await" at its top level waits for
 const EXITS = 'calls process.exit(0) while it is loaded, which would end the gateway without a word: take the call out'
 
 for (const words of [['check'], ['start', '--port', '0'], ['start', '--watch', '--port', '0'], ['openapi'], ['routes'], ['explain', 'GET', '/']]) {
-  test(`${words.join(' ')}: files that are never loaded, or that end the process, are problems`, { timeout: 60_000 }, async (t) => {
+  test(`${words.join(' ')}: files that are never loaded, or that end the process, are problems`, { timeout: 180_000 }, async (t) => {
     const cwd = temporaryFolder(t, {
       'routes/exits.ts': '\nprocess.exit(0)\n',
       'routes/helped.ts': "import './_helper.mjs'",
@@ -32,7 +32,7 @@ for (const words of [['check'], ['start', '--port', '0'], ['start', '--watch', '
   })
 }
 
-test('a file that never lets go of the process is named, and ends it', { timeout: 60_000 }, async (t) => {
+test('a file that never lets go of the process is named, and ends it', { timeout: 180_000 }, async (t) => {
   const cwd = temporaryFolder(t, { 'routes/fine.ts': 'export default async () => {}', 'routes/loop.ts': 'for (;;);', 'routes/data.json': '{}' })
   const { code, stderr } = await runCommand(t, ['check'], { cwd })
   assert.notEqual(code, 0)

@@ -75,7 +75,7 @@ test('requests in flight are finished, new connections refused', async (t) => {
 })
 
 test('with a delay readiness goes off while requests are still served', async (t) => {
-  const { child, exit, url, line } = await gateway(t, { env: { GATEHOUSE_SHUTDOWN_DELAY: '1s' } })
+  const { child, exit, url, line } = await gateway(t, { env: { GATEHOUSE_SHUTDOWN_DELAY: '4s' } })
   child.kill('SIGTERM')
   await line(/stopping/)
   assert.equal((await fetch(`${url}/readyz`)).status, 503)

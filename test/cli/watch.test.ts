@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { closedPort } from '../support/backend.ts'
 import { startCommand, type RunningCommand } from '../support/command.ts'
@@ -26,64 +26,71 @@ function isAlive (pid: number): boolean {
   }
 }
 
-test('a change is taken over without a failed request', async (t) => {
-  const command = await watched(t)
-  const { cwd, url } = command
-  assert.equal(await text(url), 'first')
-  // as editors do it: a new file in the place of the old one
-  writeFileSync(join(cwd, 'routes/.hand.mjs.swp'), plugin('second'))
-  renameSync(join(cwd, 'routes/.hand.mjs.swp'), join(cwd, 'routes/hand.mjs'))
-  const seen = new Set<string>()
-  while (!seen.has('second')) seen.add(await text(url))
-  assert.deepEqual([...seen].sort(), ['first', 'second'])
-})
-
-test('a mistake is told, and the gateway goes on as it was', async (t) => {
-  const command = await watched(t)
-  const { cwd, url } = command
-  writeFileSync(join(cwd, 'routes/broken.json'), '{ "name": "x" }')
-  await command.line(/goes on as it was/)
-  assert.match(command.stderr(), /^routes\/broken\.json: targets: is missing/m)
-  assert.equal(await text(url), 'first')
-  writeFileSync(join(cwd, 'routes/broken.json'), JSON.stringify({ name: 'x', prefix: '/x', targets: ['http://127.0.0.1:9'], auth: 'none', routes: [{ method: 'GET', url: '/' }] }))
-  await command.line(/taken over/)
-  // the old one may still get a connection while it takes leave
-  for (let status = 404; status !== 502;) {
-    status = (await fetch(`${url}/x`, { headers: { connection: 'close' } })).status
-    assert.ok([404, 502].includes(status))
-  }
-})
-
-test('the configuration file counts too', async (t) => {
-  const command = await watched(t)
-  writeFileSync(join(command.cwd, 'gatehouse.config.json'), '{ "docs": { "path": "/handbook" } }')
-  await command.line(/taken over/)
-  await command.line(/documentation on \S+\/handbook/)
-})
-
-test('a folder that is moved away and back is watched again', async (t) => {
-  const command = await watched(t)
-  const { cwd, url } = command
-  renameSync(join(cwd, 'routes'), join(cwd, 'elsewhere'))
-  await command.line(/goes on as it was/)
-  assert.match(command.stderr(), /^routes: the folder of the upstream files cannot be read: no such folder/m)
-  renameSync(join(cwd, 'elsewhere'), join(cwd, 'routes'))
-  await command.line(/taken over/)
-  writeFileSync(join(cwd, 'routes/hand.mjs'), plugin('second'))
-  while (await text(url) !== 'second');
-})
-
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  test(`${signal} leaves no process behind`, async (t) => {
-    const command = await watched(t)
-    writeFileSync(join(command.cwd, 'routes/hand.mjs'), plugin('second'))
-    await command.line(/taken over/)
-    command.child.kill(signal)
-    assert.equal(await command.exit, 0)
-    assert.equal(pids(command).length, 2)
-    for (const pid of pids(command)) assert.equal(isAlive(pid), false)
-  })
+/** As editors do it: a new file in the place of the old one, so that nobody sees half of it. */
+function put (path: string, content: string): void {
+  const beside = join(dirname(path), `.${basename(path)}.swp`)
+  writeFileSync(beside, content)
+  renameSync(beside, path)
 }
+
+/** Ends a gateway that has been replaced at least once, and looks for what is left. */
+async function leavesNothing (command: RunningCommand, signal: NodeJS.Signals): Promise<void> {
+  command.child.kill(signal)
+  assert.equal(await command.exit, 0)
+  assert.ok(pids(command).length >= 2, command.stdout())
+  for (const pid of pids(command)) assert.equal(isAlive(pid), false)
+}
+
+test('changes are taken over while it runs', async (t) => {
+  const command = await watched(t)
+  const { cwd, url } = command
+
+  await t.test('a change is taken over without a failed request', async () => {
+    assert.equal(await text(url), 'first')
+    const taken = command.next(/taken over/)
+    put(join(cwd, 'routes/hand.mjs'), plugin('second'))
+    const seen = new Set<string>()
+    while (!seen.has('second')) seen.add(await text(url))
+    assert.deepEqual([...seen].sort(), ['first', 'second'])
+    await taken
+  })
+
+  await t.test('a mistake is told, and the gateway goes on as it was', async () => {
+    const refused = command.next(/goes on as it was/)
+    put(join(cwd, 'routes/broken.json'), '{ "name": "x" }')
+    await refused
+    assert.match(command.stderr(), /^routes\/broken\.json: targets: is missing/m)
+    assert.equal(await text(url), 'second')
+    const taken = command.next(/taken over/)
+    put(join(cwd, 'routes/broken.json'), JSON.stringify({ name: 'x', prefix: '/x', targets: ['http://127.0.0.1:9'], auth: 'none', routes: [{ method: 'GET', url: '/' }] }))
+    await taken
+    // the old one may still get a connection while it takes leave
+    for (let status = 404; status !== 502;) {
+      status = (await fetch(`${url}/x`, { headers: { connection: 'close' } })).status
+      assert.ok([404, 502].includes(status))
+    }
+  })
+
+  await t.test('the configuration file counts too', async () => {
+    const told = [command.next(/taken over/), command.next(/documentation on \S+\/handbook/)]
+    put(join(cwd, 'gatehouse.config.json'), '{ "docs": { "path": "/handbook" } }')
+    await Promise.all(told)
+  })
+
+  await t.test('a folder that is moved away and back is watched again', async () => {
+    const refused = command.next(/goes on as it was/)
+    renameSync(join(cwd, 'routes'), join(cwd, 'elsewhere'))
+    await refused
+    assert.match(command.stderr(), /^routes: the folder of the upstream files cannot be read: no such folder/m)
+    const taken = command.next(/taken over/)
+    renameSync(join(cwd, 'elsewhere'), join(cwd, 'routes'))
+    await taken
+    put(join(cwd, 'routes/hand.mjs'), plugin('third'))
+    while (await text(url) !== 'third');
+  })
+
+  await t.test('SIGINT leaves no process behind', () => leavesNothing(command, 'SIGINT'))
+})
 
 test('when the supervisor is killed, the gateway ends by itself', async (t) => {
   const command = await watched(t)
@@ -94,15 +101,16 @@ test('when the supervisor is killed, the gateway ends by itself', async (t) => {
   for (let alive = true; alive;) alive = isAlive(pid!)
 })
 
-test('after a crash a change starts it again', async (t) => {
+test('after a crash a change starts it again, and SIGTERM leaves no process behind', async (t) => {
   const command = await watched(t)
   const { cwd } = command
   process.kill(pids(command)[0]!, 'SIGKILL')
   await command.line(/has ended with SIGKILL, waiting for a change/)
-  writeFileSync(join(cwd, 'gatehouse.config.json'), '{ "docs": { "path": "/second" } }')
+  put(join(cwd, 'gatehouse.config.json'), '{ "docs": { "path": "/second" } }')
   // port 0 is another one now
   const ready = await command.line(/documentation on \S+\/second/)
   assert.equal(await text(/ready on (http:\S+?\d),/.exec(ready)![1]!), 'first')
+  await leavesNothing(command, 'SIGTERM')
 })
 
 test('what is known of targets survives a reload', async (t) => {
@@ -115,7 +123,7 @@ test('what is known of targets survives a reload', async (t) => {
   const url = /ready on (http:\S+?\d)[,"]/.exec(await command.line(/"ready on /))![1]!
   const ask = async (): Promise<number> => (await fetch(`${url}/a`, { headers: { connection: 'close' } })).status
   assert.deepEqual([await ask(), await ask(), await ask()], [502, 502, 503])
-  writeFileSync(join(cwd, 'routes/hand.mjs'), plugin('second'))
+  put(join(cwd, 'routes/hand.mjs'), plugin('second'))
   await command.line(/taken over/)
   while (await text(url) !== 'second');
   assert.equal(await ask(), 503)

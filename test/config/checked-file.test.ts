@@ -39,7 +39,7 @@ function watched (t: TestContext, path: string) {
   return { told, next, stop }
 }
 
-test('a file is loaded again when it is replaced or comes back, and what is broken changes nothing', { timeout: 20_000 }, async (t) => {
+test('a file is loaded again when it is replaced or comes back, and what is broken changes nothing', { timeout: 120_000 }, async (t) => {
   const path = join(temporaryFolder(t, { 'names.yaml': '- name: a\n' }), 'names.yaml')
   const { told, next, stop } = watched(t, path)
   assert.deepEqual(told.splice(0), ['a'])

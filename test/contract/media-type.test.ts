@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isForm, isInRange, isJson, parseMediaType } from '../../src/contract/media-type.ts'
+import { cpuTime } from '../support/cpu-time.ts'
 
 for (const [header, type, ...charsets] of [
   ['application/json', 'application/json'],
@@ -18,9 +19,9 @@ for (const header of ['', 'json', 'application/', '/json', 'application/json\ta'
 }
 
 test('a hostile header is read in linear time', () => {
-  const started = performance.now()
+  const started = cpuTime()
   for (const end of ['; '.repeat(30_000) + 'x', ' '.repeat(60_000) + 'x', ' ;\t'.repeat(20_000) + '\x01', ';a="' + '\\"'.repeat(30_000)]) assert.equal(parseMediaType(`a/b${end}`), null)
-  assert.ok(performance.now() - started < 1000)
+  assert.ok(cpuTime() - started < 1000)
 })
 
 test('knows JSON and forms', () => {

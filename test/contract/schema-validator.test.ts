@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JsonSchema } from '../../src/contract/json-schema.ts'
 import { compileSchema, schemaMistakes } from '../../src/contract/schema-validator.ts'
+import { cpuTime } from '../support/cpu-time.ts'
 
 for (const [schema, mistake] of [
   [{ required: 'sku' }, '/required is not what a JSON Schema has there: array'],
@@ -36,20 +37,20 @@ test('finds nothing wrong with what is right, unknown keywords and data included
 })
 
 test('thousands of schemas are looked at in the time in which few could be compiled', () => {
-  const started = performance.now()
+  const started = cpuTime()
   for (let i = 0; i < 5000; i++) {
     assert.deepEqual(schemaMistakes({ type: 'object', required: ['a'], properties: { a: { type: 'string', maxLength: i }, b: { type: 'integer' } } }), [])
   }
-  // compiling takes some 3 ms each; the bound is wide, for machines that are busy
-  assert.ok(performance.now() - started < 5000)
+  // compiling takes some 3 ms each; the bound is wide, for machines that are slow
+  assert.ok(cpuTime() - started < 5000)
 })
 
 test('uniqueItems takes linear time, and equals by value', () => {
   const validate = compileSchema({ uniqueItems: true }, 'json', true)
   const many = Array.from({ length: 50_000 }, (_, i) => ({ i }))
-  const started = performance.now()
+  const started = cpuTime()
   assert.equal(validate(many), true)
-  assert.ok(performance.now() - started < 5000)
+  assert.ok(cpuTime() - started < 5000)
   assert.equal(validate([...many, { i: 7 }]), false)
   assert.equal(validate([{ a: 1, b: [{ c: 1, d: 2 }] }, { b: [{ d: 2, c: 1 }], a: 1 }]), false)
   assert.equal(validate([1, '1', [1], ['1'], true, 'true', null, 'null', {}, '{}', [], '[]', 0, false, '']), true)

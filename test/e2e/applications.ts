@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Scope, startProgram } from './demo-process.ts'
-import { eventually } from './eventually.ts'
+import { closedPort } from '../support/backend.ts'
+import { eventually } from '../support/eventually.ts'
 
 const PACKAGES = ['json-server@0.17', 'node-red@4', 'socket.io@4', 'socket.io-client@4', 'ws@8']
 
@@ -47,7 +46,7 @@ export async function temporaryFolder (scope: Scope): Promise<string> {
 
 /** Starts a program of an installed package with the port that `args` is given, and waits until it answers. */
 async function startApplication (scope: Scope, args: (port: number) => string[], path: string): Promise<string> {
-  const port = await freePort()
+  const port = await closedPort()
   const program = startProgram(scope, process.execPath, args(port))
   const url = `http://127.0.0.1:${port}`
   const failed = program.exit.then((code) => { throw new Error(`it ended with ${code}: ${program.stdout()}${program.stderr()}`) })
@@ -92,12 +91,4 @@ export async function startChat (scope: Scope): Promise<string> {
   const file = join(FOLDER, 'chat.cjs')
   await writeFile(file, CHAT)
   return startApplication(scope, (port) => [file, String(port)], '/')
-}
-
-async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  return port
 }

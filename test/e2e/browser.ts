@@ -27,7 +27,7 @@ export const noBrowser: string | false = path === undefined && process.env.CI !=
 
 export async function launchBrowser (): Promise<Browser> {
   if (path === undefined) throw new Error(MISSING)
-  return chromium.launch({ executablePath: path, args: ARGS, headless: true })
+  return chromium.launch({ executablePath: path, args: ARGS, headless: true, timeout: 120_000 })
 }
 
 /** A page, and what went wrong in it. */
@@ -42,7 +42,7 @@ export interface WatchedPage {
 /** Opens a page that notes every request to another origin and every error. */
 export async function watchedPage (browser: Browser, origin: string, viewport = { width: 1280, height: 900 }): Promise<WatchedPage> {
   const page = await browser.newPage({ viewport })
-  page.setDefaultTimeout(60_000)
+  page.setDefaultTimeout(120_000)
   const foreign: string[] = []
   const errors: string[] = []
   page.on('request', (request) => {

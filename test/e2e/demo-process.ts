@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { eventually } from './eventually.ts'
+import { eventually } from '../support/eventually.ts'
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 

@@ -1,18 +1,13 @@
 import assert from 'node:assert/strict'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { buildApp } from '../../src/app.ts'
-import { startBackend } from '../support/backend.ts'
+import { closedPort, startBackend } from '../support/backend.ts'
 import { routesFolder, testConfig } from '../support/gateway.ts'
 import { OpenIdProvider, signingKey } from '../support/openid-provider.ts'
 import { launchBrowser, noBrowser } from './browser.ts'
 
 test('a person logs in at a real provider, through a rotation of its keys, and out again', { skip: noBrowser }, async (t) => {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => probe.once('listening', resolve))
-  const { port } = probe.address() as AddressInfo
-  await new Promise((resolve) => probe.close(resolve))
+  const port = await closedPort()
   const url = `http://127.0.0.1:${port}`
   const keys = ['first', 'second'].map(signingKey)
   const client = { client_id: 'gateway', client_secret: 'secret', redirect_uris: [`${url}/.login/callback`], post_logout_redirect_uris: [`${url}/bye`] }

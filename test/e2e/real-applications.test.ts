@@ -4,7 +4,7 @@ import { request } from 'node:http'
 import { describe, test } from 'node:test'
 import { application, installApplications, startChat, startJsonServer, startNodeRed } from './applications.ts'
 import { launchBrowser, noBrowser, watchedPage } from './browser.ts'
-import { eventually } from './eventually.ts'
+import { eventually } from '../support/eventually.ts'
 import { startGateway } from './gateway.ts'
 
 const missing = await installApplications()

@@ -8,7 +8,30 @@ const missing = spawnSync('redis-server', ['--version']).status !== 0
 if (missing) console.log('skipped: limits over Redis (install redis-server)')
 
 /** In CI the tests run, and so fail, without it. */
-export const needsRedis = { skip: missing && process.env.CI !== 'true', timeout: 60_000 }
+export const needsRedis = { skip: missing && process.env.CI !== 'true', timeout: 120_000 }
+
+/** Milliseconds. */
+interface Patience { command: number, socket: number }
+const patienceOf = new WeakMap<TestContext, Patience>()
+
+/**
+ * Gives the commands of a test's gateways all the time that a busy machine needs. Else one may run into its timeout of 100 ms, and the
+ * request goes on uncounted, as it should.
+ * @returns what holds for the next commands, to be changed at will
+ */
+export function unhurried (t: TestContext): Patience {
+  const known = patienceOf.get(t)
+  if (known !== undefined) return known
+  const patience = { command: 60_000, socket: 60_000 }
+  patienceOf.set(t, patience)
+  const { sendCommand } = Redis.prototype
+  t.mock.method(Redis.prototype, 'sendCommand', function (this: Redis, ...args: Parameters<typeof sendCommand>) {
+    this.options.commandTimeout = patience.command
+    this.options.socketTimeout = patience.socket
+    return sendCommand.apply(this, args)
+  })
+  return patience
+}
 
 /** Starts a Redis, or a Sentinel, and waits until it is there. */
 export async function spawnRedis (port: number, more: string[] = []): Promise<ChildProcess> {

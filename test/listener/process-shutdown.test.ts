@@ -61,6 +61,7 @@ test('what is not finished in time is cut, with a warning', async (t) => {
 
 test('readiness is off during the delay, while the app still listens', async (t) => {
   const { app, url, request } = await slowApp(t)
+  t.mock.timers.enable({ apis: ['setTimeout'] })
   let closed = false
   const { close } = app
   app.close = () => {
@@ -74,6 +75,10 @@ test('readiness is off during the delay, while the app still listens', async (t)
   assert.equal(closed, false)
   response.end()
   assert.equal((await answer).status, 200)
+  t.mock.timers.tick(999)
+  await new Promise(setImmediate)
+  assert.equal(closed, false)
+  t.mock.timers.tick(1)
   await stopped
   assert.equal(closed, true)
 })

@@ -1,16 +1,8 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { closedPort, startBackend } from '../support/backend.ts'
+import { eventually } from '../support/eventually.ts'
 import { startGateway } from '../support/gateway.ts'
-
-/** Waits until something is so; it has to become so. */
-async function until (holds: () => boolean): Promise<void> {
-  const end = Date.now() + 5000
-  while (!holds()) {
-    assert.ok(Date.now() < end, 'it never came to be')
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-}
 
 const route = { method: ['GET', 'POST'], url: '/*' }
 const versions = async (t: TestContext) => {
@@ -68,7 +60,7 @@ test('a mirror gets a copy of what the upstream gets, bodies too, and nobody wai
   assert.equal((await fetch(`${url}/a/x?y=1`, { headers: { 'x-mine': '1' } })).status, 200)
   assert.equal((await fetch(`${url}/a/x`, { method: 'POST', body: 'a body' })).status, 200)
   assert.equal((await fetch(`${url}/a/checked`, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"a":1}' })).status, 200)
-  await until(() => shadow.received.length === 3)
+  await eventually('three copies', () => shadow.received.length === 3)
   assert.deepEqual(shadow.received.map(({ method, url, body, headers }) => [method, url, String(body), headers['x-gatehouse-mirror'], headers.host]), [
     ['GET', '/base/a/x?y=1', '', '1', `127.0.0.1:${shadow.port}`], ['POST', '/base/a/x', 'a body', '1', `127.0.0.1:${shadow.port}`], ['PUT', '/base/a/checked', '{"a":1}', '1', `127.0.0.1:${shadow.port}`],
   ])
@@ -77,8 +69,8 @@ test('a mirror gets a copy of what the upstream gets, bodies too, and nobody wai
   assert.equal((await fetch(`${url}/a/full`)).status, 200)
   for (const answer of held.splice(0)) answer()
   // the shadow is done with the first three when there is room again
-  await until(() => {
-    fetch(`${url}/a/room`).then((response) => response.text(), () => {})
+  await eventually('a copy of what comes later', async () => {
+    await (await fetch(`${url}/a/room`)).text()
     return shadow.received.some(({ url }) => url === '/base/a/room')
   })
   for (const answer of held.splice(0)) answer()
@@ -96,6 +88,5 @@ test('a shadow that is away fails nobody', async (t) => {
   const { url, app } = await startGateway(t, { 'a.json': { name: 'a', auth: 'none', targets: [target], mirror: { targets: [`http://127.0.0.1:${await closedPort()}`] }, routes: [route] } })
   for (let i = 0; i < 10; i++) assert.equal((await fetch(url, { method: 'POST', body: 'x' })).status, 200)
   const counted = async () => /decision="mirror_missed",upstream="a~mirror",target=""} 1/.test(await app.metrics.registry.metrics())
-  const end = Date.now() + 5000
-  while (!await counted()) assert.ok(Date.now() < end)
+  await eventually('counted', counted)
 })

@@ -5,6 +5,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
 import { closedPort, startBackend } from '../support/backend.ts'
+import { eventually } from '../support/eventually.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { rawRequest } from '../support/raw-client.ts'
 
@@ -86,7 +87,7 @@ test('a client that vanishes ends the upstream connection, and the reverse', asy
 
 test('a WebSocket on which nothing happens is closed with 1001, one with pings is not', async (t) => {
   const echo = await startEcho(t)
-  const { port } = await startGateway(t, upstream([`http://127.0.0.1:${echo.port}`], { timeouts: { websocket: '300ms' } }))
+  const { port } = await startGateway(t, upstream([`http://127.0.0.1:${echo.port}`], { timeouts: { websocket: '2s' } }))
   const [silent, lively] = [await open(`ws://127.0.0.1:${port}/live/ws`), await open(`ws://127.0.0.1:${port}/live/ws`)]
   const pings = setInterval(() => lively.ping(), 50)
   t.after(() => clearInterval(pings))
@@ -185,11 +186,8 @@ async function startDeaf (t: TestContext, says: Buffer, timeouts: object): Promi
   await once(client, 'data')
   assert.equal(app.tunnels.size, 1)
   const freed = async (): Promise<void> => {
-    const end = Date.now() + 5000
-    while (app.tunnels.size > 0 || app.upstreams.get('live')!.targets[0]!.inFlight > 0) {
-      assert.ok(Date.now() < end, 'the place is kept')
-      await new Promise((resolve) => { setTimeout(resolve, 5) })
-    }
+    await eventually('its place is free', () => app.tunnels.size === 0 && app.upstreams.get('live')!.targets[0]!.inFlight === 0)
+    client.destroy()
   }
   return { ...gateway, client, freed }
 }

@@ -1,6 +1,6 @@
-import assert from 'node:assert/strict'
 import type { RequestListener } from 'node:http'
 import type { Upstream } from '../../src/upstream/upstream.ts'
+import { eventually } from '../support/eventually.ts'
 import type { Gateway } from '../support/gateway.ts'
 
 /** Hardly a pause, but room for a Retry-After. */
@@ -29,14 +29,5 @@ export async function decided ({ app }: Gateway, decision: string): Promise<numb
 /** The one upstream. */
 export const upstreamOf = ({ app }: Gateway): Upstream => app.upstreams.get('a')!
 
-/** Waits until something holds. */
-export async function eventually (what: string, holds: () => boolean): Promise<void> {
-  const end = Date.now() + 5000
-  while (!holds()) {
-    if (Date.now() > end) assert.fail(`not within 5 s: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 2))
-  }
-}
-
 /** Nothing is under way any more at any target. */
-export const allOver = (gateway: Gateway): Promise<void> => eventually('all attempts over', () => upstreamOf(gateway).targets.every(({ inFlight }) => inFlight === 0))
+export const allOver = (gateway: Gateway): Promise<boolean> => eventually('all attempts over', () => upstreamOf(gateway).targets.every(({ inFlight }) => inFlight === 0))

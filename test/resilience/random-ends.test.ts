@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { request as httpRequest } from 'node:http'
 import { test } from 'node:test'
 import { startRawBackend } from '../support/backend.ts'
+import { eventually } from '../support/eventually.ts'
 import { startGateway } from '../support/gateway.ts'
-import { allOver, eventually, upstream, upstreamOf } from './exchange.ts'
+import { allOver, upstream, upstreamOf } from './exchange.ts'
 
 const REQUESTS = Number(process.env.RANDOM_ENDS ?? 400)
 
@@ -15,7 +16,7 @@ function numbers (seed: number): (below: number) => number {
   }
 }
 
-test('clients and upstreams that break off at random moments leave nothing behind', { timeout: 60_000 }, async (t) => {
+test('clients and upstreams that break off at random moments leave nothing behind', { timeout: 180_000 }, async (t) => {
   const next = numbers(11)
   const answer = (socket: import('node:net').Socket): void => {
     const kind = next(8)

@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { request as httpRequest, type ServerResponse } from 'node:http'
 import { test } from 'node:test'
 import { closedPort, startBackend, startRawBackend } from '../support/backend.ts'
+import { eventually } from '../support/eventually.ts'
 import { startGateway } from '../support/gateway.ts'
-import { allOver, BACKOFF, decided, eventually, statuses, upstream, upstreamOf } from './exchange.ts'
+import { allOver, BACKOFF, decided, statuses, upstream, upstreamOf } from './exchange.ts'
 
 test('a status that is stated is tried again, at another target, and the client sees success alone', async (t) => {
   const bad = await startBackend(t, statuses(503))
@@ -81,6 +82,9 @@ test('a body that has been collected is replayed byte for byte, one that streams
 })
 
 test('an outage is not multiplied: retries stay within the budget', async (t) => {
+  // the requests of ten seconds count, however long they take here
+  const now = performance.now()
+  t.mock.method(performance, 'now', () => now)
   const backend = await startBackend(t, statuses(503))
   const gateway = await startGateway(t, upstream([backend.url], { retries: { attempts: 3, backoff: { base: 0 } } }))
   for (let round = 0; round < 10; round++) {
@@ -134,8 +138,8 @@ test('a Retry-After that is too long passes the response on at once', async (t) 
 
 test('a client that leaves during the pause ends the request', async (t) => {
   const answered = Promise.withResolvers<void>()
-  const backend = await startBackend(t, (_request, response) => { response.writeHead(503, { 'retry-after': '2' }).end(() => answered.resolve()) })
-  const gateway = await startGateway(t, upstream([backend.url], { concurrency: { max: 1 }, retries: { backoff: BACKOFF } }))
+  const backend = await startBackend(t, (_request, response) => { response.writeHead(503, { 'retry-after': '60' }).end(() => answered.resolve()) })
+  const gateway = await startGateway(t, upstream([backend.url], { concurrency: { max: 1 }, retries: { backoff: { base: 1, max: '2 minutes' } } }))
   const client = httpRequest({ port: gateway.port, path: '/a/x' }).on('error', () => {}).end()
   await answered.promise
   await eventually('retry planned', () => upstreamOf(gateway).concurrency!.inFlight === 1 && upstreamOf(gateway).targets[0]!.inFlight === 0)
@@ -187,7 +191,12 @@ test('a short response that is not wanted keeps its connection, one that never e
   const short = await startBackend(t, (request, response) => { connections.add(request.socket); response.writeHead(503, { 'content-length': 4 }).end('busy') })
   const good = await startBackend(t)
   const gateway = await startGateway(t, upstream([short.url, good.url], { retries: { backoff: BACKOFF } }))
-  for (let i = 0; i < 8; i++) assert.equal((await fetch(`${gateway.url}/a/x`)).status, 200)
+  short.server.keepAliveTimeout = 600_000
+  for (let i = 0; i < 8; i++) {
+    assert.equal((await fetch(`${gateway.url}/a/x`)).status, 200)
+    // what is not wanted may come to its end after the answer
+    await allOver(gateway)
+  }
   assert.equal(connections.size, 1)
 
   const cut = Promise.withResolvers<void>()
@@ -205,7 +214,7 @@ test('an attempt that takes too long is broken off and made elsewhere', async (t
   const cut = Promise.withResolvers<void>()
   const frozen = await startBackend(t, (_request, response) => { response.on('close', () => cut.resolve()) })
   const good = await startBackend(t)
-  const gateway = await startGateway(t, upstream([frozen.url, good.url], { retries: { perTryTimeout: '50ms', backoff: BACKOFF } }))
+  const gateway = await startGateway(t, upstream([frozen.url, good.url], { retries: { perTryTimeout: '1s', backoff: BACKOFF } }))
   assert.equal((await fetch(`${gateway.url}/a/x`)).status, 200)
   await cut.promise
   await allOver(gateway)
@@ -213,28 +222,31 @@ test('an attempt that takes too long is broken off and made elsewhere', async (t
 
 test('the total timeout holds over all attempts, and frees what it breaks off', async (t) => {
   const frozen = await startBackend(t, () => {})
-  const gateway = await startGateway(t, upstream([frozen.url], { timeouts: { total: '300ms' }, retries: { attempts: 10, perTryTimeout: '100ms', backoff: BACKOFF } }))
+  const gateway = await startGateway(t, upstream([frozen.url], { timeouts: { total: '1500ms' }, retries: { attempts: 10, perTryTimeout: '300ms', backoff: BACKOFF } }))
   const begun = performance.now()
   const response = await fetch(`${gateway.url}/a/x`)
   assert.equal(response.status, 504)
   assert.equal((await response.json() as { code: string }).code, 'GW_UPSTREAM_TIMEOUT')
   const took = performance.now() - begun
-  assert.ok(took >= 190 && took < 2000, `${took} ms`)
-  assert.ok(frozen.received.length >= 2 && frozen.received.length <= 4, `${frozen.received.length} attempts`)
+  assert.ok(took >= 1400, `${took} ms`)
+  // without the total there would be eleven
+  assert.ok(frozen.received.length >= 2 && frozen.received.length <= 6, `${frozen.received.length} attempts`)
   await allOver(gateway)
 })
 
 test('the total timeout answers 504 for a response that has not begun, and leaves one that streams alone', async (t) => {
+  let finish = (): void => {}
   const backend = await startBackend(t, (request, response) => {
-    if (!request.url!.endsWith('/slow')) {
-      response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
-      setTimeout(() => response.end('data: late\n\n'), 400)
-    }
+    if (request.url!.endsWith('/slow')) return
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+    finish = () => response.end('data: late\n\n')
   })
-  const gateway = await startGateway(t, upstream([backend.url], { timeouts: { total: '150ms' } }))
-  const [slow, stream] = await Promise.all([fetch(`${gateway.url}/a/slow`), fetch(`${gateway.url}/a/stream`)])
-  assert.equal(slow.status, 504)
+  const gateway = await startGateway(t, upstream([backend.url], { timeouts: { total: '1s' } }))
+  const stream = await fetch(`${gateway.url}/a/stream`)
   assert.equal(stream.status, 200)
+  // it was asked for later, so that the time of the stream is over before its own
+  assert.equal((await fetch(`${gateway.url}/a/slow`)).status, 504)
+  finish()
   assert.equal(await stream.text(), 'data: late\n\n')
   await allOver(gateway)
 })
@@ -299,8 +311,12 @@ test('a response that is no HTTP is the fault of its target', async (t) => {
 test('a short time until the first byte is kept to', async (t) => {
   const slow = await startBackend(t, () => {})
   const gateway = await startGateway(t, upstream([slow.url], { retries: false, timeouts: { firstByte: 100 } }))
-  const begun = performance.now()
-  assert.equal((await fetch(`${gateway.url}/a/x`)).status, 504)
-  // undici by itself takes a second
-  assert.ok(performance.now() - begun < 800, `${performance.now() - begun} ms`)
+  const times: number[] = []
+  for (let i = 0; i < 5; i++) {
+    const begun = performance.now()
+    assert.equal((await fetch(`${gateway.url}/a/x`)).status, 504)
+    times.push(performance.now() - begun)
+  }
+  // undici by itself takes a second, each time
+  assert.ok(Math.min(...times) < 800, `${times} ms`)
 })

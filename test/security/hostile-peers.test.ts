@@ -26,9 +26,12 @@ async function openBoth (t: TestContext, { app, port }: Gateway): Promise<{ wire
 /** Resolves when a socket is gone, cut or not. */
 const gone = (socket: Socket): Promise<unknown> => new Promise((resolve) => socket.once('close', resolve))
 
+/** Milliseconds: more than any machine needs, and less than every default of the gateway. */
+const SOON = 20_000
+
 /** Waits, and destroys the socket in the end: one that hangs would keep the gateway from closing, and so the test. */
 const orDestroy = (socket: Socket, work: Promise<unknown>, what: string): Promise<unknown> =>
-  inTime(work, what, 3000).finally(() => socket.destroy())
+  inTime(work, what, SOON).finally(() => socket.destroy())
 
 /** Shorter than what the tests wait for. */
 const IMPATIENT = { firstByte: '300ms', idle: '300ms' }
@@ -138,7 +141,7 @@ for (const way of WAYS) {
       socket.on('close', () => clearInterval(more))
     })
     const { port } = await startWays(t, backend.url, { timeouts: IMPATIENT })
-    assert.equal((await rawRequest(port, get(`${way}/x`), { timeoutMs: 3000 })).status, 504)
+    assert.equal((await rawRequest(port, get(`${way}/x`), { timeoutMs: SOON })).status, 504)
   })
 
   test(`${way}: a client that does not read its response does not hold the upstream for ever`, async (t) => {

@@ -92,7 +92,7 @@ export async function isAlive (port: number): Promise<boolean> {
 }
 
 /** Rejects when `work` is not done in time, so that a hanging exchange fails its own test. */
-export async function inTime<T> (work: Promise<T>, what: string, ms = 5000): Promise<T> {
+export async function inTime<T> (work: Promise<T>, what: string, ms = 60_000): Promise<T> {
   let timer: NodeJS.Timeout
   const late = new Promise<never>((_resolve, reject) => { timer = setTimeout(() => reject(new Error(`not within ${ms} ms: ${what}`)), ms) })
   return Promise.race([work, late]).finally(() => clearTimeout(timer))

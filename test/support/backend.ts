@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
@@ -72,11 +73,17 @@ async function listen (t: TestContext, server: Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** A port on which nothing listens. */
+/** Below the ports that systems give to whoever asks for any, so that no server or client of another test gets one of these. */
+const OWN_PORTS = [10_000, 32_000] as const
+
+/** A port on which nothing listens, nor will unless a test says so: a server that is started, or started again, finds it free. */
 export async function closedPort (): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  for (;;) {
+    const port = randomInt(...OWN_PORTS)
+    const server = createTcpServer()
+    const isFree = await new Promise((resolve) => server.on('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)))
+    if (!isFree) continue
+    await new Promise((resolve) => server.close(resolve))
+    return port
+  }
 }

@@ -19,6 +19,8 @@ export interface RunningCommand {
   stderr (): string
   /** The first line of either stream that matches. Rejects when the command ends without it. */
   line (pattern: RegExp): Promise<string>
+  /** The same, of the lines that are written from now on. */
+  next (pattern: RegExp): Promise<string>
   /** Exit code; a number above 128 is the signal that ended it. */
   exit: Promise<number>
 }
@@ -46,21 +48,23 @@ export function startCommand (t: TestContext, words: string[], { cwd, env = {} }
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
     await exit
   })
+  const lineOf = (pattern: RegExp, before: readonly string[]): Promise<string> => new Promise((resolve, reject) => {
+    const tell = (line: string): void => {
+      if (!pattern.test(line)) return
+      waiting.delete(tell)
+      resolve(line)
+    }
+    waiting.add(tell)
+    for (const line of before) tell(line)
+    exit.then((code) => reject(new Error(`ended with ${code} and without ${pattern}:\n${written.stdout}${written.stderr}`)))
+  })
   return {
     child,
     stdout: () => written.stdout,
     stderr: () => written.stderr,
     exit,
-    line: (pattern) => new Promise((resolve, reject) => {
-      const tell = (line: string): void => {
-        if (!pattern.test(line)) return
-        waiting.delete(tell)
-        resolve(line)
-      }
-      waiting.add(tell)
-      for (const line of [...lines]) tell(line)
-      exit.then((code) => reject(new Error(`ended with ${code} and without ${pattern}:\n${written.stdout}${written.stderr}`)))
-    }),
+    line: (pattern) => lineOf(pattern, [...lines]),
+    next: (pattern) => lineOf(pattern, []),
   }
 }
 

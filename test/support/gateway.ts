@@ -44,7 +44,7 @@ export async function startGateway (t: TestContext, files: Record<string, unknow
 /** Lets a gateway listen until the test ends. */
 export async function listening (t: TestContext, app: FastifyInstance): Promise<Gateway> {
   t.after(() => app.close())
-  await app.upstreams.discover(2000)
+  await app.upstreams.discover(60_000)
   await app.listen({ port: 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
   return { app, port, url: `http://127.0.0.1:${port}` }

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
+import { closedPort } from './backend.ts'
 
 // it brings no types
 const { Provider } = await import('oidc-provider' as string) as { Provider: new (issuer: string, configuration: object) => { callback (): RequestListener } }
@@ -31,11 +31,7 @@ export class OpenIdProvider {
   }
 
   static async start (t: TestContext, keys: PrivateJwk[], clients: object[] = []): Promise<OpenIdProvider> {
-    const probe = createServer().listen(0, '127.0.0.1')
-    await new Promise((resolve) => probe.once('listening', resolve))
-    const { port } = probe.address() as AddressInfo
-    await new Promise((resolve) => probe.close(resolve))
-    const provider = new OpenIdProvider(port, keys, clients)
+    const provider = new OpenIdProvider(await closedPort(), keys, clients)
     t.after(() => provider.stop())
     await provider.start()
     return provider

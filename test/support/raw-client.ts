@@ -13,7 +13,7 @@ export interface RawResponse {
  * Sends bytes as they are and reads until the gateway closes, or until a first whole response has come.
  * @param bytes  text is sent as latin1, so that each character is one byte
  */
-export function rawRequest (port: number, bytes: string | Buffer, { timeoutMs = 5000 } = {}): Promise<RawResponse> {
+export function rawRequest (port: number, bytes: string | Buffer, { timeoutMs = 60_000 } = {}): Promise<RawResponse> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes))
     let text = ''

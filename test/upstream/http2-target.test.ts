@@ -212,7 +212,7 @@ test('a client that goes away ends its stream alone', async (t) => {
 })
 
 test('a target that says nothing is timed out by itself', async (t) => {
-  const { backend, gateway } = await h2c(t, (stream, headers) => { if (!headers[':path']!.endsWith('/mute')) echo(stream, headers) }, { timeouts: { firstByte: 200 } })
+  const { backend, gateway } = await h2c(t, (stream, headers) => { if (!headers[':path']!.endsWith('/mute')) echo(stream, headers) }, { timeouts: { firstByte: 1500 } })
   const [mute, other] = await Promise.all([fetch(`${gateway.url}/a/mute`), fetch(`${gateway.url}/a/`)])
   assert.deepEqual([mute.status, other.status], [504, 200])
   assert.equal((await fetch(`${gateway.url}/a/`)).status, 200)
@@ -239,19 +239,20 @@ test('a target that misbehaves costs its requests alone, none of which waits for
   ]
   await Promise.all(cases.map(([what, allowed, says]) => t.test(what, async (t) => {
     const { url } = await startRawBackend(t, (socket) => { if (says !== null) socket.write(says) })
-    const gateway = await startGateway(t, upstream({ url, http2: 'prior-knowledge' }, { timeouts: { connect: 300, firstByte: 300 } }))
+    const gateway = await startGateway(t, upstream({ url, http2: 'prior-knowledge' }, { timeouts: { connect: 1000, firstByte: 1000 } }))
     const started = performance.now()
     const statuses = await Promise.all(Array.from({ length: 12 }, async (_, i) => (await fetch(`${gateway.url}/a/`, i === 0 ? { method: 'POST', body: 'x' } : {})).status))
     const late = performance.now() - started
     assert.deepEqual(statuses.filter((status) => !allowed.includes(status)), [])
-    assert.ok(late < 2000, `${late} ms`)
+    // one after the other they would take twelve seconds at the least
+    assert.ok(late < 10_000, `${late} ms`)
   })))
 })
 
-test('requests that wait for a mute target are bounded in number', { timeout: 10_000 }, async (t) => {
+test('requests that wait for a mute target are bounded in number', { timeout: 120_000 }, async (t) => {
   const { url } = await startRawBackend(t, () => {})
   const pools = new ConnectionPools()
-  const pool = pools.acquire({ origin: url, socket: undefined, addresses: undefined, tls: null, http2: 'prior-knowledge', connectTimeout: 100, firstByte: 5000, lookup: undefined })
+  const pool = pools.acquire({ origin: url, socket: undefined, addresses: undefined, tls: null, http2: 'prior-knowledge', connectTimeout: 1000, firstByte: 60_000, lookup: undefined })
   const codes: Record<string, number> = {}
   const send = (): Promise<void> => new Promise((resolve) => pool.dispatch({ path: '/', method: 'GET', headers: [] }, {
     onRequestStart: (controller) => setTimeout(() => controller.abort(new Error('enough')), 500),
@@ -261,11 +262,11 @@ test('requests that wait for a mute target are bounded in number', { timeout: 10
     },
   }))
   await Promise.all(Array.from({ length: 2500 }, send))
-  const { '2000 requests wait for a stream': refused, ...others } = codes
+  // who was on the session already is ended by its client; how many those are, if any, is up to the time it took
+  const { '2000 requests wait for a stream': refused, enough = 0, ...late } = codes
   assert.equal(refused, 500)
-  // who was on the session already is ended by its client; how many those are is up to the time it took
-  assert.deepEqual(Object.keys(others).sort(), ['enough', 'no stream could be opened within 100 ms'])
-  assert.ok(others.enough! < 100, `${others.enough}`)
+  assert.deepEqual(late, { 'no stream could be opened within 1000 ms': 2000 - enough })
+  assert.ok(enough < 100, `${enough}`)
   pool.destroy()
   while (pool.waiting > 0) await new Promise((resolve) => setImmediate(resolve))
 })

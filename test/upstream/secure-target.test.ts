@@ -8,6 +8,7 @@ import { test, type TestContext } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import { BootProblems } from '../../src/errors.ts'
 import { Authority, hasOpenssl } from '../auth/client-certificate/authority.ts'
+import { eventually } from '../support/eventually.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { rawRequest } from '../support/raw-client.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -111,11 +112,7 @@ test('https targets', options, async (t) => {
     const [target] = gateway.app.upstreams.get('a')!.targets
     assert.equal((await outcome(gateway)).status, 502)
     writeFileSync(join(folder, 'ca.pem'), authority.cert)
-    const end = Date.now() + 5000
-    while ((await outcome(gateway)).status !== 200) {
-      assert.ok(Date.now() < end)
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
+    await eventually('the new file counts', async () => (await outcome(gateway)).status === 200)
     assert.equal(gateway.app.upstreams.get('a')!.targets[0], target)
   })
 

@@ -8,6 +8,7 @@ import { test, type TestContext } from 'node:test'
 import { BootProblems } from '../../src/errors.ts'
 import { DnsServer } from '../discovery/dns-server.ts'
 import { startBackend } from '../support/backend.ts'
+import { eventually } from '../support/eventually.ts'
 import { startGateway, type Gateway } from '../support/gateway.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -34,15 +35,6 @@ const upstream = (targets: unknown[], more: object = {}) => ({ 'a.json': { name:
 const say = async ({ url }: Gateway): Promise<string> => (await fetch(`${url}/a/`)).text()
 const saidBy = async (gateway: Gateway, times = 12): Promise<string[]> => [...new Set(await Promise.all(Array.from({ length: times }, () => say(gateway))))].sort()
 
-/** Waits for what must come true within seconds. */
-async function eventually (check: () => Promise<boolean> | boolean): Promise<void> {
-  const end = Date.now() + 5000
-  while (!await check()) {
-    assert.ok(Date.now() < end, `never: ${check}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
-
 const ids = ({ app }: Gateway): string[] => app.upstreams.get('a')!.targets.map(({ id }) => id)
 
 test('follows a name to another address while connections to the old one stand', async (t) => {
@@ -59,8 +51,8 @@ test('follows a name to another address while connections to the old one stand',
     while (!busy.signal.aborted) if ((await fetch(`${gateway.url}/a/`)).status !== 200) failed++
   })()
   dns.set('orders.test', 'A', ['127.0.0.2'])
-  await eventually(async () => await say(gateway) === 'second')
-  await eventually(() => first.connections === 0)
+  await eventually('the second answers', async () => await say(gateway) === 'second')
+  await eventually('no connection to the first', () => first.connections === 0)
   busy.abort()
   await load
   assert.equal(failed, 0)
@@ -70,7 +62,7 @@ test('follows a name to another address while connections to the old one stand',
   // what nobody answers changes nothing
   dns.broken.add('A').add('AAAA')
   const asked = dns.questions
-  await eventually(() => dns.questions > asked + 2)
+  await eventually('further questions', () => dns.questions > asked + 2)
   assert.equal(await say(gateway), 'second')
 })
 
@@ -96,10 +88,10 @@ test('makes each address a target of its own, and forgets those that are gone', 
   assert.deepEqual(await saidBy(gateway), ['first', 'second'])
   const [, kept] = gateway.app.upstreams.get('a')!.targets
   dns.set('orders.test', 'A', ['127.0.0.2'])
-  await eventually(() => ids(gateway).length === 1)
+  await eventually('one target', () => ids(gateway).length === 1)
   assert.deepEqual(await saidBy(gateway), ['second'])
   assert.equal(gateway.app.upstreams.get('a')!.targets[0], kept)
-  await eventually(() => first.connections === 0)
+  await eventually('no connection to the first', () => first.connections === 0)
   const metrics = await gateway.app.metrics.registry.metrics()
   assert.match(metrics, /gatehouse_upstream_decisions_total\{decision="target_removed",upstream="a",target="http:\/\/127\.0\.0\.1:\d+\/base"\} 1/)
 })
@@ -116,7 +108,7 @@ test('takes targets from SRV records, with port, weight and priority', async (t)
   assert.deepEqual(shares, { [`http://one.test:${first.port}`]: [3, 10], [`http://two.test:${second.port}`]: [1, 10], [`http://one.test:${third.port}`]: [1000, 20] })
   assert.deepEqual(await saidBy(gateway), ['first', 'second'], 'the third is a backup')
   dns.set('_http._tcp.orders.test', 'SRV', [record('one.test', third)])
-  await eventually(() => ids(gateway).length === 1)
+  await eventually('one target', () => ids(gateway).length === 1)
   assert.deepEqual(await saidBy(gateway), ['third'])
   assert.deepEqual(gateway.app.upstreams.get('a')!.targets.map(({ weight, priority }) => [weight, priority]), [[3, 10]], 'the target that stays takes its new share')
 })
@@ -130,7 +122,7 @@ test('answers 503 while a service has no target, and finds it when it comes', as
   assert.ok(headers.has('retry-after'))
   dns.set('one.test', 'A', ['127.0.0.1'])
   dns.set('_http._tcp.orders.test', 'SRV', [{ priority: 0, weight: 0, port: backend.port, name: 'one.test' }])
-  await eventually(async () => await say(gateway) === 'first')
+  await eventually('the first answers', async () => await say(gateway) === 'first')
 })
 
 test('takes targets from a file, keeps those that stay, and passes over what is wrong', async (t) => {
@@ -145,18 +137,18 @@ test('takes targets from a file, keeps those that stay, and passes over what is 
   assert.deepEqual(await saidBy(gateway), ['first'])
   const [kept] = gateway.app.upstreams.get('a')!.targets
   writeFileSync(file, `- url: ${urlOf(first)}\n  weight: 2\n- ${urlOf(second)}\n`)
-  await eventually(() => ids(gateway).length === 2)
+  await eventually('two targets', () => ids(gateway).length === 2)
   assert.deepEqual(await saidBy(gateway), ['first', 'second'])
   assert.equal(gateway.app.upstreams.get('a')!.targets[0], kept)
   assert.equal(kept!.weight, 2)
   writeFileSync(file, '- ftp://x\n- { url: "http://127.0.0.1", tls: {} }\n')
-  await eventually(() => errors.length > 0)
+  await eventually('an error', () => errors.length > 0)
   assert.match(JSON.stringify(errors[0]), /targets\.yaml:1/)
   assert.deepEqual(await saidBy(gateway), ['first', 'second'])
   writeFileSync(file, `- ${urlOf(second)}\n`)
-  await eventually(() => ids(gateway).length === 1)
+  await eventually('one target', () => ids(gateway).length === 1)
   assert.deepEqual(await saidBy(gateway), ['second'])
-  await eventually(() => first.connections === 0)
+  await eventually('no connection to the first', () => first.connections === 0)
 })
 
 test('a request that is under way at a target that goes is answered', async (t) => {
@@ -168,9 +160,9 @@ test('a request that is under way at a target that goes is answered', async (t) 
   writeFileSync(file, JSON.stringify([slow.url]))
   const gateway = await startGateway(t, upstream([{ file }]))
   const response = say(gateway)
-  await eventually(() => gateway.app.upstreams.get('a')!.targets[0]!.inFlight === 1)
+  await eventually('under way', () => gateway.app.upstreams.get('a')!.targets[0]!.inFlight === 1)
   writeFileSync(file, JSON.stringify([`http://127.0.0.1:${other.port}`]))
-  await eventually(() => ids(gateway)[0] === `http://127.0.0.1:${other.port}`)
+  await eventually('the other target', () => ids(gateway)[0] === `http://127.0.0.1:${other.port}`)
   assert.equal(await say(gateway), 'other')
   answer()
   assert.equal(await response, 'late')

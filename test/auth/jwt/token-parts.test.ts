@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { hasRepeatedName, tokenParts } from '../../../src/auth/jwt/token-parts.ts'
+import { cpuTime } from '../../support/cpu-time.ts'
 
 const text = (json: string | Buffer): string => Buffer.from(json as string).toString('base64url')
 const token = (header: string | Buffer, claims: string | Buffer = '{}'): string => `${text(header)}.${text(claims)}.c2ln`
@@ -16,9 +17,9 @@ test('names that occur twice are found anywhere, however they are written', () =
 
 test('the time to read grows with the length alone', () => {
   const json = `{"a":"${'\\"'.repeat(200_000)}","b":[${'['.repeat(100_000)}${']'.repeat(100_000)}]}`
-  const started = performance.now()
+  const started = cpuTime()
   assert.equal(hasRepeatedName(json), false)
-  assert.ok(performance.now() - started < 2000)
+  assert.ok(cpuTime() - started < 2000)
 })
 
 const ALG = '{"alg":"HS256"}'

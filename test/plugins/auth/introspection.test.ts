@@ -102,7 +102,7 @@ test('nobody gets in while nobody can be asked, and nothing is told of why', asy
 test('an authorization server that is back is asked again, and one that hangs is given up', async (t) => {
   let hangs = true
   const server = await startBackend(t, (_request, response) => { if (!hangs) response.end('{"active":true,"sub":"ada","scope":"a:read"}') })
-  const { ask } = await start(t, { url: server.url, ...client, timeout: '100ms' })
+  const { ask } = await start(t, { url: server.url, ...client, timeout: '2s' })
   assert.equal((await ask('/read', 't')).status, 503)
   hangs = false
   assert.equal((await ask('/read', 't')).status, 200)

@@ -5,7 +5,7 @@ import { test, type TestContext } from 'node:test'
 import type { ConfigInput } from '../../../src/config/config-schema.ts'
 import { jwkOf, now, signed, startIssuer } from '../../auth/jwt/issuer.ts'
 import { ed25519, type KeyPair, p256, p384, privatePem, publicPem, rsa } from '../../auth/jwt/key-pairs.ts'
-import { needsRedis, startRedis } from '../../limits/redis-server.ts'
+import { needsRedis, startRedis, unhurried } from '../../limits/redis-server.ts'
 import { closedPort, startBackend } from '../../support/backend.ts'
 import { startGateway } from '../../support/gateway.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
@@ -154,6 +154,7 @@ test('files of keys and revocations are taken over when they change; a bad one c
 test('revocations in Redis reach tokens that are known', needsRedis, async (t) => {
   const port = await closedPort()
   await startRedis(t, port)
+  unhurried(t)
   const { app, ask } = await start(t, { publicKey: publicPem(rsa), revocation: { redis: true, refreshAfter: 0 } }, { redis: `redis://127.0.0.1:${port}` })
   const token = tokenOf(rsa, undefined, { jti: 'j1' })
   assert.equal(await status(ask(token)), 503, 'Redis is not there yet')

@@ -5,12 +5,13 @@ import { Redis } from 'ioredis'
 import type { ConfigInput } from '../../../src/config/config-schema.ts'
 import { LEASE_MS } from '../../../src/limits/limit-script.ts'
 import { type LimitDeclaration, limitRules } from '../../../src/limits/limit-schema.ts'
-import { needsRedis, spawnRedis, startRedis, stopRedis } from '../../limits/redis-server.ts'
+import { needsRedis, spawnRedis, startRedis, stopRedis, unhurried } from '../../limits/redis-server.ts'
 import { closedPort } from '../../support/backend.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 import { stageApp } from '../auth/stage-app.ts'
 
 async function start (t: TestContext, config: ConfigInput, limits: LimitDeclaration): Promise<FastifyInstance> {
+  unhurried(t)
   const app = await stageApp(t, { config })
   app.get('/x', { config: { auth: 'none', limits: limitRules('one', limits) } }, () => 'x')
   await app.ready()
@@ -60,6 +61,7 @@ test('however many limits: one script for a request, and none for whoever is pas
 test('a lone fixed window and one beside others are one count', needsRedis, async (t) => {
   const port = await closedPort()
   await startRedis(t, port)
+  unhurried(t)
   const app = await stageApp(t, { config: { redis: `redis://127.0.0.1:${port}` } })
   const [gateway] = limitRules('gateway', { max: 3, window: '1h' })
   app.get('/x', { config: { auth: 'none', limits: [gateway!] } }, () => 'x')
@@ -91,9 +93,7 @@ for (const [onFailure, away] of [['open', [200, 200, 200, 200]], ['closed', [503
       }
       const back = new Promise<void>((resolve) => { app.redis!.once('ready', () => resolve()) })
       await startRedis(t, port)
-      const since = performance.now()
       await back
-      assert.ok(performance.now() - since < 2000)
       assert.deepEqual(await statuses(app, 4), [200, 200, 200, 429])
     })
   }
@@ -115,6 +115,7 @@ test('requests under way hold leases in Redis, which are renewed, and end by the
   await startRedis(t, port)
   const client = await patient(t, port)
   t.mock.timers.enable({ apis: ['setInterval'] })
+  unhurried(t)
   const app = await stageApp(t, { config: { redis: `redis://127.0.0.1:${port}` } })
   /** What answers each request that has come through. */
   const answers: (() => void)[] = []
