@@ -102,7 +102,7 @@ async function main (): Promise<void> {
   const seconds = wholeNumber('seconds', values.seconds, quick ? 1 : 3)
   const wanted = chosen(subjects, values.only)
   const present = wanted.filter(({ launch }) => launch !== null)
-  const turns = quick ? 1 : 4
+  const turns = quick ? 1 : 2
   const folder = temporaryFolder()
 
   console.log(`Node ${process.version}, ${cpus()[0]?.model.trim()}, load by ${loadGenerator}, backend ${findProgram('nginx') === null ? 'node:http' : 'nginx'}, ${rounds} x ${seconds} s, medians`)
@@ -112,11 +112,11 @@ async function main (): Promise<void> {
   if (quick) console.log('Quick: a check that everything answers rightly; figures of one short round are not to be relied on.')
 
   const backend = await startBackend(folder)
-  const small = await measureGroup(present.filter(({ group }) => group === 'small'), backend, folder, { warmUp: quick ? 1 : 3, turns, rounds, seconds })
-  const paced = await measureGroup(present.filter(({ group }) => group === 'paced'), backend, folder, { warmUp: quick ? 1 : 3, turns, rounds, seconds })
+  const small = await measureGroup(present.filter(({ group }) => group === 'small'), backend, folder, { warmUp: quick ? 1 : 8, turns, rounds, seconds })
+  const paced = await measureGroup(present.filter(({ group }) => group === 'paced'), backend, folder, { warmUp: quick ? 1 : 8, turns, rounds, seconds })
   const stream = await measureGroup(present.filter(({ group }) => group === 'stream'), backend, folder, { warmUp: quick ? 0 : 1, turns, rounds: quick ? 1 : Math.min(rounds, 3), seconds: Math.min(seconds, 2) })
 
-  const hit = await measureGroup(present.filter(({ group }) => group === 'hit'), backend, folder, { warmUp: quick ? 1 : 3, turns, rounds, seconds })
+  const hit = await measureGroup(present.filter(({ group }) => group === 'hit'), backend, folder, { warmUp: quick ? 1 : 8, turns, rounds, seconds })
   const medium = await measureGroup(present.filter(({ group }) => group === 'medium'), backend, folder, { warmUp: 1, turns: 1, rounds, seconds })
 
   const measured = [...small, ...paced, ...stream, ...hit, ...medium]
