@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { runProgram } from './child-process.ts'
 import { findProgram, LOAD_CORE } from './programs.ts'
 
@@ -10,6 +11,8 @@ export interface Load {
   /** Sets of headers that are taken in turn, one for each request; one empty set when there is nothing to send. */
   headers: readonly Record<string, string>[]
   connections: number
+  /** Requests a second; as many as are answered when there is none. */
+  rate?: number
   /** Whole seconds. */
   seconds: number
   /** Folder for the generator's own files. */
@@ -32,6 +35,7 @@ export const loadGenerator: string = wrk === null ? 'autocannon' : 'wrk'
 /** Sends a load from its own core and waits for its end. */
 export async function sendLoad (load: Load): Promise<LoadResult> {
   const bound = (load.seconds + 15) * 1000
+  if (load.rate !== undefined) return JSON.parse(await runProgram(pacedLaunch(load, load.rate), LOAD_CORE, bound)) as LoadResult
   if (wrk === null) return autocannonResult(await runProgram(autocannonLaunch(load), LOAD_CORE, bound))
   return wrkResult(await runProgram(wrkLaunch(wrk, load), LOAD_CORE, bound))
 }
@@ -61,6 +65,13 @@ function request ()
 end
 `)
   return file
+}
+
+function pacedLaunch ({ url, headers, connections, seconds }: Load, rate: number) {
+  const program = fileURLToPath(new URL('paced-load.ts', import.meta.url))
+  const args = [program, '--rate', String(rate), '--connections', String(connections), '--seconds', String(seconds)]
+  for (const [name, value] of Object.entries(headers[0]!)) args.push('--header', `${name}: ${value}`)
+  return { command: process.execPath, args: [...args, url] }
 }
 
 const UNITS: Record<string, number> = { us: 1, ms: 1e3, s: 1e6, m: 6e7 }

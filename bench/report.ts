@@ -58,7 +58,7 @@ export function streamTable (stations: readonly Station[]): string {
   ])
 }
 
-/** A comparison of the processor time of two rows. */
+/** A comparison of two rows. */
 export interface Comparison {
   label: string
   row: string
@@ -67,8 +67,8 @@ export interface Comparison {
   goal?: number
 }
 
-/** What one row costs in units of another, round by round: neighbours in time had the same machine. */
-export const ratios = (row: Station, to: Station): number[] => row.rounds.map((round, i) => cost(round) / cost(to.rounds[i]!))
+/** One row in units of another, round by round: neighbours in time had the same machine. */
+export const ratios = (row: Station, to: Station, value = cost): number[] => row.rounds.map((round, i) => value(round) / value(to.rounds[i]!))
 
 /** Share of the server's core that others may use before a goal can no longer be judged. */
 const JUDGED_UNDER = 0.05
@@ -84,17 +84,18 @@ export function verdict (met: boolean, stations: readonly Station[]): string {
   return met ? 'met' : 'missed'
 }
 
-export function ratioTable (stations: readonly Station[], comparisons: readonly Comparison[]): string {
+/** @param value  what is compared */
+export function ratioTable (stations: readonly Station[], comparisons: readonly Comparison[], title = 'ratio of CPU per request', value = cost): string {
   const byName = new Map(stations.map((station) => [station.subject.name, station]))
   const rows = comparisons.flatMap(({ label, row, to, goal }) => {
     const [measured, base] = [byName.get(row), byName.get(to)]
     if (!measured || !base) return []
-    const values = ratios(measured, base)
-    const value = median(values)
+    const values = ratios(measured, base, value)
+    const middle = median(values)
     const range = `${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)}`
-    return [[label, value.toFixed(2), range, goal === undefined ? '' : `goal ${goal.toFixed(2)}`, goal === undefined ? '' : verdict(value <= goal, [measured, base])]]
+    return [[label, middle.toFixed(2), range, goal === undefined ? '' : `goal ${goal.toFixed(2)}`, goal === undefined ? '' : verdict(middle <= goal, [measured, base])]]
   })
-  return rows.length === 0 ? '' : table([['ratio of CPU per request', 'median', 'rounds', '', ''], ...rows])
+  return rows.length === 0 ? '' : table([[title, 'median', 'rounds', '', ''], ...rows])
 }
 
 /** A warning when other processes had a share in the server's core; '' when they had none to speak of. */

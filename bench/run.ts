@@ -33,6 +33,10 @@ const COMPARISONS: readonly Comparison[] = [
   { label: '1 MiB: gateway / bare node:http + pipe', row: 'stream-gateway', to: 'stream-pipe', goal: 1.25 },
   { label: '1 MiB: gateway / @fastify/http-proxy', row: 'stream-gateway', to: 'stream-stock' },
 ]
+/** Of the 99th percentile of the latencies. */
+const LATENCIES: readonly Comparison[] = [
+  { label: 'gateway, JWT + limit + schema / bare node:http + undici', row: 'paced-gateway', to: 'paced-bare', goal: 1.5 },
+]
 
 const { values } = parseArgs({
   options: {
@@ -68,12 +72,16 @@ interface Plan {
 
 /** Measures a group of servers in turn, round by round, so that what the machine does meanwhile meets all of them. */
 async function measureGroup (subjects: readonly Subject[], backend: string, folder: string, { warmUp, turns, rounds, seconds }: Plan): Promise<Station[]> {
+  if (subjects.length === 0) return []
   const stations: Station[] = []
   for (const subject of subjects) stations.push(await Station.start(subject, backend, folder))
+  const saturated: number[] = []
   for (const station of stations) {
     await station.check()
-    if (warmUp > 0) await station.warmUp(warmUp, turns)
+    if (warmUp > 0) saturated.push(await station.warmUp(warmUp, turns))
   }
+  // half of what the slower one can do, for both
+  for (const station of stations) if (station.subject.group === 'paced') station.rate = Math.round(Math.min(...saturated) / 2)
   for (let round = 0; round < rounds; round++) {
     for (const station of stations) await station.measure(seconds)
     process.stderr.write(`  round ${round + 1} of ${rounds}\n`)
@@ -94,7 +102,7 @@ async function main (): Promise<void> {
   const seconds = wholeNumber('seconds', values.seconds, quick ? 1 : 3)
   const wanted = chosen(subjects, values.only)
   const present = wanted.filter(({ launch }) => launch !== null)
-  const turns = quick ? 1 : 4
+  const turns = quick ? 1 : 2
   const folder = temporaryFolder()
 
   console.log(`Node ${process.version}, ${cpus()[0]?.model.trim()}, load by ${loadGenerator}, backend ${findProgram('nginx') === null ? 'node:http' : 'nginx'}, ${rounds} x ${seconds} s, medians`)
@@ -104,14 +112,15 @@ async function main (): Promise<void> {
   if (quick) console.log('Quick: a check that everything answers rightly; figures of one short round are not to be relied on.')
 
   const backend = await startBackend(folder)
-  const small = await measureGroup(present.filter(({ group }) => group === 'small'), backend, folder, { warmUp: quick ? 1 : 3, turns, rounds, seconds })
+  const small = await measureGroup(present.filter(({ group }) => group === 'small'), backend, folder, { warmUp: quick ? 1 : 8, turns, rounds, seconds })
+  const paced = await measureGroup(present.filter(({ group }) => group === 'paced'), backend, folder, { warmUp: quick ? 1 : 8, turns, rounds, seconds })
   const stream = await measureGroup(present.filter(({ group }) => group === 'stream'), backend, folder, { warmUp: quick ? 0 : 1, turns, rounds: quick ? 1 : Math.min(rounds, 3), seconds: Math.min(seconds, 2) })
 
-  const hit = await measureGroup(present.filter(({ group }) => group === 'hit'), backend, folder, { warmUp: quick ? 1 : 3, turns, rounds, seconds })
+  const hit = await measureGroup(present.filter(({ group }) => group === 'hit'), backend, folder, { warmUp: quick ? 1 : 8, turns, rounds, seconds })
   const medium = await measureGroup(present.filter(({ group }) => group === 'medium'), backend, folder, { warmUp: 1, turns: 1, rounds, seconds })
 
-  const measured = [...small, ...stream, ...hit, ...medium]
-  const parts = [small.length > 0 ? smallTable(small) : '', hit.length > 0 ? smallTable(hit, 'from a cache, 173 bytes, 64 connections') : '', medium.length > 0 ? smallTable(medium, 'from a cache, 32 KiB, 32 connections') : '', stream.length > 0 ? streamTable(stream) : '', ratioTable(measured, COMPARISONS), noiseLine(measured)]
+  const measured = [...small, ...paced, ...stream, ...hit, ...medium]
+  const parts = [small.length > 0 ? smallTable(small) : '', paced.length > 0 ? smallTable(paced, 'the same at half of what the gateway can do') : '', hit.length > 0 ? smallTable(hit, 'from a cache, 173 bytes, 64 connections') : '', medium.length > 0 ? smallTable(medium, 'from a cache, 32 KiB, 32 connections') : '', stream.length > 0 ? streamTable(stream) : '', ratioTable(measured, COMPARISONS), ratioTable(measured, LATENCIES, 'ratio of the p99 at half load', ({ p99 }) => p99), noiseLine(measured)]
   for (const part of parts) if (part !== '') console.log(`\n${part}`)
 }
 

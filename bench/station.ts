@@ -12,12 +12,12 @@ import { findProgram, LOAD_CORE, pinned, SERVER_CORE } from './programs.ts'
 import type { Subject } from './subjects.ts'
 
 /** How many connections the load keeps open. A large answer takes a core with few. */
-export const CONNECTIONS = { small: 64, hit: 64, medium: 32, stream: 8 } as const
+export const CONNECTIONS = { small: 64, paced: 64, hit: 64, medium: 32, stream: 8 } as const
 
 /** Requests a second of warming up that a server of this kind manages when nothing disturbs it. */
 const WARM_REQUESTS = 8000
 
-const bodies = { small: Buffer.from(SMALL), hit: Buffer.from(SMALL), medium: mediumBody(), stream: largeBody() }
+const bodies = { small: Buffer.from(SMALL), paced: Buffer.from(SMALL), hit: Buffer.from(SMALL), medium: mediumBody(), stream: largeBody() }
 
 /** One round of load on a server. */
 export interface Round extends LoadResult {
@@ -53,6 +53,8 @@ export async function startBackend (folder: string): Promise<string> {
 export class Station {
   readonly subject: Subject
   readonly rounds: Round[] = []
+  /** Requests a second that are sent; without it, as many as are answered. */
+  rate: number | undefined
   /** Bytes; read after the last round. */
   peak = 0
   /** From the command to the first answer. */
@@ -99,11 +101,16 @@ export class Station {
   /**
    * Sends load without keeping the figures, so that code is compiled and connections are open.
    * @param turns  how often these seconds are given at most, when a busy machine does too little in them
+   * @returns how many requests a second were answered in the last turn
    */
-  async warmUp (seconds: number, turns = 4): Promise<void> {
-    const wanted = this.subject.group === 'small' || this.subject.group === 'hit' ? WARM_REQUESTS * seconds : 0
-    let sent = 0
-    for (let turn = 0; turn === 0 || (turn < turns && sent < wanted); turn++) sent += (await this.#round(seconds)).requests
+  async warmUp (seconds: number, turns = 4): Promise<number> {
+    const { group } = this.subject
+    const wanted = group === 'small' || group === 'paced' || group === 'hit' ? WARM_REQUESTS * seconds : 0
+    for (let turn = 1, sent = 0; ; turn++) {
+      const { requests, seconds: taken } = await this.#round(seconds)
+      sent += requests
+      if (turn >= turns || sent >= wanted) return requests / taken
+    }
   }
 
   async measure (seconds: number): Promise<void> { this.rounds.push(await this.#round(seconds)) }
@@ -114,7 +121,7 @@ export class Station {
     const begin = performance.now()
     const coreBefore = coreBusyMicroseconds(SERVER_CORE)
     const cpuBefore = cpuMicroseconds(this.#program.pid)
-    const result = await sendLoad({ url: `http://127.0.0.1:${this.#port}${path}`, headers, connections: CONNECTIONS[group], seconds, folder: this.#folder })
+    const result = await sendLoad({ url: `http://127.0.0.1:${this.#port}${path}`, headers, connections: CONNECTIONS[group], rate: this.rate, seconds, folder: this.#folder })
     const cpu = cpuMicroseconds(this.#program.pid) - cpuBefore
     const elapsed = (performance.now() - begin) * 1000
     const foreign = pinned ? Math.max(0, coreBusyMicroseconds(SERVER_CORE) - coreBefore - cpu) / elapsed : 0

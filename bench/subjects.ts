@@ -13,8 +13,8 @@ export interface Subject {
   name: string
   /** What the row says. */
   label: string
-  /** `small`: 173 bytes of JSON; `stream`: 1 MiB; `hit`: 173 bytes from a cache; `medium`: 32 KiB from a cache. */
-  group: 'small' | 'stream' | 'hit' | 'medium'
+  /** `small`: 173 bytes of JSON; `paced`: the same at half load; `stream`: 1 MiB; `hit`: 173 bytes from a cache; `medium`: 32 KiB from a cache. */
+  group: 'small' | 'paced' | 'stream' | 'hit' | 'medium'
   path: string
   /** Headers of the requests, taken in turn. */
   headers: readonly Record<string, string>[]
@@ -87,6 +87,10 @@ export function allSubjects (nodeArguments: NodeArguments = []): Subject[] {
     { name: 'haproxy', label: 'HAProxy', ...plain, ...haproxy },
     { name: 'caddy', label: 'Caddy', ...plain, ...caddy },
   ]
+  const paced: Omit<Subject, 'group'>[] = [
+    { name: 'paced-bare', label: 'bare node:http + undici dispatch', ...plain, launch: script('bare-dispatch', nodeArguments) },
+    { name: 'paced-gateway', label: 'gateway, JWT + limit + schema', ...full, launch: gateway(false, nodeArguments) },
+  ]
   const large = { path: LARGE_PATH, headers: [{}] }
   const stream: Omit<Subject, 'group'>[] = [
     { name: 'stream-pipe', label: 'bare node:http + pipe', ...large, launch: script('bare-pipe', nodeArguments) },
@@ -115,6 +119,7 @@ export function allSubjects (nodeArguments: NodeArguments = []): Subject[] {
     ...hit.map((subject) => ({ ...subject, group: 'hit' as const })),
     ...medium.map((subject) => ({ ...subject, group: 'medium' as const })),
     ...small.map((subject) => ({ ...subject, group: 'small' as const })),
+    ...paced.map((subject) => ({ ...subject, group: 'paced' as const })),
     ...stream.map((subject) => ({ ...subject, group: 'stream' as const })),
   ]
 }

@@ -10,14 +10,24 @@ export const FORWARDED_NAMES: readonly string[] = [
   'x-forwarded-by', 'x-forwarded-server', 'x-forwarded-scheme', 'x-forwarded-ssl', 'x-real-ip', 'x-original-url', 'x-rewrite-url', 'true-client-ip', MIRROR_FIELD,
 ]
 
+const kPeer = Symbol('gatehouse.peer')
+
+/** Who is at the other end of a connection. */
 interface Peer {
   address: string
   /** The address as a node of `Forwarded` (RFC 7239, section 6). */
   node: string
   trusted: boolean
+  proto: 'http' | 'https'
+  /** As it has asked for it last: nearly all requests of a connection have one host, and what is said of it is made once. */
+  host: string | null
+  /** What `Forwarded` says of such a request. */
+  element: string
+  /** Scheme and host of such a request. */
+  origin: string
 }
 
-const kPeer = Symbol('gatehouse.peer')
+type PeerSocket = Socket & { encrypted?: boolean, [kPeer]?: Peer }
 
 /** Says who is at the other end of a connection, and writes the headers that tell the upstream. */
 export class ForwardedHeaders {
@@ -49,12 +59,11 @@ export class ForwardedHeaders {
    */
   append (headers: string[], request: IncomingMessage, prefix: string): void {
     const incoming = request.headers
-    const peer = this.#peer(request.socket)
+    const peer = this.#peerOf(request)
+    const { proto, element } = peer
     const host = incoming.host ?? ''
-    const proto = (request.socket as { encrypted?: boolean }).encrypted ? 'https' : 'http'
     const via = `${request.httpVersion} ${this.#via}`
     headers.push('via', incoming.via ? `${incoming.via}, ${via}` : via)
-    const element = `for=${peer.node};host="${host}";proto=${proto}`
     if (!peer.trusted) {
       headers.push('x-forwarded-for', peer.address, 'x-forwarded-host', host, 'x-forwarded-proto', proto, 'forwarded', element)
     } else {
@@ -72,27 +81,43 @@ export class ForwardedHeaders {
 
   /** Scheme and host of a request, as `append` tells the upstream of them. */
   originOf (request: IncomingMessage): string {
-    const incoming = request.headers
-    const socket = request.socket as Socket & { encrypted?: boolean }
-    const isTrusted = this.#peer(socket).trusted
-    const proto = (isTrusted ? text(incoming['x-forwarded-proto']) : undefined) ?? (socket.encrypted ? 'https' : 'http')
-    return `${proto}://${((isTrusted ? text(incoming['x-forwarded-host']) : undefined) ?? incoming.host ?? '').toLowerCase()}`
+    const peer = this.#peerOf(request)
+    if (!peer.trusted) return peer.origin
+    const { host = '', 'x-forwarded-proto': proto, 'x-forwarded-host': publicHost } = request.headers
+    return originOf(text(proto) ?? peer.proto, text(publicHost) ?? host)
   }
 
-  #peer (socket: Socket & { [kPeer]?: Peer }): Peer {
-    socket[kPeer] ??= this.#describe(socket.remoteAddress ?? '')
+  #peer (socket: PeerSocket): Peer {
+    socket[kPeer] ??= this.#describe(socket)
     return socket[kPeer]
   }
 
-  #describe (remote: string): Peer {
+  /** The peer with what is said of this request. */
+  #peerOf ({ socket, headers: { host = '' } }: IncomingMessage): Peer {
+    const peer = this.#peer(socket)
+    if (peer.host !== host) {
+      peer.host = host
+      peer.element = `for=${peer.node};host="${host}";proto=${peer.proto}`
+      peer.origin = originOf(peer.proto, host)
+    }
+    return peer
+  }
+
+  #describe ({ remoteAddress: remote = '', encrypted = false }: PeerSocket): Peer {
     const address = remote.startsWith('::ffff:') && isIP(remote.slice(7)) === 4 ? remote.slice(7) : remote
     const v6 = isIPv6(address)
     return {
       address,
       node: v6 ? `"[${address}]"` : address || 'unknown',
       trusted: address !== '' && this.#trusted.check(address, v6 ? 'ipv6' : 'ipv4'),
+      proto: encrypted ? 'https' : 'http',
+      host: null,
+      element: '',
+      origin: '',
     }
   }
 }
+
+const originOf = (proto: string, host: string): string => `${proto}://${host.toLowerCase()}`
 
 const text = (value: string | string[] | undefined): string | undefined => value === undefined ? undefined : String(value)

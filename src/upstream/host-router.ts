@@ -36,6 +36,9 @@ export class HostRouter {
   readonly #wildcard = new Map<string, HostGroup[]>()
   /** Host header as it came to its groups; null is not a valid host. Bounded, since clients choose the keys. */
   readonly #remembered = new Map<string, HostGroup[] | null>()
+  /** That of the last request, and what it came to: comparing is cheaper than hashing, and most gateways have but one. */
+  #lastHost: string | null = null
+  #lastGroups: HostGroup[] | null = null
 
   /** @param table  every route of the gateway */
   constructor (table: RouteTable) {
@@ -134,6 +137,14 @@ export class HostRouter {
   }
 
   #groupsOf (header: string): HostGroup[] | null {
+    if (header !== this.#lastHost) {
+      this.#lastGroups = this.#findGroups(header)
+      this.#lastHost = header
+    }
+    return this.#lastGroups
+  }
+
+  #findGroups (header: string): HostGroup[] | null {
     const remembered = this.#remembered.get(header)
     if (remembered !== undefined) return remembered
     const host = header.toLowerCase()
@@ -178,13 +189,13 @@ function originForm (target: string, host: string): string | null {
 
 /** What is wrong with the message as such: more or fewer hosts than one, or a body that was coded in a way unknown here. */
 function messageRefusal (request: IncomingMessage): ErrorCode | undefined {
-  const { headers, rawHeaders, httpVersion } = request
+  const { headers, rawHeaders, httpVersionMajor: major, httpVersionMinor: minor } = request
   // the parser lets versions pass that nobody speaks
-  if (httpVersion !== '1.1' && httpVersion !== '1.0') return 'GW_BAD_REQUEST'
-  if (headers.host === undefined ? httpVersion === '1.1' : headers.host === '' || repeatedHost(rawHeaders)) return 'GW_BAD_HOST'
+  if (major !== 1 || minor > 1) return 'GW_BAD_REQUEST'
+  if (headers.host === undefined ? minor === 1 : headers.host === '' || repeatedHost(rawHeaders)) return 'GW_BAD_HOST'
   const coding = headers['transfer-encoding']
   // RFC 9112, section 6.1; Node decodes the chunks alone, and hands over the rest as it is
-  if (coding !== undefined && (coding.toLowerCase() !== 'chunked' || httpVersion === '1.0')) return 'GW_UNSUPPORTED_CODING'
+  if (coding !== undefined && (coding.toLowerCase() !== 'chunked' || minor === 0)) return 'GW_UNSUPPORTED_CODING'
   return undefined
 }
 
