@@ -130,7 +130,7 @@ test('a variable switches a section on, and false switches it off', async (t) =>
   assert.deepEqual(config.docs, { path: '/api', auth: 'none', hideScopes: [] })
   assert.deepEqual(config.metrics, { path: '/metrics', auth: 'none' })
   assert.equal(config.rateLimit, false)
-  assert.deepEqual((await loadConfig({ cwd, env: { GATEHOUSE_DOCS_AUTH_JWT_SCOPES: 'a,b' } })).docs, { path: '/docs', auth: { jwt: { scopes: ['a', 'b'] } } })
+  assert.deepEqual((await loadConfig({ cwd, env: { GATEHOUSE_DOCS_AUTH_JWT_SCOPES: 'a,b' } })).docs, { path: '/docs', auth: { jwt: { scopes: ['a', 'b'] } }, hideScopes: [] })
 })
 
 test('two variables that contradict each other', async (t) => {
