@@ -32,7 +32,7 @@ for (const words of [['check'], ['start', '--port', '0'], ['start', '--watch', '
   })
 }
 
-test('a file that never lets go of the process is named, and ends it', { timeout: 180_000 }, async (t) => {
+test('a file that never lets go of the process is named, and ends it', { timeout: 600_000 }, async (t) => {
   const cwd = temporaryFolder(t, { 'routes/fine.ts': 'export default async () => {}', 'routes/loop.ts': 'for (;;);', 'routes/data.json': '{}' })
   const { code, stderr } = await runCommand(t, ['check'], { cwd })
   assert.notEqual(code, 0)

@@ -73,8 +73,11 @@ async function listen (t: TestContext, server: Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** Below the ports that systems give to whoever asks for any, so that no server or client of another test gets one of these. */
-const OWN_PORTS = [10_000, 32_000] as const
+/**
+ * Below the ports that systems give to whoever asks for any, so that no server or client of another test gets one of these. So are
+ * those that lie 10,000 higher, which nodes of a Redis cluster take as well.
+ */
+const OWN_PORTS = [10_000, 20_000] as const
 
 /** A port on which nothing listens, nor will unless a test says so: a server that is started, or started again, finds it free. */
 export async function closedPort (): Promise<number> {
