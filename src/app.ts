@@ -15,6 +15,7 @@ import { requestIds } from './observe/request-id.ts'
 import { ForwardedHeaders } from './proxy/forwarded-headers.ts'
 import { ResponseCache } from './proxy/response-cache.ts'
 import { OpenTunnels } from './proxy/tunnel.ts'
+import { ApiRegistry } from './upstream/api-registry.ts'
 import type { ConnectionPools } from './upstream/connection-pool.ts'
 import { FORWARDED_METHODS } from './upstream/declaration-schema.ts'
 import { HostRouter } from './upstream/host-router.ts'
@@ -41,6 +42,8 @@ declare module 'fastify' {
     bootProblems: Problem[]
     hostRouter: HostRouter
     upstreams: UpstreamRegistry
+    /** The API documents that upstreams were made from. */
+    apis: ApiRegistry
     responseCache: ResponseCache
     /** Whether new requests are welcome; `/readyz` tells it. */
     readiness: { ready: boolean }
@@ -57,6 +60,7 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
   // without what cannot be served, so that the other mistakes are found as well
   const config: Config = wrongPaths.length > 0 ? { ...given, docs: false, metrics: false, status: false, cache: { ...given.cache, purge: false } } : given
   const table = new RouteTable()
+  const apis = new ApiRegistry()
   const hosts = new HostRouter(table)
   const upstreams = new UpstreamRegistry((decision, upstream, target, details) => {
     app.log.warn({ decision, upstream, target: target?.id, ...details }, 'traffic decision')
@@ -87,6 +91,7 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
   prepareListener(app)
   app.decorate('hostRouter', hosts)
   app.decorate('upstreams', upstreams)
+  app.decorate('apis', apis)
   app.decorate('responseCache', responses)
   app.decorate('routeTable', table)
   app.decorate('tunnels', new OpenTunnels())
@@ -116,10 +121,14 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
   app.addHook('onListen', async () => {
     await upstreams.discover(FIRST_DISCOVERY)
     for (const upstream of upstreams) upstream.start()
+    apis.start(app.log)
   })
-  app.addHook('onClose', () => upstreams.close(1000))
+  app.addHook('onClose', () => {
+    apis.close()
+    return upstreams.close(1000)
+  })
 
-  const registrar = new Registrar({ config, hosts, table, upstreams, forwarded, responses })
+  const registrar = new Registrar({ config, hosts, table, upstreams, apis, forwarded, responses })
   registrar.watchRoutes(app)
   app.decorate('bootProblems', registrar.problems)
   // before anything can fail, so that their problems are told with those of the rest

@@ -2,10 +2,12 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { type ErrorCode, ERRORS, type GatehouseError, type Violation } from '../errors.ts'
+import type { OperationCheck } from '../contract/operation-check.ts'
 import { isUnsafe } from '../cache/invalidation.ts'
 import { byText, costOf, limitText } from '../limits/limit-schema.ts'
 import { isEarly } from '../limits/route-stages.ts'
 import { isTarget, publicTarget } from '../upstream/host-router.ts'
+import type { ApiOperation } from '../openapi/types.ts'
 import type { RouteRow } from '../upstream/route-table.ts'
 import { explainForwarding } from './explained-forwarding.ts'
 import { searchRoute } from './route-search.ts'
@@ -56,7 +58,8 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   for (const text of contract) say('contract', text)
   for (const text of explainCache(row)) say('cache', text)
   const { plan } = row.options.config ?? {}
-  if (plan) explainForwarding(plan, row, params, { internal, request: asked as never, live: app.server.listening, say })
+  if (row.options.config?.mock) say('mock', 'answered by the gateway from the document, nothing is forwarded')
+  else if (plan) explainForwarding(plan, row, params, { internal, request: asked as never, live: app.server.listening, say })
   else say('handler', `written by hand in ${row.file}`)
   const broken = contract.some((text) => text.includes(': 400 GW_VALIDATION'))
   return [...lines, refused ? answered(refused) : broken ? answered('GW_VALIDATION') : outcome(row)]
@@ -72,9 +75,10 @@ const answered = (code: ErrorCode): string => `→ answered ${ERRORS[code].statu
 
 /** What becomes of a request that every stage lets through. */
 function outcome ({ options, file }: RouteRow): string {
-  const { redirect, plan, consumes } = options.config ?? {}
-  const provided = consumes ? ', if its body fits the schema' : ''
+  const { redirect, plan, consumes, operationCheck, requestValidation, mock } = options.config ?? {}
+  const provided = consumes || (operationCheck?.body && requestValidation === 'enforce') ? ', if its body fits the schema' : ''
   if (redirect) return `→ answered ${redirect.replace(' ', ', a redirect to ')}`
+  if (mock) return `→ answered by the mock${provided}`
   if (!plan) return `→ handled by ${file}${provided}`
   return `→ forwarded to ${plan.upstream.name} (${plan.upstream.targets.map(({ id }) => id).join(' or ') || 'no target is known'})${provided}`
 }
@@ -139,9 +143,22 @@ function explainContract (app: FastifyInstance, row: RouteRow, params: Record<st
     const failed = result === false || (typeof result === 'object' && result !== null && 'error' in result && result.error)
     said.push(failed ? `${httpPart}: 400 GW_VALIDATION${detailOf(validate)}` : `${httpPart}: fits its schema`)
   }
-  const { consumes } = row.options.config ?? {}
-  said.push(consumes ? `body: ${consumes.join(' or ')}, checked against its schema` : 'body: streamed, not looked at')
+  const { consumes, api, requestValidation, operationCheck } = row.options.config ?? {}
+  if (api !== undefined) said.push(...explainOperation(api.operation, requestValidation!, (operationCheck as OperationCheck | undefined)?.violations({ params, headers, raw: { url: canonical } }) ?? null))
+  if (consumes) said.push(`body: ${consumes.join(' or ')}, checked against its schema`)
+  else if (operationCheck?.body) said.push(`body: ${operationCheck.body.allowed}, checked against the document`)
+  else said.push('body: streamed, not looked at')
   return said
+}
+
+/** What the document of the upstream has to say; a body is not there to be looked at. */
+function explainOperation ({ method, path, where }: ApiOperation, mode: string, violations: readonly Violation[] | null): string[] {
+  const name = `operation ${method} ${path} (${where})`
+  if (mode === 'off') return [`${name}: not checked`]
+  const found = (violations ?? []).filter((violation) => violation.in !== 'body')
+  if (found.length === 0) return [`${name}: fits${mode === 'report' ? ', what breaks it is only told of' : ''}`]
+  const told = found.map((violation) => `${violation.in}${violation.pointer} ${violation.expected}`).join('; ')
+  return [mode === 'report' ? `${name}: broken, which is only told of: ${told}` : `${name}: 400 GW_VALIDATION: ${told}`]
 }
 
 const detailOf = (validate: unknown): string => {

@@ -4,7 +4,7 @@ import { untilStopped } from '../listener/process-signals.ts'
 import { milliseconds } from '../units.ts'
 import { commandConfig, type ConfigOptions } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
-import { leaveSupervisor, stateBefore, tellStateWhenAsked, tellSupervisor } from './supervision.ts'
+import { isSupervised, leaveSupervisor, stateBefore, tellStateWhenAsked, tellSupervisor } from './supervision.ts'
 
 /** `gatehouse start`: runs the gateway until it is told to stop. Resolves to the exit code. */
 export async function start (options: ConfigOptions): Promise<number> {
@@ -26,6 +26,7 @@ export async function start (options: ConfigOptions): Promise<number> {
   const { delay, timeout } = config.shutdown
   const stopped = untilStopped(app, { delay: milliseconds(delay), timeout: milliseconds(timeout) })
   tellSupervisor({ ready: true })
+  if (isSupervised()) app.apis.onChange = () => tellSupervisor({ changed: true })
   tellStateWhenAsked(() => app.upstreams.remember())
   announce(app, address)
   const code = await stopped

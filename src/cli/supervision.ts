@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import type { UpstreamsMemory } from '../upstream/upstream-registry.ts'
 import type { Watched } from './file-watch.ts'
 
-/** What a gateway tells the supervisor of `--watch`: what it is made of, and that it listens. */
-export type SupervisionMessage = { watch: Watched } | { ready: true } | { state: UpstreamsMemory } | { asks: 'state' }
+/** What a gateway tells the supervisor of `--watch`: what it is made of, that it listens, that something has changed which is no file. */
+export type SupervisionMessage = { watch: Watched } | { ready: true } | { changed: true } | { state: UpstreamsMemory } | { asks: 'state' }
 
 /** What the supervisor tells a gateway: to say what it knows of its targets, or what the one before has known. */
 export type SupervisorRequest = { tell: 'state' } | { state: UpstreamsMemory }
@@ -40,6 +40,9 @@ export function tellStateWhenAsked (state: () => UpstreamsMemory): void {
 
 const requestOf = (message: unknown): SupervisorRequest | undefined =>
   typeof message === 'object' && message !== null && 'gatehouse' in message ? message.gatehouse as SupervisorRequest : undefined
+
+/** Whether a supervisor makes this gateway anew when something changes. */
+export const isSupervised = (): boolean => cluster.worker !== undefined
 
 /** Does nothing in a process without a supervisor. */
 export function tellSupervisor (message: SupervisionMessage): void {

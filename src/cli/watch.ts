@@ -122,6 +122,10 @@ class Supervisor {
       child.on('message', (received: unknown) => {
         const message = supervisionMessage(received)
         if (message === undefined || 'state' in message) return
+        if ('changed' in message) {
+          this.#reload()
+          return
+        }
         if ('asks' in message) {
           this.#state().then((state) => { if (child.isConnected()) child.send({ gatehouse: { state } satisfies SupervisorRequest }) })
           return

@@ -2,6 +2,7 @@ import type { ApiDocument, ApiOperation } from '../openapi/types.ts'
 import { type ApiSettings, apiSettings } from '../openapi/api-declaration-schema.ts'
 import { routerPath } from '../contract/router-path.ts'
 import type { Problem } from '../errors.ts'
+import type { LoadedApi } from './api-registry.ts'
 import { FORWARDED_METHODS, type RouteDeclaration, type UpstreamDeclaration } from './declaration-schema.ts'
 import { NO_AUTH } from './declaration-check.ts'
 import { operationAuth } from './operation-auth.ts'
@@ -18,8 +19,7 @@ export interface ImportedRoute {
 }
 
 /** A document and what has become of it. */
-export interface ImportedApi {
-  document: ApiDocument
+export interface ImportedApi extends LoadedApi {
   routes: ImportedRoute[]
 }
 
@@ -31,7 +31,7 @@ const MOST = 10
  * @param authStated  whether upstream or gateway say who may call
  * @returns the routes, and what keeps operations from becoming one
  */
-export function importRoutes (document: ApiDocument, upstream: UpstreamDeclaration, file: string, authStated: boolean): { api: ImportedApi, problems: Problem[] } {
+export function importRoutes (document: ApiDocument, upstream: UpstreamDeclaration, file: string, authStated: boolean): { routes: ImportedRoute[], problems: Problem[] } {
   const settings = apiSettings(upstream.openapi!)
   const problems: Problem[] = []
   const own = routesBefore(upstream)
@@ -53,7 +53,7 @@ export function importRoutes (document: ApiDocument, upstream: UpstreamDeclarati
   // a route that goes before nothing has nobody to inherit from
   for (const [name, { auth, field }] of own) if (!authStated && auth === undefined) problems.push({ file, field: `${field}.auth`, message: `${NO_AUTH} (${name.split(' ', 1)[0]} is no operation of the document)` })
   if (open.length > 0) problems.push({ file, field: 'auth', message: `${NO_AUTH}. The document says nothing that openapi.security maps about ${open.slice(0, MOST).join(', ')}${open.length > MOST ? ` and ${open.length - MOST} others` : ''}` })
-  return { api: { document, routes }, problems }
+  return { routes, problems }
 }
 
 function importedRoute (operation: ApiOperation, settings: ApiSettings, say: (field: string, message: string) => void): ImportedRoute | null {

@@ -13,6 +13,7 @@ import type { DriftRegistry } from '../openapi/drift-registry.ts'
 import { registerPassThrough } from '../proxy/pass-through.ts'
 import type { ResponseCache } from '../proxy/response-cache.ts'
 import { bytes } from '../units.ts'
+import type { ApiRegistry } from './api-registry.ts'
 import { BodyScopes } from './body-scopes.ts'
 import { NO_AUTH } from './declaration-check.ts'
 import type { UpstreamDeclaration } from './declaration-schema.ts'
@@ -44,6 +45,7 @@ export interface RegistrarParts {
   hosts: HostRouter
   table: RouteTable
   upstreams: UpstreamRegistry
+  apis: ApiRegistry
   forwarded: ForwardedHeaders
   responses: ResponseCache
 }
@@ -106,6 +108,7 @@ export class Registrar {
   declare (scope: FastifyInstance, declaration: UpstreamDeclaration, file: string, api?: ImportedApi): void {
     const { config, hosts, upstreams, forwarded, responses } = this.#parts
     if (!this.#claims.claimName(declaration.name, file)) return
+    if (api !== undefined) this.#parts.apis.add(api)
     if (api !== undefined) scope.drift?.add(new DriftRecord(declaration.name, api.document, prefixOf(declaration), declaration.hosts))
     const context = { config, file, log: scope.log }
     const routes = declaredRoutes(declaration, config, api)

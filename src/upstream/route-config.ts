@@ -49,6 +49,8 @@ declare module 'fastify' {
     requestValidation?: 'enforce' | 'report' | 'off'
     /** How the request is forwarded. */
     plan?: ForwardPlan
+    /** Whether the gateway answers in place of the service. */
+    mock?: boolean
     /** Lets WebSocket upgrades through. */
     websocket?: boolean
     /** Pages of which origins may call the route. */

@@ -51,6 +51,7 @@ export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRout
       consumes: schema.body ? consumes : undefined,
       api: route.api,
       requestValidation,
+      mock: mock !== false,
       websocket: own.websocket,
       redirect: own.redirect && `${own.redirect.status ?? 308} ${own.redirect.to}`,
       plan,

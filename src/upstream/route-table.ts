@@ -109,7 +109,7 @@ export class RouteTable implements Iterable<RouteRow> {
         auth: config.auth ?? 'none',
         limits: config.limits ?? (config.limit ? limitRules(`route:${name} ${route.url}`, config.limit) : []),
         cache: cacheText(config.plan?.cache?.policy ?? null),
-        schema: [...['params', 'querystring', 'headers', 'body'].filter((part) => (schema as Record<string, unknown>)[part]), ...config.responses ? ['response'] : []],
+        schema: [...['params', 'querystring', 'headers', 'body'].filter((part) => (schema as Record<string, unknown>)[part]), ...config.api && config.requestValidation !== 'off' ? [`document${config.requestValidation === 'report' ? ' (report)' : ''}`] : [], ...config.responses || (config.api && config.plan?.responseCheck) ? ['response'] : []],
         file,
         options: route,
       })
