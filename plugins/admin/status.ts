@@ -1,5 +1,6 @@
 import type {} from '@fastify/swagger'
 import fp from 'fastify-plugin'
+import { DRIFT_PAGE_POLICY, driftPage } from '../../src/admin/drift-page.ts'
 import { ExplainedRequest, explain } from '../../src/admin/explain.ts'
 import { collectBodies } from '../../src/contract/body-parsers.ts'
 import { driftOverlay } from '../../src/openapi/drift-overlay.ts'
@@ -28,9 +29,10 @@ export default fp(async (app) => {
     // like the other, so that one command asks both
     for (const method of ['GET', 'POST']) {
       scope.route({
-        method, url: `${status.path}/drift`, config, schema: { hide: true }, handler: async (_request, reply) => {
-          reply.header('cache-control', 'no-store')
+        method, url: `${status.path}/drift`, config, schema: { hide: true }, handler: async (request, reply) => {
+          reply.header('cache-control', 'no-store').header('vary', 'Accept')
           const records = [...app.drift ?? []].map((record) => [record, record.describe()] as const)
+          if (/\btext\/html\b/.test(request.headers.accept ?? '')) return reply.type('text/html; charset=utf-8').header('content-security-policy', DRIFT_PAGE_POLICY).serializer(String).send(driftPage(records.map(([, drift]) => drift)))
           return { drift: records.map(([{ document }, drift]) => ({ ...drift, overlay: driftOverlay(document, drift) })) }
         },
       })
