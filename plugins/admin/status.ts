@@ -26,7 +26,11 @@ export default fp(async (app) => {
       reply.header('cache-control', 'no-store')
       return { lines: await explain(app, request.body) }
     })
-    // like the other, so that one command asks both
+    scope.post(`${status.path}/refresh`, { config, schema: { hide: true } }, async (_request, reply) => {
+      reply.header('cache-control', 'no-store')
+      return { refreshed: await app.apis.refresh() }
+    })
+    // like the others, so that one command asks all
     for (const method of ['GET', 'POST']) {
       scope.route({
         method, url: `${status.path}/drift`, config, schema: { hide: true }, handler: async (request, reply) => {

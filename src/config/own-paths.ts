@@ -28,7 +28,7 @@ export function pathMistakes ({ docs, metrics, status, cache }: Partial<Pick<Con
   if (metrics) check(['metrics'], metrics.path, taken)
   const takenByMetrics = (path: string): string | undefined => taken(path) ?? (metrics && path === metrics.path ? 'its metrics (metrics.path)' : undefined)
   if (status) check(['status'], status.path, takenByMetrics)
-  const takenByStatus = (path: string): string | undefined => takenByMetrics(path) ?? (status && ['', '/explain', '/drift'].some((end) => path === status.path + end) ? 'its state (status.path)' : undefined)
+  const takenByStatus = (path: string): string | undefined => takenByMetrics(path) ?? (status && ['', '/explain', '/drift', '/refresh'].some((end) => path === status.path + end) ? 'its state (status.path)' : undefined)
   if (cache?.purge) check(['cache', 'purge'], cache.purge.path, takenByStatus)
   return wrong
 }

@@ -19,20 +19,20 @@ export interface LoadedApi {
 /** The documents of all upstreams that have one. */
 export class ApiRegistry implements Iterable<LoadedApi> {
   readonly #apis: LoadedApi[] = []
-  readonly #refreshes: DocumentRefresh[] = []
+  readonly #refreshes = new Map<LoadedApi, DocumentRefresh>()
   /** Told of a document that has changed; routes stay as they are until a gateway is made anew. */
   onChange: ((api: LoadedApi) => void) | null = null
 
   add (api: LoadedApi): void { this.#apis.push(api) }
   [Symbol.iterator] (): Iterator<LoadedApi> { return this.#apis[Symbol.iterator]() }
 
-  /** Tells of what people should know of the documents, and begins to look for changes of those that want it. */
+  /** Tells of what people should know of the documents, and begins to look for changes of those that are fetched, where an interval is stated. */
   start (log: FastifyBaseLogger): void {
     for (const api of this.#apis) {
       const { upstream, document, reference, load, interval, warnings } = api
       for (const warning of warnings) log.warn({ upstream, document: document.name }, warning)
       if (document.notes.length > 0) log.info({ upstream, document: document.name, notes: document.notes.slice(0, MOST_NOTES), more: Math.max(0, document.notes.length - MOST_NOTES) || undefined }, 'the gateway does not enforce all that the API document says')
-      if (interval === 0) continue
+      if (!/^https?:/i.test(reference)) continue
       const refresh = new DocumentRefresh({
         reference, load, document, interval,
         onChange: () => {
@@ -41,15 +41,17 @@ export class ApiRegistry implements Iterable<LoadedApi> {
         },
         onFailure: (problems) => log.warn({ upstream, document: document.name, problems: problems.slice(0, MOST_NOTES).map(({ file, message }) => `${file}: ${message}`) }, 'the API document cannot be read again, and stays as it is'),
       })
-      this.#refreshes.push(refresh)
-      refresh.start()
+      this.#refreshes.set(api, refresh)
+      if (interval > 0) refresh.start()
     }
   }
 
-  /** Looks for changes now. */
-  async refresh (): Promise<void> { await Promise.all(this.#refreshes.map((refresh) => refresh.refresh())) }
+  /** Looks for changes of fetched documents now. @returns each with whether it has changed */
+  refresh (): Promise<{ upstream: string, document: string, changed: boolean }[]> {
+    return Promise.all([...this.#refreshes].map(async ([{ upstream, document }, refresh]) => ({ upstream, document: document.name, changed: await refresh.refresh() })))
+  }
 
-  close (): void { for (const refresh of this.#refreshes) refresh.close() }
+  close (): void { for (const refresh of this.#refreshes.values()) refresh.close() }
 }
 
 /** Most notes and problems that one line of the log has; `gatehouse check` prints all. */

@@ -19,12 +19,14 @@ const document = apiDocument({
 }, { components: { schemas: { Order } } })
 
 test('a team turns a document on: report, drift, overlay, enforce', async (t) => {
-  const answer = { respond: ((request, response) => {
-    request.resume().on('end', () => {
-      if (request.method === 'POST') response.writeHead(202).end()
-      else response.setHeader('content-type', 'application/json').end(JSON.stringify([{ id: 1, state: 'lost', colour: 'a secret' }]))
-    })
-  }) satisfies import('node:http').RequestListener }
+  const answer = {
+    respond: ((request, response) => {
+      request.resume().on('end', () => {
+        if (request.method === 'POST') response.writeHead(202).end()
+        else response.setHeader('content-type', 'application/json').end(JSON.stringify([{ id: 1, state: 'lost', colour: 'a secret' }]))
+      })
+    }) satisfies import('node:http').RequestListener
+  }
   const { url, backend } = await startApiGateway(t, document, { requestValidation: 'report', responseValidation: 'report', passThrough: true }, { ...answer, config: { status: { path: '/status', auth: 'none' } } })
 
   // nothing that the document does not know is refused, or changed
@@ -92,15 +94,16 @@ test('a document of a URL is taken over when it changes, and its copy serves whi
   t.after(() => { publisher.close() })
   const { port } = publisher.address() as AddressInfo
   const cwd = temporaryFolder(t, {
-    'routes/api.json': JSON.stringify({ name: 'api', auth: 'none', targets: [backend.url], openapi: { document: `http://127.0.0.1:${port}/api.json`, refresh: '100ms' } }),
+    'routes/api.json': JSON.stringify({ name: 'api', auth: 'none', targets: [backend.url], openapi: { document: `http://127.0.0.1:${port}/api.json`, refresh: '1h' } }),
     'openapi/gateway.yaml': 'info: { title: x, version: "1" }\n',
-    'gatehouse.config.json': '{}',
+    'gatehouse.config.json': '{ "status": { "auth": "none" } }',
   })
   const command = startCommand(t, ['start', '--watch', '--port', '0'], { cwd })
   const url = /ready on (http:\S+?\d)[,"]/.exec(await command.line(/"ready on /))![1]!
   const status = async (path: string): Promise<number> => (await fetch(url + path, { headers: { connection: 'close' } })).status
   assert.deepEqual([await status('/a'), await status('/b')], [200, 404])
   paths['/b'] = paths['/a']!
+  assert.match((await runCommand(t, ['refresh', '--gateway', `${url}/status`], { cwd })).stdout, /^api \(http:\/\/127\.0\.0\.1:\d+\/api\.json\): has changed\n$/)
   await eventually('the new operation is routed', async () => await status('/b') === 200)
   command.child.kill('SIGTERM')
   await command.exit
