@@ -120,7 +120,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
       else if (this.#head !== null && this.#isFor(reader, this.#head)) reader.begin(answer, this.#head, this.#outcome(true))
       else {
         this.#readers.delete(reader)
-        // who has waited for its own variant in vain would do so again
+        // another variant may still be one for several; what is for nobody else would make them wait one after the other
         reader.askAgain(this.#head === null || reader.fits(this.#head) ? 'alone' : 'anew')
       }
     }

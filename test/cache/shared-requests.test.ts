@@ -208,25 +208,31 @@ async function startHeld (t: TestContext): Promise<CachedGateway & { held: Serve
 }
 
 test('what may not be used without asking is not shared, and makes nobody wait again', async (t) => {
-  for (const [said, isStored] of [[{ 'cache-control': 'no-cache', etag: '"1"' }, true], [{ 'cache-control': 'max-age=0', etag: '"1"' }, true], [{}, false], [{ 'cache-control': 'no-cache' }, false], [{ 'cache-control': 'max-age=10', age: '10', etag: '"1"' }, true]] as const) {
+  for (const [said, isStored] of [
+    [{ 'cache-control': 'no-cache', etag: '"1"' }, true], [{ 'cache-control': 'max-age=0', etag: '"1"' }, true], [{ 'cache-control': 'max-age=10', age: '10', etag: '"1"' }, true],
+    // nothing can be done with these
+    [{}, false], [{ 'cache-control': 'no-cache' }, false], [{ 'cache-control': 'no-cache, stale-if-error=60' }, false], [{ 'cache-control': 's-maxage=0, stale-while-revalidate=60' }, false],
+  ] as const) {
     const { held, join, asked } = await startHeld(t)
     const first = await join()
     const second = await join()
     assert.equal(held.length, 1)
     held[0]!.writeHead(200, said).write('token ')
     await until(() => held.length === 2, 'a request of its own')
-    // not made to wait for the second, whose answer is as little for others
+    // not made to wait for one another, since no answer is for several
     const third = await join()
     await until(() => held.length === 3, 'another')
+    const fourth = await join()
+    await until(() => held.length === 4, 'a last one')
     for (const [i, response] of held.entries()) {
       if (i > 0) response.writeHead(200, said).write('token ')
       response.end(String(i))
     }
-    const all = await Promise.all([first, second, third].map(({ answer }) => answer))
+    const all = await Promise.all([first, second, third, fourth].map(({ answer }) => answer))
     const context = JSON.stringify(said)
-    assert.deepEqual(all.map(({ body }) => body), ['token 0', 'token 1', 'token 2'], context)
+    assert.deepEqual(all.map(({ body }) => body), ['token 0', 'token 1', 'token 2', 'token 3'], context)
     for (const { headers } of all) assert.equal(headers['cache-status'], `Gatehouse; fwd=uri-miss; fwd-status=200${isStored ? '; stored' : ''}`, context)
-    assert.equal(asked(), 3 + 3)
+    assert.equal(asked(), 4 + 4)
   }
 })
 
