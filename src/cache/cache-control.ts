@@ -8,14 +8,14 @@ const OTHER = /[\s,]*(?:"(?:[^"\\]|\\.)*"?|[^",])+/y
 /** "At least 2^31", which stands for all that is larger (RFC 9111, section 1.2.2). */
 const MOST_SECONDS = 2 ** 31
 
-const NONE: Directives = new Map()
+export const NO_DIRECTIVES: Directives = new Map()
 
 /**
  * The directives of `Cache-Control` (RFC 9111, section 5.2). Of one that is repeated the first counts (section 4.2.1); what is
  * malformed is passed over.
  */
 export function parseCacheControl (field: string | string[] | undefined): Directives {
-  if (field === undefined) return NONE
+  if (field === undefined) return NO_DIRECTIVES
   const text = String(field)
   const found = new Map<string, string | null>()
   for (let at = 0; at < text.length;) {

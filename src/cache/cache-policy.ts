@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { bytes, milliseconds } from '../units.ts'
-import { type Directives, parseCacheControl } from './cache-control.ts'
+import { type Directives, NO_DIRECTIVES, parseCacheControl } from './cache-control.ts'
 import type { CacheSettings } from './cache-schema.ts'
 import { hasExplicitFreshness, isHeuristicallyCacheable } from './freshness.ts'
 import { type ControlOfResponse, controlOf } from './targeted-control.ts'
 
 /** What says how content is to be read. */
 const CONTENT_FIELDS = ['content-type', 'content-encoding', 'content-language', 'content-range']
-const NO_DIRECTIVES: Directives = new Map()
 const PRAGMA_NO_CACHE: Directives = new Map([['no-cache', null]])
 
 /** The `cache` of a route, made ready. */

@@ -1,4 +1,5 @@
-import { type Directives, deltaSeconds, secondsOf } from './cache-control.ts'
+import { type Directives, deltaSeconds, NO_DIRECTIVES, secondsOf } from './cache-control.ts'
+import type { StoredHead } from './storable-response.ts'
 import { currentAge, freshFor, type StoredResponse } from './stored-response.ts'
 
 /** `use` it, use it and validate it `behind` the client's back, or `validate` it first. */
@@ -9,7 +10,7 @@ export type Reuse = 'use' | 'behind' | 'validate'
  * @param request  directives of the request, which may ask for more or for less (section 5.2.1)
  * @param now      milliseconds since 1970
  */
-export function reuseOf (stored: StoredResponse, request: Directives, now: number): Reuse {
+export function reuseOf (stored: StoredHead, request: Directives, now: number): Reuse {
   if (stored.mustValidate || request.has('no-cache')) return 'validate'
   const left = freshFor(stored, now)
   const most = secondsOf(request, 'max-age')
@@ -21,6 +22,9 @@ export function reuseOf (stored: StoredResponse, request: Directives, now: numbe
   if (request.has('max-stale') && -left <= (deltaSeconds(request.get('max-stale')!) ?? (request.get('max-stale') === null ? Infinity : 0))) return 'use'
   return stored.staleWhileRevalidate > 0 && -left <= stored.staleWhileRevalidate && most === undefined ? 'behind' : 'validate'
 }
+
+/** Whether it may be used without asking the upstream, for a request that asks for nothing of its own. */
+export const isReusable = (stored: StoredHead, now: number): boolean => reuseOf(stored, NO_DIRECTIVES, now) !== 'validate'
 
 /** Whether it may stand in for an upstream that fails (RFC 5861, section 4). */
 export const mayStandIn = (stored: StoredResponse, request: Directives, now: number): boolean => {

@@ -77,9 +77,15 @@ function timesOf ({ status, headers, control, sentAt, cameAt }: UpstreamAnswer, 
   }
 }
 
+/** Whether anything can ever be done with it once it is stored: used as it is, validated, or used stale where that is allowed. */
+export function isOfUse ({ headers, mustValidate, neverStale, lifetime, initialAge, staleIfError, staleWhileRevalidate }: StoredHead): boolean {
+  if (canBeValidated(headers)) return true
+  return !mustValidate && initialAge - lifetime < (neverStale ? 0 : Math.max(staleIfError, staleWhileRevalidate))
+}
+
 /**
  * Puts the body to its head.
- * @returns null when nothing could ever be done with it
+ * @returns null when they do not belong together
  */
 export function withBody (head: StoredHead, body: Buffer, headers: IncomingHttpHeaders): StoredResponse | null {
   const length = headers['content-length']
@@ -87,8 +93,7 @@ export function withBody (head: StoredHead, body: Buffer, headers: IncomingHttpH
   if (length !== undefined && Number(length) !== body.byteLength) return null
   const part = head.status === 206 ? partOf(headers, body.byteLength) : null
   if (head.status === 206 && part === null) return null
-  const isUsable = (head.lifetime > head.initialAge && !head.mustValidate) || canBeValidated(head.headers) || head.staleIfError > 0 || head.staleWhileRevalidate > 0
-  return isUsable ? { ...head, body, part } : null
+  return { ...head, body, part }
 }
 
 /** `Cache-Tag` has commas between tags, `Surrogate-Key` spaces. */

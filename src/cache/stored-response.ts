@@ -42,11 +42,11 @@ export interface StoredPart {
 }
 
 /** Seconds from the stored response to its use (RFC 9111, section 4.2.3). */
-export const currentAge = ({ initialAge, storedAt }: StoredResponse, now: number): number =>
+export const currentAge = ({ initialAge, storedAt }: Pick<StoredResponse, 'initialAge' | 'storedAt'>, now: number): number =>
   initialAge + Math.max(0, now - storedAt) / 1000
 
 /** Seconds that it is still fresh; negative for how long it has been stale. */
-export const freshFor = (stored: StoredResponse, now: number): number => stored.lifetime - currentAge(stored, now)
+export const freshFor = (stored: Pick<StoredResponse, 'initialAge' | 'storedAt' | 'lifetime'>, now: number): number => stored.lifetime - currentAge(stored, now)
 
 /** One value of a stored header. */
 export const storedValue = (headers: StoredHeaders | OutgoingHttpHeaders, name: string): string | undefined => {

@@ -33,7 +33,7 @@ export const selectedBy = (field: string | string[] | undefined, request: Incomi
   varyNames(field).map((name) => [name, selectingValue(request, name)] as const)
 
 /** Whether a stored response is one for this request (RFC 9111, section 4.1). */
-export function isSelected ({ vary, headers }: StoredResponse, request: IncomingHttpHeaders): boolean {
+export function isSelected ({ vary, headers }: Pick<StoredResponse, 'vary' | 'headers'>, request: IncomingHttpHeaders): boolean {
   for (const [name, value] of vary) {
     if (selectingValue(request, name) === value) continue
     if (name === 'accept-language' && prefersLanguage(request['accept-language'], headers['content-language'])) continue

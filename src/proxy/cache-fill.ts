@@ -3,12 +3,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { wholeLength } from '../cache/byte-range.ts'
 import type { CacheKey } from '../cache/cache-store.ts'
 import type { CacheOutcome } from '../cache/cache-status.ts'
-import { isUpstreamError, mayStandIn } from '../cache/reuse.ts'
-import { freshened, inOwnMemory, type StoredHead, storedHead, type UpstreamAnswer, withBody } from '../cache/storable-response.ts'
+import { isReusable, isUpstreamError, mayStandIn } from '../cache/reuse.ts'
+import { freshened, inOwnMemory, isOfUse, type StoredHead, storedHead, type UpstreamAnswer, withBody } from '../cache/storable-response.ts'
 import { freshFor, type StoredResponse } from '../cache/stored-response.ts'
 import { isAbout } from '../cache/validators.ts'
 import { AttemptLoop } from './attempt-loop.ts'
 import type { CacheReader } from './cache-reader.ts'
+import { FillRegistration } from './fill-registration.ts'
 import { audienceOfAnswer, audienceOfFreshened, type FillTask, replaceStored } from './fill-task.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { sendInformational } from './informational.ts'
@@ -21,8 +22,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   readonly #readers = new Set<CacheReader>()
   /** Goes on though nobody waits. */
   readonly #isBehind: boolean
-  /** Under what it is found now. */
-  #name: string | null
+  readonly #registration: FillRegistration
   readonly #sentAt: number
   /** Purges before it, which do not concern its response. */
   readonly #since: number
@@ -38,11 +38,10 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     super(request, reply, plan, path, headers, body)
     this.task = task
     this.#isBehind = isBehind
-    this.#name = task.name
     this.#sentAt = task.cache.now()
     this.#since = task.cache.purgeCount
     this.#key = task.sharedKey
-    if (task.name !== null) task.cache.fills.set(task.name, this)
+    this.#registration = new FillRegistration(task.cache, this, task.name)
   }
 
   protected override watch (): void {}
@@ -51,7 +50,12 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     // who asks after a change must not get what was there before it
     if (this.task.cache.isPurgedSince(this.#since, this.#key, this.#head?.tags ?? [])) return false
     if (this.#answer !== null) {
-      if (this.#head === null || !reader.fits(this.#head)) return false
+      if (this.#head === null) return false
+      if (!this.#isFor(reader, this.#head)) {
+        // what has become stale on its way makes room for the next
+        if (!isReusable(this.#head, this.now())) this.#keepForValidations()
+        return false
+      }
       reader.begin(this.#answer, this.#head, this.#outcome(true))
       for (const chunk of this.#chunks) reader.write(chunk)
     }
@@ -93,28 +97,34 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     }
     if (plan.fallback !== null && plan.fallback.on.has(status)) {
       this.dismiss(headers)
-      this.#close()
+      this.#registration.close()
       this.fellBack = true
       for (const reader of this.#readers) reader.fallBack(plan.fallback, `status ${status}`)
       return
     }
     if (this.request.method === 'HEAD') this.#learnFromHead(answer)
     const audience = audienceOfAnswer(task, plan, this.request, answer)
-    if (audience !== 'none' && !(wholeLength(headers) > policy.maxObjectSize)) {
-      this.#head = storedHead(answer, policy, this.request.raw.headers, task.storing)
+    const head = audience === 'none' || wholeLength(headers) > policy.maxObjectSize ? null : storedHead(answer, policy, this.request.raw.headers, task.storing)
+    if (head !== null && isOfUse(head)) {
+      this.#head = head
       this.#key = audience === 'all' ? task.sharedKey : task.ownKey
-      this.#renameByVary(this.#head)
+      this.#registration.renameByVary(head)
+      if (!isReusable(head, cameAt)) {
+        this.#registration.pass()
+        this.#keepForValidations()
+      }
     } else this.#giveUpStoring()
     for (const reader of this.#readers) {
-      // the one whose request it is gets just this; what others get must be something that could be stored
+      // the one whose request it is gets just this
       if (reader.request === this.request) reader.begin(answer, null, this.#outcome(false))
-      else if (this.#head !== null && reader.fits(this.#head)) reader.begin(answer, this.#head, this.#outcome(true))
+      else if (this.#head !== null && this.#isFor(reader, this.#head)) reader.begin(answer, this.#head, this.#outcome(true))
       else {
         this.#readers.delete(reader)
-        reader.askAgain()
+        // another variant may still be one for several; what is for nobody else would make them wait one after the other
+        reader.askAgain(this.#head === null || reader.fits(this.#head) ? 'alone' : 'anew')
       }
     }
-    if (this.#head === null && this.#readers.size === 0 && !this.#isBehind) this.abort()
+    if (this.#readers.size === 0 && !this.#isBehind) this.abort()
   }
 
   override onChunk (chunk: Buffer): void {
@@ -132,13 +142,13 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   }
 
   protected override onEnd (trailers: IncomingHttpHeaders): void {
-    this.#close()
+    this.#registration.close()
     if (this.#head !== null) this.#store(this.#head, inOwnMemory(this.#chunks, this.#length))
     for (const reader of this.#readers) reader.end(trailers)
   }
 
   protected override onFailure (error: Error, started: boolean): void {
-    this.#close()
+    this.#registration.close()
     const { stored, cache, storing } = this.task
     if (!started && stored !== null && !this.clientGone && mayStandIn(stored, storing.directives, cache.now())) {
       for (const reader of this.#readers) reader.useStored(stored, { forwarded: 'stale', ttl: freshFor(stored, cache.now()) })
@@ -153,14 +163,14 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     if (plan.enforceResponse && plan.responseCheck?.(head.status, headers['content-type'], body, headers)) return
     const response = withBody(head, body, headers)
     if (response === null) return
-    if (this.#name !== null) cache.unpass(this.#name)
+    if (isReusable(head, cache.now())) this.#registration.unpass()
     cache.save(this.#key, response, this.#since)
   }
 
   /** Answers with what is stored in place of the upstream's error. */
   #standIn (stored: StoredResponse, headers: IncomingHttpHeaders): void {
     this.dismiss(headers)
-    this.#close()
+    this.#registration.close()
     for (const reader of this.#readers) reader.useStored(stored, this.#validated(stored, undefined))
   }
 
@@ -168,7 +178,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   async #useFreshened (response: StoredResponse, headers: IncomingHttpHeaders): Promise<void> {
     const { task } = this
     this.dismiss(headers)
-    this.#close()
+    this.#registration.close()
     const audience = audienceOfFreshened(task, this.plan, this.request, response)
     const outcome = this.#validated(response, audience !== 'none' || undefined)
     for (const reader of this.#readers) if (audience !== 'none' || reader.request === this.request) reader.useStored(response, outcome)
@@ -185,9 +195,9 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   async #startAnew (headers: IncomingHttpHeaders): Promise<void> {
     const { task } = this
     this.dismiss(headers)
-    this.#close()
+    this.#registration.close()
     await replaceStored(task, task.stored!, 'none', this.#since)
-    for (const reader of this.#readers) reader.askAgain(true)
+    for (const reader of this.#readers) reader.askAgain('without-stored')
   }
 
   /** The head of a 200 tells whether what is stored still holds (RFC 9111, section 4.3.5). */
@@ -201,28 +211,18 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     replaceStored(task, response, audienceOfFreshened(task, this.plan, this.request, response), this.#since)
   }
 
-  /** From now on those alone share it whom its response is for. */
-  #renameByVary (head: StoredHead): void {
-    const { cache, name } = this.task
-    if (name === null || head.vary.length === 0) return
-    cache.noteVary(name, head.vary.map(([field]) => field))
-    this.#close()
-    this.#name = nameByVary(name, head.vary.map(([, value]) => value))
-    if (!cache.fills.has(this.#name)) cache.fills.set(this.#name, this)
-  }
-
   #giveUpStoring (): void {
     this.#head = null
     this.#chunks = []
-    if (this.#name !== null && !this.#isBehind) this.task.cache.pass(this.#name)
-    this.#close()
+    this.#registration.pass()
+    this.#registration.close()
   }
 
-  /** Nobody can join any more. */
-  #close (): void {
-    const { fills } = this.task.cache
-    if (this.#name !== null && fills.get(this.#name) === this) fills.delete(this.#name)
-  }
+  /** What is not used without a validation is for those alone who wait for one, if for anybody. */
+  #keepForValidations (): void { if (this.task.stored === null) this.#registration.close() }
+
+  /** What others get must be something that the cache could give them. */
+  #isFor (reader: CacheReader, head: StoredHead): boolean { return reader.mayShare(head, this.task.stored !== null, this.now()) }
 
   #outcome (collapsed: boolean): CacheOutcome {
     return { forwarded: this.task.reason, upstreamStatus: this.#answer!.status, stored: this.#head !== null, collapsed }
@@ -232,6 +232,3 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   /** The clients get their answer from now on. */
   streams (): void { this.clearDeadline() }
 }
-
-/** Under what the request for one variant is found. */
-export const nameByVary = (name: string, values: readonly (string | null)[]): string => `${name}\n${JSON.stringify(values)}`

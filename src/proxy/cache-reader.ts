@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Directives } from '../cache/cache-control.ts'
 import type { CacheOutcome } from '../cache/cache-status.ts'
+import { reuseOf } from '../cache/reuse.ts'
 import type { StoredHead, UpstreamAnswer } from '../cache/storable-response.ts'
 import type { StoredResponse } from '../cache/stored-response.ts'
 import { isNotModified } from '../cache/validators.ts'
@@ -14,13 +16,27 @@ import { ReplyWriter } from './reply-writer.ts'
 import type { SharedFill } from './response-cache.ts'
 import { affinityCookie, copyResponseHeaders } from './response-headers.ts'
 
+/**
+ * How a request is answered whose turn with another's was in vain: as if it came now, without waiting for others, or without what is
+ * stored, which has turned out to be of no use (also when the store does not let go of it).
+ */
+export type Again = 'anew' | 'alone' | 'without-stored'
+
+export interface Wanted {
+  /** Directives of the request. */
+  readonly directives: Directives
+  /** Whether it waits for the validation of what is stored. */
+  readonly validates: boolean
+}
+
 /** A client that waits for a request to the upstream which it may share with others. */
 export class CacheReader implements ResponseSource {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly #plan: ForwardPlan
   readonly #writer: ReplyWriter
-  readonly #again: (passesStored: boolean) => void
+  readonly #wanted: Wanted
+  readonly #again: (again: Again) => void
   #fill: SharedFill | null = null
   #isGone = false
   /** Whether it has its answer, or nobody wants it any more. */
@@ -28,10 +44,11 @@ export class CacheReader implements ResponseSource {
   isFull = false
 
   /** @param again  answers the request in another way, because what comes is not for it */
-  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, again: (passesStored: boolean) => void) {
+  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, wanted: Wanted, again: (again: Again) => void) {
     this.request = request
     this.reply = reply
     this.#plan = plan
+    this.#wanted = wanted
     this.#again = again
     this.#writer = new ReplyWriter(request, reply, plan, this)
   }
@@ -45,7 +62,17 @@ export class CacheReader implements ResponseSource {
   }
 
   /** Whether a response is one for this request. */
-  fits (head: StoredHead): boolean { return isSelected(head as StoredResponse, this.request.raw.headers) }
+  fits (head: StoredHead): boolean { return isSelected(head, this.request.raw.headers) }
+
+  /**
+   * Whether it can have the answer to the request of another: it must be one that the cache could give it without asking the upstream
+   * (RFC 9111, section 4), or the upstream's word on what both have asked about.
+   * @param isValidation  whether that request was a validation
+   */
+  mayShare (head: StoredHead, isValidation: boolean, now: number): boolean {
+    const { directives, validates } = this.#wanted
+    return this.fits(head) && ((isValidation && validates) || reuseOf(head, directives, now) !== 'validate')
+  }
 
   /** @param shared  what others share of the response; null for the one who has asked for it */
   begin ({ status, headers, cameAt }: UpstreamAnswer, shared: StoredHead | null, outcome: CacheOutcome): void {
@@ -105,12 +132,11 @@ export class CacheReader implements ResponseSource {
     sendStored(this.request, this.reply, stored, outcome, this.#fill!.now())
   }
 
-  /** @param passesStored  whether what is stored has turned out to be of no use, also when the store does not let go of it */
-  askAgain (passesStored = false): void {
+  askAgain (again: Again = 'anew'): void {
     if (this.#isGone) return
     unwatchClient(this.reply.raw)
     this.#isDone = true
-    this.#again(passesStored)
+    this.#again(again)
   }
 
   /** The client is gone. */

@@ -10,10 +10,11 @@ import { freshFor, type StoredResponse } from '../cache/stored-response.ts'
 import { hasUnsafeCondition, validationFields } from '../cache/validators.ts'
 import { isSelected, selectingValue } from '../cache/vary.ts'
 import { gatehouseError } from '../errors.ts'
-import { CacheFill, nameByVary } from './cache-fill.ts'
-import { CacheReader } from './cache-reader.ts'
+import { CacheFill } from './cache-fill.ts'
+import { type Again, CacheReader } from './cache-reader.ts'
 import { cacheUrl } from './cache-url.ts'
 import { covers, noteOutcome, sendStored } from './cached-reply.ts'
+import { nameByVary } from './fill-registration.ts'
 import type { FillTask } from './fill-task.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { hidesFields, requestHeaders } from './request-headers.ts'
@@ -55,14 +56,13 @@ class CachedExchange {
   readonly #path: string
   readonly #body: Buffer | null
   readonly #relay: Relay
-  /** Whether what is stored is of no use, though it may still be there. */
-  readonly #passesStored: boolean
+  readonly #again: Again
   readonly #directives: Directives
   readonly #hasCookies: boolean
   readonly #sharedKey: CacheKey
   readonly #ownKey: CacheKey
 
-  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, policy: CachePolicy, path: string, body: Buffer | null, relay: Relay, passesStored = false) {
+  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, policy: CachePolicy, path: string, body: Buffer | null, relay: Relay, again: Again = 'anew') {
     const { headers } = request.raw
     this.#request = request
     this.#reply = reply
@@ -71,7 +71,7 @@ class CachedExchange {
     this.#path = path
     this.#body = body
     this.#relay = relay
-    this.#passesStored = passesStored
+    this.#again = again
     this.#directives = policy.directivesOf(headers)
     const cookies = headers.cookie === undefined ? null : plan.dropCookies === null ? headers.cookie : withoutCookies(headers.cookie, plan.dropCookies)
     this.#hasCookies = cookies !== null && !policy.sharesCookies && (policy.keyCookies.length === 0 || withoutCookies(cookies, policy.keyCookies) !== null)
@@ -106,7 +106,7 @@ class CachedExchange {
   #decide (responses: readonly StoredResponse[] | null): void {
     const request = this.#request
     const { cache } = this.#plan.cache!
-    const stored = responses === null || this.#passesStored ? null : selectResponse(responses, request)
+    const stored = responses === null || this.#again === 'without-stored' ? null : selectResponse(responses, request)
     // a session could get other content, which only the upstream knows
     if (this.#hasCookies && stored !== null && !stored.isPublic) return this.#bypass('request')
     if (stored === null || !covers(stored, request)) return this.#forward(null, stored !== null ? 'partial' : responses === null ? 'uri-miss' : 'vary-miss')
@@ -130,18 +130,21 @@ class CachedExchange {
     const { cache } = this.#plan.cache!
     const isAlone = request.method === 'HEAD' || (request.raw.headers.range !== undefined && stored === null) || this.#hasCookies || (this.#isAuthenticated && this.#ownKey === this.#sharedKey)
     const name = isAlone ? null : this.#fillName()
-    const reader = new CacheReader(request, this.#reply, this.#plan, (passesStored) => this.#askAgain(passesStored))
-    const underWay = name === null ? undefined : cache.fills.get(name)
+    const reader = new CacheReader(request, this.#reply, this.#plan, { directives: this.#directives, validates: stored !== null }, (again) => this.#askAgain(again))
+    // a validation is for all who wait for it, also where nobody waits for a miss
+    const isPassed = name !== null && stored === null && cache.isPassed(name)
+    const shared = isPassed || this.#again === 'alone' ? null : name
+    const underWay = shared === null ? undefined : cache.fills.get(shared)
     if (underWay !== undefined && reader.attach(underWay)) return
-    const isPassed = name !== null && cache.isPassed(name)
-    const fill = this.#fill(stored, reason, isPassed || underWay !== undefined ? null : name, false, isPassed)
+    const isFree = shared !== null && !cache.fills.has(shared)
+    const fill = this.#fill(stored, reason, isFree ? shared : null, false, isPassed)
     reader.attach(fill)
     fill.start()
   }
 
   /** What came was not for this request; it looks anew, since by now there may be something stored for it. */
-  #askAgain (passesStored: boolean): void {
-    new CachedExchange(this.#request, this.#reply, this.#plan, this.#policy, this.#path, this.#body, this.#relay, passesStored).start()
+  #askAgain (again: Again): void {
+    new CachedExchange(this.#request, this.#reply, this.#plan, this.#policy, this.#path, this.#body, this.#relay, again).start()
   }
 
   /** Has a response validated though the client has been answered (RFC 5861, section 3). */

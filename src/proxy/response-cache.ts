@@ -28,7 +28,7 @@ export interface RouteCache {
   readonly route: string
 }
 
-/** How long misses of a key are not made to wait for one another, after an answer that could not be stored. Milliseconds. */
+/** How long misses of a key are not made to wait for one another, after an answer that was not for several. Milliseconds. */
 const PASS_TIME = 60_000
 /** Most keys of which that is remembered, and most of which it is known what they vary by. */
 const MOST_REMEMBERED = 10_000
@@ -140,7 +140,7 @@ export class ResponseCache {
     return this.store.purge({ ...purge, now: this.now() })
   }
 
-  /** Whether answers of this key could lately not be stored. */
+  /** Whether answers of this key were lately not for several, because they could not be stored or not be used again as they are. */
   isPassed (key: string): boolean {
     const name = shortName(key)
     const until = this.#passes.get(name)
