@@ -18,7 +18,9 @@ export function checkOperations (root: SchemaObject, operations: readonly ReadOp
   const schemes = isObject(root.components?.securitySchemes) ? root.components.securitySchemes : {}
   checkSecurity(root.security, '/security', schemes, mistakes)
   for (const operation of operations) {
-    const { operationId, pointer, object } = operation
+    const { method, operationId, pointer, object } = operation
+    // RFC 9110, section 9.3.8
+    if (method === 'TRACE') notes.add('TRACE is never forwarded, and its operations are left out', pointer)
     if (operationId !== undefined) {
       if (ids.has(operationId)) notes.add(`the operationId "${operationId}" stands at more than one operation`, `${pointer}/operationId`)
       ids.set(operationId, pointer)

@@ -12,13 +12,14 @@ export function operationAuth ({ security }: ApiOperation, { security: mapping, 
   const stated = (security ?? []).filter((requirement) => Object.keys(requirement).length > 0)
   // nothing is asked for, or it may be left out altogether
   if (stated.length === 0) return unsecured
-  const known = stated.flatMap((requirement) => Object.keys(requirement)).filter((name) => !Object.hasOwn(mapping, name))
-  if (known.length > 0) {
-    say(`the document asks for ${[...new Set(known)].map((name) => `"${name}"`).join(' and ')}, of which openapi.security says nothing: map it to a scheme of the gateway (there are: ${Object.keys(mapping).join(', ') || 'none'})`)
+  const unknown = stated.flatMap((requirement) => Object.keys(requirement)).filter((name) => !Object.hasOwn(mapping, name))
+  if (unknown.length > 0) {
+    say(`the document asks for ${[...new Set(unknown)].map((name) => `"${name}"`).join(' and ')}, of which openapi.security says nothing: map it to a scheme of the gateway (there are: ${Object.keys(mapping).join(', ') || 'none'})`)
     return undefined
   }
   const uses = stated.map((requirement) => Object.entries(requirement).map(([name, scopes]) => schemeUse(mapping[name]!, scopes)))
-  const isOptional = stated.length < security!.length
+  // a document may let strangers in where the upstream file has said so in so many words
+  const isOptional = stated.length < security!.length && unsecured === 'none'
   if (uses.every((all) => all.length === 1)) {
     const any = uses.map(([use]) => use!)
     return isOptional ? { optional: any } : any

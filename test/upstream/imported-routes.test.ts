@@ -41,6 +41,12 @@ test('every operation becomes a route below the prefix, and what the document do
   assert.deepEqual(backend.received.map(({ method, url }) => `${method} ${url}`), ['GET /pets', 'HEAD /pets', 'GET /pets/5', 'GET /files/report.pdf', 'POST /jobs/7:cancel'])
 })
 
+test('an operation that cannot be forwarded is left out, which its document notes', async (t) => {
+  const { app } = await startApiGateway(t, apiDocument({ '/a': { get: ok, trace: ok } }))
+  assert.deepEqual(app.routeTable.rows.filter(({ upstream }) => upstream === 'api').map(({ method }) => method), ['GET'])
+  assert.match([...app.apis][0]!.document.notes.join(), /TRACE is never forwarded/)
+})
+
 test('paths that the document does not have are forwarded when the upstream says so', async (t) => {
   const { url, backend } = await startApiGateway(t, apiDocument({ '/pets': { get: ok } }), { passThrough: true })
   assert.equal((await fetch(`${url}/toys?a=1`)).status, 200)
@@ -77,7 +83,9 @@ test('security of the document is that of the gateway where it is mapped, scopes
 test('nothing is open because a document says so', async (t) => {
   const open = apiDocument({ '/a': { get: { ...ok, security: [] } }, '/b': { get: ok } })
   assert.deepEqual(await problemsOf(t, open), ['api.json auth: missing: state who may call, here or for the whole upstream: { jwt: { scopes: [...] } }, or \'none\' for everybody. The document says nothing that openapi.security maps about GET /a, GET /b'])
-  const secured = apiDocument({ '/a': { get: { ...ok, security: [{ key: [] }] } }, '/b': { get: { ...ok, security: [{ key: [], oauth: [] }, {}] } } }, { components: { securitySchemes: { key: { type: 'apiKey', in: 'header', name: 'x' }, oauth: { type: 'http', scheme: 'bearer' } } } })
+  const optional = await startApiGateway(t, apiDocument({ '/a': { get: { ...ok, security: [{}, { oauth: [] }] } } }, { components: { securitySchemes: { oauth: { type: 'http', scheme: 'bearer' } } } }), { auth: undefined, openapi: { document: 'api.json', security: { oauth: { jwt: {} } } } }, { config: { jwt } })
+  assert.equal((await fetch(`${optional.url}/a`)).status, 401)
+  const secured = apiDocument({ '/a': { get: { ...ok, security: [{ key: [] }] } }, '/b': { get: { ...ok, security: [{ key: [], oauth: [] }, { key: [] }] } } }, { components: { securitySchemes: { key: { type: 'apiKey', in: 'header', name: 'x' }, oauth: { type: 'http', scheme: 'bearer' } } } })
   const problems = await problemsOf(t, secured, { auth: 'none', openapi: { document: 'api.json', security: { oauth: { jwt: {} } } } }, { jwt })
   assert.match(problems[0]!, /^api\.json:\d+ GET \/a: security: the document asks for "key", of which openapi\.security says nothing: map it to a scheme of the gateway \(there are: oauth\)$/)
   const combined = await problemsOf(t, secured, { auth: 'none', openapi: { document: 'api.json', security: { oauth: { jwt: {} }, key: { apiKey: {} } } } }, { jwt, apiKeys: { keys: [] } })
