@@ -45,6 +45,7 @@ export function checkDeclaration (declaration: unknown, file: string, authInheri
     say('routes', 'the upstream can be reached by no route: declare routes, name a document as openapi, or state passThrough: true')
   }
   if (sound.openapi !== undefined) checkApi(sound.openapi, say)
+  else if (sound.requestValidation !== undefined) say('requestValidation', NEEDS_DOCUMENT)
   routes.forEach((route, i) => {
     if (route === undefined) return
     checkRoute(route, `routes[${i}]`, sound.openapi !== undefined, say)
@@ -58,6 +59,8 @@ export function checkDeclaration (declaration: unknown, file: string, authInheri
 
 /** What is said where nobody has stated who may call. */
 export const NO_AUTH = "missing: state who may call, here or for the whole upstream: { jwt: { scopes: [...] } }, or 'none' for everybody"
+
+const NEEDS_DOCUMENT = 'has an effect with openapi only: the schemas of a route are always enforced'
 
 /** Only what a mock answers needs no targets. */
 function checkMock (sound: SoundPart, say: Say): void {
@@ -129,6 +132,7 @@ function checkRoute (route: RouteDeclaration, field: string, hasDocument: boolea
   if (schema.body && methods.some((method) => method === 'GET' || method === 'HEAD')) {
     say(`${field}.schema.body`, 'GET and HEAD have no body to validate: use another method, QUERY for example')
   }
+  if (route.requestValidation !== undefined && !hasDocument) say(`${field}.requestValidation`, NEEDS_DOCUMENT)
   if (schema.consumes && !schema.body) say(`${field}.schema.consumes`, 'has an effect with schema.body only')
   if ((route.responseValidation ?? 'off') !== 'off' && !schema.response && !hasDocument) say(`${field}.responseValidation`, 'needs schema.response')
 }

@@ -155,6 +155,8 @@ test('a document that is not there, and settings that have no effect, are proble
   const none = await problemsOf(t, {}, { auth: 'none', openapi: 'orders.yaml' })
   assert.equal(none.length, 1)
   assert.match(none[0]!, /orders\.yaml/)
+  const files = { 'a.json': { name: 'a', auth: 'none', targets: ['http://127.0.0.1:9'], requestValidation: 'report', routes: [{ method: 'GET', url: '/', requestValidation: 'off' }] } }
+  await assert.rejects(buildApp(await apiConfig(t, files, {})), /a\.json: requestValidation: has an effect with openapi only[^]*routes\[0\]\.requestValidation: has an effect with openapi only/)
   const useless = await problemsOf(t, apiDocument({}), { auth: 'none', openapi: { document: 'api.json', unsecured: 'none', refresh: '1h' } })
   assert.match(useless.join('\n'), /openapi\.unsecured: has an effect with openapi\.security only/)
   assert.match(useless.join('\n'), /openapi\.refresh: has an effect on documents of a URL only/)
