@@ -76,7 +76,7 @@ test('least-requests spares a slow target, and what one has begun counts until i
 
 test('latency leaves a target that fails fast, and goes where answers are fast', async (t) => {
   // time passes at the slow one alone
-  const clock = { now: performance.now() }
+  const clock = { now: Math.ceil(performance.now()) }
   t.mock.method(performance, 'now', () => clock.now)
   const failing = await startBackend(t, (_request, response) => { response.writeHead(503).end() })
   const slow = await startBackend(t, (_request, response) => {

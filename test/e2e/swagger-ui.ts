@@ -53,7 +53,11 @@ export class SwaggerUi {
   async fill (operationId: string, { parameters = {}, body }: { parameters?: Record<string, string>, body?: object }): Promise<void> {
     const block = this.#block(operationId)
     if (await block.locator('.opblock-body').count() === 0) await block.locator('.opblock-summary-control').click()
-    if (await block.locator('.try-out__btn.cancel').count() === 0) await block.locator('.try-out__btn').click()
+    // the button switches, so it is looked at once it is there
+    const tryOut = block.locator('.try-out__btn')
+    await tryOut.waitFor()
+    if (!/\bcancel\b/.test(await tryOut.getAttribute('class') ?? '')) await tryOut.click()
+    await block.locator('.try-out__btn.cancel').waitFor()
     for (const [name, value] of Object.entries(parameters)) {
       await block.locator(`tr[data-param-name="${name}"] input`).fill(value)
     }

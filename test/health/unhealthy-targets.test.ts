@@ -62,7 +62,7 @@ test('a target that is gone is found out by connecting, one that never answers b
 
 test('a target that answers 500 is ejected by the requests themselves, and comes back slowly', async (t) => {
   // the time stands still until the test lets it go on
-  const clock = { now: performance.now() }
+  const clock = { now: Math.ceil(performance.now()) }
   t.mock.method(performance, 'now', () => clock.now)
   let isWell = false
   const sick = await startBackend(t, (_request, response) => { response.writeHead(isWell ? 200 : 500).end() })

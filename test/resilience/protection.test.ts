@@ -100,7 +100,7 @@ test('a client that leaves takes every copy with it', async (t) => {
 
 test('a circuit opens, answers 503 with Retry-After at once, and a single probe closes it', async (t) => {
   // the time stands still until the test lets it go on
-  const clock = { now: performance.now() }
+  const clock = { now: Math.ceil(performance.now()) }
   t.mock.method(performance, 'now', () => clock.now)
   let healthy = false
   let release: (() => void) | undefined
