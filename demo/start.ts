@@ -6,6 +6,7 @@ import { CommandFailure, failureLines } from '../src/cli/failure.ts'
 import type { Config } from '../src/config/config-schema.ts'
 import { loadConfig } from '../src/config/load-config.ts'
 import { freePort, type RunningGateway, startGateway, startWatchedGateway } from './gateway.ts'
+import { start as startCatalog } from './catalog.ts'
 import { start as startLive } from './live.ts'
 import { start as startOrders } from './orders.ts'
 import type { Service } from './service.ts'
@@ -13,8 +14,8 @@ import { start as startUsers } from './users.ts'
 import { welcome } from './welcome.ts'
 
 // inventory is not there yet: it is the upstream that routes/README.md tells how to add
-const READ = ['orders:read', 'users:read', 'live:read', 'inventory:read']
-const WRITE = [...READ, 'orders:write', 'inventory:write']
+const READ = ['orders:read', 'users:read', 'live:read', 'catalog:read', 'inventory:read']
+const WRITE = [...READ, 'orders:write', 'catalog:write', 'inventory:write']
 const TOKEN_LIFETIME = '12h'
 
 /** After this many milliseconds the end comes in any case. */
@@ -36,7 +37,7 @@ async function stop (exitCode: number): Promise<void> {
 
 const USAGE = `Usage: npm run demo -- [options]
 
-Runs the gateway of this folder in front of three sample services.
+Runs the gateway of this folder in front of four sample services.
 
 Options:
   --port <number>  port to listen on (default: that of the configuration, 3000)
@@ -62,7 +63,7 @@ async function main (): Promise<void> {
   const env = process.env
   if (!Object.entries(env).some(([name, value]) => value && /^GATEHOUSE_JWT_(SECRET|PUBLIC_KEY|PRIVATE_KEY)/.test(name))) env.GATEHOUSE_JWT_SECRET = randomBytes(32).toString('hex')
   // the sample routes read these
-  for (const [name, start] of [['ORDERS_URL', startOrders], ['USERS_URL', startUsers], ['LIVE_URL', startLive]] as const) {
+  for (const [name, start] of [['ORDERS_URL', startOrders], ['USERS_URL', startUsers], ['LIVE_URL', startLive], ['CATALOG_URL', startCatalog]] as const) {
     const service = await start()
     services.push(service)
     env[name] = service.url

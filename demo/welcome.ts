@@ -8,7 +8,7 @@ export function welcome (url: string, config: Config, tokens: { read: string, wr
   const bearer = `-H "Authorization: Bearer ${tokens.read}"`
   const docs = config.docs === false ? 'switched off' : url + config.docs.path
   return `
-  Gatehouse listens on ${url}, in front of three services: orders, users and live.
+  Gatehouse listens on ${url}, in front of four services: orders, users, live and catalog.
 
   Swagger UI
     ${docs}

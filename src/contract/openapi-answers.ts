@@ -49,7 +49,7 @@ export const PROBLEM = {
         type: 'object',
         required: ['in', 'pointer', 'expected'],
         properties: {
-          in: { type: 'string', enum: ['params', 'query', 'headers', 'body'] },
+          in: { type: 'string', enum: ['params', 'query', 'headers', 'cookies', 'body'] },
           pointer: { type: 'string', description: 'JSON pointer of the value within that part.' },
           expected: { type: 'string' },
         },

@@ -108,5 +108,6 @@ function readingOf (root: unknown, { schemaPointer }: ApiMedia, type: string): R
   if (isText(type)) return 'text'
   // only a length can be said of bytes
   const schema = atPointer(root, schemaPointer)
-  return textShape(root, schemaPointer).scalar === 'string' && isObject(schema) && (schema.maxLength !== undefined || schema.minLength !== undefined) ? 'binary' : null
+  const isBytes = textShape(root, schemaPointer).scalar === 'string' || (isObject(schema) && schema.type === undefined && schema.contentMediaType !== undefined)
+  return isBytes && isObject(schema) && (schema.maxLength !== undefined || schema.minLength !== undefined) ? 'binary' : null
 }

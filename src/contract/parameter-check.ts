@@ -47,7 +47,7 @@ function partCheck (validators: DocumentValidators, parameters: readonly TextPar
   if (parameters.length === 0) return null
   const properties: Record<string, JsonSchema> = Object.create(null)
   for (const { name, schemaPointer } of parameters) properties[name] = validators.schemas.reference(schemaPointer, 'request')
-  // one that came empty where it may is there, and has no value
+  // one that came empty where it may is there, and has no value; who reads the query tells when it did not come
   const required = parameters.filter((parameter) => parameter.required && !parameter.allowEmptyValue).map(({ name }) => name)
   return new PartCheck(validators.compiler({ type: 'object', properties, required }), part, `${part} in ${validators.document.name}`)
 }

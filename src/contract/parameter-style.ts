@@ -38,7 +38,6 @@ export const asItIs = (raw: string): string => raw
 export function styledValue (form: TextForm, raw: string): unknown {
   switch (form.style) {
     case 'label': return raw[0] === '.' ? delimited(form, raw.slice(1), form.explode ? '.' : ',') : undefined
-    case 'matrix': return matrixValue(form, raw)
     case 'spaceDelimited': return delimited(form, raw, /%20|\+| /)
     case 'pipeDelimited': return delimited(form, raw, /%7C|\|/i)
     default: return delimited(form, raw, ',')
@@ -52,21 +51,6 @@ function delimited (form: TextForm, raw: string, delimiter: string | RegExp): un
   if (shape.other && parts.length < 2) return decode(raw)
   if (shape.list) return parts.map((part) => decode(part))
   return objectOf(form, parts)
-}
-
-function matrixValue (form: TextForm, raw: string): unknown {
-  if (raw[0] !== ';') return undefined
-  const { name, explode, shape, decode } = form
-  const parts = raw.slice(1).split(';')
-  if (explode && shape.object) return objectOf(form, parts)
-  const values: string[] = []
-  for (const part of parts) {
-    const at = part.indexOf('=')
-    if (decode(at === -1 ? part : part.slice(0, at)) !== name) return undefined
-    values.push(at === -1 ? '' : part.slice(at + 1))
-  }
-  if (explode && shape.list) return values.map((value) => decode(value))
-  return values.length === 1 ? delimited(form, values[0]!, ',') : undefined
 }
 
 /** `a=1,b=2` when exploded, else `a,1,b,2`. */

@@ -20,6 +20,8 @@ export class QueryReader {
   /** Gets what nobody else has declared. */
   readonly #open: TextParameter | null
   readonly #keepsRest: boolean
+  /** Those that must come and may be empty: no schema could tell whether they came. */
+  readonly #present: readonly number[]
 
   /**
    * @param part       `query` or `body`
@@ -41,6 +43,7 @@ export class QueryReader {
       }
     }
     this.#open = open
+    this.#present = this.#named.flatMap(({ required, allowEmptyValue }, i) => required && allowEmptyValue ? [i] : [])
   }
 
   /**
@@ -59,6 +62,9 @@ export class QueryReader {
     // shorter than the list of parameters when the last of them did not come
     for (let i = 0; i < texts.length; i++) {
       if (texts[i] !== undefined) this.#readValue(this.#named[i]!, texts[i]!, values, violations)
+    }
+    for (const i of this.#present) {
+      if (texts[i] === undefined) violations.push({ in: this.#part, pointer: '', expected: `a property ${JSON.stringify(this.#named[i]!.name)}` })
     }
     return violations.length === 0 ? null : violations
   }

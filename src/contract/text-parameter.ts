@@ -33,7 +33,8 @@ export function textParameter ({ root }: ApiDocument, described: Described, plac
     shape: json || mediaType !== undefined ? { ...shape, list: false, object: false, other: true } : shape,
     decode: place === 'header' ? asItIs : place === 'path' || place === 'cookie' ? decodePercent : decodeForm,
     schemaPointer,
-    allowEmptyValue,
+    // an object whose properties stand by themselves has no text that could be empty
+    allowEmptyValue: allowEmptyValue && !(shape.object && (style === 'deepObject' || (style === 'form' && explode && !shape.other && !shape.list))),
     json,
     typed: json || shape.scalar !== null || schemaPointer === null || isTypedList(shape),
   }

@@ -30,8 +30,10 @@ const DATA: Record<string, [fits: (value: unknown) => boolean, allowed: string]>
   text: [isText, 'text'],
   flag: [(value) => typeof value === 'boolean', 'true or false'],
   number: [isNumber, 'a number'],
+  positive: [(value) => isNumber(value) && value > 0, 'a number above 0'],
   count: [isCount, 'a whole number from 0'],
   texts: [(value) => Array.isArray(value) && value.every(isText), 'a list of text'],
+  textLists: [(value) => isObject(value) && Object.values(value).every((list) => Array.isArray(list) && list.every(isText)), 'an object of lists of text'],
   list: [(value) => Array.isArray(value) && value.length > 0, 'a list with at least one value'],
   bound: [(value) => isNumber(value) || typeof value === 'boolean', 'a number (true or false before OpenAPI 3.1)'],
   types: [(value) => isTypes(value, TYPES), `${TYPES.join(', ')}, or a list of these`],
@@ -50,6 +52,11 @@ export function checkStructure (grammar: Grammar, root: SchemaObject, notes: Doc
   const misfit = (place: Place): void => {
     const { value, shape, pointer, holder, key } = place
     if (value === null && holder && !Array.isArray(holder)) {
+      delete holder[key]
+      return
+    }
+    if (shape.startsWith('Example') && holder && !Array.isArray(holder)) {
+      notes.add('"examples" is no object of Example Objects and is ignored', pointer)
       delete holder[key]
       return
     }

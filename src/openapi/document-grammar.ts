@@ -1,6 +1,7 @@
 /**
  * What an API document consists of, as far as the gateway acts upon it or shows it. A shape is written
  * - `text`, `flag`, `number`, `count`, `texts` (a list of text), `list`: plain JSON of that type;
+ * - `positive`: a number above zero, `textLists`: a map of lists of text;
  * - `words`: text for people, where numbers and the like do no harm; `any`: not looked into;
  * - `types`: the `type` of a schema, and `fileTypes` that of Swagger 2.0; `bound`: `exclusiveMinimum` and `exclusiveMaximum`;
  * - `a|b`: one of these words;
@@ -32,8 +33,8 @@ const SCHEMA: PartKind['fields'] = {
   not: 'Schema', if: 'Schema', then: 'Schema', else: 'Schema', items: 'Schema', additionalItems: 'Schema', contains: 'Schema', additionalProperties: 'Schema',
   propertyNames: 'Schema', unevaluatedItems: 'Schema', unevaluatedProperties: 'Schema', contentSchema: 'Schema',
   properties: 'Schema{}', patternProperties: 'Schema{}', dependentSchemas: 'Schema{}', $defs: 'Schema{}', definitions: 'Schema{}',
-  required: 'texts', dependentRequired: 'any', uniqueItems: 'flag', pattern: 'text', contentMediaType: 'text', contentEncoding: 'text',
-  multipleOf: 'number', maximum: 'number', minimum: 'number', exclusiveMaximum: 'bound', exclusiveMinimum: 'bound',
+  required: 'texts', dependentRequired: 'textLists', uniqueItems: 'flag', pattern: 'text', contentMediaType: 'text', contentEncoding: 'text',
+  multipleOf: 'positive', maximum: 'number', minimum: 'number', exclusiveMaximum: 'bound', exclusiveMinimum: 'bound',
   maxLength: 'count', minLength: 'count', maxItems: 'count', minItems: 'count', maxContains: 'count', minContains: 'count', maxProperties: 'count', minProperties: 'count',
 }
 
@@ -47,7 +48,7 @@ const COMMON: Grammar = {
 const VALUE: PartKind['fields'] = {
   ...TEXTS, required: 'flag', deprecated: 'flag', allowEmptyValue: 'flag', explode: 'flag', allowReserved: 'flag',
   style: 'matrix|label|simple|form|spaceDelimited|pipeDelimited|deepObject',
-  schema: 'Schema', content: 'Media{}', example: 'any', examples: 'any',
+  schema: 'Schema', content: 'Media{}', example: 'any', examples: 'Example{}',
 }
 
 /** OpenAPI 3.0 and 3.1. */
@@ -62,7 +63,7 @@ export const OPENAPI: Grammar = {
   Server: { fields: { ...TEXTS, url: '!text', name: 'words', variables: 'any' } },
   Components: {
     fields: {
-      schemas: 'Schema{}', responses: 'Response{}', parameters: 'Parameter{}', examples: 'any', requestBodies: 'RequestBody{}', headers: 'Header{}',
+      schemas: 'Schema{}', responses: 'Response{}', parameters: 'Parameter{}', examples: 'Example{}', requestBodies: 'RequestBody{}', headers: 'Header{}',
       securitySchemes: 'SecurityScheme{}', links: 'Link{}', callbacks: 'Callback{}', pathItems: 'PathItem{}',
     },
   },
@@ -77,7 +78,8 @@ export const OPENAPI: Grammar = {
   Parameter: { fields: { ...VALUE, name: '!text', in: '!path|query|header|cookie' }, home: ['components', 'parameters'] },
   Header: { fields: VALUE, home: ['components', 'headers'] },
   RequestBody: { fields: { ...TEXTS, content: '!Media{}', required: 'flag' }, home: ['components', 'requestBodies'] },
-  Media: { fields: { schema: 'Schema', example: 'any', examples: 'any', encoding: 'Encoding{}' } },
+  Example: { fields: { ...TEXTS, value: 'any', externalValue: 'any' }, home: ['components', 'examples'] },
+  Media: { fields: { schema: 'Schema', example: 'any', examples: 'Example{}', encoding: 'Encoding{}' } },
   Encoding: { fields: { contentType: 'text', headers: 'Header{}', style: 'form|spaceDelimited|pipeDelimited|deepObject', explode: 'flag', allowReserved: 'flag' } },
   Response: { fields: { ...TEXTS, headers: 'Header{}', content: 'Media{}', links: 'Link{}' }, home: ['components', 'responses'] },
   Callback: { fields: {}, rest: 'PathItem', home: ['components', 'callbacks'] },

@@ -89,7 +89,7 @@ function liftFormat (schema: SchemaObject): void {
     delete schema.format
     schema.contentMediaType ??= 'application/octet-stream'
   } else if (schema.format === 'base64' || schema.format === 'byte') {
-    delete schema.format
+    schema.format = 'byte'
     schema.contentEncoding ??= 'base64'
   }
 }

@@ -4,14 +4,10 @@ import type { Mistake } from './document-check.ts'
 import { OPENAPI } from './document-grammar.ts'
 import type { DocumentNotes } from './document-notes.ts'
 import { type Part, walkDocument, wholeDocument } from './document-walk.ts'
+import { checkExtensions } from './extension-rules.ts'
 import { followReference, referencePointer } from './local-reference.ts'
 import { ReferenceGraph } from './reference-graph.ts'
-
-/** Formats that values are checked against; others say something to people only (JSON Schema 2020-12, section 7). */
-export const KNOWN_FORMATS: ReadonlySet<string> = new Set([
-  'date', 'time', 'date-time', 'iso-time', 'iso-date-time', 'duration', 'uri', 'uri-reference', 'uri-template', 'url', 'email', 'hostname', 'ipv4', 'ipv6', 'regex',
-  'uuid', 'json-pointer', 'json-pointer-uri-fragment', 'relative-json-pointer', 'int32', 'int64', 'float', 'double', 'password', 'binary', 'byte',
-])
+import { noteUnenforced } from './unenforced-parts.ts'
 
 /** Names of schemas, which are pointers by now, and what is said about them. */
 const NAMES = ['$id', '$anchor', '$schema', '$dynamicAnchor', '$recursiveAnchor', '$vocabulary', 'id']
@@ -26,6 +22,8 @@ export function checkDocument (root: SchemaObject, notes: DocumentNotes): Mistak
     part: (part) => {
       const { kind, value, pointer } = part
       if (typeof value.$ref === 'string') checkReference(root, part, graph, mistakes)
+      checkExtensions(part, notes, mistakes)
+      noteUnenforced(root, part, notes)
       if (kind === 'Schema') readSchema(part, notes)
       if (kind === 'Callback') notes.add('callbacks are documented only', pointer)
       if (kind === 'Link') notes.add('links are documented only', pointer)
@@ -61,7 +59,6 @@ function readSchema ({ value, pointer }: Part, notes: DocumentNotes): void {
     if (value.additionalItems !== undefined) value.items = value.additionalItems
   }
   if ('additionalItems' in value) delete value.additionalItems
-  if (typeof value.format === 'string' && !KNOWN_FORMATS.has(value.format)) notes.add(`the format "${value.format}" is documented only`, pointer)
   if (value.xml !== undefined) notes.add('"xml" is documented only: bodies in XML are not looked into', pointer)
   const wrong = value.default === undefined ? undefined : defaultMistake(value)
   if (wrong !== undefined) notes.add(`a default ${wrong}`, `${pointer}/default`)

@@ -8,7 +8,7 @@ export const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patc
 
 /** Styles of a place, its default first (OpenAPI 3.1, section 4.8.12.3). */
 export const STYLES: Record<ApiParameter['in'], readonly [ParameterStyle, ...ParameterStyle[]]> = {
-  path: ['simple', 'label', 'matrix'],
+  path: ['simple', 'label'],
   query: ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'],
   header: ['simple'],
   cookie: ['form'],
@@ -97,6 +97,7 @@ function readParameter (root: SchemaObject, value: unknown, at: string): ApiPara
     required: place === 'path' || object.required === true,
     style,
     explode: object.explode ?? style === 'form',
+    ...(place === 'query' && object.allowEmptyValue === true && { allowEmptyValue: true }),
     schemaPointer: media ? media.schemaPointer : object.schema === undefined ? null : `${pointer}/schema`,
     ...(media && { mediaType: media.type }),
   }
@@ -121,11 +122,13 @@ function readResponse (root: SchemaObject, status: string, value: unknown, at: s
     if (name.toLowerCase() === 'content-type') continue
     const found = followReference(root, header, `${pointer}/headers/${pointerToken(name)}`)
     if (!found) continue
+    const [media] = mediaTypes(root, found.object.content, `${found.pointer}/content`)
     headers.push({
       name,
       required: found.object.required === true,
       explode: found.object.explode === true,
-      schemaPointer: found.object.schema === undefined ? null : `${found.pointer}/schema`,
+      schemaPointer: media ? media.schemaPointer : found.object.schema === undefined ? null : `${found.pointer}/schema`,
+      ...(media && { mediaType: media.type }),
     })
   }
   return { status: code, content: mediaTypes(root, object.content, `${pointer}/content`), headers }

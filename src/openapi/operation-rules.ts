@@ -36,6 +36,7 @@ function checkPath (path: string, notes: DocumentNotes, mistakes: Mistake[]): vo
   if (path.startsWith('x-')) return
   if (!path.startsWith('/')) mistakes.push([pointer, 'is no path, allowed: one that starts with "/"'])
   else if (!isRoutable(path)) notes.add('paths with "?" or "#" cannot be routed and are left out', pointer)
+  if (/[;\\]/.test(path)) mistakes.push([pointer, 'has ";" or "\\", which the gateway refuses in paths, since services read them in several ways: leave it out'])
   const names = templateNames(path)
   if (path.replace(/\{[^{}/]+\}/g, '').match(/[{}]/)) mistakes.push([pointer, 'has a brace that stands for itself or is not closed, allowed: {name} within one segment'])
   const twice = names.find((name, at) => names.indexOf(name) !== at)
@@ -92,7 +93,8 @@ function checkParameters (root: SchemaObject, list: string, notes: DocumentNotes
     seen.add(`${where} ${name}`)
     if (where === 'header' && IGNORED_HEADERS.has(key.slice(7))) notes.add('header parameters Accept, Content-Type and Authorization are ignored, as the specification says', at)
     const styles: readonly string[] = STYLES[where as keyof typeof STYLES] ?? []
-    if (style !== undefined && !styles.includes(style)) mistakes.push([`${at}/style`, `is "${style}" in a ${where} parameter, allowed: ${styles.join(', ')}`])
+    if (style === 'matrix' && where === 'path') mistakes.push([`${at}/style`, 'is "matrix", whose ";" the gateway refuses in paths, since services read it in several ways, allowed: simple, label'])
+    else if (style !== undefined && !styles.includes(style)) mistakes.push([`${at}/style`, `is "${style}" in a ${where} parameter, allowed: ${styles.join(', ')}`])
     if (content !== undefined && schema !== undefined) mistakes.push([at, 'has both "schema" and "content", allowed: one of them'])
     else if (isObject(content) && Object.keys(content).length !== 1) mistakes.push([`${at}/content`, `has ${Object.keys(content).length} media types, allowed: one`])
     else if (schema === undefined && content === undefined) notes.add('a parameter has neither "schema" nor "content", so that any value is allowed', at)

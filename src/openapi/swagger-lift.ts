@@ -24,6 +24,7 @@ export async function liftSwagger (root: SchemaObject, notes: DocumentNotes): Pr
   dropBesideReferences(root, notes)
   const needed = prepareOperations(root, notes)
   for (const pointer of Object.keys(isObject(root.parameters) ? root.parameters : {})) prepareParameter(root.parameters[pointer], `/parameters/${pointerToken(pointer)}`, notes)
+  prepareHeaders(root, notes)
   const aside = takeExtensions(root)
   const lifted = upgradeFromTwoToThree(root) as SchemaObject
   putBack(lifted, aside)
@@ -69,6 +70,7 @@ function prepareOperations (root: SchemaObject, notes: DocumentNotes): string[] 
     for (const method of METHODS) {
       const operation: unknown = item[method]
       if (!isObject(operation)) continue
+      if (operation.schemes !== undefined) notes.add('"schemes" of an operation are ignored: the targets of the upstream file count', `${at}/${method}`)
       delete operation.schemes
       const own = resolved(root, operation.parameters)
       const has = (name: unknown, place: unknown): boolean => own.some((parameter) => parameter.in === place && parameter.name === name)
@@ -105,16 +107,30 @@ function prepareForm (root: SchemaObject, operation: SchemaObject, parameters: S
 }
 
 /** `collectionFormat` of lists: the default is stated, and what 3.0 cannot say becomes text that nobody splits. */
-function prepareParameter (parameter: unknown, pointer: string, notes: DocumentNotes): void {
-  if (!isObject(parameter) || parameter.type !== 'array') return
+function prepareParameter (parameter: unknown, pointer: string, notes: DocumentNotes, place = isObject(parameter) ? parameter.in : ''): void {
+  if (!isObject(parameter)) return
+  if (parameter.in === 'formData' && parameter.allowEmptyValue === true) notes.add('"allowEmptyValue" of a form is ignored: an empty text must fit the field', pointer)
+  if (parameter.type !== 'array') return
   const format = parameter.collectionFormat ??= 'csv'
-  const known = parameter.in === 'query' || parameter.in === 'formData' ? format !== 'tsv' : format === 'csv'
+  const isLong = place === 'query' || place === 'formData'
+  const known = isLong ? format !== 'tsv' : format === 'csv'
   if (known) return
-  notes.add(`a list with "collectionFormat: ${format}" in ${parameter.in === 'query' || parameter.in === 'formData' ? 'a query or form' : `a ${parameter.in}`} is checked as text, not by its items`, pointer)
+  notes.add(`a list with "collectionFormat: ${format}" in ${isLong ? 'a query or form' : `a ${place}`} is checked as text, not by its items`, pointer)
   for (const keyword of Object.keys(parameter)) {
     if (!['name', 'in', 'description', 'required'].includes(keyword) && !keyword.startsWith('x-')) delete parameter[keyword]
   }
   parameter.type = 'string'
+}
+
+/** Lists in headers of responses, which have the one form that 3.0 knows, or are text. */
+function prepareHeaders (root: SchemaObject, notes: DocumentNotes): void {
+  walkDocument(SWAGGER, wholeDocument(root), {
+    part: ({ kind, value, pointer }) => {
+      if (kind !== 'Header') return
+      prepareParameter(value, pointer, notes, 'header')
+      delete value.collectionFormat
+    },
+  })
 }
 
 /** Extensions of paths are not for the library, which takes them for operations. */

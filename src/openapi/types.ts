@@ -41,7 +41,7 @@ export interface ApiOperation {
   readonly extensions: Readonly<Record<string, unknown>>
 }
 
-export type ParameterStyle = 'matrix' | 'label' | 'simple' | 'form' | 'spaceDelimited' | 'pipeDelimited' | 'deepObject'
+export type ParameterStyle = 'label' | 'simple' | 'form' | 'spaceDelimited' | 'pipeDelimited' | 'deepObject'
 
 export interface ApiParameter {
   readonly in: 'path' | 'query' | 'header' | 'cookie'
@@ -86,4 +86,6 @@ export interface ApiHeader {
   readonly explode: boolean
   /** JSON pointer of its schema in the document; null when it has none. */
   readonly schemaPointer: string | null
+  /** Media type, when it has `content` instead of `schema`. */
+  readonly mediaType?: string
 }

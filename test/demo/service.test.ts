@@ -8,13 +8,13 @@ import { fileURLToPath } from 'node:url'
 const program = (name: string) => fileURLToPath(new URL(`../../demo/${name}.ts`, import.meta.url))
 
 describe('a demo service as a program of its own', () => {
-  for (const name of ['orders', 'users', 'live']) {
+  for (const [name, path] of [['orders', '/orders'], ['users', '/users'], ['live', '/live'], ['catalog', '/products']] as const) {
     test(`${name} listens on HOST and PORT and ends on SIGTERM`, async () => {
       const child = spawn(process.execPath, [program(name)], { env: { ...process.env, HOST: '127.0.0.1', PORT: '0' }, stdio: ['ignore', 'pipe', 'inherit'] })
       const exit = once(child, 'exit')
       const [line] = await once(child.stdout.setEncoding('utf8'), 'data') as [string]
       const url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)![0]
-      assert.equal((await fetch(`${url}/${name}`)).status, 200)
+      assert.equal((await fetch(url + path)).status, 200)
       child.kill('SIGTERM')
       assert.deepEqual(await exit, [0, null])
     })

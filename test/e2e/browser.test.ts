@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,7 +32,7 @@ describe('the gateway in a browser', { skip: noBrowser }, () => {
     const ui = new SwaggerUi(page)
     await ui.open(demo.docs)
 
-    assert.deepEqual((await ui.tags()).toSorted(), ['live', 'orders', 'users'])
+    assert.deepEqual((await ui.tags()).toSorted(), ['catalog', 'live', 'orders', 'users'])
     const operations = await ui.operations()
     assert.deepEqual(Object.fromEntries(Object.entries(operations).map(([name, { locked }]) => [name, locked])), {
       'GET /live/ticks': false,
@@ -45,6 +46,10 @@ describe('the gateway in a browser', { skip: noBrowser }, () => {
       'GET /users/{id}': true,
       'GET /users/me': true,
       'GET /users/whoami': false,
+      'GET /catalog/categories': false,
+      'GET /catalog/products': true,
+      'POST /catalog/products': true,
+      'GET /catalog/products/{sku}': true,
     })
     await page.screenshot({ path: join(pictures, 'documentation.png') })
 
@@ -61,6 +66,14 @@ describe('the gateway in a browser', { skip: noBrowser }, () => {
 
     await ui.fill('streamTicks', { parameters: { count: '1' } })
     assert.equal((await ui.execute('streamTicks')).status, 200)
+
+    await ui.fill('addProduct', { parameters: { 'Idempotency-Key': randomUUID() }, body: { kind: 'instrument', sku: 'INS-3', title: 'Astrolabe', category: 'orbits', price: { amount: 9900, currency: 'USD' }, weight: 480 } })
+    const added = await ui.execute('addProduct')
+    assert.equal(added.status, 201)
+    assert.match(added.body, /"addedAt": /)
+    await ui.fill('readProduct', { parameters: { sku: 'INS-3' } })
+    assert.match((await ui.execute('readProduct')).body, /Astrolabe/)
+    await page.screenshot({ path: join(pictures, 'tried-out-from-document.png') })
     assert.deepEqual({ foreign, errors }, { foreign: [], errors: [] })
     assert.equal(await demo.stop(), 0)
   })
@@ -72,12 +85,16 @@ describe('the gateway in a browser', { skip: noBrowser }, () => {
       t.after(() => page.close())
       const ui = new SwaggerUi(page)
       await ui.open(demo.docs)
-      assert.deepEqual(await ui.documents(), ['Gatehouse demo', 'live', 'orders', 'users'])
+      assert.deepEqual(await ui.documents(), ['Gatehouse demo', 'catalog', 'live', 'orders', 'users'])
       await page.screenshot({ path: join(pictures, `whole-${device}.png`) })
       await ui.choose('orders')
       assert.deepEqual(await ui.tags(), ['orders'])
       assert.deepEqual(Object.keys(await ui.operations()).filter((name) => !/ \/orders/.test(name)), [])
       await page.screenshot({ path: join(pictures, `orders-${device}.png`) })
+      await ui.choose('catalog')
+      assert.deepEqual(Object.keys(await ui.operations()), ['GET /catalog/categories', 'GET /catalog/products', 'POST /catalog/products', 'GET /catalog/products/{sku}'])
+      await page.screenshot({ path: join(pictures, `catalog-${device}.png`) })
+      await ui.choose('orders')
       // the choice is part of the address
       await ui.open(page.url())
       assert.deepEqual(await ui.tags(), ['orders'])

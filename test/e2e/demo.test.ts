@@ -42,6 +42,8 @@ describe('npm run demo', () => {
     const created = await create(demo.writeToken)
     assert.equal(created.status, 201)
     assert.equal(created.headers.get('location'), '/orders/4')
+    const costOf = async (token: string) => (await fetch(`${demo.url}/catalog/products/INS-2/cost`, { headers: { authorization: `Bearer ${token}` } })).status
+    assert.deepEqual([await costOf(demo.readToken), await costOf(demo.writeToken)], [403, 200])
     const me = await fetch(`${demo.url}/users/whoami`, { headers: { authorization: `Bearer ${demo.readToken}`, 'x-consumer-id': 'root' } })
     assert.equal(me.redirected, true)
     assert.equal((await me.json() as { consumer: string }).consumer, 'ada')

@@ -18,7 +18,7 @@ test('schemas of OpenAPI 3.0 become those of 3.1', async (t) => {
   assert.deepEqual(E, { oneOf: [{ type: 'null' }, { type: 'string' }] })
   assert.deepEqual(F, {
     type: 'object',
-    properties: { nullable: { type: 'string' }, example: { contentMediaType: 'application/octet-stream' }, default: { type: 'string', contentEncoding: 'base64' } },
+    properties: { nullable: { type: 'string' }, example: { contentMediaType: 'application/octet-stream' }, default: { type: 'string', format: 'byte', contentEncoding: 'base64' } },
     default: { nullable: true, type: 'x' },
   })
   assert.deepEqual(notes, ['what stands beside a "$ref" is ignored, as OpenAPI 3.0 says (openapi/api.yaml:8)'])

@@ -9,6 +9,8 @@ export interface SampleGateway {
   url: string
   /** Sends a request with a token that has these scopes; null sends none. */
   call (method: string, path: string, scopes: string[] | null, body?: string | object, headers?: Record<string, string>): Promise<{ status: number, headers: Headers, body: any }>
+  /** What the gateway has counted, as text for Prometheus. */
+  metrics (): Promise<string>
   close (): Promise<void>
 }
 
@@ -45,6 +47,7 @@ async function sampleGateway (service: Service): Promise<SampleGateway> {
       const text = await response.text()
       return { status: response.status, headers: response.headers, body: /json/.test(response.headers.get('content-type') ?? '') ? JSON.parse(text) : text }
     },
+    metrics: () => app.metrics.registry.metrics(),
     async close () {
       await Promise.all([app.close(), service.close()])
     },
