@@ -1,5 +1,6 @@
 import type { ValidateFunction } from 'ajv'
 import { gatehouseError, type Violation } from '../errors.ts'
+import { beginRun } from './bounded-reference.ts'
 import type { JsonSchema } from './json-schema.ts'
 import { compileSchema, type SchemaCompiler, type ValueKind } from './schema-validator.ts'
 import { copyOfTexts, misreadNumbers } from './text-values.ts'
@@ -35,7 +36,7 @@ export class PartCheck {
    * @returns null when the value is valid
    */
   json (value: unknown, size: number): Violation[] | null {
-    return this.#run(this.#validator('json', size), value)
+    return this.#run(this.#validator('json', size), value, size)
   }
 
   /**
@@ -46,14 +47,15 @@ export class PartCheck {
   text (values: Record<string, unknown>, size = 0, coerced: Record<string, unknown> = copyOfTexts(values)): Violation[] | null {
     const validate = this.#validator('text', size)
     const original = coerced === values ? copyOfTexts(values) : values
-    return this.#run(validate, coerced) ?? misreadNumbers(original, coerced, this.part)
+    return this.#run(validate, coerced, size) ?? misreadNumbers(original, coerced, this.part)
   }
 
-  #run (validate: ValidateFunction, value: unknown): Violation[] | null {
+  #run (validate: ValidateFunction, value: unknown, size: number): Violation[] | null {
+    beginRun(size)
     try {
       return validate(value) ? null : violationsOf(validate.errors!, this.part)
     } catch (error) {
-      // a recursive schema follows the value as deep as it goes
+      // a recursive schema follows the value as deep as it goes, and unions in several ways
       if (error instanceof RangeError) return [{ in: this.part, pointer: '', expected: 'fewer values within values' }]
       throw error
     } finally {
