@@ -71,5 +71,5 @@ test('more steps than a value can need end the check, and the next value is chec
   const schemas = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`s${i}`, i === 39 ? { type: 'integer' } : { anyOf: [{ $ref: `#/components/schemas/s${i + 1}` }, { allOf: [{ $ref: `#/components/schemas/s${i + 1}` }] }] }]))
   const check = ofDocument(schemas, 's0')
   assert.deepEqual(check.json('a', 1_000_000), [{ in: 'body', pointer: '', expected: 'fewer values within values' }])
-  assert.equal(check.json(5, 1_000_000), null)
+  assert.deepEqual(check.json({}, 1_000_000)!.map(({ expected }) => expected), ['integer'])
 })
