@@ -1,4 +1,4 @@
-import { _, type CodeKeywordDefinition, type ValidateFunction } from 'ajv/dist/2020.js'
+import { type CodeKeywordDefinition, nil, type ValidateFunction } from 'ajv/dist/2020.js'
 import { resolveRef, SchemaEnv } from 'ajv/dist/compile/index.js'
 import { callRef } from 'ajv/dist/vocabularies/core/ref.js'
 
@@ -51,7 +51,13 @@ export const BOUNDED_REFERENCE: CodeKeywordDefinition = {
     const found = isRoot ? root : resolveRef.call(self, root, baseId, reference)
     if (found instanceof SchemaEnv) callRef(cxt, gen.scopeValue('validate', { ref: guardOf(found) }), found)
     else if (found === undefined) throw new Error(`the reference ${reference} leads nowhere`)
-    else cxt.pass(_`${found !== false}`)
+    else {
+      // without references of its own, so that it cannot lead back
+      const valid = gen.name('valid')
+      const inlined = cxt.subschema({ schema: found, dataTypes: [], schemaPath: nil, topSchemaRef: gen.scopeValue('schema', { ref: found }), errSchemaPath: reference }, valid)
+      cxt.mergeEvaluated(inlined)
+      cxt.ok(valid)
+    }
   },
 }
 
