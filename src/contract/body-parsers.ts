@@ -3,6 +3,7 @@ import querystring from 'fast-querystring'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import secureJson from 'secure-json-parse'
 import { gatehouseError } from '../errors.ts'
+import { holdsNameTwice } from './duplicate-names.ts'
 import { isForm, isJson, isText, type MediaType, parseMediaType } from './media-type.ts'
 
 declare module 'fastify' {
@@ -96,9 +97,14 @@ export function parseJson (bytes: Buffer): unknown {
   if (bytes.length === 0) throw gatehouseError('GW_MALFORMED_BODY', { detail: 'The body is empty: send JSON, as the Content-Type says.' })
   // RFC 8259, section 8.1: no byte order mark; parsers disagree on it
   if (bytes[0] === 0xEF && bytes[1] === 0xBB && bytes[2] === 0xBF) throw gatehouseError('GW_MALFORMED_BODY', { detail: 'The body begins with a byte order mark: send it without.' })
+  const text = bytes.toString('utf8')
+  let value: unknown
   try {
-    return secureJson.parse(bytes.toString('utf8'), undefined, { protoAction: 'error', constructorAction: 'error' })
+    value = secureJson.parse(text, undefined, { protoAction: 'error', constructorAction: 'error' })
   } catch (error) {
     throw gatehouseError('GW_MALFORMED_BODY', { cause: error })
   }
+  // RFC 8259, section 4: which of two values counts, readers do not agree on
+  if (holdsNameTwice(text, value)) throw gatehouseError('GW_MALFORMED_BODY', { detail: 'An object in the body has the same name twice: send each name once.' })
+  return value
 }

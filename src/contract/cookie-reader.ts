@@ -1,5 +1,6 @@
 import type { Violation } from '../errors.ts'
 import { pointerToken } from './json-schema.ts'
+import { expectedName, NameAliases } from './name-alias.ts'
 import { EncodingFault } from './parameter-style.ts'
 import type { Values } from './query-reader.ts'
 import { MISWRITTEN, type TextParameter, valueOfText, writtenAs } from './text-parameter.ts'
@@ -7,9 +8,11 @@ import { MISWRITTEN, type TextParameter, valueOfText, writtenAs } from './text-p
 /** Reads the parameters among the cookies of a request (RFC 6265, section 4.2.1). */
 export class CookieReader {
   readonly #byName: ReadonlyMap<string, TextParameter>
+  readonly #aliases: NameAliases
 
   constructor (parameters: readonly TextParameter[]) {
     this.#byName = new Map(parameters.map((parameter) => [parameter.name, parameter]))
+    this.#aliases = new NameAliases(this.#byName.keys())
   }
 
   /** @param header  the Cookie header; the undeclared in it are left alone */
@@ -20,7 +23,11 @@ export class CookieReader {
       const equals = pair.indexOf('=')
       const name = (equals === -1 ? pair : pair.slice(0, equals)).trim()
       const parameter = this.#byName.get(name)
-      if (parameter === undefined) continue
+      if (parameter === undefined) {
+        const alias = this.#aliases.of(name)
+        if (alias !== undefined) (violations ??= []).push({ in: 'cookies', pointer: `/${pointerToken(alias)}`, expected: expectedName(alias) })
+        continue
+      }
       const expected = seen.has(name) ? 'a single cookie of this name' : readInto(values, parameter, equals === -1 ? '' : pair.slice(equals + 1).trim())
       seen.add(name)
       if (expected !== null) (violations ??= []).push({ in: 'cookies', pointer: `/${pointerToken(name)}`, expected })

@@ -121,20 +121,24 @@ export class DocumentSchemas {
   }
 
   /** Names of properties that are marked, here and, with `deep`, in what the schema is composed of. */
-  #namesMarked (schema: SchemaObject, mark: 'readOnly' | 'writeOnly', deep: boolean, depth = 0): string[] {
+  #namesMarked (schema: SchemaObject, mark: 'readOnly' | 'writeOnly', deep: boolean, seen = new Set<unknown>(), depth = 0): string[] {
+    // compositions of the same schemas would multiply
+    if (seen.has(schema)) return []
+    seen.add(schema)
     const names = isObject(schema.properties) ? Object.entries(schema.properties).filter(([, property]) => this.#hasMark(property, mark)).map(([name]) => name) : []
     if (!deep || depth > DEEPEST) return names
     const parts = Array.isArray(schema.allOf) ? [...schema.allOf] : []
     if (typeof schema.$ref === 'string') parts.push(atPointer(this.root, pointerOf(schema.$ref)))
-    for (const part of parts) if (isObject(part)) names.push(...this.#namesMarked(part, mark, true, depth + 1))
+    for (const part of parts) if (isObject(part)) names.push(...this.#namesMarked(part, mark, true, seen, depth + 1))
     return names
   }
 
-  #hasMark (schema: unknown, mark: 'readOnly' | 'writeOnly', depth = 0): boolean {
-    if (!isObject(schema) || depth > DEEPEST) return false
+  #hasMark (schema: unknown, mark: 'readOnly' | 'writeOnly', seen = new Set<unknown>(), depth = 0): boolean {
+    if (!isObject(schema) || depth > DEEPEST || seen.has(schema)) return false
+    seen.add(schema)
     if (schema[mark] === true) return true
-    if (typeof schema.$ref === 'string' && this.#hasMark(atPointer(this.root, pointerOf(schema.$ref)), mark, depth + 1)) return true
-    return Array.isArray(schema.allOf) && schema.allOf.some((part) => this.#hasMark(part, mark, depth + 1))
+    if (typeof schema.$ref === 'string' && this.#hasMark(atPointer(this.root, pointerOf(schema.$ref)), mark, seen, depth + 1)) return true
+    return Array.isArray(schema.allOf) && schema.allOf.some((part) => this.#hasMark(part, mark, seen, depth + 1))
   }
 
   /** Whether the directions differ in a schema or in what it leads to. */

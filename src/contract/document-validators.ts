@@ -3,6 +3,7 @@ import type { ApiDocument } from '../openapi/types.ts'
 import { DocumentSchemas } from './document-schemas.ts'
 import { isObject, type JsonSchema, walkSchema } from './json-schema.ts'
 import { createCompiler, type SchemaCompiler, type ValueKind } from './schema-validator.ts'
+import { TypedTexts } from './typed-texts.ts'
 
 /**
  * The validators of one document. Nothing is compiled before the first request that needs it; a schema that many operations
@@ -11,11 +12,13 @@ import { createCompiler, type SchemaCompiler, type ValueKind } from './schema-va
 export class DocumentValidators {
   readonly document: ApiDocument
   readonly schemas: DocumentSchemas
+  readonly texts: TypedTexts
   readonly #compilers = new Map<string, Ajv2020>()
 
   constructor (document: ApiDocument) {
     this.document = document
     this.schemas = new DocumentSchemas(document.root)
+    this.texts = new TypedTexts(document.root)
   }
 
   /** Compiles a schema whose references are those that `schemas.reference` gives. */

@@ -3,8 +3,9 @@ import type { ApiDocument, ApiMedia, ParameterStyle } from '../openapi/types.ts'
 import { atPointer, isObject, pointerToken } from './json-schema.ts'
 import { isInRange, isJson } from './media-type.ts'
 import type { FormPart } from './multipart-parts.ts'
+import { expectedName, NameAliases } from './name-alias.ts'
 import { QueryReader, type Values } from './query-reader.ts'
-import { MISWRITTEN, type TextParameter, textParameter, typedValue } from './text-parameter.ts'
+import { jsonValue, MISWRITTEN, type TextParameter, textParameter, typedValue } from './text-parameter.ts'
 import { type TextShape, textShape } from './text-shape.ts'
 
 /** What has been read of a body, and what was wrong with how it is written. */
@@ -21,6 +22,7 @@ export class FormFields {
   /** Content types that a part may have. */
   readonly #types = new Map<string, string[]>()
   readonly #line: QueryReader
+  readonly #aliases: NameAliases
 
   constructor (document: ApiDocument, { schemaPointer, encoding }: ApiMedia) {
     const shape = textShape(document.root, schemaPointer)
@@ -30,6 +32,7 @@ export class FormFields {
     }
     this.typed = !shape.open && [...this.#fields.values()].every(({ typed }) => typed)
     this.#line = new QueryReader([...this.#fields.values()], 'body', true)
+    this.#aliases = new NameAliases(this.#fields.keys())
   }
 
   /** Reads a form in one line. */
@@ -47,8 +50,10 @@ export class FormFields {
       const types = this.#types.get(name)
       if (type !== undefined && types && !types.some((range) => isInRange(type, range))) violations.push({ in: 'body', pointer, expected: `the content type ${types.join(' or ')}` })
       const field = this.#fields.get(name)
+      const alias = field === undefined ? this.#aliases.of(name) : undefined
       const value = partValue(part, field)
-      if (value === MISWRITTEN) violations.push({ in: 'body', pointer, expected: 'well-formed JSON' })
+      if (alias !== undefined) violations.push({ in: 'body', pointer: `/${pointerToken(alias)}`, expected: expectedName(alias) })
+      else if (value === MISWRITTEN) violations.push({ in: 'body', pointer, expected: 'well-formed JSON, each name once' })
       else if (!field?.shape.list || Array.isArray(value)) append(values, name, value)
       else append(values, name, [value])
     }
@@ -81,13 +86,7 @@ function holdsObjects (document: ApiDocument, shape: TextShape, pointer: string)
 }
 
 function partValue ({ type, isFile, bytes }: FormPart, field: TextParameter | undefined): unknown {
-  if (!isFile && (field?.json || (type !== undefined && isJson(type)))) {
-    try {
-      return JSON.parse(bytes.toString('utf8'))
-    } catch {
-      return MISWRITTEN
-    }
-  }
+  if (!isFile && (field?.json || (type !== undefined && isJson(type)))) return jsonValue(bytes.toString('utf8'))
   // bytes are text to a schema, one character each
   if (isFile || (type !== undefined && !type.startsWith('text/'))) return bytes.toString('latin1')
   const text = bytes.toString('utf8')

@@ -32,19 +32,16 @@ declare module 'fastify' {
 
 /**
  * Reads bodies in a scope as the API documents of its routes describe them. In the mode `enforce` whatever cannot be checked
- * is refused; in the mode `report` it goes on as it came.
- * @param bodyLimit  bytes of a body that are collected; a route's own `bodyLimit` goes before it
+ * is refused; in the mode `report` it goes on as it came. The `bodyLimit` of its route says how much of a body is collected.
  */
-export function readOperationBodies (app: FastifyInstance, { bodyLimit }: { bodyLimit: number }): void {
+export function readOperationBodies (app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (request: FastifyRequest, payload: Readable) => {
-    const { routeOptions: { config: { operationCheck, requestValidation }, bodyLimit: own } } = request
+    const { routeOptions: { config: { operationCheck, requestValidation }, bodyLimit } } = request
     const body = operationCheck?.body
     if (!body) return Promise.resolve(payload)
     const state = request.operationBody = { media: null, read: null, violation: null, isEmpty: isEmpty(request), isUnchecked: false }
-    // a route without one has that of the server
-    const limit = own === app.initialConfig.bodyLimit ? bodyLimit : own
-    return requestValidation === 'report' ? readQuietly(request, payload, body, state, limit) : readStrictly(request, payload, body, state, limit)
+    return requestValidation === 'report' ? readQuietly(request, payload, body, state, bodyLimit) : readStrictly(request, payload, body, state, bodyLimit)
   })
 }
 

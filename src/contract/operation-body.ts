@@ -26,10 +26,12 @@ export class MediaBody {
   readonly #check: PartCheck
   readonly #fields: FormFields | null
   readonly #scalar: Scalar | null
+  readonly #typed: (value: unknown) => unknown
 
   /** @param type  what a body is, where the document may have a range */
   constructor (validators: DocumentValidators, media: ApiMedia, type: string) {
-    const { document, schemas } = validators
+    const { document, schemas, texts } = validators
+    this.#typed = (value) => texts.typed(media.schemaPointer, value)
     this.reading = readingOf(document.root, media, type)
     this.#check = new PartCheck(validators.compiler(schemas.reference(media.schemaPointer, 'request')), 'body', `a body in ${document.name}`)
     this.#scalar = textShape(document.root, media.schemaPointer).scalar
@@ -55,7 +57,7 @@ export class MediaBody {
   violations ({ value, kind, violations }: ReadBody, size: number): Violation[] | null {
     // what could not be read would be missing
     if (violations !== null) return violations
-    return kind === 'text' ? this.#check.text(value as Record<string, unknown>, size) : this.#check.json(value, size)
+    return kind === 'text' ? this.#check.text(this.#typed(value) as Record<string, unknown>, size) : this.#check.json(value, size)
   }
 
   #readForm (bytes: Buffer): ReadBody {

@@ -3,6 +3,7 @@ import type { ApiOperation, ApiParameter } from '../openapi/types.ts'
 import { CookieReader } from './cookie-reader.ts'
 import type { DocumentValidators } from './document-validators.ts'
 import { pointerToken } from './json-schema.ts'
+import { expectedName } from './name-alias.ts'
 import type { OperationBodyState } from './operation-bodies.ts'
 import { OperationBody } from './operation-body.ts'
 import { ParameterCheck } from './parameter-check.ts'
@@ -90,10 +91,21 @@ function queryPart (check: ParameterCheck): PartOfRequest {
   }
 }
 
+/** Names with characters that CGI, WSGI and their like do not tell from a hyphen. */
+const UNUSUAL = /[^a-z0-9-]/
+const plainHeader = (name: string): string => name.replace(/[^a-z0-9]/g, '-')
+
 function headerPart (check: ParameterCheck): PartOfRequest {
+  const declared = new Set(check.parameters.map(({ name }) => name))
+  const alike = new Map(check.parameters.map(({ name }) => [plainHeader(name), name]))
   return ({ headers }) => {
     const values = check.values()
     let violations: Violation[] | null = null
+    for (const name in headers) {
+      if (!UNUSUAL.test(name) || declared.has(name)) continue
+      const other = alike.get(plainHeader(name))
+      if (other !== undefined) (violations ??= []).push({ in: 'headers', pointer: `/${pointerToken(other)}`, expected: expectedName(other) })
+    }
     for (const parameter of check.parameters) {
       const { name } = parameter
       if (!Object.hasOwn(headers, name)) continue

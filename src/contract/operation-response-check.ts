@@ -69,7 +69,7 @@ class ResponseParts {
       if (headers[name] === undefined) continue
       const value = headerValue(parameter, headers[name])
       if (value === MISWRITTEN) return [{ in: 'headers', pointer: `/${pointerToken(name)}`, expected: writtenAs(parameter) }]
-      values[name] = value
+      values[name] = this.#validators.texts.typed(parameter.schemaPointer, value)
     }
     return this.#headerCheck.text(values)
   }

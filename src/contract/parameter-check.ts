@@ -14,7 +14,8 @@ export class ParameterCheck {
   readonly #typed: PartCheck | null
   /** Of values in which texts stand for numbers and booleans; the others are not in it. */
   readonly #texts: PartCheck | null
-  readonly #textNames: readonly string[]
+  readonly #textParameters: readonly TextParameter[]
+  readonly #validators: DocumentValidators
 
   /** @param part  how violations call the place */
   constructor (validators: DocumentValidators, declared: readonly ApiParameter[], part: string) {
@@ -22,7 +23,8 @@ export class ParameterCheck {
     const texts = this.parameters.filter(({ typed }) => !typed)
     this.#typed = partCheck(validators, this.parameters.filter(({ typed }) => typed), part)
     this.#texts = partCheck(validators, texts, part)
-    this.#textNames = texts.map(({ name }) => name)
+    this.#textParameters = texts
+    this.#validators = validators
     this.#hasPlainNames = !this.parameters.some(({ name }) => name in {})
   }
 
@@ -37,7 +39,7 @@ export class ParameterCheck {
     const typed = this.#typed === null ? null : this.#typed.json(values, size)
     if (this.#texts === null) return typed
     const texts: Values = Object.create(null)
-    for (const name of this.#textNames) if (values[name] !== undefined) texts[name] = values[name]
+    for (const { name, schemaPointer } of this.#textParameters) if (values[name] !== undefined) texts[name] = this.#validators.texts.typed(schemaPointer, values[name])
     const others = this.#texts.text(texts, size)
     return typed === null ? others : others === null ? typed : [...typed, ...others]
   }

@@ -1,6 +1,7 @@
 import type { ValidateFunction } from 'ajv'
 import { gatehouseError, type Violation } from '../errors.ts'
-import type { JsonSchema } from './json-schema.ts'
+import { beginRun } from './bounded-reference.ts'
+import { type JsonSchema, walkSchema } from './json-schema.ts'
 import { compileSchema, type SchemaCompiler, type ValueKind } from './schema-validator.ts'
 import { copyOfTexts, misreadNumbers } from './text-values.ts'
 import { violationsOf } from './violations.ts'
@@ -18,6 +19,7 @@ export class PartCheck {
   readonly #compile: SchemaCompiler
   readonly #compiled = new Map<string, ValidateFunction>()
   readonly #name: string
+  readonly #refers: boolean
 
   /**
    * @param schema  self-contained, or what compiles it
@@ -25,6 +27,7 @@ export class PartCheck {
    */
   constructor (schema: JsonSchema | SchemaCompiler, part: string, name = part) {
     this.#compile = typeof schema === 'function' ? schema as SchemaCompiler : (kind, allErrors) => compileSchema(schema, kind, allErrors)
+    this.#refers = typeof schema === 'function' || hasReference(schema)
     this.part = part
     this.#name = name
   }
@@ -35,7 +38,7 @@ export class PartCheck {
    * @returns null when the value is valid
    */
   json (value: unknown, size: number): Violation[] | null {
-    return this.#run(this.#validator('json', size), value)
+    return this.#run(this.#validator('json', size), value, size)
   }
 
   /**
@@ -46,14 +49,26 @@ export class PartCheck {
   text (values: Record<string, unknown>, size = 0, coerced: Record<string, unknown> = copyOfTexts(values)): Violation[] | null {
     const validate = this.#validator('text', size)
     const original = coerced === values ? copyOfTexts(values) : values
-    return this.#run(validate, coerced) ?? misreadNumbers(original, coerced, this.part)
+    return this.#run(validate, coerced, size) ?? this.#literally(original, coerced, size) ?? misreadNumbers(original, coerced, this.part)
   }
 
-  #run (validate: ValidateFunction, value: unknown): Violation[] | null {
+  /**
+   * A schema that refers to others has seen texts where these have made numbers of them, so that its `maximum` has said nothing:
+   * what has become of the values, or what they were, must be valid as it is.
+   */
+  #literally (original: Record<string, unknown>, coerced: Record<string, unknown>, size: number): Violation[] | null {
+    if (!this.#refers) return null
+    const validate = this.#validator('json', size)
+    const violations = this.#run(validate, coerced, size)
+    return violations === null || this.#run(validate, original, size) === null ? null : violations
+  }
+
+  #run (validate: ValidateFunction, value: unknown, size: number): Violation[] | null {
+    beginRun(size)
     try {
       return validate(value) ? null : violationsOf(validate.errors!, this.part)
     } catch (error) {
-      // a recursive schema follows the value as deep as it goes
+      // a recursive schema follows the value as deep as it goes, and unions in several ways
       if (error instanceof RangeError) return [{ in: this.part, pointer: '', expected: 'fewer values within values' }]
       throw error
     } finally {
@@ -76,4 +91,10 @@ export class PartCheck {
     }
     return validate
   }
+}
+
+function hasReference (schema: JsonSchema): boolean {
+  let found = false
+  walkSchema(schema, ({ $ref }) => { found ||= $ref !== undefined })
+  return found
 }

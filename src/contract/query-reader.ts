@@ -1,9 +1,12 @@
 import type { Violation } from '../errors.ts'
 import { pointerToken } from './json-schema.ts'
+import { expectedName, NameAliases } from './name-alias.ts'
 import { decodeForm, EncodingFault, putDeep } from './parameter-style.ts'
 import { MISWRITTEN, type TextParameter, typedValue, valueOfText, writtenAs } from './text-parameter.ts'
 
 export type Values = Record<string, unknown>
+/** Violations after which nothing more is read: a form has room for hundreds of thousands. */
+const MOST = 100
 type Texts = string | string[] | undefined
 
 /**
@@ -22,6 +25,7 @@ export class QueryReader {
   readonly #keepsRest: boolean
   /** Those that must come and may be empty: no schema could tell whether they came. */
   readonly #present: readonly number[]
+  readonly #aliases: NameAliases
 
   /**
    * @param part       `query` or `body`
@@ -44,6 +48,7 @@ export class QueryReader {
     }
     this.#open = open
     this.#present = this.#named.flatMap(({ required, allowEmptyValue }, i) => required && allowEmptyValue ? [i] : [])
+    this.#aliases = new NameAliases([...this.#indexes.keys(), ...this.#byProperty.keys(), ...this.#deep.keys()])
   }
 
   /**
@@ -53,7 +58,7 @@ export class QueryReader {
   read (raw: string, values: Values): Violation[] | null {
     const violations: Violation[] = []
     const texts: Texts[] = []
-    for (let start = 0; start < raw.length;) {
+    for (let start = 0; start < raw.length && violations.length < MOST;) {
       let end = raw.indexOf('&', start)
       if (end === -1) end = raw.length
       if (end > start) this.#readPair(raw.slice(start, end), texts, values, violations)
@@ -110,7 +115,13 @@ export class QueryReader {
       if (!putDeep(object, name.slice(bracket), text)) violations.push({ in: this.#part, pointer: `/${pointerToken(deep.name)}`, expected: 'names in brackets that are not nested too deep: name[a][b]' })
       return
     }
-    const owner = this.#byProperty.get(name) ?? this.#open
+    const property = this.#byProperty.get(name)
+    const alias = property === undefined ? this.#aliases.of(name) : undefined
+    if (alias !== undefined) {
+      violations.push({ in: this.#part, pointer: `/${pointerToken(alias)}`, expected: expectedName(this.#deep.has(alias) ? `${alias}[...]` : alias) })
+      return
+    }
+    const owner = property ?? this.#open
     if (owner !== null) append((values[owner.name] ??= Object.create(null)) as Values, name, text)
     else if (this.#keepsRest) append(values, name, text)
   }

@@ -1,5 +1,6 @@
 import { Ajv2020, type Options, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
+import { BOUNDED_REFERENCE } from './bounded-reference.ts'
 import { isObject, type JsonSchema, walkSchema } from './json-schema.ts'
 import { patternMistake, SAFE_PATTERNS } from './safe-pattern.ts'
 import { UNIQUE_ITEMS } from './unique-items.ts'
@@ -29,6 +30,8 @@ export function createCompiler (kind: ValueKind, allErrors: boolean, options: Op
   ;(addFormats as unknown as (ajv: Ajv2020) => void)(ajv)
   ajv.removeKeyword('uniqueItems')
   ajv.addKeyword(UNIQUE_ITEMS)
+  ajv.removeKeyword('$ref')
+  ajv.addKeyword(BOUNDED_REFERENCE)
   return ajv
 }
 

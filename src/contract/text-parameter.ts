@@ -1,4 +1,5 @@
 import type { ApiDocument, ApiParameter } from '../openapi/types.ts'
+import { holdsNameTwice } from './duplicate-names.ts'
 import { isJson } from './media-type.ts'
 import { asItIs, decodeForm, decodePercent, styledValue, type TextForm } from './parameter-style.ts'
 import { scalarValue, type TextShape, textShape } from './text-shape.ts'
@@ -59,9 +60,11 @@ export function typedValue ({ typed, shape }: TextParameter, value: unknown): un
   return Array.isArray(value) && items !== null ? value.map((text) => scalarValue(text, items)) : value
 }
 
-function jsonValue (text: string): unknown {
+/** JSON within a text; miswritten when two readers could read it differently. */
+export function jsonValue (text: string): unknown {
   try {
-    return JSON.parse(text)
+    const value: unknown = JSON.parse(text)
+    return holdsNameTwice(text, value) ? MISWRITTEN : value
   } catch {
     return MISWRITTEN
   }
@@ -69,7 +72,7 @@ function jsonValue (text: string): unknown {
 
 /** What a value should have been that is not written as its style says. */
 export function writtenAs ({ json, style, explode, shape }: TextParameter): string {
-  if (json) return 'well-formed JSON'
+  if (json) return 'well-formed JSON, each name once'
   const kind = shape.list ? 'a list' : shape.object ? 'an object with each name once' : 'a value'
   return `${kind} in the style ${style}${explode ? ', exploded' : ''}`
 }

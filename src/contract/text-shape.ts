@@ -1,5 +1,6 @@
 import { pointerOf } from './document-schemas.ts'
-import { atPointer, isObject, pointerToken } from './json-schema.ts'
+import { atPointer, isObject, pointerToken, type SchemaObject } from './json-schema.ts'
+import { valueTypes } from './value-types.ts'
 
 /** A type whose values one text can stand for. */
 export type Scalar = 'string' | 'integer' | 'number' | 'boolean'
@@ -8,14 +9,20 @@ export type Scalar = 'string' | 'integer' | 'number' | 'boolean'
 export interface TextShape {
   /** The one type of its values, when that is all there is to it. */
   scalar: Scalar | null
+  /** Types that a text decides between; none when it may be a text as well. */
+  textual: readonly Scalar[]
   /** Whether a list, an object or something else is among its values. */
   list: boolean
   object: boolean
   other: boolean
   /** The one type of the items of a list. */
   items: Scalar | null
+  /** JSON pointer of the schema of the items. */
+  itemsPointer: string | null
   /** JSON pointers of the properties of an object. */
   properties: Map<string, string>
+  /** JSON pointer of the schema of properties that have no name there. */
+  othersPointer: string | null
   /** Whether a schema speaks of properties that have no name there. */
   open: boolean
 }
@@ -27,43 +34,51 @@ const COMPOSED = ['allOf', 'anyOf', 'oneOf']
 
 /** @param pointer  JSON pointer of the schema in the document; null for none, which is any text */
 export function textShape (root: unknown, pointer: string | null): TextShape {
-  const shape: TextShape = { scalar: null, list: false, object: false, other: false, items: null, properties: new Map(), open: false }
+  const shape: TextShape = { scalar: null, textual: [], list: false, object: false, other: false, items: null, itemsPointer: null, properties: new Map(), othersPointer: null, open: false }
   const schema = pointer === null ? {} : atPointer(root, pointer)
-  collect(root, schema, pointer ?? '', shape, 0)
-  shape.scalar = scalarOf(root, schema)
+  collect(root, schema, pointer ?? '', shape, new Set())
+  const types = valueTypes(root, schema)
+  shape.scalar = scalarAmong(types === null ? [] : [...types])
+  shape.textual = types === null || types.has('string') ? [] : [...types].filter((type): type is Scalar => SCALARS.has(type))
   if (!shape.list && !shape.object) shape.other = true
   return shape
 }
 
-function collect (root: unknown, schema: unknown, at: string, shape: TextShape, depth: number): void {
-  if (!isObject(schema) || depth > DEEPEST) return
+/** @param seen  schemas that have been looked at; unions of the same unions would multiply */
+function collect (root: unknown, schema: unknown, at: string, shape: TextShape, seen: Set<unknown>, depth = 0): void {
+  if (!isObject(schema) || depth > DEEPEST || seen.has(schema)) return
+  seen.add(schema)
   const types = new Set(schema.type === undefined ? [] : [schema.type].flat())
   if (types.has('array') || (types.size === 0 && (schema.items !== undefined || schema.prefixItems !== undefined))) {
     shape.list = true
-    shape.items = scalarOf(root, schema.items)
+    const types = valueTypes(root, schema.items)
+    shape.items = scalarAmong(types === null ? [] : [...types])
+    if (isObject(schema.items)) shape.itemsPointer = `${at}/items`
   }
   if (types.has('object') || (types.size === 0 && (schema.properties !== undefined || schema.additionalProperties !== undefined))) shape.object = true
   if ([...types].some((type) => SCALARS.has(type) || type === 'null') || schema.enum !== undefined || 'const' in schema) shape.other = true
-  if (isObject(schema.properties)) for (const name of Object.keys(schema.properties)) shape.properties.set(name, `${at}/properties/${pointerToken(name)}`)
+  if (isObject(schema.properties)) setProperties(root, schema.properties, at, shape.properties)
+  if (isObject(schema.additionalProperties)) shape.othersPointer = `${at}/additionalProperties`
   if (isObject(schema.additionalProperties) || isObject(schema.patternProperties) || isObject(schema.unevaluatedProperties)) shape.open = true
-  if (typeof schema.$ref === 'string') collect(root, atPointer(root, pointerOf(schema.$ref)), pointerOf(schema.$ref), shape, depth + 1)
+  if (typeof schema.$ref === 'string') collect(root, atPointer(root, pointerOf(schema.$ref)), pointerOf(schema.$ref), shape, seen, depth + 1)
   for (const keyword of COMPOSED) {
     const parts: unknown = schema[keyword]
-    if (Array.isArray(parts)) for (let i = 0; i < parts.length; i++) collect(root, parts[i], `${at}/${keyword}/${i}`, shape, depth + 1)
+    if (Array.isArray(parts)) for (let i = 0; i < parts.length; i++) collect(root, parts[i], `${at}/${keyword}/${i}`, shape, seen, depth + 1)
   }
 }
 
-/** The type when it is stated by the schema or by what it refers to, with no others put together with it. */
-function scalarOf (root: unknown, schema: unknown): Scalar | null {
-  let found: unknown = schema
-  for (let depth = 0; depth < DEEPEST; depth++) {
-    if (!isObject(found) || found.if || found.allOf || found.anyOf || found.oneOf) return null
-    const type: unknown = Array.isArray(found.type) && found.type.length === 1 ? found.type[0] : found.type
-    if (SCALARS.has(type)) return found.$ref === undefined ? type as Scalar : null
-    if (type !== undefined || typeof found.$ref !== 'string') return null
-    found = atPointer(root, pointerOf(found.$ref))
+/** Of several schemas of one property, the first that says of what type it is. */
+function setProperties (root: unknown, schemas: SchemaObject, at: string, properties: Map<string, string>): void {
+  for (const name of Object.keys(schemas)) {
+    const known = properties.get(name)
+    if (known === undefined || valueTypes(root, atPointer(root, known)) === null) properties.set(name, `${at}/properties/${pointerToken(name)}`)
   }
-  return null
+}
+
+/** The type when there is one only; integers are numbers. */
+function scalarAmong (types: readonly string[]): Scalar | null {
+  const found = types.length === 2 && types.includes('integer') && types.includes('number') ? ['number'] : types
+  return found.length === 1 && SCALARS.has(found[0]) ? found[0] as Scalar : null
 }
 
 /** A number as every upstream reads it: no hexadecimal, no `Infinity`, no space, no plus sign. */

@@ -4,12 +4,15 @@ import type { Violation } from '../errors.ts'
 /** More than these are not listed, and no text is longer: an answer must not grow with the request. */
 const MOST = 100
 const LONGEST = 300
+/** Errors above these are not read: what stands in a union is looked for among all of them. */
+const MOST_READ = 1000
 
 /**
  * Ajv's errors in the gateway's words, at most 100.
  * @param part  `params`, `query`, `headers` or `body`
  */
-export function violationsOf (errors: readonly ErrorObject[], part: string): Violation[] {
+export function violationsOf (all: readonly ErrorObject[], part: string): Violation[] {
+  const errors = all.slice(0, MOST_READ)
   const violations = new Map<string, Violation>()
   for (const error of withoutBranches(errors)) {
     const violation = { in: part, pointer: shortPointer(error.instancePath), expected: shorten(expectation(error, errors)) }

@@ -38,7 +38,7 @@ export class BodyScopes {
     })
     if (this.#described.length > 0) {
       scope.register(async (child) => {
-        readOperationBodies(child, { bodyLimit })
+        readOperationBodies(child)
         for (const options of this.#described) route(child, options)
       })
     }

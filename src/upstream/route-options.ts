@@ -63,10 +63,9 @@ export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRout
         : (request: FastifyRequest, reply: FastifyReply) => forward(request, reply, plan),
   }
   if (match) options.constraints = { headers: match } as RouteOptions['constraints']
-  if (schema.body) {
-    options.bodyLimit = bytes(own.bodyLimit ?? upstream.bodyLimit ?? config.bodyLimit)
-    options.preParsing = sendContinue
-  }
+  // of those that stream, the plan knows the limit
+  if (schema.body || route.api !== undefined) options.bodyLimit = bytes(own.bodyLimit ?? upstream.bodyLimit ?? config.bodyLimit)
+  if (schema.body) options.preParsing = sendContinue
   return options
 }
 

@@ -1,0 +1,42 @@
+/**
+ * Whether an object in a JSON text has a name twice. The validator sees the last value of the two; there are backends that take the
+ * first, which nobody would have checked.
+ * @param text   well-formed JSON
+ * @param value  what it has been parsed as, so that names are only counted: as many in the text as in the value
+ */
+export const holdsNameTwice = (text: string, value: unknown): boolean =>
+  typeof value === 'object' && value !== null && namesOfText(text) !== namesOfValue(value)
+
+/** One for each colon outside of strings. */
+function namesOfText (text: string): number {
+  let names = 0
+  let colon = text.indexOf(':')
+  for (let at = 0; colon !== -1;) {
+    let quote = text.indexOf('"', at)
+    if (quote === -1 || quote > colon) {
+      names++
+      at = colon + 1
+      colon = text.indexOf(':', at)
+      continue
+    }
+    // what is in a string is passed over
+    for (let slashes = 1; slashes % 2 === 1;) {
+      quote = text.indexOf('"', quote + 1)
+      for (slashes = 0; text[quote - 1 - slashes] === '\\'; slashes++);
+    }
+    at = quote + 1
+    if (colon < at) colon = text.indexOf(':', at)
+  }
+  return names
+}
+
+function namesOfValue (value: object): number {
+  let names = 0
+  const waiting: object[] = [value]
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const values: unknown[] = Array.isArray(next) ? next : Object.values(next)
+    if (!Array.isArray(next)) names += values.length
+    for (const item of values) if (typeof item === 'object' && item !== null) waiting.push(item)
+  }
+  return names
+}
