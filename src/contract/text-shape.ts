@@ -1,5 +1,4 @@
-import { pointerOf } from './document-schemas.ts'
-import { atPointer, isObject, pointerToken } from './json-schema.ts'
+import { atPointer, isObject, pointerOf, pointerToken } from './json-schema.ts'
 
 /** A type whose values one text can stand for. */
 export type Scalar = 'string' | 'integer' | 'number' | 'boolean'
@@ -29,14 +28,16 @@ const COMPOSED = ['allOf', 'anyOf', 'oneOf']
 export function textShape (root: unknown, pointer: string | null): TextShape {
   const shape: TextShape = { scalar: null, list: false, object: false, other: false, items: null, properties: new Map(), open: false }
   const schema = pointer === null ? {} : atPointer(root, pointer)
-  collect(root, schema, pointer ?? '', shape, 0)
+  collect(root, schema, pointer ?? '', shape, new Set())
   shape.scalar = scalarOf(root, schema)
   if (!shape.list && !shape.object) shape.other = true
   return shape
 }
 
-function collect (root: unknown, schema: unknown, at: string, shape: TextShape, depth: number): void {
-  if (!isObject(schema) || depth > DEEPEST) return
+/** @param passed  what has been looked at: alternatives that share parts would multiply */
+function collect (root: unknown, schema: unknown, at: string, shape: TextShape, passed: Set<unknown>): void {
+  if (!isObject(schema) || passed.has(schema)) return
+  passed.add(schema)
   const types = new Set(schema.type === undefined ? [] : [schema.type].flat())
   if (types.has('array') || (types.size === 0 && (schema.items !== undefined || schema.prefixItems !== undefined))) {
     shape.list = true
@@ -46,10 +47,10 @@ function collect (root: unknown, schema: unknown, at: string, shape: TextShape, 
   if ([...types].some((type) => SCALARS.has(type) || type === 'null') || schema.enum !== undefined || 'const' in schema) shape.other = true
   if (isObject(schema.properties)) for (const name of Object.keys(schema.properties)) shape.properties.set(name, `${at}/properties/${pointerToken(name)}`)
   if (isObject(schema.additionalProperties) || isObject(schema.patternProperties) || isObject(schema.unevaluatedProperties)) shape.open = true
-  if (typeof schema.$ref === 'string') collect(root, atPointer(root, pointerOf(schema.$ref)), pointerOf(schema.$ref), shape, depth + 1)
+  if (typeof schema.$ref === 'string') collect(root, atPointer(root, pointerOf(schema.$ref)), pointerOf(schema.$ref), shape, passed)
   for (const keyword of COMPOSED) {
     const parts: unknown = schema[keyword]
-    if (Array.isArray(parts)) for (let i = 0; i < parts.length; i++) collect(root, parts[i], `${at}/${keyword}/${i}`, shape, depth + 1)
+    if (Array.isArray(parts)) for (let i = 0; i < parts.length; i++) collect(root, parts[i], `${at}/${keyword}/${i}`, shape, passed)
   }
 }
 

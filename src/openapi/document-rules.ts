@@ -1,4 +1,4 @@
-import { isObject, type SchemaObject } from '../contract/json-schema.ts'
+import { atPointer, isObject, type SchemaObject, unionsWith } from '../contract/json-schema.ts'
 import { defaultMistake } from './default-check.ts'
 import type { Mistake } from './document-check.ts'
 import { OPENAPI } from './document-grammar.ts'
@@ -25,7 +25,7 @@ export function checkDocument (root: SchemaObject, notes: DocumentNotes): Mistak
   walkDocument(OPENAPI, wholeDocument(root), {
     part: (part) => {
       const { kind, value, pointer } = part
-      if (typeof value.$ref === 'string') checkReference(root, part, graph, mistakes)
+      if (typeof value.$ref === 'string') checkReference(root, part, { graph, notes, mistakes })
       if (kind === 'Schema') readSchema(part, notes)
       if (kind === 'Callback') notes.add('callbacks are documented only', pointer)
       if (kind === 'Link') notes.add('links are documented only', pointer)
@@ -40,7 +40,7 @@ export function checkDocument (root: SchemaObject, notes: DocumentNotes): Mistak
   return mistakes
 }
 
-function checkReference (root: SchemaObject, { kind, value, pointer }: Part, graph: ReferenceGraph, mistakes: Mistake[]): void {
+function checkReference (root: SchemaObject, { kind, value, pointer }: Part, { graph, notes, mistakes }: { graph: ReferenceGraph, notes: DocumentNotes, mistakes: Mistake[] }): void {
   const target = referencePointer(value.$ref)
   const at = `${pointer}/$ref`
   // it has been told where it was resolved
@@ -49,8 +49,12 @@ function checkReference (root: SchemaObject, { kind, value, pointer }: Part, gra
   const [, component] = /^\/components\/(\w+)\/[^/]+$/.exec(target) ?? []
   if (home !== undefined && component !== undefined && home !== `components/${component}`) {
     mistakes.push([at, `is "${value.$ref}", which names one of ${component}, allowed: one of ${home.slice(home.indexOf('/') + 1)}`])
-  } else if (kind === 'Schema') graph.add(pointer, target, value.$ref)
-  else if (!followReference(root, value, pointer)) mistakes.push([at, `is "${value.$ref}", which leads nowhere or back to itself`])
+  } else if (kind === 'Schema') {
+    const heir = atPointer(root, pointer.replace(/(\/allOf\/\d+)+$/, ''))
+    const without = unionsWith(root, atPointer(root, target), heir)
+    if (without.length > 0) notes.add('a schema is made, by "allOf", of a union that it is a branch of: the union does not count there', at)
+    graph.add(pointer, target, value.$ref, without)
+  } else if (!followReference(root, value, pointer)) mistakes.push([at, `is "${value.$ref}", which leads nowhere or back to itself`])
 }
 
 function readSchema ({ value, pointer }: Part, notes: DocumentNotes): void {
