@@ -118,6 +118,15 @@ test('references in a circle, long chains of them, and names like keywords are f
   assert.ok(check('Odd', 5))
 })
 
+test('what cannot be compiled stays refused, also when it is asked for again and from elsewhere', () => {
+  const check = checks({
+    A: { properties: { b: { $ref: '#/components/schemas/B' } } },
+    B: { properties: { a: { $ref: '#/components/schemas/A' }, c: { $ref: '#/components/schemas/C' } } },
+    C: { properties: { a: { $ref: '#/components/schemas/A' } }, pattern: '(' },
+  })
+  for (const name of ['A', 'B', 'A', 'C']) assert.throws(() => check(name, { b: { c: {} } }), ({ code, cause }) => code === 'GW_INTERNAL' && /pattern/.test(cause.message))
+})
+
 test('known formats are checked, and all of OpenAPI are known', () => {
   const check = checks(Object.fromEntries(['int32', 'int64', 'float', 'double', 'password', 'byte', 'binary', 'uuid'].map((format) => [format, { format }])))
   assert.deepEqual(check('int32', 2 ** 31), [': format int32'])
