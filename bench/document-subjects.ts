@@ -23,7 +23,7 @@ const gateway = (validation: 'enforce' | 'off', start: (place: Place, config: st
 export function documentSubjects (start: (place: Place, config: string) => Launch): Subject[] {
   const read = { path: '/resource-42/7?limit=20&status=open', headers: [{}] }
   const write = { path: '/resource-42', headers: [{ 'content-type': 'application/json' }], body: NEW_RESOURCE }
-  const refusals = [
+  const refusals: NonNullable<Subject['proofs']> = [
     { path: '/resource-42/none', headers: {}, status: 400 },
     { path: '/resource-42/7?limit=2000', headers: {}, status: 400 },
     { path: '/resource-42', headers: { 'content-type': 'application/json' }, body: NEW_RESOURCE.replace('AB-123456', 'AB-12345'), status: 400 },

@@ -107,7 +107,7 @@ async function measure (config: string): Promise<Imported> {
   let least = await start(config)
   for (let again = 1; again < STARTS && least.problems.length === 0; again++) {
     const next = await start(config)
-    least = { ...next, bootMs: Math.min(least.bootMs, next.bootMs), rss: Math.min(least.rss, next.rss), heap: Math.min(least.heap, next.heap) }
+    least = { ...next, bootMs: Math.min(least.bootMs, next.bootMs), cpuMs: Math.min(least.cpuMs, next.cpuMs), rss: Math.min(least.rss, next.rss), heap: Math.min(least.heap, next.heap) }
   }
   return least
 }
@@ -128,12 +128,13 @@ const ERRORS_OF_VALIDATORS: readonly [said: RegExp, error: string][] = [
 ]
 const errorOf = (fault: string): string | undefined => ERRORS_OF_VALIDATORS.find(([said]) => said.test(fault))?.[1]
 
+const seconds = (ms: number): string => (Math.max(ms, 0) / 1000).toFixed(2)
 const mega = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`
 
 await prove(async () => {
   const packages = await install()
   const empty = await measure(gatewayFiles('empty'))
-  process.stdout.write(`empty gateway: boot ${(empty.bootMs / 1000).toFixed(2)} s, ${mega(empty.rss)} resident, heap ${mega(empty.heap)}\n`)
+  process.stdout.write(`empty gateway: boot ${seconds(empty.bootMs)} s (processor ${seconds(empty.cpuMs)} s), ${mega(empty.rss)} resident, heap ${mega(empty.heap)}\n`)
   let place = 0
   for (const { name, file, wanted } of TRIED.filter(({ name }) => name.toLowerCase().includes(only.toLowerCase()))) {
     const path = join(packages, file)
@@ -147,7 +148,7 @@ await prove(async () => {
     const isLarge = found.operations > LARGE
     const faults = Object.entries(found.invalid).filter(([, fault]) => errorOf(fault) === undefined)
     const stated = statedOperations(path)
-    const figures = `${found.operations}${stated === undefined || stated === found.operations ? '' : ` of ${stated}`} operations, boot +${(Math.max(boot, 0) / 1000).toFixed(2)} s, +${mega(Math.max(memory, 0))} resident (heap +${mega(found.heap - empty.heap)}), ${faults.length === 0 ? 'valid' : 'INVALID'}`
+    const figures = `${found.operations}${stated === undefined || stated === found.operations ? '' : ` of ${stated}`} operations, boot +${seconds(boot)} s (processor +${seconds(found.cpuMs - empty.cpuMs)} s), +${mega(Math.max(memory, 0))} resident (heap +${mega(found.heap - empty.heap)}), ${faults.length > 0 ? 'INVALID' : Object.keys(found.invalid).length > 0 ? 'valid but for an error of a validator' : 'valid'}`
     report(name, figures, isLarge ? `under +${MOST_BOOT_MS / 1000} s and +${mega(MOST_MEMORY)}, valid` : 'valid', faults.length === 0 && !(isLarge && (boot >= MOST_BOOT_MS || memory >= MOST_MEMORY)))
     for (const [validator, fault] of Object.entries(found.invalid)) if (!faults.some(([name]) => name === validator)) process.stdout.write(`      ${validator} ${errorOf(fault)}\n`)
     for (const [validator, fault] of faults) process.stdout.write(`      ${validator}: ${fault}\n`)
