@@ -25,7 +25,7 @@ export function checkDocument (root: SchemaObject, notes: DocumentNotes): Mistak
   walkDocument(OPENAPI, wholeDocument(root), {
     part: (part) => {
       const { kind, value, pointer } = part
-      if (typeof value.$ref === 'string') checkReference(root, part, { graph, notes, mistakes })
+      if (typeof value.$ref === 'string') checkReference(root, part, graph, mistakes)
       if (kind === 'Schema') readSchema(part, notes)
       if (kind === 'Callback') notes.add('callbacks are documented only', pointer)
       if (kind === 'Link') notes.add('links are documented only', pointer)
@@ -36,11 +36,12 @@ export function checkDocument (root: SchemaObject, notes: DocumentNotes): Mistak
   if (typeof root.jsonSchemaDialect === 'string' && !/json-schema\.org\/draft\/2020-12|spec\.openapis\.org\/oas\/3\.1/.test(root.jsonSchemaDialect)) {
     notes.add('"jsonSchemaDialect" names another dialect of JSON Schema than 2020-12, and schemas are read as 2020-12', '/jsonSchemaDialect')
   }
+  for (const pointer of graph.reduced) notes.add('a schema is made, by "allOf", of a union that it is a branch of: the union does not count there', `${pointer}/$ref`)
   for (const [pointer, reference] of graph.circles()) mistakes.push([`${pointer}/$ref`, `is "${reference}", which leads back to itself before anything of the value is looked at`])
   return mistakes
 }
 
-function checkReference (root: SchemaObject, { kind, value, pointer }: Part, { graph, notes, mistakes }: { graph: ReferenceGraph, notes: DocumentNotes, mistakes: Mistake[] }): void {
+function checkReference (root: SchemaObject, { kind, value, pointer }: Part, graph: ReferenceGraph, mistakes: Mistake[]): void {
   const target = referencePointer(value.$ref)
   const at = `${pointer}/$ref`
   // it has been told where it was resolved
@@ -51,9 +52,7 @@ function checkReference (root: SchemaObject, { kind, value, pointer }: Part, { g
     mistakes.push([at, `is "${value.$ref}", which names one of ${component}, allowed: one of ${home.slice(home.indexOf('/') + 1)}`])
   } else if (kind === 'Schema') {
     const heir = atPointer(root, pointer.replace(/(\/allOf\/\d+)+$/, ''))
-    const without = unionsWith(root, atPointer(root, target), heir)
-    if (without.length > 0) notes.add('a schema is made, by "allOf", of a union that it is a branch of: the union does not count there', at)
-    graph.add(pointer, target, value.$ref, without)
+    graph.add(pointer, target, value.$ref, unionsWith(root, atPointer(root, target), heir))
   } else if (!followReference(root, value, pointer)) mistakes.push([at, `is "${value.$ref}", which leads nowhere or back to itself`])
 }
 

@@ -15,6 +15,8 @@ interface Edge {
 export class ReferenceGraph {
   /** By the pointer of a schema: where the references lead that look at the same value. */
   readonly #edges = new Map<string, Edge[]>()
+  /** Pointers of the schemas whose reference leaves unions out. */
+  readonly reduced: string[] = []
 
   /**
    * @param pointer    of the schema that holds the reference
@@ -24,6 +26,7 @@ export class ReferenceGraph {
    */
   add (pointer: string, target: string, reference: string, without: readonly string[] = []): void {
     const edge = { target, pointer, reference, without }
+    if (without.length > 0) this.reduced.push(pointer)
     for (let start = pointer; ; start = start.replace(IN_PLACE, '')) {
       const edges = this.#edges.get(start)
       if (edges) edges.push(edge)
