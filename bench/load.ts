@@ -10,6 +10,8 @@ export interface Load {
   url: string
   /** Sets of headers that are taken in turn, one for each request; one empty set when there is nothing to send. */
   headers: readonly Record<string, string>[]
+  /** Sent with the method POST; without one the method is GET. */
+  body?: string | undefined
   connections: number
   /** Requests a second; as many as are answered when there is none. */
   rate?: number
@@ -40,15 +42,15 @@ export async function sendLoad (load: Load): Promise<LoadResult> {
   return wrkResult(await runProgram(wrkLaunch(wrk, load), LOAD_CORE, bound))
 }
 
-function wrkLaunch (command: string, { url, headers, connections, seconds, folder }: Load) {
+function wrkLaunch (command: string, { url, headers, body, connections, seconds, folder }: Load) {
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '--timeout', '5s']
-  if (headers.length === 1) for (const [name, value] of Object.entries(headers[0]!)) args.push('-H', `${name}: ${value}`)
-  else args.push('-s', rotation(folder, headers))
+  if (headers.length === 1 && body === undefined) for (const [name, value] of Object.entries(headers[0]!)) args.push('-H', `${name}: ${value}`)
+  else args.push('-s', rotation(folder, headers, body))
   return { command, args: [...args, url] }
 }
 
 /** A script for wrk that formats all requests beforehand and takes them in turn. */
-function rotation (folder: string, headers: Load['headers']): string {
+function rotation (folder: string, headers: Load['headers'], body?: string): string {
   const file = join(folder, 'rotation.lua')
   const entries = headers.map((set) => `{${Object.entries(set).map(([name, value]) => `[${JSON.stringify(name)}]=${JSON.stringify(value)}`).join(',')}}`)
   writeFileSync(file, `local sets = {${entries.join(',\n')}}
@@ -56,7 +58,7 @@ local requests, at = {}, 0
 function init ()
   for i, set in ipairs(sets) do
     set['Host'] = wrk.headers['Host']
-    requests[i] = wrk.format('GET', nil, set)
+    requests[i] = wrk.format(${body === undefined ? "'GET', nil, set" : `'POST', nil, set, ${JSON.stringify(body)}`})
   end
 end
 function request ()
@@ -94,11 +96,12 @@ function wrkResult (text: string): LoadResult {
   }
 }
 
-function autocannonLaunch ({ url, headers, connections, seconds }: Load) {
+function autocannonLaunch ({ url, headers, body, connections, seconds }: Load) {
   const program = createRequire(import.meta.url).resolve('autocannon')
   const args = [program, '--json', '--no-progress', '--connections', String(connections), '--duration', String(seconds)]
   // it has no turn of headers on its command line: the first set stands for all
   for (const [name, value] of Object.entries(headers[0]!)) args.push('--headers', `${name}=${value}`)
+  if (body !== undefined) args.push('--method', 'POST', '--body', body)
   return { command: process.execPath, args: [...args, url] }
 }
 

@@ -1,4 +1,4 @@
-import { Agent, get } from 'node:http'
+import { Agent, request as send } from 'node:http'
 
 /** What a server has answered. */
 export interface Answer {
@@ -8,10 +8,10 @@ export interface Answer {
 
 const agent = new Agent({ keepAlive: false })
 
-/** Asks once, over a connection of its own. */
-export function ask (port: number, path: string, headers: Record<string, string> = {}): Promise<Answer> {
+/** Asks once, over a connection of its own. @param body  sent with the method POST; without one the method is GET */
+export function ask (port: number, path: string, headers: Record<string, string> = {}, body?: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const request = get({ agent, host: '127.0.0.1', port, path, headers, timeout: 5000 }, (response) => {
+    const request = send({ agent, method: body === undefined ? 'GET' : 'POST', host: '127.0.0.1', port, path, headers, timeout: 5000 }, (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.on('end', () => resolve({ status: response.statusCode!, body: Buffer.concat(chunks) }))
@@ -19,6 +19,7 @@ export function ask (port: number, path: string, headers: Record<string, string>
     })
     request.on('timeout', () => request.destroy(new Error(`no answer from port ${port} within 5 s`)))
     request.on('error', reject)
+    request.end(body)
   })
 }
 

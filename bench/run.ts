@@ -20,6 +20,8 @@ const COMPARISONS: readonly Comparison[] = [
   { label: 'gateway, the same + access log / without', row: 'gateway-log', to: 'gateway-full' },
   { label: 'gateway, 1000 consumers / one consumer', row: 'gateway-many', to: 'gateway-full' },
   { label: 'gateway, pass-through / declared open route', row: 'gateway-pass', to: 'gateway-open' },
+  { label: 'gateway, GET of a large document, validated / not', row: 'document-get', to: 'document-get-off', goal: 1.15 },
+  { label: 'gateway, POST of the same, validated / not', row: 'document-post', to: 'document-post-off', goal: 1.15 },
   { label: 'gateway, open route / nginx', row: 'gateway-open', to: 'nginx' },
   { label: 'gateway, open route / HAProxy', row: 'gateway-open', to: 'haproxy' },
   { label: 'gateway, open route / Caddy', row: 'gateway-open', to: 'caddy' },

@@ -88,12 +88,12 @@ export class Station {
 
   /** @throws Error when it answers anything but 200 with the backend's bytes, or lets through what it must refuse */
   async check (): Promise<void> {
-    const { name, path, headers, group, proofs = [] } = this.subject
-    const { status, body } = await ask(this.#port, path, headers[0]!)
+    const { name, path, headers, group, proofs = [], body: sent } = this.subject
+    const { status, body } = await ask(this.#port, path, headers[0]!, sent)
     if (status !== 200) throw new Error(`${name}: answered ${status} to ${path}, expected 200: ${body.toString('utf8', 0, 500)}`)
     if (!body.equals(bodies[group])) throw new Error(`${name}: answered ${body.length} bytes that are not the backend's ${bodies[group].length}`)
     for (const proof of proofs) {
-      const refused = await ask(this.#port, proof.path, proof.headers)
+      const refused = await ask(this.#port, proof.path, proof.headers, proof.body)
       if (refused.status !== proof.status) throw new Error(`${name}: answered ${refused.status} to ${proof.path}, expected ${proof.status}`)
     }
   }
@@ -117,11 +117,11 @@ export class Station {
 
   /** @throws Error when the server ended, or answered a single request with anything but 2xx */
   async #round (seconds: number): Promise<Round> {
-    const { subject: { name, path, headers, group } } = this
+    const { subject: { name, path, headers, group, body } } = this
     const begin = performance.now()
     const coreBefore = coreBusyMicroseconds(SERVER_CORE)
     const cpuBefore = cpuMicroseconds(this.#program.pid)
-    const result = await sendLoad({ url: `http://127.0.0.1:${this.#port}${path}`, headers, connections: CONNECTIONS[group], rate: this.rate, seconds, folder: this.#folder })
+    const result = await sendLoad({ url: `http://127.0.0.1:${this.#port}${path}`, headers, body, connections: CONNECTIONS[group], rate: this.rate, seconds, folder: this.#folder })
     const cpu = cpuMicroseconds(this.#program.pid) - cpuBefore
     const elapsed = (performance.now() - begin) * 1000
     const foreign = pinned ? Math.max(0, coreBusyMicroseconds(SERVER_CORE) - coreBefore - cpu) / elapsed : 0

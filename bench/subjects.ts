@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { signToken } from '../src/auth/jwt/dev-token.ts'
 import type { JwtSettings } from '../src/auth/jwt/jwt-schema.ts'
 import type { Launch } from './child-process.ts'
+import { documentSubjects } from './document-subjects.ts'
 import gatewayConfig from './gateway.config.ts'
 import { caddyProxy, haproxyProxy, nginxCache, nginxProxy, type Place, varnishCache } from './native-proxies.ts'
 import { LARGE_PATH, MEDIUM_PATH } from './payload.ts'
@@ -18,12 +19,14 @@ export interface Subject {
   path: string
   /** Headers of the requests, taken in turn. */
   headers: readonly Record<string, string>[]
+  /** Sent with the method POST; without one the method is GET. */
+  body?: string
   /** How to start the server; null when its program is not installed. */
   launch: ((place: Place) => Launch) | null
   /** What to install, when `launch` is null. */
   missing?: string
   /** Requests that must be answered so, which shows that the policies are in force. */
-  proofs?: readonly { path: string, headers: Record<string, string>, status: number }[]
+  proofs?: readonly { path: string, headers: Record<string, string>, body?: string, status: number }[]
   /** Measured only when it is named with `--only`. */
   optional?: boolean
 }
@@ -40,9 +43,9 @@ const script = (name: string, nodeArguments: NodeArguments) => ({ port, backend 
 })
 
 /** The gateway as a user starts it. */
-const gateway = (access: boolean, nodeArguments: NodeArguments) => ({ port, backend, folder }: Place): Launch => ({
+const gateway = (access: boolean, nodeArguments: NodeArguments, config = file('gateway.config.ts')) => ({ port, backend, folder }: Place): Launch => ({
   command: process.execPath,
-  args: [...nodeArguments, file('../bin/gatehouse.js'), 'start', '--config', file('gateway.config.ts'), '--port', String(port)],
+  args: [...nodeArguments, file('../bin/gatehouse.js'), 'start', '--config', config, '--port', String(port)],
   env: { BENCH_BACKEND: `http://${backend}`, GATEHOUSE_LOG_ACCESS: String(access), GATEHOUSE_LOG_FORMAT: 'json' },
   output: join(folder, 'gateway.log'),
 })
@@ -119,6 +122,7 @@ export function allSubjects (nodeArguments: NodeArguments = []): Subject[] {
     ...hit.map((subject) => ({ ...subject, group: 'hit' as const })),
     ...medium.map((subject) => ({ ...subject, group: 'medium' as const })),
     ...small.map((subject) => ({ ...subject, group: 'small' as const })),
+    ...documentSubjects((place, config) => gateway(false, nodeArguments, config)(place)),
     ...paced.map((subject) => ({ ...subject, group: 'paced' as const })),
     ...stream.map((subject) => ({ ...subject, group: 'stream' as const })),
   ]

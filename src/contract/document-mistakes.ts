@@ -1,7 +1,6 @@
 import type { Problem } from '../errors.ts'
 import type { ApiDocument, ApiOperation } from '../openapi/types.ts'
-import { pointerOf } from './document-schemas.ts'
-import { atPointer, isObject, pointerToken, walkSchema } from './json-schema.ts'
+import { atPointer, isObject, pointerOf, pointerToken, walkSchema } from './json-schema.ts'
 import { patternMistake } from './safe-pattern.ts'
 
 /** What keeps the schemas of a document from being checked, each place once; empty when nothing does. */

@@ -1,6 +1,6 @@
 import { fullFormats } from 'ajv-formats/dist/formats.js'
 import { decidedByName } from './discriminator.ts'
-import { atPointer, HOLDS, isObject, type JsonSchema, type SchemaObject, walkSchema } from './json-schema.ts'
+import { atPointer, HOLDS, isObject, type JsonSchema, pointerOf, type SchemaObject, unionsWith, walkSchema, withoutUnions } from './json-schema.ts'
 
 /** What a schema is used for: requests do without `readOnly` properties, responses without `writeOnly` ones. */
 export type Direction = 'request' | 'response'
@@ -22,8 +22,8 @@ interface Place {
   direction: Direction
   /** Names that the properties of the value may not be required for. */
   unrequired: ReadonlySet<string>
-  /** The schema whose union has chosen this one, and which it refers back to. */
-  chosenBy: (pointer: string) => boolean
+  /** The schema that is being copied; null where another value or not every part counts. */
+  heir: unknown
   references: Set<string>
 }
 
@@ -45,7 +45,7 @@ export class DocumentSchemas {
 
   /** Refers to the schema at a JSON pointer of the document; everything is valid when there is none. */
   reference (pointer: string | null, direction: Direction): JsonSchema {
-    return pointer === null ? true : { $ref: this.#idOf(pointer, direction, false) }
+    return pointer === null ? true : { $ref: this.#idOf(pointer, direction, []) }
   }
 
   /** The schema of an id that a reference names. */
@@ -55,40 +55,34 @@ export class DocumentSchemas {
     return ready
   }
 
-  #idOf (pointer: string, direction: Direction, bare: boolean): string {
-    const key = `${bare ? 'bare' : ''}${this.#isMarked(pointer) ? direction : ''}#${pointer}`
+  /** @param without  unions that are left out of it */
+  #idOf (pointer: string, direction: Direction, without: readonly string[]): string {
+    const key = `${without.join()}${this.#isMarked(pointer) ? direction : ''}#${pointer}`
     let id = this.#ids.get(key)
     if (id === undefined) {
       this.#ids.set(key, id = `s${this.#ids.size}`)
-      this.#makers.set(id, () => this.#make(pointer, direction, bare))
+      this.#makers.set(id, () => this.#make(pointer, direction, without))
     }
     return id
   }
 
-  #make (pointer: string, direction: Direction, bare: boolean): ReadySchema {
-    let schema = atPointer(this.root, pointer)
-    if (bare && isObject(schema)) {
-      const { oneOf, anyOf, discriminator, ...rest } = schema
-      schema = rest
-    }
+  #make (pointer: string, direction: Direction, without: readonly string[]): ReadySchema {
+    const schema = atPointer(this.root, pointer)
     const references = new Set<string>()
-    const chosenBy = (other: string): boolean => {
-      const union = atPointer(this.root, other)
-      return isObject(union) && isObject(union.discriminator) && [union.oneOf ?? [], union.anyOf ?? []].flat().some((branch) => branch?.$ref === `#${pointer}`)
-    }
-    return { schema: this.#copy(schema, { direction, unrequired: new Set(), chosenBy, references }), references }
+    const own = without.length > 0 && isObject(schema) ? withoutUnions(schema, without) : schema
+    return { schema: this.#copy(own, { direction, unrequired: new Set(), heir: schema, references }), references }
   }
 
   #copy (schema: unknown, place: Place): JsonSchema {
     if (!isObject(schema)) return typeof schema === 'boolean' ? schema : true
     const unrequired = this.#unrequired(schema, place)
     const inPlace = { ...place, unrequired }
-    const below = { ...place, unrequired: new Set<string>(), chosenBy: () => false }
+    const below = { ...place, unrequired: new Set<string>(), heir: null }
     const decided = decidedByName(schema, this.root)
     const copy: SchemaObject = {}
     for (const [keyword, value] of Object.entries(decided ?? schema)) {
       if (ASSERTIONS.has(keyword)) copy[keyword] = value
-      else if (HOLDS.has(keyword) && keyword !== '$defs' && keyword !== 'definitions') copy[keyword] = this.#copyHeld(keyword, value, IN_PLACE.has(keyword) ? inPlace : below)
+      else if (HOLDS.has(keyword) && keyword !== '$defs' && keyword !== 'definitions') copy[keyword] = this.#copyHeld(keyword, value, keyword === 'allOf' ? inPlace : IN_PLACE.has(keyword) ? { ...inPlace, heir: null } : below)
     }
     if (typeof schema.format === 'string' && Object.hasOwn(fullFormats, schema.format)) copy.format = schema.format
     if (Array.isArray(copy.required)) copy.required = copy.required.filter((name) => !unrequired.has(name))
@@ -99,9 +93,9 @@ export class DocumentSchemas {
     return copy
   }
 
-  #refer (copy: SchemaObject, reference: string, { direction, chosenBy, references }: Place): void {
+  #refer (copy: SchemaObject, reference: string, { direction, heir, references }: Place): void {
     const pointer = pointerOf(reference)
-    const id = this.#idOf(pointer, direction, chosenBy(pointer))
+    const id = this.#idOf(pointer, direction, unionsWith(this.root, atPointer(this.root, pointer), heir))
     references.add(id)
     copy.$ref = id
   }
@@ -175,15 +169,5 @@ export class DocumentSchemas {
       this.#near.set(pointer, near)
     }
     return near
-  }
-}
-
-/** The JSON pointer that a reference within a document holds (RFC 6901, section 6). */
-export function pointerOf (reference: string): string {
-  const fragment = reference.replace(/^#/, '')
-  try {
-    return decodeURIComponent(fragment)
-  } catch {
-    return fragment
   }
 }

@@ -39,9 +39,14 @@ export class DocumentValidators {
     return validate
   }
 
-  /** What is referred to goes first, so that a long chain of references does not become as deep a recursion. */
+  /**
+   * What is referred to goes first, and one after the other: Ajv would go after references at once, so that a long chain or a large
+   * circle of them would become as deep a recursion.
+   */
   #compileReferences (ajv: Ajv2020, first: ReadonlySet<string>): void {
     const added: string[] = []
+    // what stands there is taken for known, and looked up when the validator runs
+    const compiling = ajv['_compilations']
     const waiting = [...first]
     for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
       if (ajv.schemas[id] !== undefined) continue
@@ -50,6 +55,19 @@ export class DocumentValidators {
       added.push(id)
       waiting.push(...references)
     }
-    for (const id of added.reverse()) ajv.getSchema(id)
+    const environments = added.map((id) => ajv.schemas[id]!)
+    for (const environment of environments) compiling.add(environment)
+    try {
+      for (let i = added.length - 1; i >= 0; i--) {
+        compiling.delete(environments[i]!)
+        ajv.getSchema(added[i]!)
+      }
+    } catch (error) {
+      // none may stay that refers to one without a validator
+      for (const id of added) ajv.removeSchema(id)
+      throw error
+    } finally {
+      for (const environment of environments) compiling.delete(environment)
+    }
   }
 }

@@ -62,6 +62,8 @@ export class ImportedComponents {
       if (refers && key === '$ref') fields.push([key, this.reference(part as string, kind)])
       else if (refers && kind !== 'schema' && kind !== 'pathItem' && !REFERENCE_FIELDS.has(key)) continue
       else if (kind === 'schema' ? NAMES_OF_SCHEMA.has(key) : kind === 'operation' && FIELDS_OF_OPERATION.has(key)) continue
+      // nobody knows what such references mean, and readers who follow each that they find would be led nowhere or astray
+      else if (isShown(key, kind) && holdsReference(part)) continue
       else if (kind === 'schema' && key === 'discriminator' && isObject(part)) fields.push([key, this.#discriminator(part, value, home)])
       else if (kind === 'operation' && key === 'operationId') fields.push([key, this.#scope.operationId(String(part))])
       else fields.push([key, this.#field(part, kind, key)])
@@ -208,6 +210,16 @@ export class ImportedComponents {
       ...rest,
     }
   }
+}
+
+/** Whether a field holds plain data that only says something to people and tools: extensions and examples. */
+const isShown = (key: string, kind: Kind): boolean =>
+  key.startsWith('x-') || (kind === 'example' ? key === 'value' : (key === 'example' || key === 'examples') && fieldOf(kind, key) === undefined)
+
+/** Whether there is a `$ref` into the document anywhere in plain data. */
+export function holdsReference (value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return (isObject(value) && typeof value.$ref === 'string' && value.$ref.startsWith('#')) || Object.values(value).some(holdsReference)
 }
 
 /** The JSON pointer of a reference within the document; undefined for any other. */

@@ -1,5 +1,5 @@
 import type { ApiDocument, ApiOperation } from '../openapi/types.ts'
-import type { ImportedComponents } from './imported-components.ts'
+import { holdsReference, type ImportedComponents } from './imported-components.ts'
 import { atPointer, isObject, type SchemaObject } from './json-schema.ts'
 
 /** What an imported document says of an operation, ready for the document that is made. */
@@ -38,13 +38,13 @@ export function importedOperation ({ object, pointer, path, extensions }: ApiOpe
     externalDocs: object.externalDocs,
     parameters: parametersOf([...items, object], components),
     requestBody,
-    responses: (errors) => Object.fromEntries(Object.entries<unknown>(object.responses ?? {}).map(([status, response]) => [
+    responses: (errors) => Object.fromEntries(Object.entries<unknown>(object.responses ?? {}).filter(([status, response]) => !status.startsWith('x-') || !holdsReference(response)).map(([status, response]) => [
       /^[1-5]xx$/.test(status) ? status.toUpperCase() : status,
       status.startsWith('x-') ? response : errors.includes(Number(status)) ? components.withProblem(response) : components.copy(response, 'response'),
     ])),
     callbacks,
     deprecated: object.deprecated === true,
-    extensions: Object.fromEntries(Object.entries(extensions).filter(([name]) => name !== 'x-internal' && !name.startsWith('x-gatehouse-'))),
+    extensions: Object.fromEntries(Object.entries(extensions).filter(([name, value]) => name !== 'x-internal' && !name.startsWith('x-gatehouse-') && !holdsReference(value))),
   }
 }
 

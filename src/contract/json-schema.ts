@@ -55,3 +55,29 @@ export function atPointer (value: unknown, pointer: string): unknown {
   }
   return found
 }
+
+/** The JSON pointer that a reference within a document holds (RFC 6901, section 6). */
+export function pointerOf (reference: string): string {
+  const fragment = reference.replace(/^#/, '')
+  try {
+    return decodeURIComponent(fragment)
+  } catch {
+    return fragment
+  }
+}
+
+/**
+ * Unions of a schema (`oneOf`, `anyOf`) that have another one among their branches. Where that one is made of the first by `allOf` and
+ * so would lead round and round, they are left out: it is the branch that has been chosen already.
+ * @param heir  a schema of the document, not a copy
+ */
+export function unionsWith (root: SchemaObject, schema: unknown, heir: unknown): string[] {
+  if (!isObject(schema) || !isObject(heir)) return []
+  return ['oneOf', 'anyOf'].filter((keyword) => Array.isArray(schema[keyword]) &&
+    schema[keyword].some((branch: unknown) => isObject(branch) && typeof branch.$ref === 'string' && atPointer(root, pointerOf(branch.$ref)) === heir))
+}
+
+/** A schema without some of its unions, and without what tells their branches apart. */
+export function withoutUnions (schema: SchemaObject, unions: readonly string[]): SchemaObject {
+  return Object.fromEntries(Object.entries(schema).filter(([keyword]) => keyword !== 'discriminator' && !unions.includes(keyword)))
+}

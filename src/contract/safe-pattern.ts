@@ -3,6 +3,7 @@ import { RE2JS } from 're2js'
 import { analyse } from 'scslre'
 import { linearPattern } from './linear-pattern.ts'
 import { patternCost } from './pattern-cost.ts'
+import { withoutEdges } from './pattern-edges.ts'
 
 /** A regular expression that takes linear time, whatever the text. */
 export interface SafePattern {
@@ -62,7 +63,9 @@ function judge (source: string): SafePattern | string {
   const flags = isPattern(source, 'u') ? 'u' : isPattern(source, '') ? '' : null
   if (flags === null) return 'is not a regular expression of ECMAScript'
   try {
-    return choose(source, flags, parser.parsePattern(source, undefined, undefined, { unicode: flags === 'u' }))
+    const parse = (text: string): AST.Pattern => parser.parsePattern(text, undefined, undefined, { unicode: flags === 'u' })
+    const searched = withoutEdges(source, parse)
+    return choose(searched, flags, parse(searched))
   } catch (error) {
     return error instanceof RangeError ? 'nests too deep: write it with fewer groups' : `cannot be read: ${(error as Error).message}`
   }

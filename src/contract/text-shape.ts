@@ -1,5 +1,4 @@
-import { pointerOf } from './document-schemas.ts'
-import { atPointer, isObject, pointerToken, type SchemaObject } from './json-schema.ts'
+import { atPointer, isObject, pointerOf, pointerToken, type SchemaObject } from './json-schema.ts'
 import { valueTypes } from './value-types.ts'
 
 /** A type whose values one text can stand for. */

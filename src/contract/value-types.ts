@@ -1,5 +1,4 @@
-import { pointerOf } from './document-schemas.ts'
-import { atPointer, isObject, type SchemaObject } from './json-schema.ts'
+import { atPointer, isObject, pointerOf, type SchemaObject } from './json-schema.ts'
 
 /** Types of JSON values; null when a schema leaves it open. */
 export type ValueTypes = ReadonlySet<string> | null

@@ -25,6 +25,7 @@ export async function buildDocument (source: DocumentSource, sources: DocumentSo
   const bundle = await bundleDocument(source, grammar, sources)
   const { origins, mistakes } = bundle
   const notes = new DocumentNotes()
+  for (const [pointer, message] of bundle.notes) notes.add(message, pointer)
   const refuseMistakes = (): void => { if (mistakes.length > 0) throw new BootProblems(origins.problems(mistakes)) }
   mistakes.push(...checkStructure(grammar, bundle.root, notes))
   // what follows relies on the structure

@@ -23,6 +23,8 @@ interface Reference {
   pointer: string
   /** The same in its file. */
   from: Target
+  /** What a discriminator belongs to that the reference is a value of. */
+  chooser?: SchemaObject
 }
 
 export interface Bundle {
@@ -31,6 +33,8 @@ export interface Bundle {
   origins: DocumentOrigins
   /** What is wrong, at pointers of the root. */
   mistakes: [pointer: string, message: string][]
+  /** What is left out, at pointers of the root. */
+  notes: [pointer: string, message: string][]
 }
 
 /**
@@ -49,6 +53,7 @@ class Bundler implements Bundle {
   readonly root: SchemaObject
   readonly origins = new DocumentOrigins()
   readonly mistakes: [string, string][] = []
+  readonly notes: [string, string][] = []
   readonly #source: DocumentSource
   readonly #grammar: Grammar
   /** Where components are put, as pointers. */
@@ -97,7 +102,7 @@ class Bundler implements Bundle {
       part: ({ value, kind, holder, key, pointer }) => {
         if (kind === 'Discriminator' && isObject(value.mapping)) {
           for (const [name, named] of Object.entries(value.mapping)) {
-            if (isAddress(named)) this.#references.push(reference(value.mapping, name, 'Schema', `${pointer}/mapping/${pointerToken(name)}`))
+            if (isAddress(named)) this.#references.push({ ...reference(value.mapping, name, 'Schema', `${pointer}/mapping/${pointerToken(name)}`), chooser: holder as SchemaObject })
           }
         }
         if (typeof value.$ref !== 'string' || !holder) return
@@ -124,10 +129,18 @@ class Bundler implements Bundle {
       else holder[key] = pointerReference(this.#pointerOf(target, shape))
     } catch (error) {
       if (!(error instanceof SourceRefused)) throw error
+      if (reference.chooser && (!written.startsWith('#') || !(reference.chooser.oneOf ?? reference.chooser.anyOf))) return this.#leaveUndecided(reference)
       // nothing is left that later steps would follow
       if (inserts) delete holder[key]
       this.mistakes.push([inserts ? `${pointer}/$ref` : pointer, `is "${written}", which ${error.message}`])
     }
+  }
+
+  /** Tools that put files together forget these names. Without them no branch can be told by its value, and the union decides as any other. */
+  #leaveUndecided ({ chooser, pointer }: Reference): void {
+    if (chooser!.discriminator === undefined) return
+    delete chooser!.discriminator
+    this.notes.push([pointer.replace(/\/mapping\/[^/]*$/, ''), 'a discriminator names a schema that is not there, so that it is ignored and any branch of the union may fit'])
   }
 
   /** Puts what a reference names in the place of the reference. */

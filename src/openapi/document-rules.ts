@@ -1,4 +1,4 @@
-import { isObject, type SchemaObject } from '../contract/json-schema.ts'
+import { atPointer, isObject, type SchemaObject, unionsWith } from '../contract/json-schema.ts'
 import { defaultMistake } from './default-check.ts'
 import type { Mistake } from './document-check.ts'
 import { OPENAPI } from './document-grammar.ts'
@@ -34,6 +34,7 @@ export function checkDocument (root: SchemaObject, notes: DocumentNotes): Mistak
   if (typeof root.jsonSchemaDialect === 'string' && !/json-schema\.org\/draft\/2020-12|spec\.openapis\.org\/oas\/3\.1/.test(root.jsonSchemaDialect)) {
     notes.add('"jsonSchemaDialect" names another dialect of JSON Schema than 2020-12, and schemas are read as 2020-12', '/jsonSchemaDialect')
   }
+  for (const pointer of graph.reduced) notes.add('a schema is made, by "allOf", of a union that it is a branch of: the union does not count there', `${pointer}/$ref`)
   for (const [pointer, reference] of graph.circles()) mistakes.push([`${pointer}/$ref`, `is "${reference}", which leads back to itself before anything of the value is looked at`])
   return mistakes
 }
@@ -47,8 +48,10 @@ function checkReference (root: SchemaObject, { kind, value, pointer }: Part, gra
   const [, component] = /^\/components\/(\w+)\/[^/]+$/.exec(target) ?? []
   if (home !== undefined && component !== undefined && home !== `components/${component}`) {
     mistakes.push([at, `is "${value.$ref}", which names one of ${component}, allowed: one of ${home.slice(home.indexOf('/') + 1)}`])
-  } else if (kind === 'Schema') graph.add(pointer, target, value.$ref)
-  else if (!followReference(root, value, pointer)) mistakes.push([at, `is "${value.$ref}", which leads nowhere or back to itself`])
+  } else if (kind === 'Schema') {
+    const heir = atPointer(root, pointer.replace(/(\/allOf\/\d+)+$/, ''))
+    graph.add(pointer, target, value.$ref, unionsWith(root, atPointer(root, target), heir))
+  } else if (!followReference(root, value, pointer)) mistakes.push([at, `is "${value.$ref}", which leads nowhere or back to itself`])
 }
 
 function readSchema ({ value, pointer }: Part, notes: DocumentNotes): void {

@@ -1,4 +1,4 @@
-import { isObject, type SchemaObject } from '../contract/json-schema.ts'
+import { isObject, type SchemaObject, unionsWith, withoutUnions } from '../contract/json-schema.ts'
 import { numberExample, patternExample } from './value-example.ts'
 import { referencedSchema } from './schema-view.ts'
 
@@ -43,7 +43,7 @@ export class SchemaCopy {
       parts.unshift(copy.xml?.name === undefined && target !== undefined ? { ...copy, xml: { name: target.pointer.split('/').at(-1), ...copy.xml } } : copy)
     }
     for (const part of Array.isArray(schema.allOf) ? schema.allOf as unknown[] : []) {
-      const copy = this.of(part, inner)
+      const copy = this.of(this.#chosen(part, schema), inner)
       if (copy === undefined) return undefined
       parts.unshift(copy)
     }
@@ -56,6 +56,13 @@ export class SchemaCopy {
       parts.unshift(copy)
     }
     return parts.length === 1 ? parts[0] : parts.reduce(merge)
+  }
+
+  /** A part of an `allOf`; a union that has the schema around it as a branch does not count there. */
+  #chosen (part: unknown, heir: SchemaObject): unknown {
+    const target = isObject(part) ? referencedSchema(this.#root, part.$ref)?.schema : undefined
+    const unions = unionsWith(this.#root, target, heir)
+    return unions.length > 0 ? withoutUnions(target as SchemaObject, unions) : part
   }
 
   #own (schema: SchemaObject, inner: readonly unknown[]): SchemaObject {

@@ -77,6 +77,27 @@ test('a branch that is made of its union does not lead round and round', () => {
   assert.deepEqual(check('Pet', { kind: 'Dog', friend: { kind: 'Cat' } }), ['/friend: a property "lives"'])
 })
 
+test('nor does one without a discriminator, or a whole family of them', { timeout: 60_000 }, () => {
+  const check = checks({
+    Pet: { type: 'object', required: ['kind'], properties: { kind: { type: 'string' } }, anyOf: either, oneOf: [{ required: ['name'] }, { required: ['number'] }] },
+    Cat: { allOf: [{ $ref: '#/components/schemas/Pet' }, { required: ['lives'] }] },
+    Dog: { allOf: [{ $ref: '#/components/schemas/Pet' }, { required: ['bark'] }] },
+  })
+  assert.equal(check('Pet', { kind: 'x', lives: 9, name: 'a' }), null)
+  assert.ok(check('Pet', { kind: 'x', name: 'a' }))
+  assert.ok(check('Pet', { lives: 9, name: 'a' }))
+  // the other union holds for branches too
+  assert.ok(check('Cat', { kind: 'x', lives: 9 }))
+  assert.equal(check('Cat', { kind: 'x', lives: 9, number: 1 }), null)
+  const names = Array.from({ length: 600 }, (_, i) => `N${i}`)
+  const family = checks({
+    Node: { type: 'object', required: ['kind'], properties: { kind: { type: 'string' } }, oneOf: names.map((name) => ({ $ref: `#/components/schemas/${name}` })), discriminator: { propertyName: 'kind' } },
+    ...Object.fromEntries(names.map((name, i) => [name, { allOf: [{ $ref: '#/components/schemas/Node' }, { properties: { next: { $ref: `#/components/schemas/${names[(i + 1) % 600]}` }, any: { $ref: '#/components/schemas/Node' }, id: { const: i } } }] }])),
+  })
+  assert.equal(family('Node', { kind: 'N7', id: 7, next: { kind: 'N8', id: 8, any: { kind: 'N9' } } }), null)
+  assert.deepEqual(family('Node', { kind: 'N7', next: { kind: 'N8', any: { kind: 'N9', id: 8 } } }), ['/next/any/id: 9'])
+})
+
 test('a union without a discriminator says what each form expected, not every error of each', () => {
   const check = checks({ ...pets, Pet: { oneOf: either }, Home: { required: ['name'], properties: { pet: { $ref: '#/components/schemas/Pet' } } } })
   assert.equal(check('Home', { pet: 5 })!.length, 2)
@@ -95,6 +116,15 @@ test('references in a circle, long chains of them, and names like keywords are f
   assert.deepEqual(check('a~1b~0ä %', { properties: { $ref: 'x' } }), ['/properties/$ref: integer'])
   assert.equal(check('Odd', 'any'), null)
   assert.ok(check('Odd', 5))
+})
+
+test('what cannot be compiled stays refused, also when it is asked for again and from elsewhere', () => {
+  const check = checks({
+    A: { properties: { b: { $ref: '#/components/schemas/B' } } },
+    B: { properties: { a: { $ref: '#/components/schemas/A' }, c: { $ref: '#/components/schemas/C' } } },
+    C: { properties: { a: { $ref: '#/components/schemas/A' } }, pattern: '(' },
+  })
+  for (const name of ['A', 'B', 'A', 'C']) assert.throws(() => check(name, { b: { c: {} } }), ({ code, cause }) => code === 'GW_INTERNAL' && /pattern/.test(cause.message))
 })
 
 test('known formats are checked, and all of OpenAPI are known', () => {

@@ -34,11 +34,32 @@ test('what the linear engine spells otherwise means the same', () => {
 
 test('patterns that only a backtracking engine can run are taken when they are harmless, and else refused with advice', () => {
   for (const source of ['^(?!-)[a-z0-9-]{1,63}$', '^(?=.*[A-Z])(?=.*\\d).{8,}$', '^(["\']).*\\1$', '^(?!.*--)[a-z]+(?:-[a-z]+)*$', '^(?:[A-Z]{1,3}(?!X))?$']) assert.equal(patternMistake(source), null, source)
-  for (const source of ['^(?=(a+)+$)', '^(a+)+(?!b)$', '^(a+)\\1+$', '(?:(?=a*)a*)*b', `${'('.repeat(30)}a*${')*'.repeat(30)}(?!x)`, '(?=a).{0,4000}.{0,4000}x']) {
+  for (const source of ['^(?=(a+)+$)', '^(a+)+(?!b)$', '^(a+)\\1+$', '^(?:(?=a*)a*)*b', `^${'('.repeat(30)}a*${')*'.repeat(30)}(?!x)`, '(?=a).{0,4000}.{0,4000}x']) {
     assert.match(patternMistake(source)!, /write it without/, source)
   }
   assert.throws(() => safePattern('('), /not a regular expression/)
   assert.match(patternMistake('a'.repeat(30_000))!, /longer than/)
+})
+
+test('what a pattern needs not look at, at its edges, is left out, and it finds the same', () => {
+  for (const source of ['\\S{1,8192}', 'arn:[a-z]{1,63}:[^/].{0,1023}', '^(?!:).*[^\\s].*', '[a-z]{2,3000}', 'a|b{0,5000}']) assert.equal(patternMistake(source), null, source)
+  assert.ok(safePattern('^[a-z]+.*') instanceof RegExp)
+  assert.match(patternMistake('(?!x).{0,4000}(a+)+\\1')!, /write it without/)
+  const atoms = ['a', 'b', '[ab]', '.', '(?:ab|b)', '(?:a|b+)', '^', '$', '\\b', '(?=b)', '(?<!a)', '(?:a(?!b))', '(a)']
+  const counts = ['', '', '*', '+', '?', '{2}', '{1,3}', '{2,}', '*?', '+?']
+  let state = 7
+  const pick = <T>(from: readonly T[]): T => from[(state = (Math.imul(state, 1664525) + 1013904223) >>> 0) % from.length]!
+  const texts = Array.from({ length: 60 }, (_, i) => Array.from({ length: i % 7 }, () => pick(['a', 'b', 'c', ' '])).join(''))
+  for (let i = 0; i < 3000; i++) {
+    const part = (): string => Array.from({ length: 1 + i % 4 }, () => {
+      const atom = pick(atoms)
+      return /^(\^|\$|\\b|\(\?[=<])/.test(atom) ? atom : atom + pick(counts)
+    }).join('')
+    const source = i % 3 === 0 ? `${part()}|${part()}` : part()
+    if (patternMistake(source) !== null) continue
+    const [pattern, original] = [safePattern(source), new RegExp(source, 'u')]
+    for (const text of texts) assert.equal(pattern.test(text), original.test(text), `${source} ${JSON.stringify(text)}`)
+  }
 })
 
 test('the common patterns stay with the engine that is quickest', () => {

@@ -128,6 +128,29 @@ test('references that lead nowhere or back to themselves are told, and circles t
   await loadText(t, withSchemas('{ Node: { type: object, properties: { next: { $ref: "#/components/schemas/Node" }, all: { type: array, items: { allOf: [{ $ref: "#/components/schemas/Node" }] } } } } }'))
 })
 
+test('a schema that is made of the union that it is a branch of is told and read, other circles are not', async (t) => {
+  const pets = (dog: string) => `
+    Pet: { type: object, required: [kind], properties: { kind: { type: string } }, oneOf: [{ $ref: "#/components/schemas/Cat" }, { $ref: "#/components/schemas/Dog" }], discriminator: { propertyName: kind } }
+    Cat: { allOf: [{ $ref: "#/components/schemas/Pet" }, { type: object, required: [lives] }] }
+    Dog: ${dog}`
+  const { notes } = await loadText(t, withSchemas(pets('{ allOf: [{ $ref: "#/components/schemas/Pet" }] }')))
+  assert.deepEqual(notes, ['a schema is made, by "allOf", of a union that it is a branch of: the union does not count there (openapi/api.yaml:8, openapi/api.yaml:9)'])
+  for (const dog of ['{ anyOf: [{ $ref: "#/components/schemas/Pet" }] }', '{ allOf: [{ not: { $ref: "#/components/schemas/Pet" } }] }', '{ allOf: [{ $ref: "#/components/schemas/Hound" }] }\n    Hound: { allOf: [{ $ref: "#/components/schemas/Pet" }] }']) {
+    assert.match((await problemsOf(loadText(t, withSchemas(pets(dog))))).join(), /which leads back to itself before anything/)
+  }
+})
+
+test('a discriminator that names what is not there decides nothing, unless it is a slip of the pen', async (t) => {
+  const union = (value: string, keyword = 'oneOf') => `
+    Pet: { ${keyword}: [{ $ref: "#/components/schemas/Cat" }], discriminator: { propertyName: kind, mapping: { cat: "${value}" } } }
+    Cat: { type: object }`
+  const document = await loadText(t, withSchemas(union('models/cat.yml#/cat')))
+  assert.deepEqual(document.root.components.schemas.Pet, { oneOf: [{ $ref: '#/components/schemas/Cat' }] })
+  assert.match(document.notes.join(), /^a discriminator names a schema that is not there, so that it is ignored and any branch of the union may fit \(openapi\/api\.yaml:7\)$/)
+  assert.match((await loadText(t, withSchemas(union('#/cat', 'allOf')))).notes.join(), /^a discriminator names/)
+  assert.deepEqual(await problemsOf(loadText(t, withSchemas(union('#/cat')))), ['openapi/api.yaml:7: components.schemas.Pet.discriminator.mapping.cat: is "#/cat", which leads nowhere'])
+})
+
 test('names of schemas become pointers, and dynamic references are refused', async (t) => {
   const document = await loadText(t, withSchemas(`
     Tree: { $id: 'https://example.com/tree', type: object, properties: { kids: { type: array, items: { $ref: '#node' } }, leaf: { $ref: '#/$defs/leaf' } }, $defs: { node: { $anchor: node, type: object }, leaf: { type: string } } }
