@@ -62,7 +62,7 @@ export class DocumentSources {
   async related (address: string, from: DocumentSource): Promise<DocumentSource> {
     if (isWeb(from.id) || isWeb(address)) {
       const url = webAddress(address, isWeb(from.id) ? from.id : undefined)
-      if (!this.#options.isAllowed(url)) throw new SourceRefused(`names ${shownUrl(url)}, which no reference may fetch: add "${url.origin}/" to "allow", or put a copy into the folder`)
+      if (!this.#options.isAllowed(url)) throw new SourceRefused(`names ${shownUrl(url)}, which no reference may fetch: add "${url.origin}/" to "openapi.remote", or put a copy into the folder`)
       return this.#remote(url, false)
     }
     if (/^[a-z][a-z\d+.-]*:/i.test(address)) throw new SourceRefused('names something that is neither a file of the folder nor an http or https URL')

@@ -92,7 +92,7 @@ export class RemoteTexts {
     const target = URL.parse(location, from)
     if (!target || !/^https?:$/.test(target.protocol) || target.username || target.password) throw new SourceRefused('cannot be fetched: it is redirected to what is no plain http or https URL')
     if (from.protocol === 'https:' && target.protocol === 'http:') throw new SourceRefused('cannot be fetched: it is redirected from https to http')
-    if (!isNamed && !this.#options.isAllowed(target)) throw new SourceRefused(`cannot be fetched: it is redirected to ${shownUrl(target)}, which "allow" does not list`)
+    if (!isNamed && !this.#options.isAllowed(target)) throw new SourceRefused(`cannot be fetched: it is redirected to ${shownUrl(target)}, which "openapi.remote" does not list`)
     return target
   }
 

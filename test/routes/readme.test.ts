@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { loadRouteFiles } from '../../src/upstream/route-files.ts'
 import { readmeTemplates } from '../e2e/readme-template.ts'
 
@@ -13,9 +14,10 @@ describe('routes/README.md', () => {
     const templates = await readmeTemplates('http://127.0.0.1:5001')
     for (const [file, content] of Object.entries(templates)) await writeFile(join(folder, file), content)
     await writeFile(join(folder, 'README.md'), 'not a route')
-    const { files, problems } = await loadRouteFiles(folder, { authInherited: false, openapi: folder, baseDir: folder })
+    const openapi = fileURLToPath(new URL('../../openapi', import.meta.url))
+    const { files, problems } = await loadRouteFiles(folder, { authInherited: false, openapi, baseDir: folder })
     assert.deepEqual(problems, [])
-    assert.equal(files.length, 3)
+    assert.equal(files.length, 4)
   })
 
   test('the template in TypeScript and the one in YAML say the same', async (t) => {

@@ -4,7 +4,7 @@ import { buildApp } from '../../src/app.ts'
 import { signToken } from '../../src/auth/jwt/dev-token.ts'
 import { BootProblems } from '../../src/errors.ts'
 import { apiConfig, apiDocument, startApiGateway } from '../support/api-gateway.ts'
-import { JWT_SECRET } from '../support/gateway.ts'
+import { JWT_SECRET, listening } from '../support/gateway.ts'
 
 const ok = { responses: { 200: { description: 'OK' } } }
 const jwt = { secret: JWT_SECRET }
@@ -160,4 +160,15 @@ test('a document that is not there, and settings that have no effect, are proble
   const useless = await problemsOf(t, apiDocument({}), { auth: 'none', openapi: { document: 'api.json', unsecured: 'none', refresh: '1h' } })
   assert.match(useless.join('\n'), /openapi\.unsecured: has an effect with openapi\.security only/)
   assert.match(useless.join('\n'), /openapi\.refresh: has an effect on documents of a URL only/)
+})
+
+test('examples may stand in other files: they answer, and the documentation has them', async (t) => {
+  const examples = { a: { $ref: 'examples.yaml' }, b: { $ref: '#/components/examples/own' } }
+  const document = apiDocument({ '/a': { get: { responses: { 200: { description: '', content: { 'application/json': { examples } } } } } } }, { components: { examples: { own: { value: 2 } } } })
+  const upstream = { name: 'api', auth: 'none', mock: true, openapi: 'api.json' }
+  const { url } = await listening(t, await buildApp(await apiConfig(t, { 'api.json': upstream }, { 'api.json': document, 'examples.yaml': 'value: 1\n' })))
+  assert.equal(await (await fetch(`${url}/a`)).text(), '1')
+  assert.equal(await (await fetch(`${url}/a`, { headers: { prefer: 'example=b' } })).text(), '2')
+  const published = await (await fetch(`${url}/docs/json`)).json() as any
+  assert.deepEqual(published.components.examples, { 'api.examples': { value: 1 }, 'api.own': { value: 2 } })
 })
