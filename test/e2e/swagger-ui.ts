@@ -1,4 +1,10 @@
 import type { Page } from 'playwright-core'
+import { eventually } from '../support/eventually.ts'
+
+/** What of an element of the page is looked at. */
+interface Block {
+  querySelector (selector: string): { textContent: string, getAttribute (name: string): string | null } | null
+}
 
 /** Swagger UI as a person uses it. */
 export class SwaggerUi {
@@ -32,13 +38,12 @@ export class SwaggerUi {
 
   /** Every operation: `GET /orders`, with whether it bears a lock. */
   async operations (): Promise<Record<string, { locked: boolean }>> {
-    const operations: Record<string, { locked: boolean }> = {}
-    for (const block of await this.page.locator('.opblock').all()) {
-      const method = await block.locator('.opblock-summary-method').innerText()
-      const path = await block.locator('[data-path]').getAttribute('data-path')
-      operations[`${method} ${path}`] = { locked: await block.locator('.authorization__btn').count() > 0 }
-    }
-    return operations
+    // in one look, since the page may still put others in their place
+    const found = await this.page.locator('.opblock').evaluateAll((blocks) => (blocks as unknown as Block[]).map((block): [string, { locked: boolean }] => [
+      `${block.querySelector('.opblock-summary-method')!.textContent} ${block.querySelector('[data-path]')!.getAttribute('data-path')}`,
+      { locked: block.querySelector('.authorization__btn') !== null },
+    ]))
+    return Object.fromEntries(found)
   }
 
   async authorize (token: string): Promise<void> {
@@ -53,11 +58,11 @@ export class SwaggerUi {
   async fill (operationId: string, { parameters = {}, body }: { parameters?: Record<string, string>, body?: object }): Promise<void> {
     const block = this.#block(operationId)
     if (await block.locator('.opblock-body').count() === 0) await block.locator('.opblock-summary-control').click()
-    // the button switches, so it is looked at once it is there
-    const tryOut = block.locator('.try-out__btn')
-    await tryOut.waitFor()
-    if (!/\bcancel\b/.test(await tryOut.getAttribute('class') ?? '')) await tryOut.click()
-    await block.locator('.try-out__btn.cancel').waitFor()
+    await eventually('the operation can be filled in', async () => {
+      // the page may draw the operation anew, and forgets the press then
+      if (await block.locator('.try-out__btn.cancel').count() === 0) await block.locator('.try-out__btn').click()
+      return block.locator('.btn.execute').isVisible()
+    })
     for (const [name, value] of Object.entries(parameters)) {
       await block.locator(`tr[data-param-name="${name}"] input`).fill(value)
     }
