@@ -72,9 +72,18 @@ export function pointerOf (reference: string): string {
  * @param heir  a schema of the document, not a copy
  */
 export function unionsWith (root: SchemaObject, schema: unknown, heir: unknown): string[] {
-  if (!isObject(schema) || !isObject(heir)) return []
-  return ['oneOf', 'anyOf'].filter((keyword) => Array.isArray(schema[keyword]) &&
-    schema[keyword].some((branch: unknown) => isObject(branch) && typeof branch.$ref === 'string' && atPointer(root, pointerOf(branch.$ref)) === heir))
+  if (!isObject(schema) || !isObject(heir) || !(schema.oneOf ?? schema.anyOf)) return []
+  let unions = branches.get(schema)
+  if (!unions) branches.set(schema, unions = ['oneOf', 'anyOf'].map((keyword) => [keyword, referredBy(root, schema[keyword])]))
+  return unions.filter(([, referred]) => referred.has(heir)).map(([keyword]) => keyword)
+}
+
+/** What the unions of a schema refer to, by keyword: who has many heirs is asked by each of them. */
+const branches = new WeakMap<SchemaObject, [keyword: string, referred: ReadonlySet<unknown>][]>()
+
+function referredBy (root: SchemaObject, union: unknown): Set<unknown> {
+  const references = (Array.isArray(union) ? union : []).filter((branch) => isObject(branch) && typeof branch.$ref === 'string')
+  return new Set(references.map(({ $ref }) => atPointer(root, pointerOf($ref))))
 }
 
 /** A schema without some of its unions, and without what tells their branches apart. */
