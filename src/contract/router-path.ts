@@ -39,7 +39,10 @@ function expressionBefore (rest: string): string {
 /** Characters that mean something to the router, as text. */
 function literal (text: string, at: number): string {
   if (/[?#]/.test(text)) throw new Error('a path has no query and no fragment: take "?" and "#" out of it')
-  return decoded(text).replaceAll(':', '::').replaceAll('*', `:star${at}(\\*)`)
+  const plain = decoded(text)
+  // eslint-disable-next-line no-control-regex
+  if (/[\\;\0-\x1f\x7f]/.test(plain)) throw new Error('backslashes, semicolons and control characters never arrive, since paths with them are refused: take them out of it')
+  return plain.replaceAll(':', '::').replaceAll('*', `:star${at}(\\*)`)
 }
 
 /** The router compares what is decoded already. */

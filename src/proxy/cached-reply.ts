@@ -4,7 +4,7 @@ import { type CacheOutcome, cacheStatus, outcomeWord } from '../cache/cache-stat
 import { OWN_CONTROL } from '../cache/targeted-control.ts'
 import { currentAge, type StoredHeaders, type StoredResponse } from '../cache/stored-response.ts'
 import { isNotModified } from '../cache/validators.ts'
-import { sendable } from './reply-writer.ts'
+import { sendable } from './sendable-body.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -126,8 +126,8 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
       settings.credentials?.headers,
       identity?.names, settings.trustedHeaders, request.drop,
       settings.cache?.policy ? UNKEYED : undefined,
-      // a compressed response could not be checked
-      responseCheck === null ? undefined : ['accept-encoding']
+      // a compressed response could not be refused before it is sent
+      responseCheck !== null && settings.enforceResponse ? ['accept-encoding'] : undefined
     ),
     requestPut: request.put,
     dropCookies: orNull([...settings.credentials?.cookies ?? [], ...settings.upstream.affinity === null ? [] : [settings.upstream.affinity.cookie]]),

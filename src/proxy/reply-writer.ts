@@ -1,6 +1,5 @@
-import { isAscii } from 'node:buffer'
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { gatehouseError, reasonOf, type Violation } from '../errors.ts'
 import type { FallbackAnswer } from '../resilience/fallback-answer.ts'
@@ -8,7 +7,9 @@ import { failureAnswer } from './attempt-failure.ts'
 import { forgetContent } from './failed-reply.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { RelayStream, type ResponseSource } from './relay-stream.ts'
+import { ResponseCopy } from './response-copy.ts'
 import { relayableTrailers } from './response-headers.ts'
+import { sendable } from './sendable-body.ts'
 
 /** Bodies up to this length are sent as one buffer, which is cheaper than a stream; hooks see either. */
 const COLLECT_LIMIT = 64 * 1024
@@ -16,6 +17,7 @@ const COLLECT_LIMIT = 64 * 1024
 const COLLECT_TIME = 20
 /** Largest response that is collected to be checked against its schema. */
 const CHECK_LIMIT = 1024 * 1024
+const TOO_LARGE: Violation[] = [{ in: 'body', pointer: '', expected: `at most ${CHECK_LIMIT} bytes, to be checked` }]
 
 export type Deliver = (reply: FastifyReply, body: string | Buffer | Readable | undefined) => void
 
@@ -33,6 +35,7 @@ export class ReplyWriter {
   #collected = 0
   #collectLimit = COLLECT_LIMIT
   #checked = false
+  #copy: ResponseCopy | null = null
   #stream: RelayStream | null = null
   #finished = false
 
@@ -58,7 +61,10 @@ export class ReplyWriter {
     }
     if (!hasContent) return
     const length = headers['content-length'] === undefined ? -1 : Number(headers['content-length'])
-    if (reads && (this.#plan.enforceResponse || length <= CHECK_LIMIT)) {
+    // what is only reported goes on as it comes
+    const { enforceResponse } = this.#plan
+    if (reads && !enforceResponse) this.#copy = new ResponseCopy(CHECK_LIMIT, headers['content-encoding'])
+    if (reads && enforceResponse) {
       this.#checked = true
       this.#collectLimit = CHECK_LIMIT
       this.#chunks = []
@@ -73,6 +79,7 @@ export class ReplyWriter {
 
   /** @returns whether more is welcome at once */
   write (chunk: Buffer): boolean {
+    if (this.#copy !== null) this.#copy.add(chunk)
     if (this.#stream !== null) return this.#stream.push(chunk)
     if (this.#chunks === null) return true
     this.#chunks.push(chunk)
@@ -82,6 +89,11 @@ export class ReplyWriter {
   }
 
   end (trailers: IncomingHttpHeaders): void {
+    this.#relayEnd(trailers)
+    this.#copy?.end((body) => { this.#passesCheck(body) }, () => { this.#reportViolations(TOO_LARGE) })
+  }
+
+  #relayEnd (trailers: IncomingHttpHeaders): void {
     if (this.#stream !== null) {
       const relayed = relayableTrailers(trailers)
       if (relayed !== null && this.#reply.getHeader('content-length') === undefined) this.#reply.raw.addTrailers(relayed as any)
@@ -114,9 +126,7 @@ export class ReplyWriter {
       reply.raw.destroy()
       return false
     }
-    if (started) {
-      forgetContent(reply)
-    }
+    if (started) forgetContent(reply)
     const answer = failureAnswer(error)
     const { fallback } = this.#plan
     if (fallback !== null && answer.statusCode > 500) {
@@ -182,20 +192,16 @@ export class ReplyWriter {
   #passesCheck (body: Buffer | null): boolean {
     const reply = this.#reply
     const check = this.#plan.responseCheck!
+    // one that looks at nothing but the body has nothing to say
+    if (body === null && check.reads === undefined) return true
     const violations = check(reply.statusCode, reply.getHeader('content-type') as string | undefined, body, check.reads && reply.getHeaders())
     return violations === null || this.#reportViolations(violations)
   }
 
   #tooLargeToCheck (): void {
     if (!this.#checked) return
-    if (!this.#reportViolations([{ in: 'body', pointer: '', expected: `at most ${CHECK_LIMIT} bytes, to be checked` }])) {
-      this.#source.cancel()
-      return
-    }
-    const chunks = this.#chunks!
-    this.#chunks = null
-    this.#beginStream(false)
-    for (const chunk of chunks) if (!this.#stream!.push(chunk)) this.#source.pause()
+    this.#reportViolations(TOO_LARGE)
+    this.#source.cancel()
   }
 
   /** @returns whether the response may go on to the client */
@@ -218,29 +224,11 @@ export class ReplyWriter {
   }
 }
 
-/** The form of a whole body in which Fastify leaves it alone. */
-export function sendable (reply: FastifyReply, body: Buffer): string | Buffer | Readable | undefined {
-  // nothing to be of a type; Fastify would call an empty text one
-  if (body.length === 0) return undefined
-  // Fastify would invent a type for a body without a proper one; it leaves a stream alone
-  if (!MEDIA_TYPE.test(String(reply.getHeader('content-type')))) return Readable.from([body])
-  if (!isAscii(body)) return body
-  // as text, head and body leave in one write instead of two; only ASCII is the same bytes in every encoding
-  reply.serializer(asItIs)
-  return body.toString('latin1')
-}
-
 /** Nearly every small body comes together with its headers; only for one that does not there is a timer. */
 function awaitBody (writer: ReplyWriter): void {
   if (writer.awaitsBody) setTimeout(streamLateBody, COLLECT_TIME, writer).unref()
 }
 const streamLateBody = (writer: ReplyWriter): void => writer.streamLateBody()
-
-/** `type/subtype` (RFC 9110, section 8.3.1). */
-const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
-
-/** Keeps Fastify from adding a charset to the upstream's Content-Type. */
-const asItIs = (payload: unknown): string => payload as string
 
 function flushHeaders (raw: ServerResponse): void {
   // there are none yet while a hook still waits for something

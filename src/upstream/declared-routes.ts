@@ -48,7 +48,7 @@ export function declaredRoutes (upstream: UpstreamDeclaration, defaults: Gateway
       methods,
       path,
       auth: declaration.auth ?? upstream.auth ?? defaults.auth!,
-      limits: inheritedLimits(upstream, declaration.rateLimit, [`${methods.join(',')} ${path}`, ...conditions(declaration)].join(' '), defaults),
+      limits: inheritedLimits(upstream, declaration.rateLimit, [`${methods.join(',')} ${path}`, ...conditions(declaration)].join(' '), defaults, declaration.rateLimit === operation?.declaration.rateLimit),
       declaration,
       field,
       ...operation ? { api: { document: api!.document, operation: operation.operation } } : {},
@@ -93,13 +93,13 @@ export function passThroughRoute (upstream: UpstreamDeclaration, defaults: Gatew
 
 /**
  * The limits in force: those of the gateway over all, and the nearest of route and upstream. `false` on a route frees it
- * from both.
+ * from both. What a document says stands beside the upstream's limits, since whoever writes it must not lift them.
  */
-function inheritedLimits (upstream: UpstreamDeclaration, own: LimitDeclaration | false | undefined, route: string, defaults: GatewayDefaults): LimitRule[] {
+function inheritedLimits (upstream: UpstreamDeclaration, own: LimitDeclaration | false | undefined, route: string, defaults: GatewayDefaults, besides = false): LimitRule[] {
   if (own === false) return []
   const rules: LimitRule[] = []
   if (defaults.rateLimit) rules.push(...limitRules('gateway', defaults.rateLimit))
   if (own) rules.push(...limitRules(`route:${upstream.name}:${route}`, own))
-  else if (upstream.rateLimit) rules.push(...limitRules(`upstream:${upstream.name}`, upstream.rateLimit))
+  if ((!own || besides) && upstream.rateLimit) rules.push(...limitRules(`upstream:${upstream.name}`, upstream.rateLimit))
   return rules
 }

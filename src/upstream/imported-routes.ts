@@ -36,17 +36,26 @@ export function importRoutes (document: ApiDocument, upstream: UpstreamDeclarati
   const problems: Problem[] = []
   const own = routesBefore(upstream)
   const open: string[] = []
+  const isOpen = (settings.unsecured ?? upstream.auth) === 'none'
+  const known = new Map<string, string>()
   const routes: ImportedRoute[] = []
   for (const operation of document.operations) {
     // such are told in the notes of the document
     if (!FORWARDED_METHODS.includes(operation.method)) continue
     const say = (field: string, message: string): void => { problems.push({ file: operation.where, field: [`${operation.method} ${operation.path}`, field].filter(Boolean).join(': '), message }) }
-    const route = importedRoute(operation, settings, say)
+    const route = importedRoute(operation, settings, isOpen, say)
     if (route === null) continue
+    const key = `${operation.method} ${route.shape}`
+    const same = known.get(key)
+    if (same !== undefined) {
+      say('', `the path is the same as ${same}, written otherwise: keep one of them`)
+      continue
+    }
+    known.set(key, operation.path)
     routes.push(route)
-    const before = own.get(`${operation.method} ${route.shape}`)
+    const before = own.get(key)
     if (!authStated && route.declaration.auth === undefined && before?.auth === undefined) open.push(`${operation.method} ${operation.path}`)
-    own.delete(`${operation.method} ${route.shape}`)
+    own.delete(key)
     const { url } = route.declaration
     if (before !== undefined && namesOf(before.url) !== namesOf(url)) problems.push({ file, field: `${before.field}.url`, message: `found "${before.url}", whose parameters the document names otherwise: use "${url}"` })
   }
@@ -56,14 +65,14 @@ export function importRoutes (document: ApiDocument, upstream: UpstreamDeclarati
   return { routes, problems }
 }
 
-function importedRoute (operation: ApiOperation, settings: ApiSettings, say: (field: string, message: string) => void): ImportedRoute | null {
+function importedRoute (operation: ApiOperation, settings: ApiSettings, isOpen: boolean, say: (field: string, message: string) => void): ImportedRoute | null {
   const route = routed(operation.path)
   if (typeof route === 'string') {
     say('', `the path cannot be routed: ${route}`)
     return null
   }
   const { summary, description, deprecated } = operation.object
-  const auth = operationAuth(operation, settings, (message) => say('security', message))
+  const auth = operationAuth(operation, settings, isOpen, (message) => say('security', message))
   return {
     operation,
     shape: route.shape,

@@ -4,10 +4,11 @@ import type { ApiOperation } from '../openapi/types.ts'
 
 /**
  * Who may call an operation, as its document says in the words of the mapping.
- * @param say  told of security that the gateway has no word for
+ * @param isOpen  whether those who bring no credentials are let in where the document asks for none; it alone opens nothing
+ * @param say     told of security that the gateway has no word for
  * @returns undefined when upstream and gateway have to say it
  */
-export function operationAuth ({ security }: ApiOperation, { security: mapping, unsecured }: ApiSettings, say: (message: string) => void): AuthDeclaration | undefined {
+export function operationAuth ({ security }: ApiOperation, { security: mapping, unsecured }: ApiSettings, isOpen: boolean, say: (message: string) => void): AuthDeclaration | undefined {
   if (mapping === undefined) return undefined
   const stated = (security ?? []).filter((requirement) => Object.keys(requirement).length > 0)
   // nothing is asked for, or it may be left out altogether
@@ -22,7 +23,7 @@ export function operationAuth ({ security }: ApiOperation, { security: mapping, 
   const isOptional = stated.length < security!.length && unsecured === 'none'
   if (uses.every((all) => all.length === 1)) {
     const any = uses.map(([use]) => use!)
-    return isOptional ? { optional: any } : any
+    return isOptional && isOpen ? { optional: any } : any
   }
   if (uses.length === 1 && !isOptional) return { all: uses[0]! }
   say('the document lets one of several combinations of schemes suffice, for which the gateway has no word: state "auth" on a route of this method and path')

@@ -112,6 +112,26 @@ test('x-gatehouse fields set what a route may set, and nothing that opens it', a
   assert.match(problems.join('\n'), /x-gatehouse-timeouts\.firstByte: found "soon"/)
 })
 
+test('a document lifts no limit, and opens nothing that its security lets be left out', async (t) => {
+  const { url } = await startApiGateway(t, apiDocument({ '/a': { get: { ...ok, 'x-gatehouse-rate-limit': { max: 1_000_000, window: '1 hour' } } } }), { rateLimit: { max: 1, window: '1 hour' } })
+  assert.equal((await fetch(`${url}/a`)).status, 200)
+  assert.equal((await fetch(`${url}/a`)).status, 429)
+  const own = await startApiGateway(t, apiDocument({ '/a': { get: { ...ok, 'x-gatehouse-rate-limit': { max: 1, window: '1 hour' } } } }), { rateLimit: { max: 1, window: '1 hour' }, routes: [{ method: 'GET', url: '/a', rateLimit: { max: 3, window: '1 hour' } }] })
+  for (const status of [200, 200, 200, 429]) assert.equal((await fetch(`${own.url}/a`)).status, status)
+
+  const maybe = apiDocument({ '/a': { get: { ...ok, security: [{ oauth: [] }, {}] } } }, { components: { securitySchemes: { oauth: { type: 'http', scheme: 'bearer' } } } })
+  const security = { oauth: { jwt: {} } }
+  for (const [upstream, status] of [[{ auth: { jwt: {} }, openapi: { document: 'api.json', security } }, 401], [{ auth: { jwt: {} }, openapi: { document: 'api.json', security, unsecured: 'none' } }, 200], [{ openapi: { document: 'api.json', security } }, 200]] as const) {
+    assert.equal((await fetch(`${(await startApiGateway(t, maybe, upstream, { config: { jwt } })).url}/a`)).status, status, JSON.stringify(upstream))
+  }
+})
+
+test('a path that is another one written otherwise, and one that never arrives, are problems', async (t) => {
+  const twice = await problemsOf(t, apiDocument({ '/ab': { get: ok }, '/%61b': { get: { ...ok } } }), { auth: 'none' })
+  assert.match(twice.join(), /^api\.json:\d+ GET \/%61b: the path is the same as \/ab, written otherwise/)
+  for (const path of ['/a;b', '/a\\b', '/a\nb', '/a%0Ab']) assert.match((await problemsOf(t, apiDocument({ [path]: { get: ok } }), { auth: 'none' })).join(), /never arrive/, path)
+})
+
 test('a route of the file goes before its operation, field by field', async (t) => {
   const { url, backend, app } = await startApiGateway(t, apiDocument({
     '/pets/{petId}': {
