@@ -47,7 +47,8 @@ function lookAtRequest (operation: OperationRecord, { exchange, query, body, hea
     // what the upstream has refused says nothing of its API
     if (status < 400 && operation.looks) {
       operation.query(query as Record<string, unknown>)
-      if (typeof body === 'object' && body !== null && isJson(String(headers['content-type']))) operation.request(body)
+      // one that could not be read is here as its bytes
+      if (typeof body === 'object' && body !== null && !Buffer.isBuffer(body) && isJson(String(headers['content-type']))) operation.request(body)
     }
   }
   operation.called()

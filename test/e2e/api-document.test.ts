@@ -31,18 +31,20 @@ test('a team turns a document on: report, drift, overlay, enforce', async (t) =>
 
   // nothing that the document does not know is refused, or changed
   assert.equal((await fetch(`${url}/orders?limit=x&page=2`)).status, 200)
-  const body = '{"id":"five", "note":"a secret" , "id":6}'
+  const body = '{"id":"five", "note":"a secret" }'
+  const twice = '{"id":5,"id":6}'
+  assert.equal((await fetch(`${url}/orders`, { method: 'POST', body: twice, headers: { 'content-type': 'application/json' } })).status, 202)
   const made = await fetch(`${url}/orders`, { method: 'POST', body, headers: { 'content-type': 'application/json' } })
   assert.equal(made.status, 202)
   assert.equal((await fetch(`${url}/orders/17/items/a%40b`)).status, 200)
-  assert.deepEqual(backend.received.map((request) => [request.method, request.url, request.body.toString()]), [['GET', '/orders?limit=x&page=2', ''], ['POST', '/orders', body], ['GET', '/orders/17/items/a%40b', '']])
+  assert.deepEqual(backend.received.map((request) => [request.method, request.url, request.body.toString()]), [['GET', '/orders?limit=x&page=2', ''], ['POST', '/orders', twice], ['POST', '/orders', body], ['GET', '/orders/17/items/a%40b', '']])
 
   const cwd = temporaryFolder(t, {})
   const ask = async (...words: string[]) => runCommand(t, ['drift', '--gateway', `${url}/status`, ...words], { cwd })
   const { code, stdout } = await ask()
   assert.equal(code, 0)
   assert.match(stdout, /GET \/orders\/\{\}\/items\/\{\} {2}1x/)
-  assert.match(stdout, /undeclared status 202 {2}1x/)
+  assert.match(stdout, /undeclared status 202 {2}2x/)
   assert.match(stdout, /undeclared in the query: page {2}1x, text of 1 character/)
   assert.match(stdout, /undeclared in requests: \/note {2}1x, text of 8 characters/)
   assert.match(stdout, /undeclared in answers: \/\*\/colour {2}1x, text of 8 characters/)

@@ -69,7 +69,7 @@ test('a body that has been collected is replayed byte for byte, one that streams
     retries: { attempts: 2, backoff: BACKOFF },
     routes: [{ method: 'PUT', url: '/collected', schema: { body: { type: 'object' } } }, { method: 'PUT', url: '/streamed' }],
   }))
-  const body = `{"n":12345678901234567890, "n":1, "text":"${'ä€'.repeat(5000)}"}`
+  const body = `{"n":12345678901234567890, "m":1.0, "text":"${'ä€'.repeat(5000)}"}`
   const headers = { 'content-type': 'application/json' }
   assert.equal((await fetch(`${gateway.url}/a/collected`, { method: 'PUT', body, headers })).status, 200)
   assert.deepEqual(backend.received.map((received) => received.body.toString()), [body, body, body])
