@@ -8,7 +8,7 @@ export const ApiDeclaration = Type.Union([
   Type.Object({
     document: Type.String({ minLength: 1, description: 'File below the `openapi` folder, or an `http(s)` URL. Of a URL the last good copy is kept in that folder, so that the gateway starts while the service is away.' }),
     security: Type.Optional(Type.Record(Type.String({ minLength: 1 }), SchemeUse, { description: 'Security scheme of the document to scheme of the gateway, such as `{ petstore_auth: { jwt: {} } }`; the scopes that an operation asks for are asked for here too. Without it the `security` of the document has no say, and `auth` holds for every operation.' })),
-    unsecured: Type.Optional(Type.Unsafe<AuthDeclaration>({ ...AuthDeclaration, description: 'Who may call the operations for which the document asks for no security. With `none`, operations for which security is optional in the document (`{}`) let strangers in too; else they do not. Default: `auth` of the upstream.' })),
+    unsecured: Type.Optional(Type.Unsafe<AuthDeclaration>({ ...AuthDeclaration, description: 'Who may call the operations for which the document asks for no security. Only where it is `none` do operations for which security is optional in the document (`{}`) let strangers in. Default: `auth` of the upstream.' })),
     refresh: Type.Optional(Duration({ description: 'How often a document of a URL is asked for again; a change is told in the log, and taken over by `--watch` or the next start. Default: never.' })),
     remote: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { description: 'Beginnings of the URLs to which a `$ref` may lead. Default: none, a `$ref` leads to files below the `openapi` folder only.' })),
   }, { additionalProperties: false }),

@@ -19,11 +19,10 @@ export function operationAuth ({ security }: ApiOperation, { security: mapping, 
     return undefined
   }
   const uses = stated.map((requirement) => Object.entries(requirement).map(([name, scopes]) => schemeUse(mapping[name]!, scopes)))
-  // a document may let strangers in where the upstream file has said so in so many words
-  const isOptional = stated.length < security!.length && unsecured === 'none'
+  const isOptional = isOpen && stated.length < security!.length
   if (uses.every((all) => all.length === 1)) {
     const any = uses.map(([use]) => use!)
-    return isOptional && isOpen ? { optional: any } : any
+    return isOptional ? { optional: any } : any
   }
   if (uses.length === 1 && !isOptional) return { all: uses[0]! }
   say('the document lets one of several combinations of schemes suffice, for which the gateway has no word: state "auth" on a route of this method and path')

@@ -129,7 +129,7 @@ test('a document lifts no limit, and opens nothing that its security lets be lef
 test('a path that is another one written otherwise, and one that never arrives, are problems', async (t) => {
   const twice = await problemsOf(t, apiDocument({ '/ab': { get: ok }, '/%61b': { get: { ...ok } } }), { auth: 'none' })
   assert.match(twice.join(), /^api\.json:\d+ GET \/%61b: the path is the same as \/ab, written otherwise/)
-  for (const path of ['/a;b', '/a\\b', '/a\nb', '/a%0Ab']) assert.match((await problemsOf(t, apiDocument({ [path]: { get: ok } }), { auth: 'none' })).join(), /never arrive/, path)
+  for (const path of ['/a;b', '/a\\b', '/a\nb', '/a%0Ab']) assert.match((await problemsOf(t, apiDocument({ [path]: { get: ok } }), { auth: 'none' })).join(), /never arrive|refuses in paths/, path)
 })
 
 test('a route of the file goes before its operation, field by field', async (t) => {
