@@ -2,8 +2,9 @@ import { type CodeKeywordDefinition, nil, type ValidateFunction } from 'ajv/dist
 import { resolveRef, SchemaEnv } from 'ajv/dist/compile/index.js'
 import { callRef } from 'ajv/dist/vocabularies/core/ref.js'
 
-/** Calls of a run before outcomes are remembered, which most runs never come to. */
+/** Calls of a run before outcomes are remembered, and bytes for which there is one more; a value that is looked at once has less. */
 const UNREMEMBERED = 1000
+const BYTES_OF_OBJECT = 8
 /** Calls that every run may make, and those for each byte of its value; hundreds of nanoseconds each. */
 const MOST_CALLS = 1_000_000
 const CALLS_OF_BYTE = 10
@@ -26,6 +27,7 @@ type Guard = Pick<ValidateFunction, 'errors' | 'evaluated'> & ((data: unknown, c
 let run = 0
 let calls = 0
 let mostCalls = 0
+let unremembered = 0
 
 /**
  * Begins to check a value; to be called before a validator is.
@@ -34,6 +36,7 @@ let mostCalls = 0
 export function beginRun (size: number): void {
   run++
   calls = 0
+  unremembered = UNREMEMBERED + (Number.isFinite(size) ? size / BYTES_OF_OBJECT : 0)
   mostCalls = MOST_CALLS + CALLS_OF_BYTE * size
 }
 
@@ -83,7 +86,7 @@ function createGuard (env: SchemaEnv): Guard {
   const guard: Guard = (data, context) => {
     // PartCheck tells of it as of values that lie too deep in each other
     if (++calls > mostCalls) throw new RangeError('too many steps')
-    if (calls < UNREMEMBERED || typeof data !== 'object' || data === null) return call(data, context)
+    if (calls < unremembered || typeof data !== 'object' || data === null) return call(data, context)
     if (ofRun !== run) {
       outcomes = new WeakMap()
       ofRun = run

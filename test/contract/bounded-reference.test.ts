@@ -60,10 +60,10 @@ test('what is remembered of a value says which of its properties have been looke
   const check = ofDocument({ Base: base, Item: item, List: { type: 'array', items: { $ref: '#/components/schemas/Item' } } }, 'List')
   // so many that outcomes are remembered
   const list = (last: object): object[] => [...Array.from({ length: 2000 }, (_, i) => i % 2 ? { a: 1 } : { b: 1 }), last]
-  assert.equal(check.json(list({ a: 1 }), 100_000), null)
-  assert.equal(check.json(list({ a: 1, b: 2 }), 100_000), null)
-  assert.notEqual(check.json(list({ a: 1, extra: 1 }), 100_000), null)
-  assert.notEqual(check.json(list({ a: 'x' }), 100_000), null)
+  assert.equal(check.json(list({ a: 1 }), 1000), null)
+  assert.equal(check.json(list({ a: 1, b: 2 }), 1000), null)
+  assert.notEqual(check.json(list({ a: 1, extra: 1 }), 1000), null)
+  assert.notEqual(check.json(list({ a: 'x' }), 1000), null)
 })
 
 test('more steps than a value can need end the check, and the next value is checked', () => {
