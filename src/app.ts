@@ -132,7 +132,7 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
   registrar.watchRoutes(app)
   app.decorate('bootProblems', registrar.problems)
   // before anything can fail, so that their problems are told with those of the rest
-  const { files, problems } = await loadRouteFiles(config.routes, { authInherited: config.auth !== undefined, openapi: config.openapi, baseDir: config.baseDir })
+  const { files, problems } = await loadRouteFiles(config.routes, { authInherited: config.auth !== undefined, openapi: config.openapi, baseDir: config.baseDir, bodyLimit: bytes(config.bodyLimit) })
   registrar.problems.push(...wrongPaths.map(({ path, message }) => ({ file: 'configuration', field: path.join('.'), message })), ...problems)
   checkTraffic(config, (field, message) => registrar.problems.push({ file: 'configuration', field, message }))
   try {

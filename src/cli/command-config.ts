@@ -41,7 +41,7 @@ async function fileProblems ({ routes, openapi, baseDir }: Folders): Promise<Pro
   const name = relative(baseDir, file)
   const [{ problems }, documentProblems] = await Promise.all([
     // whether there is an auth to inherit is not known
-    loadRouteFiles(routes, { authInherited: true, openapi, baseDir }),
+    loadRouteFiles(routes, { authInherited: true, openapi, baseDir, bodyLimit: undefined }),
     loadGatewayDocument(file, name, (document) => checkAgainst(GatewayDocument, document, name)).then(() => [], (error: unknown) => {
       if (error instanceof BootProblems) return error.problems
       throw error

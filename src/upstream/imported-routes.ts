@@ -2,6 +2,7 @@ import type { ApiDocument, ApiOperation } from '../openapi/types.ts'
 import { type ApiSettings, apiSettings } from '../openapi/api-declaration-schema.ts'
 import { routerPath } from '../contract/router-path.ts'
 import type { Problem } from '../errors.ts'
+import { bytes } from '../units.ts'
 import type { LoadedApi } from './api-registry.ts'
 import { FORWARDED_METHODS, type RouteDeclaration, type UpstreamDeclaration } from './declaration-schema.ts'
 import { NO_AUTH } from './declaration-check.ts'
@@ -28,22 +29,24 @@ const MOST = 10
 
 /**
  * Makes a route of every operation of a document.
- * @param authStated  whether upstream or gateway say who may call
+ * @param inherited.authStated  whether upstream or gateway say who may call
+ * @param inherited.bodyLimit   of the gateway, in bytes; undefined while it is not known
  * @returns the routes, and what keeps operations from becoming one
  */
-export function importRoutes (document: ApiDocument, upstream: UpstreamDeclaration, file: string, authStated: boolean): { routes: ImportedRoute[], problems: Problem[] } {
+export function importRoutes (document: ApiDocument, upstream: UpstreamDeclaration, file: string, { authStated, bodyLimit }: { authStated: boolean, bodyLimit: number | undefined }): { routes: ImportedRoute[], problems: Problem[] } {
   const settings = apiSettings(upstream.openapi!)
   const problems: Problem[] = []
   const own = routesBefore(upstream)
   const open: string[] = []
   const isOpen = (settings.unsecured ?? upstream.auth) === 'none'
+  const largestBody = upstream.bodyLimit === undefined ? bodyLimit : bytes(upstream.bodyLimit)
   const known = new Map<string, string>()
   const routes: ImportedRoute[] = []
   for (const operation of document.operations) {
     // such are told in the notes of the document
     if (!FORWARDED_METHODS.includes(operation.method)) continue
     const say = (field: string, message: string): void => { problems.push({ file: operation.where, field: [`${operation.method} ${operation.path}`, field].filter(Boolean).join(': '), message }) }
-    const route = importedRoute(operation, settings, isOpen, say)
+    const route = importedRoute(operation, settings, { isOpen, largestBody }, say)
     if (route === null) continue
     const key = `${operation.method} ${route.shape}`
     const same = known.get(key)
@@ -65,7 +68,7 @@ export function importRoutes (document: ApiDocument, upstream: UpstreamDeclarati
   return { routes, problems }
 }
 
-function importedRoute (operation: ApiOperation, settings: ApiSettings, isOpen: boolean, say: (field: string, message: string) => void): ImportedRoute | null {
+function importedRoute (operation: ApiOperation, settings: ApiSettings, { isOpen, largestBody }: { isOpen: boolean, largestBody: number | undefined }, say: (field: string, message: string) => void): ImportedRoute | null {
   const route = routed(operation.path)
   if (typeof route === 'string') {
     say('', `the path cannot be routed: ${route}`)
@@ -80,7 +83,7 @@ function importedRoute (operation: ApiOperation, settings: ApiSettings, isOpen: 
       method: operation.method,
       url: route.url,
       ...auth === undefined ? {} : { auth },
-      ...operationSettings(operation, say),
+      ...operationSettings(operation, largestBody, say),
       schema: {
         ...typeof summary === 'string' ? { summary } : {},
         ...typeof description === 'string' ? { description } : {},

@@ -11,6 +11,7 @@ import { type ForwardPlan, forwardPlan } from '../proxy/forward-plan.ts'
 import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
 import { forward } from '../proxy/pipeline.ts'
 import { upstreamPath } from '../proxy/upstream-path.ts'
+import { bytes } from '../units.ts'
 import { checkDeclaration } from './declaration-check.ts'
 import { Targets, UpstreamDeclaration } from './declaration-schema.ts'
 import { importDocument } from './document-import.ts'
@@ -66,7 +67,7 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
     const { problems } = checkDeclaration(declaration, file, config.auth !== undefined)
     if (problems.length > 0) throw new BootProblems(problems)
     if (declaration.openapi === undefined) return registrar.declare(this, declaration, file)
-    const imported = await importDocument(declaration, file, { authInherited: config.auth !== undefined, openapi: config.openapi, baseDir: config.baseDir })
+    const imported = await importDocument(declaration, file, { authInherited: config.auth !== undefined, openapi: config.openapi, baseDir: config.baseDir, bodyLimit: bytes(config.bodyLimit) })
     if (imported.problems.length > 0) throw new BootProblems(imported.problems)
     registrar.declare(this, declaration, file, imported.api)
   })

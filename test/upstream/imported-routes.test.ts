@@ -119,6 +119,10 @@ test('a document lifts no limit, and opens nothing that its security lets be lef
   const own = await startApiGateway(t, apiDocument({ '/a': { get: { ...ok, 'x-gatehouse-rate-limit': { max: 1, window: '1 hour' } } } }), { rateLimit: { max: 1, window: '1 hour' }, routes: [{ method: 'GET', url: '/a', rateLimit: { max: 3, window: '1 hour' } }] })
   for (const status of [200, 200, 200, 429]) assert.equal((await fetch(`${own.url}/a`)).status, status)
 
+  const upload = apiDocument({ '/a': { post: { ...ok, requestBody: { content: { 'application/json': { schema: {} } } }, 'x-gatehouse-body-limit': '2MiB' } } })
+  assert.match((await problemsOf(t, upload, { auth: 'none' })).join(), /x-gatehouse-body-limit: found "2MiB", and upstream and gateway accept 1048576 bytes/)
+  assert.deepEqual(await problemsOf(t, upload, { auth: 'none', bodyLimit: '2MiB' }), [])
+
   const maybe = apiDocument({ '/a': { get: { ...ok, security: [{ oauth: [] }, {}] } } }, { components: { securitySchemes: { oauth: { type: 'http', scheme: 'bearer' } } } })
   const security = { oauth: { jwt: {} } }
   for (const [upstream, status] of [[{ auth: { jwt: {} }, openapi: { document: 'api.json', security } }, 401], [{ auth: { jwt: {} }, openapi: { document: 'api.json', security, unsecured: 'none' } }, 200], [{ openapi: { document: 'api.json', security } }, 200]] as const) {
