@@ -1,4 +1,4 @@
-import { atPointer, isObject, type JsonSchema, pointerToken, type SchemaObject, walkSchema } from './json-schema.ts'
+import { atPointer, isObject, type JsonSchema, pointerOf, pointerToken, type SchemaObject, walkSchema } from './json-schema.ts'
 
 /** A schema that stands on its own, and what is wrong with it. */
 export interface SelfContainedSchema {
@@ -82,7 +82,7 @@ class ReferenceResolver {
 
   #leadsBack (schema: SchemaObject): boolean {
     const passed = new Set<unknown>()
-    for (let next: unknown = schema; isObject(next) && typeof next.$ref === 'string'; next = atPointer(this.#root, decodeFragment(next.$ref.slice(1)))) {
+    for (let next: unknown = schema; isObject(next) && typeof next.$ref === 'string'; next = atPointer(this.#root, pointerOf(next.$ref))) {
       if (passed.has(next)) return true
       passed.add(next)
     }
@@ -107,7 +107,7 @@ class ReferenceResolver {
   /** JSON pointer of what a reference names; undefined when there is nothing. */
   #target (reference: string, base: string): string | undefined {
     const [name, fragment] = reference.includes('#') ? reference.split('#', 2) as [string, string] : [reference, '']
-    const pointer = decodeFragment(fragment)
+    const pointer = pointerOf(fragment)
     if (name === '') {
       if (pointer !== '' && !pointer.startsWith('/')) return this.#named.get(`#${pointer}`)
       return this.#existing(base + pointer)
@@ -132,14 +132,6 @@ class ReferenceResolver {
     this.#named.set(name, pointer)
     this.#queue.push([definitions[key], pointer])
     return pointer
-  }
-}
-
-function decodeFragment (fragment: string): string {
-  try {
-    return decodeURIComponent(fragment)
-  } catch {
-    return fragment
   }
 }
 

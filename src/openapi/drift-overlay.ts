@@ -1,4 +1,4 @@
-import { atPointer, isObject, pointerToken, type SchemaObject } from '../contract/json-schema.ts'
+import { atPointer, isObject, pointerOf, pointerToken, type SchemaObject } from '../contract/json-schema.ts'
 import type { Drift, OperationDrift, Seen } from './drift-record.ts'
 import type { ApiDocument, ApiMedia, ApiOperation } from './types.ts'
 
@@ -78,7 +78,7 @@ function resolved (root: SchemaObject, start: string): string | null {
     const found = atPointer(root, pointer)
     if (!isObject(found)) return null
     if (typeof found.$ref !== 'string') return pointer
-    pointer = decodeURIComponent(found.$ref.slice(1))
+    pointer = pointerOf(found.$ref)
   }
   return null
 }

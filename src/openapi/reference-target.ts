@@ -1,4 +1,4 @@
-import { atPointer, isObject } from '../contract/json-schema.ts'
+import { atPointer, isObject, pointerOf } from '../contract/json-schema.ts'
 import type { DocumentSource } from './document-origins.ts'
 import { type DocumentSources, SourceRefused } from './document-sources.ts'
 import { SchemaNames } from './schema-names.ts'
@@ -30,7 +30,7 @@ export class TargetFinder {
   async find (reference: string, from: Target, detours = 0): Promise<Target> {
     const hash = reference.indexOf('#')
     const address = hash === -1 ? reference : reference.slice(0, hash)
-    const fragment = hash === -1 ? '' : decoded(reference.slice(hash + 1))
+    const fragment = hash === -1 ? '' : pointerOf(reference.slice(hash + 1))
     const isPointer = fragment === '' || fragment.startsWith('/')
     const named = address === '' ? undefined : this.#byId(address, from)
     if (named && isPointer) return this.#existing({ source: named.source, pointer: named.pointer + fragment }, detours)
@@ -69,13 +69,5 @@ export class TargetFinder {
     let names = this.#names.get(source)
     if (!names) this.#names.set(source, names = new SchemaNames(source.value, /^https?:/.test(source.id) ? source.id : `file://${source.id}`))
     return names
-  }
-}
-
-function decoded (fragment: string): string {
-  try {
-    return decodeURIComponent(fragment)
-  } catch {
-    return fragment
   }
 }

@@ -1,4 +1,4 @@
-import { atPointer, isObject, type SchemaObject } from '../contract/json-schema.ts'
+import { atPointer, isObject, pointerOf, type SchemaObject } from '../contract/json-schema.ts'
 
 /** Bounds of one look: values are as deep and as wide as who sends them likes. */
 const DEPTH = 16
@@ -57,7 +57,7 @@ export class FieldSearch {
     for (let next = queue.pop(); next !== undefined || queue.length > 0; next = queue.pop()) {
       if (!isObject(next) || parts.has(next)) continue
       parts.add(next)
-      if (typeof next.$ref === 'string' && next.$ref.startsWith('#')) queue.push(atPointer(this.#root, decodeURIComponent(next.$ref.slice(1))))
+      if (typeof next.$ref === 'string' && next.$ref.startsWith('#')) queue.push(atPointer(this.#root, pointerOf(next.$ref)))
       for (const keyword of ['allOf', 'anyOf', 'oneOf']) if (Array.isArray(next[keyword])) queue.push(...next[keyword])
       for (const keyword of ['if', 'then', 'else']) queue.push(next[keyword])
     }
