@@ -86,6 +86,9 @@ export class TieredStore implements CacheStore {
     try {
       // what comes before the purge is not to be stored after it
       await Promise.all(this.#writes)
+      // who hears that this one is done may rely on those before it
+      this.#settle()
+      await this.#settling
       const far = await this.#back.purge(purge)
       // what was read between the two
       this.#purgeFront(purge)

@@ -118,6 +118,15 @@ test('purges that the second store missed are done before anything is taken from
   assert.deepEqual(errors, [])
 })
 
+test('a purge that is done has those done before it that the second store missed', async () => {
+  const { back, feed, store } = tiered()
+  back.failing = true
+  await assert.rejects(store.purge({ url: own.url, soft: false, now: NOW }), /away/)
+  back.failing = false
+  await store.purge({ tag: 'other', soft: false, now: NOW })
+  assert.deepEqual(feed.said, [{ url: own.url, soft: false }, { tag: 'other', soft: false }])
+})
+
 test('a purge waits for what is being stored, so that nothing comes back after it', async () => {
   const { back, store } = tiered()
   const { promise, resolve } = Promise.withResolvers<void>()
