@@ -1,5 +1,5 @@
 import { ComponentNames } from './component-names.ts'
-import { atPointer, isObject, type JsonSchema, pointerToken, type SchemaObject, walkSchema } from './json-schema.ts'
+import { atPointer, isObject, type JsonSchema, pointerOf, pointerToken, type SchemaObject, walkSchema } from './json-schema.ts'
 import { encodePointer, selfContained } from './self-contained-schema.ts'
 
 const COMPONENTS = '/components/schemas/'
@@ -78,7 +78,7 @@ export class PlacedSchemas {
   }
 
   #at (reference: string): JsonSchema | undefined {
-    return atPointer({ components: { schemas: this.components } }, decodeURIComponent(reference.slice(1))) as JsonSchema | undefined
+    return atPointer({ components: { schemas: this.components } }, pointerOf(reference)) as JsonSchema | undefined
   }
 }
 

@@ -12,4 +12,3 @@ export const MockDeclaration = Type.Union([
   description: 'Answers in place of the service, from the examples and schemas of the `openapi` document, or of `schema.response`, with `X-Gatehouse-Mock: true`. Requests are authenticated, limited and validated as always. Clients choose with `Prefer: code=404, example=name`. With it the upstream needs no `targets`. Default: false.',
 })
 export type MockDeclaration = Static<typeof MockDeclaration>
-export type MockSettings = Exclude<MockDeclaration, boolean>
