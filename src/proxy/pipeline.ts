@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { gatehouseError } from '../errors.ts'
 import { allowBody } from '../listener/expect-continue.ts'
+import { settle } from '../listener/settle.ts'
 import { isHandshake, isUpgrade } from '../listener/upgrade.ts'
 import { isStream } from './attempt.ts'
 import { exchangeCached } from './cached-exchange.ts'
@@ -27,7 +28,7 @@ export function forward (request: FastifyRequest, reply: FastifyReply, plan: For
   }
   const body = requestBody(request, reply, plan)
   if (plan.cache === null) relayResponse(request, reply, plan, path, body)
-  else if (isStream(body) && isCachedQuery(request, plan)) collected(body).then((whole) => exchange(request, reply, plan, path, whole), (error) => { reply.send(error) })
+  else if (isStream(body) && isCachedQuery(request, plan)) settle(collected(body).then((whole) => exchange(request, reply, plan, path, whole)), reply)
   else exchange(request, reply, plan, path, body)
 }
 
