@@ -16,7 +16,7 @@ export function nameSet (...groups: (readonly string[] | undefined)[]): NameSet 
   return set
 }
 
-const END_TO_END = new Set(['host', 'content-length', 'content-type', 'content-encoding', 'content-range', 'authorization', 'cookie', 'cache-control', 'range'])
+const END_TO_END = new Set(['host', 'content-length', 'content-type', 'content-encoding', 'content-range', 'authorization', 'cookie', 'cache-control', 'range', 'max-forwards'])
 
 /**
  * Names that a `Connection` header lists, in small letters; null when it names nothing that needs taking away.

@@ -5,6 +5,7 @@ import { isUpgrade } from '../listener/upgrade.ts'
 import { FORWARDED_METHODS } from '../upstream/declaration-schema.ts'
 import type { PassThroughGuard } from '../upstream/pass-through-guard.ts'
 import type { ForwardPlan } from './forward-plan.ts'
+import { answerLastRecipient } from './max-forwards.ts'
 import { forward, requestBody } from './pipeline.ts'
 import { requestHeaders } from './request-headers.ts'
 import { ResponseRelay } from './response-relay.ts'
@@ -53,6 +54,7 @@ export function registerPassThrough (scope: FastifyInstance, prefix: string, pla
       if (guard?.(request.raw.url!.slice(hostPrefix.length).split('?', 1)[0]!)) throw gatehouseError('GW_NOT_FOUND')
       // what is cached has no use for another client in between
       if (isUpgrade(request.raw) || plan.cache !== null) return forward(request, reply, plan)
+      if (request.raw.headers['max-forwards'] !== undefined && answerLastRecipient(request, reply)) return
       Object.assign(request, { [kReply]: reply })
       // where to is our client's business; a constant keeps the URL out of another reading, which refuses `/...`
       reply.from('/', options)

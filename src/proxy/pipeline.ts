@@ -8,6 +8,7 @@ import { isStream } from './attempt.ts'
 import { exchangeCached } from './cached-exchange.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { LimitedBody } from './limited-body.ts'
+import { answerLastRecipient } from './max-forwards.ts'
 import { requestHeaders } from './request-headers.ts'
 import { ResponseRelay } from './response-relay.ts'
 import { Tunnel } from './tunnel.ts'
@@ -26,6 +27,7 @@ export function forward (request: FastifyRequest, reply: FastifyReply, plan: For
     new Tunnel(request, reply, plan, path, requestHeaders(request, plan, false), null).start('websocket')
     return
   }
+  if (request.raw.headers['max-forwards'] !== undefined && answerLastRecipient(request, reply)) return
   const body = requestBody(request, reply, plan)
   if (plan.cache === null) relayResponse(request, reply, plan, path, body)
   else if (isStream(body) && isCachedQuery(request, plan)) settle(collected(body).then((whole) => exchange(request, reply, plan, path, whole)), reply)

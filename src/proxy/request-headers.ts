@@ -4,6 +4,7 @@ import { withoutCookies } from '../auth/credentials.ts'
 import { gatehouseError } from '../errors.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { connectionNames } from './hop-by-hop.ts'
+import { countForward } from './max-forwards.ts'
 
 /** Names with characters that CGI, WSGI and their like do not tell from a hyphen. */
 const UNUSUAL = /[^a-z0-9-]/
@@ -30,6 +31,7 @@ export function requestHeaders (request: FastifyRequest, plan: ForwardPlan, hasB
     if (typeof value === 'string') headers.push(name, value)
     else for (const single of value) headers.push(name, single)
   }
+  if (incoming['max-forwards'] !== undefined) countForward(headers, request.raw)
   plan.forwarded.append(headers, request.raw, plan.strippedPrefix)
   headers.push('x-request-id', request.id)
   if (plan.identity !== null && request.consumer !== null) headers.push(...plan.identity.values(request.consumer))

@@ -71,10 +71,18 @@ export class HostRouter {
   /** The internal target of a request, for the application's `rewriteUrl`. */
   rewrite (request: IncomingMessage): string {
     const refusal = refusalOf(request) ?? messageRefusal(request)
-    const reading = refusal ?? this.#preflight(request) ?? this.read(request.url!, request.method!, request.headers)
+    const reading = refusal ?? this.#special(request) ?? this.read(request.url!, request.method!, request.headers)
     if (isTarget(reading)) return reading
     refuse(request, reading)
     return REFUSED_PATH
+  }
+
+  /** Where the gateway itself answers an OPTIONS; undefined for other requests. */
+  #special (request: IncomingMessage): `/${string}` | ErrorCode | undefined {
+    if (request.method !== 'OPTIONS') return undefined
+    if (!asksWholeServer(request.method, request.url!)) return this.#preflight(request)
+    const { host = '' } = request.headers
+    return originForm(request.url!, host) === null || this.#groupsOf(host) === null ? 'GW_BAD_HOST' : REFUSED_PATH
   }
 
   /** Where a preflight is answered; undefined for other requests, and when the route that it is about has nothing to say. */
@@ -176,6 +184,14 @@ function internalTarget (groups: readonly HostGroup[], canonical: string, method
   }
   return canonical
 }
+
+/**
+ * Whether a request asks about the server as a whole (RFC 9110, section 9.3.7). A client that takes the gateway for a proxy writes
+ * `*` as a URL without a path (RFC 9112, section 3.2.4).
+ * @param target  as it came
+ */
+export const asksWholeServer = (method: string, target: string): boolean =>
+  method === 'OPTIONS' && (target === '*' || /^https?:\/\/[^/?#]+$/i.test(target))
 
 /** Turns absolute-form (RFC 9112, section 3.2.2) into origin-form; null when it names another host than `Host`. */
 function originForm (target: string, host: string): string | null {

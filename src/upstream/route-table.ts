@@ -51,8 +51,8 @@ export class RouteTable implements Iterable<RouteRow> {
   #router: Instance<any> | null = null
 
   get rows (): readonly RouteRow[] { return this.#rows }
-  /** Every method that some route has. */
-  get methods (): string[] { return [...new Set(this.#rows.map(({ method }) => method))] }
+  /** Every method that some route has; GET answers HEAD. */
+  get methods (): string[] { return [...new Set(this.#rows.flatMap(({ method }) => method === 'GET' ? [method, 'HEAD'] : [method]))] }
   [Symbol.iterator] (): Iterator<RouteRow> { return this.#rows[Symbol.iterator]() }
 
   /**

@@ -11,7 +11,7 @@ const REFUSED: [string, string, number, string][] = [
   ['no host', 'GET /a/x HTTP/1.1\r\n\r\n', 400, 'GW_BAD_HOST'],
   ['a host with a path', 'GET /a/x HTTP/1.1\r\nhost: x/y\r\n\r\n', 400, 'GW_BAD_HOST'],
   ['a URL of another host', 'GET http://y/a/x HTTP/1.1\r\nhost: x\r\n\r\n', 400, 'GW_BAD_HOST'],
-  ['asterisk-form', 'OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n', 400, 'GW_BAD_PATH'],
+  ['asterisk-form', 'GET * HTTP/1.1\r\nhost: x\r\n\r\n', 400, 'GW_BAD_PATH'],
   ['a dot segment', 'GET /a/../x HTTP/1.1\r\nhost: x\r\n\r\n', 400, 'GW_BAD_PATH'],
   ['a coded body', 'POST /a/x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n', 501, 'GW_UNSUPPORTED_CODING'],
   ['an upgrade without key', 'GET /a/x HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\r\n', 400, 'GW_UPGRADE_REFUSED'],

@@ -42,6 +42,7 @@ function isWhole (text: string): boolean {
   const { status, headers, body } = parse(text)
   if (status === 101) return true
   if (status < 200) return false
+  if (status === 204 || status === 304) return true
   if (headers['transfer-encoding'] === 'chunked') return /(?:^|\r\n)0\r\n(?:.+\r\n)*\r\n$/.test(text.slice(end + 4))
   return headers['content-length'] !== undefined && body.length >= Number(headers['content-length'])
 }
