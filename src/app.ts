@@ -97,6 +97,7 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
   app.decorate('tunnels', new OpenTunnels())
   app.decorate('readiness', { ready: true })
   app.decorateRequest('consumer', null)
+  app.decorateRequest('admitted', false)
   app.decorateRequest('exchange', null)
   app.decorateRequest('cacheResult', null)
   app.decorateRequest('storedBody', null)

@@ -8,6 +8,7 @@ import type { AuthScheme } from '../../src/auth/scheme.ts'
 import { checkAgainst } from '../../src/config/schema-check.ts'
 import { BootProblems } from '../../src/errors.ts'
 import { addressKey } from '../../src/limits/address-key.ts'
+import type {} from '../../src/proxy/admission.ts'
 import { milliseconds } from '../../src/units.ts'
 
 declare module 'fastify' {
@@ -59,12 +60,14 @@ export default fp(async (app) => {
         if (found instanceof Promise) {
           found.then((consumer) => {
             request.consumer = consumer
+            request.authorized = true
             if (request.setCookie !== null) reply.header('set-cookie', request.setCookie)
             done()
           }, done)
           return
         }
         request.consumer = found
+        request.authorized = true
       } catch (error) {
         done(error as Error)
         return
@@ -74,8 +77,9 @@ export default fp(async (app) => {
   })
 
   app.decorateRequest('setCookie', null)
+  app.decorateRequest('authorized', false)
   const undeclared: RouteOptions[] = []
-  app.addHook('onRoute', (route) => {
+  app.guardRoutes((route) => {
     const auth = route.config?.auth
     if (auth === undefined) {
       undeclared.push(route)

@@ -6,7 +6,7 @@ import { isUpgrade } from '../../src/listener/upgrade.ts'
 
 /** Keeps pages of other origins from making changes in the name of whoever is signed in by a cookie. */
 export default fp(async (app) => {
-  app.addHook('onRoute', (route) => {
+  app.guardRoutes((route) => {
     const { auth = 'none', csrf = true, cors } = route.config ?? {}
     const cookies = credentialPlaces(auth, app.authSchemes)?.cookies ?? []
     if (csrf === false || cookies.length === 0) return

@@ -19,7 +19,7 @@ export default fp(async (app) => {
   })
   app.decorateRequest('contentDigest', null)
   app.decorateRequest('checkedBody', null)
-  app.addHook('onRoute', (route) => {
+  app.guardRoutes((route) => {
     const uses = route.config?.auth === undefined ? [] : authForm(route.config.auth).uses
     if (uses.some(({ scheme }) => scheme === 'signature')) route.preParsing = [...[route.preParsing ?? []].flat(), checkBody]
   })

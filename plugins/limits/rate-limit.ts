@@ -59,7 +59,7 @@ export default fp(async (app) => {
   app.decorate('planLimits', plans)
   app.decorateRequest('limitState', null)
 
-  app.addHook('onRoute', (route) => {
+  app.guardRoutes((route) => {
     const { config = {} } = route
     const limits = rulesOf(route).map((rule) => registry.limit(rule, config.upstream ?? placeOf(route)))
     const secured = config.auth !== undefined && config.auth !== 'none'

@@ -17,6 +17,8 @@ import { HOP_BY_HOP, nameSet, type NameSet } from './hop-by-hop.ts'
 /** What a route says about forwarding, after inheritance. */
 export interface ForwardSettings {
   upstream: Upstream
+  /** Whether the route says `auth: 'none'`, so that nobody is asked for credentials. Default: false. */
+  open?: boolean
   forwarded: ForwardedHeaders
   timeouts: TimeoutSettings
   retries?: RetrySettings
@@ -55,6 +57,8 @@ export interface ForwardSettings {
 /** Everything about forwarding that can be known before a request comes, made once for each route. */
 export interface ForwardPlan {
   readonly upstream: Upstream
+  /** Whether the route says `auth: 'none'`; on others a request must have passed authentication. */
+  readonly open: boolean
   readonly forwarded: ForwardedHeaders
   readonly timeouts: TimeoutSettings
   /** When a request is sent again; null for never. */
@@ -111,6 +115,7 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
   const { responseCheck = null } = settings
   return {
     upstream: settings.upstream,
+    open: settings.open ?? false,
     forwarded: settings.forwarded,
     timeouts: settings.timeouts,
     retry: retryPolicy(settings.retries),

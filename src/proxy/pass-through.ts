@@ -4,6 +4,7 @@ import { gatehouseError } from '../errors.ts'
 import { isUpgrade } from '../listener/upgrade.ts'
 import { FORWARDED_METHODS } from '../upstream/declaration-schema.ts'
 import type { PassThroughGuard } from '../upstream/pass-through-guard.ts'
+import { requireAuthorization } from './admission.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { answerLastRecipient } from './max-forwards.ts'
 import { forward, requestBody } from './pipeline.ts'
@@ -55,6 +56,7 @@ export function registerPassThrough (scope: FastifyInstance, prefix: string, pla
       // what is cached has no use for another client in between
       if (isUpgrade(request.raw) || plan.cache !== null) return forward(request, reply, plan)
       if (request.raw.headers['max-forwards'] !== undefined && answerLastRecipient(request, reply)) return
+      requireAuthorization(request, plan)
       Object.assign(request, { [kReply]: reply })
       // where to is our client's business; a constant keeps the URL out of another reading, which refuses `/...`
       reply.from('/', options)

@@ -4,6 +4,7 @@ import { gatehouseError } from '../errors.ts'
 import { allowBody } from '../listener/expect-continue.ts'
 import { settle } from '../listener/settle.ts'
 import { isHandshake, isUpgrade } from '../listener/upgrade.ts'
+import { requireAuthorization } from './admission.ts'
 import { isStream } from './attempt.ts'
 import { exchangeCached } from './cached-exchange.ts'
 import type { ForwardPlan } from './forward-plan.ts'
@@ -19,6 +20,7 @@ const QUERY_LIMIT = 64 * 1024
 
 /** Forwards a request as its route's plan says: the last stage of a request's way. */
 export function forward (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path = upstreamPath(request.raw.url!, request.params, plan)): void {
+  requireAuthorization(request, plan)
   if (isUpgrade(request.raw)) {
     const { 'content-length': length, 'transfer-encoding': coding } = request.raw.headers
     if (coding !== undefined || (length !== undefined && length !== '0')) throw gatehouseError('GW_BAD_REQUEST', { detail: 'A request to upgrade has no content: send it without Content-Length and Transfer-Encoding.' })

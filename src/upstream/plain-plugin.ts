@@ -6,6 +6,7 @@ import type { Config } from '../config/config-schema.ts'
 import { checkAgainst } from '../config/schema-check.ts'
 import { closest } from '../config/suggestion.ts'
 import { BootProblems, gatehouseError } from '../errors.ts'
+import { failReply } from '../listener/settle.ts'
 import { canonicalTarget } from '../proxy/canonical-path.ts'
 import { type ForwardPlan, forwardPlan } from '../proxy/forward-plan.ts'
 import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
@@ -91,7 +92,7 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
   })
 
   /** One plan for each upstream and way of forwarding; there are few of these. */
-  function planOf (upstream: Upstream, websocket: boolean, auth: AuthDeclaration): ForwardPlan {
+  function planOf (upstream: Upstream, websocket: boolean, auth: AuthDeclaration | undefined): ForwardPlan {
     const known = plans.get(upstream) ?? new Map<string, ForwardPlan>()
     plans.set(upstream, known)
     const key = `${websocket} ${JSON.stringify(auth)}`
@@ -101,7 +102,8 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
       plan = forwardPlan({
         ...inheritedSettings({ config, forwarded, upstream, declaration: declaration ?? {} }),
         websocket,
-        credentials: declaration?.forwardCredentials ? null : credentialPlaces(auth, app.authSchemes),
+        open: auth === 'none',
+        credentials: declaration?.forwardCredentials ? null : credentialPlaces(auth ?? 'none', app.authSchemes),
       })
       known.set(key, plan)
     }
@@ -111,13 +113,20 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
   app.decorateReply('forward', function (this: FastifyReply, to: Upstream | string, { path, websocket = false }: ForwardOptions = {}) {
     const upstream = typeof to === 'string' ? upstreams.get(to) : to
     if (upstream === undefined) throw new Error(unknownUpstream(String(to), [...upstreams].map(({ name }) => name)))
-    const plan = planOf(upstream, websocket, this.request.routeOptions.config.auth ?? 'none')
+    if (!this.request.admitted) {
+      // not thrown: whoever calls this in a timer would end the process
+      failReply(this, new Error(NOT_ADMITTED))
+      return this
+    }
+    const plan = planOf(upstream, websocket, this.request.routeOptions.config.auth)
     const target = path === undefined ? upstreamPath(this.request.raw.url!, this.request.params, plan) : canonicalTarget(path)
     if (target === null) throw gatehouseError('GW_BAD_PATH')
     forward(this.request, this, plan, target)
     return this
   })
 }
+
+const NOT_ADMITTED = 'reply.forward was called for a request before authentication and limits have let it in, as in an onRequest hook, or after they have refused it, as in an error handler: forward in the handler of a route or in a later hook'
 
 function unknownUpstream (name: string, known: readonly string[]): string {
   const guess = closest(name, known)

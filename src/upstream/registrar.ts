@@ -2,7 +2,6 @@ import type { FastifyContextConfig, FastifyInstance, FastifyPluginAsync, RouteOp
 import { credentialPlaces } from '../auth/credentials.ts'
 import type { Config } from '../config/config-schema.ts'
 import { withoutExit } from '../config/load-guard.ts'
-import { collectBodies } from '../contract/body-parsers.ts'
 import { checkAgainst } from '../config/schema-check.ts'
 import { BootProblems, type Problem } from '../errors.ts'
 import { LimitDeclaration, limitRules } from '../limits/limit-schema.ts'
@@ -21,9 +20,10 @@ import { type DeclaredRoute, declaredRoutes, passThroughRoute, prefixOf } from '
 import type { HostRouter } from './host-router.ts'
 import type { ImportedApi } from './imported-routes.ts'
 import { passThroughGuard } from './pass-through-guard.ts'
+import { preparePluginScope } from './plugin-scope.ts'
 import { RouteClaims } from './route-claims.ts'
 import type { RouteFile } from './route-files.ts'
-import { DEFAULT_CONSUMES, headerMatch, routeOptions } from './route-options.ts'
+import { headerMatch, routeOptions } from './route-options.ts'
 import { routePlan } from './route-plan.ts'
 import { responseCheck } from './route-checks.ts'
 import type { RouteTable } from './route-table.ts'
@@ -77,9 +77,7 @@ export class Registrar {
         this.#claims.claimSound(routeFile.sound, routeFile.file)
         return
       }
-      // JSON is parsed as any Fastify handler expects, with its bytes kept for forwarding; the rest streams
-      collectBodies(scope, { bodyLimit: bytes(this.#parts.config.bodyLimit), consumes: DEFAULT_CONSUMES })
-      scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+      preparePluginScope(scope, bytes(this.#parts.config.bodyLimit), (route, name) => this.#inherit(route, name, routeFile.file))
       try {
         await withoutExit(async () => { await scope.register(routeFile.plugin) })
       } catch (error) {
@@ -124,7 +122,7 @@ export class Registrar {
     }
     const scopes = new BodyScopes()
     for (const route of routes) {
-      const plan = routePlan(parts, route.declaration, parts.hostPrefix + route.path, credentialPlaces(route.auth, scope.authSchemes), route.declaration.websocket ?? false, responseCheck(scope, route, declaration))
+      const plan = routePlan(parts, route.declaration, parts.hostPrefix + route.path, credentialPlaces(route.auth, scope.authSchemes), route.declaration.websocket ?? false, route.auth === 'none', responseCheck(scope, route, declaration))
       for (const method of methodsOf(route, routes)) {
         const match = headerMatch(route.declaration)
         const problem = this.#parts.table.claim({ method, path: route.path, hosts: declaration.hosts, match }, file, route.field)
@@ -163,7 +161,7 @@ export class Registrar {
         for (const method of this.#claims.passedThrough(hostPrefix + path, scope.supportedMethods)) this.#parts.hosts.add(declaration.hosts, method, path)
       }
     }
-    const plan = routePlan(parts, {}, '', credentialPlaces(auth, scope.authSchemes), websocket)
+    const plan = routePlan(parts, {}, '', credentialPlaces(auth, scope.authSchemes), websocket, auth === 'none')
     registerPassThrough(scope, hostPrefix + prefix, plan, {
       upstream: declaration.name, hosts: declaration.hosts, hostPrefix, auth, limits, websocket, plan,
       cors: declaration.cors ?? this.#parts.config.cors, csrf: declaration.csrf ?? this.#parts.config.csrf, securityHeaders: declaration.securityHeaders ?? this.#parts.config.securityHeaders,
@@ -178,18 +176,7 @@ export class Registrar {
     const { table } = this.#parts
     // those of a pass-through; declared routes have one each
     if (route.config?.upstream !== undefined && Array.isArray(route.method)) route.method = this.#claims.passedThrough(route.url, route.method)
-    // a copy, since several routes may have been given one object
-    const config = route.config = { ...route.config }
-    config.publicUrl ??= config.hostPrefix ? route.url.slice(config.hostPrefix.length) || '/' : route.url
-    config.auth ??= this.#parts.config.auth
-    config.cors ??= this.#parts.config.cors
-    config.csrf ??= this.#parts.config.csrf
-    config.securityHeaders ??= this.#parts.config.securityHeaders
-    config.compress ??= this.#parts.config.compress
-    this.#inheritLimits(config, `${[route.method].flat().join(',')} ${config.publicUrl}`, file)
-    if (config.auth === undefined) {
-      this.problems.push({ file, field: `${route.method} ${route.url}: config.auth`, message: NO_AUTH })
-    }
+    const config = this.#inherit(route, `${[route.method].flat().join(',')} ${route.url}`, file)
     // the routes of a declaration have been claimed before, under the name of their field
     if (config.upstream === undefined) {
       const match = (route.constraints as { headers?: Record<string, string> } | undefined)?.headers
@@ -199,6 +186,24 @@ export class Registrar {
       }
     }
     if (!(route.method === 'HEAD' && (route.schema as { hide?: boolean } | undefined)?.hide)) table.add(route, file)
+  }
+
+  /**
+   * Fills in what a route inherits from the gateway.
+   * @param name  of the route, for messages
+   */
+  #inherit (route: RouteOptions, name: string, file: string): FastifyContextConfig {
+    // a copy, since several routes may have been given one object
+    const config = route.config = { ...route.config }
+    config.publicUrl ??= config.hostPrefix ? route.url.slice(config.hostPrefix.length) || '/' : route.url
+    config.auth ??= this.#parts.config.auth
+    config.cors ??= this.#parts.config.cors
+    config.csrf ??= this.#parts.config.csrf
+    config.securityHeaders ??= this.#parts.config.securityHeaders
+    config.compress ??= this.#parts.config.compress
+    this.#inheritLimits(config, `${[route.method].flat().join(',')} ${config.publicUrl}`, file)
+    if (config.auth === undefined) this.problems.push({ file, field: `${name}: config.auth`, message: NO_AUTH })
+    return config
   }
 
   /** A route written by hand stands under the limits of the gateway too. */

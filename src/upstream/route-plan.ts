@@ -34,12 +34,14 @@ export interface PlanParts {
  * @param pattern   internal pattern of the route
  * @param responseCheck  of what `responseValidation` is about; null for none
  * @param credentials  where those stand that the gateway verifies
+ * @param open  whether the route says `auth: 'none'`
  */
-export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, pattern: string, credentials: ForwardSettings['credentials'], websocket: boolean, responseCheck: ResponseCheck | null = null): ForwardPlan {
+export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, pattern: string, credentials: ForwardSettings['credentials'], websocket: boolean, open: boolean, responseCheck: ResponseCheck | null = null): ForwardPlan {
   const { config, declaration, hostPrefix } = parts
   const stripped = declaration.stripPrefix ? prefixOf(declaration) : ''
   return forwardPlan({
     ...inheritedSettings(parts),
+    open,
     timeouts: timeoutSettings(route.timeouts, declaration.timeouts, config.timeouts),
     ...route.retries === undefined ? {} : { retries: route.retries },
     ...route.hedging === undefined ? {} : { hedging: route.hedging },
