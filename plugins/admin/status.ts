@@ -1,7 +1,8 @@
 import type {} from '@fastify/swagger'
 import fp from 'fastify-plugin'
 import { DRIFT_PAGE_POLICY, driftPage } from '../../src/admin/drift-page.ts'
-import { ExplainedRequest, explain } from '../../src/admin/explain.ts'
+import { explain } from '../../src/admin/explain.ts'
+import { ExplainedRequest } from '../../src/admin/explained-request.ts'
 import { collectBodies } from '../../src/contract/body-parsers.ts'
 import { driftOverlay } from '../../src/openapi/drift-overlay.ts'
 

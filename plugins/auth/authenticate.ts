@@ -1,10 +1,10 @@
 import type { onRequestHookHandler, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { AuthDeclaration, type SchemeName } from '../../src/auth/auth-schema.ts'
+import { AuthDeclaration, type Consumer, type SchemeName } from '../../src/auth/auth-schema.ts'
 import { compileAuthenticator } from '../../src/auth/authenticator.ts'
 import { ConsumerDirectory } from '../../src/auth/consumer-directory.ts'
-import { FailedAttempts } from '../../src/auth/failed-attempts.ts'
-import type { AuthScheme } from '../../src/auth/scheme.ts'
+import { FailedAttempts, UNCOUNTED } from '../../src/auth/failed-attempts.ts'
+import type { AuthRequest, AuthScheme } from '../../src/auth/scheme.ts'
 import { checkAgainst } from '../../src/config/schema-check.ts'
 import { BootProblems } from '../../src/errors.ts'
 import { addressKey } from '../../src/limits/address-key.ts'
@@ -23,6 +23,11 @@ declare module 'fastify' {
      * @throws BootProblems when `auth` is no declaration, or when it uses a scheme that is not configured
      */
     authenticator (auth: AuthDeclaration, file?: string): onRequestHookHandler | null
+    /**
+     * Who a request would be that is only talked about; null is an anonymous client. Counts and remembers nothing.
+     * @throws GatehouseError when the request would be refused
+     */
+    explainAuth (auth: AuthDeclaration, request: AuthRequest): Promise<Consumer | null>
   }
 }
 
@@ -44,15 +49,19 @@ export default fp(async (app) => {
   const directory = new ConsumerDirectory(app.config)
   const failures = new FailedAttempts(failedAttempts ? { max: failedAttempts.max, windowMs: milliseconds(failedAttempts.window) } : { max: Infinity, windowMs: 0 }, addressKey)
 
+  const schemeOf = (name: SchemeName, file: string): AuthScheme => {
+    const scheme = app.authSchemes.get(name)
+    if (!scheme) throw new BootProblems([{ file, field: 'auth', message: `asks for ${name}, which is not configured: ${HOW[name]}` }])
+    return scheme
+  }
+
+  app.decorate('explainAuth', async (auth, request) =>
+    compileAuthenticator(auth, (name) => schemeOf(name, 'configuration'), UNCOUNTED, directory.complete)?.(request) ?? null)
+
   app.decorate('authenticator', (auth, file = 'configuration') => {
     const problems = checkAgainst(AuthDeclaration, auth, file)
     if (problems.length > 0) throw new BootProblems(problems.map((problem) => ({ ...problem, field: problem.field ? `auth.${problem.field}` : 'auth' })))
-    const schemeOf = (name: SchemeName): AuthScheme => {
-      const scheme = app.authSchemes.get(name)
-      if (!scheme) throw new BootProblems([{ file, field: 'auth', message: `asks for ${name}, which is not configured: ${HOW[name]}` }])
-      return scheme
-    }
-    const authenticate = compileAuthenticator(auth, schemeOf, failures, directory.complete)
+    const authenticate = compileAuthenticator(auth, (name) => schemeOf(name, file), failures, directory.complete)
     if (authenticate === null) return null
     return (request, reply, done) => {
       try {

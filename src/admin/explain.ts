@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
-import Type, { type Static } from 'typebox'
 import { type ErrorCode, ERRORS, type GatehouseError, type Violation } from '../errors.ts'
 import type { OperationCheck } from '../contract/operation-check.ts'
 import { isUnsafe } from '../cache/invalidation.ts'
@@ -10,29 +9,23 @@ import { isTarget, publicTarget } from '../upstream/host-router.ts'
 import type { ApiOperation } from '../openapi/types.ts'
 import type { RouteRow } from '../upstream/route-table.ts'
 import { explainForwarding } from './explained-forwarding.ts'
+import { type ExplainedRequest, requestView, type RequestView } from './explained-request.ts'
 import { searchRoute } from './route-search.ts'
-
-/** A request to be explained; header names in any case. */
-export const ExplainedRequest = Type.Object({
-  method: Type.String({ maxLength: 32 }),
-  url: Type.String({ maxLength: 16384, description: 'Absolute URL, or a path.' }),
-  headers: Type.Record(Type.String(), Type.String()),
-}, { additionalProperties: false })
-export type ExplainedRequest = Static<typeof ExplainedRequest>
 
 /**
  * Says in lines of text what the gateway would do with a request, stage by stage, without sending it on or counting
  * against a limit; the last line is the outcome.
  */
 export async function explain (app: FastifyInstance, request: ExplainedRequest): Promise<string[]> {
-  const [, authority, target] = /^(?:https?:\/\/([^/?#]*))?(.*)$/i.exec(request.url)!
+  const [, authority, rest = ''] = /^(?:https?:\/\/([^/?#]*))?(.*)$/is.exec(request.url)!
+  const target = rest === '' || rest.startsWith('?') ? `/${rest}` : rest
   const headers: IncomingHttpHeaders = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value]))
   headers.host ??= authority ?? `${app.config.host}:${app.config.port}`
   const method = request.method.toUpperCase()
-  const lines = [`${method} ${target || '/'}  (host ${headers.host})`]
+  const lines = [`${method} ${target}  (host ${headers.host})`]
   const say = (stage: string, text: string) => lines.push(`${stage.padEnd(9)} ${text}`)
 
-  const internal = app.hostRouter.read(target || '/', method, headers)
+  const internal = app.hostRouter.read(target, method, headers)
   if (!isTarget(internal)) {
     say('edge', `refused, ${ERRORS[internal].status} ${internal}: ${ERRORS[internal].message}`)
     return [...lines, answered(internal)]
@@ -50,7 +43,7 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
 
   const { row, params } = found
   for (const text of explainBrowser(row)) say('edge', text)
-  const asked = explainedRequest(row.method, canonical, headers)
+  const asked = requestView({ ...request, method: row.method }, canonical, headers)
   const [authText, refused] = await explainAuth(app, row, asked)
   say('auth', authText)
   for (const text of explainLimits(app, row)) say('limits', text)
@@ -62,7 +55,7 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   else if (plan) explainForwarding(plan, row, params, { internal, request: asked as never, live: app.server.listening, say })
   else say('handler', `written by hand in ${row.file}`)
   const broken = contract.some((text) => text.includes(': 400 GW_VALIDATION'))
-  return [...lines, refused ? answered(refused) : broken ? answered('GW_VALIDATION') : outcome(row)]
+  return [...lines, refused ? `→ answered ${refused.statusCode} ${refused.code}` : broken ? answered('GW_VALIDATION') : outcome(row)]
 }
 
 /** Most near misses that are told, those first whose method fits. */
@@ -83,22 +76,18 @@ function outcome ({ options, file }: RouteRow): string {
   return `→ forwarded to ${plan.upstream.name} (${plan.upstream.targets.map(({ id }) => id).join(' or ') || 'no target is known'})${provided}`
 }
 
-/** What the stages see of a request that is only talked about. */
-const explainedRequest = (method: string, url: string, headers: IncomingHttpHeaders) =>
-  ({ headers, method, ip: '127.0.0.1', raw: { headers, method, url, rawHeaders: Object.entries(headers).flat() }, consumer: null as { id: string, scopes: readonly string[] } | null })
-
-/** Runs the route's own authentication on the headers given. */
-async function explainAuth (app: FastifyInstance, row: RouteRow, request: ReturnType<typeof explainedRequest>): Promise<[text: string, refused?: ErrorCode]> {
-  const hook = app.authenticator(row.auth)
-  if (hook === null) return ["'none': everybody may call"]
-  return new Promise((resolve) => {
-    hook.call(app, request as never, {} as never, (refusal?: Error) => {
-      const error = refusal as GatehouseError | undefined
-      resolve(error
-        ? [`${JSON.stringify(row.auth)}: ${error.statusCode} ${error.code}: ${error.message}`, error.code]
-        : [`${JSON.stringify(row.auth)}: passes as ${request.consumer === null ? 'a stranger' : `consumer "${request.consumer.id}" with scopes ${request.consumer.scopes.join(' ') || '(none)'}`}`])
-    })
-  })
+/** Asks the route's own authentication about the headers given. */
+async function explainAuth (app: FastifyInstance, row: RouteRow, request: RequestView): Promise<[text: string, refused?: GatehouseError]> {
+  if (row.auth === 'none') return ["'none': everybody may call"]
+  const asked = JSON.stringify(row.auth)
+  try {
+    const consumer = request.consumer = await app.explainAuth(row.auth, request)
+    return [`${asked}: passes as ${consumer === null ? 'a stranger' : `consumer "${consumer.id}" with scopes ${consumer.scopes.join(' ') || '(none)'}`}`]
+  } catch (error) {
+    const refusal = error as GatehouseError
+    if (!Object.hasOwn(ERRORS, refusal.code ?? '')) throw error
+    return [`${asked}: ${refusal.statusCode} ${refusal.code}: ${refusal.message}`, refusal]
+  }
 }
 
 /** What pages of other origins may do. */

@@ -5,6 +5,8 @@ import { compileRequirement, type MeetsRequirement } from './requirement.ts'
 import type { AuthRequest, AuthScheme } from './scheme.ts'
 
 type Outcome<T> = T | Promise<T>
+/** Lets schemes look at requests, and counts what fails. */
+type AttemptCounter = Pick<FailedAttempts, 'watch'>
 
 /** Finds out who calls, and whether they may; null are strangers, where these are let in. Throws or rejects otherwise. */
 export type Authenticator = (request: AuthRequest) => Outcome<Consumer | null>
@@ -25,7 +27,7 @@ interface Alternative {
  * @param complete  adds what the gateway itself knows of a consumer, before it is held against what is required
  * @returns null for `'none'`
  */
-export function compileAuthenticator (auth: AuthDeclaration, schemeOf: (name: SchemeName) => AuthScheme, failures: FailedAttempts, complete = (consumer: Consumer): Consumer => consumer): Authenticator | null {
+export function compileAuthenticator (auth: AuthDeclaration, schemeOf: (name: SchemeName) => AuthScheme, failures: AttemptCounter, complete = (consumer: Consumer): Consumer => consumer): Authenticator | null {
   const { mode, optional, uses } = authForm(auth)
   if (uses.length === 0) return null
   if (mode === 'all') return allOf(uses.map(({ scheme, requirement }) => one(alternative(schemeOf(scheme), [requirement], complete), failures)))
@@ -41,7 +43,7 @@ function alternative (scheme: AuthScheme, requirements: Requirement[], complete:
 }
 
 /** Asks one scheme, and holds its consumer against what is required. */
-function one ({ scheme, requirements, meets, complete }: Alternative, failures: FailedAttempts): (request: AuthRequest) => Outcome<Consumer> {
+function one ({ scheme, requirements, meets, complete }: Alternative, failures: AttemptCounter): (request: AuthRequest) => Outcome<Consumer> {
   const admit = (found: Consumer): Consumer => {
     const consumer = complete(found)
     if (meets === null) return consumer
@@ -57,7 +59,7 @@ function one ({ scheme, requirements, meets, complete }: Alternative, failures: 
 }
 
 /** The first scheme whose credentials the request carries decides. */
-function anyOf (alternatives: readonly Alternative[], failures: FailedAttempts): (request: AuthRequest) => Outcome<Consumer> {
+function anyOf (alternatives: readonly Alternative[], failures: AttemptCounter): (request: AuthRequest) => Outcome<Consumer> {
   const asked = alternatives.map((alternative) => ({ scheme: alternative.scheme, ask: one(alternative, failures) }))
   const challenges = alternatives.flatMap(({ scheme: { challenge = [] } }) => challenge)
   return (request) => {
@@ -78,7 +80,7 @@ function allOf (asks: readonly ((request: AuthRequest) => Outcome<Consumer>)[]):
 }
 
 /** A stranger is whoever brings nothing, or nothing that is good; somebody known must still meet what is required. */
-function strangersToo (alternatives: readonly Alternative[], failures: FailedAttempts): Authenticator {
+function strangersToo (alternatives: readonly Alternative[], failures: AttemptCounter): Authenticator {
   const ask = anyOf(alternatives, failures)
   const stranger = (error: unknown): null => {
     if ((error as { code?: string }).code === 'GW_UNAUTHORIZED') return null

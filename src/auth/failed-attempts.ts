@@ -11,6 +11,9 @@ interface Failures {
   end: number
 }
 
+/** Lets a scheme look at a request without counting anything. */
+export const UNCOUNTED: Pick<FailedAttempts, 'watch'> = { watch: (request, scheme) => scheme.authenticate(request) }
+
 /**
  * Bounds how often an address may fail to authenticate: past that it is refused before any cryptography runs, so that neither
  * guessing nor flooding with bad signatures pays. Only wrong credentials count, not missing ones, and whoever is known

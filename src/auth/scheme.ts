@@ -14,6 +14,11 @@ export interface AuthRequest {
   host?: string
   /** Left here by a scheme: values of `Set-Cookie` for the answer. */
   setCookie?: readonly string[] | null
+  /**
+   * The request is only talked about (`gatehouse explain`): whatever it shows is neither used up nor remembered, so that
+   * asking has no effect on later requests.
+   */
+  isExplained?: boolean
   /** The target as it came, before it got its canonical form. */
   originalUrl?: string
   /** Left here by a scheme: what the digests of the body must be, which is yet to come. */

@@ -1,3 +1,5 @@
+import { ExplainedRequest } from '../admin/explained-request.ts'
+import { checkAgainst } from '../config/schema-check.ts'
 import { lookingConfig, type ConfigOptions } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
 import { askGateway, parseHeaders } from './gateway-page.ts'
@@ -13,6 +15,8 @@ interface ExplainOptions extends ConfigOptions {
 export async function explainRequest (method: string, url: string, options: ExplainOptions): Promise<number> {
   const headers = parseHeaders(options.header)
   if (!/^(https?:\/\/[^/?#]+)?(\/|\?|$)/i.test(url)) throw new CommandFailure(`${JSON.stringify(url)} is no URL, allowed: a path such as /orders/1, or http://host/path`)
+  const [problem] = checkAgainst(ExplainedRequest, { method, url, headers }, 'explain')
+  if (problem !== undefined) throw new CommandFailure(`${problem.field}: ${problem.message}`)
   if (options.gateway !== undefined) {
     const lines = await explainedBy(options.gateway, parseHeaders(options.gatewayHeader), { method, url, headers })
     process.stdout.write(`${lines.join('\n')}\n`)

@@ -62,12 +62,13 @@ export class ApiKeyScheme implements AuthScheme {
     const digest = digestOf(text)
     const found = this.#store.find(indexOf(digest))
     return found instanceof Promise
-      ? found.then((key) => this.#judge(key, digest, request.ip))
-      : this.#judge(found, digest, request.ip)
+      ? found.then((key) => this.#judge(key, digest, request))
+      : this.#judge(found, digest, request)
   }
 
-  #judge (key: ApiKey = NOBODY, digest: Buffer, ip: string): Consumer {
+  #judge (key: ApiKey = NOBODY, digest: Buffer, { ip, isExplained }: AuthRequest): Consumer {
     if (!this.#admits(key, digest, ip)) throw this.#refusal()
+    if (isExplained) return key.consumer
     if (this.#used.size >= REMEMBERED) this.#used.delete(this.#used.values().next().value!)
     this.#used.add(indexOf(digest) + ip)
     return key.consumer

@@ -65,7 +65,7 @@ export class ForwardAuthScheme implements AuthScheme {
     if (answer.status < 200 || answer.status > 299) throw refusalOf(answer)
     const consumer = this.#consumerOf(answer)
     // one that names nobody was about the circumstances: where these are left out of the key, it would hold for every stranger
-    if (key !== null && !(this.#byHeaders && consumer.id === ANONYMOUS)) this.#admitted.set(key, consumer, since + this.#cacheForMs)
+    if (key !== null && !request.isExplained && !(this.#byHeaders && consumer.id === ANONYMOUS)) this.#admitted.set(key, consumer, since + this.#cacheForMs)
     return consumer
   }
 }

@@ -72,7 +72,7 @@ export class HttpSignatureScheme implements AuthScheme {
     const good = verifier.verify(Buffer.from(base, 'latin1'), shown.signature)
     const algorithm = parameters.get('alg')
     if (known === undefined || !good || (algorithm !== undefined && algorithm !== verifier.algorithm)) throw this.#refusal()
-    this.#useNonce(String(keyid), parameters.get('nonce'))
+    this.#useNonce(String(keyid), parameters.get('nonce'), request.isExplained === true)
     this.#expectBody(request, shown)
     return consumer
   }
@@ -89,10 +89,11 @@ export class HttpSignatureScheme implements AuthScheme {
     return covered.has('content-digest') || !hasBody(request)
   }
 
-  #useNonce (keyid: string, nonce: unknown): void {
+  #useNonce (keyid: string, nonce: unknown, looksOnly: boolean): void {
     if (this.#nonces === null) return
     if (typeof nonce !== 'string' || nonce === '') throw this.#refusal()
-    const taken = this.#nonces.take(hash('sha256', JSON.stringify([keyid, nonce]), 'base64'))
+    const name = hash('sha256', JSON.stringify([keyid, nonce]), 'base64')
+    const taken = looksOnly ? this.#nonces.look(name) : this.#nonces.take(name)
     if (taken === 'full') throw authUnavailable(new Error('there are more nonces than signatures.nonceCacheSize'))
     if (taken === 'used') throw this.#refusal()
   }

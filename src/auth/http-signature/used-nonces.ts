@@ -14,6 +14,13 @@ export class UsedNonces {
 
   /** Uses a nonce up. */
   take (nonce: string): 'fresh' | 'used' | 'full' {
+    const found = this.look(nonce)
+    if (found === 'fresh') this.#until.set(nonce, this.#now() + this.#lifetimeMs)
+    return found
+  }
+
+  /** What `take` would say. */
+  look (nonce: string): 'fresh' | 'used' | 'full' {
     const now = this.#now()
     // all live equally long, so the oldest come first
     for (const [oldest, until] of this.#until) {
@@ -21,8 +28,6 @@ export class UsedNonces {
       this.#until.delete(oldest)
     }
     if (this.#until.has(nonce)) return 'used'
-    if (this.#until.size >= this.#size) return 'full'
-    this.#until.set(nonce, now + this.#lifetimeMs)
-    return 'fresh'
+    return this.#until.size >= this.#size ? 'full' : 'fresh'
   }
 }

@@ -57,6 +57,8 @@ export class LoginScheme implements AuthScheme {
     const sealed = cookies.session(request, origin.secure)
     const session = sealed === null ? null : seal.open(sealed)
     if (session === null || !this.#lasts(session)) return this.#sendToLogin(request, origin)
+    // a refresh uses the session's refresh token up, and the browser would never get the new one
+    if (request.isExplained) return session.consumer
     try {
       const fresh = await refresh.fresh(session)
       this.#keep(fresh, session, request, origin)
