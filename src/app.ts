@@ -143,6 +143,7 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
     decorateUpstreams(app, registrar, { config, upstreams, forwarded })
     for (const file of files) app.register(registrar.plugin(file))
     await app.ready()
+    registrar.finish()
   } catch (error) {
     if (error instanceof BootProblems) registrar.problems.push(...error.problems)
     else if (registrar.problems.length === 0) {

@@ -27,13 +27,17 @@ declare module 'fastify' {
  * not-found handlers get the stages of a route.
  * @param bodyLimit  of bodies that are parsed. Bytes
  * @param inherit    fills in what a route inherits from the gateway, and notes a route without `auth`
+ * @param registered  sees each route once the stages have read it
  */
-export function preparePluginScope (scope: FastifyInstance, bodyLimit: number, inherit: (route: RouteOptions, name: string) => void): void {
+export function preparePluginScope (scope: FastifyInstance, bodyLimit: number, inherit: (route: RouteOptions, name: string) => void, registered: (route: RouteOptions) => void): void {
   // JSON is parsed as any Fastify handler expects, with its bytes kept for forwarding; the rest streams
   collectBodies(scope, { bodyLimit, consumes: DEFAULT_CONSUMES })
   scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
   // after the hooks of the stages, which are there already, and before those of the plugin
-  scope.addHook('onRoute', (route) => { route.onRequest = [...[route.onRequest ?? []].flat(), admit] })
+  scope.addHook('onRoute', (route) => {
+    route.onRequest = [...[route.onRequest ?? []].flat(), admit]
+    registered(route)
+  })
 
   const { setNotFoundHandler } = scope
   scope.setNotFoundHandler = function (this: FastifyInstance, options?: NotFoundOptions | NotFoundHandler, handler?: NotFoundHandler) {

@@ -19,6 +19,7 @@ import type { UpstreamDeclaration } from './declaration-schema.ts'
 import { type DeclaredRoute, declaredRoutes, passThroughRoute, prefixOf } from './declared-routes.ts'
 import type { HostRouter } from './host-router.ts'
 import type { ImportedApi } from './imported-routes.ts'
+import { LateChanges } from './late-changes.ts'
 import { passThroughGuard } from './pass-through-guard.ts'
 import { preparePluginScope } from './plugin-scope.ts'
 import { RouteClaims } from './route-claims.ts'
@@ -55,6 +56,7 @@ export class Registrar {
   readonly problems: Problem[] = []
   readonly #parts: RegistrarParts
   readonly #claims: RouteClaims
+  readonly #late = new LateChanges()
 
   constructor (parts: RegistrarParts) {
     this.#parts = parts
@@ -77,7 +79,7 @@ export class Registrar {
         this.#claims.claimSound(routeFile.sound, routeFile.file)
         return
       }
-      preparePluginScope(scope, bytes(this.#parts.config.bodyLimit), (route, name) => this.#inherit(route, name, routeFile.file))
+      preparePluginScope(scope, bytes(this.#parts.config.bodyLimit), (route, name) => this.#inherit(route, name, routeFile.file), (route) => this.#late.note(route, routeFile.file))
       try {
         await withoutExit(async () => { await scope.register(routeFile.plugin) })
       } catch (error) {
@@ -97,6 +99,11 @@ export class Registrar {
       if (this.routeFile !== undefined) watch(route, this.routeFile)
       else claim(route)
     })
+  }
+
+  /** Looks at the routes once all plugins are done with them. */
+  finish (): void {
+    this.problems.push(...this.#late.problems())
   }
 
   /**
@@ -174,6 +181,7 @@ export class Registrar {
   /** Sees every route that a file registers, before it is there. */
   #watch (route: RouteOptions, file: string): void {
     const { table } = this.#parts
+    this.#late.begin(route)
     // those of a pass-through; declared routes have one each
     if (route.config?.upstream !== undefined && Array.isArray(route.method)) route.method = this.#claims.passedThrough(route.url, route.method)
     const config = this.#inherit(route, `${[route.method].flat().join(',')} ${route.url}`, file)
