@@ -25,7 +25,8 @@ export default fp(async (app) => {
     for (const each of new Set([client, subscriber])) if (each.status === 'wait') each.connect().catch(() => {})
   }
   const { now } = responseCache
-  const shared = new TieredStore(store, new RedisCacheStore(client, now), new PurgeChannel(client, subscriber), {
+  const channel = new PurgeChannel(client, subscriber)
+  const shared = new TieredStore(store, new RedisCacheStore(client, now, channel), channel, {
     now,
     onError: (error, operation) => { responseCache.failed(error, operation) },
     onPurge: (purge) => { responseCache.notePurge(purge) },

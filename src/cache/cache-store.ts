@@ -24,14 +24,20 @@ export interface Purge {
   now: number
 }
 
+/** Whether what is to be stored still holds, or whether a purge has come in between. */
+export type StillCurrent = () => boolean
+
 /** Keeps responses. Every implementation passes `test/cache/cache-store-contract.ts`. */
 export interface CacheStore {
   /** Responses under a key, the latest last; null when there are none. In memory it comes at once. */
   get (key: CacheKey): readonly StoredResponse[] | null | Promise<readonly StoredResponse[] | null>
-  /** Puts a response in place of those under the key that answer the same requests. */
-  add (key: CacheKey, response: StoredResponse): void | Promise<void>
+  /**
+   * Puts a response in place of those under the key that answer the same requests.
+   * @param isCurrent  asked at the last moment by stores that take a while; when it is false, nothing is stored
+   */
+  add (key: CacheKey, response: StoredResponse, isCurrent?: StillCurrent): void | Promise<void>
   /** Replaces what is under a key; an empty list forgets it. */
-  put (key: CacheKey, responses: readonly StoredResponse[]): void | Promise<void>
+  put (key: CacheKey, responses: readonly StoredResponse[], isCurrent?: StillCurrent): void | Promise<void>
   /** @returns how many keys it was about */
   purge (purge: Purge): number | Promise<number>
   close (): void | Promise<void>

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Cluster, Redis } from 'ioredis'
-import { type CacheKey, type CacheStore, outdated, type Purge, replaces, withResponse } from './cache-store.ts'
+import { type CacheKey, type CacheStore, outdated, type Purge, replaces, type StillCurrent, withResponse } from './cache-store.ts'
+import { COUNTER, type HeardPurges } from './purge-channel.ts'
 import { chunkKey, entryKey, idOf, notesOf, rangeOf, searchFor, shardKeys } from './purge-index.ts'
 import { NOTE, PURGE, PUT } from './redis-cache-script.ts'
 import { CHUNK, pack, parseHeads, type StoredForm, unpack } from './stored-form.ts'
@@ -8,7 +9,7 @@ import type { StoredResponse } from './stored-response.ts'
 
 type Word = string | number | Buffer
 type ScriptedRedis = (Redis | Cluster) & {
-  gatehouseCachePut (keys: 1, ...words: Word[]): Promise<number>
+  gatehouseCachePut (keys: 1 | 2, ...words: Word[]): Promise<number | string>
   gatehouseCachePurge (keys: 1, ...words: Word[]): Promise<number>
   gatehouseCacheNote (keys: 2, ...words: Word[]): Promise<number>
 }
@@ -40,14 +41,19 @@ const VERSION = 16
 export class RedisCacheStore implements CacheStore {
   readonly #redis: ScriptedRedis
   readonly #now: () => number
+  readonly #purges: HeardPurges | null
 
-  /** @param redis  each of its commands should have a time limit; it belongs to the caller */
-  constructor (redis: Redis | Cluster, now: () => number = Date.now) {
+  /**
+   * @param redis   each of its commands should have a time limit; it belongs to the caller
+   * @param purges  what this process has heard of the purges of others; null when there are no others
+   */
+  constructor (redis: Redis | Cluster, now: () => number = Date.now, purges: HeardPurges | null = null) {
     redis.defineCommand('gatehouseCachePut', { lua: PUT })
     redis.defineCommand('gatehouseCachePurge', { lua: PURGE })
     redis.defineCommand('gatehouseCacheNote', { lua: NOTE })
     this.#redis = redis as ScriptedRedis
     this.#now = now
+    this.#purges = purges
   }
 
   async get (key: CacheKey): Promise<readonly StoredResponse[] | null> {
@@ -56,18 +62,18 @@ export class RedisCacheStore implements CacheStore {
     return entry && await this.#load(name, entry)
   }
 
-  async add (key: CacheKey, response: StoredResponse): Promise<void> {
+  async add (key: CacheKey, response: StoredResponse, isCurrent?: StillCurrent): Promise<void> {
     const name = entryKey(idOf(key))
     for (let tries = TRIES; tries > 0; tries--) {
       const entry = await this.#read(name)
       // the bodies of those alone that stay, or that a part may complete
       const others = entry && await this.#load(name, { ...entry, forms: entry.forms.filter(({ form }) => response.part !== null || !replaces(response, form as unknown as StoredResponse)) })
-      if (await this.#put(key, withResponse(others ?? [], response), entry === null ? '*' : entry.version)) return
+      if (await this.#put(key, withResponse(others ?? [], response), entry === null ? '*' : entry.version, isCurrent)) return
     }
   }
 
-  async put (key: CacheKey, responses: readonly StoredResponse[]): Promise<void> {
-    await this.#put(key, responses, '*')
+  async put (key: CacheKey, responses: readonly StoredResponse[], isCurrent?: StillCurrent): Promise<void> {
+    for (let tries = TRIES; tries > 0; tries--) if (await this.#put(key, responses, '*', isCurrent)) return
   }
 
   async purge (purge: Purge): Promise<number> {
@@ -141,8 +147,8 @@ export class RedisCacheStore implements CacheStore {
     return Buffer.concat(pieces)
   }
 
-  /** @returns whether it is done, and nothing else has come in between */
-  async #put (key: CacheKey, responses: readonly StoredResponse[], expected: string): Promise<boolean> {
+  /** @returns whether it is done with: stored, or no longer to be stored. If not, something else has come in between */
+  async #put (key: CacheKey, responses: readonly StoredResponse[], expected: string, isCurrent: StillCurrent = () => true): Promise<boolean> {
     this.#needRedis()
     const id = idOf(key)
     const name = entryKey(id)
@@ -153,18 +159,36 @@ export class RedisCacheStore implements CacheStore {
     }
     const { heads, bodies, chunked, seconds } = packed
     const ms = Math.ceil(seconds * 1000)
-    for (const { id, body } of chunked) {
-      const starts = Array.from({ length: Math.ceil(body.byteLength / CHUNK) }, (_, n) => n)
-      for (let i = 0; i < starts.length; i += PIECES) {
-        await Promise.all(starts.slice(i, i + PIECES).map((n) => this.#redis.set(chunkKey(name, id, n), body.subarray(n * CHUNK, (n + 1) * CHUNK), 'PX', ms)))
-      }
+    const pieces = chunked.flatMap(({ id, body }) => Array.from({ length: Math.ceil(body.byteLength / CHUNK) }, (_, n) => ({ name: chunkKey(name, id, n), piece: body.subarray(n * CHUNK, (n + 1) * CHUNK) })))
+    let isStored = false
+    try {
+      for (let i = 0; i < pieces.length; i += PIECES) await Promise.all(pieces.slice(i, i + PIECES).map(({ name, piece }) => this.#redis.set(name, piece, 'PX', ms)))
+      // noted before it is there, so that no purge can miss it
+      const tags = new Set(responses.flatMap(({ tags }) => tags))
+      await this.#note(key, tags, Math.ceil(seconds) + SLACK)
+      if (this.#purges !== null && this.#purges.heard === null && !await this.#purges.caughtUp(0)) return true
+      // asked together with the number, since what is heard later has a higher one
+      if (!isCurrent()) return true
+      const heard = this.#purges === null ? 0 : this.#purges.heard!
+      const chunks = chunked.map(({ id, body }) => `${id} ${Math.ceil(body.byteLength / CHUNK)}`).join(' ')
+      const keys = this.#purges === null || this.#redis.isCluster ? [name] : [name, COUNTER]
+      const stored = await this.#redis.gatehouseCachePut(keys.length as 1 | 2, ...keys, expected, newVersion(), heads, bodies, chunks, ms, heard, ...tags)
+      isStored = stored === 1
+      if (isStored) return this.#purges === null || !this.#redis.isCluster || await this.#staysStored(id, heard)
+      if (typeof stored === 'string') await this.#purges!.caughtUp(Number(stored))
+      return false
+    } finally {
+      // also when Redis is full: what it has of the body is of no use
+      if (!isStored) await Promise.all(pieces.map(({ name }) => this.#redis.unlink(name).catch(() => {})))
     }
-    // noted before it is there, so that no purge can miss it
-    const tags = new Set(responses.flatMap(({ tags }) => tags))
-    await this.#note(key, tags, Math.ceil(seconds) + SLACK)
-    const chunks = chunked.map(({ id, body }) => `${id} ${Math.ceil(body.byteLength / CHUNK)}`).join(' ')
-    if (await this.#redis.gatehouseCachePut(1, name, expected, newVersion(), heads, bodies, chunks, ms, ...tags) === 1) return true
-    await Promise.all(chunked.flatMap(({ id, body }) => Array.from({ length: Math.ceil(body.byteLength / CHUNK) }, (_, n) => this.#redis.unlink(chunkKey(name, id, n)))))
+  }
+
+  /** In a cluster the counter of purges can only be compared afterwards. @returns whether nothing was purged in between */
+  async #staysStored (id: string, heard: number): Promise<boolean> {
+    const purges = await this.#redis.get(COUNTER).catch(() => null)
+    if ((purges ?? '0') === String(heard)) return true
+    await this.#purgeKeys([id], { soft: false, now: 0 })
+    await this.#purges!.caughtUp(Number(purges))
     return false
   }
 

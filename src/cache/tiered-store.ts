@@ -1,7 +1,8 @@
-import { type CacheKey, type CacheStore, nameOf, type Purge } from './cache-store.ts'
+import { type CacheKey, type CacheStore, isPurged, nameOf, type Purge, type StillCurrent } from './cache-store.ts'
+import type { MemoryStore } from './memory-store.ts'
+import { EVERYTHING, type OwedPurge, OwedPurges } from './owed-purges.ts'
 import type { PurgeFeed, PurgeNews } from './purge-channel.ts'
 import { freshFor, type StoredResponse } from './stored-response.ts'
-import type { MemoryStore } from './memory-store.ts'
 
 type Responses = readonly StoredResponse[] | null
 
@@ -14,13 +15,12 @@ export interface TieredStoreOptions {
   now: () => number
 }
 
-/** Most purges that are yet to be done in the second store, one by one. */
-const MOST_OWED = 1000
-const EVERYTHING = { prefix: '', soft: false }
+/** Milliseconds until a purge that has failed is sent again, if nothing gives reason to do so earlier. */
+const RETRY = 1000
 
 /**
  * Memory in front of a store that other processes share. What is fresh in memory comes from there at once. While the second store
- * is away, there is memory alone; what had to be purged meanwhile is purged there before anything is taken from it again.
+ * is away, there is memory alone. A purge that the second store has not done yet is owed: what it matches is not read from there.
  */
 export class TieredStore implements CacheStore {
   readonly #front: MemoryStore
@@ -29,13 +29,13 @@ export class TieredStore implements CacheStore {
   readonly #options: TieredStoreOptions
   /** Most milliseconds that a lookup in the second store may take. */
   patience = 100
-  /** Lookups that are under way, which all who ask for the same share. */
+  /** Lookups in flight, which all requests for the same key share. */
   readonly #lookups = new Map<string, Promise<Responses>>()
-  /** What is being put into the second store. */
-  readonly #writes = new Set<Promise<void>>()
-  /** Purges that the second store does not know of. */
-  #owed: PurgeNews[] = []
+  /** Responses that are being put into the second store, by their key. */
+  readonly #writes = new Map<Promise<void>, CacheKey>()
+  readonly #owed = new OwedPurges()
   #settling: Promise<void> | null = null
+  #retry: NodeJS.Timeout | null = null
   /** Counts the purges, so that nothing gets into memory that was read before one. */
   #purges = 0
 
@@ -50,58 +50,63 @@ export class TieredStore implements CacheStore {
     })
   }
 
+  /** Whether this process hears of the purges of others. Until it does, it puts nothing into the second store. */
+  get isListening (): boolean { return this.#feed.heard !== null }
+
   get (key: CacheKey): Responses | Promise<Responses> {
     const near = this.#front.get(key)
     const now = this.#options.now()
     if (near?.some((response) => freshFor(response, now) > 0)) return near
-    if (this.#owed.length > 0) {
+    if (this.#owed.covers(key)) {
       this.#settle()
       return near
     }
     const name = nameOf(key)
     let lookup = this.#lookups.get(name)
     if (lookup === undefined) {
-      lookup = this.#lookup(key, near).finally(() => this.#lookups.delete(name))
+      const started = lookup = this.#lookup(key, near).finally(() => { if (this.#lookups.get(name) === started) this.#lookups.delete(name) })
       this.#lookups.set(name, lookup)
     }
     return lookup
   }
 
   /** In memory it is at once. */
-  add (key: CacheKey, response: StoredResponse): Promise<void> {
+  add (key: CacheKey, response: StoredResponse, isCurrent?: StillCurrent): Promise<void> {
     this.#front.add(key, response)
-    return this.#write(() => this.#back.add(key, response))
+    return this.#write(key, () => this.#back.add(key, response, isCurrent))
   }
 
-  put (key: CacheKey, responses: readonly StoredResponse[]): Promise<void> {
-    if (responses.length === 0) this.#purges++
+  put (key: CacheKey, responses: readonly StoredResponse[], isCurrent?: StillCurrent): Promise<void> {
+    if (responses.length === 0) this.#forgetLookups()
     this.#front.put(key, responses)
-    return this.#write(() => this.#back.put(key, responses))
+    return this.#write(key, () => this.#back.put(key, responses, isCurrent))
   }
 
-  /** Fails when other processes could not be told; they will be. */
+  /**
+   * Purges memory at once and the second store as soon as it answers. Rejects when it fails there; it is then owed, and done
+   * later, as long as the process runs.
+   */
   async purge (purge: Purge): Promise<number> {
     const near = this.#purgeFront(purge)
     const { now, ...news } = purge
+    const owed = this.#owed.add(news)
     try {
-      // what comes before the purge is not to be stored after it
-      await Promise.all(this.#writes)
-      // who hears that this one is done may rely on those before it
+      // what is being put there must not arrive after the purge
+      await Promise.all([...this.#writes].filter(([, { url }]) => news.tag !== undefined || isPurged(url, news)).map(([writing]) => writing))
+      // whoever learns that this purge is done may rely on those before it
+      await this.#settling
       this.#settle()
       await this.#settling
-      const far = await this.#back.purge(purge)
-      // what was read between the two
-      this.#purgeFront(purge)
-      await this.#feed.publish(news)
-      return Math.max(near, far)
+      return Math.max(near, await this.#purgeBack(owed))
     } catch (error) {
-      this.#owed.push(news)
-      if (this.#owed.length > MOST_OWED) this.#owed = [EVERYTHING]
+      owed.inFlight = false
+      this.#retryLater()
       throw error
     }
   }
 
   async close (): Promise<void> {
+    if (this.#retry !== null) clearTimeout(this.#retry)
     this.#feed.close()
     this.#front.close()
     await this.#back.close()
@@ -113,8 +118,29 @@ export class TieredStore implements CacheStore {
   }
 
   #purgeFront (purge: Purge): number {
-    this.#purges++
+    this.#forgetLookups()
     return this.#front.purge(purge)
+  }
+
+  /** A lookup from before a purge is neither kept in memory nor shared with later requests. */
+  #forgetLookups (): void {
+    this.#purges++
+    this.#lookups.clear()
+  }
+
+  /**
+   * Purges the second store. The others hear of it before, so that none of them stores what it has fetched before the change
+   * (the second store checks that), and after it, since they may have read the old response in between.
+   */
+  async #purgeBack (owed: OwedPurge): Promise<number> {
+    const { purge } = owed
+    const now = this.#options.now()
+    await this.#feed.publish(purge)
+    const found = await this.#back.purge({ ...purge, now })
+    this.#purgeFront({ ...purge, now })
+    await this.#feed.publish(purge)
+    this.#owed.paid(owed)
+    return found
   }
 
   /** @returns what memory has when the second store has nothing newer in time */
@@ -135,30 +161,35 @@ export class TieredStore implements CacheStore {
   async #take (key: CacheKey, near: Responses): Promise<Responses> {
     const purges = this.#purges
     const found = await this.#back.get(key)
-    if (found === null || (near !== null && near.at(-1)!.storedAt >= found.at(-1)!.storedAt)) return near
+    if (found === null || this.#owed.covers(key) || this.#owed.coversTags(found) || (near !== null && near.at(-1)!.storedAt >= found.at(-1)!.storedAt)) return near
     if (purges === this.#purges && this.#front.get(key) === near) this.#front.put(key, found)
     return found
   }
 
-  async #write (work: () => void | Promise<void>): Promise<void> {
+  async #write (key: CacheKey, work: () => void | Promise<void>): Promise<void> {
     const writing = (async () => work())().catch((error) => { this.#options.onError(error, 'put') })
-    this.#writes.add(writing)
+    this.#writes.set(writing, key)
     await writing
     this.#writes.delete(writing)
   }
 
-  /** Does the purges that were not possible before; when they fail again, the next time. */
+  /** Sends the purges again that have failed. Those that fail once more wait for the next time. */
   #settle (): void {
-    if (this.#owed.length === 0) return
-    this.#settling ??= this.#settleAll().catch((error) => { this.#options.onError(error, 'purge') }).finally(() => { this.#settling = null })
+    if (this.#owed.nextFailed() === undefined) return
+    this.#settling ??= this.#settleAll().catch((error) => {
+      this.#options.onError(error, 'purge')
+      this.#retryLater()
+    }).finally(() => { this.#settling = null })
   }
 
   async #settleAll (): Promise<void> {
-    for (let next = this.#owed[0]; next !== undefined; next = this.#owed[0]) {
-      await this.#back.purge({ ...next, now: this.#options.now() })
-      await this.#feed.publish(next)
-      // unless there have been so many more that they became one
-      if (this.#owed[0] === next) this.#owed.shift()
-    }
+    for (let owed = this.#owed.nextFailed(); owed !== undefined; owed = this.#owed.nextFailed()) await this.#purgeBack(owed)
+  }
+
+  #retryLater (): void {
+    this.#retry ??= setTimeout(() => {
+      this.#retry = null
+      this.#settle()
+    }, RETRY).unref()
   }
 }

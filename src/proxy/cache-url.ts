@@ -13,14 +13,17 @@ export function cacheUrl ({ raw }: FastifyRequest, { cache, dropQuery, forwarded
   return forwarded.originOf(raw) + (cache!.policy === null ? own : cache!.policy.countedTarget(own))
 }
 
-/** Puts out of the cache what the answer to an unsafe request says has changed (RFC 9111, section 4.4). */
-export function invalidate (request: FastifyRequest, plan: ForwardPlan, status: number, headers: IncomingHttpHeaders): void {
-  if (!isUnsafe(request.method)) return
-  const seen = (field: string | undefined): string | undefined => field && publicLocation(field, plan)
-  const fields = { location: seen(headers.location), 'content-location': seen(headers['content-location']) }
+/**
+ * Purges what the answer to an unsafe request says has changed (RFC 9111, section 4.4).
+ * @returns null when there is nothing to wait for; else resolves when the answer may go to the client
+ */
+export function invalidate (request: FastifyRequest, plan: ForwardPlan, status: number, headers: IncomingHttpHeaders): Promise<void> | null {
+  if (!isUnsafe(request.method)) return null
+  // an upstream may send a field twice
+  const fields = [headers.location, headers['content-location']].flat().flatMap((field) => field === undefined ? [] : [publicLocation(field, plan)])
+  const urls = invalidatedBy(cacheUrl(request, plan), status, fields)
+  if (urls.length === 0) return null
   const origin = plan.forwarded.originOf(request.raw)
-  for (const url of invalidatedBy(cacheUrl(request, plan), status, fields)) {
-    // spelled as the requests for it are
-    plan.cache!.cache.purge({ url: origin + (canonicalTarget(url.slice(origin.length)) ?? url.slice(origin.length)), soft: false })
-  }
+  // spelled as the requests for it are
+  return plan.cache!.cache.invalidate(urls.map((url) => origin + (canonicalTarget(url.slice(origin.length)) ?? url.slice(origin.length))))
 }

@@ -35,6 +35,9 @@ const MOST_REMEMBERED = 10_000
 /** How long further failures of the store are only counted. Milliseconds. */
 const QUIET = 10_000
 
+/** Most milliseconds that the answer to a write waits for the purge of what it has changed. */
+const INVALIDATION_PATIENCE = 500
+
 /** How many purges are remembered for the sake of responses under way. */
 const MOST_PURGES = 200
 
@@ -88,9 +91,10 @@ export class ResponseCache {
    * @param since  `purgeCount` when the upstream was asked for it
    */
   async save (key: CacheKey, response: StoredResponse, since: number): Promise<void> {
-    if (this.isPurgedSince(since, key, response.tags)) return
+    const isCurrent = (): boolean => !this.isPurgedSince(since, key, response.tags)
+    if (!isCurrent()) return
     try {
-      await this.store.add(key, response)
+      await this.store.add(key, response, isCurrent)
     } catch (error) {
       this.failed(error, 'put')
     }
@@ -107,24 +111,43 @@ export class ResponseCache {
 
   /** Forgets one response. */
   async forget (key: CacheKey, response: StoredResponse): Promise<void> {
+    const since = this.#purgeCount
     try {
       const before = await this.store.get(key) ?? []
       // not by identity: what comes from another process is new each time
       const left = before.filter((other) => other.storedAt !== response.storedAt || !replaces(other, response))
-      if (left.length < before.length) await this.store.put(key, left)
+      if (left.length < before.length) await this.store.put(key, left, () => !this.isPurgedSince(since, key, left.flatMap(({ tags }) => tags)))
     } catch (error) {
       this.failed(error, 'put')
     }
   }
 
-  /** Forgets what an unsafe request may have changed. */
-  async purge (purge: Omit<Purge, 'now'>): Promise<number> {
-    try {
-      return await this.purgeOrFail(purge)
-    } catch (error) {
-      this.failed(error, 'purge')
-      return 0
+  /**
+   * Purges the URLs that a write has changed.
+   * @returns null when that is done at once, as in memory; else a promise that resolves when the shared store has done it too,
+   * has failed, or has not answered for 500 ms. In the last two cases the store still owes the purges: it reads nothing
+   * that they match, and does them as soon as it can.
+   */
+  invalidate (urls: readonly string[]): Promise<void> | null {
+    const later: Promise<unknown>[] = []
+    for (const url of urls) {
+      const purging = this.purgeOrFail({ url, soft: false })
+      if (purging instanceof Promise) later.push(purging.catch((error) => this.failed(error, 'purge')))
     }
+    return later.length === 0 ? null : this.#withinPatience(Promise.all(later))
+  }
+
+  #withinPatience (work: Promise<unknown>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(() => {
+      this.failed(new Error(`no answer within ${INVALIDATION_PATIENCE} ms`), 'purge')
+      resolve()
+    }, INVALIDATION_PATIENCE)
+    work.then(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+    return promise
   }
 
   /** Remembers a purge, here or in another process, for the sake of what is under way. */
@@ -134,7 +157,7 @@ export class ResponseCache {
     if (this.#purges.length > MOST_PURGES) this.#purges.shift()
   }
 
-  /** The same, for those who want to know of a store that fails; what is under way is not stored in either case. */
+  /** Purges, and rejects when the store fails. What is on its way from the upstream is not stored in either case. */
   purgeOrFail (purge: Omit<Purge, 'now'>): number | Promise<number> {
     this.notePurge(purge)
     return this.store.purge({ ...purge, now: this.now() })

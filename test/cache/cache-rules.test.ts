@@ -134,11 +134,11 @@ test('conditions', () => {
 
 test('what a change puts out', () => {
   const url = 'http://a.test/x?y'
-  assert.deepEqual(invalidatedBy(url, 201, { location: '/new', 'content-location': 'http://b.test/x' }), [url, 'http://a.test/new'])
-  assert.deepEqual(invalidatedBy(url, 303, { location: 'z#part' }), [url, 'http://a.test/z'])
-  assert.deepEqual(invalidatedBy(url, 204, { location: 'http://[' }), [url])
-  assert.deepEqual(invalidatedBy('http://a.test:80/x', 201, { location: 'http://a.test/~y' }), ['http://a.test:80/x', 'http://a.test:80/~y'])
-  for (const status of [400, 500]) assert.deepEqual(invalidatedBy(url, status, {}), [])
+  assert.deepEqual(invalidatedBy(url, 201, ['/new', 'http://b.test/x']), [url, 'http://a.test/new'])
+  assert.deepEqual(invalidatedBy(url, 303, ['z#part']), [url, 'http://a.test/z'])
+  assert.deepEqual(invalidatedBy(url, 204, ['http://[']), [url])
+  assert.deepEqual(invalidatedBy('http://a.test:80/x', 201, ['http://a.test/~y']), ['http://a.test:80/x', 'http://a.test:80/~y'])
+  for (const status of [400, 500]) assert.deepEqual(invalidatedBy(url, status, ['/new']), [])
 })
 
 test('parameters that do not count are left out, however they are written', () => {

@@ -4,6 +4,7 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import { zstdCompressSync } from 'node:zlib'
 import type { Redis } from 'ioredis'
 import type { CacheKey } from '../../src/cache/cache-store.ts'
+import { COUNTER, PurgeChannel } from '../../src/cache/purge-channel.ts'
 import { entryKey, idOf, PREFIX } from '../../src/cache/purge-index.ts'
 import { RedisCacheStore } from '../../src/cache/redis-cache-store.ts'
 import { needsRedis, startRedisClient } from '../limits/redis-server.ts'
@@ -150,6 +151,83 @@ describe('responses in Redis', needsRedis, () => {
     await Promise.all([store.add(own, response('c', { vary: [['x', 'c']] })), other.add(own, response('d', { vary: [['x', 'd']] }))])
     const found = (await store.get(own))!.map(({ body }) => body.toString())
     assert.deepEqual(found.sort(), ['a', 'b', 'c', 'd'])
+  })
+
+  test('what was fetched before a purge of another gateway is not stored after it, though nobody has told of it yet', async () => {
+    await redis.flushall()
+    const purges = { heard: 0 as number | null, caughtUp: async () => false }
+    const slow = new RedisCacheStore(redis, () => now, purges)
+    await slow.add(own, response('first'), () => true)
+    assert.equal((await store.get(own))![0]!.body.toString(), 'first')
+    await redis.incr('gatehouse:cache:1:purges')
+    await store.purge({ url: own.url, soft: false, now })
+    for (const body of ['old', randomBytes(100_000)]) {
+      await slow.add(own, response(body), () => true)
+      await slow.put(own, [response(body)], () => true)
+      assert.equal(await store.get(own), null)
+    }
+    assert.deepEqual(await redis.keys(`${entry}*`), [], 'nor a piece of it')
+    // it hears of it while it waits, and knows then that the response is from before
+    let isCurrent = true
+    purges.caughtUp = async () => {
+      purges.heard = 1
+      isCurrent = false
+      return true
+    }
+    await slow.add(own, response('old'), () => isCurrent)
+    assert.equal(await store.get(own), null)
+    await slow.add(own, response('new'), () => true)
+    assert.equal((await store.get(own))![0]!.body.toString(), 'new')
+    // a gateway that hears nothing stores nothing
+    purges.heard = null
+    purges.caughtUp = async () => false
+    await slow.add(own, response('deaf'), () => true)
+    assert.equal((await store.get(own))![0]!.body.toString(), 'new')
+  })
+
+  test('in a cluster it is removed again', async () => {
+    await redis.flushall()
+    const clustered = Object.create(redis, { isCluster: { value: true } }) as Redis
+    const slow = new RedisCacheStore(clustered, () => now, { heard: 0, caughtUp: async () => false })
+    await slow.add(own, response('first'), () => true)
+    assert.equal((await store.get(own))![0]!.body.toString(), 'first')
+    await redis.incr('gatehouse:cache:1:purges')
+    await slow.add(own, response('old'), () => true)
+    assert.equal(await store.get(own), null)
+  })
+
+  test('a full Redis does purges, soft ones too, and stores nothing', async (t) => {
+    await redis.flushall()
+    const soft: CacheKey = { url: 'http://h/soft', rest: '' }
+    const channel = new PurgeChannel(redis, redis)
+    await store.put(own, [response('x')])
+    await store.put(soft, [response('x', { tags: ['t'] })])
+    await redis.config('SET', 'maxmemory', '1')
+    t.after(() => redis.config('SET', 'maxmemory', '0'))
+    await assert.rejects(redis.set('x', 'x'), /OOM/)
+    await channel.publish({ url: own.url, soft: false })
+    assert.equal(await store.purge({ url: own.url, soft: false, now }), 1)
+    assert.equal(await store.purge({ tag: 't', soft: true, now }), 1)
+    await channel.publish({ url: own.url, soft: false })
+    assert.equal(await redis.get('gatehouse:cache:1:purges'), '2')
+    assert.equal(await redis.exists(entry), 0)
+    assert.ok(await redis.hexists(entryKey(idOf(soft)), 'outdated'))
+    assert.ok(await redis.pttl(entryKey(idOf(soft))) > 0, 'it expires as it would')
+    await assert.rejects(store.add(own, response(randomBytes(100_000))), /OOM/)
+    assert.deepEqual(await redis.keys(`${entry}*`), [], 'no piece is left behind')
+    await redis.config('SET', 'maxmemory', '0')
+    await store.add(own, response('y'))
+    assert.equal((await store.get(own))!.length, 1)
+  })
+
+  test('a counter of purges that is no number begins anew', async () => {
+    const channel = new PurgeChannel(redis, redis)
+    for (const set of [() => redis.set(COUNTER, 'x'), () => redis.set(COUNTER, '9223372036854775807'), () => redis.set(COUNTER, '-5'), () => redis.lpush(COUNTER, 'x'), () => redis.del(COUNTER)]) {
+      await redis.del(COUNTER)
+      await set()
+      await channel.publish({ url: own.url, soft: false })
+      assert.equal(await redis.get(COUNTER), '1')
+    }
   })
 
   test('bodies that are too many for a key give way to the latest', async () => {

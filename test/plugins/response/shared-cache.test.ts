@@ -37,8 +37,8 @@ async function sharing (t: TestContext, source: Backend, redis: ConfigInput['red
 
 const tiered = ({ app }: Gateway): TieredStore => app.responseCache.store as TieredStore
 
-/** Waits until what a gateway purges can be heard by others. */
-const connected = ({ url }: Gateway): Promise<unknown> => eventually('Redis is connected', async () => (await purged(url, { tag: 'nothing' })).status === 200)
+/** Waits until what a gateway purges can be heard by others, and it hears what they purge. */
+const connected = (gateway: Gateway): Promise<unknown> => eventually('Redis is connected', async () => (await purged(gateway.url, { tag: 'nothing' })).status === 200 && tiered(gateway).isListening)
 
 const purged = async (url: string, body: object): Promise<{ status: number, purged: number, code?: string }> => {
   const answer = await fetch(`${url}/purge`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
