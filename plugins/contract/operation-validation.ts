@@ -4,7 +4,6 @@ import { documentMistakes } from '../../src/contract/document-mistakes.ts'
 import { DocumentValidators } from '../../src/contract/document-validators.ts'
 import { compileOperationCheck, type OperationCheck, type RequestPart } from '../../src/contract/operation-check.ts'
 import { BootProblems, gatehouseError, type Problem, type Violation } from '../../src/errors.ts'
-import { allowBody } from '../../src/listener/expect-continue.ts'
 import type { ApiDocument, ApiOperation } from '../../src/openapi/types.ts'
 import type {} from '../../src/upstream/route-config.ts'
 
@@ -54,7 +53,6 @@ export default fp(async (app) => {
     let check = known.get(key)
     if (!check) known.set(key, check = compileOperationCheck(app.documentValidators(document), operation, { skip }))
     route.config!.operationCheck = check
-    if (check.body !== null) route.preParsing = [...[route.preParsing ?? []].flat(), sendContinue]
     route.preValidation = [...[route.preValidation ?? []].flat(), requestValidation === 'enforce' ? enforcement(app, route, check) : reporting(app, route, check)]
   })
 
@@ -104,9 +102,4 @@ function violationsOrFault (check: OperationCheck, request: FastifyRequest): Vio
 
 function labelsOf ({ method, url, config }: RouteOptions): { upstream: string, route: string } {
   return { upstream: config?.upstream ?? '', route: `${[method].flat().join(',')} ${config?.publicUrl ?? url}` }
-}
-
-function sendContinue<Payload> (request: FastifyRequest, reply: FastifyReply, payload: Payload, done: (error: Error | null, payload?: Payload) => void): void {
-  allowBody(request.raw, reply.raw)
-  done(null, payload)
 }

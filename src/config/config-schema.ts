@@ -95,6 +95,8 @@ export const ConfigSchema = Type.Object({
     maxHeaderSize: ByteSize({ default: '16KiB', description: 'Largest request header section; more is answered 431.' }),
     headersTimeout: Duration({ default: '15s', description: 'How long a client may take to send the headers.' }),
     requestTimeout: Duration({ default: 0, description: 'How long a client may take to send the whole request; 0 has no limit, so that large uploads pass.' }),
+    bodyIdleTimeout: Duration({ default: '30s', description: 'Longest time without a byte while a request body arrives; then the answer is 408 and the connection closes. Only time during which the gateway reads counts: not while the upstream takes the body slowly, and not before `100 Continue`. 0 has no limit.' }),
+    minBodyRate: ByteSize({ default: '1KiB', description: 'Fewest bytes a second of a request body, on average over 60 s during which the gateway reads; slower ones are answered 408. 0 has no limit.' }),
     keepAliveTimeout: Duration({ default: '72s', description: 'How long an idle client connection stays open.' }),
     maxConnections: Type.Integer({ minimum: 0, default: 0, description: 'Most client connections at once; 0 has no limit.' }),
   }, { additionalProperties: false, default: {}, description: 'The side that clients see.' }),

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Config } from '../config/config-schema.ts'
 import { bytes, milliseconds } from '../units.ts'
+import { BodyClock } from './body-clock.ts'
 import { answerClientError } from './client-error.ts'
 import { deferContinue, refuseExpectations } from './expect-continue.ts'
 import { inTurn } from './pipelined-requests.ts'
@@ -27,10 +28,23 @@ export function serverOptions ({ listener, bodyLimit }: Config): FastifyServerOp
   return options
 }
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Ends requests whose bodies arrive too slowly. */
+    bodyClock: BodyClock
+  }
+}
+
 /** What can only be said to the server itself, once Fastify has made it. */
 export function prepareListener (app: FastifyInstance): void {
-  const handle = inTurn((request: IncomingMessage, response: ServerResponse) => app.routing(request, response))
-  const { maxConnections } = app.config.listener
+  const { maxConnections, bodyIdleTimeout, minBodyRate } = app.config.listener
+  const clock = new BodyClock({ idle: milliseconds(bodyIdleTimeout), rate: bytes(minBodyRate) })
+  app.decorate('bodyClock', clock)
+  app.addHook('onClose', async () => clock.close())
+  const handle = inTurn((request: IncomingMessage, response: ServerResponse) => {
+    clock.watch(request, response)
+    app.routing(request, response)
+  })
   if (maxConnections > 0) app.server.maxConnections = maxConnections
   // Fastify has put its own there, which is `app.routing`
   app.server.removeAllListeners('request').on('request', handle)

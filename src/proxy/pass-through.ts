@@ -32,7 +32,7 @@ export function registerPassThrough (scope: FastifyInstance, prefix: string, pla
     request ({ headers }: { headers: Replied }, done: ClientCallback): void {
       const reply = headers[kReply]
       const { request } = reply
-      const body = requestBody(request, reply, plan)
+      const body = requestBody(request, plan)
       const path = upstreamPath(request.raw.url!, request.params, plan)
       const sent = requestHeaders(request, plan, body !== null)
       plan.mirror?.copy(request, path, sent, body)

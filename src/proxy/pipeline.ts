@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { gatehouseError } from '../errors.ts'
-import { allowBody } from '../listener/expect-continue.ts'
+import { bodyGoesTo } from '../listener/body-clock.ts'
 import { settle } from '../listener/settle.ts'
 import { isHandshake, isUpgrade } from '../listener/upgrade.ts'
 import { requireAuthorization } from './admission.ts'
@@ -30,7 +30,7 @@ export function forward (request: FastifyRequest, reply: FastifyReply, plan: For
     return
   }
   if (request.raw.headers['max-forwards'] !== undefined && answerLastRecipient(request, reply)) return
-  const body = requestBody(request, reply, plan)
+  const body = requestBody(request, plan)
   if (plan.cache === null) relayResponse(request, reply, plan, path, body)
   else if (isStream(body) && isCachedQuery(request, plan)) settle(collected(body).then((whole) => exchange(request, reply, plan, path, whole)), reply)
   else exchange(request, reply, plan, path, body)
@@ -55,14 +55,14 @@ function relayResponse (request: FastifyRequest, reply: FastifyReply, plan: Forw
 }
 
 /** The bytes that were validated when a schema had them collected, else the stream as it arrives. */
-export function requestBody (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan): Buffer | Readable | null {
+export function requestBody (request: FastifyRequest, plan: ForwardPlan): Buffer | Readable | null {
   if (request.rawBody !== undefined) return request.rawBody
   const { headers } = request.raw
   if (headers['transfer-encoding'] === undefined && (headers['content-length'] === undefined || headers['content-length'] === '0')) return null
   if (Number(headers['content-length'] ?? 0) > plan.bodyLimit) throw gatehouseError('GW_BODY_TOO_LARGE', { headers: { connection: 'close' } })
-  allowBody(request.raw, reply.raw)
   // never the request itself: undici takes a body's socket away, which log and limits still want to see
   const body = new LimitedBody(plan.bodyLimit)
+  bodyGoesTo(request.raw, body)
   const { checkedBody } = request
   if (!checkedBody) return request.raw.pipe(body)
   if (checkedBody.errored) throw checkedBody.errored

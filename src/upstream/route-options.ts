@@ -1,7 +1,5 @@
 import type { FastifyReply, FastifyRequest, FastifySchema, RouteOptions } from 'fastify'
 import type { Config } from '../config/config-schema.ts'
-import { gatehouseError } from '../errors.ts'
-import { allowBody } from '../listener/expect-continue.ts'
 import type { ForwardPlan } from '../proxy/forward-plan.ts'
 import { forward } from '../proxy/pipeline.ts'
 import { bytes } from '../units.ts'
@@ -65,15 +63,5 @@ export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRout
   if (match) options.constraints = { headers: match } as RouteOptions['constraints']
   // of those that stream, the plan knows the limit
   if (schema.body || route.api !== undefined) options.bodyLimit = bytes(own.bodyLimit ?? upstream.bodyLimit ?? config.bodyLimit)
-  if (schema.body) options.preParsing = sendContinue
   return options
-}
-
-function sendContinue<Payload> (request: FastifyRequest, reply: FastifyReply, payload: Payload, done: (error: Error | null, payload?: Payload) => void): void {
-  if (Number(request.headers['content-length'] ?? 0) > request.routeOptions.bodyLimit) {
-    done(gatehouseError('GW_BODY_TOO_LARGE', { headers: { connection: 'close' } }))
-    return
-  }
-  allowBody(request.raw, reply.raw)
-  done(null, payload)
 }
