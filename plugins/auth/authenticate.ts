@@ -5,6 +5,7 @@ import { compileAuthenticator } from '../../src/auth/authenticator.ts'
 import { ConsumerDirectory } from '../../src/auth/consumer-directory.ts'
 import { FailedAttempts, UNCOUNTED } from '../../src/auth/failed-attempts.ts'
 import type { AuthRequest, AuthScheme } from '../../src/auth/scheme.ts'
+import { type FailureRedis, SharedFailures } from '../../src/auth/shared-failures.ts'
 import { checkAgainst } from '../../src/config/schema-check.ts'
 import { BootProblems } from '../../src/errors.ts'
 import { addressKey } from '../../src/limits/address-key.ts'
@@ -47,7 +48,13 @@ const HOW: Record<SchemeName, string> = {
 export default fp(async (app) => {
   const { failedAttempts } = app.config
   const directory = new ConsumerDirectory(app.config)
-  const failures = new FailedAttempts(failedAttempts ? { max: failedAttempts.max, windowMs: milliseconds(failedAttempts.window) } : { max: Infinity, windowMs: 0 }, addressKey)
+  const bound = failedAttempts
+    ? { max: failedAttempts.max, windowMs: milliseconds(failedAttempts.window) }
+    : { max: Infinity, windowMs: 0 }
+  // the plugin of the rate limits, which is registered later, has the connection
+  const redis = (): FailureRedis | null => app.redis as FailureRedis | null
+  const shared = app.config.redis === undefined ? undefined : new SharedFailures(redis, bound.windowMs)
+  const failures = new FailedAttempts(bound, addressKey, { shared })
 
   const schemeOf = (name: SchemeName, file: string): AuthScheme => {
     const scheme = app.authSchemes.get(name)

@@ -58,18 +58,43 @@ function one ({ scheme, requirements, meets, complete }: Alternative, failures: 
   }
 }
 
-/** The first scheme whose credentials the request carries decides. */
+/**
+ * The first scheme whose credentials the request carries decides. If that has refused too many attempts, the next one
+ * of these decides: whoever is locked out of one scheme can still use another.
+ */
 function anyOf (alternatives: readonly Alternative[], failures: AttemptCounter): (request: AuthRequest) => Outcome<Consumer> {
   const asked = alternatives.map((alternative) => ({ scheme: alternative.scheme, ask: one(alternative, failures) }))
   const challenges = alternatives.flatMap(({ scheme: { challenge = [] } }) => challenge)
+  const presentedFrom = (start: number, request: AuthRequest): number => {
+    for (let i = start; i < asked.length; i++) if (asked[i]!.scheme.isPresented(request)) return i
+    return -1
+  }
+  const askFrom = (i: number, request: AuthRequest): Outcome<Consumer> => {
+    const next = (error: unknown): Outcome<Consumer> => {
+      const isLocked = (error as { code?: string }).code === 'GW_TOO_MANY_FAILURES'
+      const following = isLocked ? presentedFrom(i + 1, request) : -1
+      if (following === -1) throw error
+      return askFrom(following, request)
+    }
+    try {
+      const found = asked[i]!.ask(request)
+      return found instanceof Promise ? found.catch(next) : found
+    } catch (error) {
+      return next(error)
+    }
+  }
   return (request) => {
-    for (const { scheme, ask } of asked) if (scheme.isPresented(request)) return ask(request)
+    const first = presentedFrom(0, request)
+    if (first !== -1) return askFrom(first, request)
     for (const { scheme, ask } of asked) if (scheme.asksStrangers) return ask(request)
     throw missingCredentials(challenges)
   }
 }
 
-/** Each scheme must let the request in; the first says who is calling. */
+/**
+ * Each scheme must let the request in; the first says who is calling. They are asked one after the other, so a scheme
+ * is not asked about requests that an earlier one refuses, and the refusal of any of them is final.
+ */
 function allOf (asks: readonly ((request: AuthRequest) => Outcome<Consumer>)[]): Authenticator {
   return async (request) => {
     const consumers: Consumer[] = []

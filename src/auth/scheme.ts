@@ -44,10 +44,20 @@ export interface AuthScheme {
   readonly security?: Readonly<Record<string, unknown>>
   /** Whether a list of schemes asks it also about requests without credentials of its kind. Default: false. */
   readonly asksStrangers?: boolean
+  /**
+   * Whether its credentials cannot be guessed and cost next to nothing to refuse, as encrypted cookies. Wrong ones are
+   * not counted as failed attempts. Default: false.
+   */
+  readonly unguessable?: boolean
   /** Whether the request carries credentials of this kind, good or bad. Looks only. */
   isPresented (request: AuthRequest): boolean
   /** Who calls, when that is known without any work; null otherwise. */
   recall? (request: AuthRequest): Consumer | null
+  /**
+   * The account that the credentials are for, known or not, in one spelling: failed attempts are counted by it. Null
+   * when the credentials name none. Absent for schemes without accounts.
+   */
+  account? (request: AuthRequest): string | null
   /**
    * Finds out who calls.
    * @throws GatehouseError `GW_UNAUTHORIZED`, in the same words whatever is wrong with the credentials

@@ -55,9 +55,9 @@ export const ConfigSchema = Type.Object({
   clientCertificates: Type.Optional(CertificateSettings),
   login: Type.Optional(LoginSettings),
   failedAttempts: Type.Union([Type.Literal(false), Type.Object({
-    max: Type.Integer({ minimum: 1, default: 100, description: 'Failures that a window allows.' }),
+    max: Type.Integer({ minimum: 1, default: 100, description: 'Failures that a window allows by address and scheme; with Basic by address and user name, and ten times as many by address alone.' }),
     window: Duration({ default: '1 minute', description: 'Length of the window.' }),
-  }, { additionalProperties: false })], { default: {}, description: 'How often an address (IPv6 by /64) may send wrong credentials; then it is answered 429 before any cryptography runs, unless its token has been verified before. `false` has no bound.' }),
+  }, { additionalProperties: false })], { default: {}, description: 'How often an address (IPv6 by /64) may send wrong credentials of one scheme, with Basic for one user name; then these are answered 429 before any cryptography runs, unless they have been verified before. Sessions of `login` are never counted. `false` has no bound.' }),
   identityHeaders: Type.Optional(IdentityHeaders),
   rateLimit: Type.Optional(Type.Union([Type.Literal(false), LimitDeclaration], { description: 'A limit over all routes together. Default: none.' })),
   limits: LimitSettings,

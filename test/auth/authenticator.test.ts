@@ -30,7 +30,7 @@ function scheme (name: string, { later = false } = {}): AuthScheme & { asked: nu
 
 function setUp (auth: unknown, { max = Infinity, now = (): number => 0 } = {}) {
   const schemes = new Map(['one', 'two'].map((name) => [name, scheme(name, { later: name === 'two' })]))
-  const authenticate = compileAuthenticator(auth as AuthDeclaration, (name) => schemes.get(name)!, new FailedAttempts({ max, windowMs: 1000 }, (ip) => ip, now))!
+  const authenticate = compileAuthenticator(auth as AuthDeclaration, (name) => schemes.get(name)!, new FailedAttempts({ max, windowMs: 1000 }, (ip) => ip, { now }))!
   const ask = async (headers: Record<string, string>, ip = '::1') => (await authenticate({ headers, ip, raw: { rawHeaders: [] } }))?.id ?? null
   return { ask, schemes }
 }
@@ -72,15 +72,27 @@ test('optional lets strangers in, not somebody who lacks what is required', asyn
   }
 })
 
-test('an address that fails too often is refused before a scheme is asked, until the window ends', async () => {
+test('an address that fails too often with a scheme is refused before the scheme is asked, until the window ends', async () => {
   let now = 5000
-  const { ask, schemes } = setUp([{ one: {} }, { two: {} }], { max: 3, now: () => now })
-  for (const name of ['one', 'two', 'one']) await assert.rejects(ask({ [name]: 'bad' }), { code: 'GW_UNAUTHORIZED' })
-  for (const name of ['one', 'two']) await assert.rejects(ask({ [name]: 'good' }), (error: any) => error.code === 'GW_TOO_MANY_FAILURES' && error.headers['retry-after'] === '1')
-  assert.equal(schemes.get('one')!.asked + schemes.get('two')!.asked, 3)
+  const { ask, schemes } = setUp([{ one: {} }, { two: {} }], { max: 2, now: () => now })
+  for (let i = 0; i < 2; i++) await assert.rejects(ask({ one: 'bad' }), { code: 'GW_UNAUTHORIZED' })
+  await assert.rejects(ask({ one: 'good' }), (error: any) => error.code === 'GW_TOO_MANY_FAILURES' && error.headers['retry-after'] === '1')
+  assert.equal(schemes.get('one')!.asked, 2)
   assert.equal(await ask({ one: 'good' }, '::2'), "one's", 'another address')
+  assert.equal(await ask({ two: 'good' }), "two's", 'another scheme')
+  assert.equal(await ask({ one: 'good', two: 'good' }), "two's", 'the other scheme decides')
+  for (let i = 0; i < 2; i++) await assert.rejects(ask({ one: 'good', two: 'bad' }), { code: 'GW_UNAUTHORIZED' })
+  await assert.rejects(ask({ one: 'good', two: 'good' }), { code: 'GW_TOO_MANY_FAILURES' })
+  await assert.rejects(ask({}), { code: 'GW_UNAUTHORIZED' }, 'nothing is presented')
   now += 1000
   assert.equal(await ask({ one: 'good' }), "one's")
+})
+
+test('where all schemes must let a request in, the refusal of one is final', async () => {
+  const { ask, schemes } = setUp({ all: [{ one: {} }, { two: {} }] }, { max: 1 })
+  await assert.rejects(ask({ one: 'good', two: 'bad' }), { code: 'GW_UNAUTHORIZED' })
+  await assert.rejects(ask({ one: 'good', two: 'good' }), { code: 'GW_TOO_MANY_FAILURES' })
+  assert.deepEqual([schemes.get('one')!.asked, schemes.get('two')!.asked], [2, 1])
 })
 
 test('missing credentials and missing scopes are no failures', async () => {

@@ -52,6 +52,11 @@ export class BasicScheme implements AuthScheme {
     return typeof authorization === 'string' && PRESENTED.test(authorization)
   }
 
+  /** The name, in the form in which users are looked up, so that no other spelling of it has a count of its own. */
+  account ({ headers: { authorization = '' } }: AuthRequest): string | null {
+    return authorization.length > LONGEST ? null : pairOf(authorization)?.name ?? null
+  }
+
   /**
    * There is no `recall`: passwords can be guessed, and whoever has failed too often must not go on guessing at those that
    * happen to be remembered.

@@ -31,6 +31,7 @@ export class ClientCertificateScheme implements AuthScheme {
   readonly name = 'clientCertificate'
   readonly credentials = { headers: [HEADER, 'client-cert-chain'] }
   readonly security = { type: 'mutualTLS' }
+  readonly unguessable = true
   readonly #consumerOf: ConsumerOfCertificate
   readonly #believes: (socket: Socket) => boolean
   readonly #now: () => number
@@ -48,7 +49,7 @@ export class ClientCertificateScheme implements AuthScheme {
     return this.#known(request) !== null
   }
 
-  /** The certificate of a connection has been verified when it was made, and cannot be guessed. */
+  /** The certificate of a connection was verified when the connection was made. */
   recall (request: AuthRequest): Consumer | null {
     const known = this.#known(request)
     if (known === null || known.consumer === null) return null

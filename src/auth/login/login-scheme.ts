@@ -31,11 +31,15 @@ export class LoginScheme implements AuthScheme {
   readonly security: Readonly<Record<string, unknown>>
   // whoever has not logged in yet is sent to do so
   readonly asksStrangers = true
+  // sessions are sealed: a forged one is as none
+  readonly unguessable = true
   readonly #parts: LoginParts
   readonly #lifetime: number
   readonly #idle: number
   readonly #callbackPath: string
   readonly #now: () => number
+  /** What the cookies of a request hold; null for no session that lasts. */
+  readonly #opened = new WeakMap<AuthRequest, LoginSession | null>()
 
   constructor ({ sessionLifetime, idle, callbackPath, cookie }: Pick<LoginSettings, 'sessionLifetime' | 'idle' | 'callbackPath' | 'cookie'>, parts: LoginParts) {
     this.#parts = parts
@@ -47,16 +51,16 @@ export class LoginScheme implements AuthScheme {
     this.security = { type: 'apiKey', in: 'cookie', name: cookie.name, description: 'The session of a browser that has logged in: open a page behind the login first.' }
   }
 
+  /** A session that is forged or over is as none: browsers send it anyway, perhaps beside other credentials. */
   isPresented (request: AuthRequest): boolean {
-    return this.#parts.cookies.session(request, this.#parts.originOf(request).secure) !== null
+    return this.#session(request, this.#parts.originOf(request)) !== null
   }
 
   async authenticate (request: AuthRequest): Promise<Consumer> {
-    const { cookies, seal, refresh, originOf } = this.#parts
+    const { refresh, originOf } = this.#parts
     const origin = originOf(request)
-    const sealed = cookies.session(request, origin.secure)
-    const session = sealed === null ? null : seal.open(sealed)
-    if (session === null || !this.#lasts(session)) return this.#sendToLogin(request, origin)
+    const session = this.#session(request, origin)
+    if (session === null) return this.#sendToLogin(request, origin)
     // a refresh uses the session's refresh token up, and the browser would never get the new one
     if (request.isExplained) return session.consumer
     try {
@@ -73,6 +77,17 @@ export class LoginScheme implements AuthScheme {
   sessionCookies (session: LoginSession, request: AuthRequest, secure: boolean): string[] {
     const left = Math.max(0, Math.floor((session.started + this.#lifetime - this.#now()) / 1000))
     return this.#parts.cookies.setSession(this.#parts.seal.seal(session), left, request, secure)
+  }
+
+  #session (request: AuthRequest, { secure }: LoginOrigin): LoginSession | null {
+    let session = this.#opened.get(request)
+    if (session === undefined) {
+      const sealed = this.#parts.cookies.session(request, secure)
+      const opened = sealed === null ? null : this.#parts.seal.open(sealed)
+      session = opened !== null && this.#lasts(opened) ? opened : null
+      this.#opened.set(request, session)
+    }
+    return session
   }
 
   #lasts ({ started, used }: LoginSession): boolean {

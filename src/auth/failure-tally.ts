@@ -1,0 +1,77 @@
+/** What one key (a scheme and an address, perhaps an account) has used of what it may fail. */
+export interface Tally {
+  /** Failures in the present window. */
+  failures: number
+  /** Attempts in flight, each of which may become a failure. */
+  reserved: number
+  /** When the window ends, by the clock of the tallies. */
+  end: number
+  /** Whether the count that other gateways share has been read. */
+  isShared: boolean
+}
+
+/**
+ * Counts failures in windows that begin with the first attempt of a key. The number of keys is bounded, since clients
+ * choose them: addresses and user names. A key without failures takes no memory once its attempts have ended.
+ */
+export class FailureTallies {
+  readonly #windowMs: number
+  readonly #most: number
+  readonly #now: () => number
+  /** In the order in which their windows end. */
+  readonly #tallies = new Map<string, Tally>()
+
+  /**
+   * @param most  keys that are remembered; past it the oldest one without attempts in flight is dropped
+   * @param now   milliseconds of a clock that nobody sets back
+   */
+  constructor (windowMs: number, most: number, now: () => number) {
+    this.#windowMs = windowMs
+    this.#most = most
+    this.#now = now
+  }
+
+  get size (): number { return this.#tallies.size }
+
+  /** The tally of the key in the present window. */
+  get (key: string): Tally {
+    const now = this.#now()
+    let tally = this.#tallies.get(key)
+    if (tally !== undefined && now < tally.end) return tally
+    if (tally === undefined) {
+      this.#makeRoom(now)
+      tally = { failures: 0, reserved: 0, end: 0, isShared: false }
+    } else this.#tallies.delete(key)
+    tally.failures = 0
+    tally.end = now + this.#windowMs
+    tally.isShared = false
+    this.#tallies.set(key, tally)
+    return tally
+  }
+
+  /** Whether a key has failed so often in the present window. Remembers nothing. */
+  has (key: string, failures: number): boolean {
+    const tally = this.#tallies.get(key)
+    return tally !== undefined && tally.failures >= failures && this.#now() < tally.end
+  }
+
+  /** Ends an attempt. */
+  release (key: string): void {
+    const tally = this.get(key)
+    tally.reserved--
+    if (tally.reserved === 0 && tally.failures === 0) this.#tallies.delete(key)
+  }
+
+  /** Milliseconds until the window of a tally ends. */
+  left (tally: Tally): number { return Math.max(0, tally.end - this.#now()) }
+
+  #makeRoom (now: number): void {
+    for (const [key, { end, reserved }] of this.#tallies) {
+      if (end > now && this.#tallies.size < this.#most) return
+      if (reserved === 0) {
+        this.#tallies.delete(key)
+        if (end > now) return
+      }
+    }
+  }
+}
