@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, extname, join, posix, relative, sep } from 'node:path'
+import { keywordMistakes } from '../contract/keyword-mistakes.ts'
 import { DocumentCache } from '../openapi/document-cache.ts'
 import { documentFiles, loadApiDocument } from '../openapi/load-document.ts'
 import type { ApiDocument } from '../openapi/types.ts'
@@ -30,7 +31,7 @@ export async function copyDocument (reference: string, name: (document: ApiDocum
       mkdirSync(dirname(join(target, path)), { recursive: true })
       writeFileSync(join(target, path), text)
     }
-    await loadApiDocument(files.keys().next().value!, { folder: target, baseDir: target })
+    await loadApiDocument(files.keys().next().value!, { folder: target, baseDir: target, schemaMistakes: keywordMistakes })
     return { document, files }
   } finally {
     rmSync(scratch, { recursive: true, force: true })
@@ -41,12 +42,12 @@ type Texts = { document: ApiDocument, texts: [path: string, text: string][] }
 
 async function local (reference: string): Promise<Texts> {
   const { folder, name } = documentPlace(reference)
-  const document = await loadApiDocument(name, { folder, baseDir: process.cwd() })
+  const document = await loadApiDocument(name, { folder, baseDir: process.cwd(), schemaMistakes: keywordMistakes })
   return { document, texts: documentFiles(document).map((path) => [path.replaceAll(sep, '/'), readFileSync(path, 'utf8')]) }
 }
 
 async function fetched (reference: string, scratch: string): Promise<Texts> {
-  const document = await loadApiDocument(reference, { folder: scratch, baseDir: process.cwd(), allow: [urlFolder(reference)] })
+  const document = await loadApiDocument(reference, { folder: scratch, baseDir: process.cwd(), allow: [urlFolder(reference)], schemaMistakes: keywordMistakes })
   const cache = new DocumentCache(join(scratch, '.cache'))
   const texts: Texts['texts'] = []
   for (const id of documentFiles(document)) {

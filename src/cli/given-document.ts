@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative, resolve } from 'node:path'
+import { keywordMistakes } from '../contract/keyword-mistakes.ts'
 import { loadApiDocument } from '../openapi/load-document.ts'
 import type { ApiDocument } from '../openapi/types.ts'
 import { CommandFailure } from './failure.ts'
@@ -28,12 +29,12 @@ export function documentPlace (file: string): { folder: string, name: string } {
 export async function givenDocument (reference: string): Promise<ApiDocument> {
   if (!isUrl(reference)) {
     const { folder, name } = documentPlace(reference)
-    return loadApiDocument(name, { folder, baseDir: process.cwd() })
+    return loadApiDocument(name, { folder, baseDir: process.cwd(), schemaMistakes: keywordMistakes })
   }
   // what is fetched is kept, which is of no use here
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-document-'))
   try {
-    return await loadApiDocument(reference, { folder, baseDir: process.cwd(), allow: [urlFolder(reference)] })
+    return await loadApiDocument(reference, { folder, baseDir: process.cwd(), allow: [urlFolder(reference)], schemaMistakes: keywordMistakes })
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -1,7 +1,7 @@
 import type { Problem } from '../errors.ts'
 import type { ApiDocument, ApiOperation } from '../openapi/types.ts'
-import { atPointer, isObject, pointerOf, pointerToken, walkSchema } from './json-schema.ts'
-import { patternMistake } from './safe-pattern.ts'
+import { atPointer, pointerOf, walkSchema } from './json-schema.ts'
+import { keywordMistakes } from './keyword-mistakes.ts'
 
 /** What keeps the schemas of a document from being checked, each place once; empty when nothing does. */
 export function documentMistakes (document: ApiDocument): Problem[] {
@@ -10,21 +10,11 @@ export function documentMistakes (document: ApiDocument): Problem[] {
   // grows while it is walked
   for (const pointer of pointers) {
     walkSchema(atPointer(document.root, pointer), (schema, at) => {
-      const note = (keyword: string, message: string): void => { problems.push({ file: document.name, field: `#${at}/${keyword}`, message }) }
       if (typeof schema.$ref === 'string') pointers.add(pointerOf(schema.$ref))
-      if ('$dynamicRef' in schema) note('$dynamicRef', 'dynamic references are not supported: write "$ref"')
-      if (Array.isArray(schema.enum) && schema.enum.length === 0) note('enum', 'is empty, so nothing is valid: list the values, or leave it out')
-      if (typeof schema.pattern === 'string') notePattern(schema.pattern, (message) => note('pattern', message))
-      if (!isObject(schema.patternProperties)) return
-      for (const name of Object.keys(schema.patternProperties)) notePattern(name, (message) => note(`patternProperties/${pointerToken(name)}`, message))
+      for (const [keyword, message] of keywordMistakes(schema)) problems.push({ file: document.name, field: `#${at}/${keyword}`, message })
     }, pointer)
   }
   return problems
-}
-
-function notePattern (pattern: string, note: (message: string) => void): void {
-  const mistake = patternMistake(pattern)
-  if (mistake !== null) note(`the pattern ${mistake}`)
 }
 
 /** Pointers of the schemas that requests and responses are held against. */

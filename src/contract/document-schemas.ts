@@ -13,6 +13,8 @@ export interface ReadySchema {
 
 /** Keywords that say something about values; all others are annotations, and left out. */
 const ASSERTIONS = new Set(['type', 'enum', 'const', 'multipleOf', 'maximum', 'exclusiveMaximum', 'minimum', 'exclusiveMinimum', 'maxLength', 'minLength', 'pattern', 'maxItems', 'minItems', 'uniqueItems', 'maxContains', 'minContains', 'maxProperties', 'minProperties', 'required', 'dependentRequired'])
+/** Keywords that hold schemas and say nothing by themselves, or nothing in OpenAPI. */
+const IGNORED = new Set(['$defs', 'definitions', 'dependencies', 'contentSchema'])
 /** Those that speak of the same value as the schema that they are in. */
 const IN_PLACE = new Set(['allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'dependentSchemas'])
 /** How deep references are followed to learn of a property. */
@@ -82,7 +84,7 @@ export class DocumentSchemas {
     const copy: SchemaObject = {}
     for (const [keyword, value] of Object.entries(decided ?? schema)) {
       if (ASSERTIONS.has(keyword)) copy[keyword] = value
-      else if (HOLDS.has(keyword) && keyword !== '$defs' && keyword !== 'definitions') copy[keyword] = this.#copyHeld(keyword, value, keyword === 'allOf' ? inPlace : IN_PLACE.has(keyword) ? { ...inPlace, heir: null } : below)
+      else if (HOLDS.has(keyword) && !IGNORED.has(keyword)) copy[keyword] = this.#copyHeld(keyword, value, keyword === 'allOf' ? inPlace : IN_PLACE.has(keyword) ? { ...inPlace, heir: null } : below)
     }
     if (typeof schema.format === 'string' && Object.hasOwn(fullFormats, schema.format)) copy.format = schema.format
     if (Array.isArray(copy.required)) copy.required = copy.required.filter((name) => !unrequired.has(name))

@@ -1,4 +1,4 @@
-import { type JsonSchema, type SchemaObject, walkSchema } from './json-schema.ts'
+import { isObject, type JsonSchema, type SchemaObject, walkSchema } from './json-schema.ts'
 
 /**
  * Names of headers in small letters, as they arrive (RFC 9110, section 5.1: they have no case), wherever a schema of the
@@ -8,7 +8,7 @@ export function lowerCaseHeaderNames (schema: JsonSchema): JsonSchema {
   walkSchema(schema, (found) => {
     // the values of headers are strings, so every object in such a schema is the headers themselves
     for (const keyword of ['properties', 'dependentSchemas', 'dependentRequired', 'dependencies']) {
-      if (typeof found[keyword] === 'object' && found[keyword] !== null) found[keyword] = lowerCaseKeys(found[keyword])
+      if (isObject(found[keyword])) found[keyword] = lowerCaseKeys(found[keyword])
     }
     if (Array.isArray(found.required)) found.required = found.required.map(lowerCase)
     if (typeof found.propertyNames === 'object') lowerCaseNameSchema(found.propertyNames)

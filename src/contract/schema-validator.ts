@@ -1,7 +1,7 @@
 import { Ajv2020, type Options, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { BOUNDED_REFERENCE } from './bounded-reference.ts'
-import { isObject, type JsonSchema, walkSchema } from './json-schema.ts'
+import { atPointer, type Holds, HOLDS, isObject, type JsonSchema, pointerOf, type SchemaObject, walkSchema } from './json-schema.ts'
 import { patternMistake, SAFE_PATTERNS } from './safe-pattern.ts'
 import { UNIQUE_ITEMS } from './unique-items.ts'
 import { violationsOf } from './violations.ts'
@@ -41,6 +41,9 @@ function createChecker (): Ajv2020 {
   return ajv
 }
 
+/** Keywords that name schemas. */
+const NAMES = new Set(['$id', '$anchor', '$dynamicAnchor'])
+
 /** Compilers by kind and thoroughness; made when first needed, since each takes a moment. */
 const compilers = new Map<string, Ajv2020>()
 let checker: Ajv2020 | undefined
@@ -52,24 +55,42 @@ let checker: Ajv2020 | undefined
 export function schemaMistakes (schema: JsonSchema): string[] {
   if (!isObject(schema)) return typeof schema === 'boolean' ? [] : ['it is neither an object nor true or false']
   checker ??= createChecker()
-  if (!checker.validateSchema(schema)) {
-    return violationsOf(checker.errors!, 'schema').map(({ pointer, expected }) => `${pointer || 'it'} is not what a JSON Schema has there: ${expected}`)
-  }
   const mistakes = new Set<string>()
-  const { formats } = checker
-  // what the meta-schema lets pass and the compiler would refuse or, worse, ignore
-  walkSchema(schema, (found, pointer) => {
-    if (typeof found.format === 'string' && !Object.hasOwn(formats, found.format)) mistakes.add(`${pointer}/format is "${found.format}", which is unknown (known are ${Object.keys(formats).sort().join(', ')})`)
-    if (Array.isArray(found.enum) && found.enum.length === 0) mistakes.add(`${pointer}/enum is empty, so nothing is valid`)
-    if ('nullable' in found && found.type === undefined) mistakes.add(`${pointer}/nullable needs a "type" beside it`)
-    if ('$async' in found) mistakes.add(`${pointer}/$async is not supported`)
-    for (const pattern of [found.pattern, ...Object.keys(found.patternProperties ?? {})]) {
-      if (pattern === undefined) continue
-      const mistake = isPattern(pattern) ? patternMistake(pattern) : 'is not a regular expression'
-      if (mistake !== null) mistakes.add(`${pointer || 'it'} has the pattern "${pattern}", which ${mistake}`)
+  const visited = new Set<unknown>()
+  const places: [schema: SchemaObject, pointer: string][] = [[schema, '']]
+  // grows while it is walked: a reference may lead to a schema where no keyword holds one
+  for (const [place, at] of places) {
+    if (visited.has(place)) continue
+    if (!checker.validateSchema(place)) {
+      for (const { pointer, expected } of violationsOf(checker.errors!, 'schema')) mistakes.add(`${at + pointer || 'it'} is not what a JSON Schema has there: ${expected}`)
+      continue
     }
-  })
+    walkSchema(place, (found, pointer) => {
+      visited.add(found)
+      for (const mistake of mistakesOf(found, pointer, checker!.formats)) mistakes.add(mistake)
+      const target = typeof found.$ref === 'string' ? atPointer(schema, pointerOf(found.$ref)) : undefined
+      if (isObject(target)) places.push([target, pointerOf(found.$ref)])
+    }, at)
+  }
   return [...mistakes]
+}
+
+/** What the meta-schema lets pass and the compiler would refuse or, worse, ignore. */
+function * mistakesOf (found: SchemaObject, pointer: string, formats: object): Iterable<string> {
+  if (typeof found.format === 'string' && !Object.hasOwn(formats, found.format)) yield `${pointer}/format is "${found.format}", which is unknown (known are ${Object.keys(formats).sort().join(', ')})`
+  if (Array.isArray(found.enum) && found.enum.length === 0) yield `${pointer}/enum is empty, so nothing is valid`
+  if ('nullable' in found) {
+    if (typeof found.nullable !== 'boolean') yield `${pointer}/nullable must be true or false`
+    else if (found.type === undefined) yield `${pointer}/nullable needs a "type" beside it`
+    else if (!found.nullable && [found.type].flat().includes('null')) yield `${pointer}/nullable is false, and "type" has "null": leave "nullable" out`
+  }
+  if ('id' in found) yield `${pointer}/id is a keyword of draft-04: write "$id"`
+  if ('$async' in found) yield `${pointer}/$async is not supported`
+  for (const pattern of [found.pattern, ...Object.keys(found.patternProperties ?? {})]) {
+    if (pattern === undefined) continue
+    const mistake = isPattern(pattern) ? patternMistake(pattern) : 'is not a regular expression'
+    if (mistake !== null) yield `${pointer || 'it'} has the pattern "${pattern}", which ${mistake}`
+  }
 }
 
 function isPattern (text: string): boolean {
@@ -88,8 +109,30 @@ export function compileSchema (schema: JsonSchema, kind: ValueKind, allErrors: b
   const key = `${kind} ${allErrors}`
   let ajv = compilers.get(key)
   if (!ajv) compilers.set(key, ajv = createCompiler(kind, allErrors))
-  const validate = ajv.compile(schema)
+  const bare = withoutNames(schema)
+  const validate = ajv.compile(bare)
   // Ajv would remember the schema for as long as the process lives
-  if (typeof schema === 'object') ajv.removeSchema(schema)
+  if (typeof bare === 'object') ajv.removeSchema(bare)
   return validate
+}
+
+/**
+ * A copy without `$id` and anchors in examples and other data. Ajv takes these for names of schemas, and two that are equal, or one
+ * that is not well-formed, would keep it from compiling.
+ */
+function withoutNames (schema: JsonSchema): JsonSchema {
+  const copyData = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(copyData)
+    if (!isObject(value)) return value
+    return Object.fromEntries(Object.entries(value).filter(([key]) => !NAMES.has(key)).map(([key, inner]) => [key, copyData(inner)]))
+  }
+  const copy = (value: unknown): unknown => isObject(value)
+    ? Object.fromEntries(Object.entries(value).map(([keyword, inner]) => [keyword, copyHeld(HOLDS.get(keyword), keyword, inner)]))
+    : value
+  const copyHeld = (holds: Holds | undefined, keyword: string, value: unknown): unknown => {
+    if (holds === undefined) return keyword === 'const' || keyword === 'enum' ? value : copyData(value)
+    if (Array.isArray(value)) return value.map(copy)
+    return holds === 'map' && isObject(value) ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, copy(inner)])) : copy(value)
+  }
+  return copy(schema) as JsonSchema
 }

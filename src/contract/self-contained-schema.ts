@@ -47,32 +47,38 @@ function useTuplesOf2020 (schema: SchemaObject): void {
 
 type Place = [schema: SchemaObject, pointer: string]
 
+/** Names of schemas and what says how names are read: references are pointers when they have been resolved. */
+const NAMES = ['$id', '$anchor', '$schema', '$dynamicAnchor', '$recursiveAnchor', '$vocabulary']
+
 class ReferenceResolver {
   readonly mistakes: string[] = []
   readonly #root: SchemaObject
   readonly #shared: Record<string, unknown>
   /** Name as a reference writes it (`Node`, `#node`) to JSON pointer. */
   readonly #named = new Map<string, string>()
-  readonly #queue: [schema: unknown, pointer: string][] = []
+  readonly #queue: [schema: unknown, pointer: string, base: string][] = []
+  readonly #visited = new Set<unknown>()
 
   constructor (root: SchemaObject, shared: Record<string, unknown>) {
     this.#root = root
     this.#shared = shared
-    this.#queue.push([root, ''])
+    this.#queue.push([root, '', ''])
   }
 
-  /** Rewrites the references of the root and of every shared schema that they lead to. */
+  /** Rewrites the references of the root, and of every schema that they lead to. */
   resolve (): void {
     const references: Place[] = []
     for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
-      const [schema, at] = next
+      const [schema, at, base] = next
       const found: Place[] = []
       walkSchema(schema, (place, pointer) => {
+        if (this.#visited.has(place)) return
+        this.#visited.add(place)
         this.#takeName(place, pointer)
         if (typeof place.$ref === 'string') found.push([place, pointer])
         if ('$dynamicRef' in place || '$recursiveRef' in place) this.mistakes.push(`${pointer || 'it'} uses a dynamic reference: use "$ref"`)
       }, at)
-      for (const [place, pointer] of found) this.#rewrite(place, pointer, at)
+      for (const [place, pointer] of found) this.#rewrite(place, pointer, base)
       references.push(...found)
     }
     for (const [place, pointer] of references) {
@@ -93,9 +99,7 @@ class ReferenceResolver {
     const { $id, $anchor } = schema
     if (typeof $id === 'string') this.#named.set($id.replace(/(.)#$/, '$1'), pointer)
     if (typeof $anchor === 'string') this.#named.set(`#${$anchor}`, pointer)
-    if ($id !== undefined) delete schema.$id
-    if ($anchor !== undefined) delete schema.$anchor
-    if ('$schema' in schema) delete schema.$schema
+    for (const name of NAMES) if (name in schema) delete schema[name]
   }
 
   #rewrite (schema: SchemaObject, pointer: string, base: string): void {
@@ -110,15 +114,18 @@ class ReferenceResolver {
     const pointer = pointerOf(fragment)
     if (name === '') {
       if (pointer !== '' && !pointer.startsWith('/')) return this.#named.get(`#${pointer}`)
-      return this.#existing(base + pointer)
+      return this.#existing(base + pointer, base)
     }
     const start = this.#named.get(name) ?? this.#adopt(name)
-    return start === undefined ? undefined : this.#existing(start + pointer)
+    return start === undefined ? undefined : this.#existing(start + pointer, start)
   }
 
-  #existing (pointer: string): string | undefined {
+  #existing (pointer: string, base: string): string | undefined {
     const found = atPointer(this.#root, pointer)
-    return isObject(found) || typeof found === 'boolean' ? pointer : undefined
+    if (!isObject(found)) return typeof found === 'boolean' ? pointer : undefined
+    // a schema may stand where no keyword holds one, such as in a map of one's own
+    if (!this.#visited.has(found)) this.#queue.push([found, pointer, base])
+    return pointer
   }
 
   /** Takes a shared schema into `$defs`. */
@@ -130,7 +137,7 @@ class ReferenceResolver {
     const pointer = `/$defs/${pointerToken(key)}`
     definitions[key] = plainCopy(this.#shared[name])
     this.#named.set(name, pointer)
-    this.#queue.push([definitions[key], pointer])
+    this.#queue.push([definitions[key], pointer, pointer])
     return pointer
   }
 }

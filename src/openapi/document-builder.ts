@@ -6,7 +6,7 @@ import { OPENAPI, SWAGGER } from './document-grammar.ts'
 import { liftToThreeOne } from './document-lift.ts'
 import { DocumentNotes } from './document-notes.ts'
 import type { DocumentSource } from './document-origins.ts'
-import { checkDocument } from './document-rules.ts'
+import { checkDocument, type SchemaMistakes } from './document-rules.ts'
 import type { DocumentSources } from './document-sources.ts'
 import { readOperations } from './operation-reader.ts'
 import { checkOperations } from './operation-rules.ts'
@@ -19,7 +19,7 @@ const refuse = (file: string, message: string): never => { throw new BootProblem
  * Makes a document from its parsed root: brings its files into one, checks, lifts, and reads the operations.
  * @throws BootProblems with everything that is wrong
  */
-export async function buildDocument (source: DocumentSource, sources: DocumentSources): Promise<ApiDocument> {
+export async function buildDocument (source: DocumentSource, sources: DocumentSources, schemaMistakes: SchemaMistakes): Promise<ApiDocument> {
   const version = versionOf(source)
   const grammar = version === '2.0' ? SWAGGER : OPENAPI
   const bundle = await bundleDocument(source, grammar, sources)
@@ -32,7 +32,7 @@ export async function buildDocument (source: DocumentSource, sources: DocumentSo
   refuseMistakes()
   if (version === '2.0') origins.moved = SWAGGER_HOMES
   const root = await lift(bundle.root, version, notes)
-  mistakes.push(...checkDocument(root, notes))
+  mistakes.push(...checkDocument(root, notes, schemaMistakes))
   const found = readOperations(root)
   mistakes.push(...checkOperations(root, found, notes))
   refuseMistakes()

@@ -4,7 +4,7 @@ import { boundedCopy, valueBudget } from './document-bounds.ts'
 import type { Grammar, Shape } from './document-grammar.ts'
 import { DocumentOrigins, type DocumentSource } from './document-origins.ts'
 import { type DocumentSources, SourceRefused } from './document-sources.ts'
-import { type Place, walkDocument, wholeDocument } from './document-walk.ts'
+import { type Place, shapeAt, walkDocument, wholeDocument } from './document-walk.ts'
 import { pointerReference } from './local-reference.ts'
 import { type Target, TargetFinder } from './reference-target.ts'
 
@@ -159,7 +159,7 @@ class Bundler implements Bundle {
 
   /** Pointer in the document of something that a file holds; it is taken in when it is not there yet. */
   #pointerOf ({ source, pointer }: Target, kind: string): string {
-    if (source === this.#source) return pointer
+    if (source === this.#source && this.#isKnown(pointer, kind)) return pointer
     const placed = this.#placed.get(source) ?? new Map<string, { shape: Shape, pointer: string }>()
     for (let start = pointer; ; start = start.slice(0, start.lastIndexOf('/'))) {
       const found = placed.get(start)
@@ -179,6 +179,14 @@ class Bundler implements Bundle {
     const place = `/${steps.join('/')}/${name}`
     this.#put(source, pointer, { shape: kind, value: home[name], pointer: place, holder: home, key: name })
     return place
+  }
+
+  /**
+   * Whether a part of the document itself is where the grammar expects one of its kind, so that it is checked there. One that stands
+   * elsewhere, such as in an extension, is taken in like one of another file. A component of another kind is told of later.
+   */
+  #isKnown (pointer: string, kind: string): boolean {
+    return this.#homes.has(pointer.slice(0, pointer.lastIndexOf('/'))) || shapeAt(this.#grammar, this.#source.value, pointer) === kind
   }
 
   #put (source: DocumentSource, pointer: string, place: Place): void {

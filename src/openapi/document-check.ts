@@ -12,7 +12,7 @@ const isTypes = (value: unknown, known: readonly string[]): boolean => [value].f
 /** A value of a document, short enough for a message. */
 export function shown (value: unknown): string {
   if (value === undefined) return 'is missing'
-  if (Array.isArray(value)) return 'is a list'
+  if (Array.isArray(value)) return value.length === 0 ? 'is an empty list' : 'is a list'
   if (isObject(value)) return 'is an object'
   const text = JSON.stringify(value)
   return `is ${text.length > 60 ? `${text.slice(0, 60)}…` : text}`
@@ -103,6 +103,11 @@ function checkBesideReference ({ value, pointer }: Part, notes: DocumentNotes): 
 function checkSchema ({ value, pointer }: Part, mistakes: Mistake[], notes: DocumentNotes): void {
   for (const keyword of ['$dynamicRef', '$recursiveRef']) {
     if (value[keyword] !== undefined) mistakes.push([`${pointer}/${keyword}`, 'is a reference whose target changes with the place that it is used from, allowed: "$ref", with a schema for each use'])
+  }
+  for (const keyword of ['allOf', 'prefixItems']) {
+    if (!Array.isArray(value[keyword]) || value[keyword].length > 0) continue
+    notes.add(`"${keyword}" is an empty list, which says nothing`, pointer)
+    delete value[keyword]
   }
   if (typeof value.$schema === 'string' && !DIALECT.test(value.$schema)) notes.add('"$schema" names another dialect of JSON Schema than 2020-12, and the schema is read as 2020-12', pointer)
   if (typeof value.required === 'boolean') {

@@ -6,17 +6,23 @@ import type { DocumentNotes } from './document-notes.ts'
 import { type Part, walkDocument, wholeDocument } from './document-walk.ts'
 import { checkExtensions } from './extension-rules.ts'
 import { followReference, referencePointer } from './local-reference.ts'
+import { OperationReach } from './operation-reach.ts'
 import { ReferenceGraph } from './reference-graph.ts'
 import { noteUnenforced } from './unenforced-parts.ts'
+
+/** What is wrong with the keywords of one schema, each with its JSON pointer from there, without the slash in front. */
+export type SchemaMistakes = (schema: SchemaObject) => Iterable<readonly [keyword: string, message: string]>
 
 /** Names of schemas, which are pointers by now, and what is said about them. */
 const NAMES = ['$id', '$anchor', '$schema', '$dynamicAnchor', '$recursiveAnchor', '$vocabulary', 'id']
 
 /**
  * Checks the references of a lifted document and what its schemas state, and takes out names of schemas that nothing uses any more.
+ * @param schemaMistakes  what the compiler of schemas would refuse
  */
-export function checkDocument (root: SchemaObject, notes: DocumentNotes): Mistake[] {
+export function checkDocument (root: SchemaObject, notes: DocumentNotes, schemaMistakes: SchemaMistakes): Mistake[] {
   const mistakes: Mistake[] = []
+  const inSchemas: Mistake[] = []
   const graph = new ReferenceGraph()
   walkDocument(OPENAPI, wholeDocument(root), {
     part: (part) => {
@@ -24,7 +30,10 @@ export function checkDocument (root: SchemaObject, notes: DocumentNotes): Mistak
       if (typeof value.$ref === 'string') checkReference(root, part, graph, mistakes)
       checkExtensions(part, notes, mistakes)
       noteUnenforced(root, part, notes)
-      if (kind === 'Schema') readSchema(part, notes)
+      if (kind === 'Schema') {
+        readSchema(part, notes)
+        for (const [keyword, message] of schemaMistakes(value)) inSchemas.push([`${pointer}/${keyword}`, message])
+      }
       if (kind === 'Callback') notes.add('callbacks are documented only', pointer)
       if (kind === 'Link') notes.add('links are documented only', pointer)
       if ((kind === 'Path' || kind === 'Operation') && value.servers) notes.add('servers of paths and operations are documented only: the targets of the upstream file count', `${pointer}/servers`)
@@ -36,7 +45,18 @@ export function checkDocument (root: SchemaObject, notes: DocumentNotes): Mistak
   }
   for (const pointer of graph.reduced) notes.add('a schema is made, by "allOf", of a union that it is a branch of: the union does not count there', `${pointer}/$ref`)
   for (const [pointer, reference] of graph.circles()) mistakes.push([`${pointer}/$ref`, `is "${reference}", which leads back to itself before anything of the value is looked at`])
-  return mistakes
+  return [...mistakes, ...usedMistakes(root, inSchemas, notes)]
+}
+
+/** What is wrong with schemas that are compiled; nothing is ever checked against one that no operation uses. */
+function usedMistakes (root: SchemaObject, mistakes: readonly Mistake[], notes: DocumentNotes): Mistake[] {
+  if (mistakes.length === 0) return []
+  const reach = new OperationReach(root)
+  return mistakes.filter(([pointer]) => {
+    const isUsed = reach.usersOf(pointer).length > 0
+    if (!isUsed) notes.add('a schema that no operation uses has a mistake, which does no harm', pointer)
+    return isUsed
+  })
 }
 
 function checkReference (root: SchemaObject, { kind, value, pointer }: Part, graph: ReferenceGraph, mistakes: Mistake[]): void {

@@ -47,6 +47,31 @@ export function walkDocument (grammar: Grammar, top: Place, visitor: Visitor): v
 /** The whole of a document, as the place where a walk begins. */
 export const wholeDocument = (root: unknown): Place => ({ shape: 'Document', value: root, pointer: '', key: '' })
 
+/** The shape that the grammar gives to the place at a pointer; undefined where it knows of none, or there is nothing. */
+export function shapeAt (grammar: Grammar, root: unknown, pointer: string): Shape | undefined {
+  let shape: Shape = 'Document'
+  let value = root
+  for (const token of pointer.split('/').slice(1)) {
+    const key = token.replaceAll('~1', '/').replaceAll('~0', '~')
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
+    const inner = shapeWithin(grammar, shape, value, key)
+    if (inner === undefined) return undefined
+    shape = inner
+    value = (value as Record<string, unknown>)[key]
+  }
+  return shape
+}
+
+function shapeWithin (grammar: Grammar, shape: Shape, value: object, key: string): Shape | undefined {
+  const group = groupOf(shape)
+  if (group) return group[1] === '{x}' && key.startsWith('x-') ? undefined : group[0]
+  if (!Object.hasOwn(grammar, shape)) return undefined
+  if (shape === 'Schema' && Array.isArray(value)) return 'Schema'
+  const { fields, rest } = grammar[shape]!
+  const field = Object.hasOwn(fields, key) ? fields[key]! : key.startsWith('x-') ? undefined : rest
+  return field?.replace(/^!/, '')
+}
+
 /** Kind and brackets of the shapes of groups; null for others. Shapes are few, and places many. */
 const groups = new Map<Shape, readonly [kind: string, brackets: string] | null>()
 

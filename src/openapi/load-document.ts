@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { BootProblems } from '../errors.ts'
 import { buildDocument } from './document-builder.ts'
 import { DocumentCache } from './document-cache.ts'
+import type { SchemaMistakes } from './document-rules.ts'
 import { digestOf, DocumentSources, MAX_BYTES, readBounded, SourceRefused } from './document-sources.ts'
 import { TooDeep } from './document-walk.ts'
 import { allowedBy, type Fetch, RemoteTexts, type RemoteOptions } from './remote-document.ts'
@@ -18,6 +19,8 @@ export interface LoadOptions {
    * of a document that is itself fetched need it too. Default: nothing.
    */
   allow?: readonly string[]
+  /** What the compiler of schemas would refuse: another module compiles them. */
+  schemaMistakes: SchemaMistakes
   /** Told, in words, when a copy that was fetched before is used. Default: nobody is. */
   onWarning?: (message: string) => void
   /** What asks for URLs. Default: the `fetch` of Node. */
@@ -36,13 +39,13 @@ function remoteTexts ({ folder, allow = [], onWarning = () => {}, fetch = global
   return new RemoteTexts({ cache: new DocumentCache(join(folder, '.cache')), fetch, isAllowed: allowedBy(allow), fallback, onWarning })
 }
 
-async function loadFrom (remote: RemoteTexts, reference: string, { folder, baseDir, allow = [] }: LoadOptions): Promise<ApiDocument> {
+async function loadFrom (remote: RemoteTexts, reference: string, { folder, baseDir, allow = [], schemaMistakes }: LoadOptions): Promise<ApiDocument> {
   const sources = new DocumentSources({ folder, baseDir, isAllowed: allowedBy(allow), fetchText: (url, maxBytes, isNamed) => remote.text(url, maxBytes, isNamed) })
   const source = await sources.root(reference).catch((error: unknown) => {
     if (!(error instanceof SourceRefused)) throw error
     throw new BootProblems([{ file: isUrl(reference) ? reference.replace(/[?#].*$|(?<=\/\/)[^/]*@/g, '') : reference, field: '', message: error.message }])
   })
-  const document = await buildDocument(source, sources).catch((error: unknown) => {
+  const document = await buildDocument(source, sources, schemaMistakes).catch((error: unknown) => {
     if (!(error instanceof TooDeep)) throw error
     throw new BootProblems([{ file: source.name, field: '', message: 'is nested too deeply once its files are put together: make it flatter, with "$ref"' }])
   })

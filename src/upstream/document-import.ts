@@ -1,3 +1,4 @@
+import { keywordMistakes } from '../contract/keyword-mistakes.ts'
 import { BootProblems, type Problem } from '../errors.ts'
 import { apiSettings } from '../openapi/api-declaration-schema.ts'
 import { loadApiDocument } from '../openapi/load-document.ts'
@@ -9,7 +10,7 @@ import type { RouteDefaults } from './route-defaults.ts'
 /** Reads the document that an upstream names, and makes routes of its operations; what is wrong is told, not thrown. */
 export async function importDocument (upstream: UpstreamDeclaration, file: string, { openapi, baseDir, authInherited, bodyLimit }: RouteDefaults): Promise<{ api?: ImportedApi, problems: Problem[] }> {
   const { document: reference, remote, refresh = 0 } = apiSettings(upstream.openapi!)
-  const load = { folder: openapi, baseDir, allow: remote }
+  const load = { folder: openapi, baseDir, allow: remote, schemaMistakes: keywordMistakes }
   const warnings: string[] = []
   try {
     const document = await loadApiDocument(reference, { ...load, onWarning: (message) => warnings.push(message) })

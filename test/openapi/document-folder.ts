@@ -2,6 +2,7 @@ import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { keywordMistakes } from '../../src/contract/keyword-mistakes.ts'
 import { BootProblems } from '../../src/errors.ts'
 import { loadApiDocument, type LoadOptions } from '../../src/openapi/load-document.ts'
 import type { ApiDocument } from '../../src/openapi/types.ts'
@@ -15,7 +16,7 @@ export function documents (t: TestContext, files: Record<string, string>): LoadO
     mkdirSync(dirname(join(folder, name)), { recursive: true })
     writeFileSync(join(folder, name), text)
   }
-  return { folder, baseDir }
+  return { folder, baseDir, schemaMistakes: keywordMistakes }
 }
 
 /** A document of one file. */

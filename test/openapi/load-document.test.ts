@@ -80,7 +80,7 @@ paths:
     'openapi/api.yaml:10: paths./a/{id}.get.parameters[0].schema.maximum: is "10", allowed: a number',
     'openapi/api.yaml:10: paths./a/{id}.get.parameters[0].schema.minLength: is -1, allowed: a whole number from 0',
     'openapi/api.yaml:11: paths./a/{id}.get.parameters[1]: has no "name", which it needs',
-    'openapi/api.yaml:12: paths./a/{id}.get.responses: is a list, allowed: an object',
+    'openapi/api.yaml:12: paths./a/{id}.get.responses: is an empty list, allowed: an object',
   ])
 })
 

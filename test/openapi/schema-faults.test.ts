@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { buildApp } from '../../src/app.ts'
+import { BootProblems } from '../../src/errors.ts'
+import { apiConfig, startApiGateway } from '../support/api-gateway.ts'
+import { loadText, problemsOf } from './document-folder.ts'
+
+/** A document whose only operation takes and gives values of the schema. */
+const using = (schema: string, { version = '3.1.0', more = '' } = {}): string => `openapi: ${version}
+info: { title: T, version: '1' }
+paths:
+  /a:
+    post:
+      requestBody: { content: { application/json: { schema: { $ref: '#/components/schemas/A' } } } }
+      responses: { '200': { description: ok } }
+components:
+  schemas:
+    A:
+      ${schema}
+${more}`
+
+const FAULTS: readonly [schema: string, problem: RegExp][] = [
+  ['exclusiveMinimum: true', /^openapi\/api\.yaml:11: components\.schemas\.A\.exclusiveMinimum: is true, allowed since OpenAPI 3\.1: a number/],
+  ['{ minimum: 1, exclusiveMinimum: false }', /A\.exclusiveMinimum: is false/],
+  ['properties: { b: { exclusiveMaximum: true, maximum: 3 } }', /A\.properties\.b\.exclusiveMaximum: is true/],
+  ['oneOf: []', /^openapi\/api\.yaml:11: components\.schemas\.A\.oneOf: is an empty list, which no value fits, allowed: at least one schema/],
+  ['anyOf: []', /A\.anyOf: is an empty list/],
+  ['enum: []', /A\.enum: is an empty list/],
+  ['items: { enum: [] }', /A\.items\.enum: is an empty list/],
+  ["pattern: '('", /^openapi\/api\.yaml:11: components\.schemas\.A\.pattern: the pattern is not a regular expression/],
+  ["pattern: '^(a+)+(?!b)$'", /A\.pattern: .*endless time/],
+  ["patternProperties: { '(': true }", /A\.patternProperties\.\(: the pattern/],
+  ["$dynamicRef: '#a'", /A\.\$dynamicRef: is a reference whose target changes/],
+  ["$recursiveRef: '#'", /A\.\$recursiveRef: is a reference whose target changes/],
+  ['multipleOf: 0', /A\.multipleOf: is 0, allowed: a number above 0/],
+  ['type: strin', /A\.type: is "strin"/],
+]
+
+test('what no compiler takes is found when a document is read, with file, line and what is right', async (t) => {
+  for (const [schema, problem] of FAULTS) {
+    const problems = await problemsOf(loadText(t, using(schema)))
+    assert.equal(problems.length, 1, problems.join('\n'))
+    assert.match(problems[0]!, problem)
+  }
+})
+
+test('before OpenAPI 3.1 the bounds are true and false', async (t) => {
+  const { root } = await loadText(t, using('{ minimum: 1, exclusiveMinimum: true }', { version: '3.0.3' }))
+  assert.deepEqual(root.components.schemas.A, { exclusiveMinimum: 1 })
+})
+
+test('a mistake in a schema that nothing uses is told, and stops nothing', async (t) => {
+  const { notes } = await loadText(t, using('type: object', { more: '    B: { oneOf: [] }\n' }))
+  assert.deepEqual(notes.filter((note) => note.includes('does no harm')), ['a schema that no operation uses has a mistake, which does no harm (openapi/api.yaml:12)'])
+})
+
+test('a reference to what stands where no schema is expected is held against the rules of schemas', async (t) => {
+  for (const place of ['x-schemas: { S: { type: strin } }', 'components: { examples: { E: { value: { type: strin } } } }']) {
+    const [target] = place.startsWith('x') ? ['#/x-schemas/S'] : ['#/components/examples/E/value']
+    const text = `openapi: 3.1.0\ninfo: { title: T, version: '1' }\npaths: { /a: { get: { parameters: [{ name: q, in: query, schema: { $ref: '${target}' } }], responses: { '200': { description: ok } } } } }\n${place}\n`
+    const problems = await problemsOf(loadText(t, text))
+    assert.equal(problems.length, 1, problems.join('\n'))
+    assert.match(problems[0]!, /^openapi\/api\.yaml:4: .*type: is "strin"/)
+  }
+})
+
+test('a valid schema in an extension is enforced', async (t) => {
+  const { url } = await startApiGateway(t, {
+    openapi: '3.1.0',
+    info: { title: 'T', version: '1' },
+    paths: { '/a': { get: { parameters: [{ name: 'q', in: 'query', schema: { $ref: '#/x-schemas/S' } }], responses: { 200: { description: 'ok' } } } } },
+    'x-schemas': { S: { items: { $ref: '#/x-schemas/N' } }, N: { type: 'integer' } },
+  })
+  assert.equal((await fetch(`${url}/a?q=1`)).status, 200)
+  assert.equal((await fetch(`${url}/a?q=x`)).status, 400)
+})
+
+test('empty lists of schemas that must all fit say nothing', async (t) => {
+  const { notes, root } = await loadText(t, using('{ allOf: [], prefixItems: [] }'))
+  assert.deepEqual(root.components.schemas.A, {})
+  assert.match(notes.join('\n'), /"allOf" is an empty list/)
+})
+
+test('a schema written by hand is found at boot too', async (t) => {
+  const schemas: [object, RegExp][] = [
+    [{ exclusiveMinimum: true }, /exclusiveMinimum/], [{ oneOf: [] }, /oneOf/], [{ anyOf: [] }, /anyOf/], [{ enum: [] }, /enum/], [{ id: 'a' }, /id is a keyword of draft-04/],
+    [{ type: 'string', nullable: 'yes' }, /nullable must be/], [{ $ref: '#/default', default: { type: 'strin' } }, /\/default\/type/],
+    [{ type: ['string', 'null'], nullable: false }, /nullable is false/],
+  ]
+  for (const part of ['body', 'querystring', 'params', 'headers']) {
+    for (const [schema, problem] of schemas) {
+      const own = part === 'body' ? schema : { type: 'object', properties: { a: Object.hasOwn(schema, '$ref') ? { $ref: '#/x/default' } : schema }, x: schema }
+      const declaration = { name: 'a', prefix: '/a', auth: 'none', targets: ['http://127.0.0.1:1'], routes: [{ method: 'POST', url: '/:a', schema: { [part]: own } }] }
+      const error = await buildApp(await apiConfig(t, { 'a.json': declaration }, {})).then(() => null, (thrown: unknown) => thrown)
+      assert.ok(error instanceof BootProblems, `${part} ${JSON.stringify(schema)}: ${String(error)}`)
+      assert.match(error.message, problem)
+    }
+  }
+})
+
+test('names in the examples of a schema do not keep it from being compiled', async (t) => {
+  const { url } = await startApiGateway(t, { openapi: '3.1.0', info: { title: 'T', version: '1' }, paths: {} }, {
+    routes: [{ method: 'POST', url: '/a', schema: { body: { type: 'object', examples: [{ $id: 'a', $anchor: '!' }], properties: { a: { type: 'integer', 'x-note': { $id: 'a' } } } } } }],
+  })
+  const send = async (body: string): Promise<number> => (await fetch(`${url}/a`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })).status
+  assert.equal(await send('{"a":1}'), 200)
+  assert.equal(await send('{"a":"x"}'), 400)
+})
