@@ -9,6 +9,7 @@ import { BootProblems, gatehouseError, type Problem } from './errors.ts'
 import { ConnectionDrain } from './listener/drain.ts'
 import { answerError } from './listener/error-answer.ts'
 import { FIRST_DISCOVERY } from './listener/process-listen.ts'
+import { refusalOf } from './listener/refusal.ts'
 import { prepareListener, serverOptions } from './listener/server-options.ts'
 import { createLogger } from './observe/logger.ts'
 import { requestIds } from './observe/request-id.ts'
@@ -107,6 +108,9 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
   streamBodies(app)
   app.setErrorHandler(answerError)
   app.setNotFoundHandler((request) => {
+    // CONNECT has no routes, not even the one for requests that are refused
+    const refusal = refusalOf(request.raw)
+    if (refusal !== undefined) throw gatehouseError(refusal, { headers: { connection: 'close' } })
     const allowed = hosts.methodsAt(request.originalUrl, request.headers)
     app.drift?.unanswered(request.method, request.headers.host ?? '', request.originalUrl.split('?', 1)[0]!)
     // RFC 9110, section 15.5.6

@@ -28,6 +28,7 @@ export const ERRORS = {
   GW_TOO_MANY_FAILURES: { status: 429, title: 'Too many failed attempts', message: 'Too many requests from this address had wrong credentials: correct them, and wait as long as Retry-After says.' },
   GW_HEADERS_TOO_LARGE: { status: 431, title: 'Headers too large', message: 'The header section is larger than this gateway accepts: send less, fewer cookies for example.' },
   GW_INTERNAL: { status: 500, title: 'Gateway error', message: 'The gateway failed to handle the request: report the request id to its operator.' },
+  GW_UNSUPPORTED_METHOD: { status: 501, title: 'Unknown method', message: 'This gateway does not know that method, or never serves it (CONNECT): send one that Allow lists; the case of letters matters.' },
   GW_UNSUPPORTED_CODING: { status: 501, title: 'Unsupported transfer coding', message: 'Of transfer codings only "chunked" is understood, over HTTP/1.1: send the body without another one.' },
   GW_UPSTREAM_UNREACHABLE: { status: 502, title: 'Upstream unreachable', message: 'The service behind this route cannot be reached: try again later.' },
   GW_UPSTREAM_BROKEN: { status: 502, title: 'Upstream failed', message: 'The service behind this route broke off or answered with something that is not valid HTTP: try again later.' },
@@ -40,6 +41,7 @@ export const ERRORS = {
   GW_UPSTREAM_OVERLOADED: { status: 503, title: 'Upstream overloaded', message: 'The service behind this route has as many requests as it can take: try again after the time of Retry-After.' },
   GW_NOT_CACHED: { status: 504, title: 'Not in the cache', message: 'The request allows an answer from the cache only, and there is none: send it without "only-if-cached".' },
   GW_UPSTREAM_TIMEOUT: { status: 504, title: 'Upstream too slow', message: 'The service behind this route did not answer in time: try again later.' },
+  GW_UNSUPPORTED_VERSION: { status: 505, title: 'Protocol version not supported', message: 'Only HTTP/1.1 and HTTP/1.0 are understood here: send the request in one of them.' },
 } as const satisfies Record<string, { status: number, title: string, message: string }>
 
 export type ErrorCode = keyof typeof ERRORS

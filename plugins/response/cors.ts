@@ -24,6 +24,11 @@ export default fp(async (app) => {
 /** The host router sends preflights here, when the route that they are about has a policy. */
 async function answerPreflights (scope: FastifyInstance): Promise<void> {
   scope.addHook('onRoute', (route) => { route.config = { ...route.config, auth: 'none', limit: false, publicUrl: '' } })
+  // RFC 9110, section 8.6: a 204 has none
+  scope.addHook('onSend', (_request, reply, payload, done) => {
+    if (reply.statusCode === 204) reply.removeHeader('content-length')
+    done(null, payload)
+  })
   await scope.register(cors, {
     delegator: (request, done) => {
       const { corsPolicy: policy } = preflightRoute(request.raw)!

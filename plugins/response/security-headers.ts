@@ -3,6 +3,7 @@ import fastify, { type onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import type { SecurityRules } from '../../src/browser/browser-schema.ts'
 import { helmetOptions, securityHeaderNames } from '../../src/browser/security-headers.ts'
+import { HSTS, isSecure } from '../../src/browser/strict-transport.ts'
 
 /** Puts the security headers on every answer of the routes that ask for them; @fastify/helmet says once, at boot, how they read. */
 export default fp(async (app) => {
@@ -29,7 +30,8 @@ async function headersOf (rules: SecurityRules): Promise<[string, string][]> {
   return securityHeaderNames(rules).map((name) => [name, String(headers[name])])
 }
 
-const marker = (headers: readonly [string, string][]): onRequestHookHandler => (_request, reply, done) => {
-  for (const [name, value] of headers) reply.header(name, value)
+const marker = (headers: readonly [string, string][]): onRequestHookHandler => (request, reply, done) => {
+  // RFC 6797, section 7.2: Strict-Transport-Security goes over TLS alone
+  for (const [name, value] of headers) if (name !== HSTS || isSecure(request)) reply.header(name, value)
   done()
 }

@@ -41,7 +41,7 @@ const SecurityRules = Type.Object({
     maxAge: Duration({ description: 'How long browsers insist on HTTPS.' }),
     includeSubDomains: Type.Optional(Type.Boolean({ description: 'Default: true.' })),
     preload: Type.Optional(Type.Boolean({ description: 'Default: false.' })),
-  }, { additionalProperties: false })], { description: '`Strict-Transport-Security`, which browsers heed over HTTPS alone. Default: a year, subdomains included.' })),
+  }, { additionalProperties: false })], { description: '`Strict-Transport-Security`, sent only to clients that came over TLS (behind a terminator: `trustProxy`). Default: a year, subdomains included.' })),
   contentSecurityPolicy: Type.Optional(Type.Union([Type.Literal(false), Type.Record(Type.String({ pattern: '^[a-z-]+$' }), Type.Array(Type.String({ pattern: '^[^;,\\s]+$' })))], { description: "`Content-Security-Policy`: directives and their values, such as `{ 'default-src': [\"'self'\"] }`. Default: false, since it must fit the pages." })),
   frameOptions: Word('`X-Frame-Options`. Default: `SAMEORIGIN`.', 'DENY', 'SAMEORIGIN'),
   referrerPolicy: Word('`Referrer-Policy`. Default: `strict-origin-when-cross-origin`.', 'no-referrer', 'no-referrer-when-downgrade', 'origin', 'origin-when-cross-origin', 'same-origin', 'strict-origin', 'strict-origin-when-cross-origin', 'unsafe-url'),

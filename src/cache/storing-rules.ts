@@ -8,9 +8,9 @@ const UNDERSTOOD = new Set([200, 203, 204, 206, 300, 301, 302, 303, 307, 308, 40
 
 /**
  * Never stored: they answer a range or a condition, which no key holds, or are about one client at one moment (RFC 9110, sections
- * 15.5.13 and 15.5.17; RFC 6585).
+ * 15.5.8, 15.5.13, 15.5.17 and 15.5.22; RFC 6585).
  */
-export const UNSTORABLE: ReadonlySet<number> = new Set([304, 412, 416, 428, 429, 431, 511])
+export const UNSTORABLE: ReadonlySet<number> = new Set([304, 407, 412, 416, 426, 428, 429, 431, 511])
 
 /** Who may have a stored response. */
 export type Audience = 'all' | 'same' | 'none'

@@ -61,7 +61,7 @@ export function mediaOfBody ({ headers, raw }: Pick<FastifyRequest, 'headers' | 
   if (media === null || isRepeated('content-type', raw.rawHeaders)) throw gatehouseError('GW_UNSUPPORTED_MEDIA_TYPE', { detail: 'The Content-Type header is not valid: send one media type with well-formed parameters.' })
   if (media.charsets.some((charset) => charset !== 'utf-8' && charset !== 'utf8')) throw gatehouseError('GW_UNSUPPORTED_MEDIA_TYPE', { detail: 'Only the charset utf-8 is accepted here: encode the body so.' })
   const coding = headers['content-encoding']
-  if (coding !== undefined && coding.toLowerCase() !== 'identity') throw gatehouseError('GW_UNSUPPORTED_MEDIA_TYPE', { detail: 'A body with a Content-Encoding cannot be checked here: send it as it is.' })
+  if (coding !== undefined && coding.toLowerCase() !== 'identity') throw gatehouseError('GW_UNSUPPORTED_MEDIA_TYPE', { detail: 'A body with a Content-Encoding cannot be checked here: send it as it is.', headers: { 'accept-encoding': 'identity' } })
   return media
 }
 

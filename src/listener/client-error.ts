@@ -1,7 +1,8 @@
-import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { ERRORS, gatehouseError, problemDocument, PROBLEM_CONTENT_TYPE, type ErrorCode } from '../errors.ts'
+import { ERRORS, type ErrorCode } from '../errors.ts'
+import { lineRefusal } from './request-line.ts'
+import { unroutedAnswer } from './unrouted-answer.ts'
 
 const CODES: Record<string, ErrorCode> = {
   HPE_HEADER_OVERFLOW: 'GW_HEADERS_TOO_LARGE',
@@ -16,12 +17,12 @@ export function answerClientError (this: FastifyInstance, error: NodeJS.ErrnoExc
     socket.destroy()
     return
   }
-  const code = CODES[error.code ?? ''] ?? 'GW_BAD_REQUEST'
-  const requestId = randomUUID()
-  const body = JSON.stringify(problemDocument(gatehouseError(code), requestId, ''))
-  this.log.info({ reqId: requestId, client: socket.remoteAddress, status: ERRORS[code].status, code, reason: error.code }, 'refused by the parser')
-  const reason = ERRORS[code].title
-  socket.end(`HTTP/1.1 ${ERRORS[code].status} ${reason}\r\ncontent-type: ${PROBLEM_CONTENT_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nx-request-id: ${requestId}\r\nconnection: close\r\n\r\n${body}`)
+  const code = CODES[error.code ?? ''] ?? lineRefusal(error) ?? 'GW_BAD_REQUEST'
+  const { status, requestId, headers, body } = unroutedAnswer(code)
+  this.log.info({ reqId: requestId, client: socket.remoteAddress, status, code, reason: error.code }, 'refused by the parser')
+  let head = `HTTP/1.1 ${status} ${ERRORS[code].title}\r\n`
+  for (const name in headers) head += `${name}: ${headers[name]}\r\n`
+  socket.end(`${head}\r\n${body}`)
 }
 
 /**

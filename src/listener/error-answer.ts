@@ -3,11 +3,14 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { fromFastifyError } from './fastify-errors.ts'
 import { ERRORS, gatehouseError, problemDocument, PROBLEM_CONTENT_TYPE, reasonOf, type ErrorCode, type GatehouseError } from '../errors.ts'
 
+/** Answers of 500 and more that are about the request: nothing has failed. */
+const OF_CLIENTS: ReadonlySet<string> = new Set<ErrorCode>(['GW_UNSUPPORTED_CODING', 'GW_UNSUPPORTED_METHOD', 'GW_UNSUPPORTED_VERSION', 'GW_NOT_CACHED'])
+
 /** The one place where an error becomes an answer: problem+json, with the real cause in the log alone. */
 export function answerError (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const problem = toGatehouseError(error)
   if (problem.code === 'GW_INTERNAL') request.log.error({ reqId: request.id, code: problem.code, err: problem.cause ?? error }, problem.message)
-  else if (problem.statusCode >= 500) request.log.error({ reqId: request.id, code: problem.code, upstream: request.routeOptions.config?.upstream, target: request.exchange?.target?.id, reason: reasonOf(problem.cause ?? error) }, problem.message)
+  else if (problem.statusCode >= 500 && !OF_CLIENTS.has(problem.code)) request.log.error({ reqId: request.id, code: problem.code, upstream: request.routeOptions.config?.upstream, target: request.exchange?.target?.id, reason: reasonOf(problem.cause ?? error) }, problem.message)
   if (problem.answer) {
     const { status, headers, body } = problem.answer
     // a body without a type stays without one, which Fastify lets a stream alone do
@@ -16,11 +19,18 @@ export function answerError (error: FastifyError, request: FastifyRequest, reply
     return
   }
   for (const name in problem.headers) reply.header(name, problem.headers[name])
+  // RFC 9110, section 15.5.16
+  if (problem.code === 'GW_UNSUPPORTED_MEDIA_TYPE') reply.header('accept', acceptedTypes(request))
   const path = request.originalUrl.split('?', 1)[0]!
   reply.code(problem.statusCode)
     .header('content-type', PROBLEM_CONTENT_TYPE)
     .header('cache-control', 'no-store')
     .send(JSON.stringify(problemDocument(problem, request.id, path)))
+}
+
+/** The media types that the route of a request takes. */
+function acceptedTypes ({ routeOptions: { config: { consumes, operationCheck } } }: FastifyRequest): string {
+  return operationCheck?.body?.allowed ?? consumes?.join(', ') ?? '*/*'
 }
 
 function toGatehouseError (error: FastifyError): GatehouseError {

@@ -4,8 +4,11 @@ import type { Config } from '../config/config-schema.ts'
 import { bytes, milliseconds } from '../units.ts'
 import { BodyClock } from './body-clock.ts'
 import { answerClientError } from './client-error.ts'
+import { refuseConnect } from './connect-requests.ts'
 import { deferContinue, refuseExpectations } from './expect-continue.ts'
 import { inTurn } from './pipelined-requests.ts'
+import { isHttpMethod } from './request-line.ts'
+import { unroutedAnswer } from './unrouted-answer.ts'
 import { routeUpgrades, wantsWebSocket } from './upgrade.ts'
 
 /** Fastify's and Node's options for the side that clients see. */
@@ -42,6 +45,7 @@ export function prepareListener (app: FastifyInstance): void {
   app.decorate('bodyClock', clock)
   app.addHook('onClose', async () => clock.close())
   const handle = inTurn((request: IncomingMessage, response: ServerResponse) => {
+    if (!isHttpMethod(request.method!)) return refuseProtocol(app, request, response)
     clock.watch(request, response)
     app.routing(request, response)
   })
@@ -51,4 +55,13 @@ export function prepareListener (app: FastifyInstance): void {
   deferContinue(app.server, handle)
   refuseExpectations(app.server, handle)
   routeUpgrades(app.server, handle)
+  refuseConnect(app.server, handle)
+}
+
+/** Node's parser reads RTSP and ICE too and hands them over as HTTP, with methods that no router knows. */
+function refuseProtocol (app: FastifyInstance, { socket }: IncomingMessage, response: ServerResponse): void {
+  const code = 'GW_UNSUPPORTED_VERSION'
+  const { status, requestId, headers, body } = unroutedAnswer(code)
+  app.log.info({ reqId: requestId, client: socket.remoteAddress, status, code }, 'refused, it is no HTTP')
+  response.writeHead(status, headers).end(body)
 }

@@ -24,6 +24,22 @@ const isBusy = ({ _httpMessage }: Socket & { _httpMessage?: object | null }): bo
 /** How long the client of a refused upgrade may take to close, in milliseconds. */
 const LINGER_MS = 1000
 
+/** A response on a connection that Node's parser has let go of; the connection ends with it. */
+export function responseOn (request: IncomingMessage): ServerResponse {
+  const { socket } = request
+  const response = new ServerResponse(request)
+  response.shouldKeepAlive = false
+  response.assignSocket(socket)
+  response.on('finish', () => {
+    // nobody reads what the client has sent on, and its end would stand behind that
+    socket.resume()
+    socket.end()
+    const cut = setTimeout(() => socket.destroy(), LINGER_MS)
+    socket.once('close', () => clearTimeout(cut))
+  })
+  return response
+}
+
 /** Sends upgrade requests through the same routes and stages as every other request. */
 export function routeUpgrades (server: Server, handle: (request: IncomingMessage, response: ServerResponse) => void): void {
   server.on('upgrade', (request: UpgradeRequest, socket, head) => {
@@ -31,16 +47,6 @@ export function routeUpgrades (server: Server, handle: (request: IncomingMessage
     socket.on('error', () => socket.destroy())
     if (head.length > 0) socket.unshift(head)
     request[kUpgrade] = true
-    const response = new ServerResponse(request)
-    response.shouldKeepAlive = false
-    response.assignSocket(request.socket)
-    response.on('finish', () => {
-      // nobody reads what the client has sent on, and its end would stand behind that
-      socket.resume()
-      socket.end()
-      const cut = setTimeout(() => socket.destroy(), LINGER_MS)
-      socket.once('close', () => clearTimeout(cut))
-    })
-    handle(request, response)
+    handle(request, responseOn(request))
   })
 }

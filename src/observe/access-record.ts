@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { traceIdOf } from './trace-context.ts'
 
 const rounded = (ms: number | undefined): number | undefined => ms === undefined ? undefined : Math.round(ms * 100) / 100
-const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/
 
 /**
  * What the access log tells of a request. The query is left out, since tokens and personal data stand in queries.
@@ -17,7 +17,7 @@ export function accessRecord (request: FastifyRequest, reply: FastifyReply, abor
   const length = reply.getHeader('content-length')
   return {
     reqId: request.id,
-    traceId: typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent)?.[1] : undefined,
+    traceId: traceparent === undefined ? undefined : traceIdOf(traceparent),
     method: request.method,
     host: request.headers.host,
     path: query === -1 ? target : target.slice(0, query),

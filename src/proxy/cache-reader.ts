@@ -79,7 +79,7 @@ export class CacheReader implements ResponseSource {
     const { request, reply } = this
     noteOutcome(request, reply, outcome)
     if (shared === null) {
-      copyResponseHeaders(reply, headers, this.#plan)
+      copyResponseHeaders(reply, status, headers, this.#plan)
       const { target } = this.#fill!
       const cookie = target === null ? null : affinityCookie(this.#plan.upstream, request, target, status)
       if (cookie !== null) reply.header('set-cookie', cookie)

@@ -4,6 +4,7 @@ import { type CacheOutcome, cacheStatus, outcomeWord } from '../cache/cache-stat
 import { OWN_CONTROL } from '../cache/targeted-control.ts'
 import { currentAge, type StoredHeaders, type StoredResponse } from '../cache/stored-response.ts'
 import { isNotModified } from '../cache/validators.ts'
+import { dropInsecureHsts } from './response-headers.ts'
 import { sendable } from './sendable-body.ts'
 
 declare module 'fastify' {
@@ -61,7 +62,10 @@ export function sendStored (request: FastifyRequest, reply: FastifyReply, stored
     reply.code(206).header('content-range', contentRange(range, totalOf(stored))).header('content-length', body.byteLength).send(sendable(reply, body))
   } else {
     reply.code(stored.status)
-    if (method === 'HEAD') reply.header('content-length', stored.body.byteLength).send()
+    // RFC 9110, section 8.6
+    if (stored.status === 204) reply.removeHeader('content-length')
+    else if (method === 'HEAD') reply.header('content-length', stored.body.byteLength)
+    if (method === 'HEAD') reply.send()
     else sendWhole(reply, stored)
   }
 }
@@ -99,4 +103,5 @@ export function copyStoredHeaders (reply: FastifyReply, headers: StoredHeaders, 
     if (name === 'vary' && reply.hasHeader('vary')) reply.header(name, `${reply.getHeader('vary')}, ${String(value)}`)
     else reply.header(name, value)
   }
+  dropInsecureHsts(reply)
 }

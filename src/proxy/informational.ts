@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
+import { HSTS } from '../browser/strict-transport.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { publicHeaders } from './response-headers.ts'
 
@@ -17,7 +18,8 @@ export function sendInformational (reply: FastifyReply, status: number, headers:
   const sent = raw[kSent] ?? 0
   if (!FORWARDED.has(status) || raw.headersSent || raw.destroyed || raw.writableEnded || sent >= MOST || reply.request.raw.httpVersion !== '1.1') return
   raw[kSent] = sent + 1
-  const { date: _, ...hints } = publicHeaders(headers, plan, 0)
+  // RFC 9110, section 8.6: no length
+  const { date: _date, 'content-length': _length, [HSTS]: _hsts, ...hints } = publicHeaders(headers, plan, 0)
   try {
     // Node 24 has none for any status
     if (raw.writeInformation !== undefined) raw.writeInformation(status, hints)

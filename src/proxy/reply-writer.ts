@@ -51,6 +51,8 @@ export class ReplyWriter {
   begin (status: number, headers: IncomingHttpHeaders): void {
     const { method, raw: { complete, httpVersion } } = this.#request
     if (!complete) this.#closeAfterEarlyAnswer()
+    // RFC 9110, section 8.6
+    if (status === 204) this.#reply.removeHeader('content-length')
     const { responseCheck } = this.#plan
     if (method === 'HEAD' || status === 304) return
     const hasContent = status !== 204
@@ -185,7 +187,8 @@ export class ReplyWriter {
    * cannot be used again (RFC 9112, section 9.6).
    */
   #closeAfterEarlyAnswer (): void {
-    if (this.#request.raw.httpVersionMajor === 1) this.#reply.header('connection', 'close')
+    const reply = this.#reply
+    if (this.#request.raw.httpVersionMajor === 1) reply.header('connection', reply.hasHeader('upgrade') ? 'close, upgrade' : 'close')
   }
 
   /** @param body  null for one that is not read */

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { withoutCookies } from '../auth/credentials.ts'
 import { gatehouseError } from '../errors.ts'
+import { traceIdOf } from '../observe/trace-context.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { connectionNames } from './hop-by-hop.ts'
 import { countForward } from './max-forwards.ts'
@@ -31,6 +32,7 @@ export function requestHeaders (request: FastifyRequest, plan: ForwardPlan, hasB
     if (typeof value === 'string') headers.push(name, value)
     else for (const single of value) headers.push(name, single)
   }
+  if ((incoming.traceparent !== undefined || incoming.tracestate !== undefined) && traceIdOf(incoming.traceparent) === undefined) dropTrace(headers)
   if (incoming['max-forwards'] !== undefined) countForward(headers, request.raw)
   plan.forwarded.append(headers, request.raw, plan.strippedPrefix)
   headers.push('x-request-id', request.id)
@@ -39,6 +41,11 @@ export function requestHeaders (request: FastifyRequest, plan: ForwardPlan, hasB
   if (found !== undefined) for (let i = 0; i < found.length; i += 2) if (!plan.settled[found[i]!]) headers.push(found[i]!, found[i + 1]!)
   if (plan.requestPut.length > 0) headers.push(...plan.requestPut)
   return headers
+}
+
+/** Takes a trace context away that nobody may use (W3C Trace Context, section 4.3). */
+function dropTrace (headers: string[]): void {
+  for (let i = headers.length - 2; i > 0; i -= 2) if (headers[i] === 'traceparent' || headers[i] === 'tracestate') headers.splice(i, 2)
 }
 
 /** Whether the client's `Connection` takes away a field that it has sent, so that the upstream sees another request than the gateway. */

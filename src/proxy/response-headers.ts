@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { HSTS, isSecure } from '../browser/strict-transport.ts'
 import type { Target } from '../upstream/target.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { ForwardPlan } from './forward-plan.ts'
@@ -7,7 +8,7 @@ import { connectionNames } from './hop-by-hop.ts'
 import { publicLocation } from './location.ts'
 
 /** Copies the upstream's headers to the reply, without what belongs to the connection or tells about the backend. */
-export function copyResponseHeaders (reply: FastifyReply, headers: IncomingHttpHeaders, plan: ForwardPlan): void {
+export function copyResponseHeaders (reply: FastifyReply, status: number, headers: IncomingHttpHeaders, plan: ForwardPlan): void {
   const named = connectionNames(headers.connection)
   for (const name in headers) {
     if (plan.responseDrop[name] || (named !== null && named.includes(name))) continue
@@ -31,6 +32,21 @@ export function copyResponseHeaders (reply: FastifyReply, headers: IncomingHttpH
     // set-cookie is the one field whose values cannot be joined (RFC 9110, section 5.3); Fastify appends it
     reply.header(name, present === undefined || name === 'set-cookie' ? put[i + 1] : `${present}, ${put[i + 1]}`)
   }
+  if (status === 426 || status === 407) keepDemand(reply, status, headers)
+  dropInsecureHsts(reply)
+}
+
+/** Two answers mean nothing without a field of one connection, so these fields go on with them (RFC 9110, sections 15.5.8 and 15.5.22). */
+function keepDemand (reply: FastifyReply, status: 407 | 426, headers: IncomingHttpHeaders): void {
+  const { 'proxy-authenticate': challenge, upgrade } = headers
+  if (status === 407 && challenge !== undefined) reply.header('proxy-authenticate', challenge)
+  // section 7.8: Connection names the field
+  if (status === 426 && upgrade !== undefined) reply.header('upgrade', upgrade).header('connection', reply.raw.shouldKeepAlive ? 'upgrade' : 'close, upgrade')
+}
+
+/** Takes Strict-Transport-Security off a response to a client that has not come over TLS (RFC 6797, section 7.2). */
+export function dropInsecureHsts (reply: FastifyReply): void {
+  if (reply.hasHeader(HSTS) && !isSecure(reply.request)) reply.removeHeader(HSTS)
 }
 
 /** The upstream's headers as every client of the route gets them, apart from any reply. @param cameAt  milliseconds since 1970 */

@@ -62,7 +62,7 @@ export class ResponseRelay extends AttemptLoop implements ResponseSource {
   #begin (status: number, headers: IncomingHttpHeaders): void {
     const { reply, plan } = this
     reply.code(status)
-    copyResponseHeaders(reply, headers, plan)
+    copyResponseHeaders(reply, status, headers, plan)
     const cookie = affinityCookie(plan.upstream, this.request, this.target!, status)
     if (cookie !== null) reply.header('set-cookie', cookie)
     this.#writer.begin(status, headers)

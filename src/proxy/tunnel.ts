@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
+import { HSTS, isSecure } from '../browser/strict-transport.ts'
 import { HOP_BY_HOP, nameSet } from './hop-by-hop.ts'
 import { affinityCookie } from './response-headers.ts'
 import { ResponseRelay } from './response-relay.ts'
@@ -57,7 +58,7 @@ export class Tunnel extends ResponseRelay {
     reply.code(status)
     reply.hijack()
     reply.raw.detachSocket(client)
-    client.write(handshake(headers, request.id, affinityCookie(this.plan.upstream, request, this.target!, status)), 'latin1')
+    client.write(handshake(headers, request.id, affinityCookie(this.plan.upstream, request, this.target!, status), isSecure(request)), 'latin1')
     client.setNoDelay(true)
     client.setKeepAlive(true, KEEP_ALIVE_MS)
     // what goes to the client counts as much as what comes from it
@@ -133,10 +134,10 @@ class Direction {
   }
 }
 
-function handshake (headers: IncomingHttpHeaders, requestId: string, cookie: string | null): string {
+function handshake (headers: IncomingHttpHeaders, requestId: string, cookie: string | null, secure: boolean): string {
   let head = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n'
   for (const name in headers) {
-    if (hopByHop[name]) continue
+    if (hopByHop[name] || (name === HSTS && !secure)) continue
     for (const value of [headers[name]!].flat()) head += `${name}: ${value}\r\n`
   }
   if (cookie !== null) head += `set-cookie: ${cookie}\r\n`

@@ -207,7 +207,7 @@ function originForm (target: string, host: string): string | null {
 function messageRefusal (request: IncomingMessage): ErrorCode | undefined {
   const { headers, rawHeaders, httpVersionMajor: major, httpVersionMinor: minor } = request
   // the parser lets versions pass that nobody speaks
-  if (major !== 1 || minor > 1) return 'GW_BAD_REQUEST'
+  if (major !== 1 || minor > 1) return 'GW_UNSUPPORTED_VERSION'
   if (headers.host === undefined ? minor === 1 : headers.host === '' || repeatedHost(rawHeaders)) return 'GW_BAD_HOST'
   const coding = headers['transfer-encoding']
   // RFC 9112, section 6.1; Node decodes the chunks alone, and hands over the rest as it is

@@ -16,9 +16,9 @@ test('headers that make browsers careful, on every answer of the routes that ask
     'a.json': { name: 'a', auth: 'none', targets: [target], securityHeaders: true, routes: [{ method: 'GET', url: '/own' }, { method: 'GET', url: '/off', securityHeaders: false }, { method: 'GET', url: '/guarded', auth: { jwt: {} } }], passThrough: { auth: 'none' } },
     'b.json': { name: 'b', prefix: '/b', stripPrefix: true, auth: 'none', targets: [target], securityHeaders: custom, routes: [{ method: 'GET', url: '/own' }] },
     'c.json': { name: 'c', prefix: '/c', auth: 'none', targets: [`http://127.0.0.1:${await closedPort()}`], securityHeaders: { strictTransportSecurity: false }, routes: [{ method: 'GET', url: '/x' }] },
-  }, { jwt: { secret: 'a secret for tests, long enough for HS256' } })
+  }, { jwt: { secret: 'a secret for tests, long enough for HS256' }, trustProxy: ['127.0.0.1'] })
   const of = async (path: string) => {
-    const { headers } = await fetch(url + path)
+    const { headers } = await fetch(url + path, { headers: { 'x-forwarded-proto': 'https' } })
     return Object.fromEntries(NAMES.flatMap((name) => headers.has(name) ? [[name, headers.get(name)]] : []))
   }
   const defaults = { 'strict-transport-security': 'max-age=31536000; includeSubDomains', 'x-frame-options': 'SAMEORIGIN', 'referrer-policy': 'strict-origin-when-cross-origin', 'x-content-type-options': 'nosniff' }

@@ -1,29 +1,9 @@
 import assert from 'node:assert/strict'
 import { request as httpRequest } from 'node:http'
-import { test, type TestContext } from 'node:test'
-import pino from 'pino'
-import type { FastifyInstance } from 'fastify'
+import { test } from 'node:test'
 import { closedPort, startBackend } from '../../support/backend.ts'
+import { captureLog } from '../../support/captured-log.ts'
 import { startGateway } from '../../support/gateway.ts'
-
-/** Takes the place of the logger's output and gathers its lines. */
-function captureLog (t: TestContext, app: FastifyInstance): { lines: Record<string, unknown>[], next: (message: string) => Promise<Record<string, unknown>> } {
-  const lines: Record<string, unknown>[] = []
-  const waiting: (() => void)[] = []
-  const stream = (app.log as unknown as Record<symbol, { write (line: string): void }>)[pino.symbols.streamSym as never] as { write (line: string): void }
-  t.mock.method(stream, 'write', (line: string) => {
-    lines.push(JSON.parse(line))
-    for (const wake of waiting.splice(0)) wake()
-  })
-  const next = async (message: string): Promise<Record<string, unknown>> => {
-    for (;;) {
-      const found = lines.find((line) => line.msg === message)
-      if (found) return found
-      await new Promise<void>((resolve) => waiting.push(resolve))
-    }
-  }
-  return { lines, next }
-}
 
 const upstream = (target: string) => ({ 'a.json': { name: 'a', auth: 'none', prefix: '/a', targets: [target], routes: [{ method: 'GET', url: '/:id' }] } })
 const logged = { log: { level: 'info' as const, access: true, format: 'json' as const } }
