@@ -12,6 +12,7 @@ import { GatewayDocument, loadGatewayDocument } from '../../src/contract/gateway
 import type { DocumentedRoute } from '../../src/contract/openapi-operation.ts'
 import { documentChoice } from '../../src/contract/document-choice.ts'
 import { BootProblems, gatehouseError } from '../../src/errors.ts'
+import { validatePage } from '../../src/proxy/page-validator.ts'
 
 /** OpenAPI 3.1 documents of every route and of each upstream, and Swagger UI to browse them. */
 export default fp(async (app) => {
@@ -46,7 +47,8 @@ export default fp(async (app) => {
   await app.register(async (scope) => {
     // every route below, static files included
     if (authenticate) scope.addHook('onRequest', authenticate)
-    await scope.register(compress)
+    await scope.register(compress, { customTypes: /^text\/(?!event-stream)|[+/](?:javascript|json|xml|yaml)(?:;|$)/ })
+    scope.addHook('onSend', validatePage)
     // what is there may change with each deployment
     await scope.register(caching, { privacy: authenticate ? 'private, no-cache' : caching.privacy.NOCACHE })
     scope.addHook('onRoute', (route: RouteOptions) => {
@@ -78,7 +80,7 @@ export default fp(async (app) => {
 
 async function send (reply: FastifyReply, document: PublishedDocument, form: 'json' | 'yaml'): Promise<string> {
   // RFC 9512
-  reply.type(form === 'json' ? 'application/json; charset=utf-8' : 'application/yaml; charset=utf-8')
+  reply.header('etag', `W/"${form}-${document.digest}"`).type(form === 'json' ? 'application/json; charset=utf-8' : 'application/yaml; charset=utf-8')
   return document[form]
 }
 

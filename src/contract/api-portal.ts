@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { documentYaml } from './document-yaml.ts'
 import { isObject, type SchemaObject } from './json-schema.ts'
 import type { GatewayDocument } from './gateway-document.ts'
@@ -16,6 +17,7 @@ declare module 'fastify' {
 export class PublishedDocument {
   readonly json: string
   #yaml: Promise<string> | undefined
+  #digest: string | undefined
 
   constructor (document: object) {
     this.json = JSON.stringify(document)
@@ -23,6 +25,12 @@ export class PublishedDocument {
 
   /** A value of its own, plain JSON. */
   get value (): SchemaObject { return JSON.parse(this.json) as SchemaObject }
+
+  /** Changes when the document does. */
+  get digest (): string {
+    this.#digest ??= createHash('sha256').update(this.json).digest('base64url')
+    return this.#digest
+  }
 
   get yaml (): Promise<string> {
     this.#yaml ??= documentYaml(this.value)
