@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { EndedSessions, type EndedSessionsRedis } from '../../src/auth/login/ended-sessions.ts'
 import { LoginCookies } from '../../src/auth/login/login-cookies.ts'
 import { LoginIssuer } from '../../src/auth/login/login-issuer.ts'
 import { loginOrigin } from '../../src/auth/login/login-origin.ts'
@@ -21,9 +22,12 @@ export default fp(async (app) => {
   const cookies = new LoginCookies(settings)
   const pending = new PendingLogins(settings)
   const refresh = new SessionRefresh(issuer, settings)
+  // the plugin of the rate limits, which is registered later, has the connection
+  const redis = (): EndedSessionsRedis | null => app.redis as EndedSessionsRedis | null
+  const ended = new EndedSessions({ log: app.log, ...app.config.redis === undefined ? {} : { redis } })
   const originOf = loginOrigin(settings)
   const hints = hintSeal(settings)
-  const scheme = new LoginScheme(settings, { cookies, seal: new SessionSeal(settings), refresh, pending, issuer, originOf })
+  const scheme = new LoginScheme(settings, { cookies, seal: new SessionSeal(settings), refresh, ended, pending, issuer, originOf })
   await app.addAuthScheme('login', () => scheme)
 
   const options = { schema: { hide: true }, config: { auth: 'none' as const, limits: limitRules('login', { max: 60, window: '1 minute', by: 'address' }) } }
@@ -44,6 +48,7 @@ export default fp(async (app) => {
     const site = request.headers['sec-fetch-site']
     if (site === 'cross-site' || site === 'same-site') throw gatehouseError('GW_FORGED', { detail: 'A page of another origin may log nobody out.' })
     const { login, secure } = originOf(request)
+    scheme.endSession(request)
     const sealed = cookies.hint(request, secure)
     reply.header('set-cookie', cookies.clear(request, secure)).header('cache-control', 'no-store')
     const after = settings.afterLogout === undefined ? undefined : login + settings.afterLogout

@@ -3,6 +3,7 @@ import { gatehouseError } from '../../errors.ts'
 import { milliseconds } from '../../units.ts'
 import type { Consumer } from '../auth-schema.ts'
 import type { AuthRequest, AuthScheme, CredentialPlaces } from '../scheme.ts'
+import type { EndedSessions } from './ended-sessions.ts'
 import type { LoginCookies } from './login-cookies.ts'
 import { type LoginIssuer, SessionOver } from './login-issuer.ts'
 import type { LoginOrigin } from './login-origin.ts'
@@ -18,6 +19,7 @@ export interface LoginParts {
   cookies: LoginCookies
   seal: SessionSeal
   refresh: SessionRefresh
+  ended: EndedSessions
   pending: PendingLogins
   issuer: Pick<LoginIssuer, 'loginUrl'>
   originOf: (request: AuthRequest) => LoginOrigin
@@ -57,10 +59,12 @@ export class LoginScheme implements AuthScheme {
   }
 
   async authenticate (request: AuthRequest): Promise<Consumer> {
-    const { refresh, originOf } = this.#parts
+    const { refresh, ended, originOf } = this.#parts
     const origin = originOf(request)
     const session = this.#session(request, origin)
     if (session === null) return this.#sendToLogin(request, origin)
+    const isEnded = ended.has(session.id, session.started + this.#lifetime)
+    if (isEnded instanceof Promise ? await isEnded : isEnded) return this.#sendToLogin(request, origin)
     // a refresh uses the session's refresh token up, and the browser would never get the new one
     if (request.isExplained) return session.consumer
     try {
@@ -71,6 +75,12 @@ export class LoginScheme implements AuthScheme {
       if (error instanceof SessionOver) return this.#sendToLogin(request, origin)
       throw error
     }
+  }
+
+  /** Ends the session of a request for good, copies of it too. */
+  endSession (request: AuthRequest): void {
+    const session = this.#session(request, this.#parts.originOf(request))
+    if (session !== null) this.#parts.ended.end(session.id, session.started + this.#lifetime)
   }
 
   /** Values of `Set-Cookie` that give a browser its session. */
@@ -84,7 +94,7 @@ export class LoginScheme implements AuthScheme {
     if (session === undefined) {
       const sealed = this.#parts.cookies.session(request, secure)
       const opened = sealed === null ? null : this.#parts.seal.open(sealed)
-      session = opened !== null && this.#lasts(opened) ? opened : null
+      session = opened !== null && this.#lasts(opened) && !this.#parts.ended.knows(opened.id) ? opened : null
       this.#opened.set(request, session)
     }
     return session
