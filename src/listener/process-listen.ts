@@ -31,9 +31,10 @@ export async function listen (app: FastifyInstance): Promise<string> {
   }
 }
 
-/** Logs the one line that says where the gateway and its documentation are. */
+/** Logs where the gateway and its documentation are, and a warning when anybody can read the documentation. */
 export function announce (app: FastifyInstance, address: string): void {
   const { docs } = app.config
+  if (docs && (docs.auth === 'none' || 'optional' in docs.auth)) app.log.warn(`the documentation at ${docs.path} is public: set docs.auth to say who may read it, or docs: false to switch it off`)
   app.log.info(`ready on ${address}${docs ? `, documentation on ${address}${docs.path}` : ''}`)
   // the logger may gather lines, and somebody waits for this one
   const { flush } = app.log as { flush? (): void }

@@ -51,6 +51,37 @@ test('all interfaces are one line too', async (t) => {
   assert.equal(stdout().trimEnd().split('\n').filter((line) => /ready|listening/.test(line)).length, 1, stdout())
 })
 
+test('says that its documentation is public, and how to close it, as long as it is', async (t) => {
+  const of = async (docs: string): Promise<string[]> => {
+    const cwd = temporaryFolder(t, { 'routes/hand.mjs': HANDWRITTEN, 'gatehouse.yaml': `docs: ${docs}\njwt: { secret: "a secret for tests, long enough for HS256" }\n` })
+    const command = startCommand(t, ['start', '--port', '0', '--config', 'gatehouse.yaml'], { cwd })
+    await command.line(/"ready on /)
+    return command.stdout().split('\n').filter((line) => line.includes('is public'))
+  }
+  const [open, ...more] = await of('{}')
+  assert.deepEqual(more, [])
+  assert.equal(JSON.parse(open!).level, 40)
+  assert.match(open!, /documentation at \/docs is public: set docs\.auth .* or docs: false/)
+  assert.match((await of('{ path: /reference, auth: { optional: { jwt: {} } } }')).join(), /documentation at \/reference is public/)
+  assert.deepEqual(await of('false'), [])
+  assert.deepEqual(await of('{ auth: { jwt: {} } }'), [])
+})
+
+test('refuses the published secret of the demo, and says how to make another', async (t) => {
+  const published = 'for-trying-things-out-only-do-not-use-elsewhere'
+  const cwd = temporaryFolder(t, { 'routes/hand.mjs': HANDWRITTEN, 'secret.txt': `${published}\n` })
+  const oct = { kty: 'oct', k: Buffer.from(published).toString('base64url') }
+  const keys = temporaryFolder(t, { 'keys.json': JSON.stringify({ keys: [oct] }), 'keys.yaml': 'jwt: { keys: keys.json }', 'issuers.yaml': `jwt: { issuers: [{ issuer: a, secret: ${published} }] }`, 'routes/hand.mjs': HANDWRITTEN })
+  for (const [folder, words, env] of [
+    [cwd, ['start', '--port', '0'], { GATEHOUSE_JWT_SECRET_FILE: 'secret.txt' }], [cwd, ['start', '--port', '0'], { GATEHOUSE_JWT_SECRET: published }], [cwd, ['check'], { GATEHOUSE_JWT_SECRET: ` ${published.toUpperCase()} ` }],
+    [keys, ['check', '--config', 'issuers.yaml'], {}], [keys, ['check', '--config', 'keys.yaml'], {}],
+  ] as const) {
+    const { code, stderr } = await runCommand(t, [...words], { cwd: folder, env })
+    assert.equal(code, 1, words.join(' '))
+    assert.match(stderr, /everybody knows: make your own with `openssl rand -hex 32 > jwt-secret\.txt`/)
+  }
+})
+
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   test(`${signal} ends it with code 0`, async (t) => {
     const { child, exit, url } = await gateway(t)

@@ -1,5 +1,6 @@
 import { createPublicKey, type KeyObject, type webcrypto } from 'node:crypto'
 import { type JwtAlgorithmName, possibleAlgorithms, SECRET_ALGORITHMS, UnusableKey } from './key-algorithms.ts'
+import { isPublishedSecret, PUBLISHED } from './published-secret.ts'
 import { publicPem, type VerificationKey } from './verification-key.ts'
 
 /** Most keys of a set; a token without `kid` is tried with each that fits its algorithm. */
@@ -93,6 +94,7 @@ function readSecret ({ k }: Record<string, unknown>, { secrets, algorithms }: Ke
   if (!secrets) throw new UnusableKey('it is a shared secret, which cannot be public')
   const key = Buffer.from(typeof k === 'string' ? k : '', 'base64url')
   if (key.length < SHORTEST_SECRET) throw new UnusableKey(`found a secret of ${key.length} bytes: at least ${SHORTEST_SECRET} are needed`)
+  if (isPublishedSecret(key.toString('latin1'))) throw new UnusableKey(PUBLISHED)
   const fitting = SECRET_ALGORITHMS.filter((algorithm) => key.length * 8 >= Number(algorithm.slice(2)))
   return { key, algorithms: accepted(fitting, algorithms) }
 }

@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { JwtSettings } from './jwt-schema.ts'
 import { type JwtAlgorithmName, keyAlgorithms, narrowed, refuseJwt, SECRET_ALGORITHMS } from './key-algorithms.ts'
+import { isPublishedSecret, PUBLISHED } from './published-secret.ts'
 import { plainRsaPem } from './rsa-pss-key.ts'
 
 /** A key, and the algorithms for which it may be used: those that it is made for, narrowed by the configuration. */
@@ -27,6 +28,7 @@ export function verificationKey (settings: Pick<JwtSettings, 'secret' | 'publicK
   const { secret, publicKey } = settings
   if (secret !== undefined) {
     refusePublicSecret(secret, at)
+    if (isPublishedSecret(secret)) refuseJwt(`${at}.secret`, PUBLISHED)
     return { key: secret, algorithms: [...narrowed(SECRET_ALGORITHMS, settings, '.secret', at)] }
   }
   const key = readPublicKey(publicKey!, at)
