@@ -9,7 +9,8 @@ import type { LoginSettings } from '../../src/auth/login/login-schema.ts'
 import { SessionSeal } from '../../src/auth/login/login-session.ts'
 import { PendingLogins } from '../../src/auth/login/login-state.ts'
 import { SealedText } from '../../src/auth/login/sealed-text.ts'
-import { SessionRefresh } from '../../src/auth/login/session-refresh.ts'
+import { REMEMBERED, SessionRefresh } from '../../src/auth/login/session-refresh.ts'
+import { type RefreshRedis, SharedRefresh } from '../../src/auth/login/shared-refresh.ts'
 import { gatehouseError, reasonOf } from '../../src/errors.ts'
 import { limitRules } from '../../src/limits/limit-schema.ts'
 import { milliseconds } from '../../src/units.ts'
@@ -21,13 +22,15 @@ export default fp(async (app) => {
   const issuer = new LoginIssuer(settings)
   const cookies = new LoginCookies(settings)
   const pending = new PendingLogins(settings)
-  const refresh = new SessionRefresh(issuer, settings)
+  const seal = new SessionSeal(settings)
   // the plugin of the rate limits, which is registered later, has the connection
-  const redis = (): EndedSessionsRedis | null => app.redis as EndedSessionsRedis | null
-  const ended = new EndedSessions({ log: app.log, ...app.config.redis === undefined ? {} : { redis } })
+  const redis = (): (EndedSessionsRedis & RefreshRedis) | null => app.redis as (EndedSessionsRedis & RefreshRedis) | null
+  const isShared = app.config.redis !== undefined
+  const ended = new EndedSessions({ log: app.log, ...isShared ? { redis } : {} })
+  const refresh = new SessionRefresh(issuer, settings, Date.now, isShared ? new SharedRefresh(redis, seal, REMEMBERED) : undefined)
   const originOf = loginOrigin(settings)
   const hints = hintSeal(settings)
-  const scheme = new LoginScheme(settings, { cookies, seal: new SessionSeal(settings), refresh, ended, pending, issuer, originOf })
+  const scheme = new LoginScheme(settings, { cookies, seal, refresh, ended, pending, issuer, originOf })
   await app.addAuthScheme('login', () => scheme)
 
   const options = { schema: { hide: true }, config: { auth: 'none' as const, limits: limitRules('login', { max: 60, window: '1 minute', by: 'address' }) } }

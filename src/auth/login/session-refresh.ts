@@ -5,11 +5,12 @@ import type { IssuerAnswer, LoginIssuer } from './login-issuer.ts'
 import type { LoginSettings } from './login-schema.ts'
 import { consumerReader, type LoginSession } from './login-session.ts'
 import { unguessable } from './login-state.ts'
+import type { SharedRefresh } from './shared-refresh.ts'
 
 /** A session is refreshed when so much of the time for which the issuer vouches has passed. */
 const REFRESH_AT = 0.8
 /** Milliseconds for which requests that still bring the session of before get the refreshed one: its refresh token is used up. */
-const REMEMBERED = 60_000
+export const REMEMBERED = 60_000
 /** Milliseconds after a failure in which the issuer is not asked again. */
 const PAUSE = 5000
 
@@ -19,10 +20,13 @@ export class SessionRefresh {
   readonly #consumerOf: (claims: Record<string, unknown>, scope: string) => Consumer | null
   readonly #grace: number
   readonly #now: () => number
+  readonly #shared: SharedRefresh | undefined
   readonly #refreshed = new Map<string, Promise<LoginSession>>()
   #pausedUntil = -Infinity
 
-  constructor (issuer: Pick<LoginIssuer, 'refresh'>, { claims, outageGrace }: Pick<LoginSettings, 'claims' | 'outageGrace'>, now: () => number = Date.now) {
+  /** @param shared  lets one of several gateways refresh; absent when each does for itself */
+  constructor (issuer: Pick<LoginIssuer, 'refresh'>, { claims, outageGrace }: Pick<LoginSettings, 'claims' | 'outageGrace'>, now: () => number = Date.now, shared?: SharedRefresh) {
+    this.#shared = shared
     this.#issuer = issuer
     this.#consumerOf = consumerReader(claims)
     this.#grace = milliseconds(outageGrace)
@@ -57,7 +61,8 @@ export class SessionRefresh {
 
   /** One refresh for all requests that come with the session meanwhile. */
   #begin (key: string, session: LoginSession): Promise<LoginSession> {
-    const refreshed = this.#refresh(session)
+    const refresh = (): Promise<LoginSession> => this.#refresh(session)
+    const refreshed = this.#shared === undefined ? refresh() : this.#shared.once(key, refresh)
     this.#refreshed.set(key, refreshed)
     refreshed.then(() => {
       setTimeout(() => this.#refreshed.delete(key), REMEMBERED).unref()
