@@ -2,7 +2,8 @@ import { isIPv4, isIPv6 } from 'node:net'
 
 /**
  * The key under which an address is counted: IPv4 as it is, also when it comes as IPv4-mapped IPv6 (RFC 4291, section
- * 2.5.5.2) or from a translator (64:ff9b::/96, RFC 6052); other IPv6 by its first 64 bits, since one customer has all
+ * 2.5.5.2), from a translator (64:ff9b::/96, RFC 6052) or as 6to4, where one IPv4 address brings 65,536 networks
+ * along (2002::/16, RFC 3056); other IPv6 by its first 64 bits, since one customer has all
  * of these (RFC 6177). A port, which some proxies add, is left out. What is no address counts as it is written.
  */
 export function addressKey (address: string): string {
@@ -14,10 +15,13 @@ export function addressKey (address: string): string {
   }
   const groups = expand(address.split('%', 1)[0]!)
   if (startsWith(groups, MAPPED) || startsWith(groups, TRANSLATED)) {
-    return [groups[6]! >> 8, groups[6]! & 0xff, groups[7]! >> 8, groups[7]! & 0xff].join('.')
+    return dotted(groups[6]!, groups[7]!)
   }
+  if (groups[0] === 0x2002) return dotted(groups[1]!, groups[2]!)
   return `${groups.slice(0, 4).map((group) => group.toString(16)).join(':')}::/64`
 }
+
+const dotted = (high: number, low: number): string => [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.')
 
 const MAPPED = [0, 0, 0, 0, 0, 0xffff]
 const TRANSLATED = [0x64, 0xff9b, 0, 0, 0, 0]
