@@ -68,7 +68,18 @@ export function declaredRoutes (upstream: UpstreamDeclaration, defaults: Gateway
     return rest.length > 0 ? [declared({ ...declaration, method: rest }, field), ...overriding] : overriding
   })
   const others = [...imported.values()].map((route) => declared(route.declaration, `openapi: ${route.operation.method} ${route.operation.path} (${route.operation.where})`, route))
-  return [...own, ...others].sort((a, b) => conditions(a.declaration).length - conditions(b.declaration).length)
+  return [...own, ...others].flatMap(inBothSpellings).sort((a, b) => conditions(a.declaration).length - conditions(b.declaration).length)
+}
+
+/**
+ * The path `/` of a document is the URL of its server with a slash behind it (`https://x/api` and `/` are `https://x/api/`), which
+ * clients also write without it. The operation answers both below a prefix; limits count them together.
+ */
+function inBothSpellings (route: DeclaredRoute): DeclaredRoute[] {
+  const { api, path, declaration } = route
+  if (api === undefined || declaration.url !== '/' || path === '/') return [route]
+  // the published document has the operation once
+  return [route, { ...route, path: `${path}/`, declaration: { ...declaration, schema: { ...declaration.schema, hide: true } } }]
 }
 
 /** An operation with what a route of the file says instead; the file's own word wins, field by field. */
