@@ -65,15 +65,18 @@ export class ForwardedHeaders {
     const via = `${request.httpVersion} ${this.#via}`
     headers.push('via', incoming.via ? `${incoming.via}, ${via}` : via)
     if (!peer.trusted) {
-      headers.push('x-forwarded-for', peer.address, 'x-forwarded-host', host, 'x-forwarded-proto', proto, 'forwarded', element)
+      headers.push('x-forwarded-for', peer.address, 'x-forwarded-proto', proto, 'forwarded', element)
+      // HTTP/1.0 can come without a host
+      if (host !== '') headers.push('x-forwarded-host', host)
     } else {
       const chain = text(incoming['x-forwarded-for'])
       const forwarded = text(incoming.forwarded)
       headers.push(
         'x-forwarded-for', chain ? `${chain}, ${peer.address}` : peer.address,
-        'x-forwarded-host', text(incoming['x-forwarded-host']) ?? host,
         'x-forwarded-proto', text(incoming['x-forwarded-proto']) ?? proto,
         'forwarded', forwarded ? `${forwarded}, ${element}` : element)
+      const publicHost = text(incoming['x-forwarded-host']) ?? host
+      if (publicHost !== '') headers.push('x-forwarded-host', publicHost)
       if (incoming[MIRROR_FIELD] !== undefined) headers.push(MIRROR_FIELD, '1')
     }
     if (prefix !== '') headers.push('x-forwarded-prefix', prefix)
@@ -97,7 +100,7 @@ export class ForwardedHeaders {
     const peer = this.#peer(socket)
     if (peer.host !== host) {
       peer.host = host
-      peer.element = `for=${peer.node};host="${host}";proto=${peer.proto}`
+      peer.element = `for=${peer.node};${host === '' ? '' : `host="${host}";`}proto=${peer.proto}`
       peer.origin = originOf(peer.proto, host)
     }
     return peer
