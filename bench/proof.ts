@@ -42,6 +42,10 @@ export async function program (command: string, args: string[], ready: RegExp, e
 export const gateway = (port: number, env: Record<string, string> = {}): Promise<ChildProcess> =>
   program(process.execPath, [GATEWAY, 'start', '--routes', folder, '--port', String(port)], /ready on/, { GATEHOUSE_LOG_ACCESS: 'false', GATEHOUSE_LOG_FORMAT: 'json', ...env })
 
+/** Starts a Redis that keeps nothing on disk. */
+export const startRedis = (port: number): Promise<ChildProcess> =>
+  program('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], /eady to accept connections/)
+
 export async function stop (child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (!running.has(child)) return
   const gone = once(child, 'exit')

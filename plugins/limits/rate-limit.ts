@@ -39,7 +39,7 @@ const REMEMBERED = 100_000
 export default fp(async (app) => {
   const { redis: settings, limits: { onFailure } } = app.config
   const connection = settings === undefined ? null : connectRedis(settings, app.log)
-  const redis = connection && new RedisStore(connection.client, { onError: ({ message }) => app.log.error({ reason: message }, 'Redis answers errors: limits are not counted until it does no more') })
+  const redis = connection && new RedisStore(connection.client, { onError: ({ message }) => app.log.error({ reason: message }, 'Redis answers errors: each gateway counts limits by itself until it does no more') })
   app.decorate('redis', (connection?.client ?? null) as Redis | null)
   if (connection !== null) {
     // not at boot: what only looks at the configuration needs no Redis, and a gateway serves without it

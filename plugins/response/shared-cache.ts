@@ -4,7 +4,7 @@ import { MemoryStore } from '../../src/cache/memory-store.ts'
 import { PurgeChannel } from '../../src/cache/purge-channel.ts'
 import { RedisCacheStore } from '../../src/cache/redis-cache-store.ts'
 import { TieredStore } from '../../src/cache/tiered-store.ts'
-import { connectRedis } from '../../src/limits/redis-client.ts'
+import { connectRedis, watchSilence } from '../../src/limits/redis-client.ts'
 
 /** Keeps responses in Redis as well as in memory, where the configuration says so. */
 export default fp(async (app) => {
@@ -19,8 +19,11 @@ export default fp(async (app) => {
   // connections of their own: bodies would hold up the limits, and who listens can do nothing else
   const { client, close } = connectRedis(config.redis, app.log, { away: 'responses are kept in memory alone until it is back', back: 'responses are shared again' })
   const subscriber = client instanceof Redis ? client.duplicate() : client
-  // the other connection tells it
-  if (subscriber !== client) subscriber.on('error', () => {})
+  if (subscriber !== client) {
+    watchSilence(subscriber)
+    // the other connection tells it
+    subscriber.on('error', () => {})
+  }
   const connect = (): void => {
     for (const each of new Set([client, subscriber])) if (each.status === 'wait') each.connect().catch(() => {})
   }

@@ -28,7 +28,8 @@ export interface PurgeFeed extends Pick<HeardPurges, 'heard'> {
   close (): void
 }
 
-const CHANNEL = 'gatehouse:cache:purge'
+/** Where purges are told. */
+export const CHANNEL = 'gatehouse:cache:purge'
 /** How many purges there have been. */
 export const COUNTER = `${PREFIX}purges`
 /** Milliseconds between two looks at the counter. */

@@ -28,11 +28,11 @@ export class TieredStore implements CacheStore {
   readonly #feed: PurgeFeed
   readonly #options: TieredStoreOptions
   /** Most milliseconds that a lookup in the second store may take. */
-  patience = 100
+  patience = 1000
   /** Lookups in flight, which all requests for the same key share. */
   readonly #lookups = new Map<string, Promise<Responses>>()
-  /** Responses that are being put into the second store, by their key. */
-  readonly #writes = new Map<Promise<void>, CacheKey>()
+  /** What is being put into the second store, by the name of its key. */
+  readonly #writes = new Map<string, { url: string, done: Promise<unknown> }>()
   readonly #owed = new OwedPurges()
   #settling: Promise<void> | null = null
   #retry: NodeJS.Timeout | null = null
@@ -92,7 +92,7 @@ export class TieredStore implements CacheStore {
     const owed = this.#owed.add(news)
     try {
       // what is being put there must not arrive after the purge
-      await Promise.all([...this.#writes].filter(([, { url }]) => news.tag !== undefined || isPurged(url, news)).map(([writing]) => writing))
+      await Promise.all([...this.#writes.values()].filter(({ url }) => news.tag !== undefined || isPurged(url, news)).map(({ done }) => done))
       // whoever learns that this purge is done may rely on those before it
       await this.#settling
       this.#settle()
@@ -147,7 +147,8 @@ export class TieredStore implements CacheStore {
   async #lookup (key: CacheKey, near: Responses): Promise<Responses> {
     const { patience } = this
     const { promise: late, reject } = Promise.withResolvers<never>()
-    const timer = setTimeout(() => reject(new Error(`no answer within ${patience} ms`)), patience)
+    // a loop that was busy until now has yet to read what Redis has said
+    const timer = setTimeout(() => setImmediate(() => reject(new Error(`no answer within ${patience} ms`))), patience)
     try {
       return await Promise.race([this.#take(key, near), late])
     } catch (error) {
@@ -160,6 +161,8 @@ export class TieredStore implements CacheStore {
 
   async #take (key: CacheKey, near: Responses): Promise<Responses> {
     const purges = this.#purges
+    // what this process is storing itself is worth a moment
+    await this.#writes.get(nameOf(key))?.done
     const found = await this.#back.get(key)
     if (found === null || this.#owed.covers(key) || this.#owed.coversTags(found) || (near !== null && near.at(-1)!.storedAt >= found.at(-1)!.storedAt)) return near
     if (purges === this.#purges && this.#front.get(key) === near) this.#front.put(key, found)
@@ -167,10 +170,13 @@ export class TieredStore implements CacheStore {
   }
 
   async #write (key: CacheKey, work: () => void | Promise<void>): Promise<void> {
+    const name = nameOf(key)
     const writing = (async () => work())().catch((error) => { this.#options.onError(error, 'put') })
-    this.#writes.set(writing, key)
-    await writing
-    this.#writes.delete(writing)
+    const before = this.#writes.get(name)
+    const own = { url: key.url, done: before === undefined ? writing : Promise.all([before.done, writing]) }
+    this.#writes.set(name, own)
+    await own.done
+    if (this.#writes.get(name) === own) this.#writes.delete(name)
   }
 
   /** Sends the purges again that have failed. Those that fail once more wait for the next time. */

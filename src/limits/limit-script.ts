@@ -21,9 +21,29 @@ if now < 0 then
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
 local function whole (number) return string.format('%.0f', number) end
+-- what is of another type is none of ours, and makes room for the new
+local function ours (value, key)
+  if type(value) ~= 'table' or not value.err then return value end
+  redis.call('UNLINK', key)
+  return false
+end
+local function number (text)
+  local value = tonumber(text or nil)
+  return value and value >= 0 and value <= 9007199254740992 and value or nil
+end
 local function stored (key, one, other)
-  local values = redis.call('HMGET', key, one, other)
-  return tonumber(values[1]), tonumber(values[2])
+  local values = ours(redis.pcall('HMGET', key, one, other), key)
+  if not values then return nil end
+  return number(values[1]), number(values[2])
+end
+local function text (key) return ours(redis.pcall('GET', key), key) end
+local function unpacked (key)
+  local packed = text(key)
+  if not packed then return {} end
+  local isList, log = pcall(cmsgpack.unpack, packed)
+  if not isList or type(log) ~= 'table' or #log % 3 ~= 0 then return {} end
+  for i = 1, #log do if type(log[i]) ~= 'number' or not number(log[i]) then return {} end end
+  return log
 end
 
 local algorithms = {}
@@ -38,15 +58,14 @@ function algorithms.fixed (key, max, window)
   end
 end
 function algorithms.quota (key, max, left)
-  local count = tonumber(redis.call('GET', key) or 0)
+  local count = number(text(key)) or 0
   if count + cost > max then return false, max - count, left, left end
   return true, max - count - cost, left, 0, function ()
     redis.call('SET', key, whole(count + cost), 'PX', whole(left + 86400000))
   end
 end
 function algorithms.sliding (key, max, window)
-  local packed = redis.call('GET', key)
-  local log, kept, total = packed and cmsgpack.unpack(packed) or {}, {}, 0
+  local log, kept, total = unpacked(key), {}, 0
   local late = #log > 0 and log[#log - 1] > now
   for i = 1, #log, 3 do
     if late or now - log[i + 1] < window then
@@ -87,7 +106,7 @@ algorithms['token-bucket'] = function (key, max, window, burst)
   end
 end
 function algorithms.concurrency (key, max, lease, id)
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', whole(now))
+  ours(redis.pcall('ZREMRANGEBYSCORE', key, '-inf', whole(now)), key)
   local count = redis.call('ZCARD', key)
   if count >= max then return false, 0, 0, ${TRY_AGAIN_MS} end
   return true, max - count - 1, 0, 0, function ()
@@ -113,7 +132,11 @@ export const RENEW = `
 local time = redis.call('TIME')
 local ends = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[1]))
 for i, key in ipairs(KEYS) do
-  redis.call('ZADD', key, ends, ARGV[i + 1])
+  local added = redis.pcall('ZADD', key, ends, ARGV[i + 1])
+  if type(added) == 'table' and added.err then
+    redis.call('UNLINK', key)
+    redis.call('ZADD', key, ends, ARGV[i + 1])
+  end
   redis.call('PEXPIRE', key, ARGV[1])
 end
 `

@@ -1,12 +1,13 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { BootProblems } from '../errors.ts'
+import { CommandWatch } from './command-watch.ts'
 import type { RedisSettings } from './redis-schema.ts'
 
-/** How long a command may take, in milliseconds, before the request goes on without it. */
-const COMMAND_TIMEOUT = 100
-/** Milliseconds without a word from a Redis that was asked something, after which it counts as gone. */
-const SILENCE = 1000
+/** Milliseconds that a command may wait for its answer: longer than a busy moment of Redis or of the machine. */
+const PATIENCE = 2000
+/** Milliseconds without a byte from a node of a cluster that was asked something, after which its connection is closed. */
+const NODE_SILENCE = 5000
 const CONNECT_TIMEOUT = 2000
 /** Longest pause between two attempts: short enough to be back within two seconds. */
 const LONGEST_RETRY = 500
@@ -34,23 +35,24 @@ export interface RedisConnection {
 
 /** What is not done while Redis is away, and is done again once it is back; for the log. */
 interface Consequence { away: string, back: string }
-const LIMITS: Consequence = { away: 'limits are not counted until it is back', back: 'limits are counted again' }
+const LIMITS: Consequence = { away: 'each gateway counts limits by itself until it is back', back: 'limits are counted there again' }
 
 /**
- * A connection to Redis that never holds a request up: it is made with the first command or with `client.connect()`, while
- * Redis is away commands fail at once, and it is made again in the background. The log tells once when it is lost,
- * and once when it is back.
+ * A connection to Redis that never holds a request up for long. It is made with the first command or with `client.connect()`. A
+ * command fails when it has waited 2 s for its answer, and a Redis that has answered nothing for 2 s counts as away: from then on
+ * commands fail at once, and the connection is made again in the background. The log tells once when it is lost, and once when it is back.
  * @param settings  they may hold passwords, so no message shows them
- * @param patience  milliseconds that a command may take; by default 100, as a request waits for it
+ * @param patience  milliseconds that a command may wait for its answer
  */
-export function connectRedis (settings: RedisSettings, log: FastifyBaseLogger, means: Consequence = LIMITS, patience = COMMAND_TIMEOUT): RedisConnection {
-  const client = clientOf(settings, { ...OPTIONS, commandTimeout: patience, socketTimeout: Math.max(SILENCE, patience) })
+export function connectRedis (settings: RedisSettings, log: FastifyBaseLogger, means: Consequence = LIMITS, patience = PATIENCE): RedisConnection {
+  const client = clientOf(settings, OPTIONS)
   let closing = false
   let away = false
   const lost = (reason: string): void => {
     if (!away && !closing) log.error({ reason }, `Redis is away: ${means.away}`)
     away = true
   }
+  watchSilence(client, patience, lost)
   // the message alone: the error itself may carry the command, and with it the password
   client.on('error', (error: Error & { code?: string }) => lost(error.message || error.code || error.name))
   client.on('close', () => lost('the connection was closed'))
@@ -67,6 +69,16 @@ export function connectRedis (settings: RedisSettings, log: FastifyBaseLogger, m
   }
 }
 
+/** Closes a connection over which no answer comes. In a cluster each node has its own, and the others go on. */
+export function watchSilence (client: Redis | Cluster, patience = PATIENCE, onSilence: (reason: string) => void = () => {}): void {
+  const watch = new CommandWatch(patience, () => {
+    if (client instanceof Cluster) return
+    onSilence(`it has not answered for ${patience} ms`)
+    client.disconnect(true)
+  })
+  watch.follow(client)
+}
+
 function clientOf (settings: RedisSettings, options: RedisOptions): Redis | Cluster {
   if (typeof settings === 'string') {
     addressOf(settings, 6379)
@@ -78,7 +90,7 @@ function clientOf (settings: RedisSettings, options: RedisOptions): Redis | Clus
     // how and when the nodes are connected to is the cluster's business; what waits for that does so for a command's time at most
     const { lazyConnect, retryStrategy: _, enableOfflineQueue, ...redisOptions } = options
     return new Cluster(addresses.map(({ host, port }) => ({ host, port })), {
-      lazyConnect, enableOfflineQueue, clusterRetryStrategy: retry, redisOptions: { ...redisOptions, username, password, tls },
+      lazyConnect, enableOfflineQueue, clusterRetryStrategy: retry, redisOptions: { ...redisOptions, username, password, tls, socketTimeout: NODE_SILENCE },
     })
   }
   const { sentinels, name, username, password, db } = settings

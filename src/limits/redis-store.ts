@@ -9,6 +9,9 @@ import type { Taken } from './limiter.ts'
 
 /** Most keys past their limit that are remembered here. */
 const BLOCKED = 10_000
+/** Milliseconds that requests wait for the first connection, and most requests that wait for it. */
+const OPENING = 2000
+const MOST_WAITING = 10_000
 
 type Word = string | number
 type ScriptedRedis = (Redis | Cluster) & {
@@ -36,6 +39,11 @@ export class RedisStore implements LimitStore {
   readonly #leases: LeaseKeeper
   /** Whether its last answer was an error. */
   #failing = false
+  /** Whether the first connection was made, or could not be made. Until then requests wait for it, and later never again. */
+  #isDecided = false
+  /** Resolves when it is known whether there is a connection. */
+  #opening: Promise<void> | null = null
+  #waiting = 0
 
   constructor (redis: Redis | Cluster, { onError = () => {}, now = () => Date.now(), clock = 'redis' }: RedisStoreOptions = {}) {
     redis.defineCommand('gatehouseTake', { lua: TAKE })
@@ -54,9 +62,17 @@ export class RedisStore implements LimitStore {
     if (this.#redis.status !== 'ready') {
       // what was refused then is not counted any more
       if (this.#blocked.size > 0) this.#blocked.clear()
-      if (this.#redis.status === 'wait') this.#redis.connect().catch(() => {})
-      return null
+      const { status } = this.#redis
+      if (status === 'wait') this.#redis.connect().catch(() => {})
+      else if (status !== 'connecting' && status !== 'connect') return null
+      if (this.#isDecided || this.#waiting >= MOST_WAITING) return null
+      this.#waiting++
+      return this.#opened().then(() => {
+        this.#waiting--
+        return this.#redis.status === 'ready' ? this.take(limits, keys, cost) : null
+      })
     }
+    this.#isDecided = true
     const now = this.#now()
     const rules = limits.map(({ rule }) => this.#rule(rule))
     const names = rules.map((rule, i) => rule.prefix(now) + keys[i]!)
@@ -74,6 +90,24 @@ export class RedisStore implements LimitStore {
   }
 
   close (): void { this.#leases.close() }
+
+  /** Waits until the first connection is made, has failed, or takes too long. */
+  #opened (): Promise<void> {
+    if (this.#opening !== null) return this.#opening
+    const redis = this.#redis
+    const { promise, resolve } = Promise.withResolvers<void>()
+    // a loop that was busy until now has yet to read what Redis has said
+    const timer = setTimeout(() => setImmediate(resolve), OPENING).unref()
+    const events = ['ready', 'close', 'end']
+    for (const event of events) redis.once(event, resolve)
+    this.#opening = promise.finally(() => {
+      this.#isDecided = true
+      clearTimeout(timer)
+      for (const event of events) redis.off(event, resolve)
+      this.#opening = null
+    })
+    return this.#opening
+  }
 
   #rule (rule: LimitRule): ScriptRule {
     let found = this.#rules.get(rule)

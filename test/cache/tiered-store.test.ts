@@ -147,6 +147,22 @@ test('a purge waits for what is being stored, so that nothing comes back after i
   assert.equal(await store.get(own), null)
 })
 
+test('a lookup waits for what this process is storing under the same key', async () => {
+  const { front, back, store } = tiered()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const add = back.add.bind(back)
+  back.add = async (key, value) => {
+    await promise
+    return add(key, value)
+  }
+  store.add(own, response('x'))
+  // as one that memory has no room for
+  front.put(own, [])
+  const found = store.get(own)
+  resolve()
+  assert.equal(await bodyOf(found), 'x')
+})
+
 test('after very many such purges everything is purged', async () => {
   const { back, feed, store } = tiered()
   back.failing = true

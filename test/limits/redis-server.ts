@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import type { TestContext } from 'node:test'
-import { Redis } from 'ioredis'
+import { type Command, Redis } from 'ioredis'
+import { CommandWatch } from '../../src/limits/command-watch.ts'
 import { closedPort } from '../support/backend.ts'
 
 const missing = spawnSync('redis-server', ['--version']).status !== 0
@@ -11,24 +12,23 @@ if (missing) console.log('skipped: limits over Redis (install redis-server)')
 export const needsRedis = { skip: missing && process.env.CI !== 'true', timeout: 120_000 }
 
 /** Milliseconds. */
-interface Patience { command: number, socket: number }
+interface Patience { command: number }
 const patienceOf = new WeakMap<TestContext, Patience>()
 
 /**
- * Gives the commands of a test's gateways all the time that a busy machine needs. Else one may run into its timeout of 100 ms, and the
- * request goes on uncounted, as it should.
+ * Gives the commands of a test's gateways all the time that a busy machine needs. Else one may run into its timeout, and the
+ * request is counted by the gateway itself, as it should.
  * @returns what holds for the next commands, to be changed at will
  */
 export function unhurried (t: TestContext): Patience {
   const known = patienceOf.get(t)
   if (known !== undefined) return known
-  const patience = { command: 60_000, socket: 60_000 }
+  const patience = { command: 60_000 }
   patienceOf.set(t, patience)
-  const { sendCommand } = Redis.prototype
-  t.mock.method(Redis.prototype, 'sendCommand', function (this: Redis, ...args: Parameters<typeof sendCommand>) {
-    this.options.commandTimeout = patience.command
-    this.options.socketTimeout = patience.socket
-    return sendCommand.apply(this, args)
+  const { begin } = CommandWatch.prototype
+  t.mock.method(CommandWatch.prototype, 'begin', function (this: CommandWatch, command: Command) {
+    this.patience = patience.command
+    return begin.call(this, command)
   })
   return patience
 }

@@ -168,7 +168,6 @@ test('a Redis that hangs costs a miss a moment, and then nothing', needsRedis, a
   const server = await startRedis(t, port)
   const source = await startSource(t)
   const gateway = await sharing(t, source, `redis://127.0.0.1:${port}`)
-  unhurried(t).command = 100
   tiered(gateway).patience = 100
   server.kill('SIGSTOP')
   t.after(() => server.kill('SIGCONT'))
