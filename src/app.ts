@@ -146,6 +146,8 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
     }
     decorateUpstreams(app, registrar, { config, upstreams, forwarded })
     for (const file of files) app.register(registrar.plugin(file))
+    // once every route is there
+    app.register(async () => { hosts.guard.complete() })
     await app.ready()
     registrar.finish()
   } catch (error) {

@@ -47,6 +47,8 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   const [authText, refused] = await explainAuth(app, row, asked)
   say('auth', authText)
   for (const text of explainLimits(app, row)) say('limits', text)
+  const guarded = app.hostRouter.guard.refusal(row.options, method, internal, headers)
+  if (guarded !== null) say('guard', `${ERRORS[guarded.code].status} ${guarded.code}: it may mean ${guarded.route} (${guarded.file}), which asks for other ${guarded.parts.join(', ')}`)
   const contract = explainContract(app, row, params, canonical, headers)
   for (const text of contract) say('contract', text)
   for (const text of explainCache(row)) say('cache', text)
@@ -55,7 +57,7 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   else if (plan) explainForwarding(plan, row, params, { internal, request: asked as never, live: app.server.listening, say })
   else say('handler', `written by hand in ${row.file}`)
   const broken = contract.some((text) => text.includes(': 400 GW_VALIDATION'))
-  return [...lines, refused ? `→ answered ${refused.statusCode} ${refused.code}` : broken ? answered('GW_VALIDATION') : outcome(row)]
+  return [...lines, refused ? `→ answered ${refused.statusCode} ${refused.code}` : guarded !== null ? answered(guarded.code) : broken ? answered('GW_VALIDATION') : outcome(row)]
 }
 
 /** Most near misses that are told, those first whose method fits. */

@@ -1,3 +1,4 @@
+import type { ContractGuard } from '../upstream/contract-guard.ts'
 import { quietConfig, type ConfigOptions } from './command-config.ts'
 
 /** `gatehouse check`: loads everything that `start` would, listens nowhere, and prints every problem at once. */
@@ -9,6 +10,21 @@ export async function check (options: ConfigOptions): Promise<number> {
   const files = new Set(rows.map(({ file }) => file)).size
   process.stdout.write(`configuration, ${rows.length} ${rows.length === 1 ? 'route' : 'routes'} of ${files} ${files === 1 ? 'file' : 'files'} and documents are right\n`)
   for (const { document, warnings } of app.apis) for (const note of [...warnings, ...document.notes]) process.stdout.write(`note: ${note}\n`)
+  for (const note of overlapNotes(app.hostRouter.guard)) process.stdout.write(`note: ${note}\n`)
   await app.close()
   return 0
+}
+
+/** Most routes that one note names. */
+const MOST_NAMED = 3
+
+/** What routes leave to those of other files, which their files do not say. */
+function overlapNotes (guard: ContractGuard): string[] {
+  const notes = new Set<string>()
+  for (const { route, file, leaves } of guard.guarded()) {
+    const named = leaves.slice(0, MOST_NAMED).map((other) => `${other.route} (${other.file}: ${other.parts.join(', ')})`)
+    if (leaves.length > MOST_NAMED) named.push(`${leaves.length - MOST_NAMED} more`)
+    notes.add(`${file}: ${route} does not answer other spellings or methods of ${named.join(', ')}`)
+  }
+  return [...notes]
 }

@@ -34,11 +34,11 @@ function limitText ({ algorithm, max, windowMs, burst, per, by }: LimitRule): st
   return by === 'consumer' ? much : `${much} by ${byText(by)}`
 }
 
-function cells ({ method, hosts, path, match, upstream, auth, limits, cache, schema, file, options: { config } }: RouteRow): string[] {
+function cells ({ method, hosts, path, match, upstream, auth, limits, cache, schema, file, options: { config } }: RouteRow, leaves: readonly string[]): string[] {
   const conditions = Object.entries(match ?? {}).map(([name, value]) => ` [${name}: ${value}]`).join('')
   const websocket = config?.websocket ? ' [websocket]' : ''
   return [
-    method, hosts.join(',') || '*', path + conditions + websocket, upstream || '-', authText(auth),
+    method, hosts.join(',') || '*', path + conditions + websocket + leavesText(leaves), upstream || '-', authText(auth),
     limits.map(limitText).join(', ') || '-',
     cache, schema.join(',') || '-', file || '-',
   ]
@@ -51,11 +51,17 @@ function methodsText (methods: readonly string[]): string[] {
   return [others.length === 0 ? '*' : `* but ${others.join(',')}`]
 }
 
+/** The routes whose other spellings and methods a row does not answer. */
+type LeavesOf = (row: RouteRow) => readonly string[]
+
+const leavesText = (leaves: readonly string[]): string =>
+  leaves.length === 0 ? '' : ` [leaves ${leaves[0]}${leaves.length > 1 ? ` and ${leaves.length - 1} more` : ''}]`
+
 /** Rows that differ by the method alone are one where they are many. */
-function lines (rows: readonly RouteRow[]): string[][] {
+function lines (rows: readonly RouteRow[], leaves: LeavesOf): string[][] {
   const groups = new Map<string, { methods: string[], rest: string[] }>()
   for (const row of rows) {
-    const [method, ...rest] = cells(row) as [string, ...string[]]
+    const [method, ...rest] = cells(row, leaves(row)) as [string, ...string[]]
     const key = rest.join('\n')
     const group = groups.get(key)
     if (group) group.methods.push(method)
@@ -65,8 +71,8 @@ function lines (rows: readonly RouteRow[]): string[][] {
 }
 
 /** Rows as lines with aligned columns. */
-export function routeLines (rows: readonly RouteRow[]): string[] {
-  const table = [[...COLUMNS], ...lines(rows)]
+export function routeLines (rows: readonly RouteRow[], leaves: LeavesOf = () => []): string[] {
+  const table = [[...COLUMNS], ...lines(rows, leaves)]
   const widths = COLUMNS.map((_, column) => Math.max(...table.map((row) => row[column]!.length)))
   return table.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd())
 }
@@ -77,9 +83,10 @@ export async function routes (options: ConfigOptions & { json?: boolean }): Prom
   const { buildApp } = await import('../app.ts')
   const app = await buildApp(config)
   const { rows } = app.routeTable
+  const leaves: LeavesOf = (row) => app.hostRouter.guard.leaves(row.options).map(({ route }) => route)
   const text = options.json
-    ? JSON.stringify(rows.map(({ options: _, ...row }) => row), null, 2)
-    : routeLines(rows).join('\n')
+    ? JSON.stringify(rows.map(({ options: _, ...row }, i) => ({ ...row, leaves: leaves(rows[i]!) })), null, 2)
+    : routeLines(rows, leaves).join('\n')
   process.stdout.write(`${text}\n`)
   await app.close()
   return 0

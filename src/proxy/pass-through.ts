@@ -1,9 +1,7 @@
 import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { gatehouseError } from '../errors.ts'
 import { isUpgrade } from '../listener/upgrade.ts'
 import { FORWARDED_METHODS } from '../upstream/declaration-schema.ts'
-import type { PassThroughGuard } from '../upstream/pass-through-guard.ts'
 import { requireAuthorization } from './admission.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { answerLastRecipient } from './max-forwards.ts'
@@ -24,10 +22,8 @@ type ClientCallback = (error: Error | null, response?: { statusCode: number, hea
  * URL building have no say.
  * @param scope   a scope whose body parser hands the stream through
  * @param prefix  internal prefix, `''` for the root
- * @param guard   which paths are none of its business
  */
-export function registerPassThrough (scope: FastifyInstance, prefix: string, plan: ForwardPlan, config: FastifyContextConfig, guard: PassThroughGuard): void {
-  const { hostPrefix = '' } = config
+export function registerPassThrough (scope: FastifyInstance, prefix: string, plan: ForwardPlan, config: FastifyContextConfig): void {
   const client = {
     request ({ headers }: { headers: Replied }, done: ClientCallback): void {
       const reply = headers[kReply]
@@ -52,7 +48,6 @@ export function registerPassThrough (scope: FastifyInstance, prefix: string, pla
     disableRequestLogging: true,
     internalRewriteLocationHeader: false,
     handler: (request: FastifyRequest, reply: FastifyReply, _destination: string, options: object) => {
-      if (guard?.(request.raw.url!.slice(hostPrefix.length).split('?', 1)[0]!)) throw gatehouseError('GW_NOT_FOUND')
       // what is cached has no use for another client in between
       if (isUpgrade(request.raw) || plan.cache !== null) return forward(request, reply, plan)
       if (request.raw.headers['max-forwards'] !== undefined && answerLastRecipient(request, reply)) return

@@ -4,6 +4,7 @@ import type { CorsPolicy } from '../browser/cors-policy.ts'
 import type { ErrorCode } from '../errors.ts'
 import { refusalOf, refuse } from '../listener/refusal.ts'
 import { canonicalTarget, decodedPath } from '../proxy/canonical-path.ts'
+import { ContractGuard } from './contract-guard.ts'
 import type { HeaderMatch } from './header-match.ts'
 import type { RouteTable } from './route-table.ts'
 import { isPreflight, notePreflight, PREFLIGHT_PATH } from './preflight.ts'
@@ -31,6 +32,8 @@ interface HostGroup {
  */
 export class HostRouter {
   readonly #table: RouteTable
+  /** Knows which routes a request may be taken for. */
+  readonly guard = new ContractGuard((host) => this.#groupsOf(host)?.map(({ prefix }) => prefix) ?? [])
   readonly #groups = new Map<string, HostGroup>()
   readonly #exact = new Map<string, HostGroup[]>()
   readonly #wildcard = new Map<string, HostGroup[]>()
@@ -113,8 +116,7 @@ export class HostRouter {
     if (EMPTY_SEGMENT.test(canonical) && this.#leavesEmpty(internal, method, headers)) return 'GW_NOT_FOUND'
     if (canonical.includes('%')) {
       const path = pathOf(canonical)
-      const decoded = decodedPath(path)
-      if (decoded !== path && this.#isGuardedOtherwise(internal, internalTarget(groups, decoded, method, headers), method, headers)) return 'GW_BAD_PATH'
+      if (decodedPath(path) !== path && this.#hidesSeparator(internal, method, headers)) return 'GW_BAD_PATH'
     }
     return internal as `/${string}`
   }
@@ -130,12 +132,11 @@ export class HostRouter {
 
   /**
    * An encoded separator is data to the gateway and a separator to backends that decode before they route. It may not carry
-   * a request past the authentication of the route that such a backend would take it to.
+   * a request past what the route asks for that such a backend would take it to.
    */
-  #isGuardedOtherwise (internal: string, decoded: string, method: string, headers: IncomingHttpHeaders): boolean {
-    const other = this.#table.find(method, decoded, headers)
-    if (other === null || other.row.auth === 'none') return false
-    return JSON.stringify(other.row.auth) !== JSON.stringify(this.#table.find(method, pathOf(internal), headers)?.row.auth)
+  #hidesSeparator (internal: string, method: string, headers: IncomingHttpHeaders): boolean {
+    const found = this.#table.find(method, pathOf(internal), headers)
+    return found !== null && this.guard.hidesSeparator(found.row.options, method, internal, headers)
   }
 
   /** The router lets a parameter be empty, which would give `/orders/` the rules of `/orders/:id`; to backends it may be `/orders`. */

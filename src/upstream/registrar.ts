@@ -20,7 +20,6 @@ import { type DeclaredRoute, declaredRoutes, passThroughRoute, prefixOf } from '
 import type { HostRouter } from './host-router.ts'
 import type { ImportedApi } from './imported-routes.ts'
 import { LateChanges } from './late-changes.ts'
-import { passThroughGuard } from './pass-through-guard.ts'
 import { preparePluginScope } from './plugin-scope.ts'
 import { RouteClaims } from './route-claims.ts'
 import type { RouteFile } from './route-files.ts'
@@ -144,7 +143,7 @@ export class Registrar {
     }
     const passesThrough = declaration.passThrough && this.#claims.claimPassThrough(declaration, file, parts.hostPrefix)
     scopes.register(scope, bytes(config.bodyLimit), (child, options) => this.#route(child, options, file), (child) => {
-      if (passesThrough) this.#passThrough(child, parts, routes)
+      if (passesThrough) this.#passThrough(child, parts)
     })
   }
 
@@ -157,7 +156,7 @@ export class Registrar {
     }
   }
 
-  #passThrough (scope: FastifyInstance, parts: Parameters<typeof routePlan>[0], declared: readonly DeclaredRoute[]): void {
+  #passThrough (scope: FastifyInstance, parts: Parameters<typeof routePlan>[0]): void {
     const { declaration, hostPrefix } = parts
     const route = passThroughRoute(declaration, this.#parts.config)
     if (route === null) return
@@ -175,12 +174,13 @@ export class Registrar {
       compress: declaration.compress ?? this.#parts.config.compress, clientCache: declaration.clientCache,
       ...typeof declaration.passThrough === 'object' && declaration.passThrough.rateLimit === false ? { limit: false } : {},
       cost: declaration.cost,
-    }, passThroughGuard(declared, auth))
+      passThrough: true,
+    })
   }
 
   /** Sees every route that a file registers, before it is there. */
   #watch (route: RouteOptions, file: string): void {
-    const { table } = this.#parts
+    const { table, hosts } = this.#parts
     this.#late.begin(route)
     // those of a pass-through; declared routes have one each
     if (route.config?.upstream !== undefined && Array.isArray(route.method)) route.method = this.#claims.passedThrough(route.url, route.method)
@@ -193,6 +193,7 @@ export class Registrar {
         if (problem) this.problems.push(problem)
       }
     }
+    hosts.guard.add(route, file)
     if (!(route.method === 'HEAD' && (route.schema as { hide?: boolean } | undefined)?.hide)) table.add(route, file)
   }
 

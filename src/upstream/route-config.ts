@@ -53,6 +53,8 @@ declare module 'fastify' {
     mock?: boolean
     /** Lets WebSocket upgrades through. */
     websocket?: boolean
+    /** Whether the route takes what is not declared below a prefix. */
+    passThrough?: boolean
     /** Pages of which origins may call the route. */
     cors?: Cors
     /** The same, made ready; stated by the gateway itself. */

@@ -34,6 +34,7 @@ export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRout
       upstream: upstream.name,
       upstreamDescription: upstream.description,
       hosts: upstream.hosts,
+      hostPrefix,
       publicUrl: route.path,
       auth: route.auth,
       limits: route.limits,

@@ -65,3 +65,19 @@ test('follows hosts, header conditions, HEAD, redirects and the gateway itself',
   assert.match(await explained(t, 'GET', '/livez'), /answered by the gateway itself/)
   assert.match(await explained(t, 'POST', '/%61'), /path becomes \/a\n[\s\S]*body: application\/json, checked[\s\S]*\n→ forwarded to a \(\S+\), if its body fits the schema$/)
 })
+
+test('says which route a request may mean that is refused for that', async (t) => {
+  const folder = await routesFolder(t, {
+    'all.json': { name: 'all', auth: 'none', targets: ['http://127.0.0.1:1'], passThrough: true },
+    'admin.json': { name: 'admin', prefix: '/admin', auth: { jwt: {} }, targets: ['http://127.0.0.1:1'], routes: [{ method: 'GET', url: '/secret' }] },
+  })
+  const app = await buildApp(testConfig(folder, { jwt }))
+  t.after(() => app.close())
+  const text = async (method: string, url: string) => (await explain(app, { method, url, headers: {} })).join('\n')
+  const meant = /guard +404 GW_NOT_FOUND: it may mean GET \/admin\/secret \(.*admin\.json\), which asks for other auth\n[^]*\n→ answered 404 GW_NOT_FOUND$/
+  assert.match(await text('GET', '/Admin/secret'), meant)
+  assert.match(await text('POST', '/admin/secret/'), meant)
+  assert.match(await text('POST', '/admin/secret'), /guard +405 GW_METHOD_NOT_ALLOWED: [^]*\n→ answered 405 GW_METHOD_NOT_ALLOWED$/)
+  assert.match(await text('GET', '/admin%2Fsecret'), /→ answered 400 GW_BAD_PATH$/)
+  assert.doesNotMatch(await text('GET', '/other'), /guard/)
+})

@@ -1,0 +1,226 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { onRequestHookHandler, RouteOptions } from 'fastify'
+import { gatehouseError, type GatehouseError } from '../errors.ts'
+import { decodedPath } from '../proxy/canonical-path.ts'
+import { type HeaderMatch, matchesHeaders } from './header-match.ts'
+import { isUnusual, loosePatterns, type LooseSegment, looseSegments } from './loose-path.ts'
+import { PatternTree } from './pattern-tree.ts'
+import { type ContractPart, hasOtherAuth, missingParts } from './route-contract.ts'
+
+/** A route, and where it stands. */
+interface Guarded {
+  options: RouteOptions
+  methods: readonly string[]
+  /** Internal prefix of its host group; `''` for every host. */
+  level: string
+  path: string
+  file: string
+  patterns: LooseSegment[][]
+  /** The routes whose place it must not take, with what they ask for. */
+  rivals: Map<Guarded, ContractPart[]>
+  /** Whether a path that has one reading only can fall to a rival. */
+  always: boolean
+}
+
+/** The routes of one pattern. */
+type Place = Guarded[]
+
+/** Why a request is refused: the route that it may mean, what that route asks for, and the methods of the path when it has others only. */
+export interface Refusal {
+  code: 'GW_NOT_FOUND' | 'GW_METHOD_NOT_ALLOWED'
+  route: string
+  file: string
+  parts: ContractPart[]
+  otherMethods: readonly string[] | null
+}
+
+/**
+ * Refuses requests that would go round what a route asks for. A parameter, a wildcard or a pass-through also takes paths that a
+ * service may read as those of another route (`/Admin`, `/admin/`, `/%40me`), and methods that this route does not have. When the other
+ * route is more specific and asks for more, the request is answered 404 or 405.
+ *
+ * Routes that no such route stands beside have no hook. A route with a fixed path is never refused, nor one of two methods
+ * of one pattern: both were stated.
+ */
+export class ContractGuard {
+  readonly #hostPrefixes: (host: string) => readonly string[] | null
+  readonly #routes = new Map<RouteOptions, Guarded>()
+  readonly #trees = new Map<string, PatternTree<Place>>()
+
+  /** @param hostPrefixes  the host groups that a `Host` header belongs to, those first that win; null when it is not valid */
+  constructor (hostPrefixes: (host: string) => readonly string[] | null) {
+    this.#hostPrefixes = hostPrefixes
+  }
+
+  /** Notes a route when it is registered, in whatever file. */
+  add (options: RouteOptions, file: string): void {
+    const { hostPrefix = '' } = options.config ?? {}
+    const path = options.url.slice(hostPrefix.length)
+    this.#routes.set(options, { options, methods: [options.method].flat(), level: hostPrefix, path, file, patterns: loosePatterns(path), rivals: new Map(), always: false })
+  }
+
+  /** Finds the routes that need a guard and gives them a hook; once every route is there, before Fastify composes its hooks. */
+  complete (): void {
+    for (const route of this.#routes.values()) {
+      const tree = this.#trees.get(route.level) ?? this.#trees.set(route.level, new PatternTree()).get(route.level)!
+      for (const pattern of route.patterns) {
+        const place = tree.at(pattern, () => [])
+        if (!place.includes(route)) place.push(route)
+      }
+    }
+    for (const route of this.#routes.values()) {
+      this.#findRivals(route)
+      if (route.rivals.size === 0) continue
+      const hook: onRequestHookHandler = (request, _reply, done) => { done(this.#errorFor(route, request.method, request.raw.url!, request.raw.headers)) }
+      route.options.onRequest = [...[route.options.onRequest ?? []].flat(), hook]
+    }
+  }
+
+  /** What a route leaves to others, in words. */
+  leaves (options: RouteOptions): { route: string, file: string, parts: ContractPart[] }[] {
+    return [...this.#routes.get(options)?.rivals ?? []].map(([rival, parts]) => ({ route: nameOf(rival), file: rival.file, parts }))
+  }
+
+  /** Every route that leaves something to routes of other files, or passes through what is not declared. */
+  * guarded (): IterableIterator<{ route: string, file: string, leaves: ReturnType<ContractGuard['leaves']> }> {
+    for (const route of this.#routes.values()) {
+      const leaves = this.leaves(route.options).filter(({ file }) => file !== route.file || route.options.config?.passThrough)
+      if (leaves.length > 0) yield { route: nameOf(route), file: route.file, leaves }
+    }
+  }
+
+  /**
+   * @param target  internal target of a request that the router gives to the route
+   * @returns why the request is refused; null when it is not
+   */
+  refusal (options: RouteOptions, method: string, target: string, headers: IncomingHttpHeaders): Refusal | null {
+    const route = this.#routes.get(options)
+    return route === undefined || route.rivals.size === 0 ? null : this.#refusal(route, method, pathIn(route, target), headers)
+  }
+
+  /**
+   * Whether a service that decodes separators before it routes would take a request for that of another route. An encoded slash is
+   * often a part of an identifier, so routes that end with a parameter count for their authentication alone.
+   * @param target  as for `refusal`
+   */
+  hidesSeparator (options: RouteOptions, method: string, target: string, headers: IncomingHttpHeaders): boolean {
+    const route = this.#routes.get(options)
+    if (route === undefined) return false
+    const segments = looseSegments(decodedPath(pathIn(route, target)))
+    let hides = false
+    for (const tree of this.#levels(headers)) {
+      const isDecided = tree.find(segments, (place) => {
+        if (place.includes(route)) return true
+        const same = sameMethod(place, method, headers)
+        const endsInText = place[0]!.patterns.some((pattern) => pattern.at(-1)?.kind === 'text')
+        hides = (same.length > 0 ? same : place).some(({ options: other }) => hasOtherAuth(other, options) || (same.length > 0 && endsInText && missingParts(other, options, method).length > 0))
+        return hides || same.length > 0
+      })
+      if (isDecided) break
+    }
+    return hides
+  }
+
+  #errorFor (route: Guarded, method: string, target: string, headers: IncomingHttpHeaders): GatehouseError | undefined {
+    const path = pathIn(route, target)
+    if (!route.always && !isUnusual(path)) return undefined
+    const refusal = this.#refusal(route, method, path, headers)
+    if (refusal === null) return undefined
+    return gatehouseError(refusal.code, refusal.code === 'GW_METHOD_NOT_ALLOWED' ? { headers: { allow: refusal.otherMethods!.join(', ') } } : {})
+  }
+
+  #refusal (route: Guarded, method: string, path: string, headers: IncomingHttpHeaders): Refusal | null {
+    const segments = looseSegments(path)
+    let refusal: Refusal | null = null
+    for (const tree of this.#levels(headers)) {
+      if (tree.find(segments, (place) => (refusal = refusalOf(place, route, method, path, headers)) !== null)) return refusal
+    }
+    return null
+  }
+
+  /** The patterns that count on the host of a request. */
+  #levels ({ host = '' }: IncomingHttpHeaders): PatternTree<Place>[] {
+    return [...this.#hostPrefixes(host) ?? [], ''].flatMap((level) => this.#trees.get(level) ?? [])
+  }
+
+  #findRivals (route: Guarded): void {
+    if (!route.options.config?.passThrough && route.patterns.every((pattern) => pattern.every(({ kind }) => kind === 'text'))) return
+    for (const [level, tree] of this.#trees) {
+      // routes for every host come after those of a host
+      if (route.level !== '' && level === '') continue
+      for (const pattern of route.patterns) {
+        tree.overlapping(pattern, (place) => {
+          for (const rival of place) if (rival !== route && !route.rivals.has(rival)) this.#compare(route, pattern, rival, place)
+        })
+      }
+    }
+  }
+
+  #compare (route: Guarded, pattern: LooseSegment[], rival: Guarded, place: Place): void {
+    const isSame = place.includes(route)
+    // of one pattern, a pass-through takes what nobody has stated
+    const { passThrough = false } = route.options.config ?? {}
+    if (isSame ? !passThrough : !rival.patterns.some((other) => passThrough ? !isMoreSpecific(pattern, other) : isMoreSpecific(other, pattern))) return
+    const shared = isSame ? undefined : route.methods.find((method) => hasMethod(rival, method, place))
+    const parts = new Set<ContractPart>(shared === undefined ? [] : missingParts(rival.options, route.options, shared))
+    const others = route.methods.some((method) => !place.some((one) => one !== route && hasMethod(one, method, place) && matchOf(one) === undefined))
+    const otherAuth = others && hasOtherAuth(rival.options, route.options)
+    if (otherAuth) parts.add('auth')
+    if (parts.size === 0) return
+    route.rivals.set(rival, [...parts])
+    route.always ||= otherAuth || isUnusual(rival.path.replace(/:\w+/g, ':')) || rival.path.endsWith('/*')
+  }
+}
+
+const pathIn = ({ level }: Guarded, target: string): string => target.slice(level.length).split('?', 1)[0]!
+
+const nameOf = ({ methods, path, options: { config } }: Guarded): string =>
+  `${methods.length > 10 ? '*' : methods.join(',')} ${config?.hosts?.join(',') ?? ''}${path}`
+
+const matchOf = ({ options }: Guarded): HeaderMatch | undefined => (options.constraints as { headers?: HeaderMatch } | undefined)?.headers
+
+/** GET answers HEAD where nothing else does. */
+const hasMethod = ({ methods }: Guarded, method: string, place: Place): boolean =>
+  methods.includes(method) || (method === 'HEAD' && methods.includes('GET') && !place.some((other) => other.methods.includes('HEAD')))
+
+/** The routes of a place that a request would reach if its path were written as theirs: those with the most conditions go first. */
+function sameMethod (place: Place, method: string, headers: IncomingHttpHeaders): Guarded[] {
+  let most = 0
+  const same = place.filter((route) => {
+    const match = matchOf(route)
+    if (!hasMethod(route, method, place) || (match !== undefined && !matchesHeaders(match, headers))) return false
+    most = Math.max(most, Object.keys(match ?? {}).length)
+    return true
+  })
+  return same.filter((route) => Object.keys(matchOf(route) ?? {}).length === most)
+}
+
+/** Whether a request that reached `route` may mean one of this place, and would have been asked for more there. */
+function refusalOf (place: Place, route: Guarded, method: string, path: string, headers: IncomingHttpHeaders): Refusal | null {
+  // most places have none
+  if (!place.some((rival) => route.rivals.has(rival))) return null
+  const same = place.includes(route) ? [] : sameMethod(place, method, headers)
+  for (const rival of same) {
+    if (!route.rivals.has(rival)) continue
+    const parts = missingParts(rival.options, route.options, method)
+    if (parts.length > 0) return { code: 'GW_NOT_FOUND', route: nameOf(rival), file: rival.file, parts, otherMethods: null }
+  }
+  if (same.length > 0) return null
+  // who may call is asked whatever the method; for the rest, a method that has no route has no rules
+  const rival = place.find((other) => route.rivals.has(other) && hasOtherAuth(other.options, route.options))
+  if (rival === undefined) return null
+  return { code: isUnusual(path) ? 'GW_NOT_FOUND' : 'GW_METHOD_NOT_ALLOWED', route: nameOf(rival), file: rival.file, parts: ['auth'], otherMethods: [...new Set(place.flatMap(({ methods }) => methods.includes('GET') ? [...methods, 'HEAD'] : methods))] }
+}
+
+/** The order in which the router asks what stands at one place of a pattern. */
+const rank = (segment: LooseSegment | undefined): number =>
+  segment === undefined ? 0 : segment.kind === 'text' ? 1 : segment.kind === 'wildcard' ? 4 : segment.plain ? 3 : 2
+
+/** Whether the router would prefer the first pattern for a path that both take. */
+function isMoreSpecific (first: readonly LooseSegment[], second: readonly LooseSegment[]): boolean {
+  for (let i = 0; i < Math.max(first.length, second.length); i++) {
+    const difference = rank(first[i]) - rank(second[i])
+    if (difference !== 0) return difference < 0
+  }
+  return false
+}
