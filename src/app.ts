@@ -27,6 +27,7 @@ import { RouteTable } from './upstream/route-table.ts'
 import { ROUTER_OPTIONS } from './upstream/router-options.ts'
 import { checkTraffic } from './upstream/traffic-check.ts'
 import { UpstreamRegistry } from './upstream/upstream-registry.ts'
+import { WithheldFields } from './upstream/withheld-fields.ts'
 import { bytes } from './units.ts'
 
 /**
@@ -133,7 +134,10 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
     return upstreams.close(1000)
   })
 
-  const registrar = new Registrar({ config, hosts, table, upstreams, apis, forwarded, responses })
+  const withheld = new WithheldFields(config)
+  app.decorate('withheldFields', withheld)
+  app.addHook('onReady', async () => withheld.ready(app.authSchemes))
+  const registrar = new Registrar({ config, hosts, table, upstreams, apis, forwarded, responses, withheld })
   registrar.watchRoutes(app)
   app.decorate('bootProblems', registrar.problems)
   // before anything can fail, so that their problems are told with those of the rest
@@ -144,7 +148,7 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
     for (const stage of STAGES) {
       await app.register(autoload, { dir: fileURLToPath(new URL(`../plugins/${stage}`, import.meta.url)), forceESM: true })
     }
-    decorateUpstreams(app, registrar, { config, upstreams, forwarded })
+    decorateUpstreams(app, registrar, { config, upstreams, forwarded, withheld })
     for (const file of files) app.register(registrar.plugin(file))
     // once every route is there
     app.register(async () => { hosts.guard.complete() })

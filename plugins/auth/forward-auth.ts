@@ -1,5 +1,6 @@
 import fp from 'fastify-plugin'
 import type { ForwardAuthSettings } from '../../src/auth/forward-auth/forward-auth-schema.ts'
+import { withoutParameters } from '../../src/auth/credentials.ts'
 import { ForwardAuthScheme } from '../../src/auth/forward-auth/forward-auth-scheme.ts'
 import { IdentityClient, identityUrl } from '../../src/auth/identity-client.ts'
 import { BootProblems } from '../../src/errors.ts'
@@ -20,7 +21,13 @@ export default fp(async (app) => {
     const url = identityUrl(settings.url, 'forwardAuth.url')
     const client = new IdentityClient(milliseconds(settings.timeout))
     app.addHook('onClose', () => client.close())
-    return new ForwardAuthScheme(settings, { url, client, publicTarget })
+    const { withheldFields: withheld } = app
+    return new ForwardAuthScheme(settings, {
+      url,
+      client,
+      publicTarget: (target) => withoutParameters(publicTarget(target), withheld.queryHiddenFromService),
+      shown: (name, value) => withheld.shownToService(name, value),
+    })
   })
 }, { name: 'forward-auth', dependencies: ['auth-schemes'] })
 

@@ -22,6 +22,8 @@ export function explainForwarding (plan: ForwardPlan, row: RouteRow, params: Rec
   }
   const { upstream, timeouts, retry, hedge, fallback } = plan
   say('forward', `to ${upstream.name}: ${upstreamPath(internal, params, plan)}`)
+  const withheld = plan.withheld === null ? '' : withheldText(plan.withheld)
+  if (withheld !== '') say('', `withheld: ${withheld}`)
   if (upstream.targets.length > 1) say('', `balance: ${upstream.balance}`)
   for (const text of upstream.watched) say('', text)
   for (const target of upstream.targets) say('', targetText(target, plan, live))
@@ -35,6 +37,13 @@ export function explainForwarding (plan: ForwardPlan, row: RouteRow, params: Rec
   if (fallback !== null) say('', `fallback: ${fallback.status}`)
   say('response', plan.responseCheck ? `checked against its schema, ${plan.enforceResponse ? '502 when it breaks it' : 'reported when it breaks it'}` : 'not checked against a schema')
 }
+
+/** Credentials and identity that a client may send and the upstream does not get. */
+const withheldText = ({ headers, cookies, query }: NonNullable<ForwardPlan['withheld']>): string => [
+  ...headers.length > 0 ? [`headers ${headers.join(', ')}`] : [],
+  ...cookies.length > 0 ? [`cookies ${cookies.join(', ')}`] : [],
+  ...query.length > 0 ? [`query ${query.join(', ')}`] : [],
+].join('; ')
 
 const retriesText = ({ attempts, failsOver, methods }: RetryPolicy, method: string): string => [
   methods.has(method) ? `at most ${attempts}` : `for ${method} only what was never sent`,

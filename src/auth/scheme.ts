@@ -42,6 +42,11 @@ export interface AuthScheme {
   readonly credentials: CredentialPlaces
   /** Its Security Scheme Object (OpenAPI 3.1); absent when OpenAPI has no word for it. */
   readonly security?: Readonly<Record<string, unknown>>
+  /**
+   * Whether its credentials are sessions that the gateway has made itself. They are of use to nobody else, so no upstream
+   * gets them, also not with `forwardCredentials`. Default: false.
+   */
+  readonly isSession?: boolean
   /** Whether a list of schemes asks it also about requests without credentials of its kind. Default: false. */
   readonly asksStrangers?: boolean
   /**

@@ -12,7 +12,7 @@ import type { Upstream } from '../upstream/upstream.ts'
 import { FORWARDED_NAMES, type ForwardedHeaders } from './forwarded-headers.ts'
 import type { Mirror } from './mirror.ts'
 import type { RouteCache } from './response-cache.ts'
-import { HOP_BY_HOP, nameSet, type NameSet } from './hop-by-hop.ts'
+import { HOP_BY_HOP, nameSet, type NameSet, withPlainNames } from './hop-by-hop.ts'
 
 /** What a route says about forwarding, after inheritance. */
 export interface ForwardSettings {
@@ -32,11 +32,7 @@ export interface ForwardSettings {
   /** Whether headers have been looked at that must arrive as they were. */
   checksHeaders?: boolean
   preserveHost?: boolean
-  /** Where the credentials stand that the gateway keeps to itself. */
-  credentials?: Required<CredentialPlaces> | null
   identityHeaders?: Record<string, string>
-  /** Headers in which upstreams may find identity; a client's own never go on. */
-  trustedHeaders?: readonly string[]
   requestHeaders?: HeaderRules[]
   responseHeaders?: HeaderRules[]
   /** Looks at responses; absent for none. */
@@ -73,11 +69,13 @@ export interface ForwardPlan {
   readonly rewrite: ((params: Record<string, string | undefined>, target: string) => string) | null
   readonly checksHeaders: boolean
   readonly preserveHost: boolean
-  /** Request headers that never go on as they came. */
+  /** Request headers that never go on as they came; complete once `withhold` has been called. */
   readonly requestDrop: NameSet
   /** Name, value, name, value of the headers to put in. */
   readonly requestPut: readonly string[]
-  /** Cookies and parameters of the query that never go on; null for none. */
+  /** What of them are credentials and identity, for people to read; null before `withhold` has been called. */
+  readonly withheld: Required<CredentialPlaces> | null
+  /** Cookies and parameters of the query that never go on; null for none. Complete once `withhold` has been called. */
   readonly dropCookies: readonly string[] | null
   readonly dropQuery: readonly string[] | null
   readonly identity: IdentityHeaders | null
@@ -128,15 +126,15 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     preserveHost: settings.preserveHost ?? false,
     requestDrop: nameSet(
       HOP_BY_HOP, FORWARDED_NAMES, ['host', 'expect', 'via', 'x-request-id'],
-      settings.credentials?.headers,
-      identity?.names, settings.trustedHeaders, request.drop,
+      withPlainNames([...identity?.names ?? [], ...request.drop]),
       settings.cache?.policy ? UNKEYED : undefined,
       // a compressed response could not be refused before it is sent
       responseCheck !== null && settings.enforceResponse ? ['accept-encoding'] : undefined
     ),
+    withheld: null,
     requestPut: request.put,
-    dropCookies: orNull([...settings.credentials?.cookies ?? [], ...settings.upstream.affinity === null ? [] : [settings.upstream.affinity.cookie]]),
-    dropQuery: orNull(settings.credentials?.query),
+    dropCookies: settings.upstream.affinity === null ? null : [settings.upstream.affinity.cookie],
+    dropQuery: null,
     identity,
     settled: nameSet(identity?.names, request.drop),
     responseDrop: nameSet(HOP_BY_HOP, REVEALING, OWN_RESPONSE_HEADERS, settings.ownResponseHeaders, response.drop, settings.cache ? [OWN_CONTROL] : undefined),
@@ -149,6 +147,19 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     hostLength: settings.hostLength ?? 0,
     cache: settings.cache ?? null,
   }
+}
+
+/**
+ * Completes a plan with credentials and identity that its upstream must not get. Routes are known only when all of them
+ * are registered, which is after the plans were made.
+ */
+export function withhold (plan: ForwardPlan, withheld: Required<CredentialPlaces>): void {
+  const { headers, cookies, query } = withheld
+  const own = plan as { -readonly [Field in keyof ForwardPlan]: ForwardPlan[Field] }
+  own.withheld = withheld
+  own.requestDrop = nameSet(Object.keys(plan.requestDrop), withPlainNames(headers))
+  own.dropCookies = orNull([...plan.dropCookies ?? [], ...cookies])
+  own.dropQuery = orNull([...plan.dropQuery ?? [], ...query])
 }
 
 const orNull = (names: readonly string[] = []): readonly string[] | null => names.length > 0 ? names : null

@@ -16,6 +16,19 @@ export function nameSet (...groups: (readonly string[] | undefined)[]): NameSet 
   return set
 }
 
+/** Characters that CGI, WSGI and similar interfaces do not distinguish from a hyphen in the name of a header. */
+export const UNUSUAL_NAME = /[^a-z0-9-]/
+
+/** The name of a header as such an interface reads it: `x_user` and `x.user` are `x-user` to it. */
+export const plainName = (name: string): string => name.replace(/[^a-z0-9]/g, '-')
+
+/** Names of headers with their plain forms: a rule about `x_user` must hold for `x-user` too. */
+export const withPlainNames = (names: readonly string[]): string[] =>
+  names.flatMap((given) => {
+    const name = given.toLowerCase()
+    return UNUSUAL_NAME.test(name) ? [name, plainName(name)] : [name]
+  })
+
 const END_TO_END = new Set(['host', 'content-length', 'content-type', 'content-encoding', 'content-range', 'authorization', 'cookie', 'cache-control', 'range', 'max-forwards'])
 
 /**

@@ -1,15 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
-import { withoutCookies } from '../auth/credentials.ts'
+import { withoutCookies, withoutParameters } from '../auth/credentials.ts'
 import { gatehouseError } from '../errors.ts'
 import { traceIdOf } from '../observe/trace-context.ts'
 import type { ForwardPlan } from './forward-plan.ts'
-import { connectionNames } from './hop-by-hop.ts'
+import { connectionNames, plainName, UNUSUAL_NAME } from './hop-by-hop.ts'
 import { countForward } from './max-forwards.ts'
-
-/** Names with characters that CGI, WSGI and their like do not tell from a hyphen. */
-const UNUSUAL = /[^a-z0-9-]/
-const plainName = (name: string): string => name.replace(/[^a-z0-9]/g, '-')
 
 /**
  * The headers of the request to the upstream: name, value, name, value. `host` comes first, its value is put in for each
@@ -20,7 +16,7 @@ export function requestHeaders (request: FastifyRequest, plan: ForwardPlan, hasB
   const headers = ['host', '']
   const named = namedAway(incoming, plan)
   for (const name in incoming) {
-    if (plan.requestDrop[name] || (named !== null && named.includes(name)) || (UNUSUAL.test(name) && plan.requestDrop[plainName(name)])) continue
+    if (plan.requestDrop[name] || (named !== null && named.includes(name)) || (UNUSUAL_NAME.test(name) && plan.requestDrop[plainName(name)])) continue
     // undici states the length of what it sends; a length without a body would be refused
     if (name === 'content-length' && !hasBody) continue
     let value = incoming[name]!
@@ -29,6 +25,8 @@ export function requestHeaders (request: FastifyRequest, plan: ForwardPlan, hasB
       if (kept === null) continue
       value = kept
     }
+    // the page that the request comes from may have been opened with a key in its URL
+    if (name === 'referer' && plan.dropQuery !== null) value = withoutParameters(String(value), plan.dropQuery)
     if (typeof value === 'string') headers.push(name, value)
     else for (const single of value) headers.push(name, single)
   }

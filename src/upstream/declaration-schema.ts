@@ -61,7 +61,7 @@ const shared = {
   requestValidation: Type.Optional(RequestValidation),
   responseValidation: Type.Optional(ResponseValidation),
   mock: Type.Optional(MockDeclaration),
-  forwardCredentials: Type.Optional(Type.Boolean({ description: 'Sends the credentials that the gateway has verified (the `Authorization` header, a key, a cookie) on to the upstream. Default: false. Open routes always pass it on.' })),
+  forwardCredentials: Type.Optional(Type.Boolean({ description: "Sends credentials (`Authorization`, keys and tokens in headers, cookies and the query) on to the upstream. Default: false, an upstream gets none that any route of the same hosts reads. Sessions of the gateway's own login are never sent on." })),
   tags: Type.Optional(Type.Array(Type.String(), { description: 'Tags in the documentation. Default: the name of the upstream.' })),
 }
 

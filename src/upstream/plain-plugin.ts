@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type, { type Static } from 'typebox'
-import type { AuthDeclaration } from '../auth/auth-schema.ts'
-import { credentialPlaces } from '../auth/credentials.ts'
+import { withoutParameters } from '../auth/credentials.ts'
 import type { Config } from '../config/config-schema.ts'
 import { checkAgainst } from '../config/schema-check.ts'
 import { closest } from '../config/suggestion.ts'
@@ -24,6 +23,7 @@ import { trafficFields } from './traffic-schema.ts'
 import { upstreamParts } from './upstream-parts.ts'
 import type { Upstream } from './upstream.ts'
 import type { UpstreamRegistry } from './upstream-registry.ts'
+import type { WithheldFields } from './withheld-fields.ts'
 
 const { name, timeouts, preserveHost, identityHeaders, requestHeaders, responseHeaders, forwardCredentials } = UpstreamDeclaration.properties
 
@@ -58,8 +58,8 @@ declare module 'fastify' {
 }
 
 /** Gives hand-written plugins the same engine as declared upstreams. */
-export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, parts: { config: Config, upstreams: UpstreamRegistry, forwarded: ForwardedHeaders }): void {
-  const { config, upstreams, forwarded } = parts
+export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, parts: { config: Config, upstreams: UpstreamRegistry, forwarded: ForwardedHeaders, withheld: WithheldFields }): void {
+  const { config, upstreams, forwarded, withheld } = parts
   const added = new Map<Upstream, AddedUpstream | undefined>()
   const plans = new Map<Upstream, Map<string, ForwardPlan>>()
 
@@ -88,23 +88,24 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
     if (problems.length > 0) throw new BootProblems(problems)
     const upstream = upstreams.add(declaration.name, upstreamParts(declaration, { config, file, log: app.log }), file)
     added.set(upstream, declaration)
+    withheld.addIdentity(Object.keys(declaration.identityHeaders ?? {}))
     return upstream
   })
 
   /** One plan for each upstream and way of forwarding; there are few of these. */
-  function planOf (upstream: Upstream, websocket: boolean, auth: AuthDeclaration | undefined): ForwardPlan {
+  function planOf (upstream: Upstream, websocket: boolean, open: boolean, hosts: readonly string[] | undefined): ForwardPlan {
     const known = plans.get(upstream) ?? new Map<string, ForwardPlan>()
     plans.set(upstream, known)
-    const key = `${websocket} ${JSON.stringify(auth)}`
+    const key = `${websocket} ${open} ${hosts === undefined ? '*' : hosts.join(' ')}`
     let plan = known.get(key)
     if (!plan) {
       const declaration = added.get(upstream)
       plan = forwardPlan({
         ...inheritedSettings({ config, forwarded, upstream, declaration: declaration ?? {} }),
         websocket,
-        open: auth === 'none',
-        credentials: declaration?.forwardCredentials ? null : credentialPlaces(auth ?? 'none', app.authSchemes),
+        open,
       })
+      withheld.apply(plan, hosts, declaration?.forwardCredentials ?? false)
       known.set(key, plan)
     }
     return plan
@@ -118,8 +119,9 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
       failReply(this, new Error(NOT_ADMITTED))
       return this
     }
-    const plan = planOf(upstream, websocket, this.request.routeOptions.config.auth)
-    const target = path === undefined ? upstreamPath(this.request.raw.url!, this.request.params, plan) : canonicalTarget(path)
+    const { auth, hosts } = this.request.routeOptions.config
+    const plan = planOf(upstream, websocket, auth === 'none', hosts)
+    const target = path === undefined ? upstreamPath(this.request.raw.url!, this.request.params, plan) : ownTarget(path, plan)
     if (target === null) throw gatehouseError('GW_BAD_PATH')
     forward(this.request, this, plan, target)
     return this
@@ -127,6 +129,10 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
 }
 
 const NOT_ADMITTED = 'reply.forward was called for a request before authentication and limits have let it in, as in an onRequest hook, or after they have refused it, as in an error handler: forward in the handler of a route or in a later hook'
+
+/** The target that a plugin has stated, often from the request's own URL: without the keys that it may hold. */
+const ownTarget = (path: string, { dropQuery }: ForwardPlan): string | null =>
+  canonicalTarget(dropQuery === null ? path : withoutParameters(path, dropQuery))
 
 function unknownUpstream (name: string, known: readonly string[]): string {
   const guess = closest(name, known)

@@ -1,5 +1,4 @@
 import type { FastifyContextConfig, FastifyInstance, FastifyPluginAsync, RouteOptions } from 'fastify'
-import { credentialPlaces } from '../auth/credentials.ts'
 import type { Config } from '../config/config-schema.ts'
 import { withoutExit } from '../config/load-guard.ts'
 import { checkAgainst } from '../config/schema-check.ts'
@@ -29,6 +28,7 @@ import { responseCheck } from './route-checks.ts'
 import type { RouteTable } from './route-table.ts'
 import type { UpstreamRegistry } from './upstream-registry.ts'
 import { shadowParts, upstreamParts } from './upstream-parts.ts'
+import type { WithheldFields } from './withheld-fields.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -48,6 +48,7 @@ export interface RegistrarParts {
   apis: ApiRegistry
   forwarded: ForwardedHeaders
   responses: ResponseCache
+  withheld: WithheldFields
 }
 
 /** Turns declarations and hand-written plugins into Fastify routes, and gathers what is wrong with them. */
@@ -94,7 +95,9 @@ export class Registrar {
   watchRoutes (app: FastifyInstance): void {
     const watch = (route: RouteOptions, file: string): void => this.#watch(route, file)
     const claim = (route: RouteOptions): void => this.#claims.claimOwn(route)
+    const { withheld } = this.#parts
     app.addHook('onRoute', function (route) {
+      withheld.watch(route)
       if (this.routeFile !== undefined) watch(route, this.routeFile)
       else claim(route)
     })
@@ -110,7 +113,7 @@ export class Registrar {
    * @param api  what its document has brought along
    */
   declare (scope: FastifyInstance, declaration: UpstreamDeclaration, file: string, api?: ImportedApi): void {
-    const { config, hosts, upstreams, forwarded, responses } = this.#parts
+    const { config, hosts, upstreams, forwarded, responses, withheld } = this.#parts
     if (!this.#claims.claimName(declaration.name, file)) return
     if (api !== undefined) this.#parts.apis.add(api)
     if (api !== undefined) scope.drift?.add(new DriftRecord(declaration.name, api.document, prefixOf(declaration), declaration.hosts))
@@ -124,11 +127,13 @@ export class Registrar {
       mirror: declaration.mirror ? new Mirror(upstreams.add(`${declaration.name}~mirror`, shadowParts(declaration, context), file), declaration.mirror) : null,
       hostPrefix: hosts.prefixOf(declaration.hosts),
       responses,
+      withheld,
       storesSome: [declaration, ...routes.map((route) => route.declaration)].some(({ cache = false }) => cache !== false),
     }
+    withheld.addIdentity(Object.keys(declaration.identityHeaders ?? {}))
     const scopes = new BodyScopes()
     for (const route of routes) {
-      const plan = routePlan(parts, route.declaration, parts.hostPrefix + route.path, credentialPlaces(route.auth, scope.authSchemes), route.declaration.websocket ?? false, route.auth === 'none', responseCheck(scope, route, declaration))
+      const plan = routePlan(parts, route.declaration, parts.hostPrefix + route.path, route.declaration.websocket ?? false, route.auth === 'none', responseCheck(scope, route, declaration))
       for (const method of methodsOf(route, routes)) {
         const match = headerMatch(route.declaration)
         const problem = this.#parts.table.claim({ method, path: route.path, hosts: declaration.hosts, match }, file, route.field)
@@ -167,7 +172,7 @@ export class Registrar {
         for (const method of this.#claims.passedThrough(hostPrefix + path, scope.supportedMethods)) this.#parts.hosts.add(declaration.hosts, method, path)
       }
     }
-    const plan = routePlan(parts, {}, '', credentialPlaces(auth, scope.authSchemes), websocket, auth === 'none')
+    const plan = routePlan(parts, {}, '', websocket, auth === 'none')
     registerPassThrough(scope, hostPrefix + prefix, plan, {
       upstream: declaration.name, hosts: declaration.hosts, hostPrefix, auth, limits, websocket, plan,
       cors: declaration.cors ?? this.#parts.config.cors, csrf: declaration.csrf ?? this.#parts.config.csrf, securityHeaders: declaration.securityHeaders ?? this.#parts.config.securityHeaders,

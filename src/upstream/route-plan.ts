@@ -1,4 +1,3 @@
-import { trustedHeaders } from '../auth/forward-auth/forward-auth-schema.ts'
 import { CORS_HEADERS } from '../browser/cors-policy.ts'
 import { securityHeaderNames } from '../browser/security-headers.ts'
 import { CachePolicy } from '../cache/cache-policy.ts'
@@ -14,6 +13,7 @@ import type { RouteDeclaration, UpstreamDeclaration } from './declaration-schema
 import { prefixOf } from './declared-routes.ts'
 import { timeoutSettings } from './target.ts'
 import type { Upstream } from './upstream.ts'
+import type { WithheldFields } from './withheld-fields.ts'
 
 /** What an upstream's plans have in common. */
 export interface PlanParts {
@@ -25,6 +25,7 @@ export interface PlanParts {
   /** Internal prefix of the host group. */
   hostPrefix: string
   responses: ResponseCache
+  withheld: WithheldFields
   /** Whether some route of the upstream stores responses. */
   storesSome: boolean
 }
@@ -33,13 +34,12 @@ export interface PlanParts {
  * The plan of a route, or of the pass-through when `route` is empty: everything inherited from upstream and gateway.
  * @param pattern   internal pattern of the route
  * @param responseCheck  of what `responseValidation` is about; null for none
- * @param credentials  where those stand that the gateway verifies
  * @param open  whether the route says `auth: 'none'`
  */
-export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, pattern: string, credentials: ForwardSettings['credentials'], websocket: boolean, open: boolean, responseCheck: ResponseCheck | null = null): ForwardPlan {
+export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, pattern: string, websocket: boolean, open: boolean, responseCheck: ResponseCheck | null = null): ForwardPlan {
   const { config, declaration, hostPrefix } = parts
   const stripped = declaration.stripPrefix ? prefixOf(declaration) : ''
-  return forwardPlan({
+  const plan = forwardPlan({
     ...inheritedSettings(parts),
     open,
     timeouts: timeoutSettings(route.timeouts, declaration.timeouts, config.timeouts),
@@ -50,7 +50,6 @@ export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, p
     strippedPrefix: stripped,
     rewrite: route.rewritePath === undefined ? null : compilePathTemplate(route.rewritePath, pattern),
     checksHeaders: route.schema?.headers !== undefined || route.match !== undefined,
-    credentials: (route.forwardCredentials ?? declaration.forwardCredentials) ? null : credentials,
     requestHeaders: [declaration.requestHeaders ?? {}, route.requestHeaders ?? {}],
     responseHeaders: [declaration.responseHeaders ?? {}, route.responseHeaders ?? {}],
     responseCheck,
@@ -62,6 +61,8 @@ export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, p
     hostLength: hostPrefix.length,
     cache: routeCache(parts, route),
   })
+  parts.withheld.apply(plan, declaration.hosts, route.forwardCredentials ?? declaration.forwardCredentials ?? false)
+  return plan
 }
 
 /** The cache of a route. One that stores nothing puts out what others of the upstream have stored, when it changes something. */
@@ -91,7 +92,6 @@ export function inheritedSettings ({ config, forwarded, upstream, declaration }:
     fallback: declaration.fallback ?? config.fallback,
     preserveHost: declaration.preserveHost,
     identityHeaders: declaration.identityHeaders ?? config.identityHeaders,
-    trustedHeaders: config.forwardAuth && trustedHeaders(config.forwardAuth),
     requestHeaders: [declaration.requestHeaders ?? {}],
     responseHeaders: [declaration.responseHeaders ?? {}],
   }

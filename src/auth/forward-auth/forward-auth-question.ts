@@ -9,18 +9,22 @@ export interface ForwardAuthQuestion {
   key: string | null
 }
 
+/** What the service may see of a header. @param name  in lower case */
+export type ShownHeader = (name: string, value: string | string[] | undefined) => string | string[] | undefined
+
 /**
  * Makes the questions.
  * @param publicTarget  path and query as the routes have read them, from the request's own
+ * @param shown         a header as the service may see it; undefined when it may not
  */
-export function forwardAuthQuestion (settings: Pick<ForwardAuthSettings, 'requestHeaders' | 'cacheBy'>, remembers: boolean, publicTarget: (url: string) => string): (request: AuthRequest) => ForwardAuthQuestion {
+export function forwardAuthQuestion (settings: Pick<ForwardAuthSettings, 'requestHeaders' | 'cacheBy'>, remembers: boolean, publicTarget: (url: string) => string, shown: ShownHeader): (request: AuthRequest) => ForwardAuthQuestion {
   const names = settings.requestHeaders.map((name) => name.toLowerCase())
   const byHeaders = settings.cacheBy === 'headers'
 
   return ({ headers, ip, protocol, raw: { method = 'GET', url = '/' } }) => {
     const told: string[] = []
     for (const name of names) {
-      const value = headers[name]
+      const value = shown(name, headers[name])
       for (const single of value === undefined ? [] : [value].flat()) told.push(name, single)
     }
     // the host is the one by which the route was found, whatever a proxy calls it: another would be judged in its place

@@ -17,7 +17,7 @@ export const ForwardAuthSettings = Type.Object({
   withhold: Type.Object({
     headers: Type.Array(HeaderName(), { default: ['authorization'], description: 'Headers that are for the service.' }),
     cookies: Type.Array(Type.String({ minLength: 1 }), { default: [], description: 'Cookies that are for the service, such as that of its session.' }),
-  }, { additionalProperties: false, default: {}, description: 'Credentials that the upstream does not get, unless `forwardCredentials` is stated.' }),
+  }, { additionalProperties: false, default: {}, description: 'Credentials that no upstream of the same hosts gets, unless `forwardCredentials` is stated.' }),
   cacheFor: Duration({ default: 0, description: 'How long it is remembered that a request was let in; refusals never are. 0 asks each time.' }),
   cacheBy: Type.Enum(['request', 'headers'], { default: 'request', description: 'What such a verdict holds for: requests that are the same in everything that the service is told; or all with the same `requestHeaders`, whatever their method, URL and address, when the service looks at nothing else.' }),
   cacheSize: Type.Integer({ minimum: 1, default: 10_000, description: 'How many verdicts are remembered, by the SHA-256 of what was told.' }),

@@ -4,7 +4,7 @@ import { authUnavailable } from '../challenge.ts'
 import { ExpiringCache } from '../expiring-cache.ts'
 import type { IdentityClient } from '../identity-client.ts'
 import type { AuthRequest, AuthScheme, CredentialPlaces } from '../scheme.ts'
-import { type ForwardAuthQuestion, forwardAuthQuestion } from './forward-auth-question.ts'
+import { type ForwardAuthQuestion, forwardAuthQuestion, type ShownHeader } from './forward-auth-question.ts'
 import type { ForwardAuthSettings } from './forward-auth-schema.ts'
 import { ANONYMOUS, consumerReader, refusalOf } from './forward-auth-verdict.ts'
 
@@ -14,6 +14,8 @@ export interface ForwardAuthSurroundings {
   client: Pick<IdentityClient, 'ask'>
   /** Path and query as the routes have read them, from the request's own. */
   publicTarget: (url: string) => string
+  /** A header as the service may see it. Default: as it came. */
+  shown?: ShownHeader
   now?: () => number
 }
 
@@ -33,14 +35,14 @@ export class ForwardAuthScheme implements AuthScheme {
   readonly #now: () => number
   readonly #admitted: ExpiringCache<Consumer>
 
-  constructor (settings: ForwardAuthSettings, { url, client, publicTarget, now = Date.now }: ForwardAuthSurroundings) {
+  constructor (settings: ForwardAuthSettings, { url, client, publicTarget, shown = (_name, value) => value, now = Date.now }: ForwardAuthSurroundings) {
     this.#url = url
     this.#client = client
     this.#now = now
     this.#cacheForMs = milliseconds(settings.cacheFor)
     this.#byHeaders = settings.cacheBy === 'headers'
     this.#admitted = new ExpiringCache(settings.cacheSize, now)
-    this.#question = forwardAuthQuestion(settings, this.#cacheForMs > 0, publicTarget)
+    this.#question = forwardAuthQuestion(settings, this.#cacheForMs > 0, publicTarget, shown)
     this.#consumerOf = consumerReader(settings)
     this.credentials = { headers: settings.withhold.headers.map((name) => name.toLowerCase()), cookies: settings.withhold.cookies }
     this.#credentialNames = this.credentials.headers!.filter((name) => name !== 'cookie')

@@ -29,6 +29,7 @@ export interface LoginParts {
 /** Browsers that have logged in at an OpenID provider, by a session that they keep in an encrypted cookie. */
 export class LoginScheme implements AuthScheme {
   readonly name = 'login'
+  readonly isSession = true
   readonly credentials: CredentialPlaces
   readonly security: Readonly<Record<string, unknown>>
   // whoever has not logged in yet is sent to do so

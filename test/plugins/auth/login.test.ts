@@ -40,6 +40,11 @@ test('a browser is sent to the provider and comes back to the page; the upstream
   assert.equal((await ada.send(`${url}/home`, { method: 'POST' })).status, 200)
   assert.equal((await ada.send(`${url}/home`, { method: 'POST', headers: { origin: 'https://evil.example' } })).status, 403, 'forged')
 
+  // the browser sends its session there too, and the service behind it could use it on the paths behind the login
+  assert.equal((await ada.send(`${url}/bye`)).status, 200)
+  assert.equal(backend.received.at(-1)!.url, '/bye')
+  assert.equal(backend.received.at(-1)!.headers.cookie, undefined)
+
   const eve = new CookieBrowser('eve')
   assert.equal((await eve.open(`${url}/home`)).status, 200)
   assert.equal((await eve.send(`${url}/family`)).status, 403)
