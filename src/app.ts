@@ -136,6 +136,7 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
 
   const withheld = new WithheldFields(config)
   app.decorate('withheldFields', withheld)
+  app.addHook('onRoute', (route) => withheld.watch(route))
   app.addHook('onReady', async () => withheld.ready(app.authSchemes))
   const registrar = new Registrar({ config, hosts, table, upstreams, apis, forwarded, responses, withheld })
   registrar.watchRoutes(app)

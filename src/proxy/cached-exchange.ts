@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { withoutCookies } from '../auth/credentials.ts'
 import type { Directives } from '../cache/cache-control.ts'
@@ -11,6 +10,7 @@ import { hasUnsafeCondition, validationFields } from '../cache/validators.ts'
 import { isSelected, selectingValue } from '../cache/vary.ts'
 import { gatehouseError } from '../errors.ts'
 import { CacheFill } from './cache-fill.ts'
+import { isAuthenticated, ownerOf } from './cache-owner.ts'
 import { type Again, CacheReader } from './cache-reader.ts'
 import { cacheUrl } from './cache-url.ts'
 import { covers, noteOutcome, sendStored } from './cached-reply.ts'
@@ -59,6 +59,7 @@ class CachedExchange {
   readonly #again: Again
   readonly #directives: Directives
   readonly #hasCookies: boolean
+  readonly #isAuthenticated: boolean
   readonly #sharedKey: CacheKey
   readonly #ownKey: CacheKey
 
@@ -75,6 +76,7 @@ class CachedExchange {
     this.#directives = policy.directivesOf(headers)
     const cookies = headers.cookie === undefined ? null : plan.dropCookies === null ? headers.cookie : withoutCookies(headers.cookie, plan.dropCookies)
     this.#hasCookies = cookies !== null && !policy.sharesCookies && (policy.keyCookies.length === 0 || withoutCookies(cookies, policy.keyCookies) !== null)
+    this.#isAuthenticated = isAuthenticated(request, plan)
     const url = cacheUrl(request, plan)
     const rest = plan.cache!.route + policy.keyOf(headers, cookies, this.#body)
     this.#sharedKey = { url, rest }
@@ -171,8 +173,6 @@ class CachedExchange {
     return new CacheFill(this.#request, this.#reply, plan, this.#policy.countedTarget(this.#path), keepsConditions && stored === null ? headers : withConditions(headers, stored), this.#body, task, isBehind)
   }
 
-  get #isAuthenticated (): boolean { return this.#request.consumer !== null || this.#request.raw.headers.authorization !== undefined }
-
   /** Under what a request to the upstream is found that this one may share. */
   #fillName (): string {
     const name = `${this.#ownKey.url}\n${this.#ownKey.rest}`
@@ -191,14 +191,6 @@ function selectResponse (responses: readonly StoredResponse[], request: FastifyR
     part ??= response
   }
   return part
-}
-
-/** Whom a response is for that is not for everybody; `''` for nobody in particular. */
-function ownerOf ({ consumer, raw }: FastifyRequest, { identity, requestDrop }: ForwardPlan): string {
-  if (consumer === null) return ''
-  const credentials = requestDrop.authorization ? undefined : raw.headers.authorization
-  // whatever the upstream learns of the consumer can change its answer
-  return JSON.stringify([consumer.id, identity?.values(consumer), consumer.upstreamHeaders, credentials && createHash('sha256').update(credentials).digest('base64url')])
 }
 
 /** Headers with the conditions of the cache in place of the client's own, so that the answer fits the store. */

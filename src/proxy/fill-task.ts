@@ -34,7 +34,7 @@ export function audienceOfAnswer (task: FillTask, plan: ForwardPlan, request: Fa
   if (request.method === 'HEAD') return 'none'
   const { policy, storing } = task
   const audience = audienceOf(storing, status, headers, control, { hasTtl: policy.ttlOf(status, headers, control) !== undefined, sharesCookies: policy.sharesCookies })
-  return narrowed(audience, headers.vary, plan, request)
+  return narrowed(audience, headers.vary, plan, request, storing)
 }
 
 /** Who may have what was stored, once a 304 or the head of a 200 has changed its headers. */
@@ -43,7 +43,7 @@ export function audienceOfFreshened ({ policy, storing }: FillTask, plan: Forwar
   const { credentials, cookies } = response.askedWith
   const asked = { ...storing, isAuthenticated: storing.isAuthenticated || credentials, hasCookies: storing.hasCookies || cookies }
   const audience = audienceOf(asked, response.status, headers, policy.controlOf(response.status, headers), { hasTtl: true, sharesCookies: policy.sharesCookies })
-  return narrowed(audience, headers.vary, plan, request)
+  return narrowed(audience, headers.vary, plan, request, storing)
 }
 
 /** Keeps what was stored as it is now, there where those look for it who may have it, and nowhere else. */
@@ -54,11 +54,12 @@ export async function replaceStored ({ cache, ownKey, sharedKey, stored }: FillT
 }
 
 /** The audience of a response that may vary by what the gateway has told the upstream of the client or the consumer. */
-function narrowed (audience: Audience, vary: string | string[] | undefined, { identity }: ForwardPlan, { consumer }: FastifyRequest): Audience {
+function narrowed (audience: Audience, vary: string | string[] | undefined, { identity }: ForwardPlan, { consumer }: FastifyRequest, { hasConsumer }: StoringRequest): Audience {
   if (vary === undefined || audience === 'none') return audience
   const names = varyNames(vary)
   if (names.some((name) => ABOUT_CLIENT.includes(name))) return 'none'
   const told = [...identity?.names ?? [], ...consumer?.upstreamHeaders?.filter((_, i) => i % 2 === 0) ?? []]
   if (!told.some((name) => names.includes(name))) return audience
-  return consumer === null ? 'none' : 'same'
+  // what is the same for nobody in particular would be found by everybody
+  return hasConsumer ? 'same' : 'none'
 }

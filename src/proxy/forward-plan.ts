@@ -50,6 +50,14 @@ export interface ForwardSettings {
   cache?: RouteCache | null
 }
 
+/** Names by which the credentials of a request are found. */
+export interface CredentialNames {
+  readonly headers: readonly string[]
+  readonly cookies: readonly string[]
+}
+
+const NO_CREDENTIALS: CredentialNames = { headers: ['authorization'], cookies: [] }
+
 /** Everything about forwarding that can be known before a request comes, made once for each route. */
 export interface ForwardPlan {
   readonly upstream: Upstream
@@ -75,6 +83,10 @@ export interface ForwardPlan {
   readonly requestPut: readonly string[]
   /** What of them are credentials and identity, for people to read; null before `withhold` has been called. */
   readonly withheld: Required<CredentialPlaces> | null
+  /** Headers and cookies with credentials of any scheme that do go on, by which the upstream may answer differently. */
+  readonly credentials: CredentialNames
+  /** Headers by which the service of `forwardAuth` decides, whether or not they go on. */
+  readonly serviceHeaders: readonly string[]
   /** Cookies and parameters of the query that never go on; null for none. Complete once `withhold` has been called. */
   readonly dropCookies: readonly string[] | null
   readonly dropQuery: readonly string[] | null
@@ -132,6 +144,8 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
       responseCheck !== null && settings.enforceResponse ? ['accept-encoding'] : undefined
     ),
     withheld: null,
+    credentials: NO_CREDENTIALS,
+    serviceHeaders: [],
     requestPut: request.put,
     dropCookies: settings.upstream.affinity === null ? null : [settings.upstream.affinity.cookie],
     dropQuery: null,
@@ -152,13 +166,20 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
 /**
  * Completes a plan with credentials and identity that its upstream must not get. Routes are known only when all of them
  * are registered, which is after the plans were made.
+ * @param known           where credentials can stand at all; those that are not withheld go on
+ * @param serviceHeaders  headers by which the service of `forwardAuth` decides
  */
-export function withhold (plan: ForwardPlan, withheld: Required<CredentialPlaces>): void {
+export function withhold (plan: ForwardPlan, withheld: Required<CredentialPlaces>, known: CredentialNames = NO_CREDENTIALS, serviceHeaders: readonly string[] = []): void {
   const { headers, cookies, query } = withheld
   const own = plan as { -readonly [Field in keyof ForwardPlan]: ForwardPlan[Field] }
   own.withheld = withheld
   own.requestDrop = nameSet(Object.keys(plan.requestDrop), withPlainNames(headers))
   own.dropCookies = orNull([...plan.dropCookies ?? [], ...cookies])
+  own.credentials = {
+    headers: known.headers.filter((name) => !own.requestDrop[name]),
+    cookies: known.cookies.filter((name) => own.dropCookies === null || !own.dropCookies.includes(name)),
+  }
+  own.serviceHeaders = serviceHeaders
   own.dropQuery = orNull([...plan.dropQuery ?? [], ...query])
 }
 

@@ -95,9 +95,7 @@ export class Registrar {
   watchRoutes (app: FastifyInstance): void {
     const watch = (route: RouteOptions, file: string): void => this.#watch(route, file)
     const claim = (route: RouteOptions): void => this.#claims.claimOwn(route)
-    const { withheld } = this.#parts
     app.addHook('onRoute', function (route) {
-      withheld.watch(route)
       if (this.routeFile !== undefined) watch(route, this.routeFile)
       else claim(route)
     })
@@ -113,24 +111,20 @@ export class Registrar {
    * @param api  what its document has brought along
    */
   declare (scope: FastifyInstance, declaration: UpstreamDeclaration, file: string, api?: ImportedApi): void {
-    const { config, hosts, upstreams, forwarded, responses, withheld } = this.#parts
+    const { config, hosts, upstreams } = this.#parts
     if (!this.#claims.claimName(declaration.name, file)) return
     if (api !== undefined) this.#parts.apis.add(api)
     if (api !== undefined) scope.drift?.add(new DriftRecord(declaration.name, api.document, prefixOf(declaration), declaration.hosts))
     const context = { config, file, log: scope.log }
     const routes = declaredRoutes(declaration, config, api)
     const parts = {
-      config,
-      forwarded,
+      ...this.#parts,
       declaration,
       upstream: upstreams.add(declaration.name, upstreamParts(declaration, context), file),
       mirror: declaration.mirror ? new Mirror(upstreams.add(`${declaration.name}~mirror`, shadowParts(declaration, context), file), declaration.mirror) : null,
       hostPrefix: hosts.prefixOf(declaration.hosts),
-      responses,
-      withheld,
       storesSome: [declaration, ...routes.map((route) => route.declaration)].some(({ cache = false }) => cache !== false),
     }
-    withheld.addIdentity(Object.keys(declaration.identityHeaders ?? {}))
     const scopes = new BodyScopes()
     for (const route of routes) {
       const plan = routePlan(parts, route.declaration, parts.hostPrefix + route.path, route.declaration.websocket ?? false, route.auth === 'none', responseCheck(scope, route, declaration))

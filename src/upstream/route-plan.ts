@@ -61,6 +61,7 @@ export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, p
     hostLength: hostPrefix.length,
     cache: routeCache(parts, route),
   })
+  parts.withheld.addIdentity(Object.keys(declaration.identityHeaders ?? {}))
   parts.withheld.apply(plan, declaration.hosts, route.forwardCredentials ?? declaration.forwardCredentials ?? false)
   return plan
 }

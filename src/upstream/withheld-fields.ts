@@ -1,10 +1,10 @@
 import type { RouteOptions } from 'fastify'
 import { authForm, type SchemeName } from '../auth/auth-schema.ts'
-import { trustedHeaders } from '../auth/forward-auth/forward-auth-schema.ts'
+import { decidingHeaders, trustedHeaders } from '../auth/forward-auth/forward-auth-schema.ts'
 import { withoutCookies } from '../auth/credentials.ts'
 import type { AuthScheme, CredentialPlaces } from '../auth/scheme.ts'
 import type { Config } from '../config/config-schema.ts'
-import { type ForwardPlan, withhold } from '../proxy/forward-plan.ts'
+import { type CredentialNames, type ForwardPlan, withhold } from '../proxy/forward-plan.ts'
 import { type NameSet, nameSet, withPlainNames } from '../proxy/hop-by-hop.ts'
 
 type Hosts = readonly string[] | undefined
@@ -55,11 +55,16 @@ export class WithheldFields {
   #readers: HostReaders[] = []
   #schemes: ReadonlyMap<SchemeName, AuthScheme> | null = null
   readonly #places = new Map<string, Required<CredentialPlaces>>()
+  /** Headers by which the service of `forwardAuth` decides. */
+  readonly #deciding: readonly string[]
+  /** Where credentials can stand at all. */
+  #known: CredentialNames = { headers: [], cookies: [] }
   #fromService: WithheldFromService = { headers: nameSet(), cookies: [], query: [] }
 
   constructor ({ identityHeaders = {}, forwardAuth }: Pick<Config, 'identityHeaders' | 'forwardAuth'>) {
     this.addIdentity(Object.keys(identityHeaders))
     if (forwardAuth) this.addIdentity(trustedHeaders(forwardAuth))
+    this.#deciding = forwardAuth ? decidingHeaders(forwardAuth) : []
   }
 
   /** Notes headers in which some upstream is told who is calling. */
@@ -82,6 +87,10 @@ export class WithheldFields {
     this.#schemes = schemes
     this.#readers = readersOf(this.#routes.splice(0))
     this.#fromService = this.#withheldFromService()
+    const { headers, cookies } = placesOf([...schemes.values()])
+    // cookies are looked at by name: most have nothing to do with who is calling
+    const told = this.#deciding.filter((name) => name !== 'cookie')
+    this.#known = { headers: [...new Set(['authorization', ...headers, ...told])], cookies }
     for (const planned of this.#waiting.splice(0)) this.#complete(planned)
   }
 
@@ -103,7 +112,7 @@ export class WithheldFields {
     const places = this.#places.get(key) ?? this.#withheldOn(hosts, forwardsCredentials)
     // one for all routes of the same hosts: documents bring thousands
     this.#places.set(key, places)
-    withhold(plan, places)
+    withhold(plan, places, this.#known, this.#deciding)
   }
 
   #withheldOn (hosts: Hosts, forwardsCredentials: boolean): Required<CredentialPlaces> {

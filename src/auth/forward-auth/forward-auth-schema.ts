@@ -25,6 +25,13 @@ export const ForwardAuthSettings = Type.Object({
 }, { additionalProperties: false, description: 'An external service that decides who may come in, as in Traefik and Caddy. Needed as soon as a route says `auth: { forwardAuth: ... }`.' })
 export type ForwardAuthSettings = Static<typeof ForwardAuthSettings>
 
+/** Headers that describe what a client can read, not who it is. */
+const NEGOTIATION = new Set(['accept', 'accept-charset', 'accept-encoding', 'accept-language', 'user-agent', 'x-requested-with'])
+
+/** Headers of the client by which the service may decide who is calling, in lower case. */
+export const decidingHeaders = ({ requestHeaders }: ForwardAuthSettings): string[] =>
+  requestHeaders.map((name) => name.toLowerCase()).filter((name) => !NEGOTIATION.has(name))
+
 /** Headers that upstreams may believe, and that therefore no client may send through. */
 export const trustedHeaders = ({ identity: { id, groups, scopes }, copyHeaders }: ForwardAuthSettings): string[] =>
   [...copyHeaders, id, groups, scopes].filter((name) => name !== false)

@@ -7,6 +7,9 @@ import type { ForwardAuthSettings } from './forward-auth-schema.ts'
 /** Who is let in without the service saying who it is. */
 export const ANONYMOUS = 'anonymous'
 
+/** Whether the service has let a consumer in without naming it: it may be anybody, and so owns nothing. */
+export const isAnonymous = ({ scheme, id }: Consumer): boolean => scheme === 'forwardAuth' && id === ANONYMOUS
+
 /** Headers of a refusal that the client gets: those that say what to do next. */
 const PASSED_ON = ['content-type', 'content-encoding', 'content-language', 'location', 'retry-after', 'set-cookie', 'www-authenticate']
 
