@@ -4,8 +4,9 @@ import { withoutParameters } from '../../src/auth/credentials.ts'
 import { ForwardAuthScheme } from '../../src/auth/forward-auth/forward-auth-scheme.ts'
 import { IdentityClient, identityUrl } from '../../src/auth/identity-client.ts'
 import { BootProblems } from '../../src/errors.ts'
-import { FORWARDED_NAMES } from '../../src/proxy/forwarded-headers.ts'
+import { FORWARDED_NAMES, ForwardedHeaders } from '../../src/proxy/forwarded-headers.ts'
 import { HOP_BY_HOP } from '../../src/proxy/hop-by-hop.ts'
+import { isProxyClaim } from '../../src/proxy/proxy-claims.ts'
 import { milliseconds } from '../../src/units.ts'
 import { publicTarget } from '../../src/upstream/host-router.ts'
 
@@ -22,11 +23,12 @@ export default fp(async (app) => {
     const client = new IdentityClient(milliseconds(settings.timeout))
     app.addHook('onClose', () => client.close())
     const { withheldFields: withheld } = app
+    const forwarded = new ForwardedHeaders(app.config.trustProxy, app.config.via)
     return new ForwardAuthScheme(settings, {
       url,
       client,
       publicTarget: (target) => withoutParameters(publicTarget(target), withheld.queryHiddenFromService),
-      shown: (name, value) => withheld.shownToService(name, value),
+      shown: (name, value, socket) => isProxyClaim(name) && !(socket && forwarded.trusts(socket)) ? undefined : withheld.shownToService(name, value),
     })
   })
 }, { name: 'forward-auth', dependencies: ['auth-schemes'] })

@@ -59,6 +59,7 @@ export const ConfigSchema = Type.Object({
     window: Duration({ default: '1 minute', description: 'Length of the window.' }),
   }, { additionalProperties: false })], { default: {}, description: 'How often an address (IPv6 by /64) may send wrong credentials of one scheme, with Basic for one user name; then these are answered 429 before any cryptography runs, unless they have been verified before. Sessions of `login` are never counted. `false` has no bound.' }),
   identityHeaders: Type.Optional(IdentityHeaders),
+  forwardMethodOverride: Type.Boolean({ default: false, description: 'Whether upstreams get `X-HTTP-Method-Override`, `X-HTTP-Method` and `X-Method-Override`, by which many services replace the method. An upstream may say otherwise.' }),
   rateLimit: Type.Optional(Type.Union([Type.Literal(false), LimitDeclaration], { description: 'A limit over all routes together. Default: none.' })),
   limits: LimitSettings,
   plans: Type.Optional(Plans),

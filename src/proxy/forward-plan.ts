@@ -12,7 +12,7 @@ import type { Upstream } from '../upstream/upstream.ts'
 import { FORWARDED_NAMES, type ForwardedHeaders } from './forwarded-headers.ts'
 import type { Mirror } from './mirror.ts'
 import type { RouteCache } from './response-cache.ts'
-import { HOP_BY_HOP, nameSet, type NameSet, withPlainNames } from './hop-by-hop.ts'
+import { HOP_BY_HOP, nameSet, type NameSet, plainName, withPlainNames } from './hop-by-hop.ts'
 
 /** What a route says about forwarding, after inheritance. */
 export interface ForwardSettings {
@@ -42,6 +42,10 @@ export interface ForwardSettings {
   /** Bytes; for bodies that are streamed. */
   bodyLimit?: number
   websocket?: boolean
+  /** Whether headers go on by which a service replaces the method. Default: false. */
+  forwardMethodOverride?: boolean
+  /** Headers that the route's schema checks, in lower case. */
+  checkedHeaders?: readonly string[]
   /** Response headers that the gateway states itself on this route. */
   ownResponseHeaders?: readonly string[]
   mirror?: Mirror | null
@@ -54,6 +58,25 @@ export interface ForwardSettings {
 export interface CredentialNames {
   readonly headers: readonly string[]
   readonly cookies: readonly string[]
+}
+
+/** The values of a header by which some routes are chosen. */
+export interface HeaderCondition {
+  /** In lower case. */
+  readonly name: string
+  readonly values: readonly string[]
+}
+
+type Spellings = Readonly<Record<string, readonly string[]>>
+
+/** What is known of all routes together. */
+export interface KnownFields {
+  /** Where credentials can stand at all; those that are not withheld go on. */
+  readonly credentials: CredentialNames
+  /** Headers by which the service of `forwardAuth` decides. */
+  readonly serviceHeaders: readonly string[]
+  /** Headers that routes of the same hosts are chosen by. */
+  readonly conditions: readonly HeaderCondition[]
 }
 
 const NO_CREDENTIALS: CredentialNames = { headers: ['authorization'], cookies: [] }
@@ -76,6 +99,10 @@ export interface ForwardPlan {
   /** From the route's parameters and the internal target to the upstream's path. */
   readonly rewrite: ((params: Record<string, string | undefined>, target: string) => string) | null
   readonly checksHeaders: boolean
+  /** By plain name, the checked headers that may be forwarded under it; other spellings are dropped. Null for none. */
+  readonly spellings: Spellings | null
+  /** Headers that routes of the same hosts are chosen by; null for none. */
+  readonly conditions: readonly HeaderCondition[] | null
   readonly preserveHost: boolean
   /** Request headers that never go on as they came; complete once `withhold` has been called. */
   readonly requestDrop: NameSet
@@ -110,8 +137,11 @@ export interface ForwardPlan {
 /** Names an upstream uses to tell what it runs on. */
 const REVEALING = ['server', 'x-powered-by', 'x-aspnet-version', 'x-aspnetmvc-version']
 
+/** By these many frameworks replace the method, which would carry a request past the rules of the route it was sent to. */
+const METHOD_OVERRIDES = ['x-http-method', 'x-http-method-override', 'x-method-override']
+
 /** What may make an upstream answer as though another request had come, and is no part of a cache's key. */
-const UNKEYED = ['x-http-method', 'x-http-method-override', 'x-method-override', 'x-host', 'x-original-host', 'x-forwarded-path', 'x-forwarded-uri', 'x-amz-website-redirect-location', 'x-wap-profile']
+const UNKEYED = ['x-host', 'x-original-host', 'x-forwarded-path', 'x-forwarded-uri', 'x-amz-website-redirect-location', 'x-wap-profile']
 
 /** Headers that the gateway states itself, as an upstream's copy would contradict it, and one that would be no field of an object. */
 const OWN_RESPONSE_HEADERS = ['x-request-id', 'ratelimit', 'ratelimit-policy', '__proto__']
@@ -135,11 +165,15 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     strippedPrefix: settings.strippedPrefix ?? '',
     rewrite: settings.rewrite ?? null,
     checksHeaders: settings.checksHeaders ?? false,
+    spellings: spellingsOf(settings.checkedHeaders ?? []),
+    conditions: null,
     preserveHost: settings.preserveHost ?? false,
     requestDrop: nameSet(
       HOP_BY_HOP, FORWARDED_NAMES, ['host', 'expect', 'via', 'x-request-id'],
       withPlainNames([...identity?.names ?? [], ...request.drop]),
       settings.cache?.policy ? UNKEYED : undefined,
+      // no key of a cache knows of them
+      settings.forwardMethodOverride && !settings.cache?.policy ? undefined : METHOD_OVERRIDES,
       // a compressed response could not be refused before it is sent
       responseCheck !== null && settings.enforceResponse ? ['accept-encoding'] : undefined
     ),
@@ -166,21 +200,30 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
 /**
  * Completes a plan with credentials and identity that its upstream must not get. Routes are known only when all of them
  * are registered, which is after the plans were made.
- * @param known           where credentials can stand at all; those that are not withheld go on
- * @param serviceHeaders  headers by which the service of `forwardAuth` decides
  */
-export function withhold (plan: ForwardPlan, withheld: Required<CredentialPlaces>, known: CredentialNames = NO_CREDENTIALS, serviceHeaders: readonly string[] = []): void {
+export function withhold (plan: ForwardPlan, withheld: Required<CredentialPlaces>, known: KnownFields): void {
   const { headers, cookies, query } = withheld
   const own = plan as { -readonly [Field in keyof ForwardPlan]: ForwardPlan[Field] }
   own.withheld = withheld
   own.requestDrop = nameSet(Object.keys(plan.requestDrop), withPlainNames(headers))
   own.dropCookies = orNull([...plan.dropCookies ?? [], ...cookies])
   own.credentials = {
-    headers: known.headers.filter((name) => !own.requestDrop[name]),
-    cookies: known.cookies.filter((name) => own.dropCookies === null || !own.dropCookies.includes(name)),
+    headers: known.credentials.headers.filter((name) => !own.requestDrop[name]),
+    cookies: known.credentials.cookies.filter((name) => own.dropCookies === null || !own.dropCookies.includes(name)),
   }
-  own.serviceHeaders = serviceHeaders
+  own.serviceHeaders = known.serviceHeaders
+  if (known.conditions.length > 0) {
+    own.conditions = known.conditions
+    own.spellings = spellingsOf([...Object.values(plan.spellings ?? {}).flat(), ...known.conditions.map(({ name }) => name)])
+  }
   own.dropQuery = orNull([...plan.dropQuery ?? [], ...query])
+}
+
+function spellingsOf (names: readonly string[]): Spellings | null {
+  if (names.length === 0) return null
+  const spellings: Record<string, string[]> = Object.create(null)
+  for (const name of new Set(names)) (spellings[plainName(name)] ??= []).push(name)
+  return spellings
 }
 
 const orNull = (names: readonly string[] = []): readonly string[] | null => names.length > 0 ? names : null

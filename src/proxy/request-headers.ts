@@ -3,9 +3,10 @@ import type { FastifyRequest } from 'fastify'
 import { withoutCookies, withoutParameters } from '../auth/credentials.ts'
 import { gatehouseError } from '../errors.ts'
 import { traceIdOf } from '../observe/trace-context.ts'
-import type { ForwardPlan } from './forward-plan.ts'
+import type { ForwardPlan, HeaderCondition } from './forward-plan.ts'
 import { connectionNames, plainName, UNUSUAL_NAME } from './hop-by-hop.ts'
 import { countForward } from './max-forwards.ts'
+import { isProxyClaim } from './proxy-claims.ts'
 
 /**
  * The headers of the request to the upstream: name, value, name, value. `host` comes first, its value is put in for each
@@ -15,8 +16,14 @@ export function requestHeaders (request: FastifyRequest, plan: ForwardPlan, hasB
   const incoming = request.raw.headers
   const headers = ['host', '']
   const named = namedAway(incoming, plan)
+  if (plan.conditions !== null) refuseAmbiguous(incoming, plan.conditions)
   for (const name in incoming) {
-    if (plan.requestDrop[name] || (named !== null && named.includes(name)) || (UNUSUAL_NAME.test(name) && plan.requestDrop[plainName(name)])) continue
+    if (plan.requestDrop[name] || (named !== null && named.includes(name))) continue
+    const plain = UNUSUAL_NAME.test(name) ? plainName(name) : name
+    if (plain !== name && plan.requestDrop[plain]) continue
+    // of a trusted proxy too, another spelling is what its client has sent
+    if (isProxyClaim(plain) && (plain !== name || !plan.forwarded.trusts(request.raw.socket))) continue
+    if (plan.spellings !== null && plan.spellings[plain]?.includes(name) === false) continue
     // undici states the length of what it sends; a length without a body would be refused
     if (name === 'content-length' && !hasBody) continue
     let value = incoming[name]!
@@ -44,6 +51,20 @@ export function requestHeaders (request: FastifyRequest, plan: ForwardPlan, hasB
 /** Takes a trace context away that nobody may use (W3C Trace Context, section 4.3). */
 function dropTrace (headers: string[]): void {
   for (let i = headers.length - 2; i > 0; i -= 2) if (headers[i] === 'traceparent' || headers[i] === 'tracestate') headers.splice(i, 2)
+}
+
+/**
+ * Refuses several values of a header by which routes are chosen: the router has compared all of them as one text, and the
+ * upstream may read the first or the last, which would have been another route.
+ */
+function refuseAmbiguous (incoming: IncomingHttpHeaders, conditions: readonly HeaderCondition[]): void {
+  for (const { name, values } of conditions) {
+    const value = incoming[name]
+    if (typeof value !== 'string' || !value.includes(',') || values.includes(value)) continue
+    if (value.split(',').some((member) => values.includes(member.trim().replace(/^"(.*)"$/, '$1')))) {
+      throw gatehouseError('GW_BAD_REQUEST', { detail: `${name} has several values, and routes are chosen by it: send it once, with one value.` })
+    }
+  }
 }
 
 /** Whether the client's `Connection` takes away a field that it has sent, so that the upstream sees another request than the gateway. */

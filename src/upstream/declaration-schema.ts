@@ -128,6 +128,7 @@ export const UpstreamDeclaration = Type.Object({
   stripPrefix: Type.Optional(Type.Boolean({ description: 'Forwards the path without the prefix. Default: false.' })),
   preserveHost: Type.Optional(Type.Boolean({ description: "Sends the client's `Host` on. Default: false, the upstream gets the host of its target and `X-Forwarded-Host`." })),
   identityHeaders: Type.Optional(IdentityHeaders),
+  forwardMethodOverride: Type.Optional(Type.Boolean({ description: 'Sends `X-HTTP-Method-Override`, `X-HTTP-Method` and `X-Method-Override` on, by which many services replace the method that the route, its `auth` and its limits were chosen by. Never sent on cached routes. Default: that of the gateway, false.' })),
   split: Type.Optional(SplitDeclaration),
   mirror: Type.Optional(MirrorSettings),
   ...trafficFields,

@@ -25,11 +25,11 @@ import type { Upstream } from './upstream.ts'
 import type { UpstreamRegistry } from './upstream-registry.ts'
 import type { WithheldFields } from './withheld-fields.ts'
 
-const { name, timeouts, preserveHost, identityHeaders, requestHeaders, responseHeaders, forwardCredentials } = UpstreamDeclaration.properties
+const { name, timeouts, preserveHost, identityHeaders, requestHeaders, responseHeaders, forwardCredentials, forwardMethodOverride } = UpstreamDeclaration.properties
 
 /** What `app.addUpstream` takes: the part of an upstream file that is not about routes. */
 const AddedUpstream = Type.Object({
-  name, targets: Targets, timeouts, preserveHost, identityHeaders, requestHeaders, responseHeaders, forwardCredentials,
+  name, targets: Targets, timeouts, preserveHost, identityHeaders, requestHeaders, responseHeaders, forwardCredentials, forwardMethodOverride,
   ...trafficFields,
 }, { additionalProperties: false })
 export type AddedUpstream = Static<typeof AddedUpstream>

@@ -24,7 +24,7 @@ import { RouteClaims } from './route-claims.ts'
 import type { RouteFile } from './route-files.ts'
 import { headerMatch, routeOptions } from './route-options.ts'
 import { routePlan } from './route-plan.ts'
-import { responseCheck } from './route-checks.ts'
+import { checkedHeaders, responseCheck } from './route-checks.ts'
 import type { RouteTable } from './route-table.ts'
 import type { UpstreamRegistry } from './upstream-registry.ts'
 import { shadowParts, upstreamParts } from './upstream-parts.ts'
@@ -127,7 +127,7 @@ export class Registrar {
     }
     const scopes = new BodyScopes()
     for (const route of routes) {
-      const plan = routePlan(parts, route.declaration, parts.hostPrefix + route.path, route.declaration.websocket ?? false, route.auth === 'none', responseCheck(scope, route, declaration))
+      const plan = routePlan(parts, route.declaration, parts.hostPrefix + route.path, route.declaration.websocket ?? false, route.auth === 'none', responseCheck(scope, route, declaration), checkedHeaders(route))
       for (const method of methodsOf(route, routes)) {
         const match = headerMatch(route.declaration)
         const problem = this.#parts.table.claim({ method, path: route.path, hosts: declaration.hosts, match }, file, route.field)

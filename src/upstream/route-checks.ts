@@ -11,3 +11,7 @@ export function responseCheck (app: FastifyInstance, { declaration, api }: Decla
   if (own !== undefined) return compileResponseCheck(own)
   return api === undefined ? null : compileOperationResponseCheck(app.documentValidators(api.document), api.operation)
 }
+
+/** Headers that the operation of a document checks, in lower case. */
+export const checkedHeaders = ({ api }: DeclaredRoute): string[] =>
+  api === undefined ? [] : api.operation.parameters.filter((parameter) => parameter.in === 'header').map(({ name }) => name.toLowerCase())

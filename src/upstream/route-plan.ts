@@ -34,9 +34,10 @@ export interface PlanParts {
  * The plan of a route, or of the pass-through when `route` is empty: everything inherited from upstream and gateway.
  * @param pattern   internal pattern of the route
  * @param responseCheck  of what `responseValidation` is about; null for none
+ * @param checkedHeaders  headers that the operation of a document checks, in lower case
  * @param open  whether the route says `auth: 'none'`
  */
-export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, pattern: string, websocket: boolean, open: boolean, responseCheck: ResponseCheck | null = null): ForwardPlan {
+export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, pattern: string, websocket: boolean, open: boolean, responseCheck: ResponseCheck | null = null, checkedHeaders: readonly string[] = []): ForwardPlan {
   const { config, declaration, hostPrefix } = parts
   const stripped = declaration.stripPrefix ? prefixOf(declaration) : ''
   const plan = forwardPlan({
@@ -49,7 +50,8 @@ export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, p
     stripLength: hostPrefix.length + stripped.length,
     strippedPrefix: stripped,
     rewrite: route.rewritePath === undefined ? null : compilePathTemplate(route.rewritePath, pattern),
-    checksHeaders: route.schema?.headers !== undefined || route.match !== undefined,
+    checksHeaders: route.schema?.headers !== undefined || route.match !== undefined || checkedHeaders.length > 0,
+    checkedHeaders: [...schemaHeaders(route), ...checkedHeaders],
     requestHeaders: [declaration.requestHeaders ?? {}, route.requestHeaders ?? {}],
     responseHeaders: [declaration.responseHeaders ?? {}, route.responseHeaders ?? {}],
     responseCheck,
@@ -64,6 +66,12 @@ export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, p
   parts.withheld.addIdentity(Object.keys(declaration.identityHeaders ?? {}))
   parts.withheld.apply(plan, declaration.hosts, route.forwardCredentials ?? declaration.forwardCredentials ?? false)
   return plan
+}
+
+/** Headers that the schema of a route names, in lower case. */
+function schemaHeaders ({ schema }: Partial<RouteDeclaration>): string[] {
+  const { properties = {}, required = [] } = (schema?.headers ?? {}) as { properties?: object, required?: string[] }
+  return [...new Set([...Object.keys(properties), ...required])].map((name) => name.toLowerCase())
 }
 
 /** The cache of a route. One that stores nothing puts out what others of the upstream have stored, when it changes something. */
@@ -92,6 +100,7 @@ export function inheritedSettings ({ config, forwarded, upstream, declaration }:
     hedging: declaration.hedging ?? config.hedging,
     fallback: declaration.fallback ?? config.fallback,
     preserveHost: declaration.preserveHost,
+    forwardMethodOverride: declaration.forwardMethodOverride ?? config.forwardMethodOverride,
     identityHeaders: declaration.identityHeaders ?? config.identityHeaders,
     requestHeaders: [declaration.requestHeaders ?? {}],
     responseHeaders: [declaration.responseHeaders ?? {}],

@@ -4,7 +4,7 @@ import { decidingHeaders, trustedHeaders } from '../auth/forward-auth/forward-au
 import { withoutCookies } from '../auth/credentials.ts'
 import type { AuthScheme, CredentialPlaces } from '../auth/scheme.ts'
 import type { Config } from '../config/config-schema.ts'
-import { type CredentialNames, type ForwardPlan, withhold } from '../proxy/forward-plan.ts'
+import { type ForwardPlan, type HeaderCondition, type KnownFields, withhold } from '../proxy/forward-plan.ts'
 import { type NameSet, nameSet, withPlainNames } from '../proxy/hop-by-hop.ts'
 
 type Hosts = readonly string[] | undefined
@@ -14,6 +14,13 @@ interface PlannedRoute {
   plan: ForwardPlan
   hosts: Hosts
   forwardsCredentials: boolean
+}
+
+/** A header, in lower case, by which a route is chosen. */
+interface RouteCondition {
+  hosts: Hosts
+  name: string
+  value: string
 }
 
 /** Routes of one set of hosts, with the schemes that they use. */
@@ -54,11 +61,12 @@ export class WithheldFields {
   readonly #waiting: PlannedRoute[] = []
   #readers: HostReaders[] = []
   #schemes: ReadonlyMap<SchemeName, AuthScheme> | null = null
-  readonly #places = new Map<string, Required<CredentialPlaces>>()
+  readonly #places = new Map<string, [Required<CredentialPlaces>, KnownFields]>()
   /** Headers by which the service of `forwardAuth` decides. */
   readonly #deciding: readonly string[]
+  readonly #conditions: RouteCondition[] = []
   /** Where credentials can stand at all. */
-  #known: CredentialNames = { headers: [], cookies: [] }
+  #credentials: KnownFields['credentials'] = { headers: [], cookies: [] }
   #fromService: WithheldFromService = { headers: nameSet(), cookies: [], query: [] }
 
   constructor ({ identityHeaders = {}, forwardAuth }: Pick<Config, 'identityHeaders' | 'forwardAuth'>) {
@@ -73,7 +81,11 @@ export class WithheldFields {
   }
 
   /** Notes a route; what it reads is looked up when all are known, since hooks may still change its `auth`. */
-  watch (route: RouteOptions): void { this.#routes.push(route) }
+  watch (route: RouteOptions): void {
+    this.#routes.push(route)
+    const { headers = {} } = (route.constraints ?? {}) as { headers?: Record<string, string> }
+    for (const [name, value] of Object.entries(headers)) this.#conditions.push({ hosts: route.config?.hosts, name, value })
+  }
 
   /** Completes a plan: at once when the gateway is ready, else then. */
   apply (plan: ForwardPlan, hosts: Hosts, forwardsCredentials: boolean): void {
@@ -90,7 +102,7 @@ export class WithheldFields {
     const { headers, cookies } = placesOf([...schemes.values()])
     // cookies are looked at by name: most have nothing to do with who is calling
     const told = this.#deciding.filter((name) => name !== 'cookie')
-    this.#known = { headers: [...new Set(['authorization', ...headers, ...told])], cookies }
+    this.#credentials = { headers: [...new Set(['authorization', ...headers, ...told])], cookies }
     for (const planned of this.#waiting.splice(0)) this.#complete(planned)
   }
 
@@ -109,10 +121,13 @@ export class WithheldFields {
 
   #complete ({ plan, hosts, forwardsCredentials }: PlannedRoute): void {
     const key = JSON.stringify([hosts, forwardsCredentials])
-    const places = this.#places.get(key) ?? this.#withheldOn(hosts, forwardsCredentials)
-    // one for all routes of the same hosts: documents bring thousands
-    this.#places.set(key, places)
-    withhold(plan, places, this.#known, this.#deciding)
+    let places = this.#places.get(key)
+    if (places === undefined) {
+      const known = { credentials: this.#credentials, serviceHeaders: this.#deciding, conditions: this.#conditionsOn(hosts) }
+      // one for all routes of the same hosts: documents bring thousands
+      this.#places.set(key, places = [this.#withheldOn(hosts, forwardsCredentials), known])
+    }
+    withhold(plan, ...places)
   }
 
   #withheldOn (hosts: Hosts, forwardsCredentials: boolean): Required<CredentialPlaces> {
@@ -121,6 +136,16 @@ export class WithheldFields {
     const read = schemes.filter(({ name, isSession = false }) => isSession || (!forwardsCredentials && names.has(name)))
     const { headers, cookies, query } = placesOf(read)
     return { headers: [...new Set([...headers, ...this.#identity])], cookies, query }
+  }
+
+  /** Headers by which routes of these hosts are chosen; lists of preferences apart, where several values are usual. */
+  #conditionsOn (hosts: Hosts): HeaderCondition[] {
+    const values = new Map<string, Set<string>>()
+    for (const condition of this.#conditions) {
+      if (condition.name.startsWith('accept') || !overlap(hosts, condition.hosts)) continue
+      values.set(condition.name, (values.get(condition.name) ?? new Set()).add(condition.value))
+    }
+    return [...values].map(([name, all]) => ({ name, values: [...all] }))
   }
 
   /** The service is a reader of its own: headers that `requestHeaders` names reach it, unless they state identity. */

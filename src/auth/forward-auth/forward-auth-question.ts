@@ -10,7 +10,7 @@ export interface ForwardAuthQuestion {
 }
 
 /** What the service may see of a header. @param name  in lower case */
-export type ShownHeader = (name: string, value: string | string[] | undefined) => string | string[] | undefined
+export type ShownHeader = (name: string, value: string | string[] | undefined, socket: AuthRequest['raw']['socket']) => string | string[] | undefined
 
 /**
  * Makes the questions.
@@ -21,10 +21,10 @@ export function forwardAuthQuestion (settings: Pick<ForwardAuthSettings, 'reques
   const names = settings.requestHeaders.map((name) => name.toLowerCase())
   const byHeaders = settings.cacheBy === 'headers'
 
-  return ({ headers, ip, protocol, raw: { method = 'GET', url = '/' } }) => {
+  return ({ headers, ip, protocol, raw: { method = 'GET', url = '/', socket } }) => {
     const told: string[] = []
     for (const name of names) {
-      const value = shown(name, headers[name])
+      const value = shown(name, headers[name], socket)
       for (const single of value === undefined ? [] : [value].flat()) told.push(name, single)
     }
     // the host is the one by which the route was found, whatever a proxy calls it: another would be judged in its place

@@ -6,6 +6,7 @@ import type { Consumer } from '../auth-schema.ts'
 import { authUnavailable } from '../challenge.ts'
 import type { AuthRequest, AuthScheme } from '../scheme.ts'
 import { isDigestOf, parseContentDigest } from './content-digest.ts'
+import { arrivesAsSigned } from './covered-fields.ts'
 import type { SignatureSettings } from './http-signature-schema.ts'
 import { signatureBase } from './signature-base.ts'
 import type { SignatureVerifier } from './signature-key.ts'
@@ -86,6 +87,7 @@ export class HttpSignatureScheme implements AuthScheme {
     if (typeof expires !== 'number' || expires * 1000 <= now) return false
     if (!this.#required.every((component) => covered.has(component))) return false
     if (!covered.has('@target-uri') && !WHOLE_URL.every((component) => covered.has(component))) return false
+    if (!arrivesAsSigned(request, covered)) return false
     return covered.has('content-digest') || !hasBody(request)
   }
 

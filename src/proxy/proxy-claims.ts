@@ -1,0 +1,28 @@
+/**
+ * Headers in which proxies and login proxies state who the client is, what its certificate is, or what it has asked for.
+ * Services behind such a proxy believe them, so a client's own copies must not pass, on open routes either. Beside the
+ * fields of `FORWARDED_NAMES`, which the gateway writes itself. They are the fields of Traefik, Envoy, nginx and its
+ * ingress, oauth2-proxy, Authelia, authentik, Kong, Grafana, Kubernetes, Tailscale, Cloudflare, AWS, Google and Azure.
+ */
+const CLAIM = new RegExp(`^(?:${[
+  'x-(?:forwarded|auth-request|ssl|client-cert|client-verify|client-dn|remote|webauth|authentik|envoy)(?:$|-)',
+  'x-(?:original-(?:uri|method|host|forwarded-for)|host|client-ip|cluster-client-ip|originating-ip|azure-clientip)$',
+  'x-(?:consumer-(?:id|custom-id|username|groups)|credential-identifier|anonymous-consumer|userinfo)$',
+  'x-(?:authenticated-(?:userid|scope|user|groups)|appengine-user-ip|arr-(?:clientcert|ssl|log-id))$',
+  'x-(?:amzn-(?:oidc|mtls)|goog-authenticated-user|ms-client-principal)(?:$|-)',
+  '(?:client-cert|ssl-client|ssl-server|cf-access|cf-connecting|tailscale-user)(?:$|-)',
+  '(?:remote-(?:user|groups?|name|email|addr)|auth-user|client-ip|fastly-client-ip|front-end-https)$',
+  '(?:wl-)?proxy-(?:client-ip|ssl|remote-user)$',
+].join('|')})`)
+
+/**
+ * Whether a header is one that only a trusted proxy may state.
+ * @param name  in lower case, plain (see `plainName`)
+ */
+export function isProxyClaim (name: string): boolean {
+  switch (name.charCodeAt(0)) {
+    // the first letters of all of them: a look spares most headers the pattern
+    case 97: case 99: case 102: case 112: case 114: case 115: case 116: case 119: case 120: return CLAIM.test(name)
+    default: return false
+  }
+}
