@@ -1,4 +1,4 @@
-import neostandard from 'neostandard'
+import neostandard, { plugins } from 'neostandard'
 
 export default [
   ...neostandard({ ts: true, ignores: ['node_modules/', 'docs/'] }),
@@ -9,6 +9,21 @@ export default [
       'no-redeclare': 'off',
       // tables read best with several entries a line
       '@stylistic/object-property-newline': 'off',
+    },
+  },
+  {
+    // a promise that nobody ends becomes an unhandled rejection, which ends the process
+    files: ['src/**/*.ts', 'plugins/**/*.ts'],
+    // the supervisor of `start --watch` serves no requests
+    ignores: ['src/cli/**'],
+    plugins: { '@typescript-eslint': plugins['typescript-eslint'].plugin },
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/no-floating-promises': ['error', { ignoreVoid: false, checkThenables: false }],
+      'no-restricted-syntax': ['error', {
+        selector: "ExpressionStatement > CallExpression[callee.property.name='then'][arguments.length=2]",
+        message: 'The second argument of then() does not catch what the first throws: end the promise with settle() on the way of a request, with catch() elsewhere.',
+      }],
     },
   },
 ]

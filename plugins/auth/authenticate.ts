@@ -10,6 +10,7 @@ import { checkAgainst } from '../../src/config/schema-check.ts'
 import { BootProblems } from '../../src/errors.ts'
 import { addressKey } from '../../src/limits/address-key.ts'
 import type {} from '../../src/proxy/admission.ts'
+import { settle } from '../../src/listener/settle.ts'
 import { milliseconds } from '../../src/units.ts'
 
 declare module 'fastify' {
@@ -74,12 +75,12 @@ export default fp(async (app) => {
       try {
         const found = authenticate(request)
         if (found instanceof Promise) {
-          found.then((consumer) => {
+          settle(found.then((consumer) => {
             request.consumer = consumer
             request.authorized = true
             if (request.setCookie !== null) reply.header('set-cookie', request.setCookie)
             done()
-          }, done)
+          }), reply)
           return
         }
         request.consumer = found

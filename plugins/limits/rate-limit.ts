@@ -15,6 +15,7 @@ import { RedisStore } from '../../src/limits/redis-store.ts'
 import { whenOver } from '../../src/limits/request-end.ts'
 import { isEarly, type RouteStage, RouteStages } from '../../src/limits/route-stages.ts'
 import { sharedWindow, windowStore } from '../../src/limits/window-store.ts'
+import { settle } from '../../src/listener/settle.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -107,7 +108,7 @@ function limitHook (stageFor: (request: FastifyRequest) => RouteStage | null): o
     } catch (error) {
       return done(error as Error)
     }
-    if (outcome instanceof Promise) outcome.then((verdict) => done(answer(stage, verdict, request, reply)), done)
+    if (outcome instanceof Promise) settle(outcome.then((verdict) => done(answer(stage, verdict, request, reply))), reply)
     else done(answer(stage, outcome, request, reply))
   }
 }

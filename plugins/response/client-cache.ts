@@ -5,6 +5,7 @@ import fastify, { type FastifyReply, type FastifyRequest, type onSendHookHandler
 import fp from 'fastify-plugin'
 import { isNotModified } from '../../src/cache/validators.ts'
 import { BootProblems } from '../../src/errors.ts'
+import { guarded, sendStage } from '../../src/listener/settle.ts'
 import { failureAnswer } from '../../src/proxy/attempt-failure.ts'
 import { forgetContent } from '../../src/proxy/failed-reply.ts'
 import { ClientControl, controlMistake, wordingsOf } from '../../src/response/client-control.ts'
@@ -27,11 +28,11 @@ export default fp(async (app) => {
     if (mistake !== null) throw new BootProblems([{ file: upstream ?? route.url, field: `clientCache.${mistake.field}`, message: mistake.message }])
     const control = new ClientControl(settings)
     controls.push(control)
-    const stage: onSendHookHandler<unknown> = (request, reply, payload, done) => {
+    const stage = sendStage((request, reply, payload, done) => {
       control.state(request, reply)
       if (settings.etag && wantsTag(request, reply, payload)) tag(request, reply, payload as string | Buffer | Readable, done)
       else done(null, payload)
-    }
+    })
     route.onSend = [...[route.onSend ?? []].flat(), stage]
   })
   app.addHook('onReady', async () => {
@@ -74,7 +75,7 @@ function tag (request: FastifyRequest, reply: FastifyReply, payload: string | Bu
     if (stored !== null) known.set(stored, made)
     return answer(request, reply, payload, made, done)
   }
-  collectStream(payload, HASH_LIMIT, HASH_TIME, (error, body) => {
+  collectStream(payload, HASH_LIMIT, HASH_TIME, (error, body) => guarded(reply, () => {
     if (error !== null) {
       forgetContent(reply)
       return done(failureAnswer(error))
@@ -83,7 +84,7 @@ function tag (request: FastifyRequest, reply: FastifyReply, payload: string | Bu
     done(null, payload)
     // whoever waits for the head has waited long enough
     if (!reply.raw.headersSent && !reply.raw.destroyed && reply.raw.getHeaderNames().length > 0) reply.raw.flushHeaders()
-  })
+  }))
 }
 
 const tagOf = (body: string | Buffer): string => `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`

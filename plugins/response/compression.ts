@@ -2,6 +2,7 @@ import compress from '@fastify/compress'
 import fastify, { type FastifyRequest, type onSendHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { EncodedBodies } from '../../src/cache/encoded-bodies.ts'
+import { guarded, sendStage } from '../../src/listener/settle.ts'
 import { CompressionStage, type CompressWhole } from '../../src/proxy/compression-stage.ts'
 import { encodeWhole, WHOLE_BODY_OPTIONS } from '../../src/response/codings.ts'
 import { CompressionRules } from '../../src/response/compression-rules.ts'
@@ -17,7 +18,7 @@ export default fp(async (app) => {
     if (!stated) return
     const stage = new CompressionStage(new CompressionRules(stated), compressWhole, kept)
     // the last of them, so that the others see what can be read
-    const onSend: onSendHookHandler<unknown> = (request, reply, payload, done) => stage.run(request, reply, payload, done)
+    const onSend = sendStage((request, reply, payload, done) => stage.run(request, reply, payload, done))
     route.onSend = [...[route.onSend ?? []].flat(), onSend]
   })
 }, { name: 'compression', dependencies: ['client-cache'] })
@@ -37,9 +38,9 @@ async function wholeBodies (): Promise<CompressWhole> {
   const requests = Object.fromEntries(CODINGS.map((coding) => [coding, { headers: { 'accept-encoding': coding } } as unknown as FastifyRequest]))
   return (coding, reply, body, done) => {
     const vary = reply.getHeader('vary')
-    hook.call(scratch, requests[coding]!, reply, body, ((error: Error | null, encoded: unknown) => {
+    hook.call(scratch, requests[coding]!, reply, body, ((error: Error | null, encoded: unknown) => guarded(reply, () => {
       reply.header('vary', vary)
       done(error as null, encoded)
-    }) as typeof done)
+    })) as typeof done)
   }
 }

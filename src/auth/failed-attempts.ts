@@ -190,8 +190,7 @@ export class FailedAttempts {
   }
 
   #share (keys: readonly string[]): void {
-    // it never rejects
-    this.#shared?.add(keys).then((counts) => this.#merge(keys, counts))
+    this.#shared?.add(keys).then((counts) => this.#merge(keys, counts)).catch(() => {})
   }
 
   /** Takes over what other gateways have counted. */

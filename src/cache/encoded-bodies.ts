@@ -35,7 +35,7 @@ export class EncodedBodies<Coding extends string> {
       codings.set(coding, encoded)
       this.#bytes += encoded.byteLength
       this.#gone.register(body, encoded.byteLength)
-    }, () => codings.delete(coding))
+    }).catch(() => codings.delete(coding))
     return encoding
   }
 }

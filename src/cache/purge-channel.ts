@@ -78,7 +78,7 @@ export class PurgeChannel implements PurgeFeed, HeardPurges {
     this.#subscriber.on('message', (channel: string, text: string) => { if (channel === CHANNEL) this.#hear(text, onPurge) })
     this.#subscriber.on('close', () => { this.#isSubscribed = false })
     this.#subscriber.on('ready', () => { this.#subscribe() })
-    this.#timer = setInterval(() => { this.#look() }, PERIOD).unref()
+    this.#timer = setInterval(() => { this.#look().catch(() => {}) }, PERIOD).unref()
     if (this.#subscriber.status === 'ready') this.#subscribe()
   }
 
@@ -107,8 +107,8 @@ export class PurgeChannel implements PurgeFeed, HeardPurges {
     this.#subscriber.subscribe(CHANNEL).then(() => {
       this.#isSubscribed = true
       this.#missed(null)
-      this.#look()
-    }, () => {})
+      return this.#look()
+    }).catch(() => {})
   }
 
   /** Takes note of a number, after what it is about has been told. */

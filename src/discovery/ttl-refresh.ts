@@ -47,7 +47,7 @@ export class TtlRefresh<T> {
       if (this.#closed) return
       if (this.#failures++ === 0) this.#listener.failed(error as Error)
     }
-    this.#timer = setTimeout(() => { this.start() }, pauseAfter(this.#failures, ttl, this.#bounds)).unref()
+    this.#timer = setTimeout(() => { this.start().catch(() => {}) }, pauseAfter(this.#failures, ttl, this.#bounds)).unref()
   }
 
   close (): void {

@@ -85,6 +85,6 @@ export class HealthCheck {
   }
 
   #wait (delay: number): void {
-    this.#timer = setTimeout(() => { this.#check() }, delay).unref()
+    this.#timer = setTimeout(() => { this.#check().catch(() => this.#wait(this.#interval)) }, delay).unref()
   }
 }

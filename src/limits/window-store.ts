@@ -30,7 +30,7 @@ export function windowStore (store: LimitStore): FastifyRateLimitStoreCtor {
       }
       try {
         const taking = store.take([limit], [key], 1)
-        if (taking instanceof Promise) taking.then(tell, callback)
+        if (taking instanceof Promise) taking.then(tell).catch(callback)
         else tell(taking)
       } catch (error) {
         callback(error as Error)

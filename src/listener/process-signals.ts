@@ -18,7 +18,7 @@ export function untilStopped (app: StoppableApp, times: ShutdownTimes): Promise<
     let stoppingSince = 0
     const stop = (code: number): void => {
       stoppingSince = Date.now()
-      shutDown(app, times).then(() => resolve(code), (error) => {
+      shutDown(app, times).then(() => resolve(code)).catch((error) => {
         app.log.fatal({ err: error }, 'stopping failed')
         resolve(1)
       })

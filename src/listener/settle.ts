@@ -1,5 +1,5 @@
-import type { FastifyReply } from 'fastify'
-import { gatehouseError } from '../errors.ts'
+import type { FastifyReply, onSendHookHandler } from 'fastify'
+import { gatehouseError, PROBLEM_CONTENT_TYPE } from '../errors.ts'
 
 /**
  * Ends a promise on the way of a request. If it rejects, the client gets the error as its answer, so that nothing a
@@ -9,6 +9,34 @@ import { gatehouseError } from '../errors.ts'
  */
 export function settle (work: Promise<unknown>, reply: FastifyReply): void {
   work.catch((error: unknown) => failReply(reply, error))
+}
+
+/**
+ * Runs what a stream, a timer or a connection calls back for a request. What it throws becomes the client's answer: thrown
+ * out of an event it would end the process.
+ */
+export function guarded (reply: FastifyReply, work: () => unknown): void {
+  try {
+    work()
+  } catch (error) {
+    failReply(reply, error)
+  }
+}
+
+/**
+ * An `onSend` hook that leaves error documents alone when it fails at one. Fastify would else answer with the text of the
+ * second error, which is for nobody outside.
+ */
+export function sendStage (stage: onSendHookHandler<unknown>): onSendHookHandler<unknown> {
+  return function (request, reply, payload, done) {
+    try {
+      stage.call(this, request, reply, payload, done)
+    } catch (error) {
+      if (reply.getHeader('content-type') !== PROBLEM_CONTENT_TYPE) throw error
+      request.log.error({ reqId: request.id, code: 'GW_INTERNAL', err: error }, 'a hook failed at an error answer')
+      done(null, payload)
+    }
+  }
 }
 
 /**

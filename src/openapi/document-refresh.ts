@@ -55,7 +55,7 @@ export class DocumentRefresh {
   #wait (): void {
     if (this.#closed) return
     const { timers, interval, random } = this.#options
-    const timer = timers.setTimeout(() => { this.refresh().finally(() => this.#wait()) }, Math.round(interval * (1 + JITTER * (2 * random() - 1))))
+    const timer = timers.setTimeout(() => { this.refresh().catch(() => {}).finally(() => this.#wait()).catch(() => {}) }, Math.round(interval * (1 + JITTER * (2 * random() - 1))))
     timer.unref?.()
     this.#timer = timer
   }

@@ -3,6 +3,7 @@ import type { Duplex, Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { gatehouseError, reasonOf } from '../errors.ts'
+import { failReply } from '../listener/settle.ts'
 import type { ConcurrencyLimit } from '../resilience/concurrency-limit.ts'
 import type { Target } from '../upstream/target.ts'
 import type { AttemptFailure } from '../upstream/target-monitor.ts'
@@ -14,13 +15,7 @@ import { HedgeRace } from './hedge-race.ts'
 import { sendInformational } from './informational.ts'
 import { RetryState } from './retry-state.ts'
 import { RoomWait } from './room-wait.ts'
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** The exchange with the upstream; null when there is none. */
-    exchange: AttemptLoop | null
-  }
-}
+import { onDeadline, onPauseOver } from './timed-steps.ts'
 
 /**
  * One request on its way to an upstream: select a target, send, judge, try again or answer. What becomes of the response
@@ -57,7 +52,6 @@ export abstract class AttemptLoop implements AttemptOwner {
   #answered = false
   #over = false
 
-  /** Path, headers and body are those that `AttemptOwner` speaks of. */
   constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path: string, headers: string[], body: Buffer | Readable | null) {
     this.request = request
     this.reply = reply
@@ -86,15 +80,31 @@ export abstract class AttemptLoop implements AttemptOwner {
 
   /** Sends the request. @param upgrade  protocol to upgrade to */
   start (upgrade?: string): void {
-    this.watch()
-    this.upgrade = upgrade
-    const { upstream, timeouts, hedge } = this.plan
-    if (upstream.concurrency !== null && !this.#admit(upstream.concurrency)) return this.#fail(overloadError())
-    this.#startedAt = performance.now()
-    upstream.retryBudget.countRequest(this.#startedAt)
-    if (timeouts.total > 0) this.#deadline = setTimeout(onDeadline, timeouts.total, this).unref()
-    if (hedge !== null && upgrade === undefined && hedge.covers(this.request.method, this.body)) this.#race = new HedgeRace(hedge, this, this.#retryState())
-    this.attempt()
+    try {
+      this.watch()
+      this.upgrade = upgrade
+      const { upstream, timeouts, hedge } = this.plan
+      if (upstream.concurrency !== null && !this.#admit(upstream.concurrency)) return this.#fail(overloadError())
+      this.#startedAt = performance.now()
+      upstream.retryBudget.countRequest(this.#startedAt)
+      if (timeouts.total > 0) this.#deadline = setTimeout(onDeadline, timeouts.total, this).unref()
+      if (hedge !== null && upgrade === undefined && hedge.covers(this.request.method, this.body)) this.#race = new HedgeRace(hedge, this, this.#retryState())
+      this.attempt()
+    } catch (error) {
+      this.broken(error)
+    }
+  }
+
+  /** The gateway itself has thrown: the exchange ends, and whoever waits for its answer gets 500. Never throws. */
+  broken (error: unknown): void {
+    this.request.log.error({ reqId: this.request.id, code: 'GW_INTERNAL', err: error }, 'the gateway failed in an exchange with an upstream')
+    try {
+      this.#finish(false)
+      this.#current?.stop('cancelled')
+      this.onFailure(gatehouseError('GW_INTERNAL', { cause: error }), this.#answered)
+    } catch (second) {
+      failReply(this.reply, second)
+    }
   }
 
   /** Ties the exchange to its client. */
@@ -114,15 +124,13 @@ export abstract class AttemptLoop implements AttemptOwner {
   /** The time for the whole exchange is up. */
   expire (): void {
     // a client that is slow to send its body must not make the upstream look slow
-    const isClients = isStream(this.body) && !this.request.raw.complete
-    const failure = isClients ? 'cancelled' : 'timeout'
+    const failure = isStream(this.body) && !this.request.raw.complete ? 'cancelled' : 'timeout'
     this.#current?.stop(failure)
-    this.#fail(isClients ? gatehouseError('GW_REQUEST_TIMEOUT', { headers: { connection: 'close' } }) : gatehouseError('GW_UPSTREAM_TIMEOUT'), failure)
+    this.#fail(failure === 'cancelled' ? gatehouseError('GW_REQUEST_TIMEOUT', { headers: { connection: 'close' } }) : gatehouseError('GW_UPSTREAM_TIMEOUT'), failure)
   }
 
   /** The client gets its answer from now on, so that the exchange may take as long as that does. */
   protected clearDeadline (): void { if (this.#deadline !== null) clearTimeout(this.#deadline) }
-
   /** Does without the content of the response whose head has come; nothing more is heard of it. */
   protected dismiss (headers: IncomingHttpHeaders): void {
     this.#current!.drop(headers)
@@ -137,8 +145,7 @@ export abstract class AttemptLoop implements AttemptOwner {
   /** Makes the next attempt. */
   attempt (): void {
     const { upstream } = this.plan
-    // who waits already comes first
-    if (upstream.queue !== null) upstream.queue.offer()
+    if (upstream.queue !== null) upstream.queue.offer() // who waits already comes first
     if (this.trySend()) return
     if (!upstream.isFull(this.request)) this.#fail(this.#lastError ?? noTargetError(upstream.availableIn()))
     else if (!(this.wait ??= new RoomWait(this)).begin()) this.refuse()
@@ -158,7 +165,6 @@ export abstract class AttemptLoop implements AttemptOwner {
 
   /** Answers the request, because its targets are full. */
   refuse (): void { this.#fail(this.#lastError ?? overloadError()) }
-
   attemptAnswered (attempt: Attempt, status: number, headers: IncomingHttpHeaders, statusText: string | undefined): void {
     if (status >= 400 && this.#passesOver(attempt, status, headers)) return
     this.#answered = true
@@ -182,7 +188,6 @@ export abstract class AttemptLoop implements AttemptOwner {
   }
 
   tunnelClosed (): void { this.#finish(false) }
-
   attemptFailed (attempt: Attempt, error: Error, failure: AttemptFailure): void {
     if (this.#answered) return this.#fail(error, failure)
     if (this.#hasStandIn(attempt)) return
@@ -225,7 +230,6 @@ export abstract class AttemptLoop implements AttemptOwner {
   }
 
   #retryState (): RetryState { return (this.#retry ??= new RetryState(this.request, this.plan, this.body, this.#startedAt)) }
-
   #fail (error: Error, failure?: AttemptFailure): void {
     if (this.#over) return
     this.#finish(failure !== 'cancelled' && !this.clientGone)
@@ -244,6 +248,3 @@ export abstract class AttemptLoop implements AttemptOwner {
     if (this.#admitted) this.plan.upstream.concurrency!.release(isStream(this.body) ? 0 : this.firstByte ?? 0, failed)
   }
 }
-
-const onPauseOver = (loop: AttemptLoop): void => loop.attempt()
-const onDeadline = (loop: AttemptLoop): void => loop.expire()

@@ -7,6 +7,7 @@ import type { Target } from '../upstream/target.ts'
 import type { AttemptFailure } from '../upstream/target-monitor.ts'
 import { attemptFailure } from './attempt-failure.ts'
 import type { ForwardPlan } from './forward-plan.ts'
+import { type BreakableHandler, GuardedHandler } from './guarded-handler.ts'
 
 /** Longest content that is read to the end though nobody wants it, which keeps its connection. Bytes. */
 const DRAINED = 16 * 1024
@@ -34,10 +35,12 @@ export interface AttemptOwner {
   attemptEnded (trailers: IncomingHttpHeaders): void
   tunnelClosed (): void
   attemptFailed (attempt: Attempt, error: Error, failure: AttemptFailure): void
+  /** Something of the gateway's own has thrown. Never throws. */
+  broken (error: unknown): void
 }
 
 /** One sending of a request to one target. It tells the target how it has gone, exactly once. */
-export class Attempt implements Dispatcher.DispatchHandler {
+export class Attempt implements BreakableHandler {
   readonly target: Target
   /** When it was sent, by the monotonic clock in milliseconds. */
   readonly sentAt = performance.now()
@@ -74,7 +77,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
       headersTimeout: plan.timeouts.firstByte,
       bodyTimeout: plan.timeouts.idle,
       upgrade,
-    }, this)
+    }, new GuardedHandler(this))
   }
 
   /** Breaks it off; nothing is heard of it any more. */
@@ -101,6 +104,19 @@ export class Attempt implements Dispatcher.DispatchHandler {
     const error = gatehouseError('GW_UPSTREAM_TIMEOUT')
     this.stop('timeout')
     this.#owner.attemptFailed(this, error, 'timeout')
+  }
+
+  /**
+   * Ends the exchange because the gateway itself has thrown while it handled an event of this attempt. undici would take the
+   * error for one of the connection, or hand it to nobody, and the client would wait for ever.
+   */
+  broke (error: unknown): void {
+    try {
+      this.stop('cancelled')
+    } catch {
+      this.controller?.abort(unwanted())
+    }
+    this.#owner.broken(error)
   }
 
   onRequestStart (controller: Dispatcher.DispatchController): void {
@@ -137,8 +153,12 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.#answered(status, performance.now() - this.sentAt)
     // a tunnel is under way until it closes
     socket.once('close', () => {
-      if (this.#state !== 'over') this.#over(null)
-      this.#owner.tunnelClosed()
+      try {
+        if (this.#state !== 'over') this.#over(null)
+        this.#owner.tunnelClosed()
+      } catch (error) {
+        this.broke(error)
+      }
     })
     this.#owner.attemptUpgraded(status, headers, socket)
   }
@@ -191,5 +211,18 @@ function mistakeOf (status: number, { 'transfer-encoding': coding }: IncomingHtt
   return coding !== undefined && !TAKEN_OFF.test(String(coding).trim()) ? `answered in the transfer coding ${JSON.stringify(coding)}, which nobody has asked for` : null
 }
 
-const onTooSlow = (attempt: Attempt): void => attempt.expire()
-const onDrainTooSlow = (attempt: Attempt): void => attempt.stop('cancelled')
+function onTooSlow (attempt: Attempt): void {
+  try {
+    attempt.expire()
+  } catch (error) {
+    attempt.broke(error)
+  }
+}
+
+function onDrainTooSlow (attempt: Attempt): void {
+  try {
+    attempt.stop('cancelled')
+  } catch (error) {
+    attempt.broke(error)
+  }
+}

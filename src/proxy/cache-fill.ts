@@ -45,6 +45,13 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   }
 
   protected override watch (): void {}
+
+  override broken (error: unknown): void {
+    super.broken(error)
+    // nobody may be left waiting when the failure could not be told to all
+    for (const reader of [...this.#readers]) if (!reader.isDone) reader.broken(error)
+  }
+
   /** @returns whether the reader can have the response of this request */
   join (reader: CacheReader): boolean {
     // who asks after a change must not get what was there before it
@@ -89,8 +96,8 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     this.#answer = answer
     if (stored !== null && (status === 304 || isUpstreamError(status))) {
       if (status === 304) {
-        if (isAbout(headers, stored)) this.#useFreshened(freshened(stored, answer, policy), headers)
-        else this.#startAnew(headers)
+        if (isAbout(headers, stored)) this.#later(this.#useFreshened(freshened(stored, answer, policy), headers))
+        else this.#later(this.#startAnew(headers))
         return
       }
       if (mayStandIn(stored, task.storing.directives, cameAt)) return this.#standIn(stored, headers)
@@ -119,9 +126,9 @@ export class CacheFill extends AttemptLoop implements SharedFill {
       if (reader.request === this.request) reader.begin(answer, null, this.#outcome(false))
       else if (this.#head !== null && this.#isFor(reader, this.#head)) reader.begin(answer, this.#head, this.#outcome(true))
       else {
-        this.#readers.delete(reader)
         // another variant may still be one for several; what is for nobody else would make them wait one after the other
         reader.askAgain(this.#head === null || reader.fits(this.#head) ? 'alone' : 'anew')
+        this.#readers.delete(reader)
       }
     }
     if (this.#readers.size === 0 && !this.#isBehind) this.abort()
@@ -164,7 +171,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     const response = withBody(head, body, headers)
     if (response === null) return
     if (isReusable(head, cache.now())) this.#registration.unpass()
-    cache.save(this.#key, response, this.#since)
+    cache.save(this.#key, response, this.#since).catch((error) => cache.failed(error, 'put'))
   }
 
   /** Answers with what is stored in place of the upstream's error. */
@@ -185,6 +192,8 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     await replaceStored(task, response, audience, this.#since)
     if (audience === 'none') for (const reader of this.#readers) if (reader.request !== this.request) reader.askAgain()
   }
+
+  #later (work: Promise<void>): void { work.catch((error) => this.broken(error)) }
 
   #validated (stored: StoredResponse, isStored: true | undefined): CacheOutcome {
     const { status, cameAt } = this.#answer!
@@ -208,7 +217,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     const length = answer.headers['content-length']
     const holds = isAbout(answer.headers, stored) && (length === undefined || stored.part !== null || Number(length) === stored.body.byteLength)
     const response = holds ? freshened(stored, answer, task.policy) : { ...stored, lifetime: 0, mustValidate: true }
-    replaceStored(task, response, audienceOfFreshened(task, this.plan, this.request, response), this.#since)
+    this.#later(replaceStored(task, response, audienceOfFreshened(task, this.plan, this.request, response), this.#since))
   }
 
   #giveUpStoring (): void {

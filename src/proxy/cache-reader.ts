@@ -7,6 +7,8 @@ import type { StoredHead, UpstreamAnswer } from '../cache/storable-response.ts'
 import type { StoredResponse } from '../cache/stored-response.ts'
 import { isNotModified } from '../cache/validators.ts'
 import { isSelected } from '../cache/vary.ts'
+import { gatehouseError } from '../errors.ts'
+import { failReply, guarded } from '../listener/settle.ts'
 import type { FallbackAnswer } from '../resilience/fallback-answer.ts'
 import { copyStoredHeaders, covers, noteOutcome, sendStored } from './cached-reply.ts'
 import { unwatchClient, watchClient } from './client-departure.ts'
@@ -40,7 +42,7 @@ export class CacheReader implements ResponseSource {
   #fill: SharedFill | null = null
   #isGone = false
   /** Whether it has its answer, or nobody wants it any more. */
-  #isDone = false
+  isDone = false
   isFull = false
 
   /** @param again  answers the request in another way, because what comes is not for it */
@@ -74,8 +76,31 @@ export class CacheReader implements ResponseSource {
     return this.fits(head) && ((isValidation && validates) || reuseOf(head, directives, now) !== 'validate')
   }
 
+  /**
+   * The gateway itself has thrown while it answered this client, which gets 500; the others that share the request to the
+   * upstream are none the worse.
+   */
+  broken (error: unknown): void {
+    this.isDone = true
+    this.isFull = false
+    try {
+      this.#fill?.leave(this)
+      this.#writer.fail(gatehouseError('GW_INTERNAL', { cause: error }), true, this.#isGone)
+    } catch (second) {
+      failReply(this.reply, second)
+    }
+  }
+
   /** @param shared  what others share of the response; null for the one who has asked for it */
-  begin ({ status, headers, cameAt }: UpstreamAnswer, shared: StoredHead | null, outcome: CacheOutcome): void {
+  begin (answer: UpstreamAnswer, shared: StoredHead | null, outcome: CacheOutcome): void {
+    try {
+      this.#begin(answer, shared, outcome)
+    } catch (error) {
+      this.broken(error)
+    }
+  }
+
+  #begin ({ status, headers, cameAt }: UpstreamAnswer, shared: StoredHead | null, outcome: CacheOutcome): void {
     const { request, reply } = this
     noteOutcome(request, reply, outcome)
     if (shared === null) {
@@ -91,7 +116,7 @@ export class CacheReader implements ResponseSource {
     // the upstream was asked without the client's conditions, so that the answer can be stored
     if (isNotModified(request.raw.headers, { status, headers: (shared?.headers ?? headers) as StoredResponse['headers'], storedAt: cameAt })) {
       for (const name of ['content-length', 'content-type', 'content-encoding']) reply.removeHeader(name)
-      this.#isDone = true
+      this.isDone = true
       reply.code(304).send()
       return
     }
@@ -101,42 +126,63 @@ export class CacheReader implements ResponseSource {
 
   /** @returns whether more is welcome at once */
   write (chunk: Buffer): boolean {
-    if (this.#isDone) return true
-    this.isFull = !this.#writer.write(chunk)
+    if (this.isDone) return true
+    try {
+      this.isFull = !this.#writer.write(chunk)
+    } catch (error) {
+      this.broken(error)
+    }
     return !this.isFull
   }
 
   end (trailers: IncomingHttpHeaders): void {
-    if (this.#isDone) return
-    this.#isDone = true
-    this.#writer.end(trailers)
+    if (this.isDone) return
+    this.isDone = true
+    try {
+      this.#writer.end(trailers)
+    } catch (error) {
+      this.broken(error)
+    }
   }
 
   /** @returns whether the client gets the fallback */
   fail (error: Error, started: boolean): boolean {
-    if (this.#isDone) return false
-    this.#isDone = true
-    return this.#writer.fail(error, started, this.#isGone)
+    if (this.isDone) return false
+    this.isDone = true
+    try {
+      return this.#writer.fail(error, started, this.#isGone)
+    } catch (second) {
+      failReply(this.reply, second)
+      return false
+    }
   }
 
   fallBack (answer: FallbackAnswer, reason: string): void {
-    this.#isDone = true
-    this.#writer.fallBack(answer, reason)
+    this.isDone = true
+    try {
+      this.#writer.fallBack(answer, reason)
+    } catch (error) {
+      this.broken(error)
+    }
   }
 
   /** Gets what is stored in place of the upstream's answer. */
   useStored (stored: StoredResponse, outcome: CacheOutcome): void {
-    if (this.#isDone) return
-    this.#isDone = true
-    if (!covers(stored, this.request)) return this.askAgain()
-    sendStored(this.request, this.reply, stored, outcome, this.#fill!.now())
+    if (this.isDone) return
+    this.isDone = true
+    try {
+      if (!covers(stored, this.request)) return this.askAgain()
+      sendStored(this.request, this.reply, stored, outcome, this.#fill!.now())
+    } catch (error) {
+      this.broken(error)
+    }
   }
 
   askAgain (again: Again = 'anew'): void {
     if (this.#isGone) return
     unwatchClient(this.reply.raw)
-    this.#isDone = true
-    this.#again(again)
+    this.isDone = true
+    guarded(this.reply, () => this.#again(again))
   }
 
   /** The client is gone. */
@@ -157,7 +203,7 @@ export class CacheReader implements ResponseSource {
 
   cancel (): void {
     this.isFull = false
-    if (!this.#isDone && !this.#isGone) this.abort()
+    if (!this.isDone && !this.#isGone) this.abort()
   }
 
   streams (): void { this.#fill!.streams() }

@@ -9,6 +9,7 @@ import { freshFor, type StoredResponse } from '../cache/stored-response.ts'
 import { hasUnsafeCondition, validationFields } from '../cache/validators.ts'
 import { isSelected, selectingValue } from '../cache/vary.ts'
 import { gatehouseError } from '../errors.ts'
+import { guarded, settle } from '../listener/settle.ts'
 import { CacheFill } from './cache-fill.ts'
 import { isAuthenticated, ownerOf } from './cache-owner.ts'
 import { type Again, CacheReader } from './cache-reader.ts'
@@ -94,7 +95,7 @@ class CachedExchange {
 
   /** Goes on with what a store finds that is not in memory; a client that has gone meanwhile needs nothing. */
   #later (finding: Promise<readonly StoredResponse[] | null>, next: (found: readonly StoredResponse[] | null) => void): void {
-    finding.then((found) => { if (!this.#reply.raw.destroyed) next(found) }).catch((error) => { this.#reply.send(error) })
+    settle(finding.then((found) => { if (!this.#reply.raw.destroyed) next(found) }), this.#reply)
   }
 
   /** Looks further, among what everybody may have, when there is nothing for this consumer alone. */
@@ -116,7 +117,8 @@ class CachedExchange {
     const reuse = reuseOf(stored, this.#directives, now)
     if (reuse === 'validate') return this.#forward(stored, freshFor(stored, now) > 0 && !stored.mustValidate ? 'request' : 'stale')
     sendStored(request, this.#reply, stored, { forwarded: null, ttl: freshFor(stored, now) }, now)
-    if (reuse === 'behind') this.#revalidateBehind(stored)
+    // the client has its answer, whatever becomes of this
+    if (reuse === 'behind') guarded(this.#reply, () => this.#revalidateBehind(stored))
   }
 
   #bypass (forwarded: ForwardReason): void {
@@ -140,8 +142,14 @@ class CachedExchange {
     if (underWay !== undefined && reader.attach(underWay)) return
     const isFree = shared !== null && !cache.fills.has(shared)
     const fill = this.#fill(stored, reason, isFree ? shared : null, false, isPassed)
-    reader.attach(fill)
-    fill.start()
+    try {
+      reader.attach(fill)
+      fill.start()
+    } catch (error) {
+      // others may wait for it already
+      fill.broken(error)
+      throw error
+    }
   }
 
   /** What came was not for this request; it looks anew, since by now there may be something stored for it. */
@@ -152,7 +160,13 @@ class CachedExchange {
   /** Has a response validated though the client has been answered (RFC 5861, section 3). */
   #revalidateBehind (stored: StoredResponse): void {
     const name = this.#fillName()
-    if (!this.#plan.cache!.cache.fills.has(name)) this.#fill(stored, 'stale', name, true, false).start()
+    if (this.#plan.cache!.cache.fills.has(name)) return
+    const fill = this.#fill(stored, 'stale', name, true, false)
+    try {
+      fill.start()
+    } catch (error) {
+      fill.broken(error)
+    }
   }
 
   /** @param keepsConditions  whether the client's conditions go on, because the answer is not expected to be stored */

@@ -5,6 +5,8 @@ const kExchange = Symbol('gatehouse.exchange')
 /** What ends when its client goes away. */
 interface Exchange {
   abort (): void
+  /** The gateway itself has thrown. */
+  broken (error: unknown): void
 }
 type WatchedResponse = ServerResponse & { [kExchange]?: Exchange }
 
@@ -20,5 +22,11 @@ export function unwatchClient (response: ServerResponse): void {
 }
 
 function onClose (this: WatchedResponse): void {
-  if (!this.writableFinished) this[kExchange]?.abort()
+  const exchange = this[kExchange]
+  if (this.writableFinished || exchange === undefined) return
+  try {
+    exchange.abort()
+  } catch (error) {
+    exchange.broken(error)
+  }
 }

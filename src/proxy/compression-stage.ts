@@ -2,6 +2,7 @@ import { pipeline, Readable, type Transform } from 'node:stream'
 import type { FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
 import type { EncodedBodies } from '../cache/encoded-bodies.ts'
 import { isNotModified } from '../cache/validators.ts'
+import { settle } from '../listener/settle.ts'
 import { acceptsCoding, preferredCoding } from '../response/accept-encoding.ts'
 import { decoder, encoder, isDecodable, looksCompressed } from '../response/codings.ts'
 import type { CompressionRules } from '../response/compression-rules.ts'
@@ -57,7 +58,7 @@ export class CompressionStage {
     }
     if (body == null || isHead) reply.header('content-encoding', coding)
     else if (body === payload && request.storedBody !== null) {
-      this.#sendKept(request.storedBody, coding, reply, done)
+      settle(this.#sendKept(request.storedBody, coding, reply, done), reply)
       return
     } else if (!(body instanceof Readable) && !looksCompressed(body)) return this.#compressWhole(coding, reply, body, done)
     else {
@@ -74,13 +75,9 @@ export class CompressionStage {
   }
 
   async #sendKept (body: Buffer, coding: Coding, reply: FastifyReply, done: Done): Promise<void> {
-    try {
-      const encoded = await this.#kept.get(body, coding)
-      reply.header('content-encoding', coding).header('content-length', encoded.byteLength)
-      done(null, encoded)
-    } catch (error) {
-      done(error as Error)
-    }
+    const encoded = await this.#kept.get(body, coding)
+    reply.header('content-encoding', coding).header('content-length', encoded.byteLength)
+    done(null, encoded)
   }
 }
 

@@ -65,6 +65,8 @@ export class HedgeRace {
     this.close(winner)
   }
 
+  broken (error: unknown): void { this.#owner.broken(error) }
+
   /** Nothing is waited for any more. @param kept  the attempt that goes on */
   close (kept?: Attempt): void {
     this.#decided = true
@@ -73,4 +75,10 @@ export class HedgeRace {
   }
 }
 
-const onSlow = (race: HedgeRace): void => race.sendCopy()
+function onSlow (race: HedgeRace): void {
+  try {
+    race.sendCopy()
+  } catch (error) {
+    race.broken(error)
+  }
+}

@@ -1,11 +1,13 @@
 import type { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
+import { reasonOf } from '../errors.ts'
 import type { MirrorSettings } from '../upstream/declaration-schema.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { bytes, milliseconds } from '../units.ts'
 import { attemptFailure } from './attempt-failure.ts'
 import { MIRROR_FIELD } from './forwarded-headers.ts'
+import { type BreakableHandler, GuardedHandler } from './guarded-handler.ts'
 import { LimitedBody } from './limited-body.ts'
 
 /** Largest part of a shadow's answer that is read before the connection is given up. */
@@ -55,8 +57,17 @@ export class Mirror {
     body.copyTo(this.#maxBody, (whole) => {
       this.#underWay--
       if (whole === null) this.#miss('the body is too large, or broke off')
-      else this.#send(request, path, own, whole)
+      else this.#sendLater(request, path, own, whole)
     })
+  }
+
+  /** What is thrown here would reach the request that is copied, through its body. */
+  #sendLater (request: FastifyRequest, path: string, headers: string[], body: Buffer): void {
+    try {
+      this.#send(request, path, headers, body)
+    } catch (error) {
+      this.#miss(reasonOf(error))
+    }
   }
 
   #send (request: FastifyRequest, path: string, headers: string[], body: Buffer | null): void {
@@ -74,7 +85,7 @@ export class Mirror {
     }
     const discard = new Discard(over)
     const timer = setTimeout(() => discard.abort(), this.#timeout).unref()
-    target.dispatch({ path: target.basePath + path, method: request.method as Dispatcher.HttpMethod, headers, body, headersTimeout: this.#timeout, bodyTimeout: this.#timeout }, discard)
+    target.dispatch({ path: target.basePath + path, method: request.method as Dispatcher.HttpMethod, headers, body, headersTimeout: this.#timeout, bodyTimeout: this.#timeout }, new GuardedHandler(discard))
   }
 
   #miss (reason: string): void {
@@ -88,7 +99,7 @@ export class Mirror {
 }
 
 /** Reads an answer to its end, or to its bound, for nobody. */
-class Discard implements Dispatcher.DispatchHandler {
+class Discard implements BreakableHandler {
   readonly #over: (status: number, failure: unknown) => void
   #controller: Dispatcher.DispatchController | null = null
   #status = 0
@@ -102,6 +113,12 @@ class Discard implements Dispatcher.DispatchHandler {
   abort (): void {
     this.#finish(Object.assign(new Error('the shadow is too slow'), { code: 'GW_UPSTREAM_TIMEOUT' }))
     this.#controller?.abort(new Error('the shadow is too slow'))
+  }
+
+  /** Nobody waits for the answer: it is given up. */
+  broke (): void {
+    this.#done = true
+    this.#controller?.abort(new Error('the shadow is given up'))
   }
 
   onRequestStart (controller: Dispatcher.DispatchController): void {

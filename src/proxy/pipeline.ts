@@ -6,6 +6,7 @@ import { settle } from '../listener/settle.ts'
 import { isHandshake, isUpgrade } from '../listener/upgrade.ts'
 import { requireAuthorization } from './admission.ts'
 import { isStream } from './attempt.ts'
+import type { AttemptLoop } from './attempt-loop.ts'
 import { exchangeCached } from './cached-exchange.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { LimitedBody } from './limited-body.ts'
@@ -14,6 +15,13 @@ import { requestHeaders } from './request-headers.ts'
 import { ResponseRelay } from './response-relay.ts'
 import { Tunnel } from './tunnel.ts'
 import { upstreamPath } from './upstream-path.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The exchange with the upstream; null when there is none. */
+    exchange: AttemptLoop | null
+  }
+}
 
 /** Longest body of a QUERY that is part of the key of the cache. Bytes. */
 const QUERY_LIMIT = 64 * 1024

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { gatehouseError, reasonOf, type Violation } from '../errors.ts'
+import { guarded } from '../listener/settle.ts'
 import type { FallbackAnswer } from '../resilience/fallback-answer.ts'
 import { failureAnswer } from './attempt-failure.ts'
 import { forgetContent } from './failed-reply.ts'
@@ -92,7 +93,7 @@ export class ReplyWriter {
 
   end (trailers: IncomingHttpHeaders): void {
     this.#relayEnd(trailers)
-    this.#copy?.end((body) => { this.#passesCheck(body) }, () => { this.#reportViolations(TOO_LARGE) })
+    this.#copy?.end((body) => guarded(this.#reply, () => this.#passesCheck(body)), () => guarded(this.#reply, () => this.#reportViolations(TOO_LARGE)))
   }
 
   #relayEnd (trailers: IncomingHttpHeaders): void {
@@ -136,7 +137,7 @@ export class ReplyWriter {
       this.fallBack(fallback, answer.code)
       return true
     }
-    reply.send(answer)
+    guarded(reply, () => reply.send(answer))
     return false
   }
 
@@ -152,7 +153,7 @@ export class ReplyWriter {
     this.#finished = true
     this.#plan.upstream.report('fell_back', null, { reqId: this.#request.id, reason })
     if (!this.#request.raw.complete) this.#closeAfterEarlyAnswer()
-    this.#reply.code(status).headers(headers).send(body)
+    guarded(this.#reply, () => this.#reply.code(status).headers(headers).send(body))
   }
 
   /** Begins to send a small body that takes its time: whoever waits for the headers shall have them. */
@@ -160,8 +161,10 @@ export class ReplyWriter {
     const chunks = this.#chunks
     if (this.#finished || chunks === null) return
     this.#chunks = null
-    this.#beginStream(true)
-    for (const chunk of chunks) this.#stream!.push(chunk)
+    guarded(this.#reply, () => {
+      this.#beginStream(true)
+      for (const chunk of chunks) this.#stream!.push(chunk)
+    })
   }
 
   /** Whether a small body is still to come. */
@@ -169,7 +172,7 @@ export class ReplyWriter {
 
   #finish (body: string | Buffer | Readable | undefined): void {
     this.#finished = true
-    this.#deliver(this.#reply, body)
+    guarded(this.#reply, () => this.#deliver(this.#reply, body))
   }
 
   #beginStream (headersFirst: boolean): void {
@@ -177,7 +180,7 @@ export class ReplyWriter {
     // undici does not time an upstream that is paused, as it is while the client does not read
     this.#reply.raw.socket?.setTimeout(this.#plan.timeouts.idle)
     this.#stream = new RelayStream(this.#source)
-    this.#deliver(this.#reply, this.#stream)
+    guarded(this.#reply, () => this.#deliver(this.#reply, this.#stream!))
     // an event stream may be silent for long after its headers; clients wait for these
     if (headersFirst) setImmediate(flushHeaders, this.#reply.raw)
   }

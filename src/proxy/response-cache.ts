@@ -143,10 +143,10 @@ export class ResponseCache {
       this.failed(new Error(`no answer within ${INVALIDATION_PATIENCE} ms`), 'purge')
       resolve()
     }, INVALIDATION_PATIENCE)
-    work.then(() => {
+    work.finally(() => {
       clearTimeout(timer)
       resolve()
-    })
+    }).catch(() => {})
     return promise
   }
 

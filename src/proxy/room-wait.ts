@@ -10,6 +10,8 @@ interface WaitingRequest {
   trySend (): boolean
   /** Answers it, because it may wait no longer. */
   refuse (): void
+  /** The gateway itself has thrown. */
+  broken (error: unknown): void
 }
 
 /** The wait of a request until a target has room. */
@@ -45,13 +47,24 @@ export class RoomWait implements Waiter {
     this.#since = null
   }
 
+  /** Called by whichever request makes room, which an error of this one must not reach. */
   resume (): boolean {
-    return this.#owner.trySend()
+    try {
+      return this.#owner.trySend()
+    } catch (error) {
+      this.end()
+      this.#owner.broken(error)
+      return true
+    }
   }
 
   waitOver (): void {
-    const { plan: { upstream }, request } = this.#owner
-    upstream.report('queue_timeout', null, { reqId: request.id })
-    this.#owner.refuse()
+    try {
+      const { plan: { upstream }, request } = this.#owner
+      upstream.report('queue_timeout', null, { reqId: request.id })
+      this.#owner.refuse()
+    } catch (error) {
+      this.#owner.broken(error)
+    }
   }
 }

@@ -47,14 +47,26 @@ export class Tunnel extends ResponseRelay {
   #toUpstream: Direction | null = null
 
   protected override onUpgrade (status: number, headers: IncomingHttpHeaders, upstream: Duplex): void {
-    const { reply, request } = this
+    const { request } = this
     const client = request.raw.socket
-    const { tunnels } = request.server as FastifyInstance
     if (client.destroyed || client.readableEnded || this.clientGone) {
       client.destroy()
       upstream.destroy()
       return
     }
+    try {
+      this.#connect(status, headers, client, upstream)
+    } catch (error) {
+      // the client has got a part of an answer at most, and there is no other for it
+      request.log.error({ reqId: request.id, code: 'GW_INTERNAL', err: error }, 'a WebSocket could not be connected')
+      client.destroy()
+      upstream.destroy()
+    }
+  }
+
+  #connect (status: number, headers: IncomingHttpHeaders, client: Socket, upstream: Duplex): void {
+    const { reply, request } = this
+    const { tunnels } = request.server as FastifyInstance
     reply.code(status)
     reply.hijack()
     reply.raw.detachSocket(client)
@@ -94,7 +106,15 @@ class Direction {
     this.#sink = sink
     this.#closeFrame = frame
     this.#halfOpen = halfOpen
-    source.on('data', (chunk: Buffer) => this.#relay(chunk))
+    source.on('data', (chunk: Buffer) => {
+      try {
+        this.#relay(chunk)
+      } catch {
+        // what is left of the stream can no longer be followed
+        source.destroy()
+        sink.destroy()
+      }
+    })
     source.on('end', () => this.#endSink())
     source.on('error', () => sink.destroy())
     source.on('close', () => this.#endSink())

@@ -78,6 +78,6 @@ function inTurn (addresses: readonly string[]): LookupFunction {
 
 function asked (lookup: (name: string) => Promise<string[]>): LookupFunction {
   return (name, options, callback) => {
-    lookup(name).then((addresses) => inTurn(addresses)(name, options, callback), (error) => callback(error, []))
+    lookup(name).then((addresses) => inTurn(addresses)(name, options, callback)).catch((error) => callback(error, []))
   }
 }

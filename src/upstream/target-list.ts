@@ -48,7 +48,7 @@ export class ListSource implements TargetSource {
     if (dropped !== null) closeAllBut(dropped, this.#sources, next)
     if (this.#changed === null) return this.#settle(next)
     const known = Promise.all([...next.values()].filter((source) => !has(this.#sources, source) && !(dropped && has(dropped, source))).map((source) => this.#start(source)))
-    Promise.race([known, patience()]).then(() => this.#settle(next))
+    Promise.race([known, patience()]).finally(() => this.#settle(next)).catch(() => {})
   }
 
   close (): void {

@@ -57,7 +57,7 @@ export class Target {
     this.#settings = settings
     const before = this.#pool
     this.#pool = this.#pools.acquire(settings.dial)
-    this.#pools.release(before)
+    this.#pools.release(before).catch(() => {})
   }
 
   dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {

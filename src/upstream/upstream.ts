@@ -106,7 +106,7 @@ export class Upstream {
       }
       for (const target of removed) {
         this.report('target_removed', target)
-        target.close()
+        target.close().catch(() => {})
       }
       this.queue?.offer()
     }))

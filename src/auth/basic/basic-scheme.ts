@@ -75,8 +75,9 @@ export class BasicScheme implements AuthScheme {
     if (running === undefined) {
       running = this.#hash(name, password)
       this.#running.set(digest, running)
-      const ended = (): void => { if (this.#running.get(digest) === running) this.#running.delete(digest) }
-      running.then(ended, ended)
+      running.finally(() => {
+        if (this.#running.get(digest) === running) this.#running.delete(digest)
+      }).catch(() => {})
     }
     const user = await running
     if (user === null) throw this.#refusal()

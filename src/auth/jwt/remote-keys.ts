@@ -53,7 +53,8 @@ export class RemoteKeys implements KeySource {
   /** Begins to fetch in the background. Without it keys are fetched only when a request needs them. */
   start (): void {
     this.#mode = 'running'
-    this.#refresh()
+    // a failure has been reported, and is tried again
+    this.#refresh().catch(() => {})
   }
 
   stop (): void {

@@ -66,7 +66,7 @@ export class SessionRefresh {
     this.#refreshed.set(key, refreshed)
     refreshed.then(() => {
       setTimeout(() => this.#refreshed.delete(key), REMEMBERED).unref()
-    }, (error: { code?: string }) => {
+    }).catch((error: { code?: string }) => {
       this.#refreshed.delete(key)
       if (error.code === 'GW_AUTH_UNAVAILABLE') this.#pausedUntil = this.#now() + PAUSE
     })
