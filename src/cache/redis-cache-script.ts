@@ -50,8 +50,12 @@ redis.call('HSET', KEYS[1], 'version', ARGV[2])
 return 1
 `
 
-/** Notes texts in a part of the index, and clears some that are over. KEYS: texts and ends. ARGV: seconds to keep them, texts. */
+/** Notes texts in a part of the index, and clears some that are over. What is of another type makes room. KEYS: texts and ends. ARGV: seconds to keep them, texts. */
 export const NOTE = `
+for _, key in ipairs(KEYS) do
+  local kind = redis.call('TYPE', key).ok
+  if kind ~= 'zset' and kind ~= 'none' then redis.call('UNLINK', key) end
+end
 local now = tonumber(redis.call('TIME')[1])
 local ends = now + tonumber(ARGV[1])
 for i = 2, #ARGV do

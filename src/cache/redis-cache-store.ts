@@ -84,7 +84,7 @@ export class RedisCacheStore implements CacheStore {
       const [texts] = shardKeys(shard)
       let [from, to] = rangeOf(beginning)
       for (;;) {
-        const found = await this.#redis.zrangebylexBuffer(texts, from, to, 'LIMIT', 0, TEXTS)
+        const found = await this.#redis.zrangebylexBuffer(texts, from, to, 'LIMIT', 0, TEXTS).catch(noneOfOurs) ?? []
         const ids = found.map((text) => match(text.toString())).filter((id) => id !== null)
         for (let i = 0; i < ids.length; i += KEYS) purged += await this.#purgeKeys(ids.slice(i, i + KEYS), purge)
         if (found.length < TEXTS) break
@@ -159,10 +159,15 @@ export class RedisCacheStore implements CacheStore {
     }
     const { heads, bodies, chunked, seconds } = packed
     const ms = Math.ceil(seconds * 1000)
-    const pieces = chunked.flatMap(({ id, body }) => Array.from({ length: Math.ceil(body.byteLength / CHUNK) }, (_, n) => ({ name: chunkKey(name, id, n), piece: body.subarray(n * CHUNK, (n + 1) * CHUNK) })))
+    const pieces = chunked.flatMap(({ id, body }) => Array.from(
+      { length: Math.ceil(body.byteLength / CHUNK) },
+      (_, n) => ({ name: chunkKey(name, id, n), piece: body.subarray(n * CHUNK, (n + 1) * CHUNK) }),
+    ))
     let isStored = false
     try {
-      for (let i = 0; i < pieces.length; i += PIECES) await Promise.all(pieces.slice(i, i + PIECES).map(({ name, piece }) => this.#redis.set(name, piece, 'PX', ms)))
+      for (let i = 0; i < pieces.length; i += PIECES) {
+        await Promise.all(pieces.slice(i, i + PIECES).map(({ name, piece }) => this.#redis.set(name, piece, 'PX', ms)))
+      }
       // noted before it is there, so that no purge can miss it
       const tags = new Set(responses.flatMap(({ tags }) => tags))
       await this.#note(key, tags, Math.ceil(seconds) + SLACK)
@@ -172,7 +177,8 @@ export class RedisCacheStore implements CacheStore {
       const heard = this.#purges === null ? 0 : this.#purges.heard!
       const chunks = chunked.map(({ id, body }) => `${id} ${Math.ceil(body.byteLength / CHUNK)}`).join(' ')
       const keys = this.#purges === null || this.#redis.isCluster ? [name] : [name, COUNTER]
-      const stored = await this.#redis.gatehouseCachePut(keys.length as 1 | 2, ...keys, expected, newVersion(), heads, bodies, chunks, ms, heard, ...tags)
+      const words = [expected, newVersion(), heads, bodies, chunks, ms, heard, ...tags]
+      const stored = await this.#redis.gatehouseCachePut(keys.length as 1 | 2, ...keys, ...words)
       isStored = stored === 1
       if (isStored) return this.#purges === null || !this.#redis.isCluster || await this.#staysStored(id, heard)
       if (typeof stored === 'string') await this.#purges!.caughtUp(Number(stored))

@@ -220,6 +220,19 @@ describe('responses in Redis', needsRedis, () => {
     assert.equal((await store.get(own))!.length, 1)
   })
 
+  test('an index that is none of ours makes room for a new one', async () => {
+    await redis.flushall()
+    await store.put(own, [response('x')])
+    for (const name of [...await redis.keys(`${PREFIX}index:*`), ...await redis.keys(`${PREFIX}ends:*`)]) {
+      await redis.del(name)
+      await redis.lpush(name, 'x')
+    }
+    assert.equal(await store.purge({ url: own.url, soft: false, now }), 0, 'it is not found any more, and nothing fails')
+    await store.put(own, [response('y')])
+    assert.equal(await store.purge({ url: own.url, soft: false, now }), 1)
+    assert.equal(await store.get(own), null)
+  })
+
   test('a counter of purges that is no number begins anew', async () => {
     const channel = new PurgeChannel(redis, redis)
     for (const set of [() => redis.set(COUNTER, 'x'), () => redis.set(COUNTER, '9223372036854775807'), () => redis.set(COUNTER, '-5'), () => redis.lpush(COUNTER, 'x'), () => redis.del(COUNTER)]) {
