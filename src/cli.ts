@@ -85,6 +85,7 @@ function commandLine (finish: (code: number) => void): Command {
     })
   configured(program, 'add', 'make an upstream of an API document: copy the document, and write an upstream file for it')
     .argument('<document>', 'file or URL: OpenAPI 3.1, 3.0 or Swagger 2.0')
+    .option('--faults <mode>', 'what happens to faults of the document: refuse, omit (operations with one are left out), loosen (schemas with one allow everything)', once)
     .option('-t, --target <url>', 'where the service runs (default: the first server of the document)', once)
     .option('-n, --name <name>', 'name of the upstream and its files (default: from the title of the document)', once)
     .option('--prefix <path>', 'path under which the routes are (default: from the server of the document, or the name)', once)

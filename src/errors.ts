@@ -30,6 +30,7 @@ export const ERRORS = {
   GW_INTERNAL: { status: 500, title: 'Gateway error', message: 'The gateway failed to handle the request: report the request id to its operator.' },
   GW_UNSUPPORTED_METHOD: { status: 501, title: 'Unknown method', message: 'This gateway does not know that method, or never serves it (CONNECT): send one that Allow lists; the case of letters matters.' },
   GW_UNSUPPORTED_CODING: { status: 501, title: 'Unsupported transfer coding', message: 'Of transfer codings only "chunked" is understood, over HTTP/1.1: send the body without another one.' },
+  GW_OPERATION_OMITTED: { status: 501, title: 'Operation left out', message: 'This gateway does not serve the operation, since the API document describes it wrongly: ask its operator to mend the document.' },
   GW_UPSTREAM_UNREACHABLE: { status: 502, title: 'Upstream unreachable', message: 'The service behind this route cannot be reached: try again later.' },
   GW_UPSTREAM_BROKEN: { status: 502, title: 'Upstream failed', message: 'The service behind this route broke off or answered with something that is not valid HTTP: try again later.' },
   GW_UPSTREAM_INVALID: { status: 502, title: 'Upstream response does not match the schema', message: 'The service behind this route answered with something that its contract does not allow: report the request id to its operator.' },

@@ -2,7 +2,8 @@ import { readdirSync } from 'node:fs'
 import { join, parse, relative } from 'node:path'
 import type { SchemeName } from '../auth/auth-schema.ts'
 import type { Config } from '../config/config-schema.ts'
-import type { ApiDocument } from '../openapi/types.ts'
+import { BootProblems } from '../errors.ts'
+import type { ApiDocument, FaultMode } from '../openapi/types.ts'
 import { checkTarget } from '../upstream/target-check.ts'
 import { type ConfigOptions, ownConfig } from './command-config.ts'
 import { copyDocument } from './document-copy.ts'
@@ -18,16 +19,19 @@ export interface AddOptions extends ConfigOptions {
   target?: string
   /** `none`, or a scheme of the gateway. */
   auth?: string
+  /** What happens to faults of the document. */
+  faults?: string
   force?: boolean
 }
 
 /** `gatehouse add`: copies an API document into the folder of documents, and writes an upstream file for it. */
-export async function add (reference: string, { name, prefix, target, auth, force = false, ...options }: AddOptions): Promise<number> {
-  checkOptions({ name, prefix, target, auth })
+export async function add (reference: string, { name, prefix, target, auth, faults, force = false, ...options }: AddOptions): Promise<number> {
+  checkOptions({ name, prefix, target, auth, faults })
   const config = await ownConfig(options)
   const chosen = ({ root }: ApiDocument): string => name ?? nameFrom(root.info?.title) ?? nameFrom(parse(reference.replace(/[?#].*$/, '')).name) ?? 'api'
-  const { document, files } = await copyDocument(reference, chosen)
-  const facts = factsOf(document, config, { name: chosen(document), prefix, target, auth, reference, path: files.keys().next().value! })
+  const mode = faults as FaultMode | undefined
+  const { document, files } = await copyDocument(reference, chosen, mode).catch((error: unknown) => proposeMode(error, reference, chosen, mode))
+  const facts = factsOf(document, config, { name: chosen(document), prefix, target, auth, faults: mode, reference, path: files.keys().next().value! })
   const route = join(config.routes, `${facts.name}.ts`)
   refuseTwin(config.routes, facts.name)
   writeFiles([
@@ -35,15 +39,17 @@ export async function add (reference: string, { name, prefix, target, auth, forc
     // last, since a gateway that watches takes it up at once
     { path: route, content: upstreamText(facts) },
   ], force)
+  for (const line of document.mended ?? []) process.stdout.write(`fault: ${line}\n`)
   process.stdout.write(nextSteps(facts, relative(process.cwd(), route), relative(process.cwd(), join(config.openapi, facts.document)), files.size))
   return 0
 }
 
-function checkOptions ({ name, prefix, target, auth }: AddOptions): void {
+function checkOptions ({ name, prefix, target, auth, faults }: AddOptions): void {
   const refuse = (option: string, value: string, allowed: string): never => { throw new CommandFailure(`--${option} ${JSON.stringify(value)} is not possible, allowed: ${allowed}`) }
   if (name !== undefined && !UPSTREAM_NAME.test(name)) refuse('name', name, 'small letters, digits and single dashes between them, such as pet-store')
   if (prefix !== undefined && !isPrefix(prefix)) refuse('prefix', prefix, 'a path such as /orders')
   if (auth !== undefined && auth !== 'none' && !SCHEMES.includes(auth as SchemeName)) refuse('auth', auth, `none, ${SCHEMES.join(', ')}`)
+  if (faults !== undefined && !isFaultMode(faults)) refuse('faults', faults, MODES.join(', '))
   if (target !== undefined) {
     const url = URL.parse(target)
     if (url === null || !/^https?:$/.test(url.protocol)) refuse('target', target, 'a URL such as http://orders:4001')
@@ -51,9 +57,22 @@ function checkOptions ({ name, prefix, target, auth }: AddOptions): void {
   }
 }
 
-interface Given { name: string, prefix?: string, target?: string, auth?: string, reference: string, path: string }
+const MODES: readonly FaultMode[] = ['refuse', 'omit', 'loosen']
+const isFaultMode = (text: string): boolean => (MODES as readonly string[]).includes(text)
 
-function factsOf (document: ApiDocument, config: Config, { name, prefix, target, auth, reference, path }: Given): UpstreamFacts {
+/** Of a document that is refused for its faults, and would not be in another mode, says which mode that is. @throws what is wrong with it */
+async function proposeMode (error: unknown, reference: string, name: (document: ApiDocument) => string, mode: FaultMode | undefined): Promise<never> {
+  if (!(error instanceof BootProblems) || (mode !== undefined && mode !== 'refuse')) throw error
+  const tried = await copyDocument(reference, name, 'omit').catch(() => null)
+  if (tried === null) throw error
+  const { operations, omitted = [] } = tried.document
+  const message = `all of this can be left out: with --faults omit, ${operations.length} operations are served and ${omitted.length} are left out (501); with --faults loosen, schemas that are at fault allow everything`
+  throw new BootProblems([...error.problems, { file: reference, field: '', message }])
+}
+
+interface Given { name: string, prefix?: string, target?: string, auth?: string, faults?: FaultMode, reference: string, path: string }
+
+function factsOf (document: ApiDocument, config: Config, { name, prefix, target, auth, faults, reference, path }: Given): UpstreamFacts {
   const server = serverUrl(document, isUrl(reference) ? reference : undefined)
   const scheme = auth === undefined || auth === 'none' ? undefined : auth as SchemeName
   const { title } = document.root.info ?? {}
@@ -63,6 +82,7 @@ function factsOf (document: ApiDocument, config: Config, { name, prefix, target,
     prefix: prefix ?? prefixFrom(server, name),
     target: target ?? (server === null ? null : server.origin + server.pathname.replace(/\/+$/, '')),
     document: path,
+    faults: faults === 'refuse' ? undefined : faults,
     source: isUrl(reference) ? new URL(reference).origin + new URL(reference).pathname : undefined,
     operations: document.operations.length,
     auth: auth ?? (config.auth === undefined ? 'jwt' : null),

@@ -9,7 +9,7 @@ export async function check (options: ConfigOptions): Promise<number> {
   const { rows } = app.routeTable
   const files = new Set(rows.map(({ file }) => file)).size
   process.stdout.write(`configuration, ${rows.length} ${rows.length === 1 ? 'route' : 'routes'} of ${files} ${files === 1 ? 'file' : 'files'} and documents are right\n`)
-  for (const { document, warnings } of app.apis) for (const note of [...warnings, ...document.notes]) process.stdout.write(`note: ${note}\n`)
+  for (const { document, warnings } of app.apis) for (const note of [...warnings, ...document.mended ?? [], ...document.notes]) process.stdout.write(`note: ${note}\n`)
   for (const note of overlapNotes(app.hostRouter.guard)) process.stdout.write(`note: ${note}\n`)
   await app.close()
   return 0

@@ -4,7 +4,7 @@ import { basename, dirname, extname, join, posix, relative, sep } from 'node:pat
 import { keywordMistakes } from '../contract/keyword-mistakes.ts'
 import { DocumentCache } from '../openapi/document-cache.ts'
 import { documentFiles, loadApiDocument } from '../openapi/load-document.ts'
-import type { ApiDocument } from '../openapi/types.ts'
+import type { ApiDocument, FaultMode } from '../openapi/types.ts'
 import { CommandFailure } from './failure.ts'
 import { documentPlace, isUrl, urlFolder } from './given-document.ts'
 
@@ -17,13 +17,14 @@ export interface DocumentCopy {
 
 /**
  * Reads a document with all its files, to be copied. Files beside a document of a URL are fetched too.
- * @param name  the file is called so, or the folder when there are several
+ * @param name    the file is called so, or the folder when there are several
+ * @param faults  what happens to what is wrong with it
  * @throws BootProblems with what is wrong with it
  */
-export async function copyDocument (reference: string, name: (document: ApiDocument) => string): Promise<DocumentCopy> {
+export async function copyDocument (reference: string, name: (document: ApiDocument) => string, faults: FaultMode = 'refuse'): Promise<DocumentCopy> {
   const scratch = mkdtempSync(join(tmpdir(), 'gatehouse-add-'))
   try {
-    const { document, texts } = isUrl(reference) ? await fetched(reference, scratch) : await local(reference)
+    const { document, texts } = isUrl(reference) ? await fetched(reference, scratch, faults) : await local(reference, faults)
     const files = placed(texts, name(document))
     // what is written must be good where it will be
     const target = join(scratch, 'copy')
@@ -31,7 +32,7 @@ export async function copyDocument (reference: string, name: (document: ApiDocum
       mkdirSync(dirname(join(target, path)), { recursive: true })
       writeFileSync(join(target, path), text)
     }
-    await loadApiDocument(files.keys().next().value!, { folder: target, baseDir: target, schemaMistakes: keywordMistakes })
+    await loadApiDocument(files.keys().next().value!, { folder: target, baseDir: target, schemaMistakes: keywordMistakes, faults })
     return { document, files }
   } finally {
     rmSync(scratch, { recursive: true, force: true })
@@ -40,14 +41,14 @@ export async function copyDocument (reference: string, name: (document: ApiDocum
 
 type Texts = { document: ApiDocument, texts: [path: string, text: string][] }
 
-async function local (reference: string): Promise<Texts> {
+async function local (reference: string, faults: FaultMode): Promise<Texts> {
   const { folder, name } = documentPlace(reference)
-  const document = await loadApiDocument(name, { folder, baseDir: process.cwd(), schemaMistakes: keywordMistakes })
+  const document = await loadApiDocument(name, { folder, baseDir: process.cwd(), schemaMistakes: keywordMistakes, faults })
   return { document, texts: documentFiles(document).map((path) => [path.replaceAll(sep, '/'), readFileSync(path, 'utf8')]) }
 }
 
-async function fetched (reference: string, scratch: string): Promise<Texts> {
-  const document = await loadApiDocument(reference, { folder: scratch, baseDir: process.cwd(), allow: [urlFolder(reference)], schemaMistakes: keywordMistakes })
+async function fetched (reference: string, scratch: string, faults: FaultMode): Promise<Texts> {
+  const document = await loadApiDocument(reference, { folder: scratch, baseDir: process.cwd(), allow: [urlFolder(reference)], schemaMistakes: keywordMistakes, faults })
   const cache = new DocumentCache(join(scratch, '.cache'))
   const texts: Texts['texts'] = []
   for (const id of documentFiles(document)) {

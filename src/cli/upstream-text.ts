@@ -15,6 +15,8 @@ export interface UpstreamFacts {
   target: string | null
   /** As the upstream file names it. */
   document: string
+  /** What happens to its faults; absent for the default. */
+  faults?: string
   /** Where it was taken from, when from a URL. */
   source?: string
   operations: number
@@ -76,14 +78,22 @@ ${prefix === '/' ? '' : '  stripPrefix: true,\n'}${target === null
 `
 }
 
-function documentText ({ document, schemes }: UpstreamFacts): string {
-  if (schemes.length === 0) return `  // file below the folder 'openapi'; paths that it does not have are answered 404\n  openapi: ${literal(document)},\n`
+function documentText ({ document, schemes, faults }: UpstreamFacts): string {
+  if (schemes.length === 0 && faults === undefined) return `  // file below the folder 'openapi'; paths that it does not have are answered 404\n  openapi: ${literal(document)},\n`
+  const mode = faults === undefined
+    ? ''
+    : `    // 'omit' leaves out operations with a fault, 'loosen' lets a schema with one allow everything; 'gatehouse check' lists them
+    faults: ${literal(faults)},
+`
+  const mapping = schemes.length === 0
+    ? ''
+    : `    // security scheme of the document: scheme of the gateway. Scopes that an operation asks for are asked for here too
+    security: {
+${schemes.map(({ name, scheme, about }) => `      // ${oneLine(about, 300)}\n      ${key(name)}: { ${key(scheme)}: {} },\n`).join('')}    },
+`
   return `  openapi: {
     // file below the folder 'openapi'; paths that it does not have are answered 404
     document: ${literal(document)},
-    // security scheme of the document: scheme of the gateway. Scopes that an operation asks for are asked for here too
-    security: {
-${schemes.map(({ name, scheme, about }) => `      // ${oneLine(about, 300)}\n      ${key(name)}: { ${key(scheme)}: {} },\n`).join('')}    },
-  },
+${mode}${mapping}  },
 `
 }

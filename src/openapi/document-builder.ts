@@ -1,46 +1,69 @@
 import { isObject, type SchemaObject } from '../contract/json-schema.ts'
 import { BootProblems } from '../errors.ts'
 import { bundleDocument } from './document-bundle.ts'
-import { checkStructure } from './document-check.ts'
-import { OPENAPI, SWAGGER } from './document-grammar.ts'
+import { checkStructure, type Mistake } from './document-check.ts'
+import { type Grammar, OPENAPI, SWAGGER } from './document-grammar.ts'
 import { liftToThreeOne } from './document-lift.ts'
+import { DocumentMender, type Mended } from './document-mender.ts'
 import { DocumentNotes } from './document-notes.ts'
-import type { DocumentSource } from './document-origins.ts'
+import type { DocumentOrigins, DocumentSource } from './document-origins.ts'
 import { checkDocument, type SchemaMistakes } from './document-rules.ts'
 import type { DocumentSources } from './document-sources.ts'
 import { readOperations } from './operation-reader.ts'
 import { checkOperations } from './operation-rules.ts'
 import { liftSwagger, SWAGGER_HOMES } from './swagger-lift.ts'
-import type { ApiDocument } from './types.ts'
+import type { ApiDocument, FaultMode } from './types.ts'
 
 const refuse = (file: string, message: string): never => { throw new BootProblems([{ file, field: '', message }]) }
 
+/** Rounds of looking for mistakes and mending them; what is left out may have been what others refer to. */
+const MOST_ROUNDS = 50
+
 /**
  * Makes a document from its parsed root: brings its files into one, checks, lifts, and reads the operations.
+ * @param faults  what happens to mistakes
  * @throws BootProblems with everything that is wrong
  */
-export async function buildDocument (source: DocumentSource, sources: DocumentSources, schemaMistakes: SchemaMistakes): Promise<ApiDocument> {
+export async function buildDocument (source: DocumentSource, sources: DocumentSources, schemaMistakes: SchemaMistakes, faults: FaultMode = 'refuse'): Promise<ApiDocument> {
   const version = versionOf(source)
   const grammar = version === '2.0' ? SWAGGER : OPENAPI
-  const bundle = await bundleDocument(source, grammar, sources)
-  const { origins, mistakes } = bundle
-  const notes = new DocumentNotes()
-  for (const [pointer, message] of bundle.notes) notes.add(message, pointer)
-  const refuseMistakes = (): void => { if (mistakes.length > 0) throw new BootProblems(origins.problems(mistakes)) }
-  mistakes.push(...checkStructure(grammar, bundle.root, notes))
-  // what follows relies on the structure
-  refuseMistakes()
-  if (version === '2.0') origins.moved = SWAGGER_HOMES
-  const root = await lift(bundle.root, version, notes)
-  mistakes.push(...checkDocument(root, notes, schemaMistakes))
-  const found = readOperations(root)
-  mistakes.push(...checkOperations(root, found, notes))
-  refuseMistakes()
-  const places = origins.whereabouts(found.map(({ pointer }) => pointer))
-  return {
-    name: source.name, version, root, notes: notes.tell(origins),
-    operations: found.map(({ unused, ...operation }, place) => ({ ...operation, where: places[place]!.where })),
+  const { root: bundled, origins, mistakes, notes: ofBundle } = await bundleDocument(source, grammar, sources)
+  const mender = new DocumentMender(faults)
+  const mended: string[] = []
+  /** Checks until nothing is wrong any more; what follows relies on what has been checked. */
+  const check = <Result>(root: SchemaObject, grammar: Grammar, notes: DocumentNotes, round: (notes: DocumentNotes) => [Mistake[], Result]): [DocumentNotes, Result] => {
+    for (let left = MOST_ROUNDS; ; left--) {
+      const own = notes.copy()
+      const [found, result] = round(own)
+      if (found.length === 0) return [own, result]
+      const rest = left > 0 ? mender.mend(root, grammar, found) : found
+      if (rest.length > 0) throw new BootProblems(origins.problems(rest))
+      mended.push(...linesOf(origins, found, mender.mended.splice(0)))
+    }
   }
+  const before = new DocumentNotes()
+  for (const [pointer, message] of ofBundle) before.add(message, pointer)
+  const [checked] = check(bundled, grammar, before, (notes) => [[...mistakes.splice(0), ...checkStructure(grammar, bundled, notes)], null])
+  if (version === '2.0') origins.moved = SWAGGER_HOMES
+  const root = await lift(bundled, version, checked)
+  const [notes, found] = check(root, OPENAPI, checked, (own) => {
+    const wrong = checkDocument(root, own, schemaMistakes)
+    const operations = readOperations(root)
+    return [[...wrong, ...checkOperations(root, operations, own)], operations]
+  })
+  const places = origins.whereabouts([...found.map(({ pointer }) => pointer), ...mender.pointers])
+  return {
+    name: source.name, version, root, notes: notes.tell(origins), mended,
+    operations: found.map(({ unused, ...operation }, place) => ({ ...operation, where: places[place]!.where })),
+    omitted: mender.omitted.map((operation, place) => ({ ...operation, where: places[found.length + place]!.where })),
+  }
+}
+
+/** A line for each thing that has been left out or loosened: where, what was wrong, and what became of it. */
+function linesOf (origins: DocumentOrigins, mistakes: readonly Mistake[], mended: readonly Mended[]): string[] {
+  const messages = new Map(mistakes)
+  const places = origins.whereabouts(mended.map(({ pointer }) => pointer))
+  return mended.map(({ pointer, message }, at) => `${places[at]!.where}: ${message} (${places[at]!.field} ${messages.get(pointer)!})`)
 }
 
 async function lift (root: SchemaObject, version: string, notes: DocumentNotes): Promise<SchemaObject> {

@@ -17,6 +17,13 @@ export class DocumentNotes {
     else if (note.count++ < MAX_EXAMPLES) note.pointers.push(pointer)
   }
 
+  /** The same notes, to which others can be added without these. */
+  copy (): DocumentNotes {
+    const copy = new DocumentNotes()
+    for (const [kind, { pointers, count }] of this.#notes) copy.#notes.set(kind, { pointers: [...pointers], count })
+    return copy
+  }
+
   /** All notes in the order in which they were found first. */
   tell (origins: DocumentOrigins): string[] {
     const all = [...this.#notes]

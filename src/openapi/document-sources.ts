@@ -6,7 +6,8 @@ import { readDocumentText } from './document-text.ts'
 
 /** Most bytes of a document, all of its files together. */
 export const MAX_BYTES = 20 * 1024 * 1024
-const MAX_FILES = 200
+/** Most files of a document. DigitalOcean's, which has one for each schema and example, has about 1,500. */
+const MAX_FILES = 5000
 
 /** Why a file is not read, in words that go on from its name or reference. */
 export class SourceRefused extends Error {}

@@ -6,7 +6,7 @@ import type { SchemaMistakes } from './document-rules.ts'
 import { digestOf, DocumentSources, MAX_BYTES, readBounded, SourceRefused } from './document-sources.ts'
 import { TooDeep } from './document-walk.ts'
 import { allowedBy, type Fetch, RemoteTexts, type RemoteOptions } from './remote-document.ts'
-import type { ApiDocument } from './types.ts'
+import type { ApiDocument, FaultMode } from './types.ts'
 
 /** Where documents are looked for, and what they may reach. */
 export interface LoadOptions {
@@ -21,6 +21,8 @@ export interface LoadOptions {
   allow?: readonly string[]
   /** What the compiler of schemas would refuse: another module compiles them. */
   schemaMistakes: SchemaMistakes
+  /** What happens to a document with a fault. Default: `refuse`. */
+  faults?: FaultMode
   /** Told, in words, when a copy that was fetched before is used. Default: nobody is. */
   onWarning?: (message: string) => void
   /** What asks for URLs. Default: the `fetch` of Node. */
@@ -39,13 +41,13 @@ function remoteTexts ({ folder, allow = [], onWarning = () => {}, fetch = global
   return new RemoteTexts({ cache: new DocumentCache(join(folder, '.cache')), fetch, isAllowed: allowedBy(allow), fallback, onWarning })
 }
 
-async function loadFrom (remote: RemoteTexts, reference: string, { folder, baseDir, allow = [], schemaMistakes }: LoadOptions): Promise<ApiDocument> {
+async function loadFrom (remote: RemoteTexts, reference: string, { folder, baseDir, allow = [], schemaMistakes, faults = 'refuse' }: LoadOptions): Promise<ApiDocument> {
   const sources = new DocumentSources({ folder, baseDir, isAllowed: allowedBy(allow), fetchText: (url, maxBytes, isNamed) => remote.text(url, maxBytes, isNamed) })
   const source = await sources.root(reference).catch((error: unknown) => {
     if (!(error instanceof SourceRefused)) throw error
     throw new BootProblems([{ file: isUrl(reference) ? reference.replace(/[?#].*$|(?<=\/\/)[^/]*@/g, '') : reference, field: '', message: error.message }])
   })
-  const document = await buildDocument(source, sources, schemaMistakes).catch((error: unknown) => {
+  const document = await buildDocument(source, sources, schemaMistakes, faults).catch((error: unknown) => {
     if (!(error instanceof TooDeep)) throw error
     throw new BootProblems([{ file: source.name, field: '', message: 'is nested too deeply once its files are put together: make it flatter, with "$ref"' }])
   })

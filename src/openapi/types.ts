@@ -15,6 +15,23 @@ export interface ApiDocument {
   readonly operations: readonly ApiOperation[]
   /** What the gateway reads and does not enforce, each kind once, in words; for the log and `gatehouse check`. */
   readonly notes: readonly string[]
+  /** Operations that are left out for a fault; only where the upstream file allows that. */
+  readonly omitted?: readonly OmittedOperation[]
+  /** What has been left out or loosened for a fault, a line each, with file and line. */
+  readonly mended?: readonly string[]
+}
+
+/** What happens to a document with a fault: nothing of it is served, or all but the faulty operations, or all, with faulty schemas that allow everything. */
+export type FaultMode = 'refuse' | 'omit' | 'loosen'
+
+/** An operation that a document has and the gateway does not serve. */
+export interface OmittedOperation {
+  /** In capitals. */
+  readonly method: string
+  /** As the document has it. */
+  readonly path: string
+  /** File and line. */
+  readonly where: string
 }
 
 /** One operation, with everything that it inherits from its path item and document. */

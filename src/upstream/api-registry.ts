@@ -31,6 +31,7 @@ export class ApiRegistry implements Iterable<LoadedApi> {
     for (const api of this.#apis) {
       const { upstream, document, reference, load, interval, warnings } = api
       for (const warning of warnings) log.warn({ upstream, document: document.name }, warning)
+      for (const line of document.mended ?? []) log.warn({ upstream, document: document.name }, `a fault of the API document: ${line}`)
       if (document.notes.length > 0) log.info({ upstream, document: document.name, notes: document.notes.slice(0, MOST_NOTES), more: Math.max(0, document.notes.length - MOST_NOTES) || undefined }, 'the gateway does not enforce all that the API document says')
       if (!/^https?:/i.test(reference)) continue
       const refresh = new DocumentRefresh({

@@ -24,6 +24,8 @@ export interface DeclaredRoute {
   field: string
   /** The operation that it stands for. */
   api?: ApiRoute
+  /** Whether it stands for an operation that is left out, and answers 501. */
+  isOmitted?: boolean
 }
 
 /** Prefix without a slash at its end; `''` is the root. */
@@ -41,6 +43,7 @@ export function routePath (upstream: Pick<UpstreamDeclaration, 'prefix'>, url: s
  */
 export function declaredRoutes (upstream: UpstreamDeclaration, defaults: GatewayDefaults, api?: ImportedApi): DeclaredRoute[] {
   const imported = new Map(api?.routes.map((route) => [`${route.operation.method} ${route.shape}`, route]))
+  const omitted = new Map(api?.omitted.map((route) => [`${route.method} ${route.shape}`, route]))
   const declared = (declaration: RouteDeclaration, field: string, operation?: ImportedRoute): DeclaredRoute => {
     const methods = [declaration.method].flat()
     const path = routePath(upstream, declaration.url)
@@ -59,16 +62,22 @@ export function declaredRoutes (upstream: UpstreamDeclaration, defaults: Gateway
     const rest: string[] = []
     const overriding: DeclaredRoute[] = []
     for (const method of [declaration.method].flat()) {
-      const key = imported.size > 0 && declaration.match === undefined ? `${method} ${shapeOf(declaration.url)}` : ''
+      const key = imported.size + omitted.size > 0 && declaration.match === undefined ? `${method} ${shapeOf(declaration.url)}` : ''
       const operation = imported.get(key)
       imported.delete(key)
+      omitted.delete(key)
       if (operation === undefined) rest.push(method)
       else overriding.push(declared(overridden(operation, declaration, method), field, operation))
     }
     return rest.length > 0 ? [declared({ ...declaration, method: rest }, field), ...overriding] : overriding
   })
   const others = [...imported.values()].map((route) => declared(route.declaration, `openapi: ${route.operation.method} ${route.operation.path} (${route.operation.where})`, route))
-  return [...own, ...others].flatMap(inBothSpellings).sort((a, b) => conditions(a.declaration).length - conditions(b.declaration).length)
+  const refused = [...omitted.values()].map(({ method, url, where }): DeclaredRoute => {
+    // the schema lets everything pass: it tells those who compare routes that a pass-through is no substitute
+    const declaration: RouteDeclaration = { method: method as RouteDeclaration['method'], url, schema: { querystring: { type: 'object' }, hide: true } }
+    return { ...declared({ ...declaration, auth: upstream.auth ?? defaults.auth ?? 'none' }, `openapi: ${method} (${where})`), isOmitted: true }
+  })
+  return [...own, ...others, ...refused].flatMap(inBothSpellings).sort((a, b) => conditions(a.declaration).length - conditions(b.declaration).length)
 }
 
 /**
@@ -76,8 +85,8 @@ export function declaredRoutes (upstream: UpstreamDeclaration, defaults: Gateway
  * clients also write without it. The operation answers both below a prefix; limits count them together.
  */
 function inBothSpellings (route: DeclaredRoute): DeclaredRoute[] {
-  const { api, path, declaration } = route
-  if (api === undefined || declaration.url !== '/' || path === '/') return [route]
+  const { api, path, declaration, isOmitted } = route
+  if ((api === undefined && !isOmitted) || declaration.url !== '/' || path === '/') return [route]
   // the published document has the operation once
   return [route, { ...route, path: `${path}/`, declaration: { ...declaration, schema: { ...declaration.schema, hide: true } } }]
 }

@@ -1,4 +1,4 @@
-import type { ApiDocument, ApiOperation } from '../openapi/types.ts'
+import type { ApiDocument, ApiOperation, OmittedOperation } from '../openapi/types.ts'
 import { type ApiSettings, apiSettings } from '../openapi/api-declaration-schema.ts'
 import { routerPath } from '../contract/router-path.ts'
 import type { Problem } from '../errors.ts'
@@ -22,6 +22,18 @@ export interface ImportedRoute {
 /** A document and what has become of it. */
 export interface ImportedApi extends LoadedApi {
   routes: ImportedRoute[]
+  /** Operations that are left out for a fault of the document: each is answered 501. */
+  omitted: OmittedRoute[]
+}
+
+/** An operation that nobody can call, as a route of an upstream file. */
+export interface OmittedRoute {
+  method: string
+  url: string
+  /** As of `ImportedRoute`. */
+  shape: string
+  /** File and line. */
+  where: string
 }
 
 /** Most problems of one kind that are told one by one. */
@@ -33,9 +45,10 @@ const MOST = 10
  * @param inherited.bodyLimit   of the gateway, in bytes; undefined while it is not known
  * @returns the routes, and what keeps operations from becoming one
  */
-export function importRoutes (document: ApiDocument, upstream: UpstreamDeclaration, file: string, { authStated, bodyLimit }: { authStated: boolean, bodyLimit: number | undefined }): { routes: ImportedRoute[], problems: Problem[] } {
+export function importRoutes (document: ApiDocument, upstream: UpstreamDeclaration, file: string, { authStated, bodyLimit }: { authStated: boolean, bodyLimit: number | undefined }): { routes: ImportedRoute[], omitted: OmittedRoute[], warnings: string[], problems: Problem[] } {
   const settings = apiSettings(upstream.openapi!)
   const problems: Problem[] = []
+  const warnings: string[] = []
   const own = routesBefore(upstream)
   const open: string[] = []
   const isOpen = (settings.unsecured ?? upstream.auth) === 'none'
@@ -46,12 +59,18 @@ export function importRoutes (document: ApiDocument, upstream: UpstreamDeclarati
     // such are told in the notes of the document
     if (!FORWARDED_METHODS.includes(operation.method)) continue
     const say = (field: string, message: string): void => { problems.push({ file: operation.where, field: [`${operation.method} ${operation.path}`, field].filter(Boolean).join(': '), message }) }
-    const route = importedRoute(operation, settings, { isOpen, largestBody }, say)
+    // a pass-through would forward what is left out
+    const leavesOut = (settings.faults ?? 'refuse') !== 'refuse' && !upstream.passThrough
+    const fault = (message: string): void => {
+      if (leavesOut) warnings.push(`${operation.where}: left out: ${operation.method} ${operation.path} (${message})`)
+      else say('', message)
+    }
+    const route = importedRoute(operation, settings, { isOpen, largestBody }, say, fault)
     if (route === null) continue
     const key = `${operation.method} ${route.shape}`
     const same = known.get(key)
     if (same !== undefined) {
-      say('', `the path is the same as ${same}, written otherwise: keep one of them`)
+      fault(`the path is the same as ${same}, written otherwise: keep one of them`)
       continue
     }
     known.set(key, operation.path)
@@ -62,16 +81,33 @@ export function importRoutes (document: ApiDocument, upstream: UpstreamDeclarati
     const { url } = route.declaration
     if (before !== undefined && namesOf(before.url) !== namesOf(url)) problems.push({ file, field: `${before.field}.url`, message: `found "${before.url}", whose parameters the document names otherwise: use "${url}"` })
   }
+  const omitted = omittedRoutes(document, known)
+  if (upstream.passThrough) for (const { method, path, where } of unroutable(document)) problems.push({ file: where, field: `${method} ${path}`, message: 'is left out for a fault, its path cannot be routed, and "passThrough" would forward it: mend the path, or turn passThrough off' })
   // a route that goes before nothing has nobody to inherit from
   for (const [name, { auth, field }] of own) if (!authStated && auth === undefined) problems.push({ file, field: `${field}.auth`, message: `${NO_AUTH} (${name.split(' ', 1)[0]} is no operation of the document)` })
   if (open.length > 0) problems.push({ file, field: 'auth', message: `${NO_AUTH}. The document says nothing that openapi.security maps about ${open.slice(0, MOST).join(', ')}${open.length > MOST ? ` and ${open.length - MOST} others` : ''}` })
-  return { routes, problems }
+  return { routes, omitted, warnings, problems }
 }
 
-function importedRoute (operation: ApiOperation, settings: ApiSettings, { isOpen, largestBody }: { isOpen: boolean, largestBody: number | undefined }, say: (field: string, message: string) => void): ImportedRoute | null {
+/** Operations that are left out and whose place is free: two paths that differ in names of parameters only have one place. */
+function omittedRoutes ({ omitted = [] }: ApiDocument, known: ReadonlyMap<string, string>): OmittedRoute[] {
+  const routes = new Map<string, OmittedRoute>()
+  for (const { method, path, where } of omitted) {
+    const route = routed(path)
+    if (!FORWARDED_METHODS.includes(method) || typeof route === 'string' || known.has(`${method} ${route.shape}`)) continue
+    routes.set(`${method} ${route.shape}`, { method, url: route.url, shape: route.shape, where })
+  }
+  return [...routes.values()]
+}
+
+/** Operations that are left out and that no route can stand for: nobody knows which paths a broken template means. */
+const unroutable = ({ omitted = [] }: ApiDocument): OmittedOperation[] =>
+  omitted.filter(({ method, path }) => FORWARDED_METHODS.includes(method) && (typeof routed(path) === 'string' || /[{}]/.test(path.replaceAll(/\{[^{}/]+\}/g, ''))))
+
+function importedRoute (operation: ApiOperation, settings: ApiSettings, { isOpen, largestBody }: { isOpen: boolean, largestBody: number | undefined }, say: (field: string, message: string) => void, fault: (message: string) => void): ImportedRoute | null {
   const route = routed(operation.path)
   if (typeof route === 'string') {
-    say('', `the path cannot be routed: ${route}`)
+    fault(`the path cannot be routed: ${route}`)
     return null
   }
   const { summary, description, deprecated } = operation.object

@@ -1,12 +1,15 @@
 import type { FastifyReply, FastifyRequest, FastifySchema, RouteOptions } from 'fastify'
 import type { Config } from '../config/config-schema.ts'
 import type { ForwardPlan } from '../proxy/forward-plan.ts'
+import { gatehouseError } from '../errors.ts'
 import { forward } from '../proxy/pipeline.ts'
 import { bytes } from '../units.ts'
 import type { RouteDeclaration, UpstreamDeclaration } from './declaration-schema.ts'
 import type { DeclaredRoute } from './declared-routes.ts'
 import { mockHandler, ownOperation } from './mock-handler.ts'
 import { redirectHandler } from './redirect.ts'
+
+const refuseOmitted = (): never => { throw gatehouseError('GW_OPERATION_OMITTED') }
 
 export const DEFAULT_CONSUMES: readonly string[] = ['application/json']
 
@@ -55,11 +58,13 @@ export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRout
       redirect: own.redirect && `${own.redirect.status ?? 308} ${own.redirect.to}`,
       plan,
     },
-    handler: own.redirect
-      ? redirectHandler(own.redirect, hostPrefix + route.path)
-      : mock !== false
-        ? mockHandler(response === undefined && route.api !== undefined ? route.api : ownOperation(own, `${upstream.name}: ${route.field}`), mock)
-        : (request: FastifyRequest, reply: FastifyReply) => forward(request, reply, plan),
+    handler: route.isOmitted
+      ? refuseOmitted
+      : own.redirect
+        ? redirectHandler(own.redirect, hostPrefix + route.path)
+        : mock !== false
+          ? mockHandler(response === undefined && route.api !== undefined ? route.api : ownOperation(own, `${upstream.name}: ${route.field}`), mock)
+          : (request: FastifyRequest, reply: FastifyReply) => forward(request, reply, plan),
   }
   if (match) options.constraints = { headers: match } as RouteOptions['constraints']
   // of those that stream, the plan knows the limit

@@ -1,0 +1,137 @@
+import { atPointer, isObject, pointerToken, type SchemaObject } from '../contract/json-schema.ts'
+import type { Mistake } from './document-check.ts'
+import type { Grammar } from './document-grammar.ts'
+import { shapeAt } from './document-walk.ts'
+import { keepLoose } from './loose-schemas.ts'
+import { METHODS } from './operation-reader.ts'
+import { OperationReach } from './operation-reach.ts'
+import type { FaultMode, OmittedOperation } from './types.ts'
+
+/** What has been taken out of a document, or loosened, and for which mistake. */
+export interface Mended {
+  /** Of the mistake. */
+  pointer: string
+  /** What became of it, in words that follow the mistake. */
+  message: string
+}
+
+/** Pointers at what decides who may call, and at what the gateway acts upon: these are never loosened. */
+const PROTECTED = /\/(?:security|securitySchemes|securityDefinitions|x-gatehouse-[^/]*|x-internal)(?:\/|$)/
+/** Lists and maps of the document that only people read. */
+const FOR_PEOPLE = /^\/(tags|servers|externalDocs|webhooks)(?:\/|$)/
+/** Schemas of a component, in OpenAPI and in Swagger 2.0. */
+const COMPONENT = /^(\/components\/\w+|\/definitions|\/parameters|\/responses)\/[^/]+/
+/** What the whole document depends on, and who may call. */
+const WHOLE = /^(?:\/(?:paths|components(?:\/\w+)?|definitions|parameters|responses|info|openapi|swagger|security(?:\/.*)?|securityDefinitions))?$/
+/** Steps to a schema that looks at the same value as the one that holds it. */
+const IN_PLACE = /\/(?:(?:allOf|anyOf|oneOf)\/\d+|not|if|then|else|dependentSchemas\/[^/]+)$/
+
+/** Leaves out the operations of a document that are faulty, or loosens their schemas, in place. */
+export class DocumentMender {
+  readonly mended: Mended[] = []
+  readonly omitted: Omit<OmittedOperation, 'where'>[] = []
+  readonly #mode: FaultMode
+  /** Pointers of the mistakes of which a line has been written. */
+  readonly #told = new Set<string>()
+  /** Pointers of the operations that have been left out, in the order of `omitted`. */
+  readonly #pointers: string[] = []
+
+  constructor (mode: FaultMode) {
+    this.#mode = mode
+  }
+
+  /** Pointers of the operations that are left out. */
+  get pointers (): readonly string[] { return this.#pointers }
+
+  /** @returns the mistakes for which nothing can be done; when there are any, the document is of no use */
+  mend (root: SchemaObject, grammar: Grammar, mistakes: readonly Mistake[]): Mistake[] {
+    if (this.#mode === 'refuse') return [...mistakes]
+    const reach = new OperationReach(root)
+    const loosened: SchemaObject[] = []
+    const rest = mistakes.filter(([pointer]) => {
+      if (WHOLE.test(pointer)) return true
+      const schema = PROTECTED.test(pointer) ? undefined : schemaAround(root, grammar, pointer)
+      if (schema !== undefined && this.#mode === 'loosen') {
+        const loose = this.#loosen(root, schema)
+        if (loose) loosened.push(loose)
+        this.mended.push({ pointer, message: 'loosened: the schema allows everything' })
+        return false
+      }
+      const users = reach.usersOf(pointer)
+      if (users.length > 0) {
+        for (const user of users) this.#omit(root, user, pointer)
+        return false
+      }
+      return !this.#remove(root, pointer, schema)
+    })
+    if (loosened.length > 0) keepLoose(root, grammar, loosened)
+    return rest
+  }
+
+  #loosen (root: SchemaObject, pointer: string): SchemaObject | undefined {
+    const { holder, key } = placeOf(root, pointer)
+    if (!isObject(holder) && !Array.isArray(holder)) return undefined
+    const { description } = (holder as SchemaObject)[key] ?? {}
+    const loose = typeof description === 'string' ? { description } : {}
+    ;(holder as SchemaObject)[key] = loose
+    return loose
+  }
+
+  #omit (root: SchemaObject, operation: string, fault: string): void {
+    const { holder, key: method } = placeOf(root, operation)
+    if (!isObject(holder) || holder[method] === undefined) return
+    delete holder[method]
+    const path = unescaped(operation.slice('/paths/'.length, operation.lastIndexOf('/')))
+    this.omitted.push({ method: method.toUpperCase(), path })
+    this.#pointers.push(operation)
+    this.#told.add(fault)
+    this.mended.push({ pointer: fault, message: `left out: ${method.toUpperCase()} ${path}` })
+  }
+
+  /** Takes out what no operation uses. @returns false when the document cannot do without it */
+  #remove (root: SchemaObject, pointer: string, schema: string | undefined): boolean {
+    const [, ofPeople] = FOR_PEOPLE.exec(pointer) ?? []
+    const [component] = COMPONENT.exec(pointer) ?? []
+    const [, path] = /^\/paths\/([^/]+)/.exec(pointer) ?? []
+    if (ofPeople !== undefined) delete root[ofPeople]
+    else if (pointer.startsWith('/info/')) root.info = { title: text(root.info?.title), version: text(root.info?.version) }
+    else if (path !== undefined) this.#omitPath(root, unescaped(path))
+    else if (component !== undefined && schema !== undefined) this.#loosen(root, schema)
+    else if (component !== undefined) {
+      const { holder, key } = placeOf(root, component)
+      if (!isObject(holder)) return false
+      delete holder[key]
+    } else return false
+    // what is used no more has been told with the operations that are left out
+    if (!this.#told.has(pointer)) this.mended.push({ pointer, message: path === undefined ? 'left out: no operation uses it' : `left out: ${unescaped(path)}` })
+    return true
+  }
+
+  /** A path of which nobody knows the operations is left out with every method. */
+  #omitPath (root: SchemaObject, path: string): void {
+    delete root.paths[path]
+    if (!path.startsWith('/')) return
+    for (const method of METHODS) {
+      this.omitted.push({ method: method.toUpperCase(), path })
+      this.#pointers.push(`/paths/${pointerToken(path)}`)
+    }
+  }
+}
+
+const text = (value: unknown): string => typeof value === 'string' ? value : ''
+const unescaped = (token: string): string => token.replaceAll('~1', '/').replaceAll('~0', '~')
+
+function placeOf (root: SchemaObject, pointer: string): { holder: unknown, key: string } {
+  const at = pointer.lastIndexOf('/')
+  return { holder: atPointer(root, pointer.slice(0, at)), key: unescaped(pointer.slice(at + 1)) }
+}
+
+/** Pointer of the schema in which something stands, and of what it is a part of as far as both look at the same value. */
+function schemaAround (root: SchemaObject, grammar: Grammar, pointer: string): string | undefined {
+  for (let at = pointer; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) {
+    if (shapeAt(grammar, root, at) !== 'Schema') continue
+    while (IN_PLACE.test(at)) at = at.replace(IN_PLACE, '')
+    return at
+  }
+  return undefined
+}
