@@ -172,7 +172,10 @@ export class ContractGuard {
   }
 }
 
-const pathIn = ({ level }: Guarded, target: string): string => target.slice(level.length).split('?', 1)[0]!
+function pathIn ({ level }: Guarded, target: string): string {
+  const end = target.indexOf('?')
+  return end === -1 ? target.slice(level.length) : target.slice(level.length, end)
+}
 
 const nameOf = ({ methods, path, options: { config } }: Guarded): string =>
   `${methods.length > 10 ? '*' : methods.join(',')} ${config?.hosts?.join(',') ?? ''}${path}`

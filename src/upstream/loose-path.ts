@@ -14,7 +14,8 @@ export type LooseSegment =
 const MOST_DECODINGS = 3
 
 /** Whether the loose reading of a canonical path can be another than its exact one. */
-export const isUnusual = (path: string): boolean => /[A-Z%]|.\/$/.test(path)
+export const isUnusual = (path: string): boolean =>
+  (path.length > 1 && path.charCodeAt(path.length - 1) === 47 /* / */) || /[A-Z%]/.test(path)
 
 /** @param path  canonical path @returns its segments, none of them empty */
 export function looseSegments (path: string): string[] {

@@ -29,6 +29,17 @@ test('check says that all is right', async (t) => {
   assert.equal(stdout, 'configuration, 2 routes of 1 file and documents are right\n')
 })
 
+test('check and routes tell what a pass-through leaves to the routes of another file', async (t) => {
+  const cwd = temporaryFolder(t, {
+    'routes/all.json': '{ "name": "all", "targets": ["http://127.0.0.1:9"], "auth": "none", "passThrough": true }',
+    'routes/orders.ts': ORDERS,
+  })
+  const { code, stdout } = await runCommand(t, ['check'], { cwd, env })
+  assert.equal(code, 0)
+  assert.match(stdout, /documents are right\nnote: routes\/all\.json: \* \/\* does not answer other spellings or methods of [^\n]*GET \/orders\/:id \(routes\/orders\.ts: [^)]*auth/)
+  assert.match((await runCommand(t, ['routes'], { cwd, env })).stdout, /^\* .* \/\* \[leaves \w+ \/orders.* and 2 more\]/m)
+})
+
 test('check prints every problem of every route file', async (t) => {
   const cwd = temporaryFolder(t, {
     'routes/a.json': '{ "name": "a", "targets": ["http://a"], "auth": "none", "routes": [{ "metod": "GET", "url": "/" }] }',
