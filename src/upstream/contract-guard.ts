@@ -1,9 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { onRequestHookHandler, RouteOptions } from 'fastify'
 import { gatehouseError, type GatehouseError } from '../errors.ts'
-import { decodedPath } from '../proxy/canonical-path.ts'
 import { type HeaderMatch, matchesHeaders } from './header-match.ts'
-import { isUnusual, loosePatterns, type LooseSegment, looseSegments } from './loose-path.ts'
+import { isUnusual, loosePatterns, type LooseSegment, looseSegments, separatedPath } from './loose-path.ts'
 import { PatternTree } from './pattern-tree.ts'
 import { type ContractPart, hasOtherAuth, missingParts } from './route-contract.ts'
 
@@ -106,7 +105,7 @@ export class ContractGuard {
   hidesSeparator (options: RouteOptions, method: string, target: string, headers: IncomingHttpHeaders): boolean {
     const route = this.#routes.get(options)
     if (route === undefined) return false
-    const segments = looseSegments(decodedPath(pathIn(route, target)))
+    const segments = looseSegments(separatedPath(pathIn(route, target)))
     let hides = false
     for (const tree of this.#levels(headers)) {
       const isDecided = tree.find(segments, (place) => {

@@ -3,9 +3,10 @@ import createRouter, { type HTTPMethod, type Instance } from 'find-my-way'
 import type { CorsPolicy } from '../browser/cors-policy.ts'
 import type { ErrorCode } from '../errors.ts'
 import { refusalOf, refuse } from '../listener/refusal.ts'
-import { canonicalTarget, decodedPath } from '../proxy/canonical-path.ts'
+import { canonicalTarget } from '../proxy/canonical-path.ts'
 import { ContractGuard } from './contract-guard.ts'
 import type { HeaderMatch } from './header-match.ts'
+import { separatedPath } from './loose-path.ts'
 import type { RouteTable } from './route-table.ts'
 import { isPreflight, notePreflight, PREFLIGHT_PATH } from './preflight.ts'
 import { ROUTER_OPTIONS } from './router-options.ts'
@@ -116,7 +117,7 @@ export class HostRouter {
     if (EMPTY_SEGMENT.test(canonical) && this.#leavesEmpty(internal, method, headers)) return 'GW_NOT_FOUND'
     if (canonical.includes('%')) {
       const path = pathOf(canonical)
-      if (decodedPath(path) !== path && this.#hidesSeparator(internal, method, headers)) return 'GW_BAD_PATH'
+      if (separatedPath(path) !== path && this.#hidesSeparator(internal, method, headers)) return 'GW_BAD_PATH'
     }
     return internal as `/${string}`
   }

@@ -1,3 +1,5 @@
+import { decodedPath } from '../proxy/canonical-path.ts'
+
 /**
  * How generously a service may read a path: without regard to case, a slash at the end, the encoding of a character, Unicode forms
  * or spaces around a segment. The gateway itself reads paths exactly.
@@ -16,6 +18,10 @@ const MOST_DECODINGS = 3
 /** Whether the loose reading of a canonical path can be another than its exact one. */
 export const isUnusual = (path: string): boolean =>
   (path.length > 1 && path.charCodeAt(path.length - 1) === 47 /* / */) || /[A-Z%]/.test(path)
+
+/** A canonical path once everything that separates segments is decoded, also what was encoded more than once. */
+export const separatedPath = (path: string): string =>
+  decodedPath(path.includes('%25') ? path.replace(/%(?:25)+([0-9a-f]{2})/gi, (_, hex: string) => `%${hex.toUpperCase()}`) : path)
 
 /** @param path  canonical path @returns its segments, none of them empty */
 export function looseSegments (path: string): string[] {

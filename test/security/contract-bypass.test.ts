@@ -46,7 +46,7 @@ const admin = (target: string, more: object = {}) => ({ name: 'admin', prefix: '
 /** Other spellings and methods of what `admin` declares. */
 const GUARDED = [
   'POST /admin/secret', 'PUT /admin/secret', 'OPTIONS /admin/secret', 'PROPFIND /admin/secret', '/Admin/secret', '/admin/SECRET', '/admin/secret/', 'HEAD /admin/secret/', 'HEAD /ADMIN/secret', 'POST /Admin/Secret/', '/admin/secret/?x=1',
-  '/admin%2Fsecret', '/admin%2fSecret', '/admin%5Csecret', '/admin/secret%3Bx', '/admin/%2573ecret', '/admin/%252573ecret', '/admin/secret%20', '/admin/%20secret', '/admin/%EF%BD%93ecret', '/admin/%C5%BFecret', '//Admin//secret', '/adm%69n/secret/',
+  '/admin%2Fsecret', '/admin%2fSecret', '/admin%5Csecret', '/admin%252Fsecret', '/admin%25252fsecret', '/admin/secret%3Bx', '/admin/%2573ecret', '/admin/%252573ecret', '/admin/secret%20', '/admin/%20secret', '/admin/%EF%BD%93ecret', '/admin/%C5%BFecret', '//Admin//secret', '/adm%69n/secret/',
   'POST /admin/users/7/keys', '/admin/users/7/Keys', '/admin/users/7/keys/', '/Admin/users/a%20b/keys', '/admin/users/7%2Fkeys', '/Admin/files/x', '/admin/files', '/admin/Files/', 'DELETE /admin/files/x/y', '/ADMIN/files/x/y/',
 ]
 
