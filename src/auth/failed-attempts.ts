@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto'
 import { gatehouseError, type GatehouseError } from '../errors.ts'
 import { AccountPace } from './account-pace.ts'
+import { type AuthAttempt, authAttempt, SPREAD } from './auth-attempt.ts'
 import type { Consumer } from './auth-schema.ts'
 import { authUnavailable } from './challenge.ts'
 import { FailureTallies } from './failure-tally.ts'
@@ -10,29 +10,17 @@ import type { SharedCount, SharedFailures } from './shared-failures.ts'
 /** Most keys (address and scheme, with or without an account) that are remembered. */
 const REMEMBERED = 100_000
 /**
- * How many times `max` one address may fail at all accounts of a scheme together, and one account from all addresses.
+ * Most attempts of one address in flight at a scheme with accounts: its passwords are hashed in a queue that all share.
  */
-const SPREAD = 10
+const AT_ONCE = 8
 /** Most requests that wait for the outcome of others, of one address and in all. */
 const WAITING_OF_ONE = 1000
 const WAITING = 10_000
 /** Longest that a request waits for the outcome of others, in milliseconds. */
-const LONGEST_WAIT = 10_000
-
-/** One look at the credentials of a request. */
-interface Attempt {
-  request: AuthRequest
-  scheme: AuthScheme
-  /** Whose failures it may add to; the last key is that of scheme and address alone. */
-  keys: readonly string[]
-  /** The most failures that each key may have. */
-  bounds: readonly number[]
-  /** The account over all addresses; null for schemes without accounts. */
-  account: string | null
-}
+const LONGEST_WAIT = 60_000
 
 interface Waiting {
-  attempt: Attempt
+  attempt: AuthAttempt
   until: number
   resolve: (found: Consumer | Promise<Consumer>) => void
   reject: (error: unknown) => void
@@ -101,25 +89,13 @@ export class FailedAttempts {
   watch (request: AuthRequest, scheme: AuthScheme): Consumer | Promise<Consumer> {
     const isCounted = this.#max !== Infinity && !scheme.unguessable && scheme.isPresented(request)
     if (!isCounted) return scheme.authenticate(request)
-    const attempt = this.#attempt(request, scheme)
+    const attempt = authAttempt(request, scheme, this.#keyOf(request.ip), this.#max)
     const { account, keys } = attempt
     const delay = account === null ? 0 : this.#pace.delay(account, keys[0]!)
     return delay > 0 || this.#shared !== undefined ? this.#later(attempt, delay) : this.#enter(attempt)
   }
 
-  #attempt (request: AuthRequest, scheme: AuthScheme): Attempt {
-    const address = `${scheme.name}:${this.#keyOf(request.ip)}`
-    const [max, spread] = [this.#max, this.#max * SPREAD]
-    if (scheme.account === undefined) return { request, scheme, keys: [address], bounds: [max], account: null }
-    const name = scheme.account(request)
-    if (name === null) return { request, scheme, keys: [address], bounds: [spread], account: null }
-    // a client decides how long a name is
-    const digest = hash('sha256', name, 'base64url')
-    const account = `${scheme.name}:${digest}`
-    return { request, scheme, keys: [`${address}:${digest}`, address], bounds: [max, spread], account }
-  }
-
-  async #later (attempt: Attempt, delay: number): Promise<Consumer> {
+  async #later (attempt: AuthAttempt, delay: number): Promise<Consumer> {
     // before it is slowed down, so that what is refused anyway does not wait
     const refusal = this.#refusal(attempt)
     if (refusal !== null) throw refusal
@@ -129,7 +105,7 @@ export class FailedAttempts {
     return this.#enter(attempt)
   }
 
-  #enter (attempt: Attempt): Consumer | Promise<Consumer> {
+  #enter (attempt: AuthAttempt): Consumer | Promise<Consumer> {
     const refusal = this.#refusal(attempt)
     if (refusal !== null) throw refusal
     if (this.#hasRoom(attempt)) return this.#run(attempt)
@@ -137,7 +113,7 @@ export class FailedAttempts {
   }
 
   /** The refusal of an attempt whose bound is reached; null when it is not. */
-  #refusal ({ keys, bounds }: Attempt): GatehouseError | null {
+  #refusal ({ keys, bounds }: AuthAttempt): GatehouseError | null {
     for (let i = 0; i < keys.length; i++) {
       if (!this.#tallies.has(keys[i]!, bounds[i]!)) continue
       const seconds = Math.ceil(this.#tallies.left(this.#tallies.get(keys[i]!)) / 1000)
@@ -146,14 +122,15 @@ export class FailedAttempts {
     return null
   }
 
-  #hasRoom ({ keys, bounds }: Attempt): boolean {
+  #hasRoom ({ keys, bounds, scheme }: AuthAttempt): boolean {
+    if (scheme.account !== undefined && this.#tallies.get(keys.at(-1)!).reserved >= AT_ONCE) return false
     return keys.every((key, i) => {
       const { failures, reserved } = this.#tallies.get(key)
       return failures + reserved < bounds[i]!
     })
   }
 
-  #run (attempt: Attempt): Consumer | Promise<Consumer> {
+  #run (attempt: AuthAttempt): Consumer | Promise<Consumer> {
     const { keys, scheme, request } = attempt
     for (const key of keys) this.#tallies.get(key).reserved++
     let found: Consumer | Promise<Consumer>
@@ -176,7 +153,7 @@ export class FailedAttempts {
     })
   }
 
-  #ended ({ keys, account }: Attempt, error: unknown): void {
+  #ended ({ keys, account }: AuthAttempt, error: unknown): void {
     const isWrong = error !== null && (error as { code?: string }).code === 'GW_UNAUTHORIZED'
     for (const key of keys) {
       if (isWrong) this.#tallies.get(key).failures++

@@ -159,6 +159,14 @@ for (const [scheme, make] of Object.entries(KINDS)) {
   })
 }
 
+test('one address cannot fill the queue of passwords that wait to be hashed: none of its own is answered 503 either', async (t) => {
+  const send = await start(t, ['basic'], { failedAttempts: { max: 100, window: '1h' }, basic: { users: [{ name: 'ada', password }] } })
+  const guesses = Promise.all(times(75, (i) => send('/basic', basic(`nobody-${i}:x`))))
+  await eventually('75 requests', async () => send.arrived() >= 75)
+  assert.equal(await send('/basic', basic('ada:right')), 200)
+  assert.deepEqual(counted(await guesses), { 401: 75 })
+})
+
 test('a service that is away says nothing of credentials: nobody is counted, at once neither', async (t) => {
   const url = `http://127.0.0.1:${await closedPort()}`
   const send = await start(t, ['introspection'], { failedAttempts: { max: 2, window: '1h' }, introspection: { url, clientId: 'gate', clientSecret: 'secret' } })
