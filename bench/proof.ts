@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 
 // What the proofs share: real processes that end with them, a folder of their own, and a line for each figure.
 
-const START_MS = 30_000
+// far more than a busy machine needs
+const START_MS = 120_000
 export const GATEWAY = fileURLToPath(new URL('../bin/gatehouse.js', import.meta.url))
 
 const running = new Set<ChildProcess>()

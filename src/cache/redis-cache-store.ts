@@ -161,7 +161,7 @@ export class RedisCacheStore implements CacheStore {
     const ms = Math.ceil(seconds * 1000)
     const pieces = chunked.flatMap(({ id, body }) => Array.from(
       { length: Math.ceil(body.byteLength / CHUNK) },
-      (_, n) => ({ name: chunkKey(name, id, n), piece: body.subarray(n * CHUNK, (n + 1) * CHUNK) }),
+      (_, n) => ({ name: chunkKey(name, id, n), piece: body.subarray(n * CHUNK, (n + 1) * CHUNK) })
     ))
     let isStored = false
     try {
