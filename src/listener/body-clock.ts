@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { gatehouseError, problemDocument, PROBLEM_CONTENT_TYPE, type GatehouseError } from '../errors.ts'
+import { gatehouseError, type GatehouseError } from '../errors.ts'
+import { unroutedAnswer } from './unrouted-answer.ts'
 
 /** How slowly a client may send a body. */
 export interface BodyPace {
@@ -111,7 +112,7 @@ export class BodyClock {
       }
       // the reader has not made an answer of the error
       upload.expiredAt = now
-      answerAlone(response, tooSlow())
+      answerAlone(response)
       return
     }
     const received = socket.bytesRead
@@ -153,7 +154,7 @@ export class BodyClock {
       // a reader that destroys the request on an error would close the connection before the answer is sent
       request.destroy = () => request
       request.emit('error', error)
-    } else answerAlone(response, error)
+    } else answerAlone(response)
   }
 }
 
@@ -163,7 +164,7 @@ const tooSlow = (): GatehouseError => gatehouseError('GW_REQUEST_TIMEOUT', { hea
 const isBeingRead = (request: IncomingMessage): boolean => request.readableFlowing !== null && !request.socket.isPaused()
 
 /** Answers a request whose reader listens to no errors. */
-function answerAlone (response: ServerResponse, error: GatehouseError): void {
-  const body = JSON.stringify(problemDocument(error, '', ''))
-  response.writeHead(error.statusCode, { 'content-type': PROBLEM_CONTENT_TYPE, 'content-length': Buffer.byteLength(body), connection: 'close' }).end(body)
+function answerAlone (response: ServerResponse): void {
+  const { status, headers, body } = unroutedAnswer('GW_REQUEST_TIMEOUT')
+  response.writeHead(status, headers).end(body)
 }

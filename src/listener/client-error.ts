@@ -1,6 +1,8 @@
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { ERRORS, type ErrorCode } from '../errors.ts'
+import { endGently, isClosing } from './lingering-close.ts'
 import { lineRefusal } from './request-line.ts'
 import { unroutedAnswer } from './unrouted-answer.ts'
 
@@ -10,24 +12,51 @@ const CODES: Record<string, ErrorCode> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'GW_REQUEST_TIMEOUT',
 }
 
-/** Answers what Node's parser has refused, before there is a request, and closes the connection. */
-export function answerClientError (this: FastifyInstance, error: NodeJS.ErrnoException, socket: Socket): void {
-  // a peer that is gone, or an answer that is under way already, gets nothing more
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable || isTakenForAnother(socket)) {
-    socket.destroy()
-    return
-  }
-  const code = CODES[error.code ?? ''] ?? lineRefusal(error) ?? 'GW_BAD_REQUEST'
-  const { status, requestId, headers, body } = unroutedAnswer(code)
-  this.log.info({ reqId: requestId, client: socket.remoteAddress, status, code, reason: error.code }, 'refused by the parser')
-  let head = `HTTP/1.1 ${status} ${ERRORS[code].title}\r\n`
-  for (const name in headers) head += `${name}: ${headers[name]}\r\n`
-  socket.end(`${head}\r\n${body}`)
+const kRefused = Symbol('gatehouse.refused')
+type AnsweringSocket = Socket & {
+  /** The response that has the socket. */
+  _httpMessage?: ServerResponse | null
+  [kRefused]?: boolean
 }
 
 /**
- * Whether an answer would be taken for the one to another request: a response has begun, or what is malformed stands behind
- * a complete request that waits for its response.
+ * Answers what Node's parser has refused, before there is a request, and closes the connection. Complete requests before it get
+ * their answers first: their upstreams may have acted already.
  */
-const isTakenForAnother = ({ _httpMessage: pending }: Socket & { _httpMessage?: { headersSent: boolean, req: { complete: boolean } } | null }): boolean =>
-  pending != null && (pending.headersSent || pending.req.complete)
+export function answerClientError (this: FastifyInstance, error: NodeJS.ErrnoException, socket: AnsweringSocket): void {
+  // bytes behind a last request, or behind what has been refused already
+  if (isClosing(socket) || socket[kRefused]) return
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const pending = socket._httpMessage
+  if (pending == null) {
+    refuse(this, error, socket)
+  } else if (pending.req.complete) {
+    socket[kRefused] = true
+    socket.pause()
+    // RFC 9112, section 9.6: what follows the last request of a connection is ignored
+    if (error.code !== 'HPE_CLOSED_CONNECTION') pending.once('finish', () => afterAnswer(this, error, socket))
+  } else if (pending.headersSent) {
+    // another answer would be taken for a part of this one
+    socket.destroy()
+  } else refuse(this, error, socket)
+}
+
+/** Waits for the answers to the other complete requests, one after the other. Node has given the socket to the next one. */
+function afterAnswer (app: FastifyInstance, error: NodeJS.ErrnoException, socket: AnsweringSocket): void {
+  const next = socket._httpMessage
+  if (next != null && next.req.complete) next.once('finish', () => afterAnswer(app, error, socket))
+  else if (next?.headersSent) socket.destroy()
+  else if (!isClosing(socket) && socket.writable) refuse(app, error, socket)
+}
+
+function refuse (app: FastifyInstance, error: NodeJS.ErrnoException, socket: Socket): void {
+  const code = CODES[error.code ?? ''] ?? lineRefusal(error) ?? 'GW_BAD_REQUEST'
+  const { status, requestId, headers, body } = unroutedAnswer(code)
+  app.log.info({ reqId: requestId, client: socket.remoteAddress, status, code, reason: error.code }, 'refused by the parser')
+  let head = `HTTP/1.1 ${status} ${ERRORS[code].title}\r\n`
+  for (const name in headers) head += `${name}: ${headers[name]}\r\n`
+  endGently.call(socket, `${head}\r\n${body}`)
+}
