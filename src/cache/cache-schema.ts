@@ -35,6 +35,7 @@ export type CacheSettings = Exclude<CacheDeclaration, boolean>
 /** `cache` of the configuration. */
 export const CacheStoreSettings = Type.Object({
   memory: ByteSize({ default: '64MiB', description: 'Most memory for stored responses in each process.' }),
+  inFlight: ByteSize({ default: '32MiB', description: 'Most memory for responses on their way into the store of each process: until they are stored, and the clients that share them have taken them. Past it further responses are streamed and not stored.' }),
   redis: Type.Boolean({ default: false, description: 'Keeps responses in the Redis of `redis` as well, so that all gateways share them, and restarts lose none. Its `maxmemory-policy` must be `noeviction` or one of `volatile-*`.' }),
   purge: Type.Union([Type.Literal(false), Type.Object({
     path: Type.String({ default: '/cache/purge', pattern: '^/[A-Za-z0-9._~/-]+$', title: 'path such as "/cache/purge"', description: 'Where a POST purges responses.' }),

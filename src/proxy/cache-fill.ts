@@ -11,6 +11,7 @@ import { AttemptLoop } from './attempt-loop.ts'
 import type { CacheReader } from './cache-reader.ts'
 import { FillRegistration } from './fill-registration.ts'
 import { audienceOfAnswer, audienceOfFreshened, type FillTask, replaceStored } from './fill-task.ts'
+import { FillHold } from './fill-memory.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { sendInformational } from './informational.ts'
 import type { SharedFill } from './response-cache.ts'
@@ -26,6 +27,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   readonly #sentAt: number
   /** Purges before it, which do not concern its response. */
   readonly #since: number
+  readonly #hold: FillHold
   #answer: UpstreamAnswer | null = null
   /** What will be stored; null when nothing will be. */
   #head: StoredHead | null = null
@@ -41,6 +43,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     this.#sentAt = task.cache.now()
     this.#since = task.cache.purgeCount
     this.#key = task.sharedKey
+    this.#hold = new FillHold(task.cache.fillMemory)
     this.#registration = new FillRegistration(task.cache, this, task.name)
   }
 
@@ -141,21 +144,24 @@ export class CacheFill extends AttemptLoop implements SharedFill {
       if (wait) this.controller!.pause()
       return
     }
-    this.#chunks.push(chunk)
     this.#length += chunk.length
-    if (this.#length <= this.task.policy.maxObjectSize) return
-    this.#giveUpStoring()
+    if (this.#length > this.task.policy.maxObjectSize) this.#giveUpStoring()
+    else if (this.#hold.take(chunk.length)) {
+      this.#chunks.push(chunk)
+      return
+    } else this.#streamOn()
     if (wait) this.controller!.pause()
   }
 
   protected override onEnd (trailers: IncomingHttpHeaders): void {
     this.#registration.close()
-    if (this.#head !== null) this.#store(this.#head, inOwnMemory(this.#chunks, this.#length))
+    this.#hold.end(this.#readers, this.#head === null ? undefined : this.#store(this.#head, inOwnMemory(this.#chunks, this.#length)))
     for (const reader of this.#readers) reader.end(trailers)
   }
 
   protected override onFailure (error: Error, started: boolean): void {
     this.#registration.close()
+    this.#hold.end(this.#readers, undefined)
     const { stored, cache, storing } = this.task
     if (!started && stored !== null && !this.clientGone && mayStandIn(stored, storing.directives, cache.now())) {
       for (const reader of this.#readers) reader.useStored(stored, { forwarded: 'stale', ttl: freshFor(stored, cache.now()) })
@@ -164,14 +170,14 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     for (const reader of this.#readers) this.fellBack = reader.fail(error, started) || this.fellBack
   }
 
-  #store (head: StoredHead, body: Buffer): void {
+  #store (head: StoredHead, body: Buffer): Promise<unknown> | undefined {
     const { plan, task: { cache } } = this
     const { headers } = this.#answer!
-    if (plan.enforceResponse && plan.responseCheck?.(head.status, headers['content-type'], body, headers)) return
+    if (plan.enforceResponse && plan.responseCheck?.(head.status, headers['content-type'], body, headers)) return undefined
     const response = withBody(head, body, headers)
-    if (response === null) return
+    if (response === null) return undefined
     if (isReusable(head, cache.now())) this.#registration.unpass()
-    cache.save(this.#key, response, this.#since).catch((error) => cache.failed(error, 'put'))
+    return cache.save(this.#key, response, this.#since).catch((error) => cache.failed(error, 'put'))
   }
 
   /** Answers with what is stored in place of the upstream's error. */
@@ -221,9 +227,14 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   }
 
   #giveUpStoring (): void {
+    this.#registration.pass()
+    this.#streamOn()
+  }
+
+  /** Stores nothing, and sends the rest as fast as the slowest client takes it. */
+  #streamOn (): void {
     this.#head = null
     this.#chunks = []
-    this.#registration.pass()
     this.#registration.close()
   }
 

@@ -22,6 +22,9 @@ const ABOUT_BODY = new Set(['content-length', 'content-type', 'content-encoding'
 /** Longer bodies are not kept as text too. Bytes. */
 const TEXT_LIMIT = 16 * 1024
 
+/** How long a client may read nothing of a longer body, in milliseconds. */
+const UNREAD = 60_000
+
 /** The body of a stored response in the form in which Fastify takes it. */
 const payloads = new WeakMap<StoredResponse, string | Buffer>()
 
@@ -77,6 +80,8 @@ function sendWhole (reply: FastifyReply, stored: StoredResponse): void {
     return
   }
   reply.request.storedBody = stored.body
+  // Node itself waits for ever
+  if (stored.body.byteLength > TEXT_LIMIT) reply.raw.socket?.setTimeout(UNREAD)
   if (stored.body.byteLength > TEXT_LIMIT && reply.hasHeader('content-type')) {
     reply.send(stored.body)
     return

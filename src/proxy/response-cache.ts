@@ -2,6 +2,7 @@ import type { CachePolicy } from '../cache/cache-policy.ts'
 import { type CacheKey, type CacheStore, isPurged, type Purge, replaces, shortName } from '../cache/cache-store.ts'
 import type { StoredResponse } from '../cache/stored-response.ts'
 import { reasonOf } from '../errors.ts'
+import { FillMemory } from './fill-memory.ts'
 import type { Target } from '../upstream/target.ts'
 
 /** A request to an upstream whose answer is for several clients. */
@@ -49,6 +50,8 @@ export class ResponseCache {
   #store: CacheStore
   /** Requests to upstreams that others may share. */
   readonly fills = new Map<string, SharedFill>()
+  /** What responses hold on their way into the store. */
+  readonly fillMemory: FillMemory
   /** Requests by upstream and by what the cache has done. */
   readonly counts = new Map<string, Map<string, number>>()
   /** Milliseconds since 1970. */
@@ -62,10 +65,11 @@ export class ResponseCache {
   #quietUntil = 0
 
   /** @param onFailure  told when the store fails, which makes a miss of it */
-  constructor (store: CacheStore, onFailure: OnFailure, now = () => Date.now()) {
+  constructor (store: CacheStore, onFailure: OnFailure, now = () => Date.now(), fillMemory = new FillMemory(Infinity)) {
     this.#store = store
     this.#onFailure = onFailure
     this.now = now
+    this.fillMemory = fillMemory
   }
 
   get store (): CacheStore { return this.#store }
