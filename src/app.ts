@@ -5,6 +5,7 @@ import { MemoryStore } from './cache/memory-store.ts'
 import type { Config } from './config/config-schema.ts'
 import { pathMistakes } from './config/own-paths.ts'
 import { streamBodies } from './contract/body-parsers.ts'
+import { BodyMemory } from './contract/collected-body.ts'
 import { BootProblems, gatehouseError, type Problem } from './errors.ts'
 import { ConnectionDrain } from './listener/drain.ts'
 import { answerError } from './listener/error-answer.ts'
@@ -13,6 +14,7 @@ import { refusalOf } from './listener/refusal.ts'
 import { prepareListener, serverOptions } from './listener/server-options.ts'
 import { createLogger } from './observe/logger.ts'
 import { requestIds } from './observe/request-id.ts'
+import { FillMemory } from './proxy/fill-memory.ts'
 import { ForwardedHeaders } from './proxy/forwarded-headers.ts'
 import { ResponseCache } from './proxy/response-cache.ts'
 import { OpenTunnels } from './proxy/tunnel.ts'
@@ -71,7 +73,7 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
   const responses = new ResponseCache(new MemoryStore(bytes(config.cache.memory)), (operation, reason) => {
     if (reason !== null) app.log.warn({ reason, operation }, 'the store of responses has failed')
     app.metrics.cacheStoreErrors.inc({ operation })
-  })
+  }, undefined, new FillMemory(bytes(config.cache.inFlight)))
   const forwarded = new ForwardedHeaders(config.trustProxy, config.via)
   const logger = createLogger(config.log)
   const app = fastify({
@@ -103,6 +105,8 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
   app.decorateRequest('exchange', null)
   app.decorateRequest('cacheResult', null)
   app.decorateRequest('storedBody', null)
+  app.decorate('bodyMemory', new BodyMemory(bytes(config.bodyMemory)))
+  app.decorateRequest('heldBody', null)
   // bodies are forwarded as they are; what the gateway itself answers is small
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   // a request that no route answers is refused without waiting for its body

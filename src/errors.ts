@@ -35,6 +35,7 @@ export const ERRORS = {
   GW_UPSTREAM_BROKEN: { status: 502, title: 'Upstream failed', message: 'The service behind this route broke off or answered with something that is not valid HTTP: try again later.' },
   GW_UPSTREAM_INVALID: { status: 502, title: 'Upstream response does not match the schema', message: 'The service behind this route answered with something that its contract does not allow: report the request id to its operator.' },
   GW_SHUTTING_DOWN: { status: 503, title: 'Shutting down', message: 'This gateway is stopping: send the request again, another instance will answer.' },
+  GW_TOO_MANY_BODIES: { status: 503, title: 'Too many request bodies', message: 'This gateway holds as many request bodies as it may: send the request again after the time of Retry-After.' },
   GW_LIMITS_UNAVAILABLE: { status: 503, title: 'Limits unavailable', message: 'The gateway cannot count this request at the moment: try again in a moment.' },
   GW_AUTH_UNAVAILABLE: { status: 503, title: 'Credentials cannot be checked', message: 'At this moment the credentials cannot be checked: send the request again after the time of Retry-After.' },
   GW_PURGE_INCOMPLETE: { status: 503, title: 'Purge not complete', message: 'This gateway has purged its own memory, but the shared store cannot be reached: others are told once it can. Send the request again to be sure.' },

@@ -1,8 +1,10 @@
 import { isUtf8 } from 'node:buffer'
+import type { Readable } from 'node:stream'
 import querystring from 'fast-querystring'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import secureJson from 'secure-json-parse'
 import { gatehouseError } from '../errors.ts'
+import { collectBody, holdBodies } from './collected-body.ts'
 import { holdsNameTwice } from './duplicate-names.ts'
 import { isForm, isJson, isText, type MediaType, parseMediaType } from './media-type.ts'
 
@@ -13,8 +15,6 @@ declare module 'fastify' {
   }
 }
 
-type Done = (error: Error | null, body?: unknown) => void
-
 /**
  * Collects bodies in a scope, so that they can be validated: only the media types given are let in, the rest is 415. JSON and
  * forms are parsed, anything else is a Buffer.
@@ -23,8 +23,9 @@ type Done = (error: Error | null, body?: unknown) => void
  */
 export function collectBodies (app: FastifyInstance, { bodyLimit, consumes }: { bodyLimit: number, consumes: readonly string[] }): void {
   app.removeAllContentTypeParsers()
+  holdBodies(app)
   for (const type of new Set(consumes.map((name) => name.toLowerCase()))) {
-    app.addContentTypeParser(matcherOf(type), { parseAs: 'buffer', bodyLimit }, parseCollected as (request: FastifyRequest, body: Buffer, done: Done) => void)
+    app.addContentTypeParser(matcherOf(type), (request: FastifyRequest, payload: Readable) => parseCollected(request, payload, bodyLimit))
   }
 }
 
@@ -40,16 +41,15 @@ function matcherOf (type: string): string | RegExp {
   return new RegExp(`^${pattern}(?:\\s*;.*)?$`, 'i')
 }
 
-function parseCollected (request: FastifyRequest, bytes: Buffer, done: Done): void {
-  let body: unknown
-  try {
-    body = parse(mediaOfBody(request).type, bytes)
-  } catch (error) {
-    done(error as Error)
-    return
-  }
+async function parseCollected (request: FastifyRequest, payload: Readable, bodyLimit: number): Promise<unknown> {
+  const { routeOptions, server } = request
+  // Fastify gives the server's limit for a route that states none
+  const limit = routeOptions.bodyLimit === server.initialConfig.bodyLimit ? bodyLimit : routeOptions.bodyLimit
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw gatehouseError('GW_BODY_TOO_LARGE', { headers: { connection: 'close' } })
+  const bytes = await collectBody(payload, limit, request.heldBody)
+  const body = parse(mediaOfBody(request).type, bytes)
   request.rawBody = bytes
-  done(null, body)
+  return body
 }
 
 /**

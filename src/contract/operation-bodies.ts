@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { gatehouseError, type GatehouseError, type Violation } from '../errors.ts'
+import { gatehouseError, type Violation } from '../errors.ts'
 import type {} from '../upstream/route-config.ts'
 import { mediaOfBody } from './body-parsers.ts'
+import { collectBody, holdBodies } from './collected-body.ts'
 import type { MediaType } from './media-type.ts'
 import type { MediaBody, OperationBody, ReadBody } from './operation-body.ts'
 
@@ -36,6 +37,7 @@ declare module 'fastify' {
  */
 export function readOperationBodies (app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
+  holdBodies(app)
   app.addContentTypeParser('*', (request: FastifyRequest, payload: Readable) => {
     const { routeOptions: { config: { operationCheck, requestValidation }, bodyLimit } } = request
     const body = operationCheck?.body
@@ -54,8 +56,8 @@ async function readStrictly (request: FastifyRequest, payload: Readable, body: O
   const media = state.media = body.mediaOf(type.type)
   if (media === null) throw gatehouseError('GW_UNSUPPORTED_MEDIA_TYPE', { detail: `A body in ${type.type} is not accepted here: send one in ${body.allowed}.` })
   if (media.reading === null) return payload
-  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge()
-  const bytes = await collect(payload, limit)
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw gatehouseError('GW_BODY_TOO_LARGE', { headers: { connection: 'close' } })
+  const bytes = await collectBody(payload, limit, request.heldBody)
   request.rawBody = bytes
   return read(media, bytes, type, state)
 }
@@ -86,7 +88,7 @@ async function readQuietly (request: FastifyRequest, payload: Readable, body: Op
     state.isUnchecked = true
     return payload
   }
-  const bytes = await collect(payload, limit)
+  const bytes = await collectBody(payload, limit, request.heldBody)
   request.rawBody = bytes
   try {
     return await read(media, bytes, type, state)
@@ -104,35 +106,4 @@ async function read (media: MediaBody, bytes: Buffer, type: MediaType, state: Op
   }
   state.read = await media.read(bytes, type)
   return state.read.value
-}
-
-const tooLarge = (): GatehouseError => gatehouseError('GW_BODY_TOO_LARGE', { headers: { connection: 'close' } })
-
-/** All of a body. Whoever sends too much is not cut off, so that the answer arrives. */
-function collect (payload: Readable, limit: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let length = 0
-    const settle = (): void => {
-      payload.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose)
-    }
-    const onData = (chunk: Buffer): void => {
-      chunks.push(chunk)
-      length += chunk.length
-      if (length <= limit) return
-      settle()
-      payload.pause()
-      reject(tooLarge())
-    }
-    const onEnd = (): void => {
-      settle()
-      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length))
-    }
-    const onError = (error: Error): void => {
-      settle()
-      reject(error)
-    }
-    const onClose = (): void => onError(gatehouseError('GW_BAD_REQUEST'))
-    payload.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose)
-  })
 }

@@ -1,11 +1,14 @@
+import type { Readable } from 'node:stream'
 import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { settle } from '../listener/settle.ts'
 import { isUpgrade } from '../listener/upgrade.ts'
 import { FORWARDED_METHODS } from '../upstream/declaration-schema.ts'
 import { requireAuthorization } from './admission.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { answerLastRecipient } from './max-forwards.ts'
-import { forward, requestBody } from './pipeline.ts'
+import { forward } from './pipeline.ts'
+import { isSmall, requestBody, smallBody } from './request-body.ts'
 import { requestHeaders } from './request-headers.ts'
 import { ResponseRelay } from './response-relay.ts'
 import { upstreamPath } from './upstream-path.ts'
@@ -28,12 +31,8 @@ export function registerPassThrough (scope: FastifyInstance, prefix: string, pla
     request ({ headers }: { headers: Replied }, done: ClientCallback): void {
       const reply = headers[kReply]
       const { request } = reply
-      const body = requestBody(request, plan)
-      const path = upstreamPath(request.raw.url!, request.params, plan)
-      const sent = requestHeaders(request, plan, body !== null)
-      plan.mirror?.copy(request, path, sent, body)
-      // the headers are on the reply already
-      new ResponseRelay(request, reply, plan, path, sent, body, ({ statusCode }, content) => done(null, { statusCode, headers: {}, body: content })).start()
+      if (isSmall(request, plan)) settle(smallBody(request, reply).then((body) => relay(request, reply, plan, body, done)), reply)
+      else relay(request, reply, plan, requestBody(request, plan), done)
     },
     // the connections belong to the upstream, which closes them
     destroy (): void {},
@@ -63,4 +62,12 @@ export function registerPassThrough (scope: FastifyInstance, prefix: string, pla
       retryDelay: () => null,
     },
   } as unknown as FastifyHttpProxyOptions)
+}
+
+function relay (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, body: Buffer | Readable | null, done: ClientCallback): void {
+  const path = upstreamPath(request.raw.url!, request.params, plan)
+  const headers = requestHeaders(request, plan, body !== null)
+  plan.mirror?.copy(request, path, headers, body)
+  // the headers of the response are on the reply already
+  new ResponseRelay(request, reply, plan, path, headers, body, ({ statusCode }, content) => done(null, { statusCode, headers: {}, body: content })).start()
 }

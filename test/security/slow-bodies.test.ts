@@ -13,6 +13,7 @@ const NOTE = { type: 'object', properties: { text: { type: 'string' } } }
 
 /** A plain plugin with a body parser of Fastify's own, one that iterates over the stream, and one that reads nothing. */
 const PLUGIN = `export default async (app) => {
+  app.post('/plugin/collected', { config: { auth: 'none' } }, async (request) => ({ length: request.rawBody.length }))
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => done(null, text))
@@ -222,4 +223,43 @@ test('a body is not timed where the configuration says 0', async (t) => {
   for (let ms = 0; ms <= 200_000; ms += 10_000) later(gateway, ms)
   wire.socket.write('0\r\n\r\n')
   await inTime(wire.until(/^HTTP\/1.1 200 /), 'the answer', 10_000)
+})
+
+test('a small body takes no slot of an upstream before it is complete', async (t) => {
+  const backend = await startBackend(t)
+  const gateway = await startAllWays(t, backend.url, { concurrency: { max: 1 } })
+  for (const target of ['/declared/stream', '/declared/checked', '/pass/x']) {
+    const wires: Wire[] = []
+    for (let i = 0; i < 3; i++) wires.push(await stall(t, gateway, head(target, 'content-length: 100') + '{'))
+    assert.equal((await rawRequest(gateway.port, WHOLE)).status, 200, target)
+    for (const { socket } of wires) socket.destroy()
+  }
+})
+
+test('collected bodies hold a bounded number of bytes in all, and give them back', async (t) => {
+  const gateway = await startAllWays(t, (await startBackend(t)).url, {}, { bodyMemory: '100KiB' })
+  const { bodyMemory } = gateway.app
+  for (const target of ['/declared/checked', '/plugin/collected', '/purge']) {
+    await t.test(target, async (t) => {
+      // what waits for its rest
+      const wires: Wire[] = []
+      for (let i = 1; i <= 2; i++) {
+        wires.push(await stall(t, gateway, `${head(target, 'content-length: 60000')}"${'x'.repeat(44_999)}`))
+        await eventually('the bytes are held', () => bodyMemory.held === i * 45_000)
+      }
+      const refused = await rawRequest(gateway.port, `${head(target, 'content-length: 60000')}"${'x'.repeat(59_998)}"`)
+      assert.equal(refused.status, 503)
+      assert.equal(refused.headers['retry-after'], '1')
+      assert.match(refused.body, /GW_TOO_MANY_BODIES/)
+      // a small one that need not be collected streams
+      assert.equal((await rawRequest(gateway.port, `${head('/declared/stream', 'content-length: 20000')}${'x'.repeat(20_000)}`)).status, 200)
+      for (const { socket } of wires) socket.destroy()
+      await eventually('the bytes are given back', () => bodyMemory.held === 0)
+    })
+  }
+  for (const target of ['/declared/checked', '/declared/stream', '/pass/x']) {
+    assert.equal((await rawRequest(gateway.port, head(target, 'content-length: 2') + '{}')).status, 200)
+    assert.equal((await rawRequest(gateway.port, head(target, 'content-length: 2') + '[}')).status < 500, true)
+  }
+  await eventually('answers give them back too', () => bodyMemory.held === 0)
 })
