@@ -70,6 +70,7 @@ export const ConfigSchema = Type.Object({
   cache: CacheStoreSettings,
   compress: Type.Optional(Compression),
   bodyLimit: ByteSize({ default: '1MiB', description: 'Largest request body that is collected for validation; larger ones are answered 413. Bodies that no schema looks at are streamed and have no limit unless the upstream or route states one.' }),
+  bodyMemory: ByteSize({ default: '64MiB', description: 'Most bytes of collected request bodies that are held at once, until their answers have gone; further bodies are answered 503.' }),
   timeouts: Timeouts,
   ...trafficFields,
   stickySecret: Type.Optional(Type.String({ minLength: 32, writeOnly: true, description: 'Signs the cookies of `balance: { sticky }`: the same for all processes that answer for the same clients. Default: a random one for each process, so that clients may change their target after a restart.' })),
@@ -99,7 +100,7 @@ export const ConfigSchema = Type.Object({
     bodyIdleTimeout: Duration({ default: '30s', description: 'Longest time without a byte while a request body arrives; then the answer is 408 and the connection closes. Only time during which the gateway reads counts: not while the upstream takes the body slowly, and not before `100 Continue`. 0 has no limit.' }),
     minBodyRate: ByteSize({ default: '1KiB', description: 'Fewest bytes a second of a request body, on average over 60 s during which the gateway reads; slower ones are answered 408. 0 has no limit.' }),
     keepAliveTimeout: Duration({ default: '72s', description: 'How long an idle client connection stays open.' }),
-    maxConnections: Type.Integer({ minimum: 0, default: 0, description: 'Most client connections at once; 0 has no limit.' }),
+    maxConnections: Type.Optional(Type.Integer({ minimum: 0, description: 'Most client connections at once; further ones are closed. 0 has no limit. Default: half of the limit of open files (`ulimit -n`), since a forwarded request needs a connection to its upstream as well.' })),
   }, { additionalProperties: false, default: {}, description: 'The side that clients see.' }),
   shutdown: Type.Object({
     delay: Duration({ default: 0, description: 'How long `/readyz` answers 503 before the listener closes, so that a load balancer notices.' }),

@@ -5,7 +5,9 @@ import { bytes, milliseconds } from '../units.ts'
 import { BodyClock } from './body-clock.ts'
 import { answerClientError } from './client-error.ts'
 import { refuseConnect } from './connect-requests.ts'
+import { boundConnections } from './connection-bound.ts'
 import { deferContinue, refuseExpectations } from './expect-continue.ts'
+import { isClosing, lingerOnClose } from './lingering-close.ts'
 import { inTurn } from './pipelined-requests.ts'
 import { isHttpMethod } from './request-line.ts'
 import { unroutedAnswer } from './unrouted-answer.ts'
@@ -45,13 +47,16 @@ export function prepareListener (app: FastifyInstance): void {
   app.decorate('bodyClock', clock)
   app.addHook('onClose', async () => clock.close())
   const handle = inTurn((request: IncomingMessage, response: ServerResponse) => {
+    // a pipelined request behind the last one that is answered
+    if (isClosing(request.socket)) return
     if (!isHttpMethod(request.method!)) return refuseProtocol(app, request, response)
     clock.watch(request, response)
     app.routing(request, response)
   })
-  if (maxConnections > 0) app.server.maxConnections = maxConnections
+  boundConnections(app.server, maxConnections, app.log)
   // Fastify has put its own there, which is `app.routing`
   app.server.removeAllListeners('request').on('request', handle)
+  lingerOnClose(app.server)
   deferContinue(app.server, handle)
   refuseExpectations(app.server, handle)
   routeUpgrades(app.server, handle)
