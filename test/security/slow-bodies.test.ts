@@ -96,7 +96,7 @@ test('a body that stops is answered 408 after 30 s, and the connection closes', 
         later(gateway, 29_000)
         assert.equal(wire.text(), '')
         later(gateway, 32_000)
-        const text = await inTime(wire.closed, 'the connection closes', 10_000)
+        const text = await inTime(wire.closed, 'the connection closes')
         assert.match(text, /^HTTP\/1\.1 408 /)
         assert.match(text, /GW_REQUEST_TIMEOUT/)
         assert.match(text, /connection: close/i)
@@ -114,7 +114,7 @@ test('after an answer the rest of a body is waited for only as long', async (t) 
       await wire.until(new RegExp(`HTTP/1.1 ${status} `))
       later(gateway, 0)
       later(gateway, 31_000)
-      await inTime(wire.closed, 'the connection closes', 10_000)
+      await inTime(wire.closed, 'the connection closes')
       assert.doesNotMatch(wire.text(), /408/)
     })
   }
@@ -125,7 +125,7 @@ test('after an answer the rest of a body is waited for only as long', async (t) 
       wire.socket.write('x'.repeat(2000))
       later(gateway, ms)
     }
-    await inTime(wire.closed, 'the connection closes', 10_000)
+    await inTime(wire.closed, 'the connection closes')
   })
 })
 
@@ -136,14 +136,14 @@ test('a client that waits for 100 Continue is given time until it gets it', asyn
     await wire.until(/^HTTP\/1.1 100 /)
     later(gateway, 0)
     later(gateway, 31_000)
-    assert.match(await inTime(wire.closed, 'the connection closes', 10_000), /HTTP\/1.1 408 /, target)
+    assert.match(await inTime(wire.closed, 'the connection closes'), /HTTP\/1.1 408 /, target)
   }
   // without it, there is the answer
   const wire = await stall(t, gateway, head('/declared/closed', 'content-length: 100\r\nexpect: 100-continue'))
   await wire.until(/^HTTP\/1.1 401 /)
   later(gateway, 0)
   later(gateway, 31_000)
-  await inTime(wire.closed, 'the connection closes', 10_000)
+  await inTime(wire.closed, 'the connection closes')
 })
 
 test('a body slower than 1 KB a second over 60 s is answered 408, a faster one goes on', async (t) => {
@@ -160,7 +160,7 @@ test('a body slower than 1 KB a second over 60 s is answered 408, a faster one g
           await eventually('the bytes have arrived', () => socket.destroyed || socket.bytesRead >= start + second * perSecond)
           later(gateway, second * 1000)
         }
-        if (isCut) assert.match(await inTime(wire.closed, 'the connection closes', 10_000), /^HTTP\/1.1 408 /)
+        if (isCut) assert.match(await inTime(wire.closed, 'the connection closes'), /^HTTP\/1.1 408 /)
         else assert.equal(wire.text(), '')
         wire.socket.destroy()
       })
@@ -212,7 +212,7 @@ test('other spellings of a stalled body', async (t) => {
       await eventually('the answers before', () => wire.text().split('HTTP/1.1 200').length === bytes.split('host').length - 1)
       later(gateway, 0)
       later(gateway, 31_000)
-      assert.match(await inTime(wire.closed, 'the connection closes', 10_000), /HTTP\/1.1 408 [^]*GW_REQUEST_TIMEOUT/)
+      assert.match(await inTime(wire.closed, 'the connection closes'), /HTTP\/1.1 408 [^]*GW_REQUEST_TIMEOUT/)
     })
   }
 })
@@ -222,7 +222,7 @@ test('a body is not timed where the configuration says 0', async (t) => {
   const wire = await stall(t, gateway, CHUNKED)
   for (let ms = 0; ms <= 200_000; ms += 10_000) later(gateway, ms)
   wire.socket.write('0\r\n\r\n')
-  await inTime(wire.until(/^HTTP\/1.1 200 /), 'the answer', 10_000)
+  await inTime(wire.until(/^HTTP\/1.1 200 /), 'the answer')
 })
 
 test('a small body takes no slot of an upstream before it is complete', async (t) => {
