@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import { startRawBackend } from '../support/backend.ts'
 import { JWT_SECRET } from '../support/gateway.ts'
@@ -127,14 +128,18 @@ test('pipelined requests are answered in order, also behind a refusal', async (t
 })
 
 test('a malformed request behind one that waits for its answer does not answer for it', async (t) => {
-  const asked = Promise.withResolvers<void>()
-  const silent = await startRawBackend(t, (socket) => { socket.once('data', () => asked.resolve()) })
+  const asked = Promise.withResolvers<Socket>()
+  const silent = await startRawBackend(t, (socket) => { socket.once('data', () => asked.resolve(socket)) })
   const { port } = await startWays(t, silent.url)
   const wire = await openWire(t, port)
   wire.socket.write(get('/pass/slow'))
-  await asked.promise
+  const upstream = await asked.promise
   wire.socket.write('nonsense\r\n\r\n')
-  assert.equal(await inTime(wire.closed, 'the connection ends'), '')
+  // a request of another client is answered after the bytes have been read
+  assert.ok(await isAlive(port))
+  assert.equal(wire.text(), '')
+  upstream.write('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nslow')
+  assert.match(await inTime(wire.closed, 'the connection ends'), /^HTTP\/1\.1 200 [^]*\r\n\r\nslowHTTP\/1\.1 400 /)
 })
 
 test('a version that nobody speaks, an empty host and content of an upgrade are refused', async (t) => {
