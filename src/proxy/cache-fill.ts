@@ -149,7 +149,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     else if (this.#hold.take(chunk.length)) {
       this.#chunks.push(chunk)
       return
-    } else this.#streamOn()
+    } else this.#giveUpStoring(false)
     if (wait) this.controller!.pause()
   }
 
@@ -226,15 +226,11 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     this.#later(replaceStored(task, response, audienceOfFreshened(task, this.plan, this.request, response), this.#since))
   }
 
-  #giveUpStoring (): void {
-    this.#registration.pass()
-    this.#streamOn()
-  }
-
-  /** Stores nothing, and sends the rest as fast as the slowest client takes it. */
-  #streamOn (): void {
+  /** @param passes  whether later misses need not wait for one another, since what comes is not for several */
+  #giveUpStoring (passes = true): void {
     this.#head = null
     this.#chunks = []
+    if (passes) this.#registration.pass()
     this.#registration.close()
   }
 
