@@ -1,5 +1,5 @@
 import type { FastifyReply, onSendHookHandler } from 'fastify'
-import { gatehouseError, PROBLEM_CONTENT_TYPE } from '../errors.ts'
+import { ERRORS, gatehouseError, PROBLEM_CONTENT_TYPE } from '../errors.ts'
 
 /**
  * Ends a promise on the way of a request. If it rejects, the client gets the error as its answer, so that nothing a
@@ -51,10 +51,17 @@ export function failReply (reply: FastifyReply, thrown: unknown): void {
       reply.send(error)
       return
     }
+    // a refusal that its client did not wait for is no error of the gateway
+    if (raw.destroyed && !raw.headersSent && isRefusal(error)) return
     reply.log.error({ reqId: reply.request.id, code: 'GW_INTERNAL', err: error }, 'an error after the response had begun')
   } catch (second) {
     reply.log.error({ reqId: reply.request.id, code: 'GW_INTERNAL', err: second, cause: error }, 'an error could not be answered')
   }
   // a client must not take a part for the whole; one that has everything already is left alone
   if (!raw.writableEnded) raw.destroy()
+}
+
+function isRefusal (error: Error): boolean {
+  const { code = 'GW_INTERNAL' } = error as NodeJS.ErrnoException
+  return code !== 'GW_INTERNAL' && Object.hasOwn(ERRORS, code)
 }
