@@ -37,11 +37,34 @@ export const asItIs = (raw: string): string => raw
  */
 export function styledValue (form: TextForm, raw: string): unknown {
   switch (form.style) {
+    case 'matrix': return raw[0] === ';' ? matrixValue(form, raw.slice(1).split(';')) : undefined
     case 'label': return raw[0] === '.' ? delimited(form, raw.slice(1), form.explode ? '.' : ',') : undefined
     case 'spaceDelimited': return delimited(form, raw, /%20|\+| /)
     case 'pipeDelimited': return delimited(form, raw, /%7C|\|/i)
     default: return delimited(form, raw, ',')
   }
+}
+
+/**
+ * `;color=blue,black`, exploded `;color=blue;color=black` or `;R=100;G=200`. No other name may stand there, and no name twice
+ * that is not one of a list.
+ */
+function matrixValue (form: TextForm, pieces: readonly string[]): unknown {
+  const { name, explode, shape, decode } = form
+  const fields = pieces.map((piece): [name: string, text: string] => {
+    const at = piece.indexOf('=')
+    return at === -1 ? [decode(piece), ''] : [decode(piece.slice(0, at)), piece.slice(at + 1)]
+  })
+  const text = fields[0]![1]
+  if (fields.every(([own]) => own === name) && (!explode || shape.list || shape.other)) {
+    if (!explode) return fields.length === 1 ? delimited(form, text, ',') : undefined
+    if (fields.length === 1 && (shape.other || !shape.list)) return decode(text)
+    return shape.list ? fields.map(([, member]) => decode(member)) : undefined
+  }
+  if (!explode || !shape.object) return undefined
+  const object = Object.create(null) as Record<string, string>
+  const isKnown = (own: string): boolean => shape.properties.has(own) || shape.open
+  return fields.every(([own, member]) => isKnown(own) && put(object, own, decode(member))) ? object : undefined
 }
 
 function delimited (form: TextForm, raw: string, delimiter: string | RegExp): unknown {

@@ -1,5 +1,6 @@
 import type { Violation } from '../errors.ts'
 import { pointerToken } from './json-schema.ts'
+import { matrixText } from './matrix-path.ts'
 import { EncodingFault } from './parameter-style.ts'
 import type { Values } from './query-reader.ts'
 import { routerPath } from './router-path.ts'
@@ -38,7 +39,7 @@ export class PathReader {
       const { parameter, routerName } = part
       const { name } = parameter
       try {
-        const raw = isOneText(parameter) ? null : rawText(part, url)
+        const raw = parameter.style !== 'matrix' && isOneText(parameter) ? null : rawText(part, url)
         const value = raw === null ? valueOfText(undecoded(parameter), params[routerName]!) : valueOfText(parameter, raw)
         if (value === MISWRITTEN) (violations ??= []).push({ in: 'params', pointer: `/${pointerToken(name)}`, expected: writtenAs(parameter) })
         else values[name] = value
@@ -63,8 +64,9 @@ function undecoded (parameter: TextParameter): TextParameter {
 }
 
 /** Null when the text cannot be told from what else is in its segment. */
-function rawText ({ segment }: PathPart, url: string): string | null {
+function rawText ({ segment, parameter }: PathPart, url: string): string | null {
   if (segment === null) return null
   const text = url.split('?', 1)[0]!.split('/').at(-segment.fromEnd)!
+  if (parameter.style === 'matrix') return matrixText(text)
   return text.slice(segment.before, text.length - segment.after)
 }

@@ -71,8 +71,9 @@ export function jsonValue (text: string): unknown {
 }
 
 /** What a value should have been that is not written as its style says. */
-export function writtenAs ({ json, style, explode, shape }: TextParameter): string {
+export function writtenAs ({ name, json, style, explode, shape }: TextParameter): string {
   if (json) return 'well-formed JSON, each name once'
   const kind = shape.list ? 'a list' : shape.object ? 'an object with each name once' : 'a value'
-  return `${kind} in the style ${style}${explode ? ', exploded' : ''}`
+  const form = style !== 'matrix' ? '' : explode && shape.object ? ' (;name=value)' : ` (;${name}=value)`
+  return `${kind} in the style ${style}${explode ? ', exploded' : ''}${form}`
 }

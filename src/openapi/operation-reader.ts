@@ -8,7 +8,7 @@ export const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patc
 
 /** Styles of a place, its default first (OpenAPI 3.1, section 4.8.12.3). */
 export const STYLES: Record<ApiParameter['in'], readonly [ParameterStyle, ...ParameterStyle[]]> = {
-  path: ['simple', 'label'],
+  path: ['simple', 'label', 'matrix'],
   query: ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'],
   header: ['simple'],
   cookie: ['form'],

@@ -69,6 +69,11 @@ function checkSecurity (security: unknown, pointer: string, schemes: SchemaObjec
 }
 
 function checkPathParameters (root: SchemaObject, { path, pointer, unused, parameters }: ReadOperation, notes: DocumentNotes, mistakes: Mistake[]): void {
+  for (const { name, style, schemaPointer } of parameters.filter((parameter) => parameter.in === 'path' && parameter.style === 'matrix')) {
+    const segment = path.split('/').find((one) => one.includes(`{${name}}`))!
+    if (segment.indexOf('{') !== segment.length - name.length - 2) mistakes.push([pointer, `has {${name}} of the style ${style} in the segment "${segment}", allowed: {${name}} alone, or after fixed text`])
+    else if (schemaPointer === null) mistakes.push([pointer, `has {${name}} of the style ${style} without a "schema", which says how it is written: give it one`])
+  }
   const item = pointer.slice(0, pointer.lastIndexOf('/'))
   for (const list of [`${item}/parameters`, `${pointer}/parameters`]) checkParameters(root, list, notes, mistakes)
   const stated = new Set(parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name))
@@ -93,8 +98,7 @@ function checkParameters (root: SchemaObject, list: string, notes: DocumentNotes
     seen.add(`${where} ${name}`)
     if (where === 'header' && IGNORED_HEADERS.has(key.slice(7))) notes.add('header parameters Accept, Content-Type and Authorization are ignored, as the specification says', at)
     const styles: readonly string[] = STYLES[where as keyof typeof STYLES] ?? []
-    if (style === 'matrix' && where === 'path') mistakes.push([`${at}/style`, 'is "matrix", whose ";" the gateway refuses in paths, since services read it in several ways, allowed: simple, label'])
-    else if (style !== undefined && !styles.includes(style)) mistakes.push([`${at}/style`, `is "${style}" in a ${where} parameter, allowed: ${styles.join(', ')}`])
+    if (style !== undefined && !styles.includes(style)) mistakes.push([`${at}/style`, `is "${style}" in a ${where} parameter, allowed: ${styles.join(', ')}`])
     if (content !== undefined && schema !== undefined) mistakes.push([at, 'has both "schema" and "content", allowed: one of them'])
     else if (isObject(content) && Object.keys(content).length !== 1) mistakes.push([`${at}/content`, `has ${Object.keys(content).length} media types, allowed: one`])
     else if (schema === undefined && content === undefined) notes.add('a parameter has neither "schema" nor "content", so that any value is allowed', at)

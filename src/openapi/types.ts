@@ -58,7 +58,7 @@ export interface ApiOperation {
   readonly extensions: Readonly<Record<string, unknown>>
 }
 
-export type ParameterStyle = 'label' | 'simple' | 'form' | 'spaceDelimited' | 'pipeDelimited' | 'deepObject'
+export type ParameterStyle = 'matrix' | 'label' | 'simple' | 'form' | 'spaceDelimited' | 'pipeDelimited' | 'deepObject'
 
 export interface ApiParameter {
   readonly in: 'path' | 'query' | 'header' | 'cookie'

@@ -4,29 +4,32 @@
  * What two parties could read differently is refused, what only looks different is normalised:
  * - percent-encoding of unreserved characters is decoded, other triplets get capitals (RFC 3986, section 6.2.2)
  * - runs of slashes become one
- * - dot segments in any spelling, backslashes, control characters however written, path parameters (`;`), fragments and
- *   broken triplets are refused, and so is what is no UTF-8 when it is decoded
+ * - dot segments in any spelling, backslashes, control characters however written, path parameters (`;`, but see
+ *   `MatrixPath`), fragments and broken triplets are refused, and so is what is no UTF-8 when it is decoded
  * - an encoded slash is data: it stays as it came, unless it takes part in a dot segment (see also `decodedPath`)
  */
 
 /** Targets that need no work: nearly all of them. Each segment begins with something other than a dot or a slash. */
 const CANONICAL = /^(?:\/[\w~!$&'()*+,=:@-][\w~!$&'()*+,=:@.-]*)*\/?(?:\?[\x21\x22\x24-\x7e]*)?$/
 const FORBIDDEN = /[\0-\x20\x7f\\;#]|%(?![0-9a-f]{2})|%[01]|%7f/i
+/** The same without the semicolon. */
+const FORBIDDEN_ELSE = /[\0-\x20\x7f\\#]|%(?![0-9a-f]{2})|%[01]|%7f/i
 const QUERY_FORBIDDEN = /[\0-\x20\x7f#]/
 const SEGMENT_SEPARATOR = /\/|%2F|%5C/
-const DOT_SEGMENT = /^\.{1,2}(?:%3B.*)?$/
+const DOT_SEGMENT = /^\.{1,2}(?:(?:;|%3B).*)?$/
 const UNRESERVED = /[A-Za-z0-9._~-]/
 
 /**
  * @param target  path and query as received, origin-form (RFC 9112, section 3.2.1)
+ * @param withSemicolons  whether `;` may stand in the path, for a caller that finds out whether it may stand there
  * @returns the canonical form, or null when the target is ambiguous and must be refused with 400
  */
-export function canonicalTarget (target: string): string | null {
+export function canonicalTarget (target: string, withSemicolons = false): string | null {
   if (target !== '' && CANONICAL.test(target)) return target
   const queryAt = target.indexOf('?')
   const path = queryAt === -1 ? target : target.slice(0, queryAt)
   const query = queryAt === -1 ? '' : target.slice(queryAt)
-  if (path[0] !== '/' || FORBIDDEN.test(path) || QUERY_FORBIDDEN.test(query)) return null
+  if (path[0] !== '/' || (withSemicolons ? FORBIDDEN_ELSE : FORBIDDEN).test(path) || QUERY_FORBIDDEN.test(query)) return null
   const normalised = encodeHighBytes(path)
     .replace(/%[0-9a-f]{2}/gi, normaliseTriplet)
     .replace(/\/{2,}/g, '/')

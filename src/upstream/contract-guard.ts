@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { onRequestHookHandler, RouteOptions } from 'fastify'
 import { gatehouseError, type GatehouseError } from '../errors.ts'
 import { type HeaderMatch, matchesHeaders } from './header-match.ts'
-import { isUnusual, loosePatterns, type LooseSegment, looseSegments, separatedPath } from './loose-path.ts'
+import { isUnusual, loosePatterns, type LooseSegment, looseSegments, separatedPath, withoutPathParameters } from './loose-path.ts'
 import { PatternTree } from './pattern-tree.ts'
 import { type ContractPart, hasOtherAuth, missingParts } from './route-contract.ts'
 
@@ -98,26 +98,34 @@ export class ContractGuard {
   }
 
   /**
-   * Whether a service that decodes separators before it routes would take a request for that of another route. An encoded slash is
-   * often a part of an identifier, so routes that end with a parameter count for their authentication alone.
+   * Whether a service that decodes separators before it routes, or takes path parameters (`;`) away, would take a request for that of
+   * another route. An encoded slash is often a part of an identifier, so routes that end with a parameter count for their
+   * authentication alone; a path parameter is none, so that with one all of them count for everything.
    * @param target  as for `refusal`
    */
   hidesSeparator (options: RouteOptions, method: string, target: string, headers: IncomingHttpHeaders): boolean {
     const route = this.#routes.get(options)
     if (route === undefined) return false
-    const segments = looseSegments(separatedPath(pathIn(route, target)))
-    let hides = false
+    const path = pathIn(route, target)
+    const isMatrix = path.includes(';')
+    const readings = isMatrix ? withoutPathParameters(path) : [separatedPath(path)]
+    return readings.some((reading) => this.#isAnother(route, isMatrix, method, looseSegments(reading), headers))
+  }
+
+  #isAnother (route: Guarded, isMatrix: boolean, method: string, segments: readonly string[], headers: IncomingHttpHeaders): boolean {
+    const { options } = route
+    let isAnother = false
     for (const tree of this.#levels(headers)) {
       const isDecided = tree.find(segments, (place) => {
         if (place.includes(route)) return true
         const same = sameMethod(place, method, headers)
-        const endsInText = place[0]!.patterns.some((pattern) => pattern.at(-1)?.kind === 'text')
-        hides = (same.length > 0 ? same : place).some(({ options: other }) => hasOtherAuth(other, options) || (same.length > 0 && endsInText && missingParts(other, options, method).length > 0))
-        return hides || same.length > 0
+        const isCompared = same.length > 0 && (isMatrix || place[0]!.patterns.some((pattern) => pattern.at(-1)?.kind === 'text'))
+        isAnother = (same.length > 0 ? same : place).some(({ options: other }) => hasOtherAuth(other, options) || (isCompared && asksMore(other, options, method, isMatrix)))
+        return isAnother || same.length > 0
       })
       if (isDecided) break
     }
-    return hides
+    return isAnother
   }
 
   #errorFor (route: Guarded, method: string, target: string, headers: IncomingHttpHeaders): GatehouseError | undefined {
@@ -174,6 +182,16 @@ export class ContractGuard {
 function pathIn ({ level }: Guarded, target: string): string {
   const end = target.indexOf('?')
   return end === -1 ? target.slice(level.length) : target.slice(level.length, end)
+}
+
+/**
+ * Whether a route asks for more than another. Of two operations of one document that differ by a matrix parameter, each has a
+ * schema that its author has stated for it.
+ */
+function asksMore (other: RouteOptions, options: RouteOptions, method: string, isMatrix: boolean): boolean {
+  const parts = missingParts(other, options, method)
+  const isOneDocument = isMatrix && other.config?.api?.document === options.config?.api?.document
+  return isOneDocument ? parts.some((part) => part !== 'schema' && part !== 'response schema') : parts.length > 0
 }
 
 const nameOf = ({ methods, path, options: { config } }: Guarded): string =>

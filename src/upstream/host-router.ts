@@ -16,6 +16,7 @@ export const REFUSED_PATH = '/.refused'
 const GROUP = '/.host-'
 /** A path with nothing between two slashes, or after the last. */
 const EMPTY_SEGMENT = /^[^?]*\/(?:[/?]|$)/
+const SEMICOLON = /;|%3B/
 const VALID_HOST = /^(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/
 const REMEMBERED_HOSTS = 1000
 
@@ -109,11 +110,13 @@ export class HostRouter {
     const host = headers.host ?? headers[':authority'] as string ?? ''
     const origin = originForm(target, host)
     if (origin === null) return 'GW_BAD_HOST'
-    const canonical = canonicalTarget(origin)
+    const { hasMatrix } = this.#table
+    const canonical = canonicalTarget(origin, hasMatrix)
     if (canonical === null || canonical.startsWith(GROUP) || canonical.startsWith(PREFLIGHT_PATH)) return 'GW_BAD_PATH'
     const groups = this.#groupsOf(host)
     if (groups === null) return 'GW_BAD_HOST'
     const internal = internalTarget(groups, canonical, method, headers)
+    if (hasMatrix && !this.#hasSoundSemicolons(internal, method, headers)) return 'GW_BAD_PATH'
     if (EMPTY_SEGMENT.test(canonical) && this.#leavesEmpty(internal, method, headers)) return 'GW_NOT_FOUND'
     if (canonical.includes('%')) {
       const path = pathOf(canonical)
@@ -138,6 +141,18 @@ export class HostRouter {
   #hidesSeparator (internal: string, method: string, headers: IncomingHttpHeaders): boolean {
     const found = this.#table.find(method, pathOf(internal), headers)
     return found !== null && this.guard.hidesSeparator(found.row.options, method, internal, headers)
+  }
+
+  /**
+   * A semicolon may only begin a declared matrix parameter, written as declared. Services that take path parameters away may not
+   * be led past what another route asks for.
+   */
+  #hasSoundSemicolons (internal: string, method: string, headers: IncomingHttpHeaders): boolean {
+    const path = pathOf(internal)
+    if (!SEMICOLON.test(path)) return true
+    const { matrix } = this.#table.find(method, path, headers)?.row.options.config ?? {}
+    if (!matrix) return !path.includes(';')
+    return matrix.fits(path) && !this.#hidesSeparator(internal, method, headers)
   }
 
   /** The router lets a parameter be empty, which would give `/orders/` the rules of `/orders/:id`; to backends it may be `/orders`. */

@@ -79,6 +79,7 @@ export function importRoutes (document: ApiDocument, upstream: UpstreamDeclarati
     if (!authStated && route.declaration.auth === undefined && before?.auth === undefined) open.push(`${operation.method} ${operation.path}`)
     own.delete(key)
     const { url } = route.declaration
+    if (before?.rewritePath !== undefined && operation.parameters.some((parameter) => parameter.style === 'matrix')) problems.push({ file, field: `${before.field}.rewritePath`, message: 'cannot write a matrix parameter as it came: leave rewritePath out, and let the targets have the path' })
     if (before !== undefined && namesOf(before.url) !== namesOf(url)) problems.push({ file, field: `${before.field}.url`, message: `found "${before.url}", whose parameters the document names otherwise: use "${url}"` })
   }
   const omitted = omittedRoutes(document, known)

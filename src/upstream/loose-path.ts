@@ -23,6 +23,10 @@ export const isUnusual = (path: string): boolean =>
 export const separatedPath = (path: string): string =>
   decodedPath(path.includes('%25') ? path.replace(/%(?:25)+([0-9a-f]{2})/gi, (_, hex: string) => `%${hex.toUpperCase()}`) : path)
 
+/** How services read a canonical path that take path parameters away: before they decode separators, or after. */
+export const withoutPathParameters = (path: string): string[] =>
+  [path.replace(/;[^/]*/g, ''), path.replaceAll(';', '%3B')].map(separatedPath)
+
 /** @param path  canonical path @returns its segments, none of them empty */
 export function looseSegments (path: string): string[] {
   return path.split('/').map(looseText).filter((segment) => segment !== '')

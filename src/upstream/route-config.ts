@@ -4,6 +4,7 @@ import type { CorsPolicy } from '../browser/cors-policy.ts'
 import type { AuthDeclaration } from '../auth/auth-schema.ts'
 import type { ClientCache } from '../response/client-cache-schema.ts'
 import type { Compression } from '../response/compression-schema.ts'
+import type { MatrixPath } from '../contract/matrix-path.ts'
 import type { CostDeclaration, LimitDeclaration, LimitRule } from '../limits/limit-schema.ts'
 import type { ApiDocument, ApiOperation } from '../openapi/types.ts'
 import type { ForwardPlan } from '../proxy/forward-plan.ts'
@@ -45,6 +46,8 @@ declare module 'fastify' {
     redirect?: string
     /** The operation of an imported document that the route stands for. */
     api?: ApiRoute
+    /** Where its path has matrix parameters; null when it has none. */
+    matrix?: MatrixPath | null
     /** What happens to a request that breaks its operation: it is refused, told of, or not looked at. */
     requestValidation?: 'enforce' | 'report' | 'off'
     /** How the request is forwarded. */

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest, FastifySchema, RouteOptions } from '
 import type { Config } from '../config/config-schema.ts'
 import type { ForwardPlan } from '../proxy/forward-plan.ts'
 import { gatehouseError } from '../errors.ts'
+import { matrixPath } from '../contract/matrix-path.ts'
 import { forward } from '../proxy/pipeline.ts'
 import { bytes } from '../units.ts'
 import type { RouteDeclaration, UpstreamDeclaration } from './declaration-schema.ts'
@@ -52,6 +53,7 @@ export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRout
       responseValidation: own.responseValidation ?? upstream.responseValidation,
       consumes: schema.body ? consumes : undefined,
       api: route.api,
+      matrix: route.api && matrixPath(route.api.document, route.api.operation),
       requestValidation,
       mock: mock !== false,
       websocket: own.websocket,

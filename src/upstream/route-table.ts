@@ -49,7 +49,10 @@ export class RouteTable implements Iterable<RouteRow> {
   /** Who has a method, host, path and conditions. */
   readonly #owners = new Map<string, Owner>()
   #router: Instance<any> | null = null
+  #hasMatrix = false
 
+  /** Whether some route has a matrix parameter, so that `;` may stand in a path. */
+  get hasMatrix (): boolean { return this.#hasMatrix }
   get rows (): readonly RouteRow[] { return this.#rows }
   /** Every method that some route has; GET answers HEAD. */
   get methods (): string[] { return [...new Set(this.#rows.flatMap(({ method }) => method === 'GET' ? [method, 'HEAD'] : [method]))] }
@@ -99,6 +102,7 @@ export class RouteTable implements Iterable<RouteRow> {
   /** Adds a registered route; those hidden beside another, such as HEAD beside GET, are left out. */
   add (route: RouteOptions, file: string): void {
     const { config = {}, schema = {}, method } = route
+    this.#hasMatrix ||= Boolean(config.matrix)
     for (const name of [method].flat()) {
       this.#rows.push({
         method: name,

@@ -15,7 +15,7 @@ test('operations that cannot be told apart, and schemes that nobody knows, are r
     'openapi/api.yaml:7: paths.c: is no path, allowed: one that starts with "/"',
     'openapi/api.yaml:5: paths./a/{y}.get: has the same method and path as GET /a/{x}: names of parameters do not tell paths apart',
     'openapi/api.yaml:5: paths./a/{y}.get.security[0].nokey: names no security scheme of the document, allowed: none, since it has none',
-    'openapi/api.yaml:8: paths./d/{id}.get.parameters[0].style: is "form" in a path parameter, allowed: simple, label',
+    'openapi/api.yaml:8: paths./d/{id}.get.parameters[0].style: is "form" in a path parameter, allowed: simple, label, matrix',
     'openapi/api.yaml:8: paths./d/{id}.get: has the path parameter "ID", which is not in its path, and none for {id}: give both one name',
   ])
 })

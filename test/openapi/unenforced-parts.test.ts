@@ -82,7 +82,8 @@ test('what is not enforced is told', async (t) => {
 
 /** What no request could be held against, or what would be lost. */
 const REFUSED: [object, RegExp][] = [
-  [document({ parameters: [{ name: 'q', in: 'path', required: true, style: 'matrix', schema: {} }] }), /style: is "matrix", whose ";" the gateway refuses/],
+  ...['/{p}{q}', '/{p}.x', '/{q}{p}', '/a{p}b'].map((path): [object, RegExp] => [{ ...document({}), paths: { [path]: { get: { parameters: ['p', 'q'].map((name) => ({ name, in: 'path', required: true, style: 'matrix', schema: {} })), responses: {} } } } }, /has \{[pq]\} of the style matrix in the segment ".*", allowed: \{[pq]\} alone, or after fixed text/]),
+  [{ ...document({}), paths: { '/{p}': { get: { parameters: [{ name: 'p', in: 'path', required: true, style: 'matrix' }], responses: {} } } } }, /has \{p\} of the style matrix without a "schema"/],
   [{ ...document({}), paths: { '/a;b': {} } }, /has ";" or "\\", which the gateway refuses in paths/],
   [document({ 'x-internal': 'yes' }), /x-internal: is "yes", allowed: true or false/],
   [document({}, { 'x-gatehouse-rate-limit': { max: 1, window: '1s' } }), /x-gatehouse-rate-limit: stands where the gateway does not read it/],
