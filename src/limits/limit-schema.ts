@@ -71,7 +71,7 @@ export const costOf = (cost: CostDeclaration | undefined, method: string): numbe
 
 /** What happens to limits beside those of routes; the `limits` section of the configuration. */
 export const LimitSettings = Type.Object({
-  onFailure: Type.Enum(['open', 'closed', 'local'], { default: 'open', description: 'What happens to requests that Redis cannot count, because it is away or answers errors. `open`: each process counts them in its memory, so that at most one further limit per process passes. `closed`: they are answered 503. `local`: the same as `open`.' }),
+  onFailure: Type.Enum(['open', 'closed'], { default: 'open', description: 'What happens to requests that Redis cannot count, because it is away or answers errors. `open`: each process counts them in its memory, so that at most one further limit per process passes. `closed`: they are answered 503.' }),
 }, { additionalProperties: false, default: {}, description: 'How limits are counted.' })
 export type OnFailure = Static<typeof LimitSettings>['onFailure']
 

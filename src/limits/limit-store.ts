@@ -57,7 +57,7 @@ const closed: LimitStore = {
  */
 export function storeOf (shared: LimitStore | null, onFailure: OnFailure): LimitStore {
   if (shared === null) return new MemoryStore()
-  // `open` and `local`: what passes while the shared store cannot count is at most one further limit for each gateway
+  // while the shared store cannot count, at most one further limit passes for each gateway
   const fallback = onFailure === 'closed' ? closed : new MemoryStore()
   return {
     take (limits, keys, cost) {

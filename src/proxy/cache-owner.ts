@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import type { Consumer } from '../auth/auth-schema.ts'
 import { isAnonymous } from '../auth/forward-auth/forward-auth-verdict.ts'
@@ -20,7 +20,7 @@ export function ownerOf (request: FastifyRequest, plan: ForwardPlan): string {
   if (consumer === null || isAnonymous(consumer)) return ''
   const asked = consumer.scheme === 'forwardAuth' ? valuesOf(request, plan.serviceHeaders) : null
   const owner = [digestOf(consumer), plan.identity?.values(consumer), consumer.upstreamHeaders, credentialsOf(request, plan), asked]
-  return createHash('sha256').update(JSON.stringify(owner)).digest('base64url')
+  return hash('sha256', JSON.stringify(owner), 'base64url')
 }
 
 /**
@@ -56,7 +56,7 @@ function digestOf (consumer: Consumer): string {
   if (digest === undefined) {
     const { id, scheme, scopes, groups, plan, claims } = consumer
     const lasting = Object.entries(claims).filter(([name]) => !VOLATILE.has(name)).sort(([one], [other]) => one < other ? -1 : 1)
-    digest = createHash('sha256').update(JSON.stringify([id, scheme, scopes, groups, plan, lasting])).digest('base64url')
+    digest = hash('sha256', JSON.stringify([id, scheme, scopes, groups, plan, lasting]), 'base64url')
     digests.set(consumer, digest)
   }
   return digest

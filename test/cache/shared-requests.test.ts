@@ -27,8 +27,8 @@ test('misses at the same time are one request to the upstream', async (t) => {
   await ask('/livez', { agent: new Agent() })
   held[0]!.writeHead(200, { ...MAX_AGE, age: '40' }).end('one')
   const all = await Promise.all(answers)
-  // who shares it learns its age too
-  assert.deepEqual(new Set(all.map(({ headers }) => headers.age)), new Set(['40']))
+  // clients that share the response get its age too, which grows while a slow machine answers them all
+  assert.ok(all.every(({ headers }) => Number(headers.age) >= 40))
   assert.ok(all.every(({ body, status }) => body === 'one' && status === 200))
   assert.equal(asked(), 1)
   assert.ok(all.some(({ headers }) => /; collapsed$/.test(headers['cache-status'] as string)))

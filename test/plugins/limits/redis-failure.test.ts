@@ -75,7 +75,7 @@ test('a lone fixed window and one beside others are one count', needsRedis, asyn
   assert.deepEqual(answers.map(({ headers }) => /r=(\d+)/.exec(String(headers.ratelimit))![1]), ['2', '1', '1', '0', '0', '0'])
 })
 
-for (const [onFailure, away] of [['open', [200, 200, 200, 429]], ['closed', [503, 503, 503, 503]], ['local', [200, 200, 200, 429]]] as const) {
+for (const [onFailure, away] of [['open', [200, 200, 200, 429]], ['closed', [503, 503, 503, 503]]] as const) {
   for (const limits of [{ max: 3, window: '1h' }, [{ max: 3, window: '1h' }, { max: 50, window: '1h' }]] as LimitDeclaration[]) {
     test(`while Redis is away, ${onFailure}: ${Array.isArray(limits) ? 'several limits' : 'one limit'}, and back by itself`, needsRedis, async (t) => {
       const port = await closedPort()
