@@ -24,7 +24,7 @@ import { FORWARDED_METHODS } from './upstream/declaration-schema.ts'
 import { HostRouter } from './upstream/host-router.ts'
 import { decorateUpstreams } from './upstream/plain-plugin.ts'
 import { Registrar } from './upstream/registrar.ts'
-import { loadRouteFiles } from './upstream/route-files.ts'
+import { type DraftFile, loadRouteFiles } from './upstream/route-files.ts'
 import { RouteTable } from './upstream/route-table.ts'
 import { ROUTER_OPTIONS } from './upstream/router-options.ts'
 import { checkTraffic } from './upstream/traffic-check.ts'
@@ -59,7 +59,7 @@ declare module 'fastify' {
  * @param pools  connections to upstreams, to be shared with the gateway that had the configuration before
  * @throws BootProblems with every mistake in the route files and documents
  */
-export async function buildApp (given: Config, pools?: ConnectionPools): Promise<FastifyInstance> {
+export async function buildApp (given: Config, pools?: ConnectionPools, draft?: DraftFile): Promise<FastifyInstance> {
   const wrongPaths = pathMistakes(given)
   // without what cannot be served, so that the other mistakes are found as well
   const config: Config = wrongPaths.length > 0 ? { ...given, docs: false, metrics: false, status: false, cache: { ...given.cache, purge: false } } : given
@@ -146,7 +146,7 @@ export async function buildApp (given: Config, pools?: ConnectionPools): Promise
   registrar.watchRoutes(app)
   app.decorate('bootProblems', registrar.problems)
   // before anything can fail, so that their problems are told with those of the rest
-  const { files, problems } = await loadRouteFiles(config.routes, { authInherited: config.auth !== undefined, openapi: config.openapi, baseDir: config.baseDir, bodyLimit: bytes(config.bodyLimit) })
+  const { files, problems } = await loadRouteFiles(config.routes, { authInherited: config.auth !== undefined, openapi: config.openapi, baseDir: config.baseDir, bodyLimit: bytes(config.bodyLimit) }, draft)
   registrar.problems.push(...wrongPaths.map(({ path, message }) => ({ file: 'configuration', field: path.join('.'), message })), ...problems)
   checkTraffic(config, (field, message) => registrar.problems.push({ file: 'configuration', field, message }))
   try {

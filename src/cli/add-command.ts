@@ -7,9 +7,10 @@ import type { ApiDocument, FaultMode } from '../openapi/types.ts'
 import { checkTarget } from '../upstream/target-check.ts'
 import { type ConfigOptions, ownConfig } from './command-config.ts'
 import { copyDocument } from './document-copy.ts'
-import { CommandFailure } from './failure.ts'
-import { writeFiles } from './file-batch.ts'
+import { CommandFailure, failureLines } from './failure.ts'
+import { type NewFile, refuseTaken, writeFiles } from './file-batch.ts'
 import { isUrl } from './given-document.ts'
+import { type Trial, tryFiles } from './trial.ts'
 import { isPrefix, mappedSchemes, nameFrom, prefixFrom, SCHEMES, serverUrl, UPSTREAM_NAME } from './upstream-facts.ts'
 import { oneLine, type UpstreamFacts, upstreamText } from './upstream-text.ts'
 
@@ -24,24 +25,44 @@ export interface AddOptions extends ConfigOptions {
   force?: boolean
 }
 
-/** `gatehouse add`: copies an API document into the folder of documents, and writes an upstream file for it. */
-export async function add (reference: string, { name, prefix, target, auth, faults, force = false, ...options }: AddOptions): Promise<number> {
-  checkOptions({ name, prefix, target, auth, faults })
+/**
+ * `gatehouse add`: copies an API document into the folder of documents, and writes an upstream file for it. A gateway is built with
+ * both before they are written, so that what `add` writes passes `gatehouse check`.
+ */
+export async function add (reference: string, { force = false, ...options }: AddOptions): Promise<number> {
+  checkOptions(options)
   const config = await ownConfig(options)
+  const attempt = (faults?: FaultMode): Promise<Addition> => prepare(reference, config, { ...options, faults, force })
+  const mode = options.faults as FaultMode | undefined
+  const { document, facts, newFiles, before, unrouted } = await attempt(mode).catch((error: unknown) => proposeMode(error, reference, attempt, mode))
+  writeFiles(newFiles, force)
+  for (const line of [...document.mended ?? [], ...unrouted]) process.stdout.write(`fault: ${line}\n`)
+  const [route] = newFiles.slice(-1) as [NewFile]
+  process.stdout.write(nextSteps(facts, relative(process.cwd(), route.path), relative(process.cwd(), join(config.openapi, facts.document)), newFiles.length - 1))
+  if (before.length > 0) process.stderr.write(`note: gatehouse check refuses what was there before:\n${failureLines(new BootProblems(before)).map((line) => `  ${line}\n`).join('')}`)
+  return 0
+}
+
+/** What is to be written. */
+interface Addition extends Trial {
+  document: ApiDocument
+  facts: UpstreamFacts
+  newFiles: NewFile[]
+}
+
+/** @throws BootProblems with what is wrong with the document, or with the gateway once it is there */
+async function prepare (reference: string, config: Config, { name, prefix, target, auth, faults, force }: Omit<AddOptions, 'faults'> & { faults?: FaultMode, force: boolean }): Promise<Addition> {
   const chosen = ({ root }: ApiDocument): string => name ?? nameFrom(root.info?.title) ?? nameFrom(parse(reference.replace(/[?#].*$/, '')).name) ?? 'api'
-  const mode = faults as FaultMode | undefined
-  const { document, files } = await copyDocument(reference, chosen, mode).catch((error: unknown) => proposeMode(error, reference, chosen, mode))
-  const facts = factsOf(document, config, { name: chosen(document), prefix, target, auth, faults: mode, reference, path: files.keys().next().value! })
-  const route = join(config.routes, `${facts.name}.ts`)
+  const { document, files } = await copyDocument(reference, chosen, faults)
+  const facts = factsOf(document, config, { name: chosen(document), prefix, target, auth, faults, reference, path: files.keys().next().value! })
   refuseTwin(config.routes, facts.name)
-  writeFiles([
+  const newFiles = [
     ...[...files].map(([path, content]) => ({ path: join(config.openapi, path), content })),
     // last, since a gateway that watches takes it up at once
-    { path: route, content: upstreamText(facts) },
-  ], force)
-  for (const line of document.mended ?? []) process.stdout.write(`fault: ${line}\n`)
-  process.stdout.write(nextSteps(facts, relative(process.cwd(), route), relative(process.cwd(), join(config.openapi, facts.document)), files.size))
-  return 0
+    { path: join(config.routes, `${facts.name}.ts`), content: upstreamText(facts) },
+  ]
+  refuseTaken(newFiles, force)
+  return { document, facts, newFiles, ...await tryFiles(config, facts.name, newFiles) }
 }
 
 function checkOptions ({ name, prefix, target, auth, faults }: AddOptions): void {
@@ -61,12 +82,12 @@ const MODES: readonly FaultMode[] = ['refuse', 'omit', 'loosen']
 const isFaultMode = (text: string): boolean => (MODES as readonly string[]).includes(text)
 
 /** Of a document that is refused for its faults, and would not be in another mode, says which mode that is. @throws what is wrong with it */
-async function proposeMode (error: unknown, reference: string, name: (document: ApiDocument) => string, mode: FaultMode | undefined): Promise<never> {
+async function proposeMode (error: unknown, reference: string, attempt: (faults: FaultMode) => Promise<Addition>, mode: FaultMode | undefined): Promise<never> {
   if (!(error instanceof BootProblems) || (mode !== undefined && mode !== 'refuse')) throw error
-  const tried = await copyDocument(reference, name, 'omit').catch(() => null)
+  const tried = await attempt('omit').catch(() => null)
   if (tried === null) throw error
-  const { operations, omitted = [] } = tried.document
-  const message = `all of this can be left out: with --faults omit, ${operations.length} operations are served and ${omitted.length} are left out (501); with --faults loosen, schemas that are at fault allow everything`
+  const { document: { operations, omitted = [] }, unrouted } = tried
+  const message = `all of this can be left out: with --faults omit, ${operations.length - unrouted.length} operations are served and ${omitted.length + unrouted.length} are left out (501); with --faults loosen, schemas that are at fault allow everything`
   throw new BootProblems([...error.problems, { file: reference, field: '', message }])
 }
 
@@ -110,7 +131,7 @@ function nextSteps ({ target, prefix, schemes, auth }: UpstreamFacts, route: str
     ...target === null ? [`  the document names no server, so that a mock answers: state 'targets' in ${route} when there is one`] : [`  requests below ${prefix} go to ${target}`],
     ...schemes.map(({ name, scheme }) => `  "${oneLine(name)}" of the document is checked as ${scheme}: change 'security' in ${route} if that is wrong`),
     ...auth === 'none' ? [`  everybody may call: state 'auth' in ${route} to change that`] : [],
-    '  gatehouse check     tells what is missing',
+    '  gatehouse check     tells what is not enforced',
     '  gatehouse routes    lists the new routes',
   ].map((line) => `${line}\n`).join('')
 }

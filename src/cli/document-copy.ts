@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, dirname, extname, join, posix, relative, sep } from 'node:path'
+import { basename, extname, join, posix, relative, sep } from 'node:path'
 import { keywordMistakes } from '../contract/keyword-mistakes.ts'
 import { DocumentCache } from '../openapi/document-cache.ts'
 import { documentFiles, loadApiDocument } from '../openapi/load-document.ts'
@@ -25,15 +25,7 @@ export async function copyDocument (reference: string, name: (document: ApiDocum
   const scratch = mkdtempSync(join(tmpdir(), 'gatehouse-add-'))
   try {
     const { document, texts } = isUrl(reference) ? await fetched(reference, scratch, faults) : await local(reference, faults)
-    const files = placed(texts, name(document))
-    // what is written must be good where it will be
-    const target = join(scratch, 'copy')
-    for (const [path, text] of files) {
-      mkdirSync(dirname(join(target, path)), { recursive: true })
-      writeFileSync(join(target, path), text)
-    }
-    await loadApiDocument(files.keys().next().value!, { folder: target, baseDir: target, schemaMistakes: keywordMistakes, faults })
-    return { document, files }
+    return { document, files: placed(texts, name(document)) }
   } finally {
     rmSync(scratch, { recursive: true, force: true })
   }

@@ -20,6 +20,12 @@ function isThere (path: string): boolean {
   }
 }
 
+/** @throws CommandFailure when files are there already, and are not to be replaced */
+export function refuseTaken (files: readonly Pick<NewFile, 'path'>[], force: boolean): void {
+  const taken = files.filter(({ path }) => isThere(path)).map(({ path }) => shown(path))
+  if (taken.length > 0 && !force) throw new CommandFailure(`${taken.join(', ')} ${taken.length === 1 ? 'is' : 'are'} there already: choose another --name, or replace with --force`)
+}
+
 /**
  * Writes several files, all or none: what fails half-way is undone. Each appears whole.
  * @param files  in the order in which they appear
@@ -27,8 +33,7 @@ function isThere (path: string): boolean {
  * @throws CommandFailure
  */
 export function writeFiles (files: readonly NewFile[], force: boolean): void {
-  const taken = files.filter(({ path }) => isThere(path)).map(({ path }) => shown(path))
-  if (taken.length > 0 && !force) throw new CommandFailure(`${taken.join(', ')} ${taken.length === 1 ? 'is' : 'are'} there already: choose another --name, or replace with --force`)
+  refuseTaken(files, force)
   const undo: (() => void)[] = []
   const drafts: string[] = []
   const replaced: string[] = []

@@ -13,10 +13,11 @@ export interface PathPattern {
  * @returns the pattern, or in words what is wrong with it
  */
 export function parsePattern (pattern: string): PathPattern | string {
-  if (/\?./.test(pattern.replaceAll(/\([^)]*\)/g, ''))) return 'a pattern has no query'
+  const plain = pattern.replaceAll(/\([^)]*\)/g, '')
+  if (/\?./.test(plain)) return 'a pattern has no query'
   if (pattern.includes('//')) return 'two slashes in a row never arrive, since runs of slashes are merged'
   if (/(?:^|\/)\.{1,2}(?:\/|$)/.test(pattern)) return 'dot segments never arrive, since they are refused'
-  if (pattern.includes('*') && pattern.indexOf('/*') !== pattern.length - 2) return 'a wildcard is a segment of its own and the last one, as in /files/*'
+  if (plain.includes('*') && plain.indexOf('/*') !== plain.length - 2) return 'a wildcard is a segment of its own and the last one, as in /files/*'
   const router = createRouter()
   try {
     router.on('GET', pattern, () => {})

@@ -1,3 +1,4 @@
+import type { Dirent } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import type { FastifyPluginAsync } from 'fastify'
@@ -26,31 +27,44 @@ export type RouteFile =
   /** A declaration with mistakes: nothing of it is served, but what is sound in it can collide with other files. */
   | { file: string, sound: SoundPart }
 
+/** An upstream file that is tried before it is written. */
+export interface DraftFile {
+  /** Where it is now, and where it will be: absolute paths. */
+  path: string
+  place: string
+  /** Its documents. */
+  documents: Pick<RouteDefaults, 'openapi' | 'baseDir'>
+}
+
 /**
  * Reads every upstream file of a folder, those in folders below it too. Names that begin with a dot or an underscore are left
  * out, so that helpers can stand beside the routes.
  * @param folder  absolute path
+ * @param draft   one more, which stands for the file in its place
  * @returns the files that could be read, and every problem found in them
  */
-export async function loadRouteFiles (folder: string, defaults: RouteDefaults): Promise<{ files: RouteFile[], problems: Problem[] }> {
+export async function loadRouteFiles (folder: string, defaults: RouteDefaults, draft?: DraftFile): Promise<{ files: RouteFile[], problems: Problem[] }> {
   registerSelfResolver()
   const files: RouteFile[] = []
   const problems: Problem[] = []
-  let entries
+  let entries: Dirent[]
   try {
     entries = await readdir(folder, { withFileTypes: true, recursive: true })
   } catch (error) {
-    return { files, problems: [{ file: displayName(folder), field: '', message: `the folder of the upstream files cannot be read: ${readFailure(error).replace('file', 'folder')}: create it, or state another with --routes` }] }
+    // the folder comes with the draft
+    if (draft !== undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') entries = []
+    else return { files, problems: [{ file: displayName(folder), field: '', message: `the folder of the upstream files cannot be read: ${readFailure(error).replace('file', 'folder')}: create it, or state another with --routes` }] }
   }
   const paths = entries
     .filter((entry) => (entry.isFile() || entry.isSymbolicLink()) && EXTENSIONS.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !relative(folder, path).split('/').some((part) => NOT_A_ROUTE.test(part) || part === 'node_modules'))
+    .filter((path) => !relative(folder, path).split('/').some((part) => NOT_A_ROUTE.test(part) || part === 'node_modules') && path !== draft?.place)
+    .concat(draft?.place ?? [])
     .sort()
   const modules = paths.filter((path) => MODULE.test(path)).map(displayName)
   const [loaded, late] = await lateFailures(paths, () => withoutLoop(modules, (done) => Promise.all(paths.map(async (path) => {
     const file = displayName(path)
-    const result = await loadRouteFile(path, file, defaults)
+    const result = path === draft?.place ? await loadRouteFile(draft.path, file, { ...defaults, ...draft.documents }) : await loadRouteFile(path, file, defaults)
     done(file)
     return result
   }))))

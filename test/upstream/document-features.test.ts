@@ -32,6 +32,7 @@ const PARAMETERS: Record<string, Feature> = {
   'path, matrix, object': { path: '/{p}', operation: inPath(POINT, { style: 'matrix' }), passes: paths('/;p=x,1', '/;p=x,1,y,2'), refused: paths('/;p=y,1', '/;x=1', '/;p=x,a', '/;p=x,1,x,2') },
   'path, matrix, exploded object': { path: '/{p}', operation: inPath(POINT, { style: 'matrix', explode: true }), passes: paths('/;x=1', '/;x=1;y=2'), refused: paths('/;y=2', '/;x=1;x=2', '/;x=1;z=1', '/;p=x,1') },
   'path, matrix after text': { path: '/cars{p}', operation: inPath({ type: 'string', maxLength: 4 }, { style: 'matrix' }), passes: paths('/cars;p=blue', '/cars;p=a=b', '/cars;p=%3B%20', '/c%61rs;%70=x', '/cars;p='), refused: paths('/cars;p=black', '/car;p=blue', '/carsx;p=blue', '/carsale', '/cars;p=a/') },
+  'path with characters that mean something to the router': { path: '/a*b:c/{p}', operation: inPath({ type: 'integer' }), passes: paths('/a*b:c/1', '/a%2Ab%3Ac/1'), refused: paths('/a*b:c/x') },
   'query, form': { operation: query(INTEGERS, { explode: false }), passes: paths('?q=1,2', ''), refused: paths('?q=1,a', '?q=1%2C2', '?q=1&q=2') },
   'query, form, exploded': { operation: query(INTEGERS), passes: paths('?q=1', '?q=1&q=2'), refused: paths('?q=1&q=a', '?q=1,2') },
   'query, form, object': { operation: query(POINT, { explode: false }), passes: paths('?q=x,1,y,2'), refused: paths('?q=x,a', '?q=y,1') },
