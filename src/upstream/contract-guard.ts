@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { onRequestHookHandler, RouteOptions } from 'fastify'
 import { gatehouseError, type GatehouseError } from '../errors.ts'
+import { admit } from '../proxy/admission.ts'
 import { type HeaderMatch, matchesHeaders } from './header-match.ts'
 import { isUnusual, loosePatterns, type LooseSegment, looseSegments, separatedPath, withoutPathParameters } from './loose-path.ts'
 import { PatternTree } from './pattern-tree.ts'
@@ -15,6 +16,8 @@ interface Guarded {
   path: string
   file: string
   patterns: LooseSegment[][]
+  /** What takes what nobody has stated: a pass-through or a not-found handler. Null for the others. */
+  rest: 'pass-through' | 'not-found' | null
   /** The routes whose place it must not take, with what they ask for. */
   rivals: Map<Guarded, ContractPart[]>
   /** Whether a path that has one reading only can fall to a rival. */
@@ -51,11 +54,12 @@ export class ContractGuard {
     this.#hostPrefixes = hostPrefixes
   }
 
-  /** Notes a route when it is registered, in whatever file. */
-  add (options: RouteOptions, file: string): void {
-    const { hostPrefix = '' } = options.config ?? {}
+  /** Notes a route when it is registered, in whatever file; or the not-found handler of a plugin. */
+  add (options: RouteOptions, file: string, isNotFound = false): void {
+    const { hostPrefix = '', passThrough = false } = options.config ?? {}
+    const rest = isNotFound ? 'not-found' : passThrough ? 'pass-through' : null
     const path = options.url.slice(hostPrefix.length)
-    this.#routes.set(options, { options, methods: [options.method].flat(), level: hostPrefix, path, file, patterns: loosePatterns(path), rivals: new Map(), always: false })
+    this.#routes.set(options, { options, methods: [options.method].flat(), level: hostPrefix, path, file, patterns: loosePatterns(path), rest, rivals: new Map(), always: false })
   }
 
   /** Finds the routes that need a guard and gives them a hook; once every route is there, before Fastify composes its hooks. */
@@ -71,7 +75,10 @@ export class ContractGuard {
       this.#findRivals(route)
       if (route.rivals.size === 0) continue
       const hook: onRequestHookHandler = (request, _reply, done) => { done(this.#errorFor(route, request.method, request.raw.url!, request.raw.headers)) }
-      route.options.onRequest = [...[route.options.onRequest ?? []].flat(), hook]
+      const hooks = [route.options.onRequest ?? []].flat()
+      // what it refuses has not been let in, so that no hook or error handler of a plugin forwards it
+      const at = hooks.indexOf(admit)
+      route.options.onRequest = hooks.toSpliced(at === -1 ? hooks.length : at, 0, hook)
     }
   }
 
@@ -83,15 +90,12 @@ export class ContractGuard {
   /** Every route that leaves something to routes of other files, or passes through what is not declared. */
   * guarded (): IterableIterator<{ route: string, file: string, leaves: ReturnType<ContractGuard['leaves']> }> {
     for (const route of this.#routes.values()) {
-      const leaves = this.leaves(route.options).filter(({ file }) => file !== route.file || route.options.config?.passThrough)
+      const leaves = this.leaves(route.options).filter(({ file }) => file !== route.file || route.rest !== null)
       if (leaves.length > 0) yield { route: nameOf(route), file: route.file, leaves }
     }
   }
 
-  /**
-   * @param target  internal target of a request that the router gives to the route
-   * @returns why the request is refused; null when it is not
-   */
+  /** @param target  internal target of a request that the router gives to the route @returns why it is refused; null when it is not */
   refusal (options: RouteOptions, method: string, target: string, headers: IncomingHttpHeaders): Refusal | null {
     const route = this.#routes.get(options)
     return route === undefined || route.rivals.size === 0 ? null : this.#refusal(route, method, pathIn(route, target), headers)
@@ -108,8 +112,7 @@ export class ContractGuard {
     if (route === undefined) return false
     const path = pathIn(route, target)
     const isMatrix = path.includes(';')
-    const readings = isMatrix ? withoutPathParameters(path) : [separatedPath(path)]
-    return readings.some((reading) => this.#isAnother(route, isMatrix, method, looseSegments(reading), headers))
+    return (isMatrix ? withoutPathParameters(path) : [separatedPath(path)]).some((reading) => this.#isAnother(route, isMatrix, method, looseSegments(reading), headers))
   }
 
   #isAnother (route: Guarded, isMatrix: boolean, method: string, segments: readonly string[], headers: IncomingHttpHeaders): boolean {
@@ -131,9 +134,10 @@ export class ContractGuard {
   #errorFor (route: Guarded, method: string, target: string, headers: IncomingHttpHeaders): GatehouseError | undefined {
     const path = pathIn(route, target)
     if (!route.always && !isUnusual(path)) return undefined
+    // the router has looked at encoded separators of the other routes before
+    if (route.rest === 'not-found' && separatedPath(path) !== path && this.hidesSeparator(route.options, method, target, headers)) return gatehouseError('GW_BAD_PATH')
     const refusal = this.#refusal(route, method, path, headers)
-    if (refusal === null) return undefined
-    return gatehouseError(refusal.code, refusal.code === 'GW_METHOD_NOT_ALLOWED' ? { headers: { allow: refusal.otherMethods!.join(', ') } } : {})
+    return refusal === null ? undefined : gatehouseError(refusal.code, refusal.code === 'GW_METHOD_NOT_ALLOWED' ? { headers: { allow: refusal.otherMethods!.join(', ') } } : {})
   }
 
   #refusal (route: Guarded, method: string, path: string, headers: IncomingHttpHeaders): Refusal | null {
@@ -151,7 +155,7 @@ export class ContractGuard {
   }
 
   #findRivals (route: Guarded): void {
-    if (!route.options.config?.passThrough && route.patterns.every((pattern) => pattern.every(({ kind }) => kind === 'text'))) return
+    if (route.rest === null && route.patterns.every((pattern) => pattern.every(({ kind }) => kind === 'text'))) return
     for (const [level, tree] of this.#trees) {
       // routes for every host come after those of a host
       if (route.level !== '' && level === '') continue
@@ -165,9 +169,9 @@ export class ContractGuard {
 
   #compare (route: Guarded, pattern: LooseSegment[], rival: Guarded, place: Place): void {
     const isSame = place.includes(route)
-    // of one pattern, a pass-through takes what nobody has stated
-    const { passThrough = false } = route.options.config ?? {}
-    if (isSame ? !passThrough : !rival.patterns.some((other) => passThrough ? !isMoreSpecific(pattern, other) : isMoreSpecific(other, pattern))) return
+    // the router asks a not-found handler last, whatever its pattern
+    const isBefore = (other: LooseSegment[]): boolean => route.rest === 'not-found' || (route.rest === null ? isMoreSpecific(other, pattern) : !isMoreSpecific(pattern, other))
+    if (isSame ? route.rest === null : !rival.patterns.some(isBefore)) return
     const shared = isSame ? undefined : route.methods.find((method) => hasMethod(rival, method, place))
     const parts = new Set<ContractPart>(shared === undefined ? [] : missingParts(rival.options, route.options, shared))
     const others = route.methods.some((method) => !place.some((one) => one !== route && hasMethod(one, method, place) && matchOf(one) === undefined))

@@ -28,8 +28,12 @@ declare module 'fastify' {
  * @param bodyLimit  of bodies that are parsed. Bytes
  * @param inherit    fills in what a route inherits from the gateway, and notes a route without `auth`
  * @param registered  sees each route once the stages have read it
+ * @param notFound   sees each not-found handler, as the route that it stands for
  */
-export function preparePluginScope (scope: FastifyInstance, bodyLimit: number, inherit: (route: RouteOptions, name: string) => void, registered: (route: RouteOptions) => void): void {
+export function preparePluginScope (
+  scope: FastifyInstance, bodyLimit: number, inherit: (route: RouteOptions, name: string) => void,
+  registered: (route: RouteOptions) => void, notFound: (route: RouteOptions) => void
+): void {
   // JSON is parsed as any Fastify handler expects, with its bytes kept for forwarding; the rest streams
   collectBodies(scope, { bodyLimit, consumes: DEFAULT_CONSUMES })
   scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
@@ -51,11 +55,16 @@ export function preparePluginScope (scope: FastifyInstance, bodyLimit: number, i
     for (const guard of this.routeGuards) guard(route)
     const guarded = {
       ...own,
+      method: route.method,
+      url: route.url,
+      handler: route.handler,
       config: route.config,
       onRequest: [...[own.onRequest ?? []].flat(), ...[route.onRequest ?? []].flat(), admit],
       preParsing: [route.preParsing ?? []].flat(),
       preHandler: [refuseUnadmitted(route.config!.auth === 'none'), ...[own.preHandler ?? []].flat()],
     }
+    // Fastify reads its hooks at the end of the boot, when the guard has added its own
+    notFound(guarded)
     return setNotFoundHandler.call(this, guarded as object, answer as never) as typeof this
   } as FastifyInstance['setNotFoundHandler']
 }

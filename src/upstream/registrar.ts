@@ -79,7 +79,8 @@ export class Registrar {
         this.#claims.claimSound(routeFile.sound, routeFile.file)
         return
       }
-      preparePluginScope(scope, bytes(this.#parts.config.bodyLimit), (route, name) => this.#inherit(route, name, routeFile.file), (route) => this.#late.note(route, routeFile.file))
+      const { file } = routeFile
+      preparePluginScope(scope, bytes(this.#parts.config.bodyLimit), (route, name) => this.#inherit(route, name, file), (route) => this.#late.note(route, file), (route) => this.#parts.hosts.guard.add(route, file, true))
       try {
         await withoutExit(async () => { await scope.register(routeFile.plugin) })
       } catch (error) {

@@ -189,3 +189,41 @@ test('405 names the methods that the path has', async (t) => {
   const response = await fetch(`${url}/admin/secret`, { method: 'POST' })
   assert.deepEqual([response.status, response.headers.get('allow'), (await response.json() as { code: string }).code], [405, 'GET, HEAD', 'GW_METHOD_NOT_ALLOWED'])
 })
+
+test('a not-found handler of a plugin leaves alone what other routes guard', async (t) => {
+  const started = await start(t, (target) => ({
+    'admin.json': admin(target),
+    'all.mjs': `export default async (app) => {
+      const up = app.addUpstream({ name: 'up', targets: ['${target}'] })
+      await app.register(async (child) => { child.setNotFoundHandler({ config: { auth: 'none' } }, (q, r) => r.forward(up)) }, { prefix: '/admin' })
+    }`,
+  }))
+  await refusesAll(started, GUARDED)
+  assert.equal(await started.ask('/admin/secret', BEARER), 200)
+  for (const line of ['/admin', '/admin/secrets', '/admin/secret/x', 'POST /admin/x']) assert.equal(await started.ask(line), 200, line)
+})
+
+test('a not-found handler leaves alone what a wider wildcard guards', async (t) => {
+  const started = await start(t, (target) => ({
+    'wide.json': { name: 'wide', auth: JWT, targets: [target], routes: [{ method: 'GET', url: '/*' }] },
+    'all.mjs': `export default async (app) => {
+      const up = app.addUpstream({ name: 'up', targets: ['${target}'] })
+      await app.register(async (child) => { child.setNotFoundHandler({ config: { auth: 'none' } }, (q, r) => r.forward(up)) }, { prefix: '/admin' })
+    }`,
+  }))
+  await refusesAll(started, ['/admin/secret', 'POST /admin/secret', 'POST /admin'])
+})
+
+test('an error handler does not forward what the guard has refused', async (t) => {
+  const started = await start(t, (target) => ({
+    'admin.json': admin(target),
+    'all.mjs': `export default async (app) => {
+      const up = app.addUpstream({ name: 'up', targets: ['${target}'] })
+      app.setErrorHandler((e, q, r) => { r.forward(up) })
+      app.all('/*', { config: { auth: 'none' } }, (q, r) => r.forward(up))
+    }`,
+  }))
+  for (const line of ['/Admin/secret', 'POST /admin/secret', '/admin/secret/']) assert.ok(await started.ask(line) >= 400, line)
+  assert.deepEqual(started.backend.targets(), [])
+  assert.equal(await started.ask('/x'), 200)
+})
