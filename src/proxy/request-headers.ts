@@ -37,7 +37,7 @@ export function requestHeaders (request: FastifyRequest, plan: ForwardPlan, hasB
     if (typeof value === 'string') headers.push(name, value)
     else for (const single of value) headers.push(name, single)
   }
-  if ((incoming.traceparent !== undefined || incoming.tracestate !== undefined) && traceIdOf(incoming.traceparent) === undefined) dropTrace(headers)
+  if ((incoming.traceparent !== undefined || incoming.tracestate !== undefined) && (traceIdOf(incoming.traceparent) === undefined || named?.includes('traceparent'))) dropTrace(headers)
   if (incoming['max-forwards'] !== undefined) countForward(headers, request.raw)
   plan.forwarded.append(headers, request.raw, plan.strippedPrefix)
   headers.push('x-request-id', request.id)

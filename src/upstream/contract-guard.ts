@@ -3,9 +3,10 @@ import type { onRequestHookHandler, RouteOptions } from 'fastify'
 import { gatehouseError, type GatehouseError } from '../errors.ts'
 import { admit } from '../proxy/admission.ts'
 import { type HeaderMatch, matchesHeaders } from './header-match.ts'
-import { isUnusual, loosePatterns, type LooseSegment, looseSegments, separatedPath, withoutPathParameters } from './loose-path.ts'
+import { shareHosts } from './host-overlap.ts'
+import { becomesText, isUnusual, loosePatterns, type LooseSegment, looseSegments, separatedPath, separatedSegments, withoutPathParameters } from './loose-path.ts'
 import { PatternTree } from './pattern-tree.ts'
-import { type ContractPart, hasOtherAuth, missingParts } from './route-contract.ts'
+import { asksMore, type ContractPart, hasOtherAuth, missingParts, partsMissed } from './route-contract.ts'
 
 /** A route, and where it stands. */
 interface Guarded {
@@ -103,8 +104,8 @@ export class ContractGuard {
 
   /**
    * Whether a service that decodes separators before it routes, or takes path parameters (`;`) away, would take a request for that of
-   * another route. An encoded slash is often a part of an identifier, so routes that end with a parameter count for their
-   * authentication alone; a path parameter is none, so that with one all of them count for everything.
+   * another route. An encoded slash is often a part of an identifier. So of a route whose text does not come from the decoding
+   * (`/:scope/:name`), nor stands at its end, only the authentication counts. A path parameter is none: with one, everything counts.
    * @param target  as for `refusal`
    */
   hidesSeparator (options: RouteOptions, method: string, target: string, headers: IncomingHttpHeaders): boolean {
@@ -112,18 +113,22 @@ export class ContractGuard {
     if (route === undefined) return false
     const path = pathIn(route, target)
     const isMatrix = path.includes(';')
-    return (isMatrix ? withoutPathParameters(path) : [separatedPath(path)]).some((reading) => this.#isAnother(route, isMatrix, method, looseSegments(reading), headers))
+    const readings = isMatrix ? withoutPathParameters(path) : [separatedPath(path)]
+    // with a path parameter all are compared
+    const decoded = isMatrix ? null : separatedSegments(path)
+    return readings.some((reading) => this.#isAnother(route, decoded, method, looseSegments(reading), headers))
   }
 
-  #isAnother (route: Guarded, isMatrix: boolean, method: string, segments: readonly string[], headers: IncomingHttpHeaders): boolean {
+  /** @param decoded  places of the segments that an encoded separator has made; null compares whatever the segments come from */
+  #isAnother (route: Guarded, decoded: Set<number> | null, method: string, segments: readonly string[], headers: IncomingHttpHeaders): boolean {
     const { options } = route
     let isAnother = false
     for (const tree of this.#levels(headers)) {
       const isDecided = tree.find(segments, (place) => {
         if (place.includes(route)) return true
         const same = sameMethod(place, method, headers)
-        const isCompared = same.length > 0 && (isMatrix || place[0]!.patterns.some((pattern) => pattern.at(-1)?.kind === 'text'))
-        isAnother = (same.length > 0 ? same : place).some(({ options: other }) => hasOtherAuth(other, options) || (isCompared && asksMore(other, options, method, isMatrix)))
+        const isCompared = same.length > 0 && (decoded === null || place[0]!.patterns.some((pattern) => becomesText(pattern, decoded)))
+        isAnother = (same.length > 0 ? same : place).some((other) => hasOtherAuth(other.options, options) || (isCompared && asksMore(other.options, options, method, headers, decoded === null)))
         return isAnother || same.length > 0
       })
       if (isDecided) break
@@ -161,7 +166,7 @@ export class ContractGuard {
       if (route.level !== '' && level === '') continue
       for (const pattern of route.patterns) {
         tree.overlapping(pattern, (place) => {
-          for (const rival of place) if (rival !== route && !route.rivals.has(rival)) this.#compare(route, pattern, rival, place)
+          for (const rival of place) if (rival !== route && !route.rivals.has(rival) && shareHosts(hostsOf(route), hostsOf(rival))) this.#compare(route, pattern, rival, place)
         })
       }
     }
@@ -188,15 +193,7 @@ function pathIn ({ level }: Guarded, target: string): string {
   return end === -1 ? target.slice(level.length) : target.slice(level.length, end)
 }
 
-/**
- * Whether a route asks for more than another. Of two operations of one document that differ by a matrix parameter, each has a
- * schema that its author has stated for it.
- */
-function asksMore (other: RouteOptions, options: RouteOptions, method: string, isMatrix: boolean): boolean {
-  const parts = missingParts(other, options, method)
-  const isOneDocument = isMatrix && other.config?.api?.document === options.config?.api?.document
-  return isOneDocument ? parts.some((part) => part !== 'schema' && part !== 'response schema') : parts.length > 0
-}
+const hostsOf = ({ options }: Guarded): readonly string[] => options.config?.hosts ?? []
 
 const nameOf = ({ methods, path, options: { config } }: Guarded): string =>
   `${methods.length > 10 ? '*' : methods.join(',')} ${config?.hosts?.join(',') ?? ''}${path}`
@@ -226,7 +223,7 @@ function refusalOf (place: Place, route: Guarded, method: string, path: string, 
   const same = place.includes(route) ? [] : sameMethod(place, method, headers)
   for (const rival of same) {
     if (!route.rivals.has(rival)) continue
-    const parts = missingParts(rival.options, route.options, method)
+    const parts = partsMissed(rival.options, route.options, method, headers)
     if (parts.length > 0) return { code: 'GW_NOT_FOUND', route: nameOf(rival), file: rival.file, parts, otherMethods: null }
   }
   if (same.length > 0) return null

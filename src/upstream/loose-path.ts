@@ -32,6 +32,21 @@ export function looseSegments (path: string): string[] {
   return path.split('/').map(looseText).filter((segment) => segment !== '')
 }
 
+/** @param path  canonical path @returns the places of those segments of its separated form that an encoded separator has made */
+export function separatedSegments (path: string): Set<number> {
+  const places = new Set<number>()
+  let at = 0
+  for (const segment of path.split('/')) {
+    const separated = separatedPath(segment)
+    for (let count = looseSegments(separated).length; count > 0; count--, at++) if (separated !== segment) places.add(at)
+  }
+  return places
+}
+
+/** Whether a text of a pattern stands where an encoded separator has made a segment, or at the end. @param decoded  see `separatedSegments` */
+export const becomesText = (pattern: readonly LooseSegment[], decoded: Set<number>): boolean =>
+  pattern.some(({ kind }, i) => kind === 'text' && (i === pattern.length - 1 || decoded.has(i)))
+
 function looseText (segment: string): string {
   let text = segment
   for (let i = 0; i < MOST_DECODINGS && text.includes('%'); i++) text = decoded(text)

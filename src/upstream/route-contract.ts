@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { RouteOptions } from 'fastify'
 import { costOf } from '../limits/limit-schema.ts'
 
@@ -30,6 +31,20 @@ export function missingParts (strict: RouteOptions, loose: RouteOptions, method:
   if (given.cors && !isEqual(given.cors, asked.cors)) missing.push('cors')
   if (given.websocket && !asked.websocket) missing.push('websocket')
   return missing
+}
+
+/** As `missingParts`, for one request: only an upgrade can make use of a WebSocket. */
+export const partsMissed = (strict: RouteOptions, loose: RouteOptions, method: string, { upgrade }: IncomingHttpHeaders): ContractPart[] =>
+  missingParts(strict, loose, method).filter((part) => part !== 'websocket' || upgrade !== undefined)
+
+/**
+ * Whether a route asks for more of a request than another. Of two operations of one document that differ by a matrix parameter,
+ * each has a schema that its author has stated for it.
+ */
+export function asksMore (strict: RouteOptions, loose: RouteOptions, method: string, headers: IncomingHttpHeaders, isMatrix: boolean): boolean {
+  const parts = partsMissed(strict, loose, method, headers)
+  const isOneDocument = isMatrix && strict.config?.api?.document === loose.config?.api?.document
+  return isOneDocument ? parts.some((part) => part !== 'schema' && part !== 'response schema') : parts.length > 0
 }
 
 /** Whether requests are checked against schemas that the other route does not check. */

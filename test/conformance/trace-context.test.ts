@@ -27,6 +27,7 @@ test('a doubled or invalid traceparent is dropped, and tracestate with it', asyn
     `traceparent: ${VALID}\r\ntraceparent: ${VALID}\r\n`, `traceparent: ${VALID}\r\nTraceParent: 00-${TRACE}-${PARENT}-00\r\n`, `traceparent: ${VALID}, ${VALID}\r\n`,
     `traceparent: ${VALID}-\r\n`, `traceparent: ${VALID}-x\r\n`, `traceparent: ff-${TRACE}-${PARENT}-01\r\n`, `traceparent: 00-${'0'.repeat(32)}-${PARENT}-01\r\n`, `traceparent: 00-${TRACE}-${'0'.repeat(16)}-01\r\n`,
     `traceparent: 00-${TRACE.toUpperCase()}-${PARENT}-01\r\n`, `traceparent: 00-${TRACE}-${PARENT}\r\n`, `traceparent: 00-${TRACE}-${PARENT}-1\r\n`, `traceparent: cc-${TRACE}-${PARENT}-01x\r\n`, 'traceparent:\r\n', 'traceparent: nonsense\r\n', `traceparent: "${VALID}"\r\n`, '',
+    `traceparent: ${VALID}\r\nconnection: traceparent\r\n`,
   ]
   for (const way of WAYS) {
     for (const fields of wrong) {

@@ -134,16 +134,23 @@ test('another spelling does not go round limits, schemas, sizes, costs and condi
       routes: [
         { method: 'GET', url: '/login', ...limited }, { method: 'POST', url: '/typed', schema: body }, { method: 'POST', url: '/small', bodyLimit: '10B' }, { method: 'GET', url: '/dear', cost: 100 },
         { method: 'GET', url: '/versions', match: { headers: { 'x-v': '2' } }, ...limited }, { method: 'GET', url: '/plain' },
+        { method: 'PUT', url: '/items/:id', schema: body }, { method: 'GET', url: '/files/*', ...limited }, { method: 'GET', url: '/:scope/:name/:version', ...limited },
       ],
     },
     'b.json': { name: 'b', prefix: '/b', auth: 'none', targets: [target], routes: [{ method: 'GET', url: '/login', ...limited }, { method: ['GET', 'POST'], url: '/*' }, { method: 'GET', url: '/by/me', ...limited }, { method: 'GET', url: '/by/:id' }] },
   }))
-  const other = ['/a/Login', '/a/login/', '/A/login', 'HEAD /a/LOGIN', '/a/log%2569n', 'POST /a/Typed', 'POST /a/typed/', 'POST /a/Small', '/a/Dear', '/b/Login', '/b/login/', 'HEAD /b/login/', '/b/by/Me', '/b/by%2Fme', '/b/by/%6De/']
+  const other = ['/a/Login', '/a/login/', '/A/login', 'HEAD /a/LOGIN', '/a/log%2569n', 'POST /a/Typed', 'POST /a/typed/', 'POST /a/Small', '/a/Dear', '/b/Login', '/b/login/', 'HEAD /b/login/', '/b/by/Me', '/b/by%2Fme', '/b/by/%6De/',
+    'PUT /a/items%2F1', 'PUT /a/Items%2f1', 'PUT /a/items%5C1', 'PUT /a/items%252F1', 'PUT /a/items/%2F1', '/a/files%2Fx', '/a/files%2Fx/y', '/a/Files%2fx%2fy']
   await refusesAll(started, other)
   assert.equal(await started.ask('/a/Versions', 'x-v: 2\r\n'), 404)
   assert.deepEqual([await started.ask('/a/login'), await started.ask('/a/login')], [200, 429])
   // where the spelling or the method has no rules of its own to go round
-  for (const line of ['/a/Plain', '/a/plain/', 'POST /a/plain', 'POST /a/login', 'GET /a/typed', '/a/Versions', '/b/by/42', '/b/by/Them', '/b/other/', 'POST /b/login', '/a/x%2Flogin']) assert.equal(await started.ask(line), 200, line)
+  for (const line of ['/a/Plain', '/a/plain/', 'POST /a/plain', 'POST /a/login', 'GET /a/typed', '/a/Versions', '/b/by/42', '/b/by/Them', '/b/other/', 'POST /b/login', '/a/x%2Flogin', '/a/@scope%2Fname/1', 'POST /a/items%2F1']) assert.equal(await started.ask(line), 200, line)
+})
+
+test('a WebSocket that a pass-through allows counts for upgrades alone', async (t) => {
+  const started = await start(t, (target) => ({ 'all.json': open(target, { routes: [{ method: 'GET', url: '/health' }] }) }))
+  for (const line of ['/Health', '/health/']) assert.deepEqual([await started.ask(line), await started.ask(line, UPGRADE)], [200, 404], line)
 })
 
 test('wildcards and parameters beside guarded routes leave these alone', async (t) => {

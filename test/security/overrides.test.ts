@@ -87,6 +87,7 @@ const CLAIMS = [
   'SSL-Client-Cert', 'SSL-Client-Verify', 'SSL-Client-Subject-DN', 'X-Client-Cert', 'X-Client-Verify', 'X-Client-DN', 'Remote-User', 'Remote-Groups', 'Remote-Email', 'X-Remote-User', 'X-Remote-Extra-Scopes', 'X-WebAuth-User',
   'X-authentik-username', 'X-Envoy-External-Address', 'X-Original-URI', 'X-Original-Method', 'X-Consumer-Username', 'X-MS-Client-Principal', 'X-Amzn-Oidc-Identity', 'X-Goog-Authenticated-User-Email',
   'Tailscale-User-Login', 'Cf-Access-Authenticated-User-Email', 'Cf-Connecting-Ip', 'X-Client-IP', 'X-Host',
+  'X-Vouch-User', 'X-Pomerium-Claim-Email', 'Fly-Client-IP', 'Proxy',
 ]
 const spelled = (name: string): string[] => [name, name.toUpperCase(), name.toLowerCase().replaceAll('-', '_'), name.replace('-', '_'), name.replaceAll('-', '.')]
 
@@ -104,7 +105,8 @@ test('what proxies state of a client, a client does not state itself, on open ro
 test('what a trusted proxy states goes on, in its own spelling alone', async (t) => {
   const backend = await startRecorder(t)
   const { port } = await startWays(t, backend.url, {}, { config: { trustProxy: ['127.0.0.1'] } })
-  for (const name of CLAIMS) {
+  // a name of one word has no other spelling
+  for (const name of CLAIMS.filter((one) => one.includes('-'))) {
     await rawRequest(port, get('/declared/x', `${name}: true\r\n${name.replaceAll('-', '_')}: evil\r\n`))
     assert.equal(backend.received.at(-1)!.headers[name.toLowerCase()], 'true', name)
   }
@@ -114,7 +116,7 @@ test('what a trusted proxy states goes on, in its own spelling alone', async (t)
 test('headers of applications that only look similar go on', async (t) => {
   const backend = await startRecorder(t)
   const { port } = await startWays(t, backend.url)
-  const names = ['x-ssllabs', 'x-remotely', 'remote-user-agent', 'x-hostname', 'x-original-filename', 'x-authenticity', 'client-id', 'client-certainty', 'x-client-id', 'cf-ray', 'x-forwardedness', 'x-user-id', 'api_key', 'x-csrf-token', 'x-requested-with', 'sec-fetch-site']
+  const names = ['x-ssllabs', 'x-remotely', 'remote-user-agent', 'x-hostname', 'x-original-filename', 'x-authenticity', 'client-id', 'client-certainty', 'proxy-me', 'x-proxy', 'x-client-id', 'cf-ray', 'x-forwardedness', 'x-user-id', 'api_key', 'x-csrf-token', 'x-requested-with', 'sec-fetch-site']
   await rawRequest(port, get('/declared/x', names.map((name) => `${name}: 1\r\n`).join('')))
   assert.deepEqual(names.filter((name) => backend.received[0]!.headers[name] !== '1'), [])
 })
