@@ -8,6 +8,8 @@ import { type ControlOfResponse, controlOf } from './targeted-control.ts'
 
 /** What says how content is to be read. */
 const CONTENT_FIELDS = ['content-type', 'content-encoding', 'content-language', 'content-range']
+/** What responses usually vary by. */
+const VARIED_FIELDS = ['accept', 'accept-language', 'accept-encoding', 'accept-charset', 'user-agent', 'x-requested-with', 'save-data']
 const PRAGMA_NO_CACHE: Directives = new Map([['no-cache', null]])
 
 /** The `cache` of a route, made ready. */
@@ -24,6 +26,8 @@ export class CachePolicy {
   readonly wantsIdentity: boolean
   /** Cookies that are part of the key. */
   readonly keyCookies: readonly string[]
+  /** Headers that tell responses apart, whose other spellings (`x_tenant`) would be part of no key. */
+  readonly countedHeaders: readonly string[]
   readonly #clientControl: boolean
   readonly #ttl: number | undefined
   readonly #override: ControlOfResponse | null
@@ -45,6 +49,7 @@ export class CachePolicy {
     this.#override = override && this.#ttl !== undefined ? { directives: new Map([['max-age', String(Math.round(this.#ttl))]]), targeted: true } : null
     this.#negative = new Map(Object.entries(negative).map(([status, time]) => [Number(status), milliseconds(time) / 1000]))
     this.#keyHeaders = (key.headers ?? []).map((name) => name.toLowerCase())
+    this.countedHeaders = [...this.#keyHeaders, ...this.vary, ...VARIED_FIELDS, ...CONTENT_FIELDS]
     this.#counts = key.query === undefined ? null : countedParameters(key.query)
   }
 

@@ -165,7 +165,7 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     strippedPrefix: settings.strippedPrefix ?? '',
     rewrite: settings.rewrite ?? null,
     checksHeaders: settings.checksHeaders ?? false,
-    spellings: spellingsOf(settings.checkedHeaders ?? []),
+    spellings: spellingsOf([...settings.checkedHeaders ?? [], ...settings.cache?.policy?.countedHeaders ?? []]),
     conditions: null,
     preserveHost: settings.preserveHost ?? false,
     requestDrop: nameSet(

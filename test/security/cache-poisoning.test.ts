@@ -87,6 +87,17 @@ test('of a cookie in the key everything counts that an upstream could read', asy
   }
 })
 
+test('another spelling of a header that tells responses apart does not reach the upstream', async (t) => {
+  const seen = ['x-tenant', 'accept-language', 'x-device', 'content-type'].flatMap((name) => [name.replaceAll('-', '_'), name.replaceAll('-', '.')])
+  const { ask } = await startCached(t, ({ headers }, response) => {
+    response.setHeader('cache-control', 'public, max-age=60').setHeader('vary', 'accept-language').end(`${headers['x-tenant']} ${headers['api_key']} ${seen.map((name) => headers[name] ?? '').join('')}`)
+  }, { key: { headers: ['X-Tenant'] }, vary: ['x-device'] })
+  for (const name of seen) {
+    await ask(`/${name}`, { headers: { 'x-tenant': 'a', api_key: '1', [name]: POISON } })
+    assert.equal((await ask(`/${name}`, { headers: { 'x-tenant': 'a' } })).body, 'a 1 ', name)
+  }
+})
+
 test('a header that Connection takes away before the upstream sees it counts for no other', async (t) => {
   const { ask, asked } = await startCached(t, (request, response) => {
     response.setHeader('cache-control', 'public, max-age=60').setHeader('vary', 'accept-language').end(`${request.headers['accept-language']} ${request.headers['x-tenant']}`)
