@@ -156,7 +156,10 @@ export async function buildApp (given: Config, pools?: ConnectionPools, draft?: 
     decorateUpstreams(app, registrar, { config, upstreams, forwarded, withheld })
     for (const file of files) app.register(registrar.plugin(file))
     // once every route is there
-    app.register(async () => { hosts.guard.complete() })
+    app.register(async () => {
+      registrar.late.end()
+      hosts.guard.complete()
+    })
     await app.ready()
     registrar.finish()
   } catch (error) {

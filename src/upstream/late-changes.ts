@@ -26,9 +26,25 @@ interface Noted {
 export class LateChanges {
   readonly #own = new WeakMap<RouteOptions, Set<unknown>>()
   readonly #noted = new Map<RouteOptions, Noted>()
+  /** Routes that came too late. */
+  readonly #tooLate: Problem[] = []
+  #isEnded = false
 
-  /** Notes the hooks of a route before the stages add theirs. */
-  begin (route: RouteOptions): void {
+  /** Every file has registered its routes: from now on there may be no others. */
+  end (): void {
+    this.#isEnded = true
+  }
+
+  /**
+   * Notes the hooks of a route before the stages add theirs.
+   * @throws when it is too late for a route: Fastify would leave it in the router without its hooks, and the first request would end the process
+   */
+  begin (route: RouteOptions, file: string): void {
+    if (this.#isEnded) {
+      const message = 'is added after the boot, as in an onReady hook: add it in the plugin itself, and await what it waits for'
+      this.#tooLate.push({ file, field: nameOf(route), message })
+      throw new Error(`${nameOf(route)}: ${message}`)
+    }
     this.#own.set(route, new Set(HOOKS.flatMap((hook) => hooksOf(route, hook))))
   }
 
@@ -36,12 +52,12 @@ export class LateChanges {
   note (route: RouteOptions, file: string): void {
     const own = this.#own.get(route) ?? new Set()
     const hooks = new Map(HOOKS.map((hook) => [hook, hooksOf(route, hook).filter((one) => !own.has(one))]))
-    this.#noted.set(route, { file, name: `${[route.method].flat().join(',')} ${route.url}`, values: valuesOf(route), hooks })
+    this.#noted.set(route, { file, name: nameOf(route), values: valuesOf(route), hooks })
   }
 
   /** What has changed since. */
   problems (): Problem[] {
-    const problems: Problem[] = []
+    const problems: Problem[] = [...this.#tooLate]
     for (const [route, { file, name, values, hooks }] of this.#noted) {
       const say = (field: string, message: string): void => { problems.push({ file, field: `${name}: ${field}`, message }) }
       const now = valuesOf(route)
@@ -59,6 +75,8 @@ export class LateChanges {
     return problems
   }
 }
+
+const nameOf = ({ method, url }: RouteOptions): string => `${[method].flat().join(',')} ${url}`
 
 const hooksOf = (route: RouteOptions, hook: typeof HOOKS[number]): unknown[] => [route[hook] ?? []].flat()
 

@@ -56,7 +56,7 @@ export class Registrar {
   readonly problems: Problem[] = []
   readonly #parts: RegistrarParts
   readonly #claims: RouteClaims
-  readonly #late = new LateChanges()
+  readonly late = new LateChanges()
 
   constructor (parts: RegistrarParts) {
     this.#parts = parts
@@ -80,7 +80,7 @@ export class Registrar {
         return
       }
       const { file } = routeFile
-      preparePluginScope(scope, bytes(this.#parts.config.bodyLimit), (route, name) => this.#inherit(route, name, file), (route) => this.#late.note(route, file), (route) => this.#parts.hosts.guard.add(route, file, true))
+      preparePluginScope(scope, bytes(this.#parts.config.bodyLimit), (route, name) => this.#inherit(route, name, file), (route) => this.late.note(route, file), (route) => this.#parts.hosts.guard.add(route, file, true))
       try {
         await withoutExit(async () => { await scope.register(routeFile.plugin) })
       } catch (error) {
@@ -104,7 +104,7 @@ export class Registrar {
 
   /** Looks at the routes once all plugins are done with them. */
   finish (): void {
-    this.problems.push(...this.#late.problems())
+    this.problems.push(...this.late.problems())
   }
 
   /**
@@ -181,7 +181,7 @@ export class Registrar {
   /** Sees every route that a file registers, before it is there. */
   #watch (route: RouteOptions, file: string): void {
     const { table, hosts } = this.#parts
-    this.#late.begin(route)
+    this.late.begin(route, file)
     // those of a pass-through; declared routes have one each
     if (route.config?.upstream !== undefined && Array.isArray(route.method)) route.method = this.#claims.passedThrough(route.url, route.method)
     const config = this.#inherit(route, `${[route.method].flat().join(',')} ${route.url}`, file)

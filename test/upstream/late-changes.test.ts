@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test'
 import { buildApp } from '../../src/app.ts'
 import type { ConfigInput } from '../../src/config/config-schema.ts'
 import { BootProblems } from '../../src/errors.ts'
-import { JWT_SECRET, routesFolder, testConfig } from '../support/gateway.ts'
+import { JWT_SECRET, listening, routesFolder, testConfig } from '../support/gateway.ts'
 
 /** Builds a gateway with one hand-written plugin, whose onRoute hook runs `change`; its problems, one a line. */
 async function problemsOf (t: TestContext, change: string, route = "app.get('/x', { config: { auth: 'none' } }, () => 'own')", config: ConfigInput = {}): Promise<string[]> {
@@ -58,4 +58,17 @@ test('a hook may add hooks of its own, take away those of its own routes, and se
     assert.deepEqual(await problemsOf(t, change, "app.get('/x', { config: { auth: { jwt: {} } }, preHandler: async () => {} }, () => 'own')"), [], change)
   }
   assert.deepEqual(await problemsOf(t, '', "app.register(async (child) => { child.get('/', { config: { auth: 'none' } }, () => 'own') }, { prefix: '/p' })"), [])
+})
+
+test('a route that is added after the boot stops it, also when the plugin hides the error', async (t) => {
+  const adding = "try { app.get('/late', { config: { auth: 'none' } }, () => 'own') } catch {}"
+  for (const route of [`app.addHook('onReady', async () => { ${adding} })`, `app.addHook('onReady', (done) => { ${adding}; done() })`]) {
+    assert.deepEqual(await problemsOf(t, '', route), ['a.mjs: GET /late: is added after the boot, as in an onReady hook: add it in the plugin itself, and await what it waits for'])
+  }
+})
+
+test('a route that a plugin adds while the gateway runs is not served, and its request does no harm', async (t) => {
+  const folder = await routesFolder(t, { 'a.mjs': "export default async (app) => { app.addHook('onListen', () => { try { app.get('/late', { config: { auth: 'none' } }, () => 'own') } catch {} }) }" })
+  const { port } = await listening(t, await buildApp(testConfig(folder, {})))
+  assert.equal((await fetch(`http://127.0.0.1:${port}/late`)).status, 404)
 })
