@@ -179,7 +179,7 @@ export class ContractGuard {
     if (isSame ? route.rest === null : !rival.patterns.some(isBefore)) return
     const shared = isSame ? undefined : route.methods.find((method) => hasMethod(rival, method, place))
     const parts = new Set<ContractPart>(shared === undefined ? [] : missingParts(rival.options, route.options, shared))
-    const others = route.methods.some((method) => !place.some((one) => one !== route && hasMethod(one, method, place) && matchOf(one) === undefined))
+    const others = route.rest === 'not-found' || route.methods.some((method) => !place.some((one) => one !== route && hasMethod(one, method, place) && matchOf(one) === undefined))
     const otherAuth = others && hasOtherAuth(rival.options, route.options)
     if (otherAuth) parts.add('auth')
     if (parts.size === 0) return

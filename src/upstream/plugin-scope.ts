@@ -2,7 +2,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandle
 import { collectBodies } from '../contract/body-parsers.ts'
 import { gatehouseError } from '../errors.ts'
 import { admit } from '../proxy/admission.ts'
-import { FORWARDED_METHODS } from './declaration-schema.ts'
 import { DEFAULT_CONSUMES } from './route-options.ts'
 
 type NotFoundHandler = (request: FastifyRequest, reply: FastifyReply) => unknown
@@ -48,7 +47,7 @@ export function preparePluginScope (
     const own = typeof options === 'object' ? options : {}
     const answer = typeof options === 'function' ? options : handler
     const prefix = this.prefix || '/'
-    const route: RouteOptions = { method: [...FORWARDED_METHODS], url: `${prefix.replace(/\/$/, '')}/*`, config: { ...own.config }, handler: () => {} }
+    const route: RouteOptions = { method: [...this.supportedMethods], url: `${prefix.replace(/\/$/, '')}/*`, config: { ...own.config }, handler: () => {} }
     inherit(route, `setNotFoundHandler({ config }, handler) of ${prefix}`)
     // the boot is lost already
     if (route.config!.auth === undefined) return this

@@ -210,6 +210,17 @@ test('a not-found handler of a plugin leaves alone what other routes guard', asy
   for (const line of ['/admin', '/admin/secrets', '/admin/secret/x', 'POST /admin/x']) assert.equal(await started.ask(line), 200, line)
 })
 
+test('a not-found handler leaves alone the methods that a guarded pass-through does not take', async (t) => {
+  const started = await start(t, (target) => ({
+    'admin.json': { name: 'admin', prefix: '/admin', auth: JWT, targets: [target], passThrough: true },
+    'all.mjs': `export default async (app) => {
+      const up = app.addUpstream({ name: 'up', targets: ['${target}'] })
+      await app.register(async (child) => { child.setNotFoundHandler({ config: { auth: 'none' } }, (q, r) => r.forward(up)) }, { prefix: '/admin' })
+    }`,
+  }))
+  await refusesAll(started, ['TRACE /admin/secret', 'TRACE /admin', 'TRACE /admin/Secret/'])
+})
+
 test('a not-found handler leaves alone what a wider wildcard guards', async (t) => {
   const started = await start(t, (target) => ({
     'wide.json': { name: 'wide', auth: JWT, targets: [target], routes: [{ method: 'GET', url: '/*' }] },
