@@ -7,6 +7,7 @@ import { type Part, walkDocument, wholeDocument } from './document-walk.ts'
 import { checkExtensions } from './extension-rules.ts'
 import { followReference, referencePointer } from './local-reference.ts'
 import { OperationReach } from './operation-reach.ts'
+import { checkWeight } from './operation-weight.ts'
 import { ReferenceGraph } from './reference-graph.ts'
 import { noteUnenforced } from './unenforced-parts.ts'
 
@@ -24,6 +25,7 @@ export function checkDocument (root: SchemaObject, notes: DocumentNotes, schemaM
   const mistakes: Mistake[] = []
   const inSchemas: Mistake[] = []
   const graph = new ReferenceGraph()
+  const schemas = new Set<unknown>()
   walkDocument(OPENAPI, wholeDocument(root), {
     part: (part) => {
       const { kind, value, pointer } = part
@@ -31,6 +33,7 @@ export function checkDocument (root: SchemaObject, notes: DocumentNotes, schemaM
       checkExtensions(part, notes, mistakes)
       noteUnenforced(root, part, notes)
       if (kind === 'Schema') {
+        schemas.add(value)
         readSchema(part, notes)
         for (const [keyword, message] of schemaMistakes(value)) inSchemas.push([`${pointer}/${keyword}`, message])
       }
@@ -45,7 +48,7 @@ export function checkDocument (root: SchemaObject, notes: DocumentNotes, schemaM
   }
   for (const pointer of graph.reduced) notes.add('a schema is made, by "allOf", of a union that it is a branch of: the union does not count there', `${pointer}/$ref`)
   for (const [pointer, reference] of graph.circles()) mistakes.push([`${pointer}/$ref`, `is "${reference}", which leads back to itself before anything of the value is looked at`])
-  return [...mistakes, ...usedMistakes(root, inSchemas, notes)]
+  return [...mistakes, ...usedMistakes(root, inSchemas, notes), ...checkWeight(root, schemas)]
 }
 
 /** What is wrong with schemas that are compiled; nothing is ever checked against one that no operation uses. */

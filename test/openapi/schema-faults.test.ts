@@ -106,3 +106,49 @@ test('names in the examples of a schema do not keep it from being compiled', asy
   assert.equal(await send('{"a":1}'), 200)
   assert.equal(await send('{"a":"x"}'), 400)
 })
+
+const many = <T>(count: number, entry: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => entry(i))
+const usingJson = (A: object): string => JSON.stringify({
+  openapi: '3.1.0',
+  info: { title: 'T', version: '1' },
+  paths: { '/a': { post: { requestBody: { content: { 'application/json': { schema: { $ref: '#/components/schemas/A' } } } }, responses: {} } } },
+  components: { schemas: { A } },
+})
+const named = (count: number, value: unknown): object => Object.fromEntries(many(count, (i) => [`n${i}`, value]))
+
+test('schemas that would hold up the gateway when they are compiled are refused', async (t) => {
+  const tooMany: readonly [schema: object, problem: RegExp][] = [
+    [{ properties: named(100_000, true) }, /A\.properties: has 100000 entries, allowed: 5000/],
+    [{ items: { required: many(5001, String) } }, /A\.items\.required: has 5001 entries, allowed: 5000/],
+    [{ enum: many(5001, Number) }, /A\.enum: has 5001 entries/],
+    [{ anyOf: many(5001, (i) => ({ minLength: i })) }, /A\.anyOf: has 5001 entries/],
+    [{ patternProperties: named(501, true) }, /A\.patternProperties: has 501 entries, allowed: 500/],
+    // within the bound of each keyword
+    [{ properties: named(150, { properties: named(100, { type: 'string' }) }) }, /\/a\.post: needs more than 15000 schemas, with those that its references lead to/],
+  ]
+  for (const [schema, problem] of tooMany) {
+    const problems = await problemsOf(loadText(t, usingJson(schema)))
+    assert.equal(problems.length, 1, problems.join('\n'))
+    assert.match(problems[0]!, problem)
+  }
+  for (const schema of [{ properties: named(5000, { type: 'string' }) }, { enum: many(5000, Number) }]) await loadText(t, usingJson(schema))
+})
+
+test('a chain of references counts as a whole, and is left out by openapi.faults', async (t) => {
+  const links = Object.fromEntries(many(8000, (i) => [`L${i}`, { properties: { next: { $ref: `#/components/schemas/L${i + 1}` } } }]))
+  const chain = (length: number): object => ({
+    openapi: '3.1.0',
+    info: { title: 'T', version: '1' },
+    paths: {
+      '/a': { get: { parameters: [{ name: 'q', in: 'query', content: { 'application/json': { schema: { $ref: `#/components/schemas/L${8000 - length}` } } } }], responses: {} } },
+      '/b': { get: { responses: {} } },
+    },
+    components: { schemas: { ...links, L8000: {} } },
+  })
+  const [problem] = await problemsOf(loadText(t, JSON.stringify(chain(8000))))
+  assert.match(problem!, /\/a\.get: needs more than 15000 schemas/)
+  const { operations } = await loadText(t, JSON.stringify(chain(7000)))
+  assert.equal(operations.length, 2, 'what no operation needs does not count')
+  const { url } = await startApiGateway(t, chain(8000), { openapi: { document: 'api.json', faults: 'omit' } })
+  assert.deepEqual([(await fetch(`${url}/a`)).status, (await fetch(`${url}/b`)).status], [501, 200])
+})
