@@ -57,10 +57,12 @@ const YAML_MESSAGES: Record<string, string> = {
 function readYaml (text: string, shownAs: string): DocumentText {
   const lines = new LineCounter()
   let document: Document.Parsed
+  let repeated: number | undefined
   let value: unknown
   try {
     // YAML 1.2 core: `no` is text, no dates, no tags that could build anything but plain values; keys such as 200 become text
-    document = parseDocument(text, { version: '1.2', schema: 'core', strict: true, lineCounter: lines, prettyErrors: false })
+    document = parseDocument(text, { version: '1.2', schema: 'core', strict: true, lineCounter: lines, prettyErrors: false, uniqueKeys: false })
+    repeated = repeatedKey(document.contents)
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     throw problem(shownAs, undefined, 'is not accepted: it is nested too deeply')
@@ -68,6 +70,7 @@ function readYaml (text: string, shownAs: string): DocumentText {
   const error = document.errors[0] ?? document.warnings[0]
   if (error && /call stack/.test(error.message)) throw problem(shownAs, undefined, 'is not accepted: it is nested too deeply')
   if (error) throw problem(shownAs, lines.linePos(error.pos[0]).line, `is not valid YAML: ${YAML_MESSAGES[error.code] ?? error.message.replace(/: ".*$/s, '')}`)
+  if (repeated !== undefined) throw problem(shownAs, lines.linePos(repeated).line, `is not valid YAML: ${YAML_MESSAGES.DUPLICATE_KEY}`)
   try {
     // aliases are counted below, together with everything else
     value = document.toJS({ maxAliasCount: -1 })
@@ -75,6 +78,31 @@ function readYaml (text: string, shownAs: string): DocumentText {
     throw problem(shownAs, undefined, error instanceof RangeError ? 'is not accepted: it is nested too deeply' : 'is not valid YAML: it has an alias whose anchor does not stand before it')
   }
   return { value: boundedCopy(value, (message) => problem(shownAs, undefined, message)), linesOf: (paths) => paths.map((path) => yamlLine(document, lines, path)) }
+}
+
+/** Where a key stands that its mapping has already; the parser compares each with all others, which takes minutes for 100,000. */
+function repeatedKey (node: unknown): number | undefined {
+  if (isSeq(node)) return firstOf(node.items)
+  if (!isMap(node)) return undefined
+  const known = new Set<string>()
+  for (const { key, value } of node.items) {
+    if (isScalar(key)) {
+      const name = String(key.value)
+      if (known.has(name)) return key.range?.[0] ?? 0
+      known.add(name)
+    }
+    const within = repeatedKey(value)
+    if (within !== undefined) return within
+  }
+  return undefined
+}
+
+function firstOf (items: readonly unknown[]): number | undefined {
+  for (const item of items) {
+    const found = repeatedKey(item)
+    if (found !== undefined) return found
+  }
+  return undefined
 }
 
 type Ranged = { range?: [number, number, number] | null } | null | undefined

@@ -152,3 +152,10 @@ test('a chain of references counts as a whole, and is left out by openapi.faults
   const { url } = await startApiGateway(t, chain(8000), { openapi: { document: 'api.json', faults: 'omit' } })
   assert.deepEqual([(await fetch(`${url}/a`)).status, (await fetch(`${url}/b`)).status], [501, 200])
 })
+
+test('a mapping of many keys in YAML is read as fast as in JSON, and a key that comes twice is found', async (t) => {
+  const text = (more: string): string => `openapi: 3.1.0\ninfo: { title: T, version: '1' }\npaths: {}\nx-many:\n${many(20_000, (i) => `  n${i}: 1\n`).join('')}${more}`
+  assert.equal((await loadText(t, text(''))).operations.length, 0)
+  assert.deepEqual(await problemsOf(loadText(t, text('  n7: 2\n'))), ['openapi/api.yaml:20005: is not valid YAML: the same key stands here a second time'])
+  assert.match((await problemsOf(loadText(t, "openapi: 3.1.0\npaths:\n  /a: { get: { responses: { 200: {}, '200': {} } } }\n")))[0]!, /^openapi\/api\.yaml:3: .*the same key/)
+})
