@@ -7,7 +7,7 @@ import createError from '@fastify/error'
  */
 export const ERRORS = {
   GW_BAD_REQUEST: { status: 400, title: 'Bad request', message: 'The request is not valid HTTP for this gateway: correct it and send it again.' },
-  GW_BAD_PATH: { status: 400, title: 'Ambiguous path', message: 'The path can be read in more than one way: send it without dot segments, backslashes, control characters or invalid percent-encoding.' },
+  GW_BAD_PATH: { status: 400, title: 'Ambiguous path', message: 'The path can be read in more than one way: send it without dot segments, semicolons, backslashes, control characters or invalid percent-encoding.' },
   GW_BAD_HOST: { status: 400, title: 'Ambiguous host', message: 'The host can be read in more than one way: send one valid Host header, and in the request line the same host or none.' },
   GW_VALIDATION: { status: 400, title: 'Request does not match the schema', message: 'Correct the fields that "errors" lists and send the request again.' },
   GW_MALFORMED_BODY: { status: 400, title: 'Malformed body', message: 'The body cannot be parsed as its Content-Type says: send well-formed, UTF-8 encoded content.' },
