@@ -3,6 +3,7 @@ import { collectBodies } from '../contract/body-parsers.ts'
 import { gatehouseError } from '../errors.ts'
 import { admit } from '../proxy/admission.ts'
 import { DEFAULT_CONSUMES } from './route-options.ts'
+import { guardRouteSendHooks, guardSendHooks } from './send-hooks.ts'
 
 type NotFoundHandler = (request: FastifyRequest, reply: FastifyReply) => unknown
 
@@ -39,8 +40,10 @@ export function preparePluginScope (
   // after the hooks of the stages, which are there already, and before those of the plugin
   scope.addHook('onRoute', (route) => {
     route.onRequest = [...[route.onRequest ?? []].flat(), admit]
+    guardRouteSendHooks(route)
     registered(route)
   })
+  guardSendHooks(scope)
 
   const { setNotFoundHandler } = scope
   scope.setNotFoundHandler = function (this: FastifyInstance, options?: NotFoundOptions | NotFoundHandler, handler?: NotFoundHandler) {
