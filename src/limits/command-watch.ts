@@ -52,7 +52,7 @@ export class CommandWatch {
     }
     if (this.#waiting.has(command)) return true
     this.#waiting.set(command, this.#time + Math.min(performance.now() - this.#lookedAt, MOST_A_TICK))
-    command.promise.then(() => this.#over(command, true), (error: Error) => this.#over(command, error.name === 'ReplyError'))
+    command.promise.then(() => this.#over(command, true)).catch((error: Error) => this.#over(command, error.name === 'ReplyError'))
     return true
   }
 
