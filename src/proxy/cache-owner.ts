@@ -9,6 +9,8 @@ const VOLATILE = new Set(['exp', 'iat', 'nbf', 'jti', 'auth_time', 'nonce', 'at_
 
 /** Digest of a consumer; schemes remember consumers, so each is digested once. */
 const digests = new WeakMap<Consumer, string>()
+/** Owners of requests that carry no further credential, by consumer and plan: they are the same each time. */
+const plainOwners = new WeakMap<Consumer, WeakMap<ForwardPlan, string>>()
 
 /**
  * The owner part of a private cache key: a digest of every credential and identity field of the request that the upstream
@@ -19,8 +21,18 @@ export function ownerOf (request: FastifyRequest, plan: ForwardPlan): string {
   const { consumer } = request
   if (consumer === null || isAnonymous(consumer)) return ''
   const asked = consumer.scheme === 'forwardAuth' ? valuesOf(request, plan.serviceHeaders) : null
-  const owner = [digestOf(consumer), plan.identity?.values(consumer), consumer.upstreamHeaders, credentialsOf(request, plan), asked]
-  return hash('sha256', JSON.stringify(owner), 'base64url')
+  const credentials = credentialsOf(request, plan)
+  if (asked !== null || credentials !== null) return ownerFrom(consumer, plan, credentials, asked)
+  let owners = plainOwners.get(consumer)
+  if (owners === undefined) plainOwners.set(consumer, owners = new WeakMap())
+  let owner = owners.get(plan)
+  if (owner === undefined) owners.set(plan, owner = ownerFrom(consumer, plan, null, null))
+  return owner
+}
+
+function ownerFrom (consumer: Consumer, plan: ForwardPlan, credentials: unknown, asked: unknown): string {
+  const parts = [digestOf(consumer), plan.identity?.values(consumer), consumer.upstreamHeaders, credentials, asked]
+  return hash('sha256', JSON.stringify(parts), 'base64url')
 }
 
 /**
