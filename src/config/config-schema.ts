@@ -90,7 +90,7 @@ export const ConfigSchema = Type.Object({
   }, { additionalProperties: false })], { default: false, description: 'Prometheus metrics. Off unless stated, since it tells about traffic.' }),
   log: Type.Object({
     level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], { default: 'info', description: 'Least severe level that is written.' }),
-    format: Type.Enum(['auto', 'json', 'pretty'], { default: 'auto', description: '`auto` is pretty on a terminal and JSON elsewhere.' }),
+    format: Type.Enum(['auto', 'json', 'pretty'], { default: 'auto', description: '`pretty` is one short line a request, for people; `auto` is pretty on a terminal and JSON elsewhere.' }),
     access: Type.Boolean({ default: true, description: 'One line for each request.' }),
   }, { additionalProperties: false, default: {}, description: 'What is written to standard output.' }),
   listener: Type.Object({

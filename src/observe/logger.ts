@@ -1,6 +1,6 @@
-import pino, { type Logger } from 'pino'
-import pretty from 'pino-pretty'
+import pino, { type DestinationStream, type Logger } from 'pino'
 import type { Config } from '../config/config-schema.ts'
+import { terminalLine, wantsColors } from './terminal-log.ts'
 
 /** What never stands in a log, wherever an object carries it. */
 const SECRETS = ['authorization', 'cookie', '["set-cookie"]', '["proxy-authorization"]', '["x-api-key"]', 'password', 'secret', 'token', 'privateKey']
@@ -22,7 +22,10 @@ function isoTime (): string {
   return lastText
 }
 
-/** The process's logger: JSON lines, or readable ones on a terminal. */
+/** Most bytes that wait for a terminal that takes nothing (Ctrl-S); further lines are dropped. */
+const MOST_WAITING = 1024 * 1024
+
+/** The process's logger: JSON lines, or short ones for people on a terminal. */
 export function createLogger ({ level, format }: Config['log']): Logger {
   const readable = format === 'pretty' || (format === 'auto' && process.stdout.isTTY)
   const options = {
@@ -31,8 +34,18 @@ export function createLogger ({ level, format }: Config['log']): Logger {
     serializers: { err: pino.stdSerializers.err },
     timestamp: isoTime,
   }
-  if (readable) return pino(options, pretty({ translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname', sync: true }))
+  if (readable) return pino(options, terminal())
   // lines are gathered and written together; the timer below bounds how late, and pino writes the rest at exit
   const destination = pino.destination({ dest: 1, minLength: 4096, sync: false, periodicFlush: 1000 })
   return pino(options, destination)
+}
+
+/** Standard output for people: each line is written at once, and none holds up the process. */
+function terminal (): DestinationStream & { flush (done?: (error?: Error) => void): void } {
+  const destination = pino.destination({ dest: 1, sync: false, minLength: 0, maxLength: MOST_WAITING })
+  const colors = wantsColors(process.stdout, process.env)
+  return {
+    write (line) { destination.write(terminalLine(line, colors)) },
+    flush (done) { destination.flush(done) },
+  }
 }
