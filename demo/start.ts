@@ -5,6 +5,7 @@ import { signToken } from '../src/auth/jwt/dev-token.ts'
 import { CommandFailure, failureLines } from '../src/cli/failure.ts'
 import type { Config } from '../src/config/config-schema.ts'
 import { loadConfig } from '../src/config/load-config.ts'
+import { ignoreHangup, NO_RELOAD } from '../src/listener/hangup-signal.ts'
 import { freePort, type RunningGateway, startGateway, startWatchedGateway } from './gateway.ts'
 import { start as startCatalog } from './catalog.ts'
 import { start as startLive } from './live.ts'
@@ -91,6 +92,7 @@ async function tokens (config: Config): Promise<{ read: string, write: string }>
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => { stop(0) })
+ignoreHangup(() => console.error(NO_RELOAD))
 main().catch((error: unknown) => {
   if (stopping) return
   for (const line of failureLines(error)) console.error(line)

@@ -1,6 +1,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { ignoreHangup, NO_RELOAD_NEEDED } from '../listener/hangup-signal.ts'
 import { SAME_SIGNAL, STOP_MESSAGE } from '../listener/process-signals.ts'
 import { configArguments, type ConfigOptions } from './command-config.ts'
 import { FileWatch } from './file-watch.ts'
@@ -165,6 +166,7 @@ export function watch (options: ConfigOptions): Promise<number> {
     const supervisor = new Supervisor(options, resolve)
     process.on('SIGINT', () => supervisor.stop())
     process.on('SIGTERM', () => supervisor.stop())
+    ignoreHangup(() => say(NO_RELOAD_NEEDED))
     supervisor.begin()
   })
 }

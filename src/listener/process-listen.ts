@@ -36,7 +36,11 @@ export function announce (app: FastifyInstance, address: string): void {
   const { docs } = app.config
   if (docs && (docs.auth === 'none' || 'optional' in docs.auth)) app.log.warn(`the documentation at ${docs.path} is public: set docs.auth to say who may read it, or docs: false to switch it off`)
   app.log.info(`ready on ${address}${docs ? `, documentation on ${address}${docs.path}` : ''}`)
-  // the logger may gather lines, and somebody waits for this one
+  flushLog(app)
+}
+
+/** Writes the lines that the logger has gathered, for one that somebody waits for. */
+export function flushLog (app: FastifyInstance): void {
   const { flush } = app.log as { flush? (): void }
   flush?.call(app.log)
 }

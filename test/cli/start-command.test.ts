@@ -105,6 +105,18 @@ test('requests in flight are finished, new connections refused', async (t) => {
   assert.equal(await exit, 0)
 })
 
+test('SIGHUP ends nothing: one line says that there is no reload, and what to do', async (t) => {
+  const { url, child, line, stdout, exit } = await gateway(t)
+  child.kill('SIGHUP')
+  const said = JSON.parse(await line(/SIGHUP/)) as { level: number, msg: string }
+  assert.equal(said.level, 40)
+  assert.match(said.msg, /cannot reload yet: restart it .*--watch/)
+  assert.equal(await (await fetch(`${url}/hello`)).text(), 'hello')
+  child.kill('SIGTERM')
+  assert.equal(await exit, 0)
+  assert.equal(stdout().split('\n').filter((text) => text.includes('SIGHUP')).length, 1)
+})
+
 test('with a delay readiness goes off while requests are still served', async (t) => {
   const { child, exit, url, line } = await gateway(t, { env: { GATEHOUSE_SHUTDOWN_DELAY: '4s' } })
   child.kill('SIGTERM')

@@ -101,6 +101,20 @@ test('when the supervisor is killed, the gateway ends by itself', async (t) => {
   for (let alive = true; alive;) alive = isAlive(pid!)
 })
 
+test('SIGHUP ends neither the supervisor nor the gateway', async (t) => {
+  const command = await watched(t)
+  const [pid] = pids(command)
+  command.child.kill('SIGHUP')
+  await command.line(/^watch: SIGHUP is ignored: changes of files are taken over by themselves/)
+  const said = command.next(/"msg":"SIGHUP is ignored/)
+  process.kill(pid!, 'SIGHUP')
+  await said
+  assert.equal(await text(command.url), 'first')
+  assert.deepEqual(pids(command), [pid])
+  command.child.kill('SIGTERM')
+  assert.equal(await command.exit, 0)
+})
+
 test('after a crash a change starts it again, and SIGTERM leaves no process behind', async (t) => {
   const command = await watched(t)
   const { cwd } = command
