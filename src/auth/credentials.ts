@@ -10,6 +10,10 @@ export function credentialPlaces (auth: AuthDeclaration, schemes: ReadonlyMap<Sc
   return { headers: all('headers'), cookies: all('cookies'), query: all('query') }
 }
 
+/** Whether browsers add credentials of a route to the requests of any page, other than in the cookies of `credentialPlaces`. */
+export const hasAmbient = (auth: AuthDeclaration, schemes: ReadonlyMap<SchemeName, AuthScheme>): boolean =>
+  authForm(auth).uses.some(({ scheme }) => schemes.get(scheme)?.isAmbient)
+
 /** A `Cookie` header without some cookies (RFC 6265, section 4.2.1); null when none is left. */
 export function withoutCookies (header: string, names: readonly string[]): string | null {
   const kept = header.split(';').filter((pair) => !names.includes(pair.split('=', 1)[0]!.trim()))

@@ -43,6 +43,12 @@ export interface AuthScheme {
   /** Its Security Scheme Object (OpenAPI 3.1); absent when OpenAPI has no word for it. */
   readonly security?: Readonly<Record<string, unknown>>
   /**
+   * Whether browsers add its credentials by themselves to requests that pages of other origins make, other than in the cookies
+   * that `credentials` names: a password that was entered once, a certificate, cookies that only another service knows. Such
+   * pages must open no WebSocket. Default: false.
+   */
+  readonly isAmbient?: boolean
+  /**
    * Whether its credentials are sessions that the gateway has made itself. They are of use to nobody else, so no upstream
    * gets them, also not with `forwardCredentials`. Default: false.
    */

@@ -30,7 +30,7 @@ export const Csrf = Type.Union([Type.Boolean(), Type.Object({
   trustedOrigins: Type.Array(Origin, { minItems: 1, description: 'Further origins whose pages may make changes.' }),
 }, { additionalProperties: false })], {
   title: 'true, false or { trustedOrigins }',
-  description: 'Refuses requests that make changes, and WebSockets, when they carry a cookie that authenticates and come from a page of another origin. Default: true; it has an effect where a scheme of the route takes credentials from a cookie.',
+  description: 'Refuses requests that make changes, and WebSockets, when they carry a cookie that authenticates and come from a page of another origin. Default: true; it has an effect where a scheme of the route takes credentials from a cookie. WebSockets are also refused on routes with `basic`, `clientCertificate` or `forwardAuth`, whose credentials browsers add by themselves.',
 })
 export type Csrf = Static<typeof Csrf>
 

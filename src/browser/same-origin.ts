@@ -17,23 +17,30 @@ export interface BrowserRequest {
 }
 
 /**
- * Says whether a request is forged by a page of another origin, for requests that a cookie authenticates. Browsers tell by
- * `Sec-Fetch-Site` (Fetch Metadata, section 2.3), older ones by `Origin`; what sends neither is no browser, and nobody
- * can have lured it.
+ * Finds out whether a page of another origin has made a request with credentials of the client: one that makes changes with a
+ * cookie, or a WebSocket, whose messages the page could read. Browsers state it in `Sec-Fetch-Site` (Fetch Metadata, section
+ * 2.3), older ones in `Origin`; a client that sends neither is no browser.
  */
 export class ForgeryCheck {
   readonly #cookies: readonly string[]
+  readonly #isAmbient: boolean
   readonly #trusts: (origin: string) => boolean
 
-  /** @param cookies  names of those that authenticate */
-  constructor (cookies: readonly string[], csrf: Exclude<Csrf, boolean> | true, corsOrigins: readonly string[] = []) {
+  /**
+   * @param cookies  names of those that authenticate
+   * @param isAmbient  whether browsers add other credentials by themselves, so that every WebSocket is looked at
+   */
+  constructor (cookies: readonly string[], csrf: Exclude<Csrf, boolean> | true, corsOrigins: readonly string[] = [], isAmbient = false) {
+    this.#isAmbient = isAmbient
     this.#cookies = cookies.map((name) => `${name}=`)
     this.#trusts = compileOrigins([...csrf === true ? [] : csrf.trustedOrigins, ...corsOrigins])
   }
 
   isForged (request: BrowserRequest): boolean {
     const { method, headers } = request
-    if ((SAFE.has(method) && !request.isUpgrade) || headers.cookie === undefined || !this.#authenticates(headers.cookie)) return false
+    if (SAFE.has(method) && !request.isUpgrade) return false
+    const isAmbient = this.#isAmbient && request.isUpgrade
+    if (!isAmbient && (headers.cookie === undefined || !this.#authenticates(headers.cookie))) return false
     const { origin } = headers
     const site = headers['sec-fetch-site']
     if (site === 'same-origin' || site === 'none') return false

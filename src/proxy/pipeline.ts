@@ -28,6 +28,7 @@ export function forward (request: FastifyRequest, reply: FastifyReply, plan: For
   if (isUpgrade(request.raw)) {
     const { 'content-length': length, 'transfer-encoding': coding } = request.raw.headers
     if (coding !== undefined || (length !== undefined && length !== '0')) throw gatehouseError('GW_BAD_REQUEST', { detail: 'A request to upgrade has no content: send it without Content-Length and Transfer-Encoding.' })
+    if (!plan.websocket) noteRefusal(request, plan)
     if (!plan.websocket || !isHandshake(request.raw)) throw gatehouseError('GW_UPGRADE_REFUSED')
     if (request.server.tunnels.closing) throw gatehouseError('GW_SHUTTING_DOWN')
     new Tunnel(request, reply, plan, path, requestHeaders(request, plan, false), null).start('websocket')
@@ -47,4 +48,13 @@ function relayResponse (request: FastifyRequest, reply: FastifyReply, plan: Forw
   const headers = requestHeaders(request, plan, body !== null)
   plan.mirror?.copy(request, path, headers, body)
   new ResponseRelay(request, reply, plan, path, headers, body).start()
+}
+
+/** Logs that a route takes no WebSockets, with the field that lets them through. */
+function noteRefusal ({ id, log, method, routeOptions: { config, url } }: FastifyRequest, { upstream }: ForwardPlan): void {
+  const { publicUrl = url, passThrough = false, upstream: declared } = config
+  const field = passThrough ? 'passThrough.websocket: true' : 'websocket: true on the route'
+  const hint = declared === undefined ? `call reply.forward('${upstream.name}', { websocket: true })` : `set ${field}`
+  const route = { upstream: upstream.name, method, route: publicUrl }
+  log.warn({ reqId: id, ...route }, `a WebSocket was refused, since its route takes none: to let it through, ${hint}`)
 }

@@ -23,6 +23,8 @@ interface Guarded {
   rivals: Map<Guarded, ContractPart[]>
   /** Whether a path that has one reading only can fall to a rival. */
   always: boolean
+  /** Whether its rivals differ by taking no WebSocket alone: other requests are not looked at. */
+  upgradesOnly: boolean
 }
 
 /** The routes of one pattern. */
@@ -60,7 +62,7 @@ export class ContractGuard {
     const { hostPrefix = '', passThrough = false } = options.config ?? {}
     const rest = isNotFound ? 'not-found' : passThrough ? 'pass-through' : null
     const path = options.url.slice(hostPrefix.length)
-    this.#routes.set(options, { options, methods: [options.method].flat(), level: hostPrefix, path, file, patterns: loosePatterns(path), rest, rivals: new Map(), always: false })
+    this.#routes.set(options, { options, methods: [options.method].flat(), level: hostPrefix, path, file, patterns: loosePatterns(path), rest, rivals: new Map(), always: false, upgradesOnly: true })
   }
 
   /** Finds the routes that need a guard and gives them a hook; once every route is there, before Fastify composes its hooks. */
@@ -88,10 +90,10 @@ export class ContractGuard {
     return [...this.#routes.get(options)?.rivals ?? []].map(([rival, parts]) => ({ route: nameOf(rival), file: rival.file, parts }))
   }
 
-  /** Every route that leaves something to routes of other files, or passes through what is not declared. */
+  /** Every route that leaves more than WebSockets to routes of other files, or passes through what is not declared. */
   * guarded (): IterableIterator<{ route: string, file: string, leaves: ReturnType<ContractGuard['leaves']> }> {
     for (const route of this.#routes.values()) {
-      const leaves = this.leaves(route.options).filter(({ file }) => file !== route.file || route.rest !== null)
+      const leaves = this.leaves(route.options).filter(({ file, parts }) => (file !== route.file || route.rest !== null) && (parts.length > 1 || parts[0] !== 'websocket'))
       if (leaves.length > 0) yield { route: nameOf(route), file: route.file, leaves }
     }
   }
@@ -138,7 +140,7 @@ export class ContractGuard {
 
   #errorFor (route: Guarded, method: string, target: string, headers: IncomingHttpHeaders): GatehouseError | undefined {
     const path = pathIn(route, target)
-    if (!route.always && !isUnusual(path)) return undefined
+    if ((route.upgradesOnly && headers.upgrade === undefined) || (!route.always && !isUnusual(path))) return undefined
     // the router has looked at encoded separators of the other routes before
     if (route.rest === 'not-found' && separatedPath(path) !== path && this.hidesSeparator(route.options, method, target, headers)) return gatehouseError('GW_BAD_PATH')
     const refusal = this.#refusal(route, method, path, headers)
@@ -184,6 +186,7 @@ export class ContractGuard {
     if (otherAuth) parts.add('auth')
     if (parts.size === 0) return
     route.rivals.set(rival, [...parts])
+    route.upgradesOnly &&= parts.size === 1 && parts.has('websocket')
     route.always ||= otherAuth || isUnusual(rival.path.replace(/:\w+/g, ':')) || rival.path.endsWith('/*')
   }
 }

@@ -123,8 +123,8 @@ export const UpstreamDeclaration = Type.Object({
   passThrough: Type.Optional(Type.Union([Type.Boolean(), Type.Object({
     auth: Type.Optional(AuthDeclaration),
     rateLimit: Type.Optional(Limit),
-    websocket: Type.Optional(Type.Boolean({ description: 'Lets WebSocket upgrades through. Default: false.' })),
-  }, { additionalProperties: false })], { title: 'true, false, or { auth, rateLimit, websocket }', description: 'Forwards the paths below the prefix that no route declares. Default: false, they are answered 404.' })),
+    websocket: Type.Optional(Type.Boolean({ description: 'Whether WebSocket upgrades are let through too. Default: true.' })),
+  }, { additionalProperties: false })], { title: 'true, false, or { auth, rateLimit, websocket }', description: 'Forwards the paths below the prefix that no route declares, WebSockets included. Default: false, they are answered 404.' })),
   stripPrefix: Type.Optional(Type.Boolean({ description: 'Forwards the path without the prefix. Default: false.' })),
   preserveHost: Type.Optional(Type.Boolean({ description: "Sends the client's `Host` on. Default: false, the upstream gets the host of its target and `X-Forwarded-Host`." })),
   identityHeaders: Type.Optional(IdentityHeaders),

@@ -107,7 +107,7 @@ export function passThroughRoute (upstream: UpstreamDeclaration, defaults: Gatew
   return {
     auth: own.auth ?? upstream.auth ?? defaults.auth!,
     limits: inheritedLimits(upstream, own.rateLimit, `* ${prefixOf(upstream)}/*`, defaults),
-    websocket: own.websocket ?? false,
+    websocket: own.websocket ?? true,
   }
 }
 

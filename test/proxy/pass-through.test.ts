@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { get, startRecorder, UPGRADE } from '../security/wire.ts'
 import { closedPort, startBackend } from '../support/backend.ts'
+import { captureLog } from '../support/captured-log.ts'
 import { JWT_SECRET, startGateway } from '../support/gateway.ts'
 import { rawRequest } from '../support/raw-client.ts'
 
@@ -115,4 +117,44 @@ test('a pass-through under the same guard answers for the other methods', async 
   const backend = await startBackend(t)
   const { url } = await startGateway(t, passing([backend.url], { routes: [{ method: 'GET', url: '/x' }] }))
   assert.equal((await fetch(`${url}/app/x`, { method: 'POST' })).status, 200)
+})
+
+test('includes WebSockets, unless the file switches them off', async (t) => {
+  const backend = await startRecorder(t)
+  const { port } = await startGateway(t, {
+    ...passing([backend.url]),
+    'b.json': { name: 'b', prefix: '/own', targets: [backend.url], passThrough: { auth: 'none' } },
+    'c.json': { name: 'c', prefix: '/off', auth: 'none', targets: [backend.url], passThrough: { websocket: false } },
+  })
+  const open = async (path: string): Promise<number> => (await rawRequest(port, get(path, UPGRADE))).status
+  assert.equal(await open('/app/socket?x=1'), 101)
+  assert.equal(await open('/own/socket'), 101)
+  assert.equal(await open('/off/socket'), 400)
+  assert.deepEqual(backend.targets(), ['UPGRADE /app/socket?x=1', 'UPGRADE /own/socket'])
+})
+
+test('a refused WebSocket is logged once, with the upstream and the field to set', async (t) => {
+  const backend = await startRecorder(t)
+  const plugin = "export default async (app) => { app.get('/own', { config: { auth: 'none' } }, (request, reply) => reply.forward('a')) }"
+  const { port, app } = await startGateway(t, {
+    ...passing([backend.url], { passThrough: { websocket: false }, routes: [{ method: 'GET', url: '/declared' }] }),
+    'hand.mjs': plugin,
+  }, { log: { level: 'warn' } })
+  const log = captureLog(t, app)
+  for (const [path, upstream, route, set] of [
+    ['/app/socket', 'a', '/app/*', 'passThrough.websocket: true'],
+    ['/app/declared', 'a', '/app/declared', 'websocket: true'],
+    ['/own', 'a', '/own', "reply.forward('a', { websocket: true })"],
+  ] as const) {
+    log.lines.length = 0
+    assert.equal((await rawRequest(port, get(path, UPGRADE))).status, 400)
+    assert.equal(log.lines.length, 1, path)
+    const [line] = log.lines as [Record<string, unknown>]
+    assert.equal(line.upstream, upstream)
+    assert.equal(line.route, route)
+    assert.ok(String(line.msg).includes(set), String(line.msg))
+  }
+  log.lines.length = 0
+  await rawRequest(port, get('/app/x'))
+  assert.deepEqual(log.lines, [], 'other requests are not logged')
 })

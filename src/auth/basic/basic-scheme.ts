@@ -21,6 +21,7 @@ export class BasicScheme implements AuthScheme {
   readonly name = 'basic'
   readonly challenge = 'Basic realm="gatehouse", charset="UTF-8"'
   readonly credentials = { headers: ['authorization'] }
+  readonly isAmbient = true
   readonly security = { type: 'http', scheme: 'basic' }
   readonly #rememberMs: number
   readonly #now: () => number

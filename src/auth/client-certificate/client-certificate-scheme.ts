@@ -30,6 +30,7 @@ const NOBODY: Known = { consumer: null, from: 0, until: 0 }
 export class ClientCertificateScheme implements AuthScheme {
   readonly name = 'clientCertificate'
   readonly credentials = { headers: [HEADER, 'client-cert-chain'] }
+  readonly isAmbient = true
   readonly security = { type: 'mutualTLS' }
   readonly unguessable = true
   readonly #consumerOf: ConsumerOfCertificate

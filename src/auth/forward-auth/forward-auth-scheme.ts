@@ -25,6 +25,7 @@ export class ForwardAuthScheme implements AuthScheme {
   /** Whoever shows nothing is its business too: that is who gets sent to a login page. */
   readonly asksStrangers = true
   readonly credentials: CredentialPlaces
+  readonly isAmbient = true
   readonly #url: URL
   readonly #client: Pick<IdentityClient, 'ask'>
   readonly #question: (request: AuthRequest) => ForwardAuthQuestion
