@@ -79,7 +79,7 @@ class CachedExchange {
     this.#hasCookies = cookies !== null && !policy.sharesCookies && (policy.keyCookies.length === 0 || withoutCookies(cookies, policy.keyCookies) !== null)
     this.#isAuthenticated = isAuthenticated(request, plan)
     const url = cacheUrl(request, plan)
-    const rest = plan.cache!.route + policy.keyOf(headers, cookies, this.#body)
+    const rest = plan.cache!.route + plan.forwarded.variantOf(request.raw, plan.preserveHost) + policy.keyOf(headers, cookies, this.#body)
     this.#sharedKey = { url, rest }
     const owner = ownerOf(request, plan)
     this.#ownKey = owner === '' ? this.#sharedKey : { url, rest: `${rest}\n${owner}` }

@@ -90,6 +90,15 @@ export class ForwardedHeaders {
     return originOf(text(proto) ?? peer.proto, text(publicHost) ?? host)
   }
 
+  /**
+   * What a trusted proxy has stated beside the origin, and the upstream may answer by: a part of the keys of stored responses.
+   * @param preserveHost  whether the upstream gets `Host` as it came
+   */
+  variantOf (request: IncomingMessage, preserveHost: boolean): string {
+    const { host = '', 'x-forwarded-host': publicHost } = request.headers
+    return preserveHost && publicHost !== undefined && this.#peerOf(request).trusted ? `${host}\n` : ''
+  }
+
   #peer (socket: PeerSocket): Peer {
     socket[kPeer] ??= this.#describe(socket)
     return socket[kPeer]

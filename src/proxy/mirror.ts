@@ -9,6 +9,7 @@ import { attemptFailure } from './attempt-failure.ts'
 import { MIRROR_FIELD } from './forwarded-headers.ts'
 import { type BreakableHandler, GuardedHandler } from './guarded-handler.ts'
 import { LimitedBody } from './limited-body.ts'
+import { hostFor } from './target-headers.ts'
 
 /** Largest part of a shadow's answer that is read before the connection is given up. */
 const ANSWER_LIMIT = 1024 * 1024
@@ -25,18 +26,19 @@ export class Mirror {
   readonly #maxRequests: number
   readonly #maxBody: number
   readonly #timeout: number
-  readonly #random: () => number
+  readonly #preserveHost: boolean
   #underWay = 0
   #missed = 0
   #reportedAt = -Infinity
 
-  constructor (upstream: Upstream, { percent, maxRequests, maxBody, timeout }: MirrorSettings, random: () => number = Math.random) {
+  /** @param preserveHost  whether the shadow gets the client's `Host`, as the service itself does */
+  constructor (upstream: Upstream, { percent, maxRequests, maxBody, timeout }: MirrorSettings, preserveHost: boolean) {
     this.upstream = upstream
+    this.#preserveHost = preserveHost
     this.#percent = percent ?? 100
     this.#maxRequests = maxRequests ?? 100
     this.#maxBody = bytes(maxBody ?? '64KiB')
     this.#timeout = milliseconds(timeout ?? '10s')
-    this.#random = random
   }
 
   /**
@@ -45,7 +47,7 @@ export class Mirror {
    * @param body     a streamed one is copied as it passes
    */
   copy (request: FastifyRequest, path: string, headers: readonly string[], body: Buffer | Readable | null): void {
-    if (this.#percent < 100 && this.#random() * 100 >= this.#percent) return
+    if (this.#percent < 100 && Math.random() * 100 >= this.#percent) return
     if (this.#underWay >= this.#maxRequests) return this.#miss('too many under way')
     const own = headers.slice()
     if (body === null || Buffer.isBuffer(body)) {
@@ -73,7 +75,7 @@ export class Mirror {
   #send (request: FastifyRequest, path: string, headers: string[], body: Buffer | null): void {
     const target = this.upstream.select(request, null)
     if (target === null) return this.#miss('no target')
-    headers[1] = target.host
+    headers[1] = hostFor(request, target, this.#preserveHost)
     if (!headers.some((name, i) => i % 2 === 0 && name === MIRROR_FIELD)) headers.push(MIRROR_FIELD, '1')
     this.#underWay++
     target.began()

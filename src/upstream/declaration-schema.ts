@@ -126,7 +126,10 @@ export const UpstreamDeclaration = Type.Object({
     websocket: Type.Optional(Type.Boolean({ description: 'Whether WebSocket upgrades are let through too. Default: true.' })),
   }, { additionalProperties: false })], { title: 'true, false, or { auth, rateLimit, websocket }', description: 'Forwards the paths below the prefix that no route declares, WebSockets included. Default: false, they are answered 404.' })),
   stripPrefix: Type.Optional(Type.Boolean({ description: 'Forwards the path without the prefix. Default: false.' })),
-  preserveHost: Type.Optional(Type.Boolean({ description: "Sends the client's `Host` on. Default: false, the upstream gets the host of its target and `X-Forwarded-Host`." })),
+  preserveHost: Type.Optional(Type.Boolean({
+    description: "Sends the client's `Host` to the targets. With false they get their own host. " +
+      'Default: that of the gateway; where it states none, true if the upstream has `hosts`, and false if not.',
+  })),
   identityHeaders: Type.Optional(IdentityHeaders),
   forwardMethodOverride: Type.Optional(Type.Boolean({ description: 'Sends `X-HTTP-Method-Override`, `X-HTTP-Method` and `X-Method-Override` on, by which many services replace the method that the route, its `auth` and its limits were chosen by. Never sent on cached routes. Default: that of the gateway, false.' })),
   split: Type.Optional(SplitDeclaration),

@@ -90,6 +90,10 @@ function ownResponseHeaders (route: Partial<RouteDeclaration>, upstream: Upstrea
   ]
 }
 
+/** Whether targets get the client's `Host`: a service that answers for stated hosts puts them into its links and cookies. */
+export const preservesHost = ({ preserveHost, hosts }: Partial<UpstreamDeclaration>, config: Config): boolean =>
+  preserveHost ?? config.preserveHost ?? hosts !== undefined
+
 /** The settings that hand-written plugins can state too. */
 export function inheritedSettings ({ config, forwarded, upstream, declaration }: Pick<PlanParts, 'config' | 'forwarded' | 'upstream'> & { declaration: Partial<UpstreamDeclaration> }): ForwardSettings {
   return {
@@ -99,7 +103,7 @@ export function inheritedSettings ({ config, forwarded, upstream, declaration }:
     retries: declaration.retries ?? config.retries,
     hedging: declaration.hedging ?? config.hedging,
     fallback: declaration.fallback ?? config.fallback,
-    preserveHost: declaration.preserveHost,
+    preserveHost: preservesHost(declaration, config),
     forwardMethodOverride: declaration.forwardMethodOverride ?? config.forwardMethodOverride,
     identityHeaders: declaration.identityHeaders ?? config.identityHeaders,
     requestHeaders: [declaration.requestHeaders ?? {}],
