@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import { signToken } from '../src/auth/jwt/dev-token.ts'
@@ -10,6 +9,7 @@ import { freePort, type RunningGateway, startGateway, startWatchedGateway } from
 import { start as startCatalog } from './catalog.ts'
 import { start as startLive } from './live.ts'
 import { start as startOrders } from './orders.ts'
+import { demoSecret } from './secret.ts'
 import type { Service } from './service.ts'
 import { start as startUsers } from './users.ts'
 import { welcome } from './welcome.ts'
@@ -21,6 +21,8 @@ const TOKEN_LIFETIME = '12h'
 
 /** After this many milliseconds the end comes in any case. */
 const STOP_BOUND = 10_000
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 const services: Service[] = []
 let gateway: RunningGateway | undefined
@@ -62,14 +64,19 @@ async function main (): Promise<void> {
     return
   }
   const env = process.env
-  if (!Object.entries(env).some(([name, value]) => value && /^GATEHOUSE_JWT_(SECRET|PUBLIC_KEY|PRIVATE_KEY)/.test(name))) env.GATEHOUSE_JWT_SECRET = randomBytes(32).toString('hex')
+  let note: string | undefined
+  if (!Object.entries(env).some(([name, value]) => value && /^GATEHOUSE_JWT_(SECRET|PUBLIC_KEY|PRIVATE_KEY)/.test(name))) {
+    const kept = await demoSecret(ROOT)
+    note = kept.note
+    env.GATEHOUSE_JWT_SECRET = kept.secret
+  }
   // the sample routes read these
   for (const [name, start] of [['ORDERS_URL', startOrders], ['USERS_URL', startUsers], ['LIVE_URL', startLive], ['CATALOG_URL', startCatalog]] as const) {
     const service = await start()
     services.push(service)
     env[name] = service.url
   }
-  const config = await loadConfig({ env, overrides: { port }, cwd: fileURLToPath(new URL('..', import.meta.url)) })
+  const config = await loadConfig({ env, overrides: { port }, cwd: ROOT })
   if (watch) {
     const free = await freePort(config)
     // nothing is started that the stop would not know of
@@ -80,6 +87,7 @@ async function main (): Promise<void> {
   }
   gateway.ended.then(stop)
   if (!await gateway.ready) return
+  if (note !== undefined) console.error(note)
   console.log(welcome(gateway.url, config, await tokens(config), watch))
   gateway.showLog()
 }

@@ -51,6 +51,14 @@ describe('npm run demo', () => {
     assert.equal(demo.alive(), false)
   })
 
+  test('its tokens are still good after a restart', async (t) => {
+    const first = await startDemo(t)
+    assert.equal(await first.stop(), 0)
+    const second = await startDemo(t)
+    assert.equal((await fetch(`${second.url}/orders`, { headers: { authorization: `Bearer ${first.readToken}` } })).status, 200)
+    assert.equal(await second.stop(), 0)
+  })
+
   test('ends while a stream, a WebSocket and keep-alive connections are open', async (t) => {
     const demo = await startDemo(t)
     const ticks = await fetch(`${demo.url}/live/ticks`)
