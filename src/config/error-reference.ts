@@ -5,8 +5,9 @@ const INTRODUCTION = `# Errors
 
 <!-- Generated from src/errors.ts by \`npm run docs\`. -->
 
-Every error that the gateway itself answers is \`application/problem+json\` (RFC 9457). Errors of an upstream are passed on as
-they are.
+Every error that the gateway itself answers is \`application/problem+json\` (RFC 9457). A client whose \`Accept\` prefers \`text/html\` to
+JSON, as browsers do when they open an address, gets the same as a small page without scripts. Errors of an upstream are passed on
+as they are.
 
 \`\`\`json
 {

@@ -165,6 +165,6 @@ const isBeingRead = (request: IncomingMessage): boolean => request.readableFlowi
 
 /** Answers a request whose reader listens to no errors. */
 function answerAlone (response: ServerResponse): void {
-  const { status, headers, body } = unroutedAnswer('GW_REQUEST_TIMEOUT')
+  const { status, headers, body } = unroutedAnswer('GW_REQUEST_TIMEOUT', response.req.headers.accept)
   response.writeHead(status, headers).end(body)
 }

@@ -1,12 +1,23 @@
 import { Readable } from 'node:stream'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { prefersHtml, variedByAccept } from './accepted-form.ts'
 import { fromFastifyError } from './fastify-errors.ts'
+import { PAGE_CONTENT_TYPE, PAGE_POLICY } from './page-shell.ts'
+import { problemPage } from './problem-page.ts'
 import { ERRORS, gatehouseError, problemDocument, PROBLEM_CONTENT_TYPE, reasonOf, type ErrorCode, type GatehouseError } from '../errors.ts'
 
 /** Answers of 500 and more that are about the request: nothing has failed. */
 const OF_CLIENTS: ReadonlySet<string> = new Set<ErrorCode>(['GW_UNSUPPORTED_CODING', 'GW_UNSUPPORTED_METHOD', 'GW_UNSUPPORTED_VERSION', 'GW_NOT_CACHED'])
 
-/** The one place where an error becomes an answer: problem+json, with the real cause in the log alone. */
+/** Replies whose answer is the page of a problem; unlike the document, it has no type of its own to be known by. */
+const pages = new WeakSet<FastifyReply>()
+
+/** Whether a reply is one of the gateway's own error answers. */
+export const isProblemAnswer = (reply: FastifyReply): boolean => reply.getHeader('content-type') === PROBLEM_CONTENT_TYPE || pages.has(reply)
+
+/**
+ * The one place where an error becomes an answer: problem+json, or a page for browsers, with the real cause in the log alone.
+ */
 export function answerError (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const problem = toGatehouseError(error)
   if (problem.code === 'GW_INTERNAL') request.log.error({ reqId: request.id, code: problem.code, err: problem.cause ?? error }, problem.message)
@@ -22,10 +33,15 @@ export function answerError (error: FastifyError, request: FastifyRequest, reply
   // RFC 9110, section 15.5.16
   if (problem.code === 'GW_UNSUPPORTED_MEDIA_TYPE') reply.header('accept', acceptedTypes(request))
   const path = request.originalUrl.split('?', 1)[0]!
-  reply.code(problem.statusCode)
-    .header('content-type', PROBLEM_CONTENT_TYPE)
-    .header('cache-control', 'no-store')
-    .send(JSON.stringify(problemDocument(problem, request.id, path)))
+  const document = problemDocument(problem, request.id, path)
+  reply.code(problem.statusCode).header('cache-control', 'no-store').header('vary', variedByAccept(reply.getHeader('vary')))
+  if (prefersHtml(request.headers.accept)) {
+    pages.add(reply)
+    reply.header('content-type', PAGE_CONTENT_TYPE)
+      .header('content-security-policy', PAGE_POLICY)
+      .header('x-content-type-options', 'nosniff')
+      .send(problemPage(document, problem.headers?.['retry-after']))
+  } else reply.header('content-type', PROBLEM_CONTENT_TYPE).send(JSON.stringify(document))
 }
 
 /** The media types that the route of a request takes. */

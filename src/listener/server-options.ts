@@ -64,9 +64,9 @@ export function prepareListener (app: FastifyInstance): void {
 }
 
 /** Node's parser reads RTSP and ICE too and hands them over as HTTP, with methods that no router knows. */
-function refuseProtocol (app: FastifyInstance, { socket }: IncomingMessage, response: ServerResponse): void {
+function refuseProtocol (app: FastifyInstance, { socket, headers: { accept } }: IncomingMessage, response: ServerResponse): void {
   const code = 'GW_UNSUPPORTED_VERSION'
-  const { status, requestId, headers, body } = unroutedAnswer(code)
+  const { status, requestId, headers, body } = unroutedAnswer(code, accept)
   app.log.info({ reqId: requestId, client: socket.remoteAddress, status, code }, 'refused, it is no HTTP')
   response.writeHead(status, headers).end(body)
 }

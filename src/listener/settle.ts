@@ -1,5 +1,6 @@
 import type { FastifyReply, onSendHookHandler } from 'fastify'
-import { ERRORS, gatehouseError, PROBLEM_CONTENT_TYPE } from '../errors.ts'
+import { ERRORS, gatehouseError } from '../errors.ts'
+import { isProblemAnswer } from './error-answer.ts'
 
 /**
  * Ends a promise on the way of a request. If it rejects, the client gets the error as its answer, so that nothing a
@@ -32,7 +33,7 @@ export function sendStage (stage: onSendHookHandler<unknown>): onSendHookHandler
     try {
       stage.call(this, request, reply, payload, done)
     } catch (error) {
-      if (reply.getHeader('content-type') !== PROBLEM_CONTENT_TYPE) throw error
+      if (!isProblemAnswer(reply)) throw error
       request.log.error({ reqId: request.id, code: 'GW_INTERNAL', err: error }, 'a hook failed at an error answer')
       done(null, payload)
     }

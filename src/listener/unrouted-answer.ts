@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { ERRORS, type ErrorCode, gatehouseError, problemDocument, PROBLEM_CONTENT_TYPE } from '../errors.ts'
+import { prefersHtml } from './accepted-form.ts'
+import { PAGE_CONTENT_TYPE, PAGE_POLICY } from './page-shell.ts'
+import { problemPage } from './problem-page.ts'
 
 /** The answer to what never becomes a request of the application. */
 export interface UnroutedAnswer {
@@ -9,17 +12,24 @@ export interface UnroutedAnswer {
   body: string
 }
 
-export function unroutedAnswer (code: ErrorCode): UnroutedAnswer {
+/** @param accept  `Accept` of the client, as far as it is known */
+export function unroutedAnswer (code: ErrorCode, accept: string | undefined): UnroutedAnswer {
   const requestId = randomUUID()
-  const body = JSON.stringify(problemDocument(gatehouseError(code), requestId, ''))
+  const document = problemDocument(gatehouseError(code), requestId, '')
+  const isPage = prefersHtml(accept)
+  const body = isPage ? problemPage(document) : JSON.stringify(document)
   return {
     status: ERRORS[code].status,
     requestId,
     headers: {
       // RFC 9110, section 6.6.1
       date: new Date().toUTCString(),
-      'content-type': PROBLEM_CONTENT_TYPE,
+      ...isPage
+        ? { 'content-type': PAGE_CONTENT_TYPE, 'content-security-policy': PAGE_POLICY, 'x-content-type-options': 'nosniff' }
+        : { 'content-type': PROBLEM_CONTENT_TYPE },
       'content-length': Buffer.byteLength(body),
+      'cache-control': 'no-store',
+      vary: 'Accept',
       'x-request-id': requestId,
       connection: 'close',
     },
