@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer'
+import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import querystring from 'fast-querystring'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify'
 import secureJson from 'secure-json-parse'
 import { gatehouseError } from '../errors.ts'
 import { collectBody, holdBodies } from './collected-body.ts'
@@ -33,6 +34,40 @@ export function collectBodies (app: FastifyInstance, { bodyLimit, consumes }: { 
 export function streamBodies (app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+}
+
+/** A media type that Fastify accepts, whatever parameters follow. Others are looked at by nobody here, but Fastify would refuse them. */
+const PLAIN_TYPE = /^[\w.+-]+\/[\w.+-]+(?:;|$)/
+const kSentType = Symbol('gatehouse.sentType')
+type Untyped = IncomingMessage & { [kSentType]?: string }
+
+/**
+ * Hands bodies through whatever their `Content-Type` says, in routes that forward them unread. Fastify answers 415 to a value that
+ * is no media type, and 400 to a QUERY without one, before any parser is asked; so it sees a type of ours until the parser runs.
+ */
+export function streamAnyBodies (app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', ({ raw }: FastifyRequest, payload, done) => {
+    showSentType(raw)
+    done(null, payload)
+  })
+  // the last hook of a route, so that authentication has seen what came
+  app.addHook('onRoute', (route) => { route.onRequest = [...[route.onRequest ?? []].flat(), hideOddType] })
+}
+
+const hideOddType: onRequestHookHandler = ({ raw }: { raw: Untyped }, _reply, done) => {
+  const { headers: { 'content-type': type }, method } = raw
+  if (type === undefined ? method === 'QUERY' : method !== 'GET' && method !== 'HEAD' && !PLAIN_TYPE.test(type)) {
+    raw[kSentType] = type
+    raw.headers['content-type'] = 'application/octet-stream'
+  }
+  done()
+}
+
+function showSentType (raw: Untyped): void {
+  if (!(kSentType in raw)) return
+  if (raw[kSentType] === undefined) delete raw.headers['content-type']
+  else raw.headers['content-type'] = raw[kSentType]
 }
 
 function matcherOf (type: string): string | RegExp {

@@ -1,5 +1,5 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
-import { collectBodies, streamBodies } from '../contract/body-parsers.ts'
+import { collectBodies, streamAnyBodies } from '../contract/body-parsers.ts'
 import { readOperationBodies } from '../contract/operation-bodies.ts'
 
 /**
@@ -32,7 +32,7 @@ export class BodyScopes {
    */
   register (scope: FastifyInstance, bodyLimit: number, route: (scope: FastifyInstance, options: RouteOptions) => void, streamed: (scope: FastifyInstance) => void): void {
     scope.register(async (child) => {
-      streamBodies(child)
+      streamAnyBodies(child)
       for (const options of this.#streaming) route(child, options)
       streamed(child)
     })

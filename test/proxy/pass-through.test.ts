@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { METHODS } from 'node:http'
 import { test } from 'node:test'
 import { get, startRecorder, UPGRADE } from '../security/wire.ts'
 import { closedPort, startBackend } from '../support/backend.ts'
@@ -157,4 +158,40 @@ test('a refused WebSocket is logged once, with the upstream and the field to set
   log.lines.length = 0
   await rawRequest(port, get('/app/x'))
   assert.deepEqual(log.lines, [], 'other requests are not logged')
+})
+
+/** Values that are no media type, or that a strict reader refuses. */
+const ODD_TYPES = [
+  null, '', 'text', 'application/x-git-upload-pack-request', 'application/vnd.api+json; charset=utf-8; charset=utf-16', 'a/b; x=1; x=2', 'text/plain;', 'text/plain; charset',
+  'text/html, application/json', '*/*', '/', ';', 'text/', '/plain', 'application/json; a="', 'undefined', 'null', 'x'.repeat(4000), 'text/caf\xe9', 'a b/c d', 'multipart/form-data',
+]
+
+test('forwards any Content-Type as it came, in every method', async (t) => {
+  const backend = await startBackend(t, (request, response) => {
+    request.resume()
+    request.on('end', () => response.writeHead(204).end())
+  })
+  const { port } = await startGateway(t, passing([backend.url], { routes: [{ method: ['POST', 'QUERY'], url: '/declared' }] }))
+  const send = async (method: string, path: string, type: string | null, body: string): Promise<void> => {
+    const length = method === 'GET' && body === '' ? '' : `content-length: ${body.length}\r\n`
+    const { status } = await rawRequest(port, `${method} ${path} HTTP/1.1\r\nhost: x\r\n${type === null ? '' : `content-type: ${type}\r\n`}${length}\r\n${body}`)
+    const what = `${method} ${path} with ${JSON.stringify(type?.slice(0, 50))} and ${body.length} bytes`
+    assert.equal(status, 204, what)
+    const { headers, body: arrived } = backend.received.at(-1)!
+    assert.equal(headers['content-type'], type?.trim() ?? undefined, what)
+    assert.equal(arrived.toString(), body, what)
+  }
+  for (const type of ODD_TYPES) for (const body of ['', '{x}', 'y'.repeat(70_000)]) await send('POST', '/app/x', type, body)
+  for (const method of ['POST', 'QUERY']) for (const type of ODD_TYPES) await send(method, '/app/declared', type, '{x}')
+  for (const method of METHODS) if (!['CONNECT', 'TRACE', 'HEAD'].includes(method)) for (const type of [null, 'text', 'a/b']) for (const body of ['', '{x}']) await send(method, '/app/x', type, body)
+})
+
+test('still refuses an odd Content-Type where a schema asks for one', async (t) => {
+  const backend = await startBackend(t)
+  const { port } = await startGateway(t, passing([backend.url], { routes: [{ method: 'POST', url: '/checked', schema: { body: { type: 'object' }, consumes: ['application/octet-stream', 'application/json'] } }] }))
+  for (const type of ['text', '', 'a b/c', 'application/octet-stream, text/plain']) {
+    const { status } = await rawRequest(port, `POST /app/checked HTTP/1.1\r\nhost: x\r\ncontent-type: ${type}\r\ncontent-length: 2\r\n\r\n{}`)
+    assert.equal(status, 415, type)
+  }
+  assert.equal(backend.received.length, 0)
 })
