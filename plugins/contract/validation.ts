@@ -79,7 +79,7 @@ export default fp(async (app) => {
 
   app.decorate('reportViolation', ({ upstream, url, method, status, violations, mode }) => {
     const route = `${method} ${url}`
-    app.metrics.responseViolations.inc({ upstream, route, status: String(status) })
+    app.metrics.responseViolations.inc({ upstream, route, status: status > 599 ? 'other' : String(status) })
     app.log.warn({ upstream, route, status, mode, violations: violations.slice(0, 10) }, 'response breaks its schema')
   })
 }, { name: 'validation', dependencies: ['metrics'] })

@@ -32,5 +32,5 @@ export const mayStandIn = (stored: StoredResponse, request: Directives, now: num
   return most > 0 && !stored.mustValidate && !stored.neverStale && -freshFor(stored, now) <= most
 }
 
-/** Statuses of an upstream for which a stored response may stand in. */
-export const isUpstreamError = (status: number): boolean => status === 500 || status === 502 || status === 503 || status === 504
+/** Statuses of an upstream for which a stored response may stand in; those above 599 are read as 500 (RFC 9110, section 15). */
+export const isUpstreamError = (status: number): boolean => status > 599 || status === 500 || status === 502 || status === 503 || status === 504

@@ -35,11 +35,12 @@ export interface StoringOptions {
 
 /**
  * Whether a response may be stored by a shared cache, and for whom (RFC 9111, section 3).
+ * A status above 599 is stored for nobody: it is none (RFC 9110, section 15).
  * @returns `all`, `same` for those with the same consumer alone, or `none`
  */
 export function audienceOf (request: StoringRequest, status: number, headers: IncomingHttpHeaders, control: ControlOfResponse, { hasTtl, sharesCookies }: StoringOptions): Audience {
   const { directives } = control
-  if (status < 200 || UNSTORABLE.has(status) || request.directives.has('no-store')) return 'none'
+  if (status < 200 || status > 599 || UNSTORABLE.has(status) || request.directives.has('no-store')) return 'none'
   const mustUnderstand = directives.has('must-understand')
   if (mustUnderstand && !UNDERSTOOD.has(status)) return 'none'
   // whoever understands the status passes over the no-store beside it (section 5.2.2.3)

@@ -137,7 +137,7 @@ export class Attempt implements BreakableHandler {
       else if (this.#state === 'under way') this.#owner.onInformational(status, headers)
       return
     }
-    const mistake = mistakeOf(status, headers)
+    const mistake = mistakeOf(headers)
     if (mistake !== null) {
       controller.abort(new Error(mistake))
       return
@@ -206,8 +206,7 @@ export const unwanted = (): Error => Object.assign(new Error('the response is no
 const TAKEN_OFF = /^(?:chunked|identity)$/i
 
 /** What makes a response none that could be handed on. */
-function mistakeOf (status: number, { 'transfer-encoding': coding }: IncomingHttpHeaders): string | null {
-  if (status > 599) return `answered with status ${status}, which HTTP has not`
+function mistakeOf ({ 'transfer-encoding': coding }: IncomingHttpHeaders): string | null {
   // nobody would take the coding off, or tell the client of it
   return coding !== undefined && !TAKEN_OFF.test(String(coding).trim()) ? `answered in the transfer coding ${JSON.stringify(coding)}, which nobody has asked for` : null
 }

@@ -17,6 +17,7 @@ import type { ResponseSource } from './relay-stream.ts'
 import { ReplyWriter } from './reply-writer.ts'
 import type { SharedFill } from './response-cache.ts'
 import { affinityCookie, copyResponseHeaders } from './response-headers.ts'
+import { setStatus } from './response-status.ts'
 
 /**
  * How a request is answered whose turn with another's was in vain: as if it came now, without waiting for others, or without what is
@@ -120,7 +121,7 @@ export class CacheReader implements ResponseSource {
       reply.code(304).send()
       return
     }
-    reply.code(status)
+    setStatus(reply, status)
     this.#writer.begin(status, headers)
   }
 

@@ -11,6 +11,7 @@ import { forward } from './pipeline.ts'
 import { isSmall, requestBody, smallBody } from './request-body.ts'
 import { requestHeaders } from './request-headers.ts'
 import { ResponseRelay } from './response-relay.ts'
+import { isUnknownStatus } from './response-status.ts'
 import { upstreamPath } from './upstream-path.ts'
 
 const kReply = Symbol('gatehouse.reply')
@@ -69,5 +70,9 @@ function relay (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan,
   const headers = requestHeaders(request, plan, body !== null)
   plan.mirror?.copy(request, path, headers, body)
   // the headers of the response are on the reply already
-  new ResponseRelay(request, reply, plan, path, headers, body, ({ statusCode }, content) => done(null, { statusCode, headers: {}, body: content })).start()
+  new ResponseRelay(request, reply, plan, path, headers, body, ({ statusCode }, content) => {
+    // reply-from sets the status once more, by a method that refuses this one
+    if (isUnknownStatus(statusCode)) reply.send(content)
+    else done(null, { statusCode, headers: {}, body: content })
+  }).start()
 }

@@ -9,6 +9,7 @@ import type { ForwardPlan } from './forward-plan.ts'
 import type { ResponseSource } from './relay-stream.ts'
 import { type Deliver, ReplyWriter } from './reply-writer.ts'
 import { affinityCookie, copyResponseHeaders } from './response-headers.ts'
+import { setStatus } from './response-status.ts'
 
 /** Bytes of an answer that waits for the cache, past which the upstream is paused. */
 const HELD_LIMIT = 64 * 1024
@@ -61,7 +62,7 @@ export class ResponseRelay extends AttemptLoop implements ResponseSource {
 
   #begin (status: number, headers: IncomingHttpHeaders): void {
     const { reply, plan } = this
-    reply.code(status)
+    setStatus(reply, status)
     copyResponseHeaders(reply, status, headers, plan)
     const cookie = affinityCookie(plan.upstream, this.request, this.target!, status)
     if (cookie !== null) reply.header('set-cookie', cookie)

@@ -301,7 +301,7 @@ test('the Retry-After of one target is nothing to another', async (t) => {
 })
 
 test('a response that is no HTTP is the fault of its target', async (t) => {
-  const answers = ['HTTP/1.1 600 Odd\r\ncontent-length: 0\r\n\r\n', 'HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n']
+  const answers = ['HTTP/1.1 1000 Odd\r\ncontent-length: 0\r\n\r\n', 'HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n']
   for (const answer of answers) {
     const odd = await startRawBackend(t, (socket) => { socket.on('data', () => socket.write(answer)) })
     const gateway = await startGateway(t, upstream([odd.url], { retries: false, circuitBreaker: { failures: 2, open: '1 hour' } }))
