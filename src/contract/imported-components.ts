@@ -45,7 +45,7 @@ export class ImportedComponents {
   readonly sections: Record<string, Record<string, unknown>> = {}
   readonly #scope: ImportScope
   readonly #adopted = new Map<string, string>()
-  readonly #waiting: { home: string, kind: Kind, name: string, problem: boolean }[] = []
+  readonly #waiting: { home: string, kind: Kind, name: string, problem: number }[] = []
   #heirs: Map<string, string[]> | undefined
 
   constructor (scope: ImportScope) {
@@ -82,11 +82,12 @@ export class ImportedComponents {
     return Array.isArray(part) ? part.map((value) => this.copy(value, inner)) : this.copy(part, inner)
   }
 
-  /** The response, to which the error answer of the gateway with the same status is added. */
-  withProblem (response: unknown): unknown {
-    if (!isObject(response) || typeof response.$ref !== 'string') return addProblem(this.copy(response, 'response') as SchemaObject)
+  /** The response, to which the error of the gateway with the same status is added. */
+  withProblem (response: unknown, status: number): unknown {
+    if (!isObject(response) || typeof response.$ref !== 'string') return addProblem(this.copy(response, 'response') as SchemaObject, status)
     const pointer = this.#follow(response)
-    return pointer === undefined ? addProblem({ description: '' }) : { $ref: `#/components/responses/${this.#adopt(pointer, 'response', true)}` }
+    if (pointer === undefined) return addProblem({ description: '' }, status)
+    return { $ref: `#/components/responses/${this.#adopt(pointer, 'response', status)}` }
   }
 
   /**
@@ -97,7 +98,7 @@ export class ImportedComponents {
     const pointer = pointerOf(reference)
     if (pointer === undefined || atPointer(this.#scope.document.root, pointer) === undefined) throw new Error(`${this.#scope.document.name}: "$ref" is "${reference}", which leads nowhere`)
     const length = homeLength(pointer, kind)
-    const name = this.#adopt(pointer.slice(0, length), kind, false)
+    const name = this.#adopt(pointer.slice(0, length), kind)
     return `#/components/${SECTIONS[kind]!}/${name}${encodePointer(pointer.slice(length))}`
   }
 
@@ -112,12 +113,13 @@ export class ImportedComponents {
     for (const { home, kind, name, problem } of this.#waiting) {
       const copied = this.copy(atPointer(this.#scope.document.root, home), kind, home)
       const section = this.sections[SECTIONS[kind]!] ??= {}
-      section[name] = problem ? addProblem(copied as SchemaObject) : copied
+      section[name] = problem ? addProblem(copied as SchemaObject, problem) : copied
     }
     this.#waiting.length = 0
   }
 
-  #adopt (home: string, kind: Kind, problem: boolean): string {
+  /** @param problem  status of the gateway's error that is added to the response; 0 for none */
+  #adopt (home: string, kind: Kind, problem = 0): string {
     const key = `${kind} ${problem} ${home}`
     let name = this.#adopted.get(key)
     if (name === undefined) {

@@ -40,7 +40,7 @@ export function importedOperation ({ object, pointer, path, extensions }: ApiOpe
     requestBody,
     responses: (errors) => Object.fromEntries(Object.entries<unknown>(object.responses ?? {}).filter(([status, response]) => !status.startsWith('x-') || !holdsReference(response)).map(([status, response]) => [
       /^[1-5]xx$/.test(status) ? status.toUpperCase() : status,
-      status.startsWith('x-') ? response : errors.includes(Number(status)) ? components.withProblem(response) : components.copy(response, 'response'),
+      status.startsWith('x-') ? response : errors.includes(Number(status)) ? components.withProblem(response, Number(status)) : components.copy(response, 'response'),
     ])),
     callbacks,
     deprecated: object.deprecated === true,

@@ -1,8 +1,18 @@
-import { ERRORS, type ErrorCode } from '../errors.ts'
+import { ERRORS, type ErrorCode, gatehouseError, problemDocument, type Violation } from '../errors.ts'
 import type { SchemaObject } from './json-schema.ts'
 
-/** Which codes stand behind a status that a document shows, and the name of that shared response. */
-const ANSWERS: Record<string, { name: string, codes: ErrorCode[], headers?: string[] }> = {
+/** A response of the gateway itself that operations share. */
+interface Answer {
+  /** Name in `components.responses`. */
+  name: string
+  /** The errors of this status that an operation may be answered with; each has an example. */
+  codes: ErrorCode[]
+  /** Headers that come along. */
+  headers?: string[]
+}
+
+/** The shared error responses by status. */
+const ANSWERS: Record<string, Answer> = {
   400: { name: 'BadRequest', codes: ['GW_VALIDATION', 'GW_MALFORMED_BODY'] },
   401: { name: 'Unauthorized', codes: ['GW_UNAUTHORIZED'], headers: ['WWW-Authenticate'] },
   403: { name: 'Forbidden', codes: ['GW_FORBIDDEN'], headers: ['WWW-Authenticate'] },
@@ -10,19 +20,45 @@ const ANSWERS: Record<string, { name: string, codes: ErrorCode[], headers?: stri
   415: { name: 'UnsupportedMediaType', codes: ['GW_UNSUPPORTED_MEDIA_TYPE'] },
   429: { name: 'TooManyRequests', codes: ['GW_RATE_LIMITED'], headers: ['Retry-After', 'RateLimit', 'RateLimit-Policy'] },
   502: { name: 'UpstreamFailed', codes: ['GW_UPSTREAM_UNREACHABLE', 'GW_UPSTREAM_BROKEN', 'GW_UPSTREAM_INVALID'] },
-  503: { name: 'Unavailable', codes: ['GW_SHUTTING_DOWN', 'GW_AUTH_UNAVAILABLE'], headers: ['Retry-After'] },
+  503: {
+    name: 'Unavailable',
+    codes: ['GW_UPSTREAM_UNAVAILABLE', 'GW_UPSTREAM_OVERLOADED', 'GW_AUTH_UNAVAILABLE', 'GW_SHUTTING_DOWN'],
+    headers: ['Retry-After'],
+  },
   504: { name: 'UpstreamTooSlow', codes: ['GW_UPSTREAM_TIMEOUT'] },
+}
+
+/** What else is in the example of a code. */
+const EXTENSIONS: Partial<Record<ErrorCode, Record<string, unknown>>> = {
+  GW_VALIDATION: { errors: [{ in: 'body', pointer: '/quantity', expected: 'at least 1' }] satisfies Violation[] },
 }
 
 const PROBLEM_TYPE = 'application/problem+json'
 const PROBLEM_SCHEMA = { $ref: '#/components/schemas/Problem' }
-const PROBLEM_MEDIA = { [PROBLEM_TYPE]: { schema: PROBLEM_SCHEMA } }
 
-/** A response of the upstream, or the error answer of the gateway with the same status: either may come. */
-export function addProblem (response: SchemaObject): SchemaObject {
+const ALL_CODES = Object.values(ANSWERS).flatMap(({ codes }) => codes)
+
+/** References to the examples of these errors. */
+const examplesOf = (codes: readonly ErrorCode[]): Record<string, object> =>
+  Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}` }]))
+
+/** Example Object of an error: the very document that clients get. */
+const exampleOf = (code: ErrorCode): object => ({
+  summary: ERRORS[code].title,
+  value: problemDocument(gatehouseError(code, { extensions: EXTENSIONS[code] }), 'kFq8sW2xN0aB-4z', '/path/of/the/request'),
+})
+
+/**
+ * A response of the upstream, or the error of the gateway with the same status: either may come.
+ * @param status  one of the shared error responses
+ */
+export function addProblem (response: SchemaObject, status: number): SchemaObject {
   const own = response.content?.[PROBLEM_TYPE]
-  const media = own?.schema === undefined ? PROBLEM_MEDIA : { [PROBLEM_TYPE]: { ...own, schema: { anyOf: [own.schema, PROBLEM_SCHEMA] } } }
-  return { ...response, content: { ...response.content, ...media } }
+  const examples = examplesOf(ANSWERS[status]!.codes)
+  const media = own?.schema === undefined
+    ? { schema: PROBLEM_SCHEMA, examples }
+    : { ...'example' in own || 'examples' in own ? {} : { examples }, ...own, schema: { anyOf: [own.schema, PROBLEM_SCHEMA] } }
+  return { ...response, content: { ...response.content, [PROBLEM_TYPE]: media } }
 }
 
 /** `#/components/responses/...` of an error answer of the gateway. */
@@ -58,12 +94,17 @@ export const PROBLEM = {
   },
 }
 
-/** What all operations refer to. */
+/**
+ * What all operations refer to. `x-gatehouse-errors` marks the responses that come from the gateway and never from the service:
+ * it lists their codes.
+ */
 export const sharedComponents = () => ({
   schemas: { Problem: PROBLEM },
+  examples: Object.fromEntries(ALL_CODES.map((code) => [code, exampleOf(code)])),
   responses: Object.fromEntries(Object.values(ANSWERS).map(({ name, codes, headers = [] }) => [name, {
     description: codes.map((code) => `${ERRORS[code].title} (\`${code}\`).`).join(' '),
     ...headers.length > 0 ? { headers: Object.fromEntries(headers.map((header) => [header, { schema: { type: 'string' } }])) } : {},
-    content: PROBLEM_MEDIA,
+    content: { [PROBLEM_TYPE]: { schema: PROBLEM_SCHEMA, examples: examplesOf(codes) } },
+    'x-gatehouse-errors': codes,
   }])),
 })

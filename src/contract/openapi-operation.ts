@@ -194,7 +194,7 @@ function responsesOf (route: DocumentedRoute, { operationId, schemas, shared }: 
   if (config.websocket) responses[101] = { description: 'The connection is a WebSocket from here on.' }
   if ([...Object.keys(documented), ...Object.keys(responses)].every((status) => status === '101')) responses['2XX'] = { description: 'The answer of the upstream.' }
   for (const status of errors) {
-    if (responses[status]) responses[status] = addProblem(responses[status])
+    if (responses[status]) responses[status] = addProblem(responses[status], status)
     else if (!Object.hasOwn(documented, status)) responses[status] = answerReference(status)
   }
   return { ...documented, ...responses }

@@ -96,10 +96,27 @@ test('an error answer that both give has both forms, and is one component', asyn
   const { responses } = paths['/orders/a'].put
   assert.deepEqual(responses['400'], { $ref: '#/components/responses/orders.Bad-or-Problem' })
   assert.deepEqual(paths['/orders/b'].put.responses['400'], responses['400'])
-  assert.deepEqual(components.responses['orders.Bad-or-Problem'], { description: 'Bad.', content: { 'application/json': { schema: { type: 'string' } }, 'application/problem+json': { schema: schema('Problem') } } })
-  assert.deepEqual(responses['413'], { description: 'Large.', content: { 'application/problem+json': { schema: schema('Problem') } } })
+  const problems = (...codes: string[]) => ({ schema: schema('Problem'), examples: Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}` }])) })
+  assert.deepEqual(components.responses['orders.Bad-or-Problem'], {
+    description: 'Bad.',
+    content: { 'application/json': { schema: { type: 'string' } }, 'application/problem+json': problems('GW_VALIDATION', 'GW_MALFORMED_BODY') },
+  })
+  assert.deepEqual(responses['413'], { description: 'Large.', content: { 'application/problem+json': problems('GW_BODY_TOO_LARGE') } })
   assert.deepEqual(responses['415'].content['application/problem+json'].schema, { anyOf: [problem, schema('Problem')] })
   assert.deepEqual(responses['502'], { $ref: '#/components/responses/UpstreamFailed' })
+})
+
+test('a shared answer that stands for two statuses has the errors of each', async () => {
+  const bad = { $ref: '#/components/responses/Bad' }
+  const { paths, components } = await documentOf(importedRoutes(importedDocument({
+    paths: { '/a': { put: { requestBody: json({}), responses: { 400: bad, 413: bad } } } },
+    components: { responses: { Bad: { description: 'Bad.' } } },
+  })))
+  const { responses } = paths['/orders/a'].put
+  const codesOf = ({ $ref }: { $ref: string }): string[] =>
+    Object.keys(components.responses[$ref.replace('#/components/responses/', '')].content['application/problem+json'].examples)
+  assert.deepEqual(codesOf(responses['400']), ['GW_VALIDATION', 'GW_MALFORMED_BODY'])
+  assert.deepEqual(codesOf(responses['413']), ['GW_BODY_TOO_LARGE'])
 })
 
 test('names that collide, or that no component may have, are names of their own', async () => {
