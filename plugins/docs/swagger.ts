@@ -43,7 +43,7 @@ export default fp(async (app) => {
     transformObject: () => portal.whole.value,
   } as object)
   if (!docs) return
-  const authenticate = app.authenticator(docs.auth)
+  const authenticate = app.authenticator(docs.auth ?? 'none')
   await app.register(async (scope) => {
     // every route below, static files included
     if (authenticate) scope.addHook('onRequest', authenticate)

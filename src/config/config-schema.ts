@@ -81,7 +81,7 @@ export const ConfigSchema = Type.Object({
   via: Type.String({ default: 'gatehouse', pattern: HeaderName, title: 'name of letters, digits and -._~', description: 'Name of this gateway in the `Via` header (RFC 9110, section 7.6.3).' }),
   docs: Type.Union([Type.Literal(false), Type.Object({
     path: Type.String({ default: '/docs', pattern: '^/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]$', title: 'path such as "/docs"', description: 'Where Swagger UI is; the document is below it at `/json` and `/yaml`, those of single upstreams at `/upstreams/<name>.json` and `.yaml`.' }),
-    auth: Type.Unsafe<AuthDeclaration>({ ...AuthDeclaration, default: 'none', description: 'Who may read the documentation.' }),
+    auth: Type.Optional(Type.Unsafe<AuthDeclaration>({ ...AuthDeclaration, description: "Who may read the documentation. Default: everybody, with a warning at the start; `'none'` says that this is meant." })),
     hideScopes: Type.Array(Type.String({ pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$', title: 'a scope, or the beginning of one with `*` behind it' }), { default: [], description: "Operations that cannot be called without one of these scopes are left out of the documentation, though they are served; `*` at the end stands for any rest, as in `['admin:*']`." }),
   }, { additionalProperties: false })], { default: {}, description: 'The generated documentation; `false` switches it off.' }),
   status: Type.Union([Type.Literal(false), Type.Object({

@@ -31,10 +31,15 @@ export async function listen (app: FastifyInstance): Promise<string> {
   }
 }
 
-/** Logs where the gateway and its documentation are, and a warning when anybody can read the documentation. */
+/**
+ * Logs where the gateway and its documentation are. Warns when anybody can read the documentation, unless the configuration
+ * says `docs.auth: 'none'` and so wants that.
+ */
 export function announce (app: FastifyInstance, address: string): void {
   const { docs } = app.config
-  if (docs && (docs.auth === 'none' || 'optional' in docs.auth)) app.log.warn(`the documentation at ${docs.path} is public: set docs.auth to say who may read it, or docs: false to switch it off`)
+  if (docs && (docs.auth === undefined || (docs.auth !== 'none' && 'optional' in docs.auth))) {
+    app.log.warn(`the documentation at ${docs.path} is public: set docs.auth to say who may read it ('none' for everybody), or docs: false to switch it off`)
+  }
   app.log.info(`ready on ${address}${docs ? `, documentation on ${address}${docs.path}` : ''}`)
   flushLog(app)
 }

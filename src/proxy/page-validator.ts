@@ -12,7 +12,8 @@ const HASHED = 64 * 1024
  */
 export const validatePage: onSendHookHandler<unknown> = (request, reply, payload, done) => {
   if (reply.statusCode !== 200) return done(null, payload)
-  varyByEncoding(reply)
+  // @fastify/compress, which runs later, looks for this spelling and would add it a second time
+  varyByEncoding(reply, 'accept-encoding')
   if (!reply.hasHeader('etag') && (typeof payload === 'string' || Buffer.isBuffer(payload)) && payload.length <= HASHED) {
     reply.header('etag', `W/"${createHash('sha256').update(payload).digest('base64url')}"`)
   }

@@ -10,11 +10,14 @@ const NO_TRANSFORM = /(?:^|[\s,])no-transform(?:[\s,]|$)/i
 export const mayTransform = ({ headers }: FastifyRequest, reply: FastifyReply): boolean =>
   !NO_TRANSFORM.test(headers['cache-control'] ?? '') && !NO_TRANSFORM.test(String(reply.getHeader('cache-control') ?? ''))
 
-/** Notes in `Vary` that another `Accept-Encoding` may get another response. */
-export function varyByEncoding (reply: FastifyReply): void {
+/**
+ * Notes in `Vary` that another `Accept-Encoding` may get another response.
+ * @param name  how the header is spelled
+ */
+export function varyByEncoding (reply: FastifyReply, name = 'Accept-Encoding'): void {
   const stated = [reply.getHeader('vary') ?? []].flat().join(', ')
   if (/(?:^|,)\s*(?:\*|accept-encoding)\s*(?:,|$)/i.test(stated)) return
-  reply.header('vary', stated === '' ? 'Accept-Encoding' : `${stated}, Accept-Encoding`)
+  reply.header('vary', stated === '' ? name : `${stated}, ${name}`)
 }
 
 /** The content will have other bytes: the tag of the old ones can only be a weak one of the new (RFC 9110, section 8.8.1). */

@@ -63,6 +63,7 @@ test('says that its documentation is public, and how to close it, as long as it 
   assert.equal(JSON.parse(open!).level, 40)
   assert.match(open!, /documentation at \/docs is public: set docs\.auth .* or docs: false/)
   assert.match((await of('{ path: /reference, auth: { optional: { jwt: {} } } }')).join(), /documentation at \/reference is public/)
+  assert.deepEqual(await of('{ auth: none }'), [], 'it is meant to be public')
   assert.deepEqual(await of('false'), [])
   assert.deepEqual(await of('{ auth: { jwt: {} } }'), [])
 })

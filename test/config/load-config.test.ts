@@ -31,7 +31,7 @@ test('without anything, everything has its default', async (t) => {
     cache: { memory: '64MiB', inFlight: '32MiB', redis: false, purge: false }, bodyLimit: '1MiB', bodyMemory: '64MiB',
     timeouts: { connect: '5s', firstByte: '60s', idle: '60s' },
     via: 'gatehouse', forwardMethodOverride: false,
-    docs: { path: '/docs', auth: 'none', hideScopes: [] },
+    docs: { path: '/docs', hideScopes: [] },
     metrics: false,
     status: false,
     log: { level: 'info', format: 'auto', access: true },
@@ -127,7 +127,7 @@ test('a variable is named where it is the variable that is wrong', async (t) => 
 test('a variable switches a section on, and false switches it off', async (t) => {
   const cwd = temporaryFolder(t, { 'gatehouse.config.json': '{ "docs": false, "rateLimit": { "max": 1, "window": "1s" } }' })
   const config = await loadConfig({ cwd, env: { GATEHOUSE_DOCS_PATH: '/api', GATEHOUSE_METRICS_AUTH: 'none', GATEHOUSE_RATE_LIMIT: 'false' } })
-  assert.deepEqual(config.docs, { path: '/api', auth: 'none', hideScopes: [] })
+  assert.deepEqual(config.docs, { path: '/api', hideScopes: [] })
   assert.deepEqual(config.metrics, { path: '/metrics', auth: 'none' })
   assert.equal(config.rateLimit, false)
   assert.deepEqual((await loadConfig({ cwd, env: { GATEHOUSE_DOCS_AUTH_JWT_SCOPES: 'a,b' } })).docs, { path: '/docs', auth: { jwt: { scopes: ['a', 'b'] } }, hideScopes: [] })

@@ -19,7 +19,7 @@ test('documents and pages have a validator, and answer 304 to who has them', asy
       assert.match(etag, /^W\/"[^"]+"$/, path)
       assert.equal(tags.get(path) ?? etag, etag, 'one tag for all codings')
       tags.set(path, etag)
-      assert.match(first.headers.get('vary') ?? '', /accept-encoding/i, path)
+      assert.equal(first.headers.get('vary'), 'accept-encoding', path)
       for (const method of ['GET', 'HEAD']) {
         for (const known of [etag, etag.slice(2), `"x", ${etag}`, '*']) {
           const again = await fetch(url + path, { method, headers: { 'accept-encoding': coding, 'if-none-match': known } })
