@@ -3,20 +3,27 @@ import caching from '@fastify/caching'
 import compress from '@fastify/compress'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyInstance, FastifyReply, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { checkAgainst } from '../../src/config/schema-check.ts'
 import { ApiPortal, type PublishedDocument } from '../../src/contract/api-portal.ts'
 import { docsPolicy, FAVICON, LOGO, STYLE } from '../../src/contract/docs-appearance.ts'
 import { GatewayDocument, loadGatewayDocument } from '../../src/contract/gateway-document.ts'
 import type { DocumentedRoute } from '../../src/contract/openapi-operation.ts'
+import { HOST_NAME, hostName } from '../../src/contract/document-host.ts'
 import { documentChoice } from '../../src/contract/document-choice.ts'
 import { BootProblems, gatehouseError } from '../../src/errors.ts'
 import { validatePage } from '../../src/proxy/page-validator.ts'
 
+const HOST = new RegExp(HOST_NAME)
+const DocumentQuery = { type: 'object', properties: { host: { type: 'string', maxLength: 260, pattern: HOST_NAME } } }
+/** Most operations that a line of the log names. */
+const MOST_LOGGED = 10
+const SHARED = 'several routes have one method and path, for other hosts or headers: the document of the whole gateway shows one of them and names the others, and ?host= asks for that of a host'
+
 /** OpenAPI 3.1 documents of every route and of each upstream, and Swagger UI to browse them. */
 export default fp(async (app) => {
-  const { docs, openapi, baseDir } = app.config
+  const { docs, openapi, baseDir, host, port } = app.config
   const file = resolve(baseDir, openapi, 'gateway.yaml')
   const name = relative(baseDir, file)
   const about = await loadGatewayDocument(file, name, (document) => checkAgainst(GatewayDocument, document, name)).catch((error: unknown): GatewayDocument => {
@@ -29,12 +36,13 @@ export default fp(async (app) => {
     about,
     securitySchemes: () => securitySchemes(app),
     hideScopes: docs ? docs.hideScopes : [],
-    omitted: (operations, { config }) => { app.log.warn({ operations, hosts: config.hosts }, 'the document has these operations for another host or condition already; they are left out') },
+    address: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    shared: (operations) => { app.log.info({ operations: operations.slice(0, MOST_LOGGED), count: operations.length }, SHARED) },
   })
   app.decorate('portal', portal)
   app.addHook('onRoute', function (route) {
     // a HEAD that comes with a GET is no operation of its own
-    if (route.method !== 'HEAD' || route.config?.api) portal.add(() => ({ method: route.method, url: route.url, schema: route.schema, config: route.config ?? {} }) as DocumentedRoute, () => this.getSchemas())
+    if (route.method !== 'HEAD' || route.config?.api) portal.add(() => ({ method: route.method, url: route.url, schema: route.schema, constraints: route.constraints, config: route.config ?? {} }) as DocumentedRoute, () => this.getSchemas())
   })
   await app.register(swagger, {
     openapi: { openapi: '3.1.0', info: about.info },
@@ -54,16 +62,23 @@ export default fp(async (app) => {
     scope.addHook('onRoute', (route: RouteOptions) => {
       if (route.method === 'GET') route.method = ['GET', 'HEAD']
       // the documents are at hand as text
-      if (route.url === `${docs.path}/json`) route.handler = (_, reply) => send(reply, portal.whole, 'json')
-      if (route.url === `${docs.path}/yaml`) route.handler = (_, reply) => send(reply, portal.whole, 'yaml')
+      for (const form of ['json', 'yaml'] as const) {
+        if (route.url !== `${docs.path}/${form}`) continue
+        route.schema = { hide: true, querystring: DocumentQuery } as object
+        route.handler = (request, reply) => send(request, reply, documentFor(portal, request), form)
+      }
     })
-    scope.get<{ Params: { name: string, form: 'json' | 'yaml' } }>(`${docs.path}/upstreams/:name.:form(^(?:json|yaml)$)`, { schema: { hide: true } }, ({ params: { name, form } }, reply) => {
+    scope.get<{ Params: { name: string, form: 'json' | 'yaml' } }>(`${docs.path}/upstreams/:name.:form(^(?:json|yaml)$)`, { schema: { hide: true } }, (request, reply) => {
+      const { name, form } = request.params
       const document = portal.upstream(name)
       if (!document) throw gatehouseError('GW_NOT_FOUND')
-      return send(reply, document, form)
+      return send(request, reply, document, form)
     })
     const choice = `${docs.path}/static/documents.json`
-    scope.get(choice, { schema: { hide: true } }, () => documentChoice(docs.path, about.info.title, portal.upstreams))
+    scope.get(choice, { schema: { hide: true } }, (request) => {
+      const host = hostName(request.host)
+      return documentChoice(docs.path, about.info.title, portal.upstreams(portal.names(host) ? host : undefined))
+    })
     await scope.register(swaggerUi, {
       routePrefix: docs.path,
       staticCSP: docsPolicy(about.servers),
@@ -78,10 +93,19 @@ export default fp(async (app) => {
   })
 }, { name: 'swagger', dependencies: ['authenticate'] })
 
-async function send (reply: FastifyReply, document: PublishedDocument, form: 'json' | 'yaml'): Promise<string> {
+/** The document of the host that is named in the query, or that the request came to; of the whole gateway on other hosts. */
+function documentFor (portal: ApiPortal, request: FastifyRequest): PublishedDocument {
+  const asked = hostName(request.host)
+  const { host } = request.query as { host?: string }
+  const name = host === undefined ? asked : hostName(host)
+  return host === undefined && !portal.names(asked) ? portal.whole : portal.onHost(name, name === asked)
+}
+
+async function send (request: FastifyRequest, reply: FastifyReply, document: PublishedDocument, form: 'json' | 'yaml'): Promise<string> {
+  const address = HOST.test(request.host) ? `${request.protocol}://${request.host}` : undefined
   // RFC 9512
-  reply.header('etag', `W/"${form}-${document.digest}"`).type(form === 'json' ? 'application/json; charset=utf-8' : 'application/yaml; charset=utf-8')
-  return document[form]
+  reply.header('etag', `W/"${form}-${document.digest(address)}"`).type(form === 'json' ? 'application/json; charset=utf-8' : 'application/yaml; charset=utf-8')
+  return document[form](address)
 }
 
 /** The schemes that are configured and that OpenAPI has a word for. */

@@ -20,8 +20,8 @@ export async function openapi (options: ConfigOptions & { out?: string, upstream
   const portal = await gatewayPortal(options)
   const { out, upstream } = options
   const document = upstream === undefined ? portal.whole : portal.upstream(upstream)
-  if (document === undefined) throw new CommandFailure(`no document of "${upstream}", there is one of ${portal.upstreams.join(', ') || 'no upstream'}`)
-  const text = out !== undefined && /\.ya?ml$/.test(out) ? await document.yaml : `${JSON.stringify(document.value, null, 2)}\n`
+  if (document === undefined) throw new CommandFailure(`no document of "${upstream}", there is one of ${portal.upstreams().join(', ') || 'no upstream'}`)
+  const text = out !== undefined && /\.ya?ml$/.test(out) ? await document.yaml() : `${JSON.stringify(document.value, null, 2)}\n`
   if (out === undefined) process.stdout.write(text)
   else {
     try {

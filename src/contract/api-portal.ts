@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
+import { hostRank, namesHost, reachedOn } from './document-host.ts'
+import { withNote } from './document-tags.ts'
 import { documentYaml } from './document-yaml.ts'
 import { isObject, type SchemaObject } from './json-schema.ts'
 import type { GatewayDocument } from './gateway-document.ts'
-import { type Documented, OpenApiDocument } from './openapi-document.ts'
+import { type Documented, type DocumentOptions, OpenApiDocument } from './openapi-document.ts'
 import type { DocumentedRoute } from './openapi-operation.ts'
-import { isVisible } from './portal-visibility.ts'
+import { isPassedThrough, isVisible } from './portal-visibility.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -13,49 +15,81 @@ declare module 'fastify' {
   }
 }
 
+/** Stands in the texts of a document for the address of the gateway, which only a request tells. */
+export const GATEWAY_ADDRESS = '//gateway-address.gatehouse.invalid'
+
 /** A document in the forms in which it is sent; each is made once. */
 export class PublishedDocument {
-  readonly json: string
+  readonly #json: string
+  readonly #address: string
   #yaml: Promise<string> | undefined
   #digest: string | undefined
 
-  constructor (document: object) {
-    this.json = JSON.stringify(document)
+  /** @param address  of the gateway for those who ask without a request, such as `http://127.0.0.1:3000` */
+  constructor (document: object, address: string) {
+    this.#json = JSON.stringify(document)
+    this.#address = address
   }
 
   /** A value of its own, plain JSON. */
-  get value (): SchemaObject { return JSON.parse(this.json) as SchemaObject }
+  get value (): SchemaObject { return JSON.parse(this.json()) as SchemaObject }
+
+  /** @param address  of the gateway as the reader knows it */
+  json (address = this.#address): string {
+    return addressed(this.#json, address)
+  }
+
+  /** As `json`. */
+  async yaml (address = this.#address): Promise<string> {
+    this.#yaml ??= documentYaml(JSON.parse(this.#json) as SchemaObject)
+    return addressed(await this.#yaml, address)
+  }
 
   /** Changes when the document does. */
-  get digest (): string {
-    this.#digest ??= createHash('sha256').update(this.json).digest('base64url')
-    return this.#digest
+  digest (address = this.#address): string {
+    this.#digest ??= sha256(this.#json)
+    return this.#json.includes(GATEWAY_ADDRESS) ? sha256(`${this.#digest} ${address}`) : this.#digest
   }
 
-  get yaml (): Promise<string> {
-    this.#yaml ??= documentYaml(this.value)
-    return this.#yaml
-  }
+  /** Characters that it holds. */
+  get size (): number { return this.#json.length * (this.#yaml ? 2 : 1) }
 }
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64url')
+
+/** The text with the address of the gateway in place: `http:` and `ws:` or `https:` and `wss:`. */
+function addressed (text: string, address: string): string {
+  if (!text.includes(GATEWAY_ADDRESS)) return text
+  // `https://host` becomes `wss://host` too
+  const rest = address.replace(/^http/, '')
+  return text.replaceAll(`http:${GATEWAY_ADDRESS}`, () => `http${rest}`).replaceAll(`ws:${GATEWAY_ADDRESS}`, () => `ws${rest}`)
+}
+
+/** Most characters of documents of single hosts that are kept; the oldest go first. */
+const KEPT = 32 * 1024 * 1024
 
 export interface PortalOptions {
   /** What stands above all operations. */
   about: GatewayDocument
   /** Security Scheme Objects by the names that `auth` uses; asked when the first document is made. */
   securitySchemes: () => Readonly<Record<string, object>>
+  /** Address of the gateway for those who ask without a request, such as `http://127.0.0.1:3000`. */
+  address: string
   /** Scopes whose operations are hidden; `*` at the end stands for any. */
   hideScopes: readonly string[]
-  /** Hears of operations that the document of the whole gateway has for another host or condition already. */
-  omitted: (operations: string[], route: DocumentedRoute) => void
+  /** Called once when the document of the whole gateway shows one operation where several routes share a method and path. */
+  shared: (operations: string[]) => void
 }
 
-/** The document of the whole gateway and those of its upstreams. Each is made when it is first asked for, and kept. */
+/** The documents of the whole gateway, of its hosts and of its upstreams. Each is made when it is first asked for, and kept. */
 export class ApiPortal {
   readonly #options: PortalOptions
   readonly #routes: [route: () => DocumentedRoute, shared: () => Record<string, unknown> | undefined][] = []
-  #documented: Documented[] | undefined
+  #known: { operations: Documented[], passedThrough: DocumentedRoute[] } | undefined
   #whole: PublishedDocument | undefined
   readonly #upstreams = new Map<string, PublishedDocument>()
+  /** By the routes that name the host, of which there are as many sets as the configuration has hosts. */
+  readonly #hosts = new Map<string, PublishedDocument>()
 
   constructor (options: PortalOptions) {
     this.#options = options
@@ -72,53 +106,103 @@ export class ApiPortal {
   /** The document of every upstream together. */
   get whole (): PublishedDocument {
     if (this.#whole) return this.#whole
-    const { info, servers, tags = [] } = this.#options.about
-    const document = this.#document(this.#visible)
-    for (const { route, operation } of document.omitted) this.#options.omitted([operation], route)
-    const stated = new Set(tags.map(({ name }) => name))
-    this.#whole = published({ info, servers }, [...tags, ...document.tags.filter(({ name }) => !stated.has(name))], document)
+    const { operations, passedThrough } = this.#visible
+    const document = this.#document(operations, { passedThrough })
+    if (document.omitted.length > 0) this.#options.shared(document.omitted.map(({ operation }) => operation))
+    this.#whole = this.#merged(document)
     return this.#whole
   }
 
-  /** Names of the upstreams that have a document, sorted. */
-  get upstreams (): string[] {
-    return [...new Set(this.#visible.flatMap(([{ config: { upstream } }]) => upstream === undefined ? [] : [upstream]))].sort()
+  /** Whether an upstream names this host, itself or with a wildcard. */
+  names (host: string): boolean {
+    const { operations, passedThrough } = this.#visible
+    return [...operations.map(([route]) => route), ...passedThrough].some((route) => namesHost(route, host))
+  }
+
+  /**
+   * The document of what clients reach on one host.
+   * @param host     name without a port, in lower case
+   * @param isAsked  whether the document is asked for on that host, so that its servers need not be named
+   */
+  onHost (host: string, isAsked: boolean): PublishedDocument {
+    const { operations, passedThrough } = this.#visible
+    const routes = [...operations.map(([route]) => route), ...passedThrough]
+    const ranks = new Set(routes.filter((route) => namesHost(route, host)).map(({ config: { hosts } }) => `${hosts!.join()} ${hostRank(hosts, host)}`))
+    const key = [isAsked, ...[...ranks].sort()].join(' ')
+    const known = this.#hosts.get(key)
+    if (known) return known
+    const passed = passedThrough.filter((route) => route.config.hosts === undefined || namesHost(route, host))
+    const made = this.#merged(this.#document(reachedOn(operations, passed, host), { passedThrough: passed, isOfHost: isAsked }))
+    this.#hosts.set(key, made)
+    let kept = [...this.#hosts.values()].reduce((sum, { size }) => sum + size, 0)
+    for (const [oldest, { size }] of this.#hosts) {
+      if (kept <= KEPT || oldest === key) break
+      this.#hosts.delete(oldest)
+      kept -= size
+    }
+    return made
+  }
+
+  /** Names of the upstreams that have a document, sorted. @param host  only those with operations on this host */
+  upstreams (host?: string): string[] {
+    const { operations } = this.#visible
+    const routes = operations.map(([route]) => route).filter((route) => host === undefined || route.config.hosts === undefined || namesHost(route, host))
+    return [...new Set(routes.flatMap(({ config: { upstream } }) => upstream === undefined ? [] : [upstream]))].sort()
   }
 
   /** The document of one upstream; undefined when there is none, or nothing of it is to be seen. */
   upstream (name: string): PublishedDocument | undefined {
     const known = this.#upstreams.get(name)
     if (known) return known
-    const routes = this.#visible.filter(([{ config }]) => config.upstream === name)
+    const { operations, passedThrough } = this.#visible
+    const routes = operations.filter(([{ config }]) => config.upstream === name)
     if (routes.length === 0) return undefined
-    const document = this.#document(routes, true)
+    const document = this.#document(routes, { single: true, passedThrough: passedThrough.filter(({ config }) => config.upstream === name) })
     const { about } = this.#options
     const roots = new Set(routes.flatMap(([{ config: { api } }]) => api ? [api.document.root] : []))
     const [root] = roots.size === 1 ? roots : []
     const description = routes.find(([{ config }]) => config.upstreamDescription !== undefined)?.[0].config.upstreamDescription
+    const info = isObject(root?.info) ? root.info : { title: name, version: about.info.version, ...description === undefined ? {} : { description } }
     const head = {
-      info: isObject(root?.info) ? root.info : { title: name, version: about.info.version, ...description === undefined ? {} : { description } },
+      info: withNote(info, document.passedThrough[0]?.note),
       servers: about.servers,
       ...isObject(root?.externalDocs) ? { externalDocs: root.externalDocs } : {},
     }
-    const made = published(head, document.tags, document)
+    const made = this.#published(head, document.tags, document)
     this.#upstreams.set(name, made)
     return made
   }
 
-  get #visible (): Documented[] {
-    this.#documented ??= this.#routes.map(([route, shared]): Documented => [route(), shared()]).filter(([route]) => isVisible(route, this.#options.hideScopes))
-    return this.#documented
+  get #visible (): { operations: Documented[], passedThrough: DocumentedRoute[] } {
+    if (this.#known) return this.#known
+    const { hideScopes } = this.#options
+    const documented = this.#routes.map(([route, shared]): Documented => [route(), shared()])
+    this.#known = {
+      operations: documented.filter(([route]) => isVisible(route, hideScopes)),
+      passedThrough: documented.map(([route]) => route).filter((route) => isPassedThrough(route, hideScopes)),
+    }
+    return this.#known
   }
 
-  #document (routes: readonly Documented[], single = false): OpenApiDocument {
-    return new OpenApiDocument(routes, { securitySchemes: this.#options.securitySchemes(), single })
+  #document (routes: readonly Documented[], options: Omit<DocumentOptions, 'securitySchemes'>): OpenApiDocument {
+    return new OpenApiDocument(routes, { securitySchemes: this.#options.securitySchemes(), ...options })
   }
-}
 
-function published (head: object, tags: readonly object[], { paths, components, additionalOperations }: OpenApiDocument): PublishedDocument {
-  return new PublishedDocument({
-    openapi: '3.1.0', ...head, ...tags.length > 0 ? { tags } : {}, components, paths,
-    ...Object.keys(additionalOperations).length > 0 ? { 'x-additional-operations': additionalOperations } : {},
-  })
+  /** A document of several upstreams, with what `gateway.yaml` says. */
+  #merged (document: OpenApiDocument): PublishedDocument {
+    const { info, servers, tags = [] } = this.#options.about
+    const notes = new Map(document.passedThrough.map(({ upstream, note }) => [upstream, note]))
+    const stated = new Set(tags.map(({ name }) => name))
+    // a page that shows operations only would not show these upstreams at all
+    const unlisted = document.passedThrough.filter(({ isWhole }) => isWhole).map(({ upstream, note }) => `- ${upstream}: ${note}`)
+    const head = { info: withNote(info, unlisted.length > 0 ? `Without a list of operations:\n\n${unlisted.join('\n')}` : undefined), servers }
+    return this.#published(head, [...tags.map((tag) => withNote(tag, notes.get(tag.name))), ...document.tags.filter(({ name }) => !stated.has(name))], document)
+  }
+
+  #published (head: object, tags: readonly object[], { paths, components, additionalOperations }: OpenApiDocument): PublishedDocument {
+    return new PublishedDocument({
+      openapi: '3.1.0', ...head, ...tags.length > 0 ? { tags } : {}, components, paths,
+      ...Object.keys(additionalOperations).length > 0 ? { 'x-additional-operations': additionalOperations } : {},
+    }, this.#options.address)
+  }
 }

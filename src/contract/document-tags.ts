@@ -1,6 +1,7 @@
 import type { ApiDocument } from '../openapi/types.ts'
 import { isObject } from './json-schema.ts'
 import type { DocumentedRoute } from './openapi-operation.ts'
+import type { PassedThrough } from './passed-through-notes.ts'
 
 /** A Tag Object (OpenAPI 3.1, section 4.8.22). */
 export interface TagObject {
@@ -33,11 +34,15 @@ export class DocumentTags {
     return tags
   }
 
+  /** Whether operations of the upstream stand in sections. */
+  hasOperations (upstream: string): boolean { return this.#used.has(upstream) }
+
   /**
    * What documents and upstream files say of the sections that are used, in the order of the documents. Where two upstreams
    * speak of one name, neither does.
+   * @param passedThrough  what the sections of upstreams say as well
    */
-  described (imports: readonly { upstream: string, document: ApiDocument }[]): TagObject[] {
+  described (imports: readonly { upstream: string, document: ApiDocument }[], passedThrough: readonly PassedThrough[]): TagObject[] {
     const found = new Map<string, { upstream: string, tag: TagObject }>()
     const contested = new Set<string>()
     const note = (upstream: string, tag: TagObject): void => {
@@ -52,9 +57,15 @@ export class DocumentTags {
       const about: unknown = root.info?.summary ?? root.info?.title
       if (typeof about === 'string') note(upstream, { name: upstream, description: about })
     }
-    return [...found.values()].filter(({ tag }) => !contested.has(tag.name)).map(({ tag }) => tag)
+    const described = new Map([...found].filter(([name]) => !contested.has(name)).map(([name, { tag }]) => [name, tag]))
+    for (const { upstream: name, note } of passedThrough) described.set(name, withNote(described.get(name) ?? { name }, note))
+    return [...described.values()]
   }
 }
+
+/** The section with a further paragraph. */
+export const withNote = <Described extends { description?: string }>(described: Described, note: string | undefined): Described =>
+  note === undefined ? described : { ...described, description: [described.description, note].filter(Boolean).join('\n\n') }
 
 const tagObject = ({ name, description, externalDocs }: Record<string, any>): TagObject => ({
   name, ...typeof description === 'string' ? { description } : {}, ...isObject(externalDocs) ? { externalDocs } : {},

@@ -1,6 +1,7 @@
 import type { ApiDocument } from '../openapi/types.ts'
 import { ComponentNames, UniqueNames } from './component-names.ts'
 import { DocumentTags, type TagObject } from './document-tags.ts'
+import { type PassedThrough, passedThroughNotes } from './passed-through-notes.ts'
 import { ImportedComponents, type OperationTarget } from './imported-components.ts'
 import { pointerToken } from './json-schema.ts'
 import { sharedComponents } from './openapi-answers.ts'
@@ -32,6 +33,8 @@ interface Placed {
   entry: PathEntry
   operationId: string
   imported?: Import
+  /** Routes that would stand in the same place. */
+  others: DocumentedRoute[]
 }
 
 /** What comes from one document through one upstream. */
@@ -48,6 +51,10 @@ export interface DocumentOptions {
   securitySchemes?: Readonly<Record<string, object>>
   /** The document is that of one upstream: names and sections are those of its own document. */
   single?: boolean
+  /** The document is that of one host: operations need not name their hosts. */
+  isOfHost?: boolean
+  /** Routes that pass everything below a prefix through. */
+  passedThrough?: readonly DocumentedRoute[]
 }
 
 /**
@@ -61,12 +68,16 @@ export class OpenApiDocument {
   readonly components: Record<string, Record<string, unknown>>
   /** What is said of the sections. */
   readonly tags: TagObject[]
+  /** What is passed through beside the operations. */
+  readonly passedThrough: readonly PassedThrough[]
   /** Operations that are left out, since the document has them already for another host or condition. */
   readonly omitted: { route: DocumentedRoute, operation: string }[] = []
   readonly #names = new ComponentNames()
   readonly #schemas = new PlacedSchemas(this.#names)
   readonly #operationIds = new UniqueNames()
   readonly #byShape = new Map<string, PathEntry>()
+  /** Operations that have their place, by method and shape of the path. */
+  readonly #places = new Map<string, Placed>()
   readonly #imports: Import[] = []
   readonly #options: DocumentOptions
 
@@ -81,7 +92,8 @@ export class OpenApiDocument {
     for (const { components } of this.#imports) components.finish()
     this.paths = this.#byPath('item')
     this.additionalOperations = this.#byPath('further')
-    this.tags = tags.described(this.#imports)
+    this.passedThrough = passedThroughNotes(options.passedThrough ?? [], (name) => tags.hasOperations(name))
+    this.tags = tags.described(this.#imports, options.single ? [] : this.passedThrough)
     const { securitySchemes = {} } = options
     const sections: Record<string, Record<string, unknown>> = { ...Object.keys(securitySchemes).length > 0 ? { securitySchemes } : {}, schemas: { ...schemas, ...this.#schemas.components }, ...shared }
     for (const { components } of this.#imports) for (const [section, own] of Object.entries(components.sections)) sections[section] = { ...sections[section], ...own }
@@ -99,12 +111,14 @@ export class OpenApiDocument {
     return (api ? [api.operation.method] : [route.method].flat()).flatMap((method) => {
       const [map, field] = fieldOf(entry, method)
       if (map[field]) {
+        this.#places.get(`${method} ${own.shape}`)?.others.push(route)
         this.omitted.push({ route, operation: `${method} ${entry.path}` })
         return []
       }
       // the place is taken, in this order
       map[field] = {}
-      const placed: Placed = { documented, method, own, entry, operationId: this.#operationId(route, method, own.path) }
+      const placed: Placed = { documented, method, own, entry, operationId: this.#operationId(route, method, own.path), others: [] }
+      this.#places.set(`${method} ${own.shape}`, placed)
       if (api) this.#noteImport(placed, api.document)
       return [placed]
     })
@@ -128,11 +142,11 @@ export class OpenApiDocument {
     placed.imported = imported
   }
 
-  #describe ({ documented: [route, shared], method, own, entry, operationId, imported }: Placed, tags: DocumentTags): void {
+  #describe ({ documented: [route, shared], method, own, entry, operationId, imported, others }: Placed, tags: DocumentTags): void {
     const [map, field] = fieldOf(entry, method)
     const routed = documentPath(patternOf(route))
     map[field] = describeOperation(route, {
-      operationId, shared, schemas: this.#schemas, imported: imported?.components, tags: tags.of(route),
+      operationId, shared, others, isOfHost: this.#options.isOfHost, schemas: this.#schemas, imported: imported?.components, tags: tags.of(route),
       securitySchemes: this.#options.securitySchemes ?? {},
       parameters: own.parameters.map((name, i) => ({ route: routed.parameters[i]!, own: name, documented: entry.parameters[i]! })),
     })

@@ -9,11 +9,13 @@ import { addProblem, answerReference } from './openapi-answers.ts'
 import type { PathParameter } from './openapi-path.ts'
 import type { PlacedSchemas } from './placed-schemas.ts'
 
-/** What a document tells of a route; the part of Fastify's route that matters. */
+/** The part of a Fastify route that documents show. */
 export interface DocumentedRoute {
   method: string | readonly string[]
   url: string
   schema?: Record<string, any>
+  /** Conditions of the router; `headers` that a request must have. */
+  constraints?: { readonly headers?: Readonly<Record<string, string>> }
   config: {
     auth?: AuthDeclaration
     limit?: LimitDeclaration | false
@@ -28,6 +30,7 @@ export interface DocumentedRoute {
     publicUrl?: string
     redirect?: string
     websocket?: boolean
+    passThrough?: boolean
   }
 }
 
@@ -45,6 +48,10 @@ export interface OperationPlace {
   imported?: ImportedComponents
   /** Sections that it stands in. */
   tags?: readonly string[]
+  /** Routes with the same method and path, for other hosts or for requests with other headers. */
+  others?: readonly DocumentedRoute[]
+  /** The document is that of hosts on which the operation is reached, so it need not name them. */
+  isOfHost?: boolean
 }
 
 /** Parameters of their own in OpenAPI: they are stated by security, request body and responses. */
@@ -61,7 +68,7 @@ export function describeOperation (route: DocumentedRoute, place: OperationPlace
   const security = securityOf(form, place.securitySchemes)
   const limits = limitsOf(config)
   const summary = schema.summary ?? own.summary
-  const description = [schema.description ?? own.description, ...notes(config, form, limits)].filter(Boolean).join('\n\n')
+  const description = [schema.description ?? own.description, ...notes(config, form, limits), ...(place.others ?? []).map((other) => otherNote(other, route))].filter(Boolean).join('\n\n')
   const externalDocs = schema.externalDocs ?? own.externalDocs
   const parameters = parametersOf(schema, place, own)
   const body = schema.body ? requestBody(route, place) : own.requestBody
@@ -86,7 +93,7 @@ export function describeOperation (route: DocumentedRoute, place: OperationPlace
     ...own.callbacks ? { callbacks: own.callbacks } : {},
     ...schema.deprecated ?? own.deprecated ? { deprecated: true } : {},
     ...security.length > 0 ? { security } : {},
-    ...config.hosts ? { servers: config.hosts.map(serverOf) } : {},
+    ...config.hosts && !place.isOfHost ? { servers: config.hosts.map(serverOf) } : {},
     ...own.extensions,
     ...limits.length > 0 ? { 'x-rate-limit': limits.map(documentedLimit) } : {},
     ...Object.fromEntries(Object.entries(schema).filter(([key]) => key.startsWith('x-'))),
@@ -128,6 +135,19 @@ function requirementText ({ scopes = [], groups = [], claims = {} }: Requirement
     ...groups.length > 0 ? [`group ${code(groups, ' or ')}`] : [],
     ...Object.keys(claims).length > 0 ? [`claim ${code(Object.keys(claims), ' and ')}`] : [],
   ].join(', ')
+}
+
+/** Says that a route with the same method and path stands in no place of its own. */
+function otherNote ({ config: { hosts, upstream }, constraints }: DocumentedRoute, { config }: DocumentedRoute): string {
+  const whose = upstream === undefined ? '' : ` of the upstream \`${upstream}\``
+  const listed = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ')
+  if (constraints?.headers) {
+    const headers = Object.entries(constraints.headers).map((header) => header.join(': '))
+    return `Requests with ${listed(headers)} get another operation${whose}.`
+  }
+  const where = hosts === undefined ? 'on all other hosts' : `on ${listed(hosts)}`
+  if (hosts?.join() === config.hosts?.join()) return `Some requests get another operation${whose}.`
+  return `This path has another operation ${where}${upstream === undefined ? '' : `: see the document${whose}`}.`
 }
 
 /** A host of any one label is a server with a variable. */

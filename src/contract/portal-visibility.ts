@@ -4,14 +4,27 @@ import type { DocumentedRoute } from './openapi-operation.ts'
 /** Public path of a route. */
 export const patternOf = ({ url, config }: DocumentedRoute): string => config.publicUrl ?? url
 
+/** Below which path a pass-through forwards everything; `''` is the root. */
+export const passedPrefix = (route: DocumentedRoute): string => patternOf(route).replace(/\/\*?$/, '')
+
 /**
- * Whether documents tell of a route.
+ * Whether documents show a route as an operation.
  * @param hideScopes  scopes, with `*` at the end for all that begin so; a route that cannot be called without one is hidden
  */
 export function isVisible (route: DocumentedRoute, hideScopes: readonly string[]): boolean {
+  // what is passed through is the service's to describe: it has no operations here
+  return route.config.passThrough !== true && !patternOf(route).includes('*') && isShown(route, hideScopes)
+}
+
+/** Whether documents mention that the route passes everything below its prefix through. */
+export function isPassedThrough (route: DocumentedRoute, hideScopes: readonly string[]): boolean {
+  return route.config.passThrough === true && isShown(route, hideScopes)
+}
+
+function isShown (route: DocumentedRoute, hideScopes: readonly string[]): boolean {
   const { auth, api } = route.config
   // the router's own routes, Swagger UI's for example, say nothing of who may call
-  if (route.schema?.hide || patternOf(route).includes('*') || auth === undefined) return false
+  if (route.schema?.hide || auth === undefined) return false
   if (api?.operation.extensions['x-internal'] === true) return false
   const { mode, optional, uses } = authForm(auth)
   if (optional || uses.length === 0 || hideScopes.length === 0) return true

@@ -96,7 +96,7 @@ test('upstreams have documents of their own, in JSON and YAML', async (t) => {
   assert.deepEqual(Object.keys(a.paths), ['/a/{id}', '/a'])
   assert.equal(a.info.title, 'a')
 
-  assert.deepEqual(app.portal.upstreams, ['a', 'b', 'catalog'])
+  assert.deepEqual(app.portal.upstreams(), ['a', 'b', 'catalog'])
   for (const unknown of ['d.json', 'a.xml', 'a', '__proto__.json', 'a.json/x', 'a.jsonx', 'a.xyaml', 'a.b.json']) {
     const refused = await fetch(`${url}/docs/upstreams/${unknown}`)
     assert.equal(refused.status, 404, unknown)

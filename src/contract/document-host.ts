@@ -1,0 +1,59 @@
+import type { Documented } from './openapi-document.ts'
+import type { DocumentedRoute } from './openapi-operation.ts'
+import { documentPath } from './openapi-path.ts'
+import { passedPrefix, patternOf } from './portal-visibility.ts'
+
+/** How closely the hosts of a route fit a host name; a smaller number goes first when the gateway routes. */
+const EXACT = 0
+const WILDCARD = 1
+const EVERY_HOST = 2
+
+/** Host names that can be asked for: letters, digits, `-`, `_` and dots, or an address. */
+export const HOST_NAME = '^(?:[A-Za-z0-9_-]+(?:\\.[A-Za-z0-9_-]+)*\\.?|\\[[0-9A-Fa-f:.]+\\])(?::[0-9]{1,5})?$'
+
+/** The name in a `Host` header: lower case, without port and final dot. */
+export const hostName = (host: string): string => host.toLowerCase().replace(/:\d+$/, '').replace(/\.$/, '')
+
+/** @returns undefined when they do not fit */
+export function hostRank (hosts: readonly string[] | undefined, name: string): number | undefined {
+  if (hosts === undefined) return EVERY_HOST
+  if (hosts.includes(name)) return EXACT
+  return hosts.includes(`*${name.slice(name.indexOf('.'))}`) ? WILDCARD : undefined
+}
+
+/** Whether a route names this host, itself or with a wildcard. */
+export const namesHost = ({ config: { hosts } }: DocumentedRoute, name: string): boolean => hosts !== undefined && hostRank(hosts, name) !== undefined
+
+/**
+ * The operations that clients reach on a host. Routes that name the host go before routes for every host, as in routing: an
+ * operation that another one or a pass-through stands before is left out.
+ * @param routes  operations
+ * @param passed  routes that pass everything below a prefix through
+ */
+export function reachedOn (routes: readonly Documented[], passed: readonly DocumentedRoute[], name: string): Documented[] {
+  const taken = new Map<string, number>()
+  for (const [route] of routes) {
+    const own = hostRank(route.config.hosts, name)
+    // a condition on headers takes only some of the requests
+    if (own === undefined || route.constraints?.headers !== undefined) continue
+    for (const key of placesOf(route)) taken.set(key, Math.min(own, taken.get(key) ?? own))
+  }
+  const prefixes = passed.flatMap((route) => {
+    const own = hostRank(route.config.hosts, name)
+    return own === undefined ? [] : [{ prefix: passedPrefix(route), own }]
+  })
+  return routes.flatMap(([route, shared]): Documented[] => {
+    const own = hostRank(route.config.hosts, name)
+    if (own === undefined || prefixes.some((pass) => pass.own < own && isBelow(patternOf(route), pass.prefix))) return []
+    const places = placesOf(route)
+    const methods = [route.method].flat().filter((_, i) => (taken.get(places[i]!) ?? own) >= own)
+    return methods.length === 0 ? [] : [[{ ...route, method: methods }, shared]]
+  })
+}
+
+const isBelow = (path: string, prefix: string): boolean => prefix === '' || path === prefix || path.startsWith(`${prefix}/`)
+
+function placesOf (route: DocumentedRoute): string[] {
+  const { shape } = documentPath(patternOf(route))
+  return [route.method].flat().map((method) => `${method} ${shape}`)
+}
