@@ -95,7 +95,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     const { task, plan } = this
     const { cache, policy, stored } = task
     const cameAt = cache.now()
-    const answer: UpstreamAnswer = { status, headers, publicHeaders: publicHeaders(headers, plan, cameAt), control: policy.controlOf(status, headers), sentAt: this.#sentAt, cameAt }
+    const answer: UpstreamAnswer = { status, headers, publicHeaders: publicHeaders(headers, plan, this.request, cameAt), control: policy.controlOf(status, headers), sentAt: this.#sentAt, cameAt }
     this.#answer = answer
     if (stored !== null && (status === 304 || isUpstreamError(status))) {
       if (status === 304) {

@@ -19,7 +19,7 @@ export function sendInformational (reply: FastifyReply, status: number, headers:
   if (!FORWARDED.has(status) || raw.headersSent || raw.destroyed || raw.writableEnded || sent >= MOST || reply.request.raw.httpVersion !== '1.1') return
   raw[kSent] = sent + 1
   // RFC 9110, section 8.6: no length
-  const { date: _date, 'content-length': _length, [HSTS]: _hsts, ...hints } = publicHeaders(headers, plan, 0)
+  const { date: _date, 'content-length': _length, [HSTS]: _hsts, ...hints } = publicHeaders(headers, plan, reply.request, null)
   try {
     // Node 24 has none for any status
     if (raw.writeInformation !== undefined) raw.writeInformation(status, hints)

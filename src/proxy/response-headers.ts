@@ -5,7 +5,7 @@ import type { Target } from '../upstream/target.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { connectionNames } from './hop-by-hop.ts'
-import { publicLocation } from './location.ts'
+import { publicField } from './public-fields.ts'
 
 /** Copies the upstream's headers to the reply, without what belongs to the connection or tells about the backend. */
 export function copyResponseHeaders (reply: FastifyReply, status: number, headers: IncomingHttpHeaders, plan: ForwardPlan): void {
@@ -14,15 +14,13 @@ export function copyResponseHeaders (reply: FastifyReply, status: number, header
     if (plan.responseDrop[name] || (named !== null && named.includes(name))) continue
     const value = headers[name]
     if (value === undefined) continue
-    if (name === 'location' || name === 'content-location') {
-      reply.header(name, publicLocation(String(value), plan))
-    } else if (name === 'vary' && reply.hasHeader('vary')) {
+    if (name === 'vary' && reply.hasHeader('vary')) {
       reply.header(name, `${reply.getHeader('vary')}, ${String(value)}`)
     } else if (name === 'cache-status' && reply.hasHeader('cache-status')) {
       // the cache that is nearest to the origin comes first (RFC 9211, section 2)
       reply.header(name, `${String(value)}, ${reply.getHeader('cache-status')}`)
     } else {
-      reply.header(name, value)
+      reply.header(name, publicField(name, value, plan, reply.request))
     }
   }
   const put = plan.responsePut
@@ -49,15 +47,20 @@ export function dropInsecureHsts (reply: FastifyReply): void {
   if (reply.hasHeader(HSTS) && !isSecure(reply.request)) reply.removeHeader(HSTS)
 }
 
-/** The upstream's headers as every client of the route gets them, apart from any reply. @param cameAt  milliseconds since 1970 */
-export function publicHeaders (headers: IncomingHttpHeaders, plan: ForwardPlan, cameAt: number): Record<string, string | string[]> {
+type PublicHeaders = Record<string, string | string[]>
+
+/**
+ * The upstream's headers as clients of the route get them, apart from any reply.
+ * @param cameAt  when they came, in milliseconds since 1970; null for a message that needs no date
+ */
+export function publicHeaders (headers: IncomingHttpHeaders, plan: ForwardPlan, request: FastifyRequest, cameAt: number | null): PublicHeaders {
   const named = connectionNames(headers.connection)
   // what comes without a date gets one (RFC 9110, section 6.6.1)
-  const result: Record<string, string | string[]> = headers.date === undefined ? { date: new Date(cameAt).toUTCString() } : {}
+  const result: PublicHeaders = headers.date === undefined && cameAt !== null ? { date: new Date(cameAt).toUTCString() } : {}
   for (const name in headers) {
     const value = headers[name]
     if (value === undefined || plan.responseDrop[name] || (named !== null && named.includes(name))) continue
-    result[name] = name === 'location' || name === 'content-location' ? publicLocation(String(value), plan) : value
+    result[name] = publicField(name, value, plan, request)
   }
   const put = plan.responsePut
   for (let i = 0; i < put.length; i += 2) {

@@ -3,15 +3,13 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { HSTS, isSecure } from '../browser/strict-transport.ts'
-import { HOP_BY_HOP, nameSet } from './hop-by-hop.ts'
-import { affinityCookie } from './response-headers.ts'
+import { affinityCookie, publicHeaders } from './response-headers.ts'
 import { ResponseRelay } from './response-relay.ts'
 import { closeFrame, FrameBoundary } from './websocket-frames.ts'
 
 /** WebSocket close code for an endpoint that goes away (RFC 6455, section 7.4.1). */
 const GOING_AWAY = 1001
 const KEEP_ALIVE_MS = 30_000
-const hopByHop = nameSet(HOP_BY_HOP, ['content-length', 'server', 'x-powered-by'])
 
 /** The WebSockets that are open, so that a stop of the gateway can end each with a close frame. */
 export class OpenTunnels {
@@ -70,7 +68,8 @@ export class Tunnel extends ResponseRelay {
     reply.code(status)
     reply.hijack()
     reply.raw.detachSocket(client)
-    client.write(handshake(headers, request.id, affinityCookie(this.plan.upstream, request, this.target!, status), isSecure(request)), 'latin1')
+    const cookie = affinityCookie(this.plan.upstream, request, this.target!, status)
+    client.write(handshake(publicHeaders(headers, this.plan, request, null), request.id, cookie, isSecure(request)), 'latin1')
     client.setNoDelay(true)
     client.setKeepAlive(true, KEEP_ALIVE_MS)
     // what goes to the client counts as much as what comes from it
@@ -154,10 +153,11 @@ class Direction {
   }
 }
 
-function handshake (headers: IncomingHttpHeaders, requestId: string, cookie: string | null, secure: boolean): string {
+/** The head of a 101. @param headers  those of the upstream as clients get them, with the header rules of the route */
+function handshake (headers: Record<string, string | string[]>, requestId: string, cookie: string | null, secure: boolean): string {
   let head = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n'
   for (const name in headers) {
-    if (hopByHop[name] || (name === HSTS && !secure)) continue
+    if (name === 'content-length' || (name === HSTS && !secure)) continue
     for (const value of [headers[name]!].flat()) head += `${name}: ${value}\r\n`
   }
   if (cookie !== null) head += `set-cookie: ${cookie}\r\n`

@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
 import type { SlowStart } from '../health/slow-start.ts'
 import { milliseconds } from '../units.ts'
+import { comparableHost } from './comparable-host.ts'
 import type { ConnectionPool, ConnectionPools } from './connection-pool.ts'
 import type { DialSettings } from './dial.ts'
 import type { AttemptFailure, TargetMonitor } from './target-monitor.ts'
@@ -28,6 +29,8 @@ export class Target {
   readonly id: string
   /** Scheme, host and port; what `Location` headers are compared with. */
   readonly origin: string
+  /** Host and port of the origin; all spellings of this machine are one. */
+  readonly comparable: string
   /** Path that is put before every forwarded path; no slash at its end. */
   readonly basePath: string
   /** Value of `Host`. */
@@ -45,6 +48,7 @@ export class Target {
   constructor (settings: TargetSettings, pools: ConnectionPools) {
     this.id = settings.id
     this.origin = settings.origin
+    this.comparable = comparableHost(new URL(settings.origin).host)
     this.basePath = settings.basePath
     this.host = settings.host
     this.#settings = settings

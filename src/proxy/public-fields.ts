@@ -1,0 +1,74 @@
+import type { FastifyRequest } from 'fastify'
+import { comparableHost } from '../upstream/comparable-host.ts'
+import type { ForwardPlan } from './forward-plan.ts'
+import { withLinks } from './link-field.ts'
+import { publicLocation, publicPath } from './location.ts'
+
+type Value = string | string[]
+
+/**
+ * A field of a response as clients get it: fields that hold addresses name the gateway and not the target. All others stay as they are.
+ * @param name  in lower case
+ */
+export function publicField (name: string, value: Value, plan: ForwardPlan, request: FastifyRequest): Value {
+  switch (name) {
+    case 'location':
+    case 'content-location': return publicLocation(String(value), plan)
+    case 'link': return each(value, (one) => withLinks(one, (reference) => publicLocation(reference, plan)))
+    case 'refresh': return publicRefresh(String(value), plan)
+    case 'set-cookie': return each(value, (one) => publicCookie(one, plan, request))
+    default: return value
+  }
+}
+
+const each = (value: Value, change: (one: string) => string): Value => Array.isArray(value) ? value.map(change) : change(value)
+
+/** Seconds, then an address that may be introduced by `url=` and quoted, as browsers read it (HTML, section 4.2.5.3). */
+const REFRESH = /^([ \t]*[\d.]*[ \t]*[;,]?[ \t]*(?:url[ \t]*=[ \t]*)?)(["']?)(.*)$/is
+
+function publicRefresh (value: string, plan: ForwardPlan): string {
+  const [, before = '', quote = '', rest = ''] = REFRESH.exec(value) ?? []
+  const end = quote === '' ? -1 : rest.indexOf(quote)
+  const address = end === -1 ? rest : rest.slice(0, end)
+  return before + quote + publicLocation(address, plan) + rest.slice(address.length)
+}
+
+const HAS_PLACE = /;\s*(?:domain|path)\s*=/i
+/** Browsers take a cookie of this name only for the whole host (RFC 6265bis, section 4.1.3.2). */
+const WHOLE_HOST = /^\s*__host-/i
+
+/** A `Set-Cookie` whose `Domain` and `Path` are those that clients see. */
+function publicCookie (cookie: string, plan: ForwardPlan, request: FastifyRequest): string {
+  if (!HAS_PLACE.test(cookie) || WHOLE_HOST.test(cookie)) return cookie
+  const [pair, ...attributes] = cookie.split(';')
+  const kept = attributes.flatMap((attribute) => {
+    const [name = ''] = attribute.split('=', 1)
+    const value = attribute.slice(name.length + 1).trim()
+    switch (name.trim().toLowerCase()) {
+      // without the attribute, the cookie is one of the host that the client has asked
+      case 'domain': return value !== '' && isInternal(value, plan, request) ? [] : attribute
+      case 'path': return value.startsWith('/') ? `${name}=${publicCookiePath(value, plan)}` : attribute
+      default: return attribute
+    }
+  })
+  return [pair, ...kept].join(';')
+}
+
+/** A cookie for all paths of a service is one for the prefix and what lies below it. */
+function publicCookiePath (path: string, plan: ForwardPlan): string {
+  const found = publicPath(path, plan, '')
+  return path !== '/' && path.endsWith('/') ? found : found.replace(/\/$/, '') || '/'
+}
+
+/** Whether a cookie's domain is that of a target, and not of the host that the client has asked. */
+function isInternal (attribute: string, { upstream, forwarded }: ForwardPlan, { raw }: FastifyRequest): boolean {
+  const domain = comparableHost(attribute.replace(/^\./, '').toLowerCase())
+  const publicHost = forwarded.originOf(raw).replace(/^.*:\/\//, '')
+  return !isWithin(publicHost, domain) && upstream.targets.some(({ comparable }) => isWithin(comparable, domain))
+}
+
+/** Whether a host, with or without a port, belongs to a domain. */
+function isWithin (host: string, domain: string): boolean {
+  const name = host.replace(/:\d+$/, '')
+  return name === domain || name.endsWith(`.${domain}`)
+}
