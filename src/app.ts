@@ -38,6 +38,12 @@ import { bytes } from './units.ts'
  */
 export const STAGES = ['observe', 'edge', 'auth', 'limits', 'contract', 'response', 'admin', 'docs'] as const
 
+/** The folder of plugins with routes that give way to those of upstreams, which therefore come last. */
+const FALLBACK = 'fallback'
+
+const registerFolder = (app: FastifyInstance, folder: string): PromiseLike<unknown> =>
+  app.register(autoload, { dir: fileURLToPath(new URL(`../plugins/${folder}`, import.meta.url)), forceESM: true })
+
 declare module 'fastify' {
   interface FastifyInstance {
     /** The configuration with every default filled in. */
@@ -62,7 +68,7 @@ declare module 'fastify' {
 export async function buildApp (given: Config, pools?: ConnectionPools, draft?: DraftFile): Promise<FastifyInstance> {
   const wrongPaths = pathMistakes(given)
   // without what cannot be served, so that the other mistakes are found as well
-  const config: Config = wrongPaths.length > 0 ? { ...given, docs: false, metrics: false, status: false, cache: { ...given.cache, purge: false } } : given
+  const config: Config = wrongPaths.length > 0 ? { ...given, docs: false, metrics: false, status: false, welcome: false, cache: { ...given.cache, purge: false } } : given
   const table = new RouteTable()
   const apis = new ApiRegistry()
   const hosts = new HostRouter(table)
@@ -150,11 +156,10 @@ export async function buildApp (given: Config, pools?: ConnectionPools, draft?: 
   registrar.problems.push(...wrongPaths.map(({ path, message }) => ({ file: 'configuration', field: path.join('.'), message })), ...problems)
   checkTraffic(config, (field, message) => registrar.problems.push({ file: 'configuration', field, message }))
   try {
-    for (const stage of STAGES) {
-      await app.register(autoload, { dir: fileURLToPath(new URL(`../plugins/${stage}`, import.meta.url)), forceESM: true })
-    }
+    for (const stage of STAGES) await registerFolder(app, stage)
     decorateUpstreams(app, registrar, { config, upstreams, forwarded, withheld })
     for (const file of files) app.register(registrar.plugin(file))
+    registerFolder(app, FALLBACK)
     // once every route is there
     app.register(async () => {
       registrar.late.end()

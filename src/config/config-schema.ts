@@ -92,6 +92,10 @@ export const ConfigSchema = Type.Object({
     path: Type.String({ default: '/metrics', pattern: '^/[A-Za-z0-9._~/-]+$', title: 'path such as "/metrics"', description: 'Where the metrics are, in the Prometheus text format.' }),
     auth: AuthDeclaration,
   }, { additionalProperties: false })], { default: false, description: 'Prometheus metrics. Off unless stated, since it tells about traffic.' }),
+  welcome: Type.Union([Type.Literal(false), Type.Object({
+    path: Type.String({ default: '/', pattern: '^/(?:[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?$', title: 'path such as "/"', description: 'Where the page is. It gives way to an upstream that answers there.' }),
+    auth: Type.Unsafe<AuthDeclaration>({ ...AuthDeclaration, default: 'none', description: 'Who may see it.' }),
+  }, { additionalProperties: false })], { default: false, description: 'A page with links to the documentation, status and metrics, as far as they are on. Off unless stated, so that a gateway does not advertise itself; the demo has it on.' }),
   log: Type.Object({
     level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], { default: 'info', description: 'Least severe level that is written.' }),
     format: Type.Enum(['auto', 'json', 'pretty'], { default: 'auto', description: '`pretty` is one short line a request, for people; `auto` is pretty on a terminal and JSON elsewhere.' }),

@@ -14,7 +14,7 @@ function reason (path: string, taken: (path: string) => string | undefined): str
 }
 
 /** Addresses in the configuration that the gateway could not serve, since it serves something else there. */
-export function pathMistakes ({ docs, metrics, status, cache }: Partial<Pick<Config, 'docs' | 'metrics' | 'status' | 'cache'>>): Mistake[] {
+export function pathMistakes ({ docs, metrics, status, cache, welcome }: Partial<Pick<Config, 'docs' | 'metrics' | 'status' | 'cache' | 'welcome'>>): Mistake[] {
   const wrong: Mistake[] = []
   const check = (section: string[], path: unknown, taken: (path: string) => string | undefined): void => {
     const because = typeof path === 'string' ? reason(path, taken) : undefined
@@ -30,5 +30,7 @@ export function pathMistakes ({ docs, metrics, status, cache }: Partial<Pick<Con
   if (status) check(['status'], status.path, takenByMetrics)
   const takenByStatus = (path: string): string | undefined => takenByMetrics(path) ?? (status && ['', '/explain', '/drift', '/refresh'].some((end) => path === status.path + end) ? 'its state (status.path)' : undefined)
   if (cache?.purge) check(['cache', 'purge'], cache.purge.path, takenByStatus)
+  const purge = cache?.purge
+  if (welcome) check(['welcome'], welcome.path, (path) => takenByStatus(path) ?? (purge && path === purge.path ? 'the purge of its cache (cache.purge.path)' : undefined))
   return wrong
 }

@@ -102,6 +102,7 @@ export class RouteTable implements Iterable<RouteRow> {
   /** Adds a registered route; those hidden beside another, such as HEAD beside GET, are left out. */
   add (route: RouteOptions, file: string): void {
     const { config = {}, schema = {}, method } = route
+    this.#router = null
     this.#hasMatrix ||= Boolean(config.matrix)
     for (const name of [method].flat()) {
       this.#rows.push({

@@ -34,6 +34,7 @@ test('without anything, everything has its default', async (t) => {
     docs: { path: '/docs', hideScopes: [] },
     metrics: false,
     status: false,
+    welcome: false,
     log: { level: 'info', format: 'auto', access: true },
     listener: { maxHeaderSize: '16KiB', headersTimeout: '15s', requestTimeout: 0, bodyIdleTimeout: '30s', minBodyRate: '1KiB', keepAliveTimeout: '72s' },
     shutdown: { delay: 0, timeout: '30s' },
