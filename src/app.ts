@@ -14,6 +14,7 @@ import { refusalOf } from './listener/refusal.ts'
 import { prepareListener, serverOptions } from './listener/server-options.ts'
 import { createLogger } from './observe/logger.ts'
 import { requestIds } from './observe/request-id.ts'
+import { type GatewayParts, unneededPlugins } from './optional-plugins.ts'
 import { FillMemory } from './proxy/fill-memory.ts'
 import { ForwardedHeaders } from './proxy/forwarded-headers.ts'
 import { ResponseCache } from './proxy/response-cache.ts'
@@ -41,8 +42,12 @@ export const STAGES = ['observe', 'edge', 'auth', 'limits', 'contract', 'respons
 /** The folder of plugins with routes that give way to those of upstreams, which therefore come last. */
 const FALLBACK = 'fallback'
 
-const registerFolder = (app: FastifyInstance, folder: string): PromiseLike<unknown> =>
-  app.register(autoload, { dir: fileURLToPath(new URL(`../plugins/${folder}`, import.meta.url)), forceESM: true })
+/** Registers the plugins of a folder, without those that this gateway does not need. */
+const registerFolder = (app: FastifyInstance, folder: string, parts: GatewayParts): PromiseLike<unknown> => app.register(autoload, {
+  dir: fileURLToPath(new URL(`../plugins/${folder}`, import.meta.url)),
+  forceESM: true,
+  ignorePattern: unneededPlugins(folder, parts),
+})
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -137,7 +142,7 @@ export async function buildApp (given: Config, pools?: ConnectionPools, draft?: 
   app.addHook('onListen', async () => {
     await upstreams.discover(FIRST_DISCOVERY)
     for (const upstream of upstreams) upstream.start()
-    apis.start(app.log)
+    await apis.start(app.log)
   })
   app.addHook('onClose', () => {
     apis.close()
@@ -156,10 +161,11 @@ export async function buildApp (given: Config, pools?: ConnectionPools, draft?: 
   registrar.problems.push(...wrongPaths.map(({ path, message }) => ({ file: 'configuration', field: path.join('.'), message })), ...problems)
   checkTraffic(config, (field, message) => registrar.problems.push({ file: 'configuration', field, message }))
   try {
-    for (const stage of STAGES) await registerFolder(app, stage)
+    const parts = { config, files }
+    for (const stage of STAGES) await registerFolder(app, stage, parts)
     decorateUpstreams(app, registrar, { config, upstreams, forwarded, withheld })
     for (const file of files) app.register(registrar.plugin(file))
-    registerFolder(app, FALLBACK)
+    registerFolder(app, FALLBACK, parts)
     // once every route is there
     app.register(async () => {
       registrar.late.end()

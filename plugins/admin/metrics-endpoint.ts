@@ -1,17 +1,20 @@
 import type {} from '@fastify/swagger'
 import fp from 'fastify-plugin'
-import { Counter, Gauge } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
+import type { EventCounter } from '../../src/observe/metrics.ts'
 
-/** Tells the metrics in the Prometheus text format, where and to whom the configuration says. */
+/** Publishes the metrics in the Prometheus text format, where and to whom the configuration says. */
 export default fp(async (app) => {
-  const { config, metrics } = app
+  const { config } = app
   if (!config.metrics) return
   const { path, auth } = config.metrics
+  const registry = new Registry()
+  for (const counter of Object.values(app.metrics)) publish(counter, registry)
   const available = new Gauge({
     name: 'gatehouse_upstream_target_available',
     help: 'Whether a target gets requests: 1 when it does.',
     labelNames: ['upstream', 'target'],
-    registers: [metrics.registry],
+    registers: [registry],
     collect () {
       available.reset()
       for (const upstream of app.upstreams) for (const target of upstream.targets) available.set({ upstream: upstream.name, target: target.id }, upstream.isServing(target) ? 1 : 0)
@@ -21,7 +24,7 @@ export default fp(async (app) => {
     name: 'gatehouse_cache_requests_total',
     help: 'Requests to cached routes by what the cache has done: hit, stale, miss, revalidated, collapsed, bypass.',
     labelNames: ['upstream', 'result'],
-    registers: [metrics.registry],
+    registers: [registry],
     // gathered when they are asked for, since counting with labels costs more than a hit should
     collect () {
       cached.reset()
@@ -29,7 +32,20 @@ export default fp(async (app) => {
     },
   })
   app.get(path, { exposeHeadRoute: true, config: { auth }, schema: { hide: true } }, async (_request, reply) => {
-    reply.header('content-type', metrics.registry.contentType).header('cache-control', 'no-store')
-    return metrics.registry.metrics()
+    reply.header('content-type', registry.contentType).header('cache-control', 'no-store')
+    return registry.metrics()
   })
 }, { name: 'metrics-endpoint', dependencies: ['metrics'] })
+
+function publish (counter: EventCounter, registry: Registry): void {
+  const published = new Counter({
+    name: counter.name,
+    help: counter.help,
+    labelNames: counter.labelNames,
+    registers: [registry],
+    collect () {
+      published.reset()
+      for (const { labels, value } of counter) published.inc(labels, value)
+    },
+  })
+}

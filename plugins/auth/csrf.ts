@@ -25,4 +25,4 @@ export default fp(async (app) => {
       done(check.isForged({ method, headers, protocol, host, isUpgrade: isUpgrade(raw) }) ? gatehouseError('GW_FORGED') : undefined)
     }]
   })
-}, { name: 'csrf', dependencies: ['auth-schemes', 'jwt', 'api-key', 'basic', 'client-certificate', 'forward-auth', 'http-signature', 'introspection', 'login'] })
+}, { name: 'csrf', dependencies: ['auth-schemes', 'authenticate'] })

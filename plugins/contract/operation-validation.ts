@@ -3,6 +3,8 @@ import fp from 'fastify-plugin'
 import { documentMistakes } from '../../src/contract/document-mistakes.ts'
 import { DocumentValidators } from '../../src/contract/document-validators.ts'
 import { compileOperationCheck, type OperationCheck, type RequestPart } from '../../src/contract/operation-check.ts'
+import { compileOperationResponseCheck } from '../../src/contract/operation-response-check.ts'
+import type { ResponseCheck } from '../../src/contract/response-check.ts'
 import { BootProblems, gatehouseError, type Problem, type Violation } from '../../src/errors.ts'
 import type { ApiDocument, ApiOperation } from '../../src/openapi/types.ts'
 import type {} from '../../src/upstream/route-config.ts'
@@ -20,6 +22,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** The validators of an API document; one for all of its routes. */
     documentValidators (document: ApiDocument): DocumentValidators
+    /** The check of the responses of an operation. */
+    operationResponseCheck (document: ApiDocument, operation: ApiOperation): ResponseCheck
   }
 }
 
@@ -41,6 +45,8 @@ export default fp(async (app) => {
     }
     return validators
   })
+
+  app.decorate('operationResponseCheck', (document, operation) => compileOperationResponseCheck(app.documentValidators(document), operation))
 
   app.addHook('onRoute', (route) => {
     const { api, requestValidation = 'off' } = route.config ?? {}

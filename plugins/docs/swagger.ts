@@ -1,8 +1,5 @@
 import { relative, resolve } from 'node:path'
-import caching from '@fastify/caching'
-import compress from '@fastify/compress'
-import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
+import type {} from '@fastify/swagger'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { checkAgainst } from '../../src/config/schema-check.ts'
@@ -44,13 +41,17 @@ export default fp(async (app) => {
     // a HEAD that comes with a GET is no operation of its own
     if (route.method !== 'HEAD' || route.config?.api) portal.add(() => ({ method: route.method, url: route.url, schema: route.schema, constraints: route.constraints, config: route.config ?? {} }) as DocumentedRoute, () => this.getSchemas())
   })
+  if (!docs) return
+  // only the pages need these; yaml writes the documents
+  const [{ default: swagger }, { default: swaggerUi }, { default: caching }, { default: compress }] = await Promise.all([
+    import('@fastify/swagger'), import('@fastify/swagger-ui'), import('@fastify/caching'), import('@fastify/compress'), import('yaml'),
+  ])
   await app.register(swagger, {
     openapi: { openapi: '3.1.0', info: about.info },
     // its own conversion loses references within schemas, tuples and constants
     transform: ({ url }: { url: string }) => ({ schema: { hide: true }, url }),
     transformObject: () => portal.whole.value,
   } as object)
-  if (!docs) return
   const authenticate = app.authenticator(docs.auth ?? 'none')
   await app.register(async (scope) => {
     // every route below, static files included

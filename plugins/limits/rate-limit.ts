@@ -1,4 +1,4 @@
-import rateLimit, { type CreateRateLimitOptions } from '@fastify/rate-limit'
+import type { CreateRateLimitOptions } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Cluster, Redis } from 'ioredis'
@@ -10,8 +10,6 @@ import { LimitDeclaration, limitRules, type LimitRule } from '../../src/limits/l
 import type { Verdict } from '../../src/limits/limit-stage.ts'
 import { storeOf } from '../../src/limits/limit-store.ts'
 import { PlanLimits } from '../../src/limits/plan-limits.ts'
-import { connectRedis } from '../../src/limits/redis-client.ts'
-import { RedisStore } from '../../src/limits/redis-store.ts'
 import { whenOver } from '../../src/limits/request-end.ts'
 import { isEarly, type RouteStage, RouteStages } from '../../src/limits/route-stages.ts'
 import { sharedWindow, windowStore } from '../../src/limits/window-store.ts'
@@ -39,21 +37,17 @@ const REMEMBERED = 100_000
  */
 export default fp(async (app) => {
   const { redis: settings, limits: { onFailure } } = app.config
-  const connection = settings === undefined ? null : connectRedis(settings, app.log)
-  const redis = connection && new RedisStore(connection.client, { onError: ({ message }) => app.log.error({ reason: message }, 'Redis answers errors: each gateway counts limits by itself until it does no more') })
-  app.decorate('redis', (connection?.client ?? null) as Redis | null)
-  if (connection !== null) {
+  const shared = settings === undefined ? null : (await import('../../src/limits/redis-limits.ts')).redisLimits(settings, app.log)
+  app.decorate('redis', (shared?.client ?? null) as Redis | null)
+  if (shared !== null) {
     // not at boot: what only looks at the configuration needs no Redis, and a gateway serves without it
-    app.addHook('onListen', async () => { connection.client.connect().catch(() => {}) })
-    app.addHook('onClose', async () => {
-      redis!.close()
-      connection.close()
-    })
+    app.addHook('onListen', async () => { shared.client.connect().catch(() => {}) })
+    app.addHook('onClose', async () => shared.close())
   }
-  const store = storeOf(redis, onFailure)
+  const store = storeOf(shared?.store ?? null, onFailure)
   const registry = new LimitRegistry(REMEMBERED)
-  const createLimiter = redis && await isolatedRateLimit(app, windowStore(store))
-  const stages = new RouteStages(store, redis !== null, createLimiter && ((limit) => sharedWindow(limit, createLimiter({
+  const createLimiter = shared && await isolatedRateLimit(app, windowStore(store))
+  const stages = new RouteStages(store, shared !== null, createLimiter && ((limit) => sharedWindow(limit, createLimiter({
     max: limit.rule.max, timeWindow: limit.rule.windowMs, keyGenerator: limit.keyOf, limit,
   } as CreateRateLimitOptions))))
   const plans = new PlanLimits(app.config, registry)
@@ -78,6 +72,7 @@ export default fp(async (app) => {
 
 /** The plugin in a scope of its own: its own hook on routes sees none, and its limiters are used one by one. */
 async function isolatedRateLimit (app: FastifyInstance, store: ReturnType<typeof windowStore>): Promise<FastifyInstance['createRateLimit']> {
+  const { default: rateLimit } = await import('@fastify/rate-limit')
   let create!: FastifyInstance['createRateLimit']
   await app.register(async (scope) => {
     await scope.register(rateLimit, { global: false, store })

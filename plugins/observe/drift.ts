@@ -8,12 +8,8 @@ import type {} from '../../src/upstream/route-config.ts'
 /** Larger answers are not looked into. Bytes. */
 const LARGEST = 64 * 1024
 
-/** Compares traffic with the documents of upstreams; only where a status page tells of it. */
+/** Compares traffic with the documents of upstreams. */
 export default fp(async (app) => {
-  if (!app.config.status) {
-    app.decorate('drift', null)
-    return
-  }
   const registry = new DriftRegistry()
   app.decorate('drift', registry)
   app.addHook('onRoute', (route) => {

@@ -17,11 +17,11 @@ export default fp(async (app) => {
     const stated = route.config?.compress
     if (!stated) return
     const stage = new CompressionStage(new CompressionRules(stated), compressWhole, kept)
-    // the last of them, so that the others see what can be read
+    // the last of them, so that the others see what can be read: this file comes after client-cache in the folder
     const onSend = sendStage((request, reply, payload, done) => stage.run(request, reply, payload, done))
     route.onSend = [...[route.onSend ?? []].flat(), onSend]
   })
-}, { name: 'compression', dependencies: ['client-cache'] })
+}, { name: 'compression' })
 
 /**
  * Has @fastify/compress do it, by the hook that it gives to a route. It is asked of a scratch application: on this one it would put a

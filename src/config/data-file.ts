@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml'
+import { createRequire } from 'node:module'
+import type { Document, LineCounter } from 'yaml'
 import { BootProblems } from '../errors.ts'
+
+const require = createRequire(import.meta.url)
+/** Loaded with the first YAML or JSON file. */
+const yaml = (): typeof import('yaml') => require('yaml')
 
 /** The content of a YAML or JSON file, and where in the file each part of it stands. */
 export interface DataFile {
@@ -26,6 +31,7 @@ function problem (file: string, line: number | undefined, message: string): Boot
 const lineOfPosition = (text: string, position: number): number => text.slice(0, position).split('\n').length
 
 function located (document: Document.Parsed, lines: LineCounter, value: unknown): DataFile {
+  const { isMap, isScalar, isSeq } = yaml()
   return {
     value,
     lineOf (path) {
@@ -52,6 +58,7 @@ const withoutSource = (message: string): string => /^(Unexpected token '.+?'|[^"
 
 function parseJson (text: string, shownAs: string): DataFile {
   if (text.trim() === '') throw problem(shownAs, undefined, 'is empty, allowed: a JSON document')
+  const { LineCounter, parseDocument } = yaml()
   const lines = new LineCounter()
   const document = parseDocument(text, { schema: 'json', lineCounter: lines, prettyErrors: false })
   let value: unknown
@@ -76,6 +83,7 @@ const YAML_MESSAGES: Record<string, string> = {
 }
 
 function parseYaml (text: string, shownAs: string): DataFile {
+  const { LineCounter, parseDocument } = yaml()
   const lines = new LineCounter()
   // YAML 1.2 core: `no` is text, no dates, no custom tags that could build anything but plain values
   const document = parseDocument(text, { version: '1.2', schema: 'core', stringKeys: true, strict: true, lineCounter: lines, prettyErrors: false })

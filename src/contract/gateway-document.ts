@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
 import Type, { type Static } from 'typebox'
-import { parse } from 'yaml'
 import { BootProblems, type Problem } from '../errors.ts'
 
 const Text = () => Type.Optional(Type.String())
@@ -30,7 +29,9 @@ export type GatewayDocument = Static<typeof GatewayDocument>
 export async function loadGatewayDocument (file: string, name: string, check: (document: unknown) => Problem[]): Promise<GatewayDocument> {
   let document: unknown
   try {
-    document = parse(await readFile(file, 'utf8'), { maxAliasCount: 100 })
+    const text = await readFile(file, 'utf8')
+    const { parse } = await import('yaml')
+    document = parse(text, { maxAliasCount: 100 })
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return { info: { title: 'Gatehouse', version: '1.0.0' } }

@@ -1,5 +1,9 @@
+import { createRequire } from 'node:module'
 import type { AST } from '@eslint-community/regexpp'
-import { RE2JS } from 're2js'
+
+const require = createRequire(import.meta.url)
+/** The engine of linear time, loaded with the first pattern that needs it. */
+export const re2js = (): typeof import('re2js') => require('re2js')
 
 /** What no engine of linear time can do, in words. */
 export class NotLinear extends Error {}
@@ -79,7 +83,7 @@ function property ({ key, value, negate }: AST.UnicodePropertyCharacterSet): str
   let understood = known.get(name)
   if (understood === undefined) {
     try {
-      understood = RE2JS.compile(written) !== undefined
+      understood = re2js().RE2JS.compile(written) !== undefined
     } catch {
       understood = false
     }

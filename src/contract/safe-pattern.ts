@@ -1,7 +1,7 @@
-import { type AST, RegExpParser } from '@eslint-community/regexpp'
-import { RE2JS } from 're2js'
-import { analyse } from 'scslre'
-import { linearPattern } from './linear-pattern.ts'
+import { createRequire } from 'node:module'
+import type { AST, RegExpParser } from '@eslint-community/regexpp'
+import type { RE2JS } from 're2js'
+import { linearPattern, re2js } from './linear-pattern.ts'
 import { patternCost } from './pattern-cost.ts'
 import { withoutEdges } from './pattern-edges.ts'
 
@@ -25,7 +25,12 @@ const ANALYSIS_TIME = 10_000
 /** How many patterns are remembered. */
 const REMEMBERED = 20_000
 
-const parser = new RegExpParser({ ecmaVersion: 2025 })
+const require = createRequire(import.meta.url)
+/** Packages that only some schemas need: 7 MB for the analyser of repeated groups alone. All are loaded while a schema is compiled. */
+const regexpp = (): typeof import('@eslint-community/regexpp') => require('@eslint-community/regexpp')
+const scslre = (): typeof import('scslre') => require('scslre')
+
+let parser: RegExpParser | undefined
 const remembered = new Map<string, SafePattern | string>()
 let analysisTime = 0
 
@@ -62,8 +67,9 @@ function judge (source: string): SafePattern | string {
   if (source.length > LONGEST_PATTERN) return `is longer than ${LONGEST_PATTERN} characters: write "enum", or shorten it`
   const flags = isPattern(source, 'u') ? 'u' : isPattern(source, '') ? '' : null
   if (flags === null) return 'is not a regular expression of ECMAScript'
+  const reader = parser ??= new (regexpp().RegExpParser)({ ecmaVersion: 2025 })
   try {
-    const parse = (text: string): AST.Pattern => parser.parsePattern(text, undefined, undefined, { unicode: flags === 'u' })
+    const parse = (text: string): AST.Pattern => reader.parsePattern(text, undefined, undefined, { unicode: flags === 'u' })
     const searched = withoutEdges(source, parse)
     return choose(searched, flags, parse(searched))
   } catch (error) {
@@ -101,7 +107,7 @@ function isHarmless (source: string, flags: string, pattern: AST.Pattern): boole
   if (source.length > LONGEST_ANALYSED || analysisTime > ANALYSIS_TIME || hasCounts(pattern) || /(?:\([^)]*){6}/.test(source)) return false
   const start = performance.now()
   try {
-    return analyse({ source, flags }, { maxReports: 1, assumeRejectingSuffix: true }).reports.length === 0
+    return scslre().analyse({ source, flags }, { maxReports: 1, assumeRejectingSuffix: true }).reports.length === 0
   } catch {
     return false
   } finally {
@@ -117,6 +123,7 @@ function hasCounts ({ raw }: AST.Pattern): boolean {
 class LinearPattern implements SafePattern {
   readonly #source: string
   readonly #translated: string
+  readonly #engine = re2js().RE2JS
   #compiled: RE2JS | null = null
 
   constructor (source: string, translated: string) {
@@ -125,7 +132,7 @@ class LinearPattern implements SafePattern {
   }
 
   test (text: string): boolean {
-    this.#compiled ??= RE2JS.compile(this.#translated)
+    this.#compiled ??= this.#engine.compile(this.#translated)
     return this.#compiled.test(text)
   }
 

@@ -1,48 +1,50 @@
-import { Counter, Registry } from 'prom-client'
-
-/** The metrics of one gateway; each has a registry of its own, so that several can live in a process. */
-export interface Metrics {
-  registry: Registry
-  responseViolations: Counter<'upstream' | 'route' | 'status'>
-  requestViolations: Counter<'upstream' | 'route' | 'mode'>
-  requestsUnchecked: Counter<'upstream' | 'route'>
-  decisions: Counter<'decision' | 'upstream' | 'target'>
-  cacheStoreErrors: Counter<'operation'>
+/** One value of a metric, and what it was counted for. */
+export interface Counted<Label extends string> {
+  labels: Record<Label, string>
+  value: number
 }
 
-export function createMetrics (): Metrics {
-  const registry = new Registry()
-  return {
-    registry,
-    responseViolations: new Counter({
-      name: 'gatehouse_response_violations_total',
-      help: 'Responses that broke the schema of their route.',
-      labelNames: ['upstream', 'route', 'status'],
-      registers: [registry],
-    }),
-    requestViolations: new Counter({
-      name: 'gatehouse_request_violations_total',
-      help: 'Requests that broke the API document of their route; in the mode "report" they went on.',
-      labelNames: ['upstream', 'route', 'mode'],
-      registers: [registry],
-    }),
-    requestsUnchecked: new Counter({
-      name: 'gatehouse_requests_unchecked_total',
-      help: 'Requests that went on with a body that was not checked: too large, of unknown length, or encoded.',
-      labelNames: ['upstream', 'route'],
-      registers: [registry],
-    }),
-    cacheStoreErrors: new Counter({
-      name: 'gatehouse_cache_store_errors_total',
-      help: 'Operations of the store of the cache that failed; each is a miss to the request.',
-      labelNames: ['operation'],
-      registers: [registry],
-    }),
-    decisions: new Counter({
-      name: 'gatehouse_upstream_decisions_total',
-      help: 'What the traffic engine has decided about targets and attempts.',
-      labelNames: ['decision', 'upstream', 'target'],
-      registers: [registry],
-    }),
+/** Counts events by labels. The values are always counted, and published only where metrics are switched on. */
+export class EventCounter<Label extends string = string> implements Iterable<Counted<Label>> {
+  readonly name: string
+  readonly help: string
+  readonly labelNames: readonly Label[]
+  readonly #counted = new Map<string, Counted<Label>>()
+
+  constructor (name: string, help: string, labelNames: readonly Label[]) {
+    this.name = name
+    this.help = help
+    this.labelNames = labelNames
   }
+
+  /** @param labels  few different values: each combination is kept for ever */
+  inc (labels: Record<Label, string>): void {
+    let key = ''
+    for (const name of this.labelNames) key += `${labels[name]}\n`
+    const counted = this.#counted.get(key)
+    if (counted === undefined) this.#counted.set(key, { labels: { ...labels }, value: 1 })
+    else counted.value++
+  }
+
+  [Symbol.iterator] (): Iterator<Counted<Label>> {
+    return this.#counted.values()
+  }
+}
+
+/** The counters of one gateway; several gateways can live in a process. */
+export type Metrics = ReturnType<typeof createMetrics>
+
+export function createMetrics () {
+  return {
+    responseViolations: new EventCounter('gatehouse_response_violations_total',
+      'Responses that broke the schema of their route.', ['upstream', 'route', 'status']),
+    requestViolations: new EventCounter('gatehouse_request_violations_total',
+      'Requests that broke the API document of their route; in the mode "report" they went on.', ['upstream', 'route', 'mode']),
+    requestsUnchecked: new EventCounter('gatehouse_requests_unchecked_total',
+      'Requests that went on with a body that was not checked: too large, of unknown length, or encoded.', ['upstream', 'route']),
+    cacheStoreErrors: new EventCounter('gatehouse_cache_store_errors_total',
+      'Operations of the store of the cache that failed; each is a miss to the request.', ['operation']),
+    decisions: new EventCounter('gatehouse_upstream_decisions_total',
+      'What the traffic engine has decided about targets and attempts.', ['decision', 'upstream', 'target']),
+  } as const
 }

@@ -1,8 +1,14 @@
-import type { DriftRecord } from './drift-record.ts'
+import { DriftRecord } from './drift-record.ts'
+import type { ApiDocument } from './types.ts'
 
 /** The comparisons of all upstreams that have a document. */
 export class DriftRegistry implements Iterable<DriftRecord> {
   readonly #records = new Map<string, DriftRecord>()
+
+  /** Compares the traffic of an upstream with its document from now on. */
+  watch (upstream: string, document: ApiDocument, prefix: string, hosts: readonly string[] | undefined): void {
+    this.add(new DriftRecord(upstream, document, prefix, hosts))
+  }
 
   add (record: DriftRecord): void { this.#records.set(record.upstream, record) }
   get (upstream: string | undefined): DriftRecord | undefined { return upstream === undefined ? undefined : this.#records.get(upstream) }

@@ -1,7 +1,7 @@
-import { sample } from 'openapi-sampler'
 import { atPointer, isObject, type SchemaObject } from '../contract/json-schema.ts'
 import { followReference } from './local-reference.ts'
 import { SchemaCopy } from './schema-copy.ts'
+import { sampler } from './value-example.ts'
 
 /** Examples that a Media Type, Parameter or Header Object states, by name; the one without a name is `''`. */
 export function statedExamples (root: SchemaObject, object: SchemaObject): Map<string, unknown> {
@@ -18,7 +18,7 @@ export function statedExamples (root: SchemaObject, object: SchemaObject): Map<s
 /** A value that a schema allows, of bounded size; undefined when there is none. */
 export function schemaSample (root: SchemaObject, schema: unknown): unknown {
   const copy = new SchemaCopy(root).of(schema)
-  return copy === undefined ? undefined : sample(copy, { skipWriteOnly: true, quiet: true })
+  return copy === undefined ? undefined : sampler().sample(copy, { skipWriteOnly: true, quiet: true })
 }
 
 /** The body for a media type. @param value  undefined for a sample of the schema */
@@ -51,7 +51,7 @@ function xmlBody (root: SchemaObject, value: unknown, schema: unknown): string |
   const copy = new SchemaCopy(root).of(schema ?? true)
   if (copy === undefined) return null
   try {
-    return `<?xml version="1.0" encoding="UTF-8"?>\n${String(sample(value === undefined ? copy : { ...copy, example: value }, { format: 'xml', skipWriteOnly: true, quiet: true }))}`
+    return `<?xml version="1.0" encoding="UTF-8"?>\n${String(sampler().sample(value === undefined ? copy : { ...copy, example: value }, { format: 'xml', skipWriteOnly: true, quiet: true }))}`
   } catch {
     return null
   }

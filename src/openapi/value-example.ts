@@ -1,6 +1,16 @@
-import { sample } from 'openapi-sampler'
-import { RE2JS } from 're2js'
+import { createRequire } from 'node:module'
 import type { SchemaObject } from '../contract/json-schema.ts'
+
+const require = createRequire(import.meta.url)
+/** Packages that only mocks need. */
+export const sampler = (): typeof import('openapi-sampler') => require('openapi-sampler')
+const re2js = (): typeof import('re2js') => require('re2js')
+
+/** Loads these packages at boot, so that the first request does not have to. */
+export function prepareExamples (): void {
+  sampler()
+  re2js()
+}
 
 /** A number that a schema allows, as near to zero as may be; undefined when none is found. */
 export function numberExample ({ type, minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf }: SchemaObject): number | undefined {
@@ -24,9 +34,9 @@ const MOST_PATTERN = 200
 export function patternExample ({ pattern, minLength = 0, maxLength = Infinity }: SchemaObject): string | undefined {
   if (pattern.length > MOST_PATTERN || /\d{4}/.test(pattern)) return undefined
   try {
-    const text: unknown = sample({ type: 'string', pattern }, { enablePatterns: true, quiet: true })
+    const text: unknown = sampler().sample({ type: 'string', pattern }, { enablePatterns: true, quiet: true })
     // what the sampler knows of patterns is little
-    return typeof text === 'string' && text.length >= minLength && text.length <= maxLength && RE2JS.compile(pattern).matcher(text).find() ? text : undefined
+    return typeof text === 'string' && text.length >= minLength && text.length <= maxLength && re2js().RE2JS.compile(pattern).matcher(text).find() ? text : undefined
   } catch {
     return undefined
   }

@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { DocumentRefresh } from '../openapi/document-refresh.ts'
+import type { DocumentRefresh } from '../openapi/document-refresh.ts'
 import type { LoadOptions } from '../openapi/load-document.ts'
 import type { ApiDocument } from '../openapi/types.ts'
 
@@ -20,6 +20,7 @@ export interface LoadedApi {
 export class ApiRegistry implements Iterable<LoadedApi> {
   readonly #apis: LoadedApi[] = []
   readonly #refreshes = new Map<LoadedApi, DocumentRefresh>()
+  #closed = false
   /** Told of a document that has changed; routes stay as they are until a gateway is made anew. */
   onChange: ((api: LoadedApi) => void) | null = null
 
@@ -27,13 +28,15 @@ export class ApiRegistry implements Iterable<LoadedApi> {
   [Symbol.iterator] (): Iterator<LoadedApi> { return this.#apis[Symbol.iterator]() }
 
   /** Tells of what people should know of the documents, and begins to look for changes of those that are fetched, where an interval is stated. */
-  start (log: FastifyBaseLogger): void {
+  async start (log: FastifyBaseLogger): Promise<void> {
     for (const api of this.#apis) {
       const { upstream, document, reference, load, interval, warnings } = api
       for (const warning of warnings) log.warn({ upstream, document: document.name }, warning)
       for (const line of document.mended ?? []) log.warn({ upstream, document: document.name }, `a fault of the API document: ${line}`)
       if (document.notes.length > 0) log.info({ upstream, document: document.name, notes: document.notes.slice(0, MOST_NOTES), more: Math.max(0, document.notes.length - MOST_NOTES) || undefined }, 'the gateway does not enforce all that the API document says')
       if (!/^https?:/i.test(reference)) continue
+      const { DocumentRefresh } = await import('../openapi/document-refresh.ts')
+      if (this.#closed) return
       const refresh = new DocumentRefresh({
         reference, load, document, interval,
         onChange: () => {
@@ -52,7 +55,10 @@ export class ApiRegistry implements Iterable<LoadedApi> {
     return Promise.all([...this.#refreshes].map(async ([{ upstream, document }, refresh]) => ({ upstream, document: document.name, changed: await refresh.refresh() })))
   }
 
-  close (): void { for (const refresh of this.#refreshes.values()) refresh.close() }
+  close (): void {
+    this.#closed = true
+    for (const refresh of this.#refreshes.values()) refresh.close()
+  }
 }
 
 /** Most notes and problems that one line of the log has; `gatehouse check` prints all. */

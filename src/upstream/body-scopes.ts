@@ -1,6 +1,5 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import { collectBodies, streamAnyBodies } from '../contract/body-parsers.ts'
-import { readOperationBodies } from '../contract/operation-bodies.ts'
 
 /**
  * The routes of an upstream by what becomes of their request bodies: Fastify parses bodies by scope, so those that take the same
@@ -30,14 +29,15 @@ export class BodyScopes {
    * @param bodyLimit  of routes that state none. Bytes
    * @param streamed   registers what else streams its bodies
    */
-  register (scope: FastifyInstance, bodyLimit: number, route: (scope: FastifyInstance, options: RouteOptions) => void, streamed: (scope: FastifyInstance) => void): void {
+  register (scope: FastifyInstance, bodyLimit: number, route: (scope: FastifyInstance, options: RouteOptions) => void, streamed: (scope: FastifyInstance) => Promise<void>): void {
     scope.register(async (child) => {
       streamAnyBodies(child)
       for (const options of this.#streaming) route(child, options)
-      streamed(child)
+      await streamed(child)
     })
     if (this.#described.length > 0) {
       scope.register(async (child) => {
+        const { readOperationBodies } = await import('../contract/operation-bodies.ts')
         readOperationBodies(child)
         for (const options of this.#described) route(child, options)
       })

@@ -5,6 +5,7 @@ import { mockAnswer } from '../openapi/mock-answer.ts'
 import type { MockDeclaration } from '../openapi/mock-schema.ts'
 import { readOperations } from '../openapi/operation-reader.ts'
 import type { ApiDocument, ApiOperation } from '../openapi/types.ts'
+import { prepareExamples } from '../openapi/value-example.ts'
 import { milliseconds } from '../units.ts'
 import type { RouteDeclaration } from './declaration-schema.ts'
 
@@ -18,6 +19,7 @@ const one = (header: string | string[] | undefined): string | undefined => Array
 
 /** Answers in place of a service that does not exist. */
 export function mockHandler ({ document, operation }: MockedRoute, mock: MockDeclaration): (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply> {
+  prepareExamples()
   const delay = typeof mock === 'object' && mock.delay !== undefined ? milliseconds(mock.delay) : 0
   return async (request, reply) => {
     if (delay > 0) await wait(delay, undefined, { ref: false })

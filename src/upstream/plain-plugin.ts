@@ -14,7 +14,6 @@ import { upstreamPath } from '../proxy/upstream-path.ts'
 import { bytes } from '../units.ts'
 import { checkDeclaration } from './declaration-check.ts'
 import { Targets, UpstreamDeclaration } from './declaration-schema.ts'
-import { importDocument } from './document-import.ts'
 import type { Registrar } from './registrar.ts'
 import { inheritedSettings } from './route-plan.ts'
 import { checkTarget } from './target-check.ts'
@@ -68,6 +67,7 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
     const { problems } = checkDeclaration(declaration, file, config.auth !== undefined)
     if (problems.length > 0) throw new BootProblems(problems)
     if (declaration.openapi === undefined) return registrar.declare(this, declaration, file)
+    const { importDocument } = await import('./document-import.ts')
     const imported = await importDocument(declaration, file, { authInherited: config.auth !== undefined, openapi: config.openapi, baseDir: config.baseDir, bodyLimit: bytes(config.bodyLimit) })
     if (imported.problems.length > 0) throw new BootProblems(imported.problems)
     registrar.declare(this, declaration, file, imported.api)

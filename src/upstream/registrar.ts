@@ -6,9 +6,7 @@ import { BootProblems, type Problem } from '../errors.ts'
 import { LimitDeclaration, limitRules } from '../limits/limit-schema.ts'
 import { Mirror } from '../proxy/mirror.ts'
 import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
-import { DriftRecord } from '../openapi/drift-record.ts'
 import type { DriftRegistry } from '../openapi/drift-registry.ts'
-import { registerPassThrough } from '../proxy/pass-through.ts'
 import type { ResponseCache } from '../proxy/response-cache.ts'
 import { bytes } from '../units.ts'
 import type { ApiRegistry } from './api-registry.ts'
@@ -34,8 +32,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** The file of `routes/` whose scope this is. */
     routeFile?: string
-    /** What traffic and documents do not agree on; null when nobody could read it. */
-    drift: DriftRegistry | null
+    /** What traffic and documents do not agree on; absent when nobody could read it. */
+    drift?: DriftRegistry
   }
 }
 
@@ -115,7 +113,7 @@ export class Registrar {
     const { config, hosts, upstreams } = this.#parts
     if (!this.#claims.claimName(declaration.name, file)) return
     if (api !== undefined) this.#parts.apis.add(api)
-    if (api !== undefined) scope.drift?.add(new DriftRecord(declaration.name, api.document, prefixOf(declaration), declaration.hosts))
+    if (api !== undefined) scope.drift?.watch(declaration.name, api.document, prefixOf(declaration), declaration.hosts)
     const context = { config, file, log: scope.log }
     const routes = declaredRoutes(declaration, config, api)
     const parts = {
@@ -142,8 +140,8 @@ export class Registrar {
       }
     }
     const passesThrough = declaration.passThrough && this.#claims.claimPassThrough(declaration, file, parts.hostPrefix)
-    scopes.register(scope, bytes(config.bodyLimit), (child, options) => this.#route(child, options, file), (child) => {
-      if (passesThrough) this.#passThrough(child, parts)
+    scopes.register(scope, bytes(config.bodyLimit), (child, options) => this.#route(child, options, file), async (child) => {
+      if (passesThrough) await this.#passThrough(child, parts)
     })
   }
 
@@ -156,7 +154,7 @@ export class Registrar {
     }
   }
 
-  #passThrough (scope: FastifyInstance, parts: Parameters<typeof routePlan>[0]): void {
+  async #passThrough (scope: FastifyInstance, parts: Parameters<typeof routePlan>[0]): Promise<void> {
     const { declaration, hostPrefix } = parts
     const route = passThroughRoute(declaration, this.#parts.config)
     if (route === null) return
@@ -168,6 +166,7 @@ export class Registrar {
       }
     }
     const plan = routePlan(parts, {}, '', websocket, auth === 'none')
+    const { registerPassThrough } = await import('../proxy/pass-through.ts')
     registerPassThrough(scope, hostPrefix + prefix, plan, {
       upstream: declaration.name, hosts: declaration.hosts, hostPrefix, auth, limits, websocket, plan,
       cors: declaration.cors ?? this.#parts.config.cors, csrf: declaration.csrf ?? this.#parts.config.csrf, securityHeaders: declaration.securityHeaders ?? this.#parts.config.securityHeaders,

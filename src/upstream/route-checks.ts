@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify'
-import { compileOperationResponseCheck } from '../contract/operation-response-check.ts'
 import { compileResponseCheck, type ResponseCheck } from '../contract/response-check.ts'
 import type { UpstreamDeclaration } from './declaration-schema.ts'
 import type { DeclaredRoute } from './declared-routes.ts'
@@ -9,7 +8,7 @@ export function responseCheck (app: FastifyInstance, { declaration, api }: Decla
   const own = declaration.schema?.response
   if ((declaration.responseValidation ?? upstream.responseValidation ?? 'off') === 'off') return null
   if (own !== undefined) return compileResponseCheck(own)
-  return api === undefined ? null : compileOperationResponseCheck(app.documentValidators(api.document), api.operation)
+  return api === undefined ? null : app.operationResponseCheck(api.document, api.operation)
 }
 
 /** Headers that the operation of a document checks, in lower case. */

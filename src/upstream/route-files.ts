@@ -10,7 +10,6 @@ import { BootProblems, type Problem } from '../errors.ts'
 import { checkDeclaration } from './declaration-check.ts'
 import type { UpstreamDeclaration } from './declaration-schema.ts'
 import { declarationOf } from './define-upstream.ts'
-import { importDocument } from './document-import.ts'
 import type { ImportedApi } from './imported-routes.ts'
 import type { RouteDefaults } from './route-defaults.ts'
 import { registerSelfResolver } from './self-resolver.ts'
@@ -118,6 +117,7 @@ function declared (content: unknown, file: string, isModule: boolean, authInheri
 async function withDocument (loaded: Loaded, defaults: RouteDefaults): Promise<Loaded> {
   const { routeFile } = loaded
   if (routeFile === undefined || !('declaration' in routeFile) || routeFile.declaration.openapi === undefined) return loaded
+  const { importDocument } = await import('./document-import.ts')
   const { api, problems } = await importDocument(routeFile.declaration, routeFile.file, defaults)
   // with operations missing, what there is would be told of as though it were all
   return problems.length > 0 ? { problems } : { routeFile: { ...routeFile, api }, problems }

@@ -6,13 +6,14 @@ import { apiDocument, startApiGateway } from '../support/api-gateway.ts'
 import { eventually } from '../support/eventually.ts'
 import { ask } from '../support/http-client.ts'
 import { rawRequest } from '../support/raw-client.ts'
+import { countedBy } from '../support/counted.ts'
 
 const document = apiDocument({ '/{kind}': { get: { parameters: [{ name: 'kind', in: 'path', required: true, schema: {} }], responses: { 200: { description: 'OK', content: { 'application/json': { schema: { type: 'object', required: ['id'] } } } } } } } })
 const JSON_TYPE = { 'content-type': 'application/json' }
 
 async function start (t: TestContext, respond: (response: ServerResponse, acceptEncoding: string | undefined) => void) {
   const gateway = await startApiGateway(t, document, { responseValidation: 'report' }, { respond: (request, response) => respond(response, request.headers['accept-encoding']) })
-  const counted = async (): Promise<number> => (await gateway.app.metrics.registry.getSingleMetric('gatehouse_response_violations_total')!.get()).values.reduce((sum, { value }) => sum + value, 0)
+  const counted = async (): Promise<number> => countedBy(gateway.app, 'gatehouse_response_violations_total').reduce((sum, { value }) => sum + value, 0)
   return { ...gateway, counted }
 }
 

@@ -3,6 +3,7 @@ import { test, type TestContext } from 'node:test'
 import { closedPort, startBackend } from '../support/backend.ts'
 import { eventually } from '../support/eventually.ts'
 import { startGateway } from '../support/gateway.ts'
+import { countedLines } from '../support/counted.ts'
 
 const route = { method: ['GET', 'POST'], url: '/*' }
 const versions = async (t: TestContext) => {
@@ -87,6 +88,6 @@ test('a shadow that is away fails nobody', async (t) => {
   const { url: target } = await startBackend(t)
   const { url, app } = await startGateway(t, { 'a.json': { name: 'a', auth: 'none', targets: [target], mirror: { targets: [`http://127.0.0.1:${await closedPort()}`] }, routes: [route] } })
   for (let i = 0; i < 10; i++) assert.equal((await fetch(url, { method: 'POST', body: 'x' })).status, 200)
-  const counted = async () => /decision="mirror_missed",upstream="a~mirror",target=""} 1/.test(await app.metrics.registry.metrics())
+  const counted = () => /decision="mirror_missed",upstream="a~mirror",target=""} 1/.test(countedLines(app))
   await eventually('counted', counted)
 })

@@ -22,8 +22,7 @@ export function statuses (...list: number[]): RequestListener {
 
 /** How often a decision has been made. */
 export async function decided ({ app }: Gateway, decision: string): Promise<number> {
-  const { values } = await app.metrics.decisions.get()
-  return values.filter(({ labels }) => labels.decision === decision).reduce((sum, { value }) => sum + value, 0)
+  return [...app.metrics.decisions].filter(({ labels }) => labels.decision === decision).reduce((sum, { value }) => sum + value, 0)
 }
 
 /** The one upstream. */

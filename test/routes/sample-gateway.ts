@@ -3,6 +3,7 @@ import type { Service } from '../../demo/service.ts'
 import { buildApp } from '../../src/app.ts'
 import { signToken } from '../../src/auth/jwt/dev-token.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
+import { countedLines } from '../support/counted.ts'
 
 /** A gateway with the sample routes in front of a demo service. */
 export interface SampleGateway {
@@ -47,7 +48,7 @@ async function sampleGateway (service: Service): Promise<SampleGateway> {
       const text = await response.text()
       return { status: response.status, headers: response.headers, body: /json/.test(response.headers.get('content-type') ?? '') ? JSON.parse(text) : text }
     },
-    metrics: () => app.metrics.registry.metrics(),
+    metrics: async () => countedLines(app),
     async close () {
       await Promise.all([app.close(), service.close()])
     },

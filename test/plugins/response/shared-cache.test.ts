@@ -46,7 +46,7 @@ const purged = async (url: string, body: object): Promise<{ status: number, purg
 }
 
 const errors = async ({ app }: Gateway, operation: string): Promise<number> =>
-  (await app.metrics.cacheStoreErrors.get()).values.find(({ labels }) => labels.operation === operation)?.value ?? 0
+  [...app.metrics.cacheStoreErrors].find(({ labels }) => labels.operation === operation)?.value ?? 0
 
 async function twoGateways (t: TestContext, redis: ConfigInput['redis']): Promise<void> {
   const source = await startSource(t)
