@@ -32,7 +32,7 @@ export async function start (address: Address = {}): Promise<Service> {
 
   const server = createServer(jsonListener(async (request, response, url) => {
     const method = request.method === 'HEAD' ? 'GET' : request.method!
-    if (url.pathname === '/categories' && method === 'GET') return sendJson(response, 200, CATEGORIES, { 'cache-control': 'max-age=60' })
+    if (url.pathname === '/categories' && method === 'GET') return sendJson(response, 200, CATEGORIES, { 'cache-control': 'public, max-age=60' })
     if (url.pathname === '/products') {
       if (method === 'GET') return sendJson(response, 200, list([...products.values()], url.searchParams))
       if (method !== 'POST') throw notAllowed(method)

@@ -9,6 +9,7 @@ import { freePort, type RunningGateway, startGateway, startWatchedGateway } from
 import { start as startCatalog } from './catalog.ts'
 import { start as startLive } from './live.ts'
 import { start as startOrders } from './orders.ts'
+import { demoPages } from './pages.ts'
 import { demoSecret } from './secret.ts'
 import type { Service } from './service.ts'
 import { start as startUsers } from './users.ts'
@@ -23,6 +24,14 @@ const TOKEN_LIFETIME = '12h'
 const STOP_BOUND = 10_000
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/** The services, by the variables in which the sample routes find them. */
+const SERVICES: readonly [name: string, start: () => Promise<Service>][] = [
+  ['ORDERS_URL', startOrders],
+  ['USERS_URL', startUsers], ['USERS_CANARY_URL', () => startUsers({}, 'v2')],
+  ['LIVE_URL', startLive], ['LIVE_2_URL', startLive],
+  ['CATALOG_URL', startCatalog],
+]
 
 const services: Service[] = []
 let gateway: RunningGateway | undefined
@@ -70,8 +79,8 @@ async function main (): Promise<void> {
     note = kept.note
     env.GATEHOUSE_JWT_SECRET = kept.secret
   }
-  // the sample routes read these
-  for (const [name, start] of [['ORDERS_URL', startOrders], ['USERS_URL', startUsers], ['LIVE_URL', startLive], ['CATALOG_URL', startCatalog]] as const) {
+  Object.assign(env, demoPages(env, ROOT))
+  for (const [name, start] of SERVICES) {
     const service = await start()
     services.push(service)
     env[name] = service.url

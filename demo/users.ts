@@ -10,9 +10,13 @@ const USERS = [
   { id: 6, name: 'Barbara Liskov', email: 'barbara@example.com', team: 'types' },
 ]
 
-/** A directory of people, which also tells callers who the gateway says they are. */
-export async function start (address: Address = {}): Promise<Service> {
+/**
+ * A directory of people, which also tells callers who the gateway says they are.
+ * @param version  what it says of itself in `X-Version`, so that a canary can be told from the rest
+ */
+export async function start (address: Address = {}, version = process.env.VERSION ?? 'v1'): Promise<Service> {
   const server = createServer(jsonListener((request, response, url) => {
+    response.setHeader('x-version', version)
     if (request.method !== 'GET' && request.method !== 'HEAD') throw new HttpError(405, `${request.method} is not possible here`)
     if (url.pathname === '/users') return sendJson(response, 200, { users: list(url.searchParams.get('team')) })
     if (url.pathname === '/users/me') return sendJson(response, 200, identity(request.headers))

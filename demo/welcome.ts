@@ -1,34 +1,27 @@
 import type { Config } from '../src/config/config-schema.ts'
 
 /**
- * What the demo prints: where the documentation is, two tokens, and lines to copy into a shell.
+ * What the demo prints: where it is, two tokens, and lines to copy into a shell. It fits on one screen.
  * @param url  where the gateway listens
  */
-export function welcome (url: string, config: Config, tokens: { read: string, write: string }, watch: boolean): string {
-  const bearer = `-H "Authorization: Bearer ${tokens.read}"`
-  const docs = config.docs === false ? 'switched off' : url + config.docs.path
+export function welcome (url: string, { docs }: Pick<Config, 'docs'>, tokens: { read: string, write: string }, watch: boolean): string {
+  const bearer = '-H "authorization: Bearer $TOKEN"'
   return `
-  Gatehouse listens on ${url}, in front of four services: orders, users, live and catalog.
+Gatehouse listens on ${url}, in front of four services.
+Swagger UI: ${docs === false ? 'switched off' : url + docs.path}
 
-  Swagger UI
-    ${docs}
+Two tokens, to copy into another terminal; the second one may only read:
+TOKEN=${tokens.write}
+READ_TOKEN=${tokens.read}
 
-  A read-only token
-    ${tokens.read}
-
-  A read-write token
-    ${tokens.write}
-
-  Three lines to try
-    # 200: with a token
-    curl -i ${bearer} ${url}/orders
-
-    # 401: without one
+Then try there:
+  200, with a token
+    curl -i ${url}/orders ${bearer}
+  401, without one
     curl -i ${url}/orders
+  429, for the sixth of six users: five a minute are allowed
+    curl -s -o /dev/null -w '%{http_code}\\n' "${url}/users/[1-6]" ${bearer}
 
-    # 429: the sixth of six users, where five a minute are allowed
-    curl -s -o /dev/null -w "%{url_effective} %{http_code}\\n" ${bearer} "${url}/users/[1-6]"
-
-  ${watch ? 'Changes in routes/ are taken over at once. ' : ''}Ctrl-C ends everything.
+${watch ? 'Changes in routes/ are taken over at once. ' : ''}Ctrl-C ends everything.
 `
 }

@@ -16,6 +16,8 @@ export default defineUpstream({
   },
   auth: { jwt: {} },
   rateLimit: { max: 100, window: '1 minute' },
+  // stores what the service allows: the categories, for a minute
+  cache: true,
   // a response that breaks the document is logged and counted, and still sent
   responseValidation: 'report',
 })

@@ -7,12 +7,19 @@ const User = Type.Object({
   team: Type.String(),
 })
 
-/** A directory of people. Its service learns from two headers who is calling. */
+/** A directory of people. Its service learns from two headers who is calling, and a new version of it is tried out. */
 export default defineUpstream({
   name: 'users',
   description: 'A directory of people, and who the gateway says you are.',
   prefix: '/users',
-  targets: [process.env.USERS_URL ?? 'http://127.0.0.1:4002'],
+  targets: [
+    { url: process.env.USERS_URL ?? 'http://127.0.0.1:4002', version: 'v1' },
+    { url: process.env.USERS_CANARY_URL ?? 'http://127.0.0.1:4012', version: 'v2' },
+  ],
+  // a canary: a tenth of the consumers get v2, and every request that asks for it
+  split: {
+    versions: { v1: { weight: 90 }, v2: { weight: 10, when: { headers: { 'x-canary': 'yes' } } } },
+  },
   auth: { jwt: { scopes: ['users:read'] } },
   rateLimit: { max: 60, window: '1 minute' },
   identityHeaders: { 'x-consumer-id': 'sub', 'x-consumer-scopes': 'scope' },

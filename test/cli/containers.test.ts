@@ -38,9 +38,9 @@ test('the gateway waits until all that it needs is healthy', () => {
 })
 
 test('addresses of the services agree with where they listen', () => {
-  for (const name of ['orders', 'users', 'live', 'catalog']) {
+  for (const name of ['orders', 'users', 'users-canary', 'live', 'live-2', 'catalog']) {
     const { environment, command } = others[name]!
-    assert.equal(gateway!.environment![`${name.toUpperCase()}_URL`], `http://${name}:${environment!.PORT}`)
+    assert.equal(gateway!.environment![`${name.toUpperCase().replace('-', '_')}_URL`], `http://${name}:${environment!.PORT}`)
     assert.ok(existsSync(file(command![1]!)), name)
   }
 })

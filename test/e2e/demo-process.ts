@@ -67,10 +67,10 @@ export async function startDemo (scope: Scope, { args = [], env, command = [proc
   }
   return {
     url: find(/listens on (http:\/\/127\.0\.0\.1:\d+)/),
-    docs: find(/Swagger UI\s+(\S+)/),
-    readToken: find(/read-only token\s+(\S+)/),
-    writeToken: find(/read-write token\s+(\S+)/),
-    curl: Object.fromEntries(['200', '401', '429'].map((status) => [status, find(new RegExp(`# ${status}:.*\\n\\s*(curl .*)`))])),
+    docs: find(/Swagger UI: (\S+)/),
+    readToken: find(/^READ_TOKEN=(\S+)/m),
+    writeToken: find(/^TOKEN=(\S+)/m),
+    curl: Object.fromEntries(['200', '401', '429'].map((status) => [status, find(new RegExp(`^ *${status}, .*\\n\\s*(curl .*)`, 'm'))])),
     output: said,
     stop (signal = 'SIGINT') {
       program.signal(signal)

@@ -6,16 +6,17 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { promisify } from 'node:util'
+import { eventually } from '../support/eventually.ts'
 import { copiedRoutes, ROOT, startDemo, startProgram } from './demo-process.ts'
 
-const shell = async (line: string) => (await promisify(execFile)('sh', ['-c', line])).stdout
+const shell = async (line: string, TOKEN = '') => (await promisify(execFile)('sh', ['-c', line], { env: { ...process.env, TOKEN } })).stdout
 
 describe('npm run demo', () => {
   test('prints lines that do what they promise, and ends on Ctrl-C', async (t) => {
     const demo = await startDemo(t)
     assert.equal((await fetch(demo.docs)).status, 200)
 
-    const answered = await shell(demo.curl['200']!)
+    const answered = await shell(demo.curl['200']!, demo.writeToken)
     assert.match(answered, /^HTTP\/1\.1 200 OK\r\n/)
     assert.match(answered, /Ada Lovelace/)
 
@@ -24,8 +25,8 @@ describe('npm run demo', () => {
     assert.match(refused, /www-authenticate: Bearer/i)
     assert.match(refused, /"code":"GW_UNAUTHORIZED"/)
 
-    const limited = await shell(demo.curl['429']!)
-    assert.deepEqual(limited.trim().split('\n').map((line) => line.split(' ').at(-1)), ['200', '200', '200', '200', '200', '429'])
+    const limited = await shell(demo.curl['429']!, demo.writeToken)
+    assert.deepEqual(limited.trim().split('\n'), ['200', '200', '200', '200', '200', '429'])
 
     assert.equal(await demo.stop('SIGINT'), 0, demo.output())
     assert.equal(demo.alive(), false)
@@ -49,6 +50,28 @@ describe('npm run demo', () => {
     assert.equal((await me.json() as { consumer: string }).consumer, 'ada')
     assert.equal(await demo.stop('SIGTERM'), 0)
     assert.equal(demo.alive(), false)
+  })
+
+  test('has on what the documentation lets people try', async (t) => {
+    const demo = await startDemo(t)
+    const get = (path: string, headers: Record<string, string> = {}) => fetch(demo.url + path, { headers: { authorization: `Bearer ${demo.readToken}`, ...headers } })
+    const { upstreams } = await (await get('/status')).json() as { upstreams: { name: string, targets: unknown[] }[] }
+    assert.deepEqual(Object.fromEntries(upstreams.map(({ name, targets }) => [name, targets.length])), { catalog: 1, live: 2, orders: 1, users: 2 })
+    assert.match(await (await get('/metrics')).text(), /gatehouse_upstream_target_available\{upstream="live"/)
+    assert.match(await (await get('/', { accept: 'text/html' })).text(), /<main>/)
+    // a cached route, which can be purged
+    const isHit = async () => {
+      const response = await get('/catalog/categories')
+      await response.text()
+      return /; hit/.test(response.headers.get('cache-status')!)
+    }
+    await eventually('the categories come from the cache', isHit)
+    const purge = await fetch(`${demo.url}/cache/purge`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"prefix":"/catalog/"}' })
+    assert.equal(purge.ok, true)
+    assert.equal(await isHit(), false)
+    // a canary
+    assert.equal((await get('/users', { 'x-canary': 'yes' })).headers.get('x-version'), 'v2')
+    assert.equal(await demo.stop(), 0)
   })
 
   test('its tokens are still good after a restart', async (t) => {

@@ -1,12 +1,24 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import type { Service } from '../../demo/service.ts'
 import { start } from '../../demo/users.ts'
 import { type SampleGateway, startSample } from './sample-gateway.ts'
 
 describe('routes/users.ts', () => {
   let gateway: SampleGateway
-  before(async () => { gateway = await startSample('USERS_URL', await start()) })
-  after(() => gateway.close())
+  let canary: Service
+  before(async () => {
+    canary = await start({}, 'v2')
+    process.env.USERS_CANARY_URL = canary.url
+    gateway = await startSample('USERS_URL', await start())
+  })
+  after(() => Promise.all([gateway.close(), canary.close()]))
+
+  test('a request that asks for it gets the canary', async () => {
+    const versionOf = async (headers?: Record<string, string>) => (await gateway.call('GET', '/users', ['users:read'], undefined, headers)).headers.get('x-version')
+    assert.equal(await versionOf({ 'x-canary': 'yes' }), 'v2')
+    assert.equal(await versionOf(), await versionOf(), 'a consumer stays with one version')
+  })
 
   test('the service learns who is calling, from the gateway alone', async () => {
     const { status, body } = await gateway.call('GET', '/users/me', ['a:b', 'c:d'], undefined, { 'x-consumer-id': 'root', 'X-Consumer-Scopes': 'all' })
