@@ -97,7 +97,10 @@ export async function buildApp (given: Config, pools?: ConnectionPools, draft?: 
     trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
     exposeHeadRoutes: false,
     routerOptions: ROUTER_OPTIONS as object,
-    rewriteUrl: (request) => hosts.rewrite(request),
+    rewriteUrl: (request) => {
+      forwarded.receive(request)
+      return hosts.rewrite(request)
+    },
     return503OnClosing: false,
     forceCloseConnections: 'idle',
   }) as unknown as FastifyInstance

@@ -60,6 +60,11 @@ export const ConfigSchema = Type.Object({
   }, { additionalProperties: false })], { default: {}, description: 'How often an address (IPv6 by /64) may send wrong credentials of one scheme, with Basic for one user name; then these are answered 429 before any cryptography runs, unless they have been verified before. Sessions of `login` are never counted. `false` has no bound.' }),
   identityHeaders: Type.Optional(IdentityHeaders),
   forwardMethodOverride: Type.Boolean({ default: false, description: 'Whether upstreams get `X-HTTP-Method-Override`, `X-HTTP-Method` and `X-Method-Override`, by which many services replace the method. An upstream may say otherwise.' }),
+  sendRealIp: Type.Boolean({
+    default: false,
+    description: "Whether upstreams get `X-Real-IP`, the client's address as limits see it. An upstream may say otherwise. " +
+      "A client's own is never sent on.",
+  }),
   preserveHost: Type.Optional(Type.Boolean({
     description: "Whether upstreams get the client's `Host`. An upstream may say otherwise. " +
       'Default: true for upstreams that state `hosts`; the others get the host of their target, and `X-Forwarded-Host`.',

@@ -27,7 +27,7 @@ export interface FillTask {
 }
 
 /** What the gateway itself tells the upstream of each client, so that no header of the request shows what a response varies by. */
-const ABOUT_CLIENT = ['forwarded', 'x-forwarded-for', 'via', 'x-request-id']
+const ABOUT_CLIENT = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via', 'x-request-id']
 
 /** Who may have the answer of the upstream. */
 export function audienceOfAnswer (task: FillTask, plan: ForwardPlan, request: FastifyRequest, { status, headers, control }: UpstreamAnswer): Audience {

@@ -32,6 +32,7 @@ export interface ForwardSettings {
   /** Whether headers have been looked at that must arrive as they were. */
   checksHeaders?: boolean
   preserveHost?: boolean
+  sendRealIp?: boolean
   identityHeaders?: Record<string, string>
   requestHeaders?: HeaderRules[]
   responseHeaders?: HeaderRules[]
@@ -104,6 +105,8 @@ export interface ForwardPlan {
   /** Headers that routes of the same hosts are chosen by; null for none. */
   readonly conditions: readonly HeaderCondition[] | null
   readonly preserveHost: boolean
+  /** Whether the upstream gets `X-Real-IP`. */
+  readonly sendRealIp: boolean
   /** Request headers that never go on as they came; complete once `withhold` has been called. */
   readonly requestDrop: NameSet
   /** Name, value, name, value of the headers to put in. */
@@ -168,6 +171,7 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     spellings: spellingsOf([...settings.checkedHeaders ?? [], ...settings.cache?.policy?.countedHeaders ?? []]),
     conditions: null,
     preserveHost: settings.preserveHost ?? false,
+    sendRealIp: settings.sendRealIp === true && !request.drop.includes('x-real-ip'),
     requestDrop: nameSet(
       HOP_BY_HOP, FORWARDED_NAMES, ['host', 'expect', 'via', 'x-request-id'],
       withPlainNames([...identity?.names ?? [], ...request.drop]),

@@ -1,5 +1,9 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { BlockList, isIP, isIPv6, type Socket } from 'node:net'
+import {
+  type ForwardedElement, forwardedElements, forwardedHost, forwardedNode, forwardedPort, forwardedPrefix, forwardedProto,
+  nodeAddress,
+} from './forwarded-field.ts'
 
 /** Says that a request is a copy, of whose answer nobody hears. Services may keep their effects to themselves then, so that only a trusted proxy may say it. */
 export const MIRROR_FIELD = 'x-gatehouse-mirror'
@@ -32,6 +36,7 @@ type PeerSocket = Socket & { encrypted?: boolean, [kPeer]?: Peer }
 /** Says who is at the other end of a connection, and writes the headers that tell the upstream. */
 export class ForwardedHeaders {
   readonly #trusted = new BlockList()
+  readonly #trustsNobody: boolean
   readonly #via: string
 
   /**
@@ -39,6 +44,7 @@ export class ForwardedHeaders {
    * @param via         name of this gateway in `Via` (RFC 9110, section 7.6.3)
    */
   constructor (trustProxy: readonly string[], via: string) {
+    this.#trustsNobody = trustProxy.length === 0
     for (const entry of trustProxy) {
       const [address, bits] = entry.split('/') as [string, string?]
       const family = isIPv6(address) ? 'ipv6' : 'ipv4'
@@ -51,6 +57,42 @@ export class ForwardedHeaders {
   /** Whether the connection comes from one of the trusted networks. */
   trusts (socket: Socket): boolean {
     return this.#peer(socket).trusted
+  }
+
+  /**
+   * Makes one statement of what a trusted proxy says in `Forwarded` and `X-Forwarded-*`, before anything reads it:
+   * afterwards the `X-Forwarded-*` of the request hold it, and `Forwarded` is gone.
+   *
+   * `X-Forwarded-For`, `-Proto` and `-Host` count when there is one of them, and else `Forwarded`. They are never mixed: a
+   * proxy that writes one kind often hands on the other as its client has sent it.
+   */
+  receive ({ headers, socket }: IncomingMessage): void {
+    if (this.#trustsNobody || !this.#peer(socket).trusted) return
+    const { forwarded, 'x-forwarded-for': chain, 'x-forwarded-proto': proto, 'x-forwarded-host': host } = headers
+    const { 'x-forwarded-port': port, 'x-forwarded-prefix': prefix } = headers
+    if (chain === undefined && proto === undefined && host === undefined) {
+      if (forwarded !== undefined) this.#translate(headers, forwardedElements(forwarded) ?? [])
+    } else {
+      if (proto !== undefined) headers['x-forwarded-proto'] = forwardedProto(String(proto))
+      if (host !== undefined) headers['x-forwarded-host'] = forwardedHost(String(host))
+    }
+    if (forwarded !== undefined) headers.forwarded = undefined
+    if (port !== undefined) headers['x-forwarded-port'] = forwardedPort(String(port), text(headers['x-forwarded-host']))
+    if (prefix !== undefined) headers['x-forwarded-prefix'] = forwardedPrefix(String(prefix))
+  }
+
+  /** Puts into `X-Forwarded-*` what the elements of `Forwarded` state, that of the nearest proxy last. */
+  #translate (headers: IncomingHttpHeaders, elements: readonly ForwardedElement[]): void {
+    const addresses = elements.flatMap(({ for: node }) => node === undefined ? [] : nodeAddress(node))
+    if (addresses.length > 0) headers['x-forwarded-for'] = addresses.join(', ')
+    // the last that is stated by a trusted proxy, seen from here
+    let from = elements.length - 1
+    while (from > 0 && this.#isTrusted(nodeAddress(elements[from]!.for ?? ''))) from--
+    const believed = elements.slice(Math.max(from, 0))
+    const proto = believed.find((element) => element.proto !== undefined)?.proto
+    const host = believed.find((element) => element.host !== undefined)?.host
+    if (proto !== undefined) headers['x-forwarded-proto'] = forwardedProto(proto)
+    if (host !== undefined) headers['x-forwarded-host'] = forwardedHost(host)
   }
 
   /**
@@ -70,16 +112,25 @@ export class ForwardedHeaders {
       if (host !== '') headers.push('x-forwarded-host', host)
     } else {
       const chain = text(incoming['x-forwarded-for'])
-      const forwarded = text(incoming.forwarded)
+      const publicProto = text(incoming['x-forwarded-proto']) ?? proto
+      const publicHost = text(incoming['x-forwarded-host']) ?? host
+      const nodes = chain ? chain.split(',').map((node) => forwardedNode(nodeAddress(node))) : []
       headers.push(
         'x-forwarded-for', chain ? `${chain}, ${peer.address}` : peer.address,
-        'x-forwarded-proto', text(incoming['x-forwarded-proto']) ?? proto,
-        'forwarded', forwarded ? `${forwarded}, ${element}` : element)
-      const publicHost = text(incoming['x-forwarded-host']) ?? host
+        'x-forwarded-proto', publicProto,
+        'forwarded', forwardedField([...nodes, peer.node], publicHost, publicProto))
       if (publicHost !== '') headers.push('x-forwarded-host', publicHost)
+      const port = text(incoming['x-forwarded-port'])
+      if (port !== undefined) headers.push('x-forwarded-port', port)
       if (incoming[MIRROR_FIELD] !== undefined) headers.push(MIRROR_FIELD, '1')
+      prefix = (text(incoming['x-forwarded-prefix']) ?? '') + prefix
     }
     if (prefix !== '') headers.push('x-forwarded-prefix', prefix)
+  }
+
+  /** Prefix that a trusted proxy has stripped, so that no path of the request has it; `''` for none. */
+  outerPrefix ({ headers: { 'x-forwarded-prefix': prefix }, socket }: IncomingMessage): string {
+    return prefix !== undefined && this.#peer(socket).trusted ? String(prefix) : ''
   }
 
   /** Scheme and host of a request, as `append` tells the upstream of them. */
@@ -95,8 +146,11 @@ export class ForwardedHeaders {
    * @param preserveHost  whether the upstream gets `Host` as it came
    */
   variantOf (request: IncomingMessage, preserveHost: boolean): string {
+    if (this.#trustsNobody || !this.#peer(request.socket).trusted) return ''
     const { host = '', 'x-forwarded-host': publicHost } = request.headers
-    return preserveHost && publicHost !== undefined && this.#peerOf(request).trusted ? `${host}\n` : ''
+    const { 'x-forwarded-port': port = '', 'x-forwarded-prefix': prefix = '' } = request.headers
+    const shown = preserveHost && publicHost !== undefined ? host : ''
+    return shown === '' && port === '' && prefix === '' ? '' : `${shown}\n${String(port)}\n${String(prefix)}\n`
   }
 
   #peer (socket: PeerSocket): Peer {
@@ -109,19 +163,23 @@ export class ForwardedHeaders {
     const peer = this.#peer(socket)
     if (peer.host !== host) {
       peer.host = host
-      peer.element = `for=${peer.node};${host === '' ? '' : `host="${host}";`}proto=${peer.proto}`
+      peer.element = forwardedField([peer.node], host, peer.proto)
       peer.origin = originOf(peer.proto, host)
     }
     return peer
   }
 
+  #isTrusted (address: string): boolean {
+    const version = isIP(address)
+    return version !== 0 && this.#trusted.check(address, version === 6 ? 'ipv6' : 'ipv4')
+  }
+
   #describe ({ remoteAddress: remote = '', encrypted = false }: PeerSocket): Peer {
     const address = remote.startsWith('::ffff:') && isIP(remote.slice(7)) === 4 ? remote.slice(7) : remote
-    const v6 = isIPv6(address)
     return {
       address,
-      node: v6 ? `"[${address}]"` : address || 'unknown',
-      trusted: address !== '' && this.#trusted.check(address, v6 ? 'ipv6' : 'ipv4'),
+      node: forwardedNode(address) || 'unknown',
+      trusted: this.#isTrusted(address),
       proto: encrypted ? 'https' : 'http',
       host: null,
       element: '',
@@ -129,6 +187,14 @@ export class ForwardedHeaders {
     }
   }
 }
+
+/**
+ * A `Forwarded` field. Host and scheme, as the client has used them, stand in the first element and nowhere else, so that
+ * readers of the first, the last or any element find the same.
+ */
+const forwardedField = ([first, ...others]: readonly string[], host: string, proto: string): string =>
+  [`for=${first};${host === '' ? '' : `host="${host}";`}proto=${proto}`, ...others.map((node) => `for=${node}`)]
+    .join(', ')
 
 const originOf = (proto: string, host: string): string => `${proto}://${host.toLowerCase()}`
 

@@ -13,24 +13,29 @@ type Value = string | string[]
 export function publicField (name: string, value: Value, plan: ForwardPlan, request: FastifyRequest): Value {
   switch (name) {
     case 'location':
-    case 'content-location': return publicLocation(String(value), plan)
-    case 'link': return each(value, (one) => withLinks(one, (reference) => publicLocation(reference, plan)))
-    case 'refresh': return publicRefresh(String(value), plan)
+    case 'content-location': return publicLocation(String(value), plan, outerPrefix(plan, request))
+    case 'link': {
+      const prefix = outerPrefix(plan, request)
+      return each(value, (one) => withLinks(one, (reference) => publicLocation(reference, plan, prefix)))
+    }
+    case 'refresh': return publicRefresh(String(value), plan, outerPrefix(plan, request))
     case 'set-cookie': return each(value, (one) => publicCookie(one, plan, request))
     default: return value
   }
 }
+
+const outerPrefix = ({ forwarded }: ForwardPlan, { raw }: FastifyRequest): string => forwarded.outerPrefix(raw)
 
 const each = (value: Value, change: (one: string) => string): Value => Array.isArray(value) ? value.map(change) : change(value)
 
 /** Seconds, then an address that may be introduced by `url=` and quoted, as browsers read it (HTML, section 4.2.5.3). */
 const REFRESH = /^([ \t]*[\d.]*[ \t]*[;,]?[ \t]*(?:url[ \t]*=[ \t]*)?)(["']?)(.*)$/is
 
-function publicRefresh (value: string, plan: ForwardPlan): string {
+function publicRefresh (value: string, plan: ForwardPlan, prefix: string): string {
   const [, before = '', quote = '', rest = ''] = REFRESH.exec(value) ?? []
   const end = quote === '' ? -1 : rest.indexOf(quote)
   const address = end === -1 ? rest : rest.slice(0, end)
-  return before + quote + publicLocation(address, plan) + rest.slice(address.length)
+  return before + quote + publicLocation(address, plan, prefix) + rest.slice(address.length)
 }
 
 const HAS_PLACE = /;\s*(?:domain|path)\s*=/i
@@ -47,7 +52,8 @@ function publicCookie (cookie: string, plan: ForwardPlan, request: FastifyReques
     switch (name.trim().toLowerCase()) {
       // without the attribute, the cookie is one of the host that the client has asked
       case 'domain': return value !== '' && isInternal(value, plan, request) ? [] : attribute
-      case 'path': return value.startsWith('/') ? `${name}=${publicCookiePath(value, plan)}` : attribute
+      case 'path':
+        return value.startsWith('/') ? `${name}=${publicCookiePath(value, plan, outerPrefix(plan, request))}` : attribute
       default: return attribute
     }
   })
@@ -55,8 +61,8 @@ function publicCookie (cookie: string, plan: ForwardPlan, request: FastifyReques
 }
 
 /** A cookie for all paths of a service is one for the prefix and what lies below it. */
-function publicCookiePath (path: string, plan: ForwardPlan): string {
-  const found = publicPath(path, plan, '')
+function publicCookiePath (path: string, plan: ForwardPlan, prefix: string): string {
+  const found = publicPath(path, plan, prefix)
   return path !== '/' && path.endsWith('/') ? found : found.replace(/\/$/, '') || '/'
 }
 

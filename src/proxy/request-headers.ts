@@ -1,9 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { isIP } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import { withoutCookies, withoutParameters } from '../auth/credentials.ts'
 import { gatehouseError } from '../errors.ts'
 import { traceIdOf } from '../observe/trace-context.ts'
 import type { ForwardPlan, HeaderCondition } from './forward-plan.ts'
+import { nodeAddress } from './forwarded-field.ts'
 import { connectionNames, plainName, UNUSUAL_NAME } from './hop-by-hop.ts'
 import { countForward } from './max-forwards.ts'
 import { isProxyClaim } from './proxy-claims.ts'
@@ -40,6 +42,11 @@ export function requestHeaders (request: FastifyRequest, plan: ForwardPlan, hasB
   if ((incoming.traceparent !== undefined || incoming.tracestate !== undefined) && (traceIdOf(incoming.traceparent) === undefined || named?.includes('traceparent'))) dropTrace(headers)
   if (incoming['max-forwards'] !== undefined) countForward(headers, request.raw)
   plan.forwarded.append(headers, request.raw, plan.strippedPrefix)
+  if (plan.sendRealIp) {
+    // a proxy may have stated a port, or nothing but `unknown`
+    const address = nodeAddress(request.ip.replace(/^::ffff:(?=\d+\.)/, ''))
+    if (isIP(address) !== 0) headers.push('x-real-ip', address)
+  }
   headers.push('x-request-id', request.id)
   if (plan.identity !== null && request.consumer !== null) headers.push(...plan.identity.values(request.consumer))
   const found = request.consumer?.upstreamHeaders

@@ -130,6 +130,9 @@ export const UpstreamDeclaration = Type.Object({
     description: "Sends the client's `Host` to the targets. With false they get their own host. " +
       'Default: that of the gateway; where it states none, true if the upstream has `hosts`, and false if not.',
   })),
+  sendRealIp: Type.Optional(Type.Boolean({
+    description: "Sends `X-Real-IP`, the client's address as limits see it. Default: that of the gateway, false.",
+  })),
   identityHeaders: Type.Optional(IdentityHeaders),
   forwardMethodOverride: Type.Optional(Type.Boolean({ description: 'Sends `X-HTTP-Method-Override`, `X-HTTP-Method` and `X-Method-Override` on, by which many services replace the method that the route, its `auth` and its limits were chosen by. Never sent on cached routes. Default: that of the gateway, false.' })),
   split: Type.Optional(SplitDeclaration),

@@ -24,11 +24,11 @@ import type { Upstream } from './upstream.ts'
 import type { UpstreamRegistry } from './upstream-registry.ts'
 import type { WithheldFields } from './withheld-fields.ts'
 
-const { name, timeouts, preserveHost, identityHeaders, requestHeaders, responseHeaders, forwardCredentials, forwardMethodOverride } = UpstreamDeclaration.properties
+const { name, timeouts, preserveHost, sendRealIp, identityHeaders, requestHeaders, responseHeaders, forwardCredentials, forwardMethodOverride } = UpstreamDeclaration.properties
 
 /** What `app.addUpstream` takes: the part of an upstream file that is not about routes. */
 const AddedUpstream = Type.Object({
-  name, targets: Targets, timeouts, preserveHost, identityHeaders, requestHeaders, responseHeaders, forwardCredentials, forwardMethodOverride,
+  name, targets: Targets, timeouts, preserveHost, sendRealIp, identityHeaders, requestHeaders, responseHeaders, forwardCredentials, forwardMethodOverride,
   ...trafficFields,
 }, { additionalProperties: false })
 export type AddedUpstream = Static<typeof AddedUpstream>

@@ -104,6 +104,7 @@ export function inheritedSettings ({ config, forwarded, upstream, declaration }:
     hedging: declaration.hedging ?? config.hedging,
     fallback: declaration.fallback ?? config.fallback,
     preserveHost: preservesHost(declaration, config),
+    sendRealIp: declaration.sendRealIp ?? config.sendRealIp,
     forwardMethodOverride: declaration.forwardMethodOverride ?? config.forwardMethodOverride,
     identityHeaders: declaration.identityHeaders ?? config.identityHeaders,
     requestHeaders: [declaration.requestHeaders ?? {}],
