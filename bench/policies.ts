@@ -14,8 +14,9 @@ import { sendLoad } from './load.ts'
 import { ask, untilAnswers } from './probe.ts'
 import { cpuMicroseconds } from './process-usage.ts'
 import { findProgram, LOAD_CORE, SERVER_CORE } from './programs.ts'
-import { median, table } from './report.ts'
+import { table } from './report.ts'
 import { startBackend, temporaryFolder } from './station.ts'
+import { median } from './statistics.ts'
 
 /**
  * What each way of authenticating and each limit adds to an open route, in processor time of one gateway process:

@@ -1,11 +1,7 @@
+import type { Comparison } from './comparisons.ts'
 import { LARGE_BYTES } from './payload.ts'
+import { median } from './statistics.ts'
 import type { Round, Station } from './station.ts'
-
-export function median (values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
-}
 
 /** Processor time of one request in microseconds. */
 export const cost = ({ cpu, requests }: Round): number => cpu / requests
@@ -58,44 +54,23 @@ export function streamTable (stations: readonly Station[]): string {
   ])
 }
 
-/** A comparison of two rows. */
-export interface Comparison {
-  label: string
-  row: string
-  to: string
-  /** Highest ratio that is good. */
-  goal?: number
-}
-
 /** One row in units of another, round by round: neighbours in time had the same machine. */
 export const ratios = (row: Station, to: Station, value = cost): number[] => row.rounds.map((round, i) => value(round) / value(to.rounds[i]!))
-
-/** Share of the server's core that others may use before a goal can no longer be judged. */
-const JUDGED_UNDER = 0.05
 
 /** Median share of the server's core that other processes used, of the row that suffered most. */
 export const foreignShare = (stations: readonly Station[]): number =>
   Math.max(0, ...stations.map((station) => medianOf(station, (round) => round.foreign)))
 
-/** Whether a goal is reached; a busy machine or a single round gives no answer. */
-export function verdict (met: boolean, stations: readonly Station[]): string {
-  if (foreignShare(stations) > JUDGED_UNDER) return 'not judged: busy machine'
-  if (stations.some(({ rounds }) => rounds.length < 3)) return 'not judged: too few rounds'
-  return met ? 'met' : 'missed'
-}
-
-/** @param value  what is compared */
-export function ratioTable (stations: readonly Station[], comparisons: readonly Comparison[], title = 'ratio of CPU per request', value = cost): string {
+/** The rows of a table in units of one another. Whether goals are met is told by pairs of rounds alone. */
+export function ratioTable (stations: readonly Station[], comparisons: readonly Comparison[]): string {
   const byName = new Map(stations.map((station) => [station.subject.name, station]))
-  const rows = comparisons.flatMap(({ label, row, to, goal }) => {
+  const rows = comparisons.flatMap(({ label, row, to, of }) => {
     const [measured, base] = [byName.get(row), byName.get(to)]
     if (!measured || !base) return []
-    const values = ratios(measured, base, value)
-    const middle = median(values)
-    const range = `${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)}`
-    return [[label, middle.toFixed(2), range, goal === undefined ? '' : `goal ${goal.toFixed(2)}`, goal === undefined ? '' : verdict(middle <= goal, [measured, base])]]
+    const values = ratios(measured, base, of === 'p99' ? ({ p99 }) => p99 : cost)
+    return [[label, median(values).toFixed(2), `${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)}`]]
   })
-  return rows.length === 0 ? '' : table([[title, 'median', 'rounds', '', ''], ...rows])
+  return rows.length === 0 ? '' : table([['ratio of CPU per request', 'median', 'rounds'], ...rows])
 }
 
 /** A warning when other processes had a share in the server's core; '' when they had none to speak of. */

@@ -1,67 +1,58 @@
+import { existsSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { stopAll } from './child-process.ts'
+import { AGAINST, AGAINST_GOAL, chosen, COMPARISONS, type Contest, contests, contestsAgainst } from './comparisons.ts'
 import { loadGenerator } from './load.ts'
+import { decisionOf, measurePairs, pairNotes, type PairPlan, type PairResult, pairTable } from './pairs.ts'
 import { findProgram, pinned } from './programs.ts'
-import { type Comparison, noiseLine, ratioTable, smallTable, streamTable } from './report.ts'
+import { noiseLine, ratioTable, smallTable, streamTable } from './report.ts'
 import { startBackend, Station, temporaryFolder } from './station.ts'
 import { allSubjects, type Subject } from './subjects.ts'
 
-/** The measured comparison: `node bench/run.ts [--quick] [--only a,b] [--rounds n] [--seconds n]`. */
+/** The measured comparison. Exits with 1 when a goal is not met, or not decided; `--quick` judges none. */
+const USAGE = `npm run bench -- [--quick] [--only NAMES] [--rounds N] [--pairs N] [--seconds N]
+npm run bench -- --against TREE [--only NAMES] [--pairs N] [--seconds N] [--goal RATIO]
 
-const COMPARISONS: readonly Comparison[] = [
-  { label: 'gateway, JWT + limit + schema / @fastify/http-proxy', row: 'gateway-full', to: 'stock', goal: 0.7 },
-  { label: 'gateway, JWT + limit + schema / bare node:http + undici', row: 'gateway-full', to: 'bare', goal: 1.3 },
-  { label: 'gateway, JWT + limit + schema / Caddy', row: 'gateway-full', to: 'caddy', goal: 0.6 },
-  { label: 'gateway, open route / bare node:http + undici', row: 'gateway-open', to: 'bare', goal: 1.15 },
-  { label: 'gateway, open route / @fastify/http-proxy', row: 'gateway-open', to: 'stock' },
-  { label: 'gateway, open route / http-proxy-middleware', row: 'gateway-open', to: 'hpm' },
-  { label: 'gateway, JWT + limit + schema / open route', row: 'gateway-full', to: 'gateway-open' },
-  { label: 'gateway, the same + access log / without', row: 'gateway-log', to: 'gateway-full' },
-  { label: 'gateway, 1000 consumers / one consumer', row: 'gateway-many', to: 'gateway-full' },
-  { label: 'gateway, pass-through / declared open route', row: 'gateway-pass', to: 'gateway-open' },
-  { label: 'gateway, GET of a large document, validated / not', row: 'document-get', to: 'document-get-off', goal: 1.15 },
-  { label: 'gateway, POST of the same, validated / not', row: 'document-post', to: 'document-post-off', goal: 1.15 },
-  { label: 'gateway, open route / nginx', row: 'gateway-open', to: 'nginx' },
-  { label: 'gateway, open route / HAProxy', row: 'gateway-open', to: 'haproxy' },
-  { label: 'gateway, open route / Caddy', row: 'gateway-open', to: 'caddy' },
-  { label: 'hit: gateway, open route / nginx', row: 'hit-gateway', to: 'hit-nginx', goal: 1.1 },
-  { label: 'hit: gateway, JWT + limit / nginx', row: 'hit-gateway-jwt', to: 'hit-nginx', goal: 1.5 },
-  { label: 'hit: bare node:http / nginx', row: 'hit-bare', to: 'hit-nginx' },
-  { label: 'hit: gateway, open route / bare node:http', row: 'hit-gateway', to: 'hit-bare' },
-  { label: 'hit: gateway, open route / Varnish', row: 'hit-gateway', to: 'hit-varnish' },
-  { label: 'hit of 32 KiB: gateway / nginx', row: 'medium-gateway', to: 'medium-nginx' },
-  { label: 'hit of 32 KiB: gateway / Varnish', row: 'medium-gateway', to: 'medium-varnish' },
-  { label: '1 MiB: gateway / bare node:http + pipe', row: 'stream-gateway', to: 'stream-pipe', goal: 1.25 },
-  { label: '1 MiB: gateway / @fastify/http-proxy', row: 'stream-gateway', to: 'stream-stock' },
-]
-/** Of the 99th percentile of the latencies. */
-const LATENCIES: readonly Comparison[] = [
-  { label: 'gateway, JWT + limit + schema / bare node:http + undici', row: 'paced-gateway', to: 'paced-bare', goal: 1.5 },
-]
+  --quick         one short round of everything: does every server answer rightly?
+  --only NAMES    these subjects, and the comparisons of any two of them
+  --rounds N      rounds of the tables; 5, and 0 leaves the tables out
+  --pairs N       pairs of rounds of each comparison; 10, of which goals need as many, and 0 leaves the pairs out
+  --seconds N     length of a round; 3 in tables, 1 in pairs
+  --against TREE  this tree and another (a git worktree with its own node_modules) in pairs: what did a change cost?
+                  Without --only: ${AGAINST.join(', ')}
+  --goal RATIO    highest ratio to the other tree that is good; ${AGAINST_GOAL}`
 
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
     rounds: { type: 'string' },
+    pairs: { type: 'string' },
     seconds: { type: 'string' },
+    against: { type: 'string' },
+    goal: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
 
-const wholeNumber = (name: string, text: string | undefined, otherwise: number): number => {
+const wholeNumber = (name: string, text: string | undefined, otherwise: number, least = 1): number => {
   if (text === undefined) return otherwise
-  if (!/^[1-9]\d?$/.test(text)) throw new Error(`--${name} is "${text}", expected a whole number from 1 to 99`)
-  return Number(text)
+  if (/^\d{1,2}$/.test(text) && Number(text) >= least) return Number(text)
+  throw new Error(`--${name} is "${text}", expected a whole number from ${least} to 99`)
 }
 
-function chosen (subjects: readonly Subject[], only: string | undefined): Subject[] {
-  if (only === undefined) return subjects.filter(({ optional }) => !optional)
-  const names = only.split(',').map((name) => name.trim())
-  const unknown = names.filter((name) => !subjects.some((subject) => subject.name === name))
-  if (unknown.length > 0) throw new Error(`--only has ${unknown.join(', ')}, expected of: ${subjects.map(({ name }) => name).join(', ')}`)
-  return subjects.filter(({ name }) => names.includes(name))
+/** What every measurement stands on. */
+interface Ground {
+  backend: string
+  folder: string
+}
+
+interface TableOptions {
+  rounds: number
+  seconds: number
+  quick: boolean
 }
 
 interface Plan {
@@ -72,18 +63,24 @@ interface Plan {
   seconds: number
 }
 
+/** Both get half of what the slower one can do. */
+function pace (stations: readonly Station[], saturated: readonly number[]): void {
+  const rate = Math.round(Math.min(...saturated) / 2)
+  for (const station of stations) if (station.subject.group === 'paced') station.rate = rate
+}
+
 /** Measures a group of servers in turn, round by round, so that what the machine does meanwhile meets all of them. */
-async function measureGroup (subjects: readonly Subject[], backend: string, folder: string, { warmUp, turns, rounds, seconds }: Plan): Promise<Station[]> {
-  if (subjects.length === 0) return []
+async function measureGroup (subjects: readonly Subject[], ground: Ground, plan: Plan): Promise<Station[]> {
+  const { warmUp, turns, rounds, seconds } = plan
+  if (subjects.length === 0 || rounds === 0) return []
   const stations: Station[] = []
-  for (const subject of subjects) stations.push(await Station.start(subject, backend, folder))
+  for (const subject of subjects) stations.push(await Station.start(subject, ground.backend, ground.folder))
   const saturated: number[] = []
   for (const station of stations) {
     await station.check()
     if (warmUp > 0) saturated.push(await station.warmUp(warmUp, turns))
   }
-  // half of what the slower one can do, for both
-  for (const station of stations) if (station.subject.group === 'paced') station.rate = Math.round(Math.min(...saturated) / 2)
+  pace(stations, saturated)
   for (let round = 0; round < rounds; round++) {
     for (const station of stations) await station.measure(seconds)
     process.stderr.write(`  round ${round + 1} of ${rounds}\n`)
@@ -93,42 +90,126 @@ async function measureGroup (subjects: readonly Subject[], backend: string, fold
   return stations
 }
 
-async function main (): Promise<void> {
-  const subjects = allSubjects()
-  if (values.help) {
-    console.log(`npm run bench -- [--quick] [--only NAMES] [--rounds N] [--seconds N]\n\nnames: ${subjects.map(({ name }) => name).join(', ')}`)
-    return
+/** Measures two subjects in pairs of rounds, both running at once. */
+async function compare (contest: Contest, { backend, folder }: Ground, plan: PairPlan): Promise<PairResult> {
+  const { label, a, b, goal, of } = contest
+  const [first, second] = [await Station.start(a, backend, folder), await Station.start(b, backend, folder)]
+  const stations = [first, second]
+  for (const station of stations) await station.check()
+  if (a.group === 'paced') {
+    pace(stations, [await first.warmUp(plan.warmSeconds), await second.warmUp(plan.warmSeconds)])
   }
-  const { quick } = values
-  const rounds = wholeNumber('rounds', values.rounds, quick ? 1 : 5)
-  const seconds = wholeNumber('seconds', values.seconds, quick ? 1 : 3)
-  const wanted = chosen(subjects, values.only)
-  const present = wanted.filter(({ launch }) => launch !== null)
-  const turns = quick ? 1 : 2
-  const folder = temporaryFolder()
+  const compared: PairPlan = of === 'p99' ? { ...plan, value: ({ p99 }) => p99 } : plan
+  const result = await measurePairs(label, first, second, goal, compared)
+  for (const station of stations) await station.check()
+  await Promise.all(stations.map((station) => station.stop()))
+  process.stderr.write(`  ${label}\n`)
+  return result
+}
 
-  console.log(`Node ${process.version}, ${cpus()[0]?.model.trim()}, load by ${loadGenerator}, backend ${findProgram('nginx') === null ? 'node:http' : 'nginx'}, ${rounds} x ${seconds} s, medians`)
-  if (!pinned) console.log(`Nothing is pinned: ${availableParallelism() < 2 ? 'there is one core only' : 'taskset is not installed'}, so load and server share what there is.`)
-  for (const program of new Set(wanted.flatMap(({ missing }) => missing ?? []))) console.log(`Left out: ${program} is not installed (apt-get install ${program}).`)
-  if (loadGenerator !== 'wrk') console.log('wrk is not installed (apt-get install wrk): autocannon sends less and takes more of its core.')
-  if (quick) console.log('Quick: a check that everything answers rightly; figures of one short round are not to be relied on.')
+/** @throws Error when the folder is no tree of this project that can be started */
+function otherTree (path: string): string {
+  const tree = resolve(path)
+  const needs = {
+    'bin/gatehouse.js': 'a git worktree of this project',
+    'bench/gateway.config.ts': 'a git worktree with the bench',
+    node_modules: 'a worktree in which "npm ci" has run',
+  }
+  for (const [needed, hint] of Object.entries(needs)) {
+    if (existsSync(join(tree, needed))) continue
+    throw new Error(`--against is ${path}, which has no ${needed}, expected ${hint}`)
+  }
+  return tree
+}
 
-  const backend = await startBackend(folder)
-  const small = await measureGroup(present.filter(({ group }) => group === 'small'), backend, folder, { warmUp: quick ? 1 : 8, turns, rounds, seconds })
-  const paced = await measureGroup(present.filter(({ group }) => group === 'paced'), backend, folder, { warmUp: quick ? 1 : 8, turns, rounds, seconds })
-  const stream = await measureGroup(present.filter(({ group }) => group === 'stream'), backend, folder, { warmUp: quick ? 0 : 1, turns, rounds: quick ? 1 : Math.min(rounds, 3), seconds: Math.min(seconds, 2) })
-
-  const hit = await measureGroup(present.filter(({ group }) => group === 'hit'), backend, folder, { warmUp: quick ? 1 : 8, turns, rounds, seconds })
-  const medium = await measureGroup(present.filter(({ group }) => group === 'medium'), backend, folder, { warmUp: 1, turns: 1, rounds, seconds })
+/** Prints tables of all subjects. */
+async function measureTables (present: readonly Subject[], ground: Ground, options: TableOptions): Promise<void> {
+  const { rounds, seconds, quick } = options
+  const plan: Plan = { warmUp: quick ? 1 : 8, turns: quick ? 1 : 2, rounds, seconds }
+  const measure = (wanted: Subject['group'], own: Partial<Plan> = {}): Promise<Station[]> =>
+    measureGroup(present.filter(({ group }) => group === wanted), ground, { ...plan, ...own })
+  const small = await measure('small')
+  const paced = await measure('paced')
+  const fewer = { rounds: Math.min(rounds, quick ? 1 : 3), seconds: Math.min(seconds, 2) }
+  const stream = await measure('stream', { warmUp: quick ? 0 : 1, ...fewer })
+  const hit = await measure('hit')
+  const medium = await measure('medium', { warmUp: 1, turns: 1 })
 
   const measured = [...small, ...paced, ...stream, ...hit, ...medium]
-  const parts = [small.length > 0 ? smallTable(small) : '', paced.length > 0 ? smallTable(paced, 'the same at half of what the gateway can do') : '', hit.length > 0 ? smallTable(hit, 'from a cache, 173 bytes, 64 connections') : '', medium.length > 0 ? smallTable(medium, 'from a cache, 32 KiB, 32 connections') : '', stream.length > 0 ? streamTable(stream) : '', ratioTable(measured, COMPARISONS), ratioTable(measured, LATENCIES, 'ratio of the p99 at half load', ({ p99 }) => p99), noiseLine(measured)]
+  if (measured.length === 0) return
+  const titled: Array<[readonly Station[], string | undefined]> = [
+    [small, undefined], [paced, 'the same at half of what the gateway can do'],
+    [hit, 'from a cache, 173 bytes, 64 connections'], [medium, 'from a cache, 32 KiB, 32 connections'],
+  ]
+  const parts = titled.filter(([stations]) => stations.length > 0).map((part) => smallTable(...part))
+  if (stream.length > 0) parts.push(streamTable(stream))
+  parts.push(ratioTable(measured, COMPARISONS), noiseLine(measured))
   for (const part of parts) if (part !== '') console.log(`\n${part}`)
+}
+
+/** Compares in pairs, and prints the table. @returns whether every goal is met */
+async function measureContests (wanted: readonly Contest[], ground: Ground, plan: PairPlan): Promise<boolean> {
+  if (wanted.length === 0 || plan.pairs === 0) return true
+  const results: PairResult[] = []
+  for (const contest of wanted) results.push(await compare(contest, ground, plan))
+  console.log(`\n${pairTable(results)}`)
+  for (const note of pairNotes(results)) console.log(note)
+  return results.every((result) => [undefined, 'met'].includes(decisionOf(result)))
+}
+
+/** What this machine lacks. */
+function remarks (wanted: readonly Subject[]): string[] {
+  const lines: string[] = []
+  if (!pinned) {
+    const reason = availableParallelism() < 2 ? 'there is one core only' : 'taskset is not installed'
+    lines.push(`Nothing is pinned: ${reason}, so load and server share what there is.`)
+  }
+  for (const program of new Set(wanted.flatMap(({ missing }) => missing ?? []))) {
+    lines.push(`Left out: ${program} is not installed (apt-get install ${program}).`)
+  }
+  if (loadGenerator !== 'wrk') {
+    lines.push('wrk is not installed (apt-get install wrk): autocannon sends less and takes more of its core.')
+  }
+  return lines
+}
+
+async function main (): Promise<boolean> {
+  const subjects = allSubjects()
+  if (values.help) {
+    console.log(`${USAGE}\n\nnames: ${subjects.map(({ name }) => name).join(', ')}`)
+    return true
+  }
+  const { quick, only, against } = values
+  const tree = against === undefined ? undefined : otherTree(against)
+  const rounds = tree === undefined ? wholeNumber('rounds', values.rounds, quick ? 1 : 5, 0) : 0
+  const pairs = wholeNumber('pairs', values.pairs, quick ? 2 : 10, 0)
+  const seconds = wholeNumber('seconds', values.seconds, quick ? 1 : 3)
+  const warm = quick ? { warmSeconds: 1, warmRounds: 2 } : { warmSeconds: 8, warmRounds: 12 }
+  const plan: PairPlan = { pairs, seconds: wholeNumber('seconds', values.seconds, 1), ...warm }
+  const goal = values.goal === undefined ? AGAINST_GOAL : Number(values.goal)
+  if (!(goal > 0)) throw new Error(`--goal is "${values.goal}", expected a ratio such as 1.02`)
+  const wanted = tree === undefined ? chosen(subjects, only) : []
+  const present = wanted.filter(({ launch }) => launch !== null)
+  const paired = tree === undefined
+    ? contests(present, only !== undefined)
+    : contestsAgainst(subjects, allSubjects([], tree), only, goal)
+  const folder = temporaryFolder()
+
+  const load = `load by ${loadGenerator}, backend ${findProgram('nginx') === null ? 'node:http' : 'nginx'}`
+  const tables = rounds > 0 ? `, ${rounds} x ${seconds} s, medians` : ''
+  console.log(`Node ${process.version}, ${cpus()[0]?.model.trim()}, ${load}${tables}`)
+  for (const line of remarks(wanted)) console.log(line)
+  if (quick) console.log('Quick: a check that everything answers rightly; its figures are not to be relied on.')
+
+  const ground = { backend: await startBackend(folder), folder }
+  await measureTables(present, ground, { rounds, seconds, quick })
+  const short = paired.slice(0, 1).map((contest) => ({ ...contest, goal: undefined }))
+  return measureContests(quick ? short : paired, ground, plan)
 }
 
 let code = 0
 try {
-  await main()
+  if (!await main()) code = 1
 } catch (error) {
   console.error(`bench: ${(error as Error).message}`)
   code = 1

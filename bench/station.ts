@@ -107,16 +107,17 @@ export class Station {
     const { group } = this.subject
     const wanted = group === 'small' || group === 'paced' || group === 'hit' ? WARM_REQUESTS * seconds : 0
     for (let turn = 1, sent = 0; ; turn++) {
-      const { requests, seconds: taken } = await this.#round(seconds)
+      const { requests, seconds: taken } = await this.round(seconds)
       sent += requests
       if (turn >= turns || sent >= wanted) return requests / taken
     }
   }
 
-  async measure (seconds: number): Promise<void> { this.rounds.push(await this.#round(seconds)) }
+  /** Measures a round, and keeps its figures. */
+  async measure (seconds: number): Promise<void> { this.rounds.push(await this.round(seconds)) }
 
   /** @throws Error when the server ended, or answered a single request with anything but 2xx */
-  async #round (seconds: number): Promise<Round> {
+  async round (seconds: number): Promise<Round> {
     const { subject: { name, path, headers, group, body } } = this
     const begin = performance.now()
     const coreBefore = coreBusyMicroseconds(SERVER_CORE)

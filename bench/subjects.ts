@@ -29,9 +29,13 @@ export interface Subject {
   proofs?: readonly { path: string, headers: Record<string, string>, body?: string, status: number }[]
   /** Measured only when it is named with `--only`. */
   optional?: boolean
+  /** Whether it is a gateway with `bench/gateway.config.ts`, which another tree has as well. */
+  isGateway?: boolean
 }
 
 const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+/** This tree. */
+export const TREE = file('..')
 
 /** @param nodeArguments  arguments of Node itself, such as `--cpu-prof` */
 export type NodeArguments = readonly string[]
@@ -42,13 +46,23 @@ const script = (name: string, nodeArguments: NodeArguments) => ({ port, backend 
   env: { PORT: String(port), BENCH_BACKEND: `http://${backend}` },
 })
 
+interface GatewayOptions {
+  nodeArguments: NodeArguments
+  /** Where the gateway's code and `bench/` are. */
+  tree: string
+  /** Whether the access log is on. */
+  access?: boolean
+  config?: string
+}
+
 /** The gateway as a user starts it. */
-const gateway = (access: boolean, nodeArguments: NodeArguments, config = file('gateway.config.ts')) => ({ port, backend, folder }: Place): Launch => ({
-  command: process.execPath,
-  args: [...nodeArguments, file('../bin/gatehouse.js'), 'start', '--config', config, '--port', String(port)],
-  env: { BENCH_BACKEND: `http://${backend}`, GATEHOUSE_LOG_ACCESS: String(access), GATEHOUSE_LOG_FORMAT: 'json' },
-  output: join(folder, 'gateway.log'),
-})
+const gatewayOf = ({ nodeArguments, tree, access = false, config = join(tree, 'bench/gateway.config.ts') }: GatewayOptions) =>
+  ({ port, backend, folder }: Place): Launch => ({
+    command: process.execPath,
+    args: [...nodeArguments, join(tree, 'bin/gatehouse.js'), 'start', '--config', config, '--port', String(port)],
+    env: { BENCH_BACKEND: `http://${backend}`, GATEHOUSE_LOG_ACCESS: String(access), GATEHOUSE_LOG_FORMAT: 'json' },
+    output: join(folder, 'gateway.log'),
+  })
 
 const native = (program: string, launch: (command: string, place: Place) => Launch): Pick<Subject, 'launch' | 'missing'> => {
   const command = findProgram(program)
@@ -59,31 +73,36 @@ const bearer = (sub: string, scopes = ['items:read']): Record<string, string> =>
   authorization: `Bearer ${signToken(gatewayConfig.jwt as JwtSettings, { sub, scopes, expiresIn: '1 day' })}`,
 })
 
-/** Everything that is measured, in the order of the table. */
-export function allSubjects (nodeArguments: NodeArguments = []): Subject[] {
+/**
+ * Everything that is measured, in the order of the table.
+ * @param tree  the gateway's: this one, or a worktree of another commit
+ */
+export function allSubjects (nodeArguments: NodeArguments = [], tree = TREE): Subject[] {
+  const gateway = (path: string, options: Pick<GatewayOptions, 'access'> = {}): Pick<Subject, 'path' | 'headers' | 'launch' | 'isGateway'> =>
+    ({ path, headers: [{}], launch: gatewayOf({ nodeArguments, tree, ...options }), isGateway: true })
   const token = bearer('consumer-1')
-  const open = { path: '/open/items/42?limit=20', headers: [{}] }
   const proofs = [
     { path: '/full/items/42?limit=20', headers: {}, status: 401 },
     { path: '/full/items/42?limit=20', headers: bearer('consumer-1', []), status: 403 },
     { path: '/full/items/42?limit=2000', headers: token, status: 400 },
     { path: '/full/items/none', headers: token, status: 400 },
   ]
-  const full = { path: '/full/items/42?limit=20', headers: [token], proofs }
+  const fullPath = '/full/items/42?limit=20'
+  const full = { headers: [token], proofs }
   const plain = { path: '/items/42?limit=20', headers: [{}] }
   const nginx = native('nginx', nginxProxy)
   const haproxy = native('haproxy', haproxyProxy)
   const caddy = native('caddy', caddyProxy)
   const small: Omit<Subject, 'group'>[] = [
     { name: 'bare', label: 'bare node:http + undici dispatch', ...plain, launch: script('bare-dispatch', nodeArguments) },
-    { name: 'gateway-open', label: 'gateway, open route', ...open, launch: gateway(false, nodeArguments) },
-    { name: 'gateway-full', label: 'gateway, JWT + limit + schema', ...full, launch: gateway(false, nodeArguments) },
-    { name: 'gateway-log', label: 'gateway, the same + access log', ...full, launch: gateway(true, nodeArguments) },
+    { name: 'gateway-open', label: 'gateway, open route', ...gateway('/open/items/42?limit=20') },
+    { name: 'gateway-full', label: 'gateway, JWT + limit + schema', ...gateway(fullPath), ...full },
+    { name: 'gateway-log', label: 'gateway, the same + access log', ...gateway(fullPath, { access: true }), ...full },
     {
-      name: 'gateway-many', label: 'gateway, JWT + limit + schema, 1000 consumers', ...full, optional: true,
-      headers: Array.from({ length: 1000 }, (_, i) => bearer(`consumer-${i}`)), launch: gateway(false, nodeArguments),
+      name: 'gateway-many', label: 'gateway, JWT + limit + schema, 1000 consumers', ...gateway(fullPath), proofs, optional: true,
+      headers: Array.from({ length: 1000 }, (_, i) => bearer(`consumer-${i}`)),
     },
-    { name: 'gateway-pass', label: 'gateway, pass-through path', path: '/open/else/42?limit=20', headers: [{}], optional: true, launch: gateway(false, nodeArguments) },
+    { name: 'gateway-pass', label: 'gateway, pass-through path', ...gateway('/open/else/42?limit=20'), optional: true },
     { name: 'stock', label: '@fastify/http-proxy as it comes', ...plain, launch: script('stock-http-proxy', nodeArguments) },
     { name: 'hpm', label: 'http-proxy-middleware', ...plain, launch: script('http-proxy-middleware', nodeArguments) },
     { name: 'nginx', label: 'nginx', ...plain, ...nginx },
@@ -92,12 +111,12 @@ export function allSubjects (nodeArguments: NodeArguments = []): Subject[] {
   ]
   const paced: Omit<Subject, 'group'>[] = [
     { name: 'paced-bare', label: 'bare node:http + undici dispatch', ...plain, launch: script('bare-dispatch', nodeArguments) },
-    { name: 'paced-gateway', label: 'gateway, JWT + limit + schema', ...full, launch: gateway(false, nodeArguments) },
+    { name: 'paced-gateway', label: 'gateway, JWT + limit + schema', ...gateway(fullPath), ...full },
   ]
   const large = { path: LARGE_PATH, headers: [{}] }
   const stream: Omit<Subject, 'group'>[] = [
     { name: 'stream-pipe', label: 'bare node:http + pipe', ...large, launch: script('bare-pipe', nodeArguments) },
-    { name: 'stream-gateway', label: 'gateway, open route', path: `/open${LARGE_PATH}`, headers: [{}], launch: gateway(false, nodeArguments) },
+    { name: 'stream-gateway', label: 'gateway, open route', ...gateway(`/open${LARGE_PATH}`) },
     { name: 'stream-stock', label: '@fastify/http-proxy as it comes', ...large, launch: script('stock-http-proxy', nodeArguments) },
     { name: 'stream-hpm', label: 'http-proxy-middleware', ...large, launch: script('http-proxy-middleware', nodeArguments) },
     { name: 'stream-nginx', label: 'nginx', ...large, ...nginx },
@@ -105,16 +124,18 @@ export function allSubjects (nodeArguments: NodeArguments = []): Subject[] {
     { name: 'stream-caddy', label: 'Caddy', ...large, ...caddy },
   ]
   const [nginxHit, varnish] = [native('nginx', nginxCache), native('varnishd', varnishCache)]
-  const guarded = { path: '/cached/guarded/items/42?limit=20', headers: [token], proofs: [{ path: '/cached/guarded/items/42?limit=20', headers: {}, status: 401 }] }
+  const guardedPath = '/cached/guarded/items/42?limit=20'
+  const guarded = { headers: [token], proofs: [{ path: guardedPath, headers: {}, status: 401 }] }
   const hit: Omit<Subject, 'group'>[] = [
-    { name: 'hit-gateway', label: 'gateway, open route', path: '/cached/items/42?limit=20', headers: [{}], launch: gateway(false, nodeArguments) },
-    { name: 'hit-gateway-jwt', label: 'gateway, JWT + limit', ...guarded, launch: gateway(false, nodeArguments) },
+    { name: 'hit-gateway', label: 'gateway, open route', ...gateway('/cached/items/42?limit=20') },
+    { name: 'hit-gateway-jwt', label: 'gateway, JWT + limit', ...gateway(guardedPath), ...guarded },
     { name: 'hit-bare', label: 'bare node:http, a constant', ...plain, launch: script('bare-constant', nodeArguments) },
+    { name: 'hit-fastify', label: 'bare Fastify, a constant', ...plain, launch: script('bare-fastify', nodeArguments) },
     { name: 'hit-nginx', label: 'nginx proxy_cache', ...plain, ...nginxHit },
     { name: 'hit-varnish', label: 'Varnish', ...plain, ...varnish },
   ]
   const medium: Omit<Subject, 'group'>[] = [
-    { name: 'medium-gateway', label: 'gateway, open route', path: `/cached${MEDIUM_PATH}`, headers: [{}], launch: gateway(false, nodeArguments) },
+    { name: 'medium-gateway', label: 'gateway, open route', ...gateway(`/cached${MEDIUM_PATH}`) },
     { name: 'medium-nginx', label: 'nginx proxy_cache', path: MEDIUM_PATH, headers: [{}], ...nginxHit },
     { name: 'medium-varnish', label: 'Varnish', path: MEDIUM_PATH, headers: [{}], ...varnish },
   ]
@@ -122,7 +143,7 @@ export function allSubjects (nodeArguments: NodeArguments = []): Subject[] {
     ...hit.map((subject) => ({ ...subject, group: 'hit' as const })),
     ...medium.map((subject) => ({ ...subject, group: 'medium' as const })),
     ...small.map((subject) => ({ ...subject, group: 'small' as const })),
-    ...documentSubjects((place, config) => gateway(false, nodeArguments, config)(place)),
+    ...documentSubjects((place, config) => gatewayOf({ nodeArguments, tree, config })(place)),
     ...paced.map((subject) => ({ ...subject, group: 'paced' as const })),
     ...stream.map((subject) => ({ ...subject, group: 'stream' as const })),
   ]
