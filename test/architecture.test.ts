@@ -22,8 +22,8 @@ const graph = new Map(files.map((file) => [file, importsOf(file)]))
 const ASSEMBLY = ['src/main.ts', 'src/cli.ts', 'src/app.ts']
 const TYING_ROOMS = ['upstream', 'proxy', 'admin', 'cli']
 const roomOf = (file: string): string | undefined => /^src\/([^/]+)\//.exec(file)?.[1]
-/** Files that every room may import: errors, units, and files of types and schemas. */
-const isShared = (file: string): boolean => file === 'src/errors.ts' || file === 'src/units.ts' || /-schema\.ts$|\/types\.ts$|\/route-config\.ts$/.test(file)
+/** Files that every room may import: errors, units, suggestions, and files of types and schemas. */
+const isShared = (file: string): boolean => file === 'src/errors.ts' || file === 'src/units.ts' || file === 'src/suggestion.ts' || /-schema\.ts$|\/types\.ts$|\/route-config\.ts$/.test(file)
 
 test('every local import names a file that exists, with its ending', () => {
   for (const [file, imports] of graph) {

@@ -1,9 +1,12 @@
 import type { FastifyInstance, FastifySchemaCompiler, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import type { JsonSchema } from '../../src/contract/json-schema.ts'
+import { parameterNameMistakes } from '../../src/contract/parameter-names.ts'
 import { RequestCheck } from '../../src/contract/request-check.ts'
 import { partValidator, RequestValidators } from '../../src/contract/request-validators.ts'
 import { responseMistakes } from '../../src/contract/response-check.ts'
 import { BootProblems, gatehouseError, type Problem, type Violation } from '../../src/errors.ts'
+import { parsePattern } from '../../src/upstream/path-pattern.ts'
 import type {} from '../../src/upstream/route-config.ts'
 import type {} from '../../src/upstream/route-table.ts'
 
@@ -48,10 +51,11 @@ export default fp(async (app) => {
 
   const compilerOf = (scope: FastifyInstance, route?: RouteOptions, check?: RequestCheck): FastifySchemaCompiler<any> => ({ schema, httpPart = 'body' }) => {
     const checked = validators.get(schema, httpPart, scope.getSchemas())
-    if (checked.mistakes.length > 0) {
-      if (route === undefined) throw new Error(`the schema is not valid: ${checked.mistakes.join('; ')}`)
+    const wrong = checked.mistakes.length === 0 && httpPart === 'params' && route !== undefined ? nameMistakes(checked.schema, route) : checked.mistakes
+    if (wrong.length > 0) {
+      if (route === undefined) throw new Error(`the schema is not valid: ${wrong.join('; ')}`)
       // a route and its HEAD share one schema
-      if (!told.has(schema)) mistakes.push(...checked.mistakes.map((mistake) => ({ route, part: httpPart, mistake })))
+      if (!told.has(schema)) mistakes.push(...wrong.map((mistake) => ({ route, part: httpPart, mistake })))
       told.add(schema)
     }
     check?.add(checked.check)
@@ -83,6 +87,13 @@ export default fp(async (app) => {
     app.log.warn({ upstream, route, status, mode, violations: violations.slice(0, 10) }, 'response breaks its schema')
   })
 }, { name: 'validation', dependencies: ['metrics'] })
+
+/** Path parameters that only the URL or only the schema of a route has. */
+function nameMistakes (schema: JsonSchema, { config, url }: RouteOptions): string[] {
+  const { publicUrl = url } = config ?? {}
+  const pattern = parsePattern(publicUrl)
+  return typeof pattern === 'string' ? [] : parameterNameMistakes(schema, pattern.parameters, publicUrl)
+}
 
 /** Names the file of the route when the gateway knows it. */
 function problemOf (app: FastifyInstance, { route, part, mistake }: SchemaMistake): Problem {

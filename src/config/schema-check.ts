@@ -3,7 +3,7 @@ import type { TSchema } from 'typebox'
 import type { Problem } from '../errors.ts'
 import { type DurationRange, durationMistake } from '../units.ts'
 import { allowed, branches, fieldPath, found, foundSecret, holdsSecret, schemaNode, type SchemaNode } from './schema-wording.ts'
-import { closest } from './suggestion.ts'
+import { closest } from '../suggestion.ts'
 
 export { withDefaults } from './schema-defaults.ts'
 

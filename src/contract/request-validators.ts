@@ -1,5 +1,6 @@
 import type { Violation } from '../errors.ts'
 import { lowerCaseHeaderNames } from './header-schema.ts'
+import type { JsonSchema } from './json-schema.ts'
 import { PartCheck } from './part-check.ts'
 import { schemaMistakes } from './schema-validator.ts'
 import { selfContained } from './self-contained-schema.ts'
@@ -7,6 +8,8 @@ import { selfContained } from './self-contained-schema.ts'
 /** A schema that has been looked at, and its check. */
 export interface CheckedSchema {
   check: PartCheck
+  /** The schema, self-contained. */
+  schema: JsonSchema
   /** What is wrong with the schema, in words; its check must not be used then. */
   mistakes: readonly string[]
 }
@@ -37,7 +40,8 @@ export class RequestValidators {
     if (!checked || mistakes.length > 0) {
       checked = {
         check: new PartCheck(schema, part === 'querystring' ? 'query' : part),
-        mistakes: mistakes.length > 0 ? mistakes : schemaMistakes(schema),
+        schema,
+        mistakes: mistakes.length > 0 ? mistakes : schemaMistakes(schema, part),
       }
       this.#byText.set(key, checked)
     }

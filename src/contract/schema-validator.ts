@@ -3,7 +3,9 @@ import addFormats from 'ajv-formats'
 import { BOUNDED_REFERENCE } from './bounded-reference.ts'
 import { atPointer, type Holds, HOLDS, isObject, type JsonSchema, pointerOf, type SchemaObject, walkSchema } from './json-schema.ts'
 import { patternMistake, SAFE_PATTERNS } from './safe-pattern.ts'
+import { meantByShorthand } from './schema-shorthand.ts'
 import { UNIQUE_ITEMS } from './unique-items.ts'
+import { KEYWORDS, unknownKeywords } from './unknown-keywords.ts'
 import { violationsOf } from './violations.ts'
 
 /**
@@ -51,9 +53,15 @@ let checker: Ajv2020 | undefined
 /**
  * What is wrong with a schema, in words; empty when nothing is. Takes microseconds where compiling takes milliseconds, so
  * that thousands of routes boot at once: validators are compiled when the first request needs them.
+ * @param part  what the schema is for, as Fastify calls it: `params`, `querystring`, `headers` or `body`
  */
-export function schemaMistakes (schema: JsonSchema): string[] {
+export function schemaMistakes (schema: JsonSchema, part = 'body'): string[] {
   if (!isObject(schema)) return typeof schema === 'boolean' ? [] : ['it is neither an object nor true or false']
+  const meant = meantByShorthand(schema, KEYWORDS, part === 'headers')
+  if (meant !== undefined) return [`it ${NO_SCHEMA}, did you mean ${meant}?`]
+  if (part !== 'body' && schema.type !== undefined && ![schema.type].flat().includes('object')) {
+    return [`it has the type ${JSON.stringify(schema.type)}, and what it checks is an object with a property for each name: write "type": "object", and "properties"`]
+  }
   checker ??= createChecker()
   const mistakes = new Set<string>()
   const visited = new Set<unknown>()
@@ -61,6 +69,11 @@ export function schemaMistakes (schema: JsonSchema): string[] {
   // grows while it is walked: a reference may lead to a schema where no keyword holds one
   for (const [place, at] of places) {
     if (visited.has(place)) continue
+    const shorthands = shorthandsIn(place, at)
+    if (shorthands.length > 0) {
+      for (const mistake of shorthands) mistakes.add(mistake)
+      continue
+    }
     if (!checker.validateSchema(place)) {
       for (const { pointer, expected } of violationsOf(checker.errors!, 'schema')) mistakes.add(`${at + pointer || 'it'} is not what a JSON Schema has there: ${expected}`)
       continue
@@ -75,8 +88,21 @@ export function schemaMistakes (schema: JsonSchema): string[] {
   return [...mistakes]
 }
 
+const NO_SCHEMA = 'has neither "type" nor "properties", so it accepts everything'
+
+/** Schemas that only list properties, in words. */
+function shorthandsIn (schema: SchemaObject, pointer: string): string[] {
+  const mistakes: string[] = []
+  walkSchema(schema, (found, at) => {
+    const meant = meantByShorthand(found, KEYWORDS)
+    if (meant !== undefined) mistakes.push(`${at || 'it'} ${NO_SCHEMA}, did you mean ${meant}?`)
+  }, pointer)
+  return mistakes
+}
+
 /** What the meta-schema lets pass and the compiler would refuse or, worse, ignore. */
 function * mistakesOf (found: SchemaObject, pointer: string, formats: object): Iterable<string> {
+  yield * unknownKeywords(found, pointer)
   if (typeof found.format === 'string' && !Object.hasOwn(formats, found.format)) yield `${pointer}/format is "${found.format}", which is unknown (known are ${Object.keys(formats).sort().join(', ')})`
   if (Array.isArray(found.enum) && found.enum.length === 0) yield `${pointer}/enum is empty, so nothing is valid`
   if ('nullable' in found) {

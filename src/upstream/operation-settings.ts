@@ -1,6 +1,6 @@
 import { mistakes } from '../config/schema-check.ts'
 import { fieldPath } from '../config/schema-wording.ts'
-import { closest } from '../config/suggestion.ts'
+import { closest } from '../suggestion.ts'
 import type { ApiOperation } from '../openapi/types.ts'
 import { bytes } from '../units.ts'
 import { RouteDeclaration } from './declaration-schema.ts'

@@ -1,5 +1,5 @@
 import type { Mistake } from '../config/schema-check.ts'
-import { closest } from '../config/suggestion.ts'
+import { closest } from '../suggestion.ts'
 import { type RouteDeclaration, type TargetDeclaration, UpstreamDeclaration } from './declaration-schema.ts'
 
 /** A declaration without what is wrong in it. Places in lists stay as they are: what is wrong there is undefined. */

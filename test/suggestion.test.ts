@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { closest } from '../../src/config/suggestion.ts'
+import { closest } from '../src/suggestion.ts'
 
 test('finds the word that was mistyped', () => {
   assert.equal(closest('prot', ['port', 'host']), 'port')
