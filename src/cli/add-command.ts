@@ -2,9 +2,11 @@ import { readdirSync } from 'node:fs'
 import { join, parse, relative } from 'node:path'
 import type { SchemeName } from '../auth/auth-schema.ts'
 import type { Config } from '../config/config-schema.ts'
+import { checkAgainst } from '../config/schema-check.ts'
 import { BootProblems } from '../errors.ts'
 import type { ApiDocument, FaultMode } from '../openapi/types.ts'
 import { checkTarget } from '../upstream/target-check.ts'
+import { TargetText } from '../upstream/target-schema.ts'
 import { type ConfigOptions, ownConfig } from './command-config.ts'
 import { copyDocument } from './document-copy.ts'
 import { CommandFailure, failureLines } from './failure.ts'
@@ -73,7 +75,10 @@ function checkOptions ({ name, prefix, target, auth, faults }: AddOptions): void
   if (faults !== undefined && !isFaultMode(faults)) refuse('faults', faults, MODES.join(', '))
   if (target !== undefined) {
     const url = URL.parse(target)
-    if (url === null || !/^https?:$/.test(url.protocol)) refuse('target', target, 'a URL such as http://orders:4001')
+    if (url === null || !/^https?:$/.test(url.protocol)) {
+      const [mistake] = checkAgainst(TargetText, target, '--target')
+      refuse('target', target, `a URL such as http://orders:4001${mistake?.message.includes('put http://') ? ': put http:// before it' : ''}`)
+    }
     checkTarget(target, '--target', (field, message) => { throw new CommandFailure(`${field}: ${message}`) })
   }
 }

@@ -2,7 +2,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import type { TSchema } from 'typebox'
 import type { Problem } from '../errors.ts'
 import { type DurationRange, durationMistake } from '../units.ts'
-import { allowed, branches, fieldPath, found, foundSecret, holdsSecret, schemaNode, type SchemaNode } from './schema-wording.ts'
+import { allowed, branches, fieldPath, found, foundSecret, holdsSecret, lacksScheme, schemaNode, type SchemaNode } from './schema-wording.ts'
 import { closest } from '../suggestion.ts'
 
 export { withDefaults } from './schema-defaults.ts'
@@ -97,13 +97,15 @@ function unknownKey (schema: SchemaNode): string {
 }
 
 function wrongValue (schema: SchemaNode, value: unknown): string {
+  if (!branches(schema).some(({ writeOnly }) => writeOnly) && lacksScheme(schema, value)) return `found ${found(value)}: put http:// before it, or https:// if it has TLS`
   const guess = typeof value === 'string' && !holdsSecret(schema)
     ? closest(value, branches(schema).flatMap((branch) => [...branch.enum ?? [], branch.const]).filter((option) => typeof option === 'string'))
     : undefined
   return `found ${holdsSecret(schema) ? foundSecret(value) : found(value)}, ${guess === undefined ? '' : `did you mean ${JSON.stringify(guess)}? `}allowed: ${allowed(schema)}`
 }
 
-const MISSING = 'is missing'
+/** How the message of a key that is not there begins. */
+export const MISSING = 'is missing'
 
 /** Whether an error is one of those for which a union fails: they come before it, at its place or below. */
 const covers = (union: ErrorObject, error: ErrorObject, errors: readonly ErrorObject[]): boolean => error !== union &&

@@ -95,6 +95,13 @@ export function found (value: unknown): string {
   return `an object with ${keys.length === 1 ? 'the key' : 'the keys'} ${shown}${keys.length > 5 ? ', …' : ''}`
 }
 
+/** Host with or without port and path, such as `127.0.0.1:5001`, `localhost` and `orders.internal/v1`. */
+const ADDRESS = /^(?:localhost|\[[\da-f:.]+\]|[\w-]+(?:\.[\w-]+)+|[\w-]+(?=:\d))(?::\d+)?(?:\/\S*)?$/i
+
+/** Whether a text is a URL but for the scheme that the schema asks for. */
+export const lacksScheme = (schema: SchemaNode, value: unknown): boolean => typeof value === 'string' && ADDRESS.test(value) &&
+  branches(schema).some(({ pattern = '^(?!)' }) => new RegExp(pattern).test(`http://${value}`))
+
 /** What was found where a secret belongs: its kind and length, never the value. */
 export function foundSecret (value: unknown): string {
   if (typeof value === 'string') return `text of ${value.length} characters (not shown)`

@@ -3,7 +3,7 @@ import { fieldPath } from '../config/schema-wording.ts'
 import type { Problem } from '../errors.ts'
 import { type ApiDeclaration, apiSettings } from '../openapi/api-declaration-schema.ts'
 import { templateParameters } from '../proxy/path-template.ts'
-import { type RouteDeclaration, UpstreamDeclaration } from './declaration-schema.ts'
+import { type RouteDeclaration, UpstreamDeclaration, type UpstreamInput, withLists } from './declaration-schema.ts'
 import { parsePattern } from './path-pattern.ts'
 import { type SoundPart, soundPart } from './sound-part.ts'
 import { checkTarget } from './target-check.ts'
@@ -15,6 +15,8 @@ type Say = (field: string, message: string) => void
 /** What has come out of the check of a declaration. */
 export interface CheckedDeclaration {
   problems: Problem[]
+  /** The declaration with its short forms written out; to be used only without problems. */
+  declaration: UpstreamDeclaration
   /** The declaration without what is wrong in it. */
   sound: SoundPart
 }
@@ -22,18 +24,21 @@ export interface CheckedDeclaration {
 /**
  * Checks a declaration against its schema, and against the rules that tie several fields together; what is wrong with one
  * field does not keep the others from being checked.
+ * @param given          the declaration as it stands in the file
  * @param authInherited  whether the gateway states an `auth` for all upstreams
  */
-export function checkDeclaration (declaration: unknown, file: string, authInherited: boolean): CheckedDeclaration {
-  const wrong = mistakes(UpstreamDeclaration, declaration)
+export function checkDeclaration (given: unknown, file: string, authInherited: boolean): CheckedDeclaration {
+  const wrong = mistakes(UpstreamDeclaration, given)
+  const declaration: unknown = withLists(given)
   const problems: Problem[] = wrong.map(({ path, message }) => ({ file, field: fieldPath(path), message }))
   const say: Say = (field, message) => problems.push({ file, field, message })
   const sound = soundPart(declaration, wrong)
   const { routes, passThrough = false } = sound
   const authStated = authInherited || sound.statesAuth
 
-  sound.targets.forEach((target, i) => { if (target !== undefined) checkTarget(target, `targets[${i}]`, say) })
-  if (wrong.length === 0) (declaration as UpstreamDeclaration).mirror?.targets.forEach((target, i) => checkTarget(target, `mirror.targets[${i}]`, say))
+  const { targets, mirror } = isObject(given) ? given as Partial<UpstreamInput> : {}
+  sound.targets.forEach((target, i) => { if (target !== undefined) checkTarget(target, fieldOf('targets', targets, i), say) })
+  if (wrong.length === 0) (declaration as UpstreamDeclaration).mirror?.targets.forEach((target, i) => checkTarget(target, fieldOf('mirror.targets', mirror!.targets, i), say))
   if (!wrong.some(({ path }) => path.length === 0 || path[0] === 'targets' || path[0] === 'mock')) checkMock(sound, say)
   checkSplit(declaration, wrong.length === 0, say)
   if (wrong.length === 0) {
@@ -54,8 +59,13 @@ export function checkDeclaration (declaration: unknown, file: string, authInheri
     if (!authStated && route.auth === undefined && sound.openapi === undefined) say(`routes[${i}].auth`, NO_AUTH)
   })
   if (passThrough && !authStated && (passThrough === true || passThrough.auth === undefined)) say('passThrough.auth', NO_AUTH)
-  return { problems, sound }
+  return { problems, sound, declaration: declaration as UpstreamDeclaration }
 }
+
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
+
+/** The field of one of several targets, or of the one that stands as text. */
+const fieldOf = (list: string, given: unknown, i: number): string => typeof given === 'string' ? list : `${list}[${i}]`
 
 /** What is said where nobody has stated who may call. */
 export const NO_AUTH = "missing: state who may call, here or for the whole upstream: { jwt: { scopes: [...] } }, or 'none' for everybody"

@@ -12,7 +12,7 @@ import { ClientCache } from '../response/client-cache-schema.ts'
 import { Compression } from '../response/compression-schema.ts'
 import { SplitDeclaration } from '../splitting/split-schema.ts'
 import { ByteSize, Duration } from '../units.ts'
-import { TargetDeclaration } from './target-schema.ts'
+import { TARGET_TITLE, TargetDeclaration, TargetText } from './target-schema.ts'
 import { trafficFields } from './traffic-schema.ts'
 
 export type { TargetDeclaration } from './target-schema.ts'
@@ -98,25 +98,35 @@ export const RouteDeclaration = Type.Object({
 }, { additionalProperties: false })
 export type RouteDeclaration = Static<typeof RouteDeclaration>
 
+/** Where something runs: a list, or one target as text. */
+const listOrText = (options: { description: string }) =>
+  Type.Union([TargetText, Type.Array(TargetDeclaration, { minItems: 1 })], { title: `${TARGET_TITLE}; one as text, or a list of them`, ...options })
+
+/** Labels may have underscores, which no host name has (RFC 1123, section 2.1), but DNS (RFC 2181, section 11) and browsers take. */
+const LABEL = '[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?'
+const HOST_TITLE = 'host name in small letters, or "*.example.com"'
+const HostName = Type.String({ pattern: `^(\\*\\.)?${LABEL}(\\.${LABEL})*$`, title: HOST_TITLE })
+
 /** `mirror` of an upstream. */
 const MirrorSettings = Type.Object({
-  targets: Type.Array(TargetDeclaration, { minItems: 1, description: 'Where the shadow runs.' }),
+  targets: listOrText({ description: 'Where the shadow runs.' }),
   percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100, description: 'Share of the requests that are copied. Default: 100.' })),
   maxRequests: Type.Optional(Type.Integer({ minimum: 1, description: 'How many copies may be under way; further ones are not made. Default: 100.' })),
   maxBody: Type.Optional(ByteSize({ description: 'Largest body that is copied. Default: `64KiB`.' })),
   timeout: Type.Optional(Duration({ description: 'How long the shadow may take to answer. Default: `10s`.' })),
 }, { additionalProperties: false, description: 'Sends a copy of each request to a shadow, with `X-Gatehouse-Mirror: 1`, and throws its answer away. It never slows or fails the request. WebSockets are not copied.' })
-export type MirrorSettings = Static<typeof MirrorSettings>
+/** `mirror` with its targets as a list. */
+export type MirrorSettings = Omit<Static<typeof MirrorSettings>, 'targets'> & { targets: TargetDeclaration[] }
 
 /** `targets` of an upstream. */
-export const Targets = Type.Array(TargetDeclaration, { minItems: 1, description: 'Where the service runs; may be left out only where `mock` answers for it. Which of several gets a request says `balance`; one that refuses the connection is passed over. Names are looked up by `dns`; `srv:` and `file:` stand for as many as there are at the time.' })
+export const Targets = listOrText({ description: 'Where the service runs; may be left out only where `mock` answers for it. Which of several gets a request says `balance`; one that refuses the connection is passed over. Names are looked up by `dns`; `srv:` and `file:` stand for as many as there are at the time.' })
 
 /** The contract of an upstream file. `docs/upstream-reference.md` is generated from it. */
 export const UpstreamDeclaration = Type.Object({
   name: Type.String({ pattern: '^[a-z0-9]+(-[a-z0-9]+)*$', title: 'kebab-case name', description: 'Name of the upstream, unique in the gateway: in logs, limits and as the tag of its operations.' }),
   description: Type.Optional(Type.String({ description: 'What the API is for; shown in the documentation.' })),
   prefix: Type.Optional(Type.String({ pattern: '^(/[A-Za-z0-9._~-]+)*/?$', title: 'path such as "/orders"', description: 'Path under which the routes are. Default: `/`.' })),
-  hosts: Type.Optional(Type.Array(Type.String({ pattern: '^(\\*\\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$', title: 'host name in small letters, or "*.example.com"' }), { minItems: 1, uniqueItems: true, description: 'Hosts that the upstream answers for: exact names, or `*.example.com` for one label. Default: every host.' })),
+  hosts: Type.Optional(Type.Union([HostName, Type.Array(HostName, { minItems: 1, uniqueItems: true })], { title: `${HOST_TITLE}, or a list of these`, description: 'Hosts that the upstream answers for: exact names, or `*.example.com` for one label. Default: every host.' })),
   targets: Type.Optional(Targets),
   openapi: Type.Optional(ApiDeclaration),
   routes: Type.Optional(Type.Array(RouteDeclaration, { description: 'The declared operations.' })),
@@ -140,4 +150,25 @@ export const UpstreamDeclaration = Type.Object({
   ...trafficFields,
   ...shared,
 }, { additionalProperties: false })
-export type UpstreamDeclaration = Static<typeof UpstreamDeclaration>
+/** What an upstream file may say, with its short forms. */
+export type UpstreamInput = Static<typeof UpstreamDeclaration>
+/** An upstream with its short forms written out. */
+export type UpstreamDeclaration = WithLists<UpstreamInput>
+
+/** A declaration with hosts and targets as lists. */
+export type WithLists<Declared> = Omit<Declared, 'hosts' | 'targets' | 'mirror'> & { hosts?: string[], targets?: TargetDeclaration[], mirror?: MirrorSettings }
+
+/**
+ * Writes out the short forms of a declaration: hosts and targets as lists. What is not right stays as it is.
+ * @param declaration  anything; it is not changed
+ */
+export function withLists<Declared> (declaration: Declared): WithLists<Declared> {
+  if (!isObject(declaration)) return declaration as WithLists<Declared>
+  const lists: Record<string, unknown> = { ...declaration }
+  for (const key of ['hosts', 'targets']) if (typeof lists[key] === 'string') lists[key] = [lists[key]]
+  const { mirror } = lists
+  if (isObject(mirror) && typeof mirror.targets === 'string') lists.mirror = { ...mirror, targets: [mirror.targets] }
+  return lists as WithLists<Declared>
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)

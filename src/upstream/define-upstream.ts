@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify'
-import type { UpstreamDeclaration } from './declaration-schema.ts'
+import type { UpstreamInput } from './declaration-schema.ts'
 
 const kDeclaration = Symbol.for('gatehouse.declaration')
 
 /** A Fastify plugin that carries the declaration it was made of. */
 export interface UpstreamPlugin {
   (app: FastifyInstance): Promise<void>
-  [kDeclaration]: UpstreamDeclaration
+  [kDeclaration]: UpstreamInput
 }
 
 /**
@@ -22,11 +22,11 @@ export interface UpstreamPlugin {
  *   routes: [{ method: 'GET', url: '/:id' }],
  * })
  */
-export function defineUpstream (declaration: UpstreamDeclaration): UpstreamPlugin {
+export function defineUpstream (declaration: UpstreamInput): UpstreamPlugin {
   const plugin = async (app: FastifyInstance) => { await app.declareUpstream(declaration) }
   return Object.assign(plugin, { [kDeclaration]: declaration })
 }
 
 /** The declaration inside a plugin that `defineUpstream` has made; undefined for a hand-written plugin. */
-export const declarationOf = (plugin: unknown): UpstreamDeclaration | undefined =>
+export const declarationOf = (plugin: unknown): UpstreamInput | undefined =>
   (plugin as Partial<UpstreamPlugin> | null)?.[kDeclaration]

@@ -13,7 +13,7 @@ import { forward } from '../proxy/pipeline.ts'
 import { upstreamPath } from '../proxy/upstream-path.ts'
 import { bytes } from '../units.ts'
 import { checkDeclaration } from './declaration-check.ts'
-import { Targets, UpstreamDeclaration } from './declaration-schema.ts'
+import { Targets, UpstreamDeclaration, type UpstreamInput, type WithLists, withLists } from './declaration-schema.ts'
 import type { Registrar } from './registrar.ts'
 import { inheritedSettings } from './route-plan.ts'
 import { checkTarget } from './target-check.ts'
@@ -43,7 +43,7 @@ export interface ForwardOptions {
 declare module 'fastify' {
   interface FastifyInstance {
     /** Registers the routes of a declaration; what `defineUpstream` does. */
-    declareUpstream (declaration: UpstreamDeclaration): Promise<void>
+    declareUpstream (declaration: UpstreamInput): Promise<void>
     /** Makes an upstream for routes written by hand. */
     addUpstream (declaration: AddedUpstream): Upstream
   }
@@ -59,12 +59,12 @@ declare module 'fastify' {
 /** Gives hand-written plugins the same engine as declared upstreams. */
 export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, parts: { config: Config, upstreams: UpstreamRegistry, forwarded: ForwardedHeaders, withheld: WithheldFields }): void {
   const { config, upstreams, forwarded, withheld } = parts
-  const added = new Map<Upstream, AddedUpstream | undefined>()
+  const added = new Map<Upstream, WithLists<AddedUpstream>>()
   const plans = new Map<Upstream, Map<string, ForwardPlan>>()
 
-  app.decorate('declareUpstream', async function (this: FastifyInstance, declaration: UpstreamDeclaration) {
-    const file = `upstream "${declaration?.name}"`
-    const { problems } = checkDeclaration(declaration, file, config.auth !== undefined)
+  app.decorate('declareUpstream', async function (this: FastifyInstance, given: UpstreamInput) {
+    const file = `upstream "${given?.name}"`
+    const { problems, declaration } = checkDeclaration(given, file, config.auth !== undefined)
     if (problems.length > 0) throw new BootProblems(problems)
     if (declaration.openapi === undefined) return registrar.declare(this, declaration, file)
     const { importDocument } = await import('./document-import.ts')
@@ -73,13 +73,14 @@ export function decorateUpstreams (app: FastifyInstance, registrar: Registrar, p
     registrar.declare(this, declaration, file, imported.api)
   })
 
-  app.decorate('addUpstream', function (this: FastifyInstance, declaration: AddedUpstream): Upstream {
-    const call = `app.addUpstream(${JSON.stringify(declaration?.name) ?? ''})`
+  app.decorate('addUpstream', function (this: FastifyInstance, given: AddedUpstream): Upstream {
+    const call = `app.addUpstream(${JSON.stringify(given?.name) ?? ''})`
     const file = this.routeFile ?? call
-    const wrong = checkAgainst(AddedUpstream, declaration, file)
+    const wrong = checkAgainst(AddedUpstream, given, file)
+    const declaration = withLists(given)
     if (wrong.length === 0) {
       const say = (field: string, message: string): void => { wrong.push({ file, field, message }) }
-      declaration.targets.forEach((target, i) => checkTarget(target, `targets[${i}]`, say))
+      declaration.targets!.forEach((target, i) => checkTarget(target, `targets[${i}]`, say))
       checkTraffic(declaration, say)
     }
     const problems = wrong.map((problem) => this.routeFile === undefined ? problem : { ...problem, field: `${call}${problem.field && ': '}${problem.field}` })

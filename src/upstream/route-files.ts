@@ -109,8 +109,8 @@ function declared (content: unknown, file: string, isModule: boolean, authInheri
     if (typeof content === 'function') return { routeFile: { file, plugin: content as FastifyPluginAsync }, problems: [] }
     return wrong('default export', `found ${content === undefined ? 'none' : typeof content}, ${EXPECTED}`)
   }
-  const { problems, sound } = checkDeclaration(declaration, file, authInherited)
-  return problems.length > 0 ? { routeFile: { file, sound }, problems } : { routeFile: { file, declaration: declaration as UpstreamDeclaration }, problems }
+  const { problems, sound, declaration: checked } = checkDeclaration(declaration, file, authInherited)
+  return problems.length > 0 ? { routeFile: { file, sound }, problems } : { routeFile: { file, declaration: checked }, problems }
 }
 
 /** Reads the document of a declaration that names one. */

@@ -24,7 +24,7 @@ const ROUTE_KEYS: ReadonlySet<string | number> = new Set(Object.keys(UpstreamDec
 const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
- * @param declaration  as it stands in the file
+ * @param declaration  with its short forms written out
  * @param wrong        where it breaks its schema
  */
 export function soundPart (declaration: unknown, wrong: readonly Mistake[]): SoundPart {
@@ -33,7 +33,8 @@ export function soundPart (declaration: unknown, wrong: readonly Mistake[]): Sou
   const known = isObject(declaration) && wrong.every(({ path }) => KEYS.has(path[0]!))
   const sound: Fields = {}
   for (const key of Object.keys(given)) if (KEYS.has(key) && (key === 'auth' || !has(key))) sound[key] = given[key]
-  const list = (key: 'routes' | 'targets'): unknown[] => Array.isArray(given[key]) ? given[key] : []
+  const isWhollyWrong = (key: string): boolean => wrong.some(({ path }) => path.length === 1 && path[0] === key)
+  const list = (key: 'routes' | 'targets'): unknown[] => Array.isArray(given[key]) && !isWhollyWrong(key) ? given[key] : []
   return {
     ...sound,
     targets: list('targets').map((target, i) => has('targets', i) ? undefined : target as TargetDeclaration),

@@ -53,10 +53,13 @@ export type ListedTarget = Static<typeof ListedTarget>
 /** What a file of targets holds. */
 export const TargetList = Type.Array(ListedTarget, { maxItems: 1000 })
 
+/** What a target may be, in words. */
+export const TARGET_TITLE = `${SHORT}, "file:path", { url, socket, weight, priority, maxConnections, version, http2, tls }, { srv, scheme, ... } or { file }`
+/** A target in its short form. */
+export const TargetText = Type.String({ pattern: '^(https?://|unix:/|srv:[A-Za-z0-9_]|file:.)' })
+
 /** An item of `targets`. */
-export const TargetDeclaration = Type.Union([
-  Type.String({ pattern: '^(https?://|unix:/|srv:[A-Za-z0-9_]|file:.)' }), UrlTarget, SrvTarget, FileTargets,
-], { title: `${SHORT}, "file:path", { url, socket, weight, priority, maxConnections, version, http2, tls }, { srv, scheme, ... } or { file }` })
+export const TargetDeclaration = Type.Union([TargetText, UrlTarget, SrvTarget, FileTargets], { title: TARGET_TITLE })
 export type TargetDeclaration = Static<typeof TargetDeclaration>
 
 /** The long form of a declaration. */

@@ -45,6 +45,16 @@ test('tells what was found and what is allowed, for every field at once', () => 
   ])
 })
 
+test('a URL without its scheme is told what to put before it', () => {
+  const schema = Type.Object({ url: Type.String({ pattern: '^https?://' }), either: Type.Union([Type.Literal(false), Type.String({ pattern: '^(https?://|unix:/)' })]), secret: Type.String({ pattern: '^https?://', writeOnly: true }) }, closed)
+  const advice = 'put http:// before it, or https:// if it has TLS'
+  for (const address of ['127.0.0.1:5001', 'localhost', 'LOCALHOST:80/a', 'api.example.com/v1', 'orders:4001', '[::1]:80']) {
+    assert.deepEqual(lines(schema, { url: address, either: address, secret: 'https://x' }), [`url: found "${address}": ${advice}`, `either: found "${address}": ${advice}`])
+  }
+  for (const other of ['ftp://x', 'http:/x', '/path', 'orders', 'u:p@host', 'two words.com', '']) assert.doesNotMatch(lines(schema, { url: other, either: false, secret: 'https://x' }).join(), /put http/, other)
+  assert.doesNotMatch(lines(schema, { url: 'http://x', either: false, secret: 'my.secret' }).join(), /my\.secret/)
+})
+
 test('names a field by its path', () => {
   const schema = Type.Object({ routes: Type.Array(Type.Object({ headers: Type.Record(Type.String(), Type.Integer()) })) })
   assert.deepEqual(lines(schema, { routes: [{ headers: {} }, { headers: { 'x-a': 'b', 'a/b ~c': 'd' } }] }), [
