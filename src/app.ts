@@ -133,7 +133,8 @@ export async function buildApp (given: Config, pools?: ConnectionPools, draft?: 
     const allowed = hosts.methodsAt(request.originalUrl, request.headers)
     app.drift?.unanswered(request.method, request.headers.host ?? '', request.originalUrl.split('?', 1)[0]!)
     // RFC 9110, section 15.5.6
-    throw allowed.length > 0 ? gatehouseError('GW_METHOD_NOT_ALLOWED', { headers: { allow: allowed.join(', ') } }) : gatehouseError('GW_NOT_FOUND')
+    // a handler that has its method may answer that there is nothing, as for a file that is not there
+    throw allowed.length > 0 && !allowed.includes(request.method) ? gatehouseError('GW_METHOD_NOT_ALLOWED', { headers: { allow: allowed.join(', ') } }) : gatehouseError('GW_NOT_FOUND')
   })
   const drain = new ConnectionDrain(app.server)
   app.addHook('preClose', async () => {

@@ -1,5 +1,5 @@
 /** Fewest single edits (insert, delete, replace, swap of neighbours) from one word to the other. */
-function distance (from: string, to: string): number {
+export function distance (from: string, to: string): number {
   let before: number[] = []
   let above = Array.from({ length: to.length + 1 }, (_, column) => column)
   for (let row = 1; row <= from.length; row++) {

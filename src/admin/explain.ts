@@ -10,6 +10,7 @@ import type { ApiOperation } from '../openapi/types.ts'
 import type { RouteRow } from '../upstream/route-table.ts'
 import { explainForwarding } from './explained-forwarding.ts'
 import { type ExplainedRequest, requestView, type RequestView } from './explained-request.ts'
+import { nearPaths } from './near-paths.ts'
 import { searchRoute } from './route-search.ts'
 
 /**
@@ -39,6 +40,7 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   else say('route', own ? 'answered by the gateway itself' : 'none, 404 GW_NOT_FOUND')
   for (const { row, because } of nearMisses.slice(0, MOST_MISSES)) say('', `not ${describe(row)}: ${because}`)
   if (nearMisses.length > MOST_MISSES) say('', `nor ${nearMisses.length - MOST_MISSES} others, most of them for other methods`)
+  if (found === null && !own) for (const near of nearPaths(app.routeTable, method, canonical.split('?', 1)[0]!)) say('', `did you mean ${near}?`)
   if (found === null) return [...lines, own ? '→ answered by the gateway itself' : answered('GW_NOT_FOUND')]
 
   const { row, params } = found

@@ -1,4 +1,6 @@
 import type { ContractGuard } from '../upstream/contract-guard.ts'
+import type { RouteRow } from '../upstream/route-table.ts'
+import { shadowNotes } from '../upstream/shadowed-paths.ts'
 import { quietConfig, type ConfigOptions } from './command-config.ts'
 
 /** `gatehouse check`: loads everything that `start` would, listens nowhere, and prints every problem at once. */
@@ -7,13 +9,22 @@ export async function check (options: ConfigOptions): Promise<number> {
   const { buildApp } = await import('../app.ts')
   const app = await buildApp(config)
   const { rows } = app.routeTable
-  const files = new Set(rows.map(({ file }) => file)).size
-  process.stdout.write(`configuration, ${rows.length} ${rows.length === 1 ? 'route' : 'routes'} of ${files} ${files === 1 ? 'file' : 'files'} and documents are right\n`)
+  process.stdout.write(`configuration, ${counted(rows)} and documents are right\n`)
   for (const { document, warnings } of app.apis) for (const note of [...warnings, ...document.mended ?? [], ...document.notes]) process.stdout.write(`note: ${note}\n`)
-  for (const note of overlapNotes(app.hostRouter.guard)) process.stdout.write(`note: ${note}\n`)
+  for (const note of [...overlapNotes(app.hostRouter.guard), ...shadowNotes(app.routeTable)]) process.stdout.write(`note: ${note}\n`)
   await app.close()
   return 0
 }
+
+/** How many routes and files there are. A pass-through counts once, as does a hand-written route for many methods. */
+function counted (rows: readonly RouteRow[]): string {
+  const passThroughs = new Set(rows.filter(({ options }) => options.config?.passThrough).map(({ upstream }) => upstream)).size
+  const routes = new Set(rows.filter(({ options }) => !options.config?.passThrough).map(({ options }) => options)).size
+  const parts = [...routes > 0 || passThroughs === 0 ? [many(routes, 'route')] : [], ...passThroughs > 0 ? [many(passThroughs, 'pass-through')] : []]
+  return `${parts.join(' and ')} of ${many(new Set(rows.map(({ file }) => file)).size, 'file')}`
+}
+
+const many = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
 /** Most routes that one note names. */
 const MOST_NAMED = 3

@@ -3,6 +3,7 @@ import { ignoreHangup, NO_RELOAD, NO_RELOAD_NEEDED } from '../listener/hangup-si
 import { announce, FIRST_DISCOVERY, flushLog, listen, listenFailure } from '../listener/process-listen.ts'
 import { untilStopped } from '../listener/process-signals.ts'
 import { milliseconds } from '../units.ts'
+import { shadowNotes } from '../upstream/shadowed-paths.ts'
 import { commandConfig, type ConfigOptions } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
 import { isSupervised, leaveSupervisor, stateBefore, tellStateWhenAsked, tellSupervisor } from './supervision.ts'
@@ -36,6 +37,7 @@ export async function start (options: ConfigOptions): Promise<number> {
   tellSupervisor({ ready: true })
   if (isSupervised()) app.apis.onChange = () => tellSupervisor({ changed: true })
   tellStateWhenAsked(() => app.upstreams.remember())
+  for (const note of shadowNotes(app.routeTable)) app.log.warn(note)
   announce(app, address)
   const code = await stopped
   await leaveSupervisor()

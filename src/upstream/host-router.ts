@@ -127,11 +127,10 @@ export class HostRouter {
 
   /** The methods that have a route at a path. @param target  as it came */
   methodsAt (target: string, headers: IncomingHttpHeaders): string[] {
-    const methods = this.#table.methods.filter((method) => {
+    return this.#table.methodsServed((method) => {
       const internal = this.read(target, method, headers)
-      return isTarget(internal) && this.#table.find(method, pathOf(internal), headers) !== null
-    })
-    return methods.includes('GET') && !methods.includes('HEAD') ? [...methods, 'HEAD'] : methods
+      return isTarget(internal) ? pathOf(internal) : null
+    }, headers)
   }
 
   /**

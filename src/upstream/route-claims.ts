@@ -22,15 +22,18 @@ export class RouteClaims {
   }
 
   /** Notes a route of the gateway itself; these are all there before those of the files. */
-  claimOwn ({ method, url }: RouteOptions): void {
-    const { docs, metrics, status, welcome, cache: { purge } } = this.#parts.config
+  claimOwn (route: RouteOptions): void {
+    const { url } = route
+    const { docs, metrics, status, welcome, login, cache: { purge } } = this.#parts.config
     let setting: string | undefined
     if (metrics && url === metrics.path) setting = 'metrics.path'
     else if (status && (url === status.path || url.startsWith(`${status.path}/`))) setting = 'status.path'
     else if (purge && url === purge.path) setting = 'cache.purge.path'
     else if (welcome && url === welcome.path) setting = 'welcome.path'
     else if (docs && (url === docs.path || url.startsWith(`${docs.path}/`))) setting = 'docs.path'
-    for (const name of [method].flat()) this.#parts.table.claimOwn({ method: name, path: url }, setting)
+    else if (login && url === login.callbackPath) setting = 'login.callbackPath'
+    else if (login && url === login.logoutPath) setting = 'login.logoutPath'
+    this.#parts.table.claimOwn(route, setting)
   }
 
   /** Tells the collisions of a declaration that has mistakes elsewhere. */

@@ -29,6 +29,14 @@ export interface RouteRow {
 /** A file, or the gateway itself with the setting that says where the route is. */
 type Owner = { file: string } | { setting: string | undefined }
 
+/** A route of the gateway itself. */
+export interface OwnRoute {
+  method: string
+  path: string
+  /** Field of the configuration that says where it is; undefined for one that stays where it is. */
+  setting: string | undefined
+}
+
 /** What a route is claimed by. */
 export interface RouteAddress {
   method: string
@@ -48,12 +56,17 @@ export class RouteTable implements Iterable<RouteRow> {
   readonly #rows: RouteRow[] = []
   /** Who has a method, host, path and conditions. */
   readonly #owners = new Map<string, Owner>()
+  /** With their URLs as they were added; the plugins that add them may still change their methods. */
+  readonly #own: { url: string, route: RouteOptions, setting: string | undefined }[] = []
   #router: Instance<any> | null = null
+  #ownRouter: Instance<any> | null = null
   #hasMatrix = false
 
   /** Whether some route has a matrix parameter, so that `;` may stand in a path. */
   get hasMatrix (): boolean { return this.#hasMatrix }
   get rows (): readonly RouteRow[] { return this.#rows }
+  /** Those of the gateway itself that clients can reach. */
+  get ownRoutes (): readonly OwnRoute[] { return this.#own.flatMap(({ url, route, setting }) => ownRoutesOf(url, route, setting)) }
   /** Every method that some route has; GET answers HEAD. */
   get methods (): string[] { return [...new Set(this.#rows.flatMap(({ method }) => method === 'GET' ? [method, 'HEAD'] : [method]))] }
   [Symbol.iterator] (): Iterator<RouteRow> { return this.#rows[Symbol.iterator]() }
@@ -75,8 +88,11 @@ export class RouteTable implements Iterable<RouteRow> {
    * Notes a route of the gateway itself.
    * @param setting  field of the configuration that says where it is
    */
-  claimOwn (route: RouteAddress, setting: string | undefined): void {
-    for (const [, key] of keysOf(route)) this.#owners.set(key, { setting })
+  claimOwn (route: RouteOptions, setting: string | undefined): void {
+    for (const method of [route.method].flat()) {
+      for (const [, key] of keysOf({ method, path: route.url })) this.#owners.set(key, { setting })
+    }
+    this.#own.push({ url: route.url, route, setting })
   }
 
   /** File that has claimed the route; undefined when it is free, or the gateway's own. */
@@ -97,6 +113,26 @@ export class RouteTable implements Iterable<RouteRow> {
     // GET answers HEAD
     const match = find(method) ?? (method === 'HEAD' ? find('GET') : null)
     return match && { row: match.store, params: match.params }
+  }
+
+  /**
+   * The methods that are answered at a path.
+   * @param internalPath  canonical path under its host group, for a method; null when such a request is refused
+   */
+  methodsServed (internalPath: (method: string) => string | null, headers: IncomingHttpHeaders): string[] {
+    const { ownRoutes } = this
+    this.#ownRouter ??= routerOfOwn(ownRoutes)
+    const methods = new Set([...this.methods, ...ownRoutes.map(({ method }) => method)])
+    return [...methods].filter((method) => {
+      const path = internalPath(method)
+      return path !== null && (this.#serves(method, path, headers) || this.#ownRouter!.find(method as HTTPMethod, path) !== null)
+    })
+  }
+
+  /** A declared GET has a HEAD beside it; of those written by hand none has. */
+  #serves (method: string, path: string, headers: IncomingHttpHeaders): boolean {
+    const { row } = this.find(method, path, headers) ?? {}
+    return row !== undefined && (row.method === method || row.upstream !== '')
   }
 
   /** Adds a registered route; those hidden beside another, such as HEAD beside GET, are left out. */
@@ -137,6 +173,22 @@ function collision ({ method, path }: RouteAddress, host: string, owner: Owner, 
   if ('file' in owner) return `${name} is declared in ${owner.file === file ? 'this file already' : `${owner.file} too`}: change one of them`
   if (owner.setting === undefined) return `${name} is answered by the gateway itself: choose another path`
   return `${name} is answered by the gateway itself (${owner.setting} in the configuration): choose another path here or there`
+}
+
+/** Where the gateway sends requests that no client may send there. */
+const INTERNAL = /^\/\.(?:refused|preflight)/
+
+/** Fastify registers a route at `/` of a prefix a second time, with a slash at its end. */
+function ownRoutesOf (url: string, route: RouteOptions, setting: string | undefined): OwnRoute[] {
+  if (INTERNAL.test(url)) return []
+  const { method } = route
+  return [...new Set([url, route.url])].flatMap((path) => [method].flat().map((name) => ({ method: name, path, setting })))
+}
+
+function routerOfOwn (routes: readonly OwnRoute[]): Instance<any> {
+  const router = createRouter(ROUTER_OPTIONS as object)
+  for (const { method, path } of routes) router.on(method as HTTPMethod, path, () => {})
+  return router
 }
 
 function routerOf (rows: readonly RouteRow[]): Instance<any> {
