@@ -36,13 +36,13 @@ declare module 'fastify' {
 /** How to configure a scheme that a route asks for. */
 const HOW: Record<SchemeName, string> = {
   jwt: 'set GATEHOUSE_JWT_SECRET or GATEHOUSE_JWT_PUBLIC_KEY (with _FILE at the end, the name of a file that has it), or GATEHOUSE_JWT_JWKS_URI',
-  introspection: 'set introspection.url, clientId and clientSecret',
+  introspection: 'set introspection.url and clientId, and clientSecret by GATEHOUSE_INTROSPECTION_CLIENT_SECRET',
   forwardAuth: 'set forwardAuth.url',
   signature: 'set signatures.keys',
   apiKey: 'set apiKeys.keys, apiKeys.file or apiKeys.redis',
   basic: 'set basic.users or basic.file',
   clientCertificate: 'set clientCertificates',
-  login: 'set login.issuer, clientId and sessionSecret',
+  login: 'set login.issuer and login.clientId, and login.sessionSecret by GATEHOUSE_LOGIN_SESSION_SECRET (with _FILE at the end, the name of a file that has it)',
 }
 
 /** Authenticates the routes that ask for it, with the schemes that their `auth` names. */

@@ -48,7 +48,7 @@ function one ({ scheme, requirements, meets, complete }: Alternative, failures: 
     const consumer = complete(found)
     if (meets === null) return consumer
     for (let i = 0; i < meets.length; i++) if (meets[i]!(consumer)) return consumer
-    throw insufficientScope(scheme.challenge, requirements[0]!.scopes ?? [])
+    throw insufficientScope(scheme.challenge, requirements[0]!.scopes ?? [], consumer.scopes)
   }
   return (request) => {
     const known = scheme.recall?.(request)

@@ -27,14 +27,22 @@ export const missingCredentials = (challenges: readonly string[], detail?: strin
   gatehouseError('GW_UNAUTHORIZED', { detail, headers: challenges.length > 0 ? { 'www-authenticate': challenges.join(', ') } : undefined })
 
 /**
- * The credentials are good, but not for this (RFC 6750, section 3.1 for the bearer form).
+ * The credentials are valid, but not for this (RFC 6750, section 3.1 for the bearer form). Scopes that are missing are named,
+ * since a client can ask for them; groups and claims are not.
  * @param challenge  of the scheme, if it has one
- * @param scopes     those that are wanted
+ * @param scopes     those that are required
+ * @param held       those of the consumer
  */
-export const insufficientScope = (challenge: string | undefined, scopes: readonly string[]): GatehouseError =>
-  gatehouseError('GW_FORBIDDEN', challenge?.startsWith('Bearer ')
-    ? { headers: { 'www-authenticate': `${challenge}, error="insufficient_scope"${scopes.length > 0 ? `, scope="${scopes.join(' ')}"` : ''}` } }
-    : {})
+export function insufficientScope (challenge: string | undefined, scopes: readonly string[], held: readonly string[]): GatehouseError {
+  const missing = scopes.filter((scope) => !held.includes(scope))
+  return gatehouseError('GW_FORBIDDEN', {
+    ...missing.length > 0 ? { detail: lackOf(missing), extensions: { missingScopes: missing } } : {},
+    ...challenge?.startsWith('Bearer ') ? { headers: { 'www-authenticate': `${challenge}, error="insufficient_scope"${scopes.length > 0 ? `, scope="${scopes.join(' ')}"` : ''}` } } : {},
+  })
+}
+
+const lackOf = (scopes: readonly string[]): string =>
+  `The credentials are valid but lack the ${scopes.length === 1 ? 'scope' : 'scopes'} ${scopes.map((scope) => `"${scope}"`).join(', ')}, which this route requires: ask for some that have ${scopes.length === 1 ? 'it' : 'them'}.`
 
 /**
  * Nobody can say at this moment whether the credentials are good; nobody is let in on that account.

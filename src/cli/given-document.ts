@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { keywordMistakes } from '../contract/keyword-mistakes.ts'
@@ -8,6 +8,9 @@ import { CommandFailure } from './failure.ts'
 
 export const isUrl = (reference: string): boolean => /^https?:\/\//i.test(reference)
 
+/** What may be a URL without its scheme. */
+const HOST_AND_PATH = /^(?:localhost|[\w-]+(?:\.[\w-]+)+)(?::\d+)?\//i
+
 /** The folder of a URL, below which its document may refer to others. @throws CommandFailure */
 export function urlFolder (reference: string): string {
   const url = URL.parse('.', reference)
@@ -15,9 +18,13 @@ export function urlFolder (reference: string): string {
   return url.href
 }
 
-/** The folder that a document and its further files may be in: the working directory when it is below, else its own. */
+/**
+ * The folder that a document and its further files may be in: the working directory when it is below, else its own.
+ * @throws CommandFailure when there is no such file
+ */
 export function documentPlace (file: string): { folder: string, name: string } {
   const path = resolve(file)
+  if (!existsSync(path)) throw new CommandFailure(`${file}: no such file${HOST_AND_PATH.test(file) ? ' (for a URL, put https:// or http:// before it)' : path === file ? '' : ` (looked for ${path})`}`)
   const below = relative(process.cwd(), path)
   return below.startsWith('..') || resolve(below) !== path ? { folder: dirname(path), name: basename(path) } : { folder: process.cwd(), name: below }
 }

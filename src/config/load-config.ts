@@ -4,9 +4,9 @@ import { resolve } from 'node:path'
 import { BootProblems, type Problem } from '../errors.ts'
 import { findConfigFile, readConfigFile, type ConfigFile } from './config-file.ts'
 import { ConfigSchema, type Config } from './config-schema.ts'
-import { readEnvironment, type Setting } from './environment.ts'
+import { environmentVariables, readEnvironment, type Setting, type Variable } from './environment.ts'
 import { pathMistakes } from './own-paths.ts'
-import { mistakes, withDefaults, type Mistake } from './schema-check.ts'
+import { MISSING, mistakes, withDefaults, type Mistake } from './schema-check.ts'
 import { fieldPath, found } from './schema-wording.ts'
 
 /** The folders of a gateway, absolute. */
@@ -87,6 +87,13 @@ function missingFolder (given: unknown, baseDir: string): Mistake[] {
   return [{ path: ['openapi'], message: `found ${found(folder)}, which is no folder here, allowed: a folder that exists, or nothing` }]
 }
 
+/** Says of a missing plain value how to state it: most are secrets, which belong into the environment. */
+function howToState ({ path, message }: Mistake, variables: readonly Variable[]): Mistake {
+  const variable = message.startsWith(MISSING) ? variables.find((known) => known.path.join('.') === path.join('.')) : undefined
+  if (variable === undefined || variable.structured) return { path, message }
+  return { path, message: `${message}: set ${variable.name}${variable.secret ? ` or ${variable.name}_FILE` : ''} in the environment, or ${fieldPath(path)} in the configuration file` }
+}
+
 /** Names the variable or option that a mistake came from, else the file and its line. */
 function problemOf ({ path, message }: Mistake, settings: readonly Setting[], file: ConfigFile | undefined): Problem {
   const origin = settings.findLast((setting) => startsWith(path, setting.path))
@@ -137,10 +144,11 @@ export async function loadConfig ({ file, env, overrides = {}, cwd }: ConfigSour
   const given = settings.reduce<unknown>((value, setting) => assign(value, setting), source ? source.value : {})
   const value = withDefaults(ConfigSchema, given)
   const baseDir = source?.baseDir ?? cwd
+  let variables: Variable[] | undefined
   for (const mistake of [...mistakes(ConfigSchema, value), ...wrongNetworks(value), ...isObject(value) ? pathMistakes(value) : [], ...missingFolder(given, baseDir)]) {
     // what seems to be missing may stand in the file that could not be read
     if (unread && !settings.some((setting) => startsWith(mistake.path, setting.path))) continue
-    problems.push(problemOf(mistake, settings, source))
+    problems.push(problemOf(howToState(mistake, variables ??= environmentVariables(ConfigSchema)), settings, source))
   }
   if (problems.length) throw new ConfigProblems(problems, unread ? undefined : foldersOf(value, baseDir))
 

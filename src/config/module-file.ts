@@ -1,9 +1,34 @@
 import { execFile } from 'node:child_process'
+import { findPackageJSON } from 'node:module'
 import { dirname, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { BootProblems } from '../errors.ts'
 import { readFailure } from './data-file.ts'
 import { LoadFailure, loadGuarded } from './load-guard.ts'
+
+const BE_MODULE = 'add "type": "module" to package.json, or let the name of the file end with .mts or .mjs'
+
+/** Files of `package.json` that have been told of, since all files beside one have the same mistake. */
+const told = new Set<string | undefined>()
+
+/**
+ * Says in one line what Node warns of in four: that it reads a file a second time, since `package.json` does not say what it is.
+ * `npm init` makes such files.
+ */
+function shortenTypelessWarning (): void {
+  const { emitWarning } = process
+  process.emitWarning = function (warning: string | Error, ...more: unknown[]) {
+    const [details] = more as [{ code?: string } | undefined]
+    const url = details?.code === 'MODULE_TYPELESS_PACKAGE_JSON' ? /file:\/\/\S+?(?= is not specified)/.exec(String(warning))?.[0] : undefined
+    if (url === undefined) return (emitWarning as (...words: unknown[]) => void).call(process, warning, ...more)
+    const path = fileURLToPath(url)
+    const manifest = findPackageJSON(url)
+    if (told.has(manifest)) return
+    told.add(manifest)
+    process.stderr.write(`note: ${relative(process.cwd(), path)}: Node reads it twice, since package.json has no "type": ${BE_MODULE}\n`)
+  } as typeof process.emitWarning
+}
+shortenTypelessWarning()
 
 interface Place { path: string, line?: number }
 
@@ -39,8 +64,12 @@ async function placeOfError (error: Error, path: string): Promise<Place | undefi
 
 const oneLine = (text: string): string => text.split('\n', 1)[0]!.trim()
 
+/** What V8 says of module syntax in a file that Node takes for CommonJS. */
+const ONLY_IN_MODULES = /^(?:Cannot use import statement outside a module|Unexpected token 'export'|Cannot use 'import\.meta' outside a module|await is only valid in async functions)/
+
 function reason (error: Error & { code?: string }, path: string): string {
   if (error instanceof LoadFailure) return error.message
+  if (error instanceof SyntaxError && ONLY_IN_MODULES.test(error.message) && /\.[jt]s$/.test(path)) return `is read as CommonJS, as package.json says, and uses import or export: ${BE_MODULE}`
   if (error.code === 'ERR_MODULE_NOT_FOUND') {
     const missing = /^Cannot find (package|module) '([^']+)'/.exec(error.message)
     if (missing?.[1] === 'package') return `imports "${missing[2]}", which is not installed`

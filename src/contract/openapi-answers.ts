@@ -78,6 +78,7 @@ export const PROBLEM = {
     instance: { type: 'string', description: 'Path of the request.' },
     code: { type: 'string', enum: Object.keys(ERRORS) },
     requestId: { type: 'string', description: 'The id under which the request stands in the log.' },
+    missingScopes: { type: 'array', items: { type: 'string' }, description: 'Scopes that the route requires and the credentials lack, in an answer 403.' },
     errors: {
       type: 'array',
       description: 'Every violation, when the request does not match its schema.',

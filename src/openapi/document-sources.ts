@@ -75,7 +75,7 @@ export class DocumentSources {
     const outside = new SourceRefused(`names a file outside of ${relative(baseDir, folder) || folder}, where nothing is read: put it into that folder`)
     if (isAbsolute(path) || path.includes('\0')) throw outside
     const home = await realpath(folder).catch(() => { throw new SourceRefused(`cannot be read: there is no folder ${relative(baseDir, folder) || folder}`) })
-    const within = (file: string, top: string): boolean => file.startsWith(top + sep)
+    const within = (file: string, top: string): boolean => file.startsWith(top.endsWith(sep) ? top : top + sep)
     const wanted = resolve(start, path)
     // before the file system is asked, so that nobody learns what lies outside
     if (!within(wanted, home) && !within(wanted, resolve(folder))) throw outside

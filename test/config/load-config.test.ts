@@ -174,3 +174,14 @@ test('secrets come from the environment, from files, and never into a message', 
     'GATEHOUSE_JWT_SECRET_FILE: found text of 7 characters (not shown), allowed: text of at least 32 characters',
   ])
 })
+
+test('a missing setting is told with the variable that sets it', async (t) => {
+  const cwd = temporaryFolder(t, { 'gatehouse.config.yaml': 'login: { issuer: "https://x.test", clientId: a }\n' })
+  const advice = 'set GATEHOUSE_LOGIN_SESSION_SECRET or GATEHOUSE_LOGIN_SESSION_SECRET_FILE in the environment, or login.sessionSecret in the configuration file'
+  const missing = `login.sessionSecret: is missing, allowed: text of at least 32 characters, or a list of such: ${advice}`
+  assert.deepEqual(await problems({ cwd, env: {} }), [`gatehouse.config.yaml:1: ${missing}`])
+  assert.deepEqual(await problems({ cwd: temporaryFolder(t), env: { GATEHOUSE_LOGIN_ISSUER: 'https://x.test' } }), [
+    'GATEHOUSE_LOGIN_ISSUER: login.clientId: is missing, allowed: non-empty text: set GATEHOUSE_LOGIN_CLIENT_ID in the environment, or login.clientId in the configuration file',
+    `GATEHOUSE_LOGIN_ISSUER: ${missing}`,
+  ])
+})

@@ -40,7 +40,12 @@ export interface VerifiedToken {
   key: VerificationKey
 }
 
+/** No key of this gateway has made the signature: after a secret was changed, or for a token of another gateway. */
+const OTHER_KEY = 'it is signed with another key than this gateway knows, or was changed after it was signed'
+
 const REASONS: Record<string, string> = {
+  FAST_JWT_INVALID_SIGNATURE: OTHER_KEY,
+  GATEHOUSE_NO_KEY: OTHER_KEY,
   FAST_JWT_EXPIRED: 'it has expired',
   FAST_JWT_INACTIVE: 'it is not valid yet',
   FAST_JWT_INVALID_ALGORITHM: 'its algorithm is not accepted',
@@ -113,7 +118,7 @@ export class TokenVerifier {
   #try (token: string, { alg, kid }: TokenParts, issuer: TrustedIssuer, keys: readonly VerificationKey[]): VerifiedToken | Error {
     const named = keysFor(kid, keys)
     const fitting = named.filter(({ algorithms }) => (algorithms as string[]).includes(alg))
-    let wrongKey = named.length > 0 && fitting.length === 0 ? coded('FAST_JWT_INVALID_ALGORITHM') : new Error('no key fits')
+    let wrongKey = named.length > 0 && fitting.length === 0 ? coded('FAST_JWT_INVALID_ALGORITHM') : coded('GATEHOUSE_NO_KEY')
     for (const key of fitting) {
       try {
         return this.#admit(this.#verify(token, this.#optionsFor(key, issuer)), key, issuer)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { createVerifier } from 'fast-jwt'
 import { readJwkSet } from '../../../src/auth/jwt/jwk-set.ts'
@@ -23,12 +24,23 @@ const reason = (verify: () => unknown): string => {
 }
 const idOf = (found: VerifiedToken | Promise<VerifiedToken>): string => (found as VerifiedToken).consumer.id
 
+const OTHER_KEY = 'it is signed with another key than this gateway knows, or was changed after it was signed'
+
+test('a token that another key has signed says so, as does one that was changed', () => {
+  const verifier = verifierOf([{ keys: keysOf(jwkOf(rsa)) }])
+  const [head, claims] = token(rsa, { alg: 'RS256' }).split('.')
+  const [, others, signature] = token(rsa, { alg: 'RS256' }, { sub: 'eve' }).split('.')
+  assert.equal(reason(() => verifier.verify(token(generateKeyPairSync('rsa', { modulusLength: 2048 }), { alg: 'RS256' }))), OTHER_KEY)
+  assert.equal(reason(() => verifier.verify([head, claims, signature].join('.'))), OTHER_KEY)
+  assert.notEqual(claims, others)
+})
+
 test('the key of the name counts, whatever other keys could do', () => {
   const verifier = verifierOf([{ keys: keysOf(jwkOf(rsa, { kid: 'a' }), jwkOf(p256, { kid: 'b' })) }])
   assert.equal(idOf(verifier.verify(token(rsa, { alg: 'RS256', kid: 'a' }))), 'ada')
   assert.equal(idOf(verifier.verify(token(p256, { alg: 'ES256', kid: 'b' }))), 'ada')
   assert.equal(reason(() => verifier.verify(token(p256, { alg: 'ES256', kid: 'a' }))), 'its algorithm is not accepted')
-  assert.equal(reason(() => verifier.verify(token(rsa, { alg: 'RS256', kid: 'c' }))), 'it cannot be verified')
+  assert.equal(reason(() => verifier.verify(token(rsa, { alg: 'RS256', kid: 'c' }))), OTHER_KEY)
   assert.equal(reason(() => verifier.verify(token(ed25519, { alg: 'EdDSA', kid: 'a' }))), 'its algorithm is not accepted')
 })
 

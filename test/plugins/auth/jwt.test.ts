@@ -46,7 +46,9 @@ test('a valid token passes, and a missing scope is 403', async (t) => {
   const refused = await ask('/write', bearer)
   assert.equal(refused.status, 403)
   assert.equal(refused.headers.get('www-authenticate'), 'Bearer realm="gatehouse", error="insufficient_scope", scope="a:read a:write"')
-  assert.equal((await refused.json() as { code: string }).code, 'GW_FORBIDDEN')
+  const { code, detail, missingScopes } = await refused.json() as Record<string, unknown>
+  assert.deepEqual([code, missingScopes], ['GW_FORBIDDEN', ['a:write']])
+  assert.equal(detail, 'The credentials are valid but lack the scope "a:write", which this route requires: ask for some that have it.')
 })
 
 test('without a token 401 says how to send one, and nothing of an error', async (t) => {
