@@ -30,7 +30,7 @@ test('without anything, everything has its default', async (t) => {
     limits: { onFailure: 'open' },
     cache: { memory: '64MiB', inFlight: '32MiB', redis: false, purge: false }, bodyLimit: '1MiB', bodyMemory: '64MiB',
     timeouts: { connect: '5s', firstByte: '60s', idle: '60s' },
-    via: 'gatehouse', forwardMethodOverride: false,
+    via: 'gatehouse', forwardMethodOverride: false, sendRealIp: false,
     docs: { path: '/docs', hideScopes: [] },
     metrics: false,
     status: false,
