@@ -6,6 +6,9 @@ import type { Part } from './document-walk.ts'
 /** Where extensions for the gateway are read. */
 const READ_AT = new Set(['Operation', 'Path', 'PathItem'])
 
+/** What the gateway writes into its own documents, for readers; it asks for nothing. */
+const WRITTEN = 'x-gatehouse-errors'
+
 /**
  * Checks the extensions that are meant for the gateway. What stands where nobody reads it would be a limit that is not kept, or
  * an operation that is not hidden.
@@ -19,7 +22,7 @@ export function checkExtensions ({ kind, value, pointer }: Part, notes: Document
   const places: [unknown, string][] = [...READ_AT.has(kind) ? [] : [[value, pointer] as [unknown, string]], [inside, `${pointer}/${kind === 'Document' ? 'paths' : 'responses'}`]]
   for (const [holder, at] of places) {
     for (const name of Object.keys(isObject(holder) ? holder : {})) {
-      if (name.startsWith('x-gatehouse-')) mistakes.push([`${at}/${name}`, 'stands where the gateway does not read it, allowed: at an operation, or at a path for all of its operations'])
+      if (name.startsWith('x-gatehouse-') && name !== WRITTEN) mistakes.push([`${at}/${name}`, 'stands where the gateway does not read it, allowed: at an operation, or at a path for all of its operations'])
       else if (name === 'x-internal') notes.add('"x-internal" is read at operations and paths, and ignored elsewhere', `${at}/${name}`)
     }
   }
