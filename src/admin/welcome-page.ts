@@ -41,7 +41,7 @@ export function welcomePage (config: Config): string {
     : `<ul class="links">${items.join('')}</ul>`
   return pageOf('Gatehouse', `<p class="over">Gatehouse</p>
 <h1>The gateway is running</h1>
-<p>No upstream answers at this address. These pages are about the gateway itself:</p>
+<p>Clients call the routes of its upstreams. These pages are about the gateway itself:</p>
 ${list}`)
 }
 

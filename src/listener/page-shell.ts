@@ -8,7 +8,7 @@ main{background:var(--paper);border:1px solid var(--line);border-radius:12px;mar
 h1{font-size:1.5rem;line-height:1.25;margin:0 0 .5rem}p{margin:0 0 1rem}.over{color:var(--soft);font-weight:600;letter-spacing:.04em;margin:0 0 .25rem}
 code{font:.9em/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}ul{margin:0 0 1rem;padding:0 0 0 1.2rem}
 a{color:var(--accent)}dl{border-top:1px solid var(--line);display:grid;gap:.4rem 1rem;grid-template-columns:max-content minmax(0,1fr);margin:1.5rem 0 0;padding:1rem 0 0}
-dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}.links{list-style:none;padding:0}.links li{border-top:1px solid var(--line);padding:.7rem 0}.links span{color:var(--soft);display:block;font-size:.9rem}`
+dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}.links{list-style:none;margin:0;padding:0}.links li{border-top:1px solid var(--line);padding:.7rem 0}.links li:last-child{padding-bottom:0}.links span{color:var(--soft);display:block;font-size:.9rem}`
 
 /** What the pages may do: nothing but show the style above, and no icon. */
 export const PAGE_POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'; img-src data:; base-uri 'none'; form-action 'none'`

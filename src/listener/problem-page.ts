@@ -21,11 +21,11 @@ export function problemPage (problem: Readonly<Record<string, unknown>>, retryAf
     row('Code', coded(code)),
     ...further.map(([name, value]) => row(shown(name), shownValue(value))),
     row('Try again in', retryAfter === undefined ? '' : `${shown(retryAfter)} s`),
-    row('Request', coded(requestId)),
+    row('Request id', coded(requestId)),
   ]
   return pageOf(`${String(status)} ${cut(title)}`, `<p class="over">${shown(status)}</p>
 <h1>${shown(title)}</h1>
-<p>${shown(detail)}</p>
+<p>${code === 'GW_VALIDATION' && errors !== undefined ? 'Correct these parts and send the request again.' : shown(detail)}</p>
 ${violations(errors)}<dl>${rows.join('')}</dl>`)
 }
 
