@@ -60,6 +60,12 @@ function ticksOfProcess (pid: number): number {
   return fields === null ? 0 : (Number(fields[11]) + Number(fields[12])) * 1e6 / TICKS_PER_SECOND
 }
 
+/** User and system time of children of a process that have ended, in microseconds. */
+export function endedChildren (pid: number): number {
+  const fields = statFields(pid)
+  return fields === null ? 0 : (Number(fields[13]) + Number(fields[14])) * 1e6 / TICKS_PER_SECOND
+}
+
 /** Peak resident memory (`VmHWM`) of a process and its children together, in bytes. */
 export function peakMemory (pid: number): number {
   return processTree(pid).reduce((sum, member) => {

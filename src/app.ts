@@ -60,6 +60,8 @@ declare module 'fastify' {
     /** The API documents that upstreams were made from. */
     apis: ApiRegistry
     responseCache: ResponseCache
+    /** The connections of clients. */
+    connections: ConnectionDrain
     /** Whether new requests are welcome; `/readyz` tells it. */
     readiness: { ready: boolean }
   }
@@ -136,11 +138,14 @@ export async function buildApp (given: Config, pools?: ConnectionPools, draft?: 
     // a handler that has its method may answer that there is nothing, as for a file that is not there
     throw allowed.length > 0 && !allowed.includes(request.method) ? gatehouseError('GW_METHOD_NOT_ALLOWED', { headers: { allow: allowed.join(', ') } }) : gatehouseError('GW_NOT_FOUND')
   })
-  const drain = new ConnectionDrain(app.server)
+  const connections = new ConnectionDrain(app.server)
+  app.decorate('connections', connections)
   app.addHook('preClose', async () => {
     app.readiness.ready = false
-    drain.begin()
+    connections.begin()
     app.tunnels.closeAll()
+    // a server that has retired listens no more, and Fastify would not wait for its connections
+    await connections.retired
   })
   // not before, since commands that only look at routes need none of it
   app.addHook('onListen', async () => {

@@ -1,5 +1,5 @@
 import { existsSync, watch, type FSWatcher } from 'node:fs'
-import { basename, dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 /** What a running gateway was made of. */
 export interface Watched {
@@ -12,14 +12,17 @@ export interface Watched {
 }
 
 /** Editors write a file in several steps, milliseconds apart. */
-const DEBOUNCE = 150
-/** Files that editors put beside the one they save, and what no gateway reads. */
-const NOT_OURS = /(^|[\\/])(\.|node_modules([\\/]|$))|~$|\.sw[a-z]$|(^|[\\/])4913$/
+const DEBOUNCE = 50
+/** Files that editors put beside the one they save, and what no gateway reads: tests, declarations of types, packages. */
+const NOT_OURS = /(^|[\\/])(\.|node_modules([\\/]|$))|~$|\.sw[a-z]$|(^|[\\/])4913$|\.d\.m?ts$|\.test\.m?[jt]s$/
+
+/** Whether a file of a watched folder counts. @param name  its path from the folder */
+export const isOurs = (name: string): boolean => !NOT_OURS.test(name)
 
 /** Tells once when anything changes in the files that a gateway is made of. */
 export class FileWatch {
   readonly #changed: () => void
-  #watched: Watched | undefined
+  #watched: [watched: Watched, imported: readonly string[]] | undefined
   #watchers: FSWatcher[] = []
   #timer: NodeJS.Timeout | undefined
 
@@ -27,18 +30,24 @@ export class FileWatch {
     this.#changed = changed
   }
 
-  /** Watches these files, and no longer those before. */
-  watch (watched: Watched): void {
-    const { file, baseDir, folders } = this.#watched = watched
+  /**
+   * Watches these files, and no longer those before.
+   * @param imported  further files: absolute paths
+   */
+  watch (watched: Watched, imported: readonly string[] = []): void {
+    this.#watched = [watched, imported]
+    const { file, baseDir, folders } = watched
     this.#stopWatchers()
     for (const folder of folders) {
-      this.#add(folder, true, (name) => !NOT_OURS.test(name))
+      this.#add(folder, true, isOurs)
       // it may be made later, or moved away and back: the system watches what is there now, whatever its name will be
       const [parent, name] = nearest(folder)
       this.#add(parent, false, (changed) => changed === name)
     }
     // the folder, not the file: editors put a new file in its place
     this.#add(baseDir, false, (name) => file ? name === basename(file) : /^gatehouse\.config\.\w+$/.test(name))
+    const byFolder = Map.groupBy(imported, (path) => dirname(path))
+    for (const [folder, paths] of byFolder) this.#add(folder, false, (name) => paths.includes(join(folder, name)))
   }
 
   close (): void {
@@ -59,7 +68,7 @@ export class FileWatch {
       clearTimeout(this.#timer)
       this.#timer = setTimeout(() => {
         // what has come into the place of a folder is another one to the system
-        if (this.#watched) this.watch(this.#watched)
+        if (this.#watched) this.watch(...this.#watched)
         this.#changed()
       }, DEBOUNCE)
     })

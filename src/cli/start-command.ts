@@ -1,27 +1,61 @@
+import type { FastifyInstance } from 'fastify'
 import { findConfigFile } from '../config/config-file.ts'
 import { ignoreHangup, NO_RELOAD, NO_RELOAD_NEEDED } from '../listener/hangup-signal.ts'
 import { announce, FIRST_DISCOVERY, flushLog, listen, listenFailure } from '../listener/process-listen.ts'
+import { AFTER_CUT } from '../listener/process-shutdown.ts'
 import { untilStopped } from '../listener/process-signals.ts'
 import { milliseconds } from '../units.ts'
 import { shadowNotes } from '../upstream/shadowed-paths.ts'
 import { commandConfig, type ConfigOptions } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
+import { recordModules } from './loaded-modules.ts'
+import { untilRetired } from './retirement.ts'
+import { standBy } from './standby.ts'
 import { isSupervised, leaveSupervisor, stateBefore, tellStateWhenAsked, tellSupervisor } from './supervision.ts'
 
 /** `gatehouse start`: runs the gateway until it is told to stop. Resolves to the exit code. */
 export async function start (options: ConfigOptions): Promise<number> {
-  const hangup = isSupervised() ? NO_RELOAD_NEEDED : NO_RELOAD
-  let say = (): void => { process.stderr.write(`gatehouse: ${hangup}\n`) }
+  if (!isSupervised()) {
+    let say = (): void => { process.stderr.write(`gatehouse: ${NO_RELOAD}\n`) }
+    ignoreHangup(() => say())
+    return run(options, (app) => { say = () => warn(app, NO_RELOAD) }, () => {})
+  }
+  // the supervisor says it for gateways that do not serve yet
+  let say = (): void => {}
   ignoreHangup(() => say())
+  const imported = recordModules()
+  const tellImported = (): void => tellSupervisor({ imported: imported() })
+  await standBy()
+  try {
+    return await run(options, (app) => { say = () => warn(app, NO_RELOAD_NEEDED) }, tellImported)
+  } catch (error) {
+    // what is mended may be a file that one of the folder imports
+    tellImported()
+    throw error
+  }
+}
+
+function warn (app: FastifyInstance, text: string): void {
+  app.log.warn(text)
+  flushLog(app)
+}
+
+/**
+ * @param built    gets the gateway
+ * @param started  called when it listens
+ */
+async function run (options: ConfigOptions, built: (app: FastifyInstance) => void, started: () => void): Promise<number> {
   const config = await commandConfig(options)
+  const delay = milliseconds(config.shutdown.delay)
+  const timeout = milliseconds(config.shutdown.timeout)
   // before the files are read, so that no change of theirs is missed
-  tellSupervisor({ watch: { file: findConfigFile(process.cwd(), options.config), baseDir: config.baseDir, folders: [config.routes, config.openapi] } })
+  tellSupervisor({
+    watch: { file: findConfigFile(process.cwd(), options.config), baseDir: config.baseDir, folders: [config.routes, config.openapi] },
+    stopsWithin: delay + timeout + AFTER_CUT,
+  })
   const { buildApp } = await import('../app.ts')
   const app = await buildApp(config)
-  say = () => {
-    app.log.warn(hangup)
-    flushLog(app)
-  }
+  built(app)
   let address: string
   try {
     await app.upstreams.discover(FIRST_DISCOVERY)
@@ -32,14 +66,14 @@ export async function start (options: ConfigOptions): Promise<number> {
     const reason = listenFailure(error, config.host, config.port)
     throw reason === undefined ? error : new CommandFailure(reason)
   }
-  const { delay, timeout } = config.shutdown
-  const stopped = untilStopped(app, { delay: milliseconds(delay), timeout: milliseconds(timeout) })
+  const ended = [untilStopped(app, { delay, timeout }), untilRetired(app)]
+  started()
   tellSupervisor({ ready: true })
   if (isSupervised()) app.apis.onChange = () => tellSupervisor({ changed: true })
   tellStateWhenAsked(() => app.upstreams.remember())
   for (const note of shadowNotes(app.routeTable)) app.log.warn(note)
   announce(app, address)
-  const code = await stopped
+  const code = await Promise.race(ended)
   await leaveSupervisor()
   return code
 }

@@ -2,12 +2,40 @@ import cluster from 'node:cluster'
 import { once } from 'node:events'
 import type { UpstreamsMemory } from '../upstream/upstream-registry.ts'
 import type { Watched } from './file-watch.ts'
+import type { LoadedModules } from './loaded-modules.ts'
 
-/** What a gateway tells the supervisor of `--watch`: what it is made of, that it listens, that something has changed which is no file. */
-export type SupervisionMessage = { watch: Watched } | { ready: true } | { changed: true } | { state: UpstreamsMemory } | { asks: 'state' }
+/** What a gateway reports to the supervisor of `--watch`. */
+export type SupervisionMessage =
+  /** What it is made of, and how many milliseconds its stop takes at most. */
+  | { watch: Watched, stopsWithin: number }
+  /** What it has imported; also when it could not start. */
+  | { imported: LoadedModules }
+  /** It listens. */
+  | { ready: true }
+  /** Something has changed that is no file. */
+  | { changed: true }
+  /** What it knows of its targets. */
+  | { state: UpstreamsMemory }
+  /** It starts, and wants to know what the gateway before knows of its targets. */
+  | { asks: 'state' }
+  /** It accepts no more connections, and keeps this many that are in use. */
+  | { retired: number }
+  /** It closes this many connections, since the supervisor wants it to end. */
+  | { ended: number }
 
-/** What the supervisor tells a gateway: to say what it knows of its targets, or what the one before has known. */
-export type SupervisorRequest = { tell: 'state' } | { state: UpstreamsMemory }
+/** What the supervisor sends to a gateway. */
+export type SupervisorRequest =
+  /** Start now. */
+  | { start: true }
+  /** Modules of the gateway to load before the start: URLs. */
+  | { engine: readonly string[] }
+  /** Leave new connections to the gateway that has started. */
+  | { retire: true }
+  /** Close the connections that are left. */
+  | { end: true }
+  /** Report what is known of the targets. */
+  | { tell: 'state' }
+  | { state: UpstreamsMemory }
 
 /** Milliseconds to wait for what another process knows, which may be busy; without it the gateway begins anew. */
 export const STATE_WAIT = 3000
@@ -31,10 +59,15 @@ export async function stateBefore (): Promise<UpstreamsMemory> {
 
 /** Tells the supervisor what is known of the targets, whenever it asks. */
 export function tellStateWhenAsked (state: () => UpstreamsMemory): void {
+  onRequest((message) => { if ('tell' in message) tellSupervisor({ state: state() }) })
+}
+
+/** Calls `hear` with what the supervisor sends, if there is one. */
+export function onRequest (hear: (message: SupervisorRequest) => void): void {
   if (cluster.worker === undefined) return
   process.on('message', (received) => {
     const message = requestOf(received)
-    if (message !== undefined && 'tell' in message) tellSupervisor({ state: state() })
+    if (message !== undefined) hear(message)
   })
 }
 

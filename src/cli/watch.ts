@@ -1,39 +1,44 @@
-import cluster, { type Worker } from 'node:cluster'
-import { spawn, type ChildProcess } from 'node:child_process'
+import cluster from 'node:cluster'
+import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { ignoreHangup, NO_RELOAD_NEEDED } from '../listener/hangup-signal.ts'
-import { SAME_SIGNAL, STOP_MESSAGE } from '../listener/process-signals.ts'
+import { SAME_SIGNAL } from '../listener/process-signals.ts'
 import { configArguments, type ConfigOptions } from './command-config.ts'
-import { FileWatch } from './file-watch.ts'
-import type { UpstreamsMemory } from '../upstream/upstream-registry.ts'
-import { STATE_WAIT, supervisionMessage, type SupervisorRequest } from './supervision.ts'
+import { GatewayFiles } from './gateway-files.ts'
+import type { SupervisionMessage } from './supervision.ts'
+import { WatchedChild } from './watched-child.ts'
 
 const EXECUTABLE = fileURLToPath(new URL('../../bin/gatehouse.js', import.meta.url))
+/** So many children that were replaced may keep their connections. */
+const MOST_RETIRED = 2
 
 const say = (text: string): void => { process.stderr.write(`watch: ${text}\n`) }
+const connections = (count: number): string => count === 1 ? '1 connection' : `${count} connections`
 
 /**
- * Runs the gateway in a child process and replaces it when a file changes.
+ * Runs the gateway in a child process and replaces it when files declare something else than before.
  *
  * This process holds the listening socket (`node:cluster`) and hands connections to the child. A new child starts while the
- * old one still serves, and takes over when it is ready: there is no moment without a listener, and what the old one
- * has begun it finishes. Children end with this process, however that ends, since their IPC channel closes.
+ * old one still serves, and takes over when it is ready: there is no moment without a listener. A child that does not get
+ * ready reports why, and the old one goes on. A child that was replaced keeps the connections that it has. One more child
+ * stands by with the modules of the gateway loaded, so that the next change is served soon.
  */
 class Supervisor {
-  readonly #options: ConfigOptions
-  readonly #files = new FileWatch(() => { this.#reload() })
-  readonly #children = new Set<Worker>()
-  readonly #listening = new WeakSet<Worker>()
+  readonly #files = new GatewayFiles(() => { this.#reload(false) }, () => { this.#reload(true) })
   readonly #finish: (code: number) => void
-  #current: Worker | undefined
-  #check: ChildProcess | undefined
+  /** All that run, in the order of their start. */
+  readonly #children = new Set<WatchedChild>()
+  #current: WatchedChild | undefined
+  #standby: WatchedChild | undefined
+  /** Modules of the gateway that the last child has loaded: URLs. */
+  #engine: readonly string[] = []
   #busy = false
   #changedMeanwhile = false
+  #forced = false
   #stopping = false
   #stoppingSince = 0
 
   constructor (options: ConfigOptions, finish: (code: number) => void) {
-    this.#options = options
     this.#finish = finish
     cluster.setupPrimary({ exec: EXECUTABLE, args: ['start', ...configArguments(options)] })
   }
@@ -44,21 +49,20 @@ class Supervisor {
     this.#busy = false
     // a gateway that never ran has named no files to wait for
     if (this.#stopping) return
-    if (this.#current === undefined) this.#end(code || 1)
-    else if (this.#changedMeanwhile) this.#reload()
+    if (this.#current === undefined) this.#end(typeof code === 'number' && code > 0 ? code : 1)
+    else if (this.#changedMeanwhile) this.#reload(this.#forced)
   }
 
   stop (): void {
     if (this.#stopping) {
       if (Date.now() - this.#stoppingSince < SAME_SIGNAL) return
-      for (const child of this.#children) child.process.kill('SIGKILL')
+      for (const child of this.#children) child.kill()
       return
     }
     this.#stopping = true
     this.#stoppingSince = Date.now()
     this.#files.close()
-    this.#check?.kill()
-    for (const child of this.#children) this.#stopChild(child)
+    for (const child of this.#children) child.stop()
     if (this.#children.size === 0) this.#end(0)
   }
 
@@ -67,96 +71,105 @@ class Supervisor {
     this.#finish(code)
   }
 
-  #stopChild (child: Worker): void {
-    // a child that listens gets a message, since a Ctrl-C has reached it already and a second signal would cut it short
-    if (!this.#listening.has(child)) child.process.kill('SIGTERM')
-    else if (child.isConnected()) child.send(STOP_MESSAGE)
-  }
-
-  async #reload (): Promise<void> {
-    if (this.#stopping) return
-    if (this.#busy) {
-      this.#changedMeanwhile = true
-      return
-    }
+  /** @param forced  also when no file declares anything new */
+  async #reload (forced: boolean): Promise<void> {
+    this.#forced ||= forced
+    this.#changedMeanwhile = true
+    if (this.#busy) return
     this.#busy = true
-    do {
-      this.#changedMeanwhile = false
-      if (await this.#runCheck() === 0) {
-        if (!this.#stopping) await this.#replace()
-      } else if (!this.#stopping) say(this.#current ? 'the gateway goes on as it was' : 'waiting for a change')
-    } while (this.#changedMeanwhile && !this.#stopping)
+    while (this.#changedMeanwhile && !this.#stopping) {
+      const isForced = this.#forced
+      this.#changedMeanwhile = this.#forced = false
+      await this.#takeOver(isForced)
+    }
     this.#busy = false
   }
 
-  /** Exit code of `gatehouse check`, which has printed what is wrong. */
-  #runCheck (): Promise<number> {
-    return new Promise((resolve) => {
-      const check = spawn(process.execPath, [EXECUTABLE, 'check', ...configArguments(this.#options)], { stdio: ['ignore', 'ignore', 'inherit'] })
-      this.#check = check
-      check.on('error', () => resolve(1))
-      check.on('exit', (code) => resolve(code ?? 1))
-    })
-  }
-
-  /** What the gateway that runs knows of its targets, in time for the one that takes over. */
-  #state (): Promise<UpstreamsMemory> {
-    const { promise, resolve } = Promise.withResolvers<UpstreamsMemory>()
-    if (!this.#current?.isConnected()) return Promise.resolve({})
-    const { process: child } = this.#current
-    const hear = (received: unknown): void => {
-      const message = supervisionMessage(received)
-      if (message !== undefined && 'state' in message) resolve(message.state)
+  async #takeOver (forced: boolean): Promise<void> {
+    const isUnchanged = await this.#files.unchanged()
+    if (this.#stopping) return
+    if (isUnchanged && !forced && this.#current !== undefined) {
+      say('nothing changed in what the files declare')
+      return
     }
-    child.on('message', hear)
-    promise.then(() => child.off('message', hear))
-    this.#current.send({ gatehouse: { tell: 'state' } satisfies SupervisorRequest })
-    setTimeout(resolve, STATE_WAIT, {}).unref()
-    return promise
+    await this.#replace()
+    if (!this.#stopping && this.#current === undefined) say('waiting for a change')
   }
 
-  /** Starts a child and, once it listens, stops the one before. Resolves to the exit code of a child that never did. */
-  #replace (): Promise<number> {
-    return new Promise((resolve) => {
-      const child = cluster.fork()
-      this.#children.add(child)
-      child.on('message', (received: unknown) => {
-        const message = supervisionMessage(received)
-        if (message === undefined || 'state' in message) return
-        if ('changed' in message) {
-          this.#reload()
-          return
-        }
-        if ('asks' in message) {
-          this.#state().then((state) => { if (child.isConnected()) child.send({ gatehouse: { state } satisfies SupervisorRequest }) })
-          return
-        }
-        if ('watch' in message) {
-          if (!this.#stopping) this.#files.watch(message.watch)
-          return
-        }
-        const before = this.#current
-        this.#current = child
-        this.#listening.add(child)
-        if (this.#stopping) this.#stopChild(child)
-        if (before) {
-          this.#stopChild(before)
-          say('the gateway has taken over the changes')
-        }
-        resolve(0)
-      })
-      // it closed its channel while a message was on the way to it: 'exit' says the rest
-      child.on('error', () => {})
-      child.on('exit', (code, signal) => {
-        this.#children.delete(child)
-        if (this.#current === child) {
-          this.#current = undefined
-          if (!this.#stopping) say(`the gateway has ended with ${signal ?? `code ${code}`}, waiting for a change`)
-        } else if (!this.#listening.has(child) && this.#current && !this.#stopping) say('the gateway goes on as it was')
-        if (this.#stopping && this.#children.size === 0) this.#end(0)
-        resolve(code)
-      })
-    })
+  /** Starts a child. Resolves when it serves, or to how it has ended before. */
+  async #replace (): Promise<void | number | string> {
+    const child = this.#next()
+    child.start()
+    const code = await Promise.race([child.ready, child.exit])
+    if (this.#current !== undefined) this.#prepare()
+    return code
+  }
+
+  /** The child that stands by, unless modules of the gateway itself have been written since it was started. */
+  #next (): WatchedChild {
+    const standby = this.#standby
+    this.#standby = undefined
+    if (standby === undefined) return this.#fork()
+    const isStale = this.#engine.some((url) => (statSync(fileURLToPath(url), { throwIfNoEntry: false })?.ctimeMs ?? Infinity) > standby.bornAt)
+    if (!isStale) return standby
+    standby.kill()
+    return this.#fork()
+  }
+
+  /** Has the next child load what it needs before it is wanted. */
+  #prepare (): void {
+    if (this.#stopping || this.#standby !== undefined) return
+    this.#standby = this.#fork()
+    this.#standby.send({ engine: this.#engine })
+    // what the next change will be compared with
+    import('./file-meaning.ts')
+  }
+
+  #fork (): WatchedChild {
+    const child = new WatchedChild((message) => this.#hear(child, message))
+    this.#children.add(child)
+    child.exit.then((code) => this.#ended(child, code))
+    return child
+  }
+
+  #hear (child: WatchedChild, message: SupervisionMessage): void {
+    if ('watch' in message) {
+      child.stopsWithin = message.stopsWithin
+      if (!this.#stopping) this.#files.watch(message.watch, child.startedAt)
+    } else if ('imported' in message) {
+      this.#engine = message.imported.engine
+      if (!this.#stopping) this.#files.watchImported(message.imported.files, child.startedAt)
+    } else if ('ready' in message) this.#ready(child)
+    else if ('changed' in message) {
+      if (child === this.#current) this.#reload(true)
+    } else if ('asks' in message) {
+      Promise.resolve(this.#current?.state() ?? {}).then((state) => child.send({ state }))
+    } else if ('retired' in message) {
+      say(`the gateway has taken over the changes${message.retired > 0 ? `, the one before keeps ${connections(message.retired)} until they end` : ''}`)
+    } else if ('ended' in message && message.ended > 0) {
+      say(`of the gateways that were replaced no more than ${MOST_RETIRED} are kept: the oldest has closed ${connections(message.ended)}`)
+    }
+  }
+
+  #ready (child: WatchedChild): void {
+    const before = this.#current
+    this.#current = child
+    this.#files.served()
+    child.serve()
+    if (this.#stopping) return child.stop()
+    before?.retire()
+    const retired = [...this.#children].filter(({ stage }) => stage === 'retired')
+    if (retired.length > MOST_RETIRED) retired[0]!.end()
+  }
+
+  #ended (child: WatchedChild, code: number | string): void {
+    this.#children.delete(child)
+    if (child === this.#standby) this.#standby = undefined
+    if (child === this.#current) {
+      this.#current = undefined
+      if (!this.#stopping) say(`the gateway has ended with ${typeof code === 'string' ? code : `code ${code}`}, waiting for a change`)
+    } else if (child.stage === 'starting' && this.#current && !this.#stopping) say('the gateway goes on as it was')
+    if (this.#stopping && this.#children.size === 0) this.#end(0)
   }
 }
 

@@ -112,6 +112,16 @@ export function readDataFile (path: string, shownAs: string): DataFile {
   } catch (error) {
     throw problem(shownAs, undefined, `cannot be read: ${readFailure(error)}`)
   }
-  if (text.startsWith('\uFEFF')) text = text.slice(1)
-  return path.endsWith('.json') ? parseJson(text, shownAs) : parseYaml(text, shownAs)
+  return parseDataText(text, path, shownAs)
+}
+
+/**
+ * Parses the text of a `.yaml`, `.yml` or `.json` file.
+ * @param path     tells by its ending which of them it is
+ * @param shownAs  its name in problems
+ * @throws BootProblems  one problem with file and line
+ */
+export function parseDataText (text: string, path: string, shownAs: string): DataFile {
+  const content = text.startsWith('\uFEFF') ? text.slice(1) : text
+  return path.endsWith('.json') ? parseJson(content, shownAs) : parseYaml(content, shownAs)
 }

@@ -1,5 +1,9 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { Server } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 
+/** Channel of Node on which every server is told that begins to listen. */
+const LISTENING = 'tracing:net.server.listen:asyncEnd'
 /** Milliseconds that the first search for targets may take. */
 export const FIRST_DISCOVERY = 2000
 
@@ -24,9 +28,13 @@ export async function listen (app: FastifyInstance): Promise<string> {
   const { level } = app.log
   // Fastify would log a line for each interface
   app.log.level = 'silent'
+  // Fastify has a server of its own for each address of `localhost`, and names only the first
+  const note = (message: unknown): void => app.connections.add((message as { server: Server }).server)
+  subscribe(LISTENING, note)
   try {
     return await app.listen({ host, port })
   } finally {
+    unsubscribe(LISTENING, note)
     app.log.level = level
   }
 }

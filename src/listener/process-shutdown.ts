@@ -1,3 +1,5 @@
+import { spareIdleConnections } from './drain.ts'
+
 /** The part of an application that stopping needs. */
 export interface StoppableApp {
   readiness: { ready: boolean }
@@ -14,10 +16,10 @@ export interface ShutdownTimes {
   timeout: number
 }
 
-/** Cut connections take a moment until their requests have ended; what is not done by then never will be. */
-const AFTER_CUT = 1000
 /** How long after its connection a client may take to send the first byte and not be cut by a stop. */
 const FIRST_BYTE = 300
+/** Cut connections take a moment until their requests have ended; what is not done by then never will be. */
+export const AFTER_CUT = 1000
 /** setTimeout takes longer ones for 1 ms. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
@@ -33,26 +35,14 @@ async function within (work: PromiseLike<unknown>, time: number): Promise<boolea
 }
 
 /**
- * Node takes a connection on which nothing has come yet for an idle one, and closing the server cuts it, though its
- * request is on the way. For a moment none is taken for idle; the requests that come are served and end their connection.
- */
-function spareNewConnections (server: StoppableApp['server']): void {
-  const closeIdle = server.closeIdleConnections
-  if (!closeIdle) return
-  const end = performance.now() + FIRST_BYTE
-  server.closeIdleConnections = function () {
-    if (performance.now() >= end) closeIdle.call(this)
-  }
-}
-
-/**
  * Stops an application without failing a request: readiness goes off, load balancers get `delay` to notice, the
  * listener closes, requests in flight get `timeout` to finish, and what is left then is cut.
  */
 export async function shutDown (app: StoppableApp, { delay, timeout }: ShutdownTimes): Promise<void> {
   app.readiness.ready = false
   if (delay > 0) await within(new Promise(() => {}), delay)
-  spareNewConnections(app.server)
+  // Node takes a connection on which nothing has come yet for an idle one, though its request is on the way
+  spareIdleConnections(app.server, FIRST_BYTE)
   const closed = app.close()
   if (await within(closed, timeout)) return
   app.log.warn({ timeout }, 'requests were still in flight when the time to stop was over: their connections are cut')

@@ -82,9 +82,9 @@ test('changes are taken over while it runs', async (t) => {
     renameSync(join(cwd, 'routes'), join(cwd, 'elsewhere'))
     await refused
     assert.match(command.stderr(), /^routes: the folder of the upstream files cannot be read: no such folder/m)
-    const taken = command.next(/taken over/)
+    const seen = command.next(/nothing changed/)
     renameSync(join(cwd, 'elsewhere'), join(cwd, 'routes'))
-    await taken
+    await seen
     put(join(cwd, 'routes/hand.mjs'), plugin('third'))
     while (await text(url) !== 'third');
   })

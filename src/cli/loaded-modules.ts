@@ -1,0 +1,39 @@
+import { registerHooks } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = new URL('../../', import.meta.url).href
+const OWN = ['src/', 'plugins/', 'bin/'].map((folder) => ROOT + folder)
+
+/** What a gateway has imported. */
+export interface LoadedModules {
+  /** Files of the user, packages left out: absolute paths. One that was looked for in vain is among them, since it may be written yet. */
+  files: string[]
+  /** Modules of this package: URLs. */
+  engine: string[]
+}
+
+/**
+ * Takes note of every module that is imported from now on.
+ * @returns what was imported so far
+ */
+export function recordModules (): () => LoadedModules {
+  const files = new Set<string>()
+  const engine = new Set<string>()
+  const note = (url: string): void => {
+    if (OWN.some((folder) => url.startsWith(folder))) engine.add(url)
+    else if (url.startsWith('file:') && !url.includes('/node_modules/')) files.add(fileURLToPath(url.replace(/[?#].*$/, '')))
+  }
+  registerHooks({
+    resolve (specifier, context, nextResolve) {
+      try {
+        const resolved = nextResolve(specifier, context)
+        note(resolved.url)
+        return resolved
+      } catch (error) {
+        if (/^\.{0,2}\//.test(specifier) && context.parentURL?.startsWith('file:')) note(new URL(specifier, context.parentURL).href)
+        throw error
+      }
+    },
+  })
+  return () => ({ files: [...files], engine: [...engine] })
+}
