@@ -34,6 +34,12 @@ export const ERRORS = {
   GW_UPSTREAM_UNREACHABLE: { status: 502, title: 'Upstream unreachable', message: 'The service behind this route cannot be reached: try again later.' },
   GW_UPSTREAM_BROKEN: { status: 502, title: 'Upstream failed', message: 'The service behind this route broke off or answered with something that is not valid HTTP: try again later.' },
   GW_UPSTREAM_INVALID: { status: 502, title: 'Upstream response does not match the schema', message: 'The service behind this route answered with something that its contract does not allow: report the request id to its operator.' },
+  GW_DESTINATION_ELSEWHERE: {
+    status: 502,
+    title: 'Destination elsewhere',
+    message: 'The Destination is on another server or service than the request, or asks for other credentials: ' +
+      'name a place of the same service that asks for the same.',
+  },
   GW_SHUTTING_DOWN: { status: 503, title: 'Shutting down', message: 'This gateway is stopping: send the request again, another instance will answer.' },
   GW_TOO_MANY_BODIES: { status: 503, title: 'Too many request bodies', message: 'This gateway holds as many request bodies as it may: send the request again after the time of Retry-After.' },
   GW_LIMITS_UNAVAILABLE: { status: 503, title: 'Limits unavailable', message: 'The gateway cannot count this request at the moment: try again in a moment.' },

@@ -8,7 +8,7 @@ import type { AttemptFailure } from '../upstream/target-monitor.ts'
 import { attemptFailure } from './attempt-failure.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { type BreakableHandler, GuardedHandler } from './guarded-handler.ts'
-import { hostFor } from './target-headers.ts'
+import { aimHeaders } from './target-headers.ts'
 
 /** Longest content that is read to the end though nobody wants it, which keeps its connection. Bytes. */
 const DRAINED = 16 * 1024
@@ -68,7 +68,7 @@ export class Attempt implements BreakableHandler {
     const { request, plan, path, body, upgrade } = this.#owner
     // a body that streams takes as long as the client does, and cannot be sent again
     if (plan.retry !== null && plan.retry.perTry > 0 && !isStream(body)) this.#timer = setTimeout(onTooSlow, plan.retry.perTry, this).unref()
-    headers[1] = hostFor(request, target, plan.preserveHost)
+    aimHeaders(headers, request, target, plan.preserveHost)
     target.began()
     target.dispatch({
       path: target.basePath === '' ? path : target.basePath + path,

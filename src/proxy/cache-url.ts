@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { withoutParameters } from '../auth/credentials.ts'
 import { invalidatedBy, isUnsafe } from '../cache/invalidation.ts'
 import { canonicalTarget } from './canonical-path.ts'
+import { hasDestination } from './destination.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { publicLocation } from './location.ts'
 
@@ -21,6 +22,8 @@ export function invalidate (request: FastifyRequest, plan: ForwardPlan, status: 
   if (!isUnsafe(request.method)) return null
   // an upstream may send a field twice
   const fields = [headers.location, headers['content-location']].flat().flatMap((field) => field === undefined ? [] : [publicLocation(field, plan)])
+  // what a COPY or MOVE has written
+  if (hasDestination(request.method)) fields.push(String(request.raw.headers.destination ?? ''))
   const urls = invalidatedBy(cacheUrl(request, plan), status, fields)
   if (urls.length === 0) return null
   const origin = plan.forwarded.originOf(request.raw)

@@ -9,7 +9,7 @@ import { attemptFailure } from './attempt-failure.ts'
 import { MIRROR_FIELD } from './forwarded-headers.ts'
 import { type BreakableHandler, GuardedHandler } from './guarded-handler.ts'
 import { LimitedBody } from './limited-body.ts'
-import { hostFor } from './target-headers.ts'
+import { aimHeaders } from './target-headers.ts'
 
 /** Largest part of a shadow's answer that is read before the connection is given up. */
 const ANSWER_LIMIT = 1024 * 1024
@@ -75,7 +75,7 @@ export class Mirror {
   #send (request: FastifyRequest, path: string, headers: string[], body: Buffer | null): void {
     const target = this.upstream.select(request, null)
     if (target === null) return this.#miss('no target')
-    headers[1] = hostFor(request, target, this.#preserveHost)
+    aimHeaders(headers, request, target, this.#preserveHost)
     if (!headers.some((name, i) => i % 2 === 0 && name === MIRROR_FIELD)) headers.push(MIRROR_FIELD, '1')
     this.#underWay++
     target.began()

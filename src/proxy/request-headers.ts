@@ -5,6 +5,7 @@ import { withoutCookies, withoutParameters } from '../auth/credentials.ts'
 import { gatehouseError } from '../errors.ts'
 import { traceIdOf } from '../observe/trace-context.ts'
 import type { ForwardPlan, HeaderCondition } from './forward-plan.ts'
+import { addDestination, hasDestination } from './destination.ts'
 import { nodeAddress } from './forwarded-field.ts'
 import { connectionNames, plainName, UNUSUAL_NAME } from './hop-by-hop.ts'
 import { countForward } from './max-forwards.ts'
@@ -40,6 +41,7 @@ export function requestHeaders (request: FastifyRequest, plan: ForwardPlan, hasB
     else for (const single of value) headers.push(name, single)
   }
   if ((incoming.traceparent !== undefined || incoming.tracestate !== undefined) && (traceIdOf(incoming.traceparent) === undefined || named?.includes('traceparent'))) dropTrace(headers)
+  if (hasDestination(request.method) && isSent('destination', incoming, plan, named)) addDestination(headers, request, plan)
   if (incoming['max-forwards'] !== undefined) countForward(headers, request.raw)
   plan.forwarded.append(headers, request.raw, plan.strippedPrefix)
   if (plan.sendRealIp) {
@@ -54,6 +56,10 @@ export function requestHeaders (request: FastifyRequest, plan: ForwardPlan, hasB
   if (plan.requestPut.length > 0) headers.push(...plan.requestPut)
   return headers
 }
+
+/** Whether a field of the request goes on. @param named  what `Connection` takes away */
+const isSent = (name: string, incoming: IncomingHttpHeaders, plan: ForwardPlan, named: readonly string[] | null): boolean =>
+  incoming[name] !== undefined && !plan.requestDrop[name] && !named?.includes(name)
 
 /** Takes a trace context away that nobody may use (W3C Trace Context, section 4.3). */
 function dropTrace (headers: string[]): void {

@@ -8,7 +8,7 @@ export type ContractPart = 'auth' | 'limits' | 'cost' | 'schema' | 'body limit' 
 const PARTS = ['params', 'querystring', 'query', 'headers', 'body'] as const
 
 /** Whether a route asks for credentials, and not for those that the other one does. */
-export const hasOtherAuth = ({ config: strict = {} }: RouteOptions, { config: loose = {} }: RouteOptions): boolean =>
+export const hasOtherAuth = ({ config: strict = {} }: Pick<RouteOptions, 'config'>, { config: loose = {} }: Pick<RouteOptions, 'config'>): boolean =>
   strict.auth !== undefined && strict.auth !== 'none' && !isEqual(strict.auth, loose.auth)
 
 /**

@@ -12,6 +12,9 @@ export interface ForwardAuthQuestion {
 /** What the service may see of a header. @param name  in lower case */
 export type ShownHeader = (name: string, value: string | string[] | undefined, socket: AuthRequest['raw']['socket']) => string | string[] | undefined
 
+/** Methods that act on the URL in `Destination` as well (RFC 4918, section 10.3). */
+const DESTINED = new Set(['COPY', 'MOVE'])
+
 /**
  * Makes the questions.
  * @param publicTarget  path and query as the routes have read them, from the request's own
@@ -23,7 +26,8 @@ export function forwardAuthQuestion (settings: Pick<ForwardAuthSettings, 'reques
 
   return ({ headers, ip, protocol, raw: { method = 'GET', url = '/', socket } }) => {
     const told: string[] = []
-    for (const name of names) {
+    // a service that decides by paths has to know both
+    for (const name of DESTINED.has(method) && !names.includes('destination') ? [...names, 'destination'] : names) {
       const value = shown(name, headers[name], socket)
       for (const single of value === undefined ? [] : [value].flat()) told.push(name, single)
     }

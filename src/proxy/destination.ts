@@ -1,0 +1,70 @@
+import type { FastifyRequest } from 'fastify'
+import { gatehouseError, type GatehouseError } from '../errors.ts'
+import { hasOtherAuth } from '../upstream/route-contract.ts'
+import type { ForwardPlan } from './forward-plan.ts'
+import { noteDestination } from './target-headers.ts'
+import { upstreamPath } from './upstream-path.ts'
+
+/** Whether a request acts on the URL in its `Destination` as well as on its own (RFC 4918, section 10.3). */
+export const hasDestination = (method: string): boolean => method === 'COPY' || method === 'MOVE'
+
+/**
+ * Puts the `Destination` of a COPY or MOVE into the headers for the upstream, behind `host`: a path now, a URL of the target
+ * once that is chosen.
+ *
+ * The service writes to that path, so it has to pass the same checks as the path of the request. It must be one that the
+ * gateway forwards to the same upstream for the same method and credentials. All else is answered 502 (section 9.8.5).
+ * @param headers  of the request, `host` being the first
+ */
+export function addDestination (headers: string[], request: FastifyRequest, plan: ForwardPlan): void {
+  for (let i = headers.length - 2; i > 0; i -= 2) if (headers[i] === 'destination') headers.splice(i, 2)
+  noteDestination(request, destinationPath(String(request.raw.headers.destination), request, plan))
+  headers.splice(2, 0, 'destination', '')
+}
+
+/** @returns the path for the upstream, without the target's base path */
+function destinationPath (destination: string, request: FastifyRequest, plan: ForwardPlan): string {
+  const { hostRouter, routeTable } = request.server
+  const { method, raw: { headers } } = request
+  const internal = hostRouter.read(publicPathOf(destination, request, plan), method, headers)
+  if (internal === 'GW_BAD_PATH') throw unclear()
+  if (!internal.startsWith('/')) throw elsewhere()
+  const found = routeTable.find(method, internal.split('?', 1)[0]!, headers)
+  if (found === null) throw elsewhere()
+  const { row: { options }, params } = found
+  const { config = {} } = options
+  const { routeOptions } = request
+  // a route of a hand-written plugin has no plan of its own: its paths are known to be its own
+  const isSame = config.plan === undefined ? options.url === routeOptions.url : config.plan.upstream === plan.upstream
+  const isForwarded = config.redirect === undefined && config.mock !== true
+  if (!isSame || !isForwarded || hasOtherAuth(options, routeOptions)) throw elsewhere()
+  if (hostRouter.guard.refusal(options, method, internal, headers) !== null) throw elsewhere()
+  return upstreamPath(internal, params, config.plan ?? plan)
+}
+
+/** Path and query of a destination, if it is a path or a URL of the host that the client has asked. */
+function publicPathOf (destination: string, { raw }: FastifyRequest, { forwarded }: ForwardPlan): string {
+  const [, scheme, authority, rest] = /^(https?):\/\/([^/?#]*)(.*)$/i.exec(destination) ?? []
+  // section 8.3: a URL, or a path of the same host
+  if (authority === undefined) {
+    if (!/^\/(?!\/)/.test(destination)) throw unclear()
+    return destination
+  }
+  const host = withoutDefaultPort(scheme!, authority)
+  const [publicScheme = '', publicHost = ''] = forwarded.originOf(raw).split('://')
+  // a proxy that ends TLS may be none that states so: the scheme tells nothing
+  const own = [withoutDefaultPort(publicScheme, publicHost), withoutDefaultPort(scheme!, raw.headers.host ?? '')]
+  if (!own.includes(host)) throw elsewhere()
+  const path = rest!.startsWith('/') ? rest! : `/${rest}`
+  const outer = forwarded.outerPrefix(raw)
+  return path.startsWith(`${outer}/`) ? path.slice(outer.length) : path
+}
+
+const withoutDefaultPort = (scheme: string, host: string): string =>
+  host.toLowerCase().replace(scheme.toLowerCase() === 'https' ? /:443$/ : /:80$/, '')
+
+const unclear = (): GatehouseError => gatehouseError('GW_BAD_REQUEST', { detail: UNCLEAR })
+const UNCLEAR = 'Destination is not a URL or path that can be read in one way only: ' +
+  'send it without dot segments, semicolons and invalid percent-encoding.'
+
+const elsewhere = (): GatehouseError => gatehouseError('GW_DESTINATION_ELSEWHERE')
