@@ -5,6 +5,7 @@ import type { OperationCheck } from '../contract/operation-check.ts'
 import { isUnsafe } from '../cache/invalidation.ts'
 import { byText, costOf, limitText } from '../limits/limit-schema.ts'
 import { isEarly } from '../limits/route-stages.ts'
+import { isAsIs } from '../proxy/as-is-path.ts'
 import { isTarget, publicTarget } from '../upstream/host-router.ts'
 import type { ApiOperation } from '../openapi/types.ts'
 import type { RouteRow } from '../upstream/route-table.ts'
@@ -32,7 +33,7 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
     return [...lines, answered(internal)]
   }
   const canonical = publicTarget(internal)
-  say('edge', canonical === target ? 'path is canonical' : `path becomes ${canonical}`)
+  say('edge', isAsIs(internal) ? 'path is forwarded as it came' : canonical === target ? 'path is canonical' : `path becomes ${canonical}`)
 
   const { found, nearMisses } = searchRoute(app.routeTable, method, internal, canonical, headers)
   const own = found === null && app.findRoute({ method: method as 'GET', url: canonical.split('?', 1)[0]! }) !== null

@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import createRouter from 'find-my-way'
+import { isAsIs } from '../proxy/as-is-path.ts'
 import { matchesHeaders } from '../upstream/header-match.ts'
+import { routerPath } from '../upstream/host-router.ts'
 import { ROUTER_OPTIONS } from '../upstream/router-options.ts'
 import type { RouteRow, RouteTable } from '../upstream/route-table.ts'
 
@@ -18,7 +20,9 @@ export interface RouteSearch {
  */
 export function searchRoute (table: RouteTable, method: string, internalTarget: string, target: string, headers: IncomingHttpHeaders): RouteSearch {
   const pathOf = (text: string) => text.split('?', 1)[0]!
-  const found = table.find(method, pathOf(internalTarget), headers)
+  const found = table.find(method, routerPath(internalTarget), headers)
+  // nothing else answers on its hosts
+  if (isAsIs(internalTarget)) return { found, nearMisses: [] }
   const nearMisses = []
   for (const row of table) {
     if (row === found?.row) continue

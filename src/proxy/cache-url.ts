@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { withoutParameters } from '../auth/credentials.ts'
 import { invalidatedBy, isUnsafe } from '../cache/invalidation.ts'
+import { isAsIs } from './as-is-path.ts'
 import { canonicalTarget } from './canonical-path.ts'
 import { hasDestination } from './destination.ts'
 import type { ForwardPlan } from './forward-plan.ts'
@@ -28,5 +29,6 @@ export function invalidate (request: FastifyRequest, plan: ForwardPlan, status: 
   if (urls.length === 0) return null
   const origin = plan.forwarded.originOf(request.raw)
   // spelled as the requests for it are
+  if (isAsIs(request.raw.url!)) return plan.cache!.cache.invalidate(urls)
   return plan.cache!.cache.invalidate(urls.map((url) => origin + (canonicalTarget(url.slice(origin.length)) ?? url.slice(origin.length))))
 }

@@ -46,6 +46,7 @@ export function checkDeclaration (given: unknown, file: string, authInherited: b
     checkSticky(declaration as UpstreamDeclaration, say)
   }
   checkTraffic(sound, say)
+  if (sound.paths === 'as-is') checkAsIs(sound, say)
   if (sound.reachKnown && routes.length === 0 && !passThrough && sound.openapi === undefined) {
     say('routes', 'the upstream can be reached by no route: declare routes, name a document as openapi, or state passThrough: true')
   }
@@ -81,6 +82,18 @@ function checkMock (sound: SoundPart, say: Say): void {
   if (mock === false && (forwarded !== -1 || routes.length === 0 || 'openapi' in sound)) say('targets', 'is missing, allowed: list of where the service runs, or mock: true for one that does not exist yet')
   else if (forwarded !== -1) say(`routes[${forwarded}].mock`, 'found false, and the upstream has no targets: state these, or leave the mock on')
   else if (passThrough) say('passThrough', 'needs targets: a mock answers declared operations only')
+}
+
+/** Nothing may depend on a path that is forwarded as it came: the service alone knows what it means. */
+function checkAsIs ({ hosts, prefix = '/', passThrough = false, stripPrefix, routes, mock = false, ...sound }: SoundPart, say: Say): void {
+  const alone = "is not for paths: 'as-is', where the path decides nothing: take it away, or leave paths at 'canonical'"
+  if (hosts === undefined) say('paths', "found \"as-is\", which is for an upstream that is alone on its hosts: state hosts, on which then neither another upstream answers nor the gateway's own paths (/livez, docs)")
+  if (prefix !== '/') say('prefix', `found ${JSON.stringify(prefix)}, allowed with paths: 'as-is': "/"`)
+  if (stripPrefix) say('stripPrefix', alone)
+  if (routes.length > 0) say('routes', alone)
+  if (sound.openapi !== undefined) say('openapi', alone)
+  if (mock !== false) say('mock', alone)
+  if (!passThrough) say('passThrough', "is needed with paths: 'as-is': state passThrough: true")
 }
 
 /** Only targets that can be full make requests wait. */

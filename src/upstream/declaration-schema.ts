@@ -135,6 +135,7 @@ export const UpstreamDeclaration = Type.Object({
     rateLimit: Type.Optional(Limit),
     websocket: Type.Optional(Type.Boolean({ description: 'Whether WebSocket upgrades are let through too. Default: true.' })),
   }, { additionalProperties: false })], { title: 'true, false, or { auth, rateLimit, websocket }', description: 'Forwards the paths below the prefix that no route declares, WebSockets included. Default: false, they are answered 404.' })),
+  paths: Type.Optional(Type.Enum(['canonical', 'as-is'], { description: 'How paths are forwarded: in one canonical form, where ambiguous ones are refused, or byte for byte as they came. `as-is` is for a pass-through that is alone on its `hosts`, without a prefix, routes or a document. Default: `canonical`.' })),
   stripPrefix: Type.Optional(Type.Boolean({ description: 'Forwards the path without the prefix. Default: false.' })),
   preserveHost: Type.Optional(Type.Boolean({
     description: "Sends the client's `Host` to the targets. With false they get their own host. " +

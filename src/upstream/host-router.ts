@@ -3,12 +3,14 @@ import createRouter, { type HTTPMethod, type Instance } from 'find-my-way'
 import type { CorsPolicy } from '../browser/cors-policy.ts'
 import type { ErrorCode } from '../errors.ts'
 import { refusalOf, refuse } from '../listener/refusal.ts'
+import { AS_IS, hideTarget, isAsIs, isSendable, routerTarget } from '../proxy/as-is-path.ts'
 import { canonicalTarget } from '../proxy/canonical-path.ts'
 import { ContractGuard } from './contract-guard.ts'
 import type { HeaderMatch } from './header-match.ts'
 import { separatedPath } from './loose-path.ts'
 import type { RouteTable } from './route-table.ts'
 import { isPreflight, notePreflight, PREFLIGHT_PATH } from './preflight.ts'
+import { asksWholeServer, messageRefusal, originForm } from './received-message.ts'
 import { ROUTER_OPTIONS } from './router-options.ts'
 
 /** Where a request goes that must be refused before routing. */
@@ -22,6 +24,8 @@ const REMEMBERED_HOSTS = 1000
 
 interface HostGroup {
   prefix: string
+  /** Whether paths of its one upstream are forwarded as they came. */
+  isAsIs: boolean
   router: Instance<any>
 }
 
@@ -50,13 +54,16 @@ export class HostRouter {
     this.#table = table
   }
 
-  /** Internal prefix of the routes that answer for these hosts; `''` without hosts. */
-  prefixOf (hosts: readonly string[] | undefined): string {
+  /**
+   * Internal prefix of the routes that answer for these hosts; `''` without hosts.
+   * @param isAsIs  whether the upstream, which is alone on its hosts, gets paths as they came
+   */
+  prefixOf (hosts: readonly string[] | undefined, isAsIs = false): string {
     if (!hosts) return ''
     const key = [...hosts].sort().join(' ')
     let group = this.#groups.get(key)
     if (!group) {
-      group = { prefix: `${GROUP}${this.#groups.size}`, router: createRouter(ROUTER_OPTIONS as any) }
+      group = { prefix: `${isAsIs ? AS_IS : GROUP}${this.#groups.size}`, isAsIs, router: createRouter(ROUTER_OPTIONS as any) }
       this.#groups.set(key, group)
       for (const host of hosts) {
         const [map, name] = host.startsWith('*.') ? [this.#wildcard, host.slice(1)] as const : [this.#exact, host] as const
@@ -77,7 +84,7 @@ export class HostRouter {
   rewrite (request: IncomingMessage): string {
     const refusal = refusalOf(request) ?? messageRefusal(request)
     const reading = refusal ?? this.#special(request) ?? this.read(request.url!, request.method!, request.headers)
-    if (isTarget(reading)) return reading
+    if (isTarget(reading)) return isAsIs(reading) ? hideTarget(request, reading) : reading
     refuse(request, reading)
     return REFUSED_PATH
   }
@@ -96,7 +103,7 @@ export class HostRouter {
     const { url, headers } = request
     const method = headers['access-control-request-method']!
     const internal = this.read(url!, method, headers)
-    const config = isTarget(internal) ? this.#table.find(method, pathOf(internal), headers)?.row.options.config : undefined
+    const config = isTarget(internal) ? this.#table.find(method, routerPath(internal), headers)?.row.options.config : undefined
     if (config?.corsPolicy === undefined) return undefined
     notePreflight(request, config as typeof config & { corsPolicy: CorsPolicy })
     return `${PREFLIGHT_PATH}/x`
@@ -110,10 +117,11 @@ export class HostRouter {
     const host = headers.host ?? headers[':authority'] as string ?? ''
     const origin = originForm(target, host)
     if (origin === null) return 'GW_BAD_HOST'
+    const groups = this.#groupsOf(host)
+    if (groups !== null && groups.length > 0 && groups[0]!.isAsIs) return unreadTarget(groups[0]!, origin, method)
     const { hasMatrix } = this.#table
     const canonical = canonicalTarget(origin, hasMatrix)
     if (canonical === null || canonical.startsWith(GROUP) || canonical.startsWith(PREFLIGHT_PATH)) return 'GW_BAD_PATH'
-    const groups = this.#groupsOf(host)
     if (groups === null) return 'GW_BAD_HOST'
     const internal = internalTarget(groups, canonical, method, headers)
     if (hasMatrix && !this.#hasSoundSemicolons(internal, method, headers)) return 'GW_BAD_PATH'
@@ -129,7 +137,7 @@ export class HostRouter {
   methodsAt (target: string, headers: IncomingHttpHeaders): string[] {
     return this.#table.methodsServed((method) => {
       const internal = this.read(target, method, headers)
-      return isTarget(internal) ? pathOf(internal) : null
+      return isTarget(internal) ? routerPath(internal) : null
     }, headers)
   }
 
@@ -186,10 +194,19 @@ export class HostRouter {
 /** Whether a reading is a target; codes of errors begin with a letter. */
 export const isTarget = (reading: `/${string}` | ErrorCode): reading is `/${string}` => reading.charCodeAt(0) === 47 /* / */
 
-/** The canonical target that a client means by an internal one. */
-export const publicTarget = (internal: string): string => internal.replace(/^\/\.host-\d+(?=\/)/, '')
+/** The target that a client means by an internal one, in canonical form where that is what is forwarded. */
+export const publicTarget = (internal: string): string => internal.replace(/^\/\.host-(?:as-is-)?\d+(?=\/)/, '')
 
 const pathOf = (target: string): string => target.split('?', 1)[0]!
+
+/** The path by which the router finds the route of an internal target. */
+export const routerPath = (internal: string): string => pathOf(routerTarget(internal))
+
+/** The internal target on a host whose paths nobody reads; only methods that are forwarded have a route. */
+function unreadTarget ({ prefix, router }: HostGroup, target: string, method: string): `/${string}` | ErrorCode {
+  if (!isSendable(target)) return 'GW_BAD_PATH'
+  return router.find(method as HTTPMethod, '/', {} as never) === null ? 'GW_NOT_FOUND' : `${prefix}${target}` as `/${string}`
+}
 
 /** @param canonical  the canonical target */
 function internalTarget (groups: readonly HostGroup[], canonical: string, method: string, headers: IncomingHttpHeaders): string {
@@ -199,46 +216,4 @@ function internalTarget (groups: readonly HostGroup[], canonical: string, method
     if (group.router.find(method as HTTPMethod, path, { headers } as any)) return group.prefix + canonical
   }
   return canonical
-}
-
-/**
- * Whether a request asks about the server as a whole (RFC 9110, section 9.3.7). A client that takes the gateway for a proxy writes
- * `*` as a URL without a path (RFC 9112, section 3.2.4).
- * @param target  as it came
- */
-export const asksWholeServer = (method: string, target: string): boolean =>
-  method === 'OPTIONS' && (target === '*' || /^https?:\/\/[^/?#]+$/i.test(target))
-
-/** Turns absolute-form (RFC 9112, section 3.2.2) into origin-form; null when it names another host than `Host`. */
-function originForm (target: string, host: string): string | null {
-  if (target.charCodeAt(0) === 47 /* / */) return target
-  const [, authority, rest] = /^https?:\/\/([^/?#]*)(.*)$/i.exec(target) ?? []
-  // asterisk-form and authority-form have no path, which is refused as such
-  if (authority === undefined) return target
-  if (authority.toLowerCase() !== host.toLowerCase()) return null
-  return rest!.startsWith('/') ? rest! : `/${rest}`
-}
-
-/** What is wrong with the message as such: more or fewer hosts than one, or a body that was coded in a way unknown here. */
-function messageRefusal (request: IncomingMessage): ErrorCode | undefined {
-  const { headers, rawHeaders, httpVersionMajor: major, httpVersionMinor: minor } = request
-  // the parser lets versions pass that nobody speaks
-  if (major !== 1 || minor > 1) return 'GW_UNSUPPORTED_VERSION'
-  if (headers.host === undefined ? minor === 1 : headers.host === '' || repeatedHost(rawHeaders)) return 'GW_BAD_HOST'
-  const coding = headers['transfer-encoding']
-  // RFC 9112, section 6.1; Node decodes the chunks alone, and hands over the rest as it is
-  if (coding !== undefined && (coding.toLowerCase() !== 'chunked' || minor === 0)) return 'GW_UNSUPPORTED_CODING'
-  return undefined
-}
-
-function repeatedHost (rawHeaders: readonly string[]): boolean {
-  let seen = false
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i]!
-    if (name.length === 4 && name.toLowerCase() === 'host') {
-      if (seen) return true
-      seen = true
-    }
-  }
-  return false
 }

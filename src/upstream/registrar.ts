@@ -13,7 +13,7 @@ import type { ApiRegistry } from './api-registry.ts'
 import { BodyScopes } from './body-scopes.ts'
 import { NO_AUTH } from './declaration-check.ts'
 import type { UpstreamDeclaration } from './declaration-schema.ts'
-import { type DeclaredRoute, declaredRoutes, passThroughRoute, prefixOf } from './declared-routes.ts'
+import { type DeclaredRoute, declaredRoutes, prefixOf } from './declared-routes.ts'
 import type { HostRouter } from './host-router.ts'
 import type { ImportedApi } from './imported-routes.ts'
 import { LateChanges } from './late-changes.ts'
@@ -25,6 +25,7 @@ import { preservesHost, routePlan } from './route-plan.ts'
 import { checkedHeaders, responseCheck } from './route-checks.ts'
 import type { RouteTable } from './route-table.ts'
 import type { UpstreamRegistry } from './upstream-registry.ts'
+import { registerUndeclared } from './undeclared-paths.ts'
 import { shadowParts, upstreamParts } from './upstream-parts.ts'
 import type { WithheldFields } from './withheld-fields.ts'
 
@@ -112,6 +113,7 @@ export class Registrar {
   declare (scope: FastifyInstance, declaration: UpstreamDeclaration, file: string, api?: ImportedApi): void {
     const { config, hosts, upstreams } = this.#parts
     if (!this.#claims.claimName(declaration.name, file)) return
+    this.#claims.claimHosts(declaration, file)
     if (api !== undefined) this.#parts.apis.add(api)
     if (api !== undefined) scope.drift?.watch(declaration.name, api.document, prefixOf(declaration), declaration.hosts)
     const context = { config, file, log: scope.log }
@@ -121,7 +123,7 @@ export class Registrar {
       declaration,
       upstream: upstreams.add(declaration.name, upstreamParts(declaration, context), file),
       mirror: declaration.mirror ? new Mirror(upstreams.add(`${declaration.name}~mirror`, shadowParts(declaration, context), file), declaration.mirror, preservesHost(declaration, config)) : null,
-      hostPrefix: hosts.prefixOf(declaration.hosts),
+      hostPrefix: hosts.prefixOf(declaration.hosts, declaration.paths === 'as-is'),
       storesSome: [declaration, ...routes.map((route) => route.declaration)].some(({ cache = false }) => cache !== false),
     }
     const scopes = new BodyScopes()
@@ -141,7 +143,7 @@ export class Registrar {
     }
     const passesThrough = declaration.passThrough && this.#claims.claimPassThrough(declaration, file, parts.hostPrefix)
     scopes.register(scope, bytes(config.bodyLimit), (child, options) => this.#route(child, options, file), async (child) => {
-      if (passesThrough) await this.#passThrough(child, parts)
+      if (passesThrough) await registerUndeclared(child, { ...parts, claims: this.#claims })
     })
   }
 
@@ -152,29 +154,6 @@ export class Registrar {
     } catch (error) {
       this.#note(error as Error, file, options.config?.upstream)
     }
-  }
-
-  async #passThrough (scope: FastifyInstance, parts: Parameters<typeof routePlan>[0]): Promise<void> {
-    const { declaration, hostPrefix } = parts
-    const route = passThroughRoute(declaration, this.#parts.config)
-    if (route === null) return
-    const prefix = prefixOf(declaration)
-    const { auth, limits, websocket } = route
-    if (declaration.hosts) {
-      for (const path of [prefix || '/', `${prefix}/*`]) {
-        for (const method of this.#claims.passedThrough(hostPrefix + path, scope.supportedMethods)) this.#parts.hosts.add(declaration.hosts, method, path)
-      }
-    }
-    const plan = routePlan(parts, {}, '', websocket, auth === 'none')
-    const { registerPassThrough } = await import('../proxy/pass-through.ts')
-    registerPassThrough(scope, hostPrefix + prefix, plan, {
-      upstream: declaration.name, hosts: declaration.hosts, hostPrefix, auth, limits, websocket, plan,
-      cors: declaration.cors ?? this.#parts.config.cors, csrf: declaration.csrf ?? this.#parts.config.csrf, securityHeaders: declaration.securityHeaders ?? this.#parts.config.securityHeaders,
-      compress: declaration.compress ?? this.#parts.config.compress, clientCache: declaration.clientCache,
-      ...typeof declaration.passThrough === 'object' && declaration.passThrough.rateLimit === false ? { limit: false } : {},
-      cost: declaration.cost,
-      passThrough: true,
-    })
   }
 
   /** Sees every route that a file registers, before it is there. */

@@ -79,7 +79,9 @@ function routeCache ({ config, declaration, responses, storesSome }: PlanParts, 
   const settings = route.cache ?? declaration.cache ?? false
   if (settings === false) return storesSome ? { cache: responses, policy: null, route: '' } : null
   const { match } = route
-  return { cache: responses, policy: new CachePolicy(settings === true ? {} : settings, (route.compress ?? declaration.compress ?? config.compress ?? false) !== false), route: match === undefined ? '' : `${JSON.stringify(match)}\n` }
+  // one URL can mean another resource there, where a proxy states the same host for both
+  const place = declaration.paths === 'as-is' ? `as-is ${declaration.name}\n` : ''
+  return { cache: responses, policy: new CachePolicy(settings === true ? {} : settings, (route.compress ?? declaration.compress ?? config.compress ?? false) !== false), route: match === undefined ? place : `${JSON.stringify(match)}\n` }
 }
 
 function ownResponseHeaders (route: Partial<RouteDeclaration>, upstream: UpstreamDeclaration, gateway: Config): string[] {

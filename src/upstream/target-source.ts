@@ -35,4 +35,6 @@ export interface SourceParts {
   connectTimeout: number
   /** Milliseconds until a response must begin. */
   firstByte: number
+  /** Whether paths go on as they came: a target with a path of its own would not keep them below it. */
+  isAsIs: boolean
 }

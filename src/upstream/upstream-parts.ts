@@ -20,18 +20,18 @@ export interface PartsContext {
 }
 
 /** What the shadow of an upstream is made of. @throws BootProblems about the files of its targets */
-export const shadowParts = ({ mirror, timeouts, dns }: UpstreamDeclaration, context: PartsContext): UpstreamParts => ({
-  source: source(mirror!.targets, 'mirror.targets', timeoutSettings(timeouts, context.config.timeouts), dns ?? context.config.dns, context),
+export const shadowParts = ({ mirror, timeouts, dns, paths }: UpstreamDeclaration, context: PartsContext): UpstreamParts => ({
+  source: source(mirror!.targets, 'mirror.targets', timeoutSettings(timeouts, context.config.timeouts), dns ?? context.config.dns, paths, context),
   traffic: {},
   path: '',
 })
 
 /** What an upstream is made of, after inheritance. @throws BootProblems about the files of its targets */
-export function upstreamParts (declaration: Pick<UpstreamDeclaration, 'targets' | 'timeouts'> & Partial<Pick<UpstreamDeclaration, 'prefix' | 'split'>> & TrafficSettings, context: PartsContext): UpstreamParts {
+export function upstreamParts (declaration: Pick<UpstreamDeclaration, 'targets' | 'timeouts'> & Partial<Pick<UpstreamDeclaration, 'prefix' | 'split' | 'paths'>> & TrafficSettings, context: PartsContext): UpstreamParts {
   const { config } = context
   const traffic = trafficSettings(declaration, config)
   return {
-    source: source(declaration.targets ?? [], 'targets', timeoutSettings(declaration.timeouts, config.timeouts), traffic.dns, context),
+    source: source(declaration.targets ?? [], 'targets', timeoutSettings(declaration.timeouts, config.timeouts), traffic.dns, declaration.paths, context),
     traffic,
     split: declaration.split,
     path: prefixOf(declaration),
@@ -39,7 +39,7 @@ export function upstreamParts (declaration: Pick<UpstreamDeclaration, 'targets' 
   }
 }
 
-function source (targets: readonly TargetDeclaration[], field: string, { connect, firstByte }: TimeoutSettings, dns: DnsSettings = {}, { config, file, log }: PartsContext): ListSource {
+function source (targets: readonly TargetDeclaration[], field: string, { connect, firstByte }: TimeoutSettings, dns: DnsSettings = {}, paths: UpstreamDeclaration['paths'], { config, file, log }: PartsContext): ListSource {
   return new ListSource(targets, field, {
     baseDir: config.baseDir,
     file,
@@ -49,6 +49,7 @@ function source (targets: readonly TargetDeclaration[], field: string, { connect
     dnsInterval: dns.ttl === undefined ? undefined : milliseconds(dns.ttl),
     connectTimeout: connect,
     firstByte,
+    isAsIs: paths === 'as-is',
   })
 }
 
