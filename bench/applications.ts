@@ -1,15 +1,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { APPLICATIONS } from './applications/all-applications.ts'
 import { type Application, Drive, Workshop } from './applications/application.ts'
 import { type Declaration, readDeclarations, withPorts } from './applications/declarations.ts'
 import { install } from './applications/installation.ts'
-import { jsonServer } from './applications/json-server.ts'
 import './applications/loopback-names.ts'
-import { nodeRed } from './applications/node-red.ts'
-import { s3 } from './applications/s3.ts'
-import { socketIo } from './applications/socket-io.ts'
-import { verdaccio } from './applications/verdaccio.ts'
 import { freePort, RunningProgram, stopAll } from './child-process.ts'
 import { untilAnswers } from './probe.ts'
 import { SERVER_CORE } from './programs.ts'
@@ -20,7 +16,7 @@ import { temporaryFolder } from './station.ts'
  * uses each as its own clients would: `npm run proof:applications -- [--only NAMES] [--keep DIR]`. Exits with 1 when
  * one of them fails.
  */
-const APPLICATIONS: readonly Application[] = [jsonServer, nodeRed, socketIo, verdaccio, s3]
+
 const NAMES = APPLICATIONS.map(({ name }) => name)
 /** Bound of the whole run. */
 const RUN_MS = 20 * 60_000

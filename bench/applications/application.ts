@@ -35,9 +35,6 @@ export class Workshop {
   /** Loads an installed package into this process. */
   load<T> (name: string): T { return this.#require(name) as T }
 
-  /** Loads an installed package that is an ES module only. */
-  async import<T> (name: string): Promise<T> { return await import(this.#require.resolve(name)) as T }
-
   /** The path of a file of an installed package. */
   file (...parts: string[]): string { return join(this.#installed, 'node_modules', ...parts) }
 

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { APPLICATIONS } from '../../bench/applications/all-applications.ts'
 import { readDeclarations, withPorts } from '../../bench/applications/declarations.ts'
 import { loadRouteFiles } from '../../src/upstream/route-files.ts'
 
@@ -11,7 +12,7 @@ describe('docs/applications.md', () => {
     const folder = await mkdtemp(join(tmpdir(), 'gatehouse-applications-'))
     t.after(() => rm(folder, { recursive: true, force: true }))
     const declarations = readDeclarations()
-    assert.deepEqual([...declarations.keys()].sort(), ['json-server', 'node-red', 's3', 'socket-io', 'verdaccio'])
+    assert.deepEqual([...declarations.keys()].sort(), APPLICATIONS.map(({ name }) => name).sort())
     for (const declaration of declarations.values()) {
       const ports = declaration.name === 'socket-io' ? [5001, 5002] : [5001]
       await writeFile(join(folder, `${declaration.name}.yaml`), withPorts(declaration, ports))
