@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { buildApp } from '../src/app.ts'
 import { CommandFailure } from '../src/cli/failure.ts'
 import type { Config } from '../src/config/config-schema.ts'
+import { releaseIdleMemory } from '../src/listener/idle-memory.ts'
 import { listenFailure } from '../src/listener/process-listen.ts'
 
 /** The gateway of the demo, in this process or in one of its own. */
@@ -21,11 +21,14 @@ export interface RunningGateway {
 
 /** @throws CommandFailure when the port is taken */
 export async function startGateway (config: Config): Promise<RunningGateway> {
+  // a watched gateway runs in a process of its own, and this one needs none of it
+  const { buildApp } = await import('../src/app.ts')
   const app = await buildApp(config)
   const { level } = app.log
   app.log.level = 'warn'
   try {
     const url = await app.listen({ host: config.host, port: config.port })
+    releaseIdleMemory()
     return {
       url,
       ready: Promise.resolve(true),

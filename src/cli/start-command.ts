@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { findConfigFile } from '../config/config-file.ts'
 import { ignoreHangup, NO_RELOAD, NO_RELOAD_NEEDED } from '../listener/hangup-signal.ts'
+import { releaseIdleMemory } from '../listener/idle-memory.ts'
 import { announce, FIRST_DISCOVERY, flushLog, listen, listenFailure } from '../listener/process-listen.ts'
 import { AFTER_CUT } from '../listener/process-shutdown.ts'
 import { untilStopped } from '../listener/process-signals.ts'
@@ -73,6 +74,7 @@ async function run (options: ConfigOptions, built: (app: FastifyInstance) => voi
   tellStateWhenAsked(() => app.upstreams.remember())
   for (const note of shadowNotes(app.routeTable)) app.log.warn(note)
   announce(app, address)
+  releaseIdleMemory()
   const code = await Promise.race(ended)
   await leaveSupervisor()
   return code
