@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { comparableHost } from '../upstream/comparable-host.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { withLinks } from './link-field.ts'
-import { publicLocation, publicPath } from './location.ts'
+import { type ClientView, publicLocation, publicPath } from './location.ts'
 
 type Value = string | string[]
 
@@ -13,16 +13,23 @@ type Value = string | string[]
 export function publicField (name: string, value: Value, plan: ForwardPlan, request: FastifyRequest): Value {
   switch (name) {
     case 'location':
-    case 'content-location': return publicLocation(String(value), plan, outerPrefix(plan, request))
+    case 'content-location': return publicLocation(String(value), plan, viewOf(plan, request))
     case 'link': {
-      const prefix = outerPrefix(plan, request)
-      return each(value, (one) => withLinks(one, (reference) => publicLocation(reference, plan, prefix)))
+      const view = viewOf(plan, request)
+      return each(value, (one) => withLinks(one, (reference) => publicLocation(reference, plan, view)))
     }
-    case 'refresh': return publicRefresh(String(value), plan, outerPrefix(plan, request))
+    case 'refresh': return publicRefresh(String(value), plan, viewOf(plan, request))
     case 'set-cookie': return each(value, (one) => publicCookie(one, plan, request))
     default: return value
   }
 }
+
+const viewOf = ({ forwarded, preserveHost }: ForwardPlan, { raw, originalUrl }: FastifyRequest): ClientView => ({
+  outerPrefix: forwarded.outerPrefix(raw),
+  knownHost: preserveHost ? raw.headers.host ?? null : null,
+  isSecure: forwarded.originOf(raw).startsWith('https:'),
+  url: originalUrl,
+})
 
 const outerPrefix = ({ forwarded }: ForwardPlan, { raw }: FastifyRequest): string => forwarded.outerPrefix(raw)
 
@@ -31,11 +38,11 @@ const each = (value: Value, change: (one: string) => string): Value => Array.isA
 /** Seconds, then an address that may be introduced by `url=` and quoted, as browsers read it (HTML, section 4.2.5.3). */
 const REFRESH = /^([ \t]*[\d.]*[ \t]*[;,]?[ \t]*(?:url[ \t]*=[ \t]*)?)(["']?)(.*)$/is
 
-function publicRefresh (value: string, plan: ForwardPlan, prefix: string): string {
+function publicRefresh (value: string, plan: ForwardPlan, view: ClientView): string {
   const [, before = '', quote = '', rest = ''] = REFRESH.exec(value) ?? []
   const end = quote === '' ? -1 : rest.indexOf(quote)
   const address = end === -1 ? rest : rest.slice(0, end)
-  return before + quote + publicLocation(address, plan, prefix) + rest.slice(address.length)
+  return before + quote + publicLocation(address, plan, view) + rest.slice(address.length)
 }
 
 const HAS_PLACE = /;\s*(?:domain|path)\s*=/i

@@ -142,6 +142,33 @@ test('a domain that the public host shares with the target is for clients', asyn
   assert.deepEqual(await cookie('shop.public.test'), ['id=1'])
 })
 
+test('a service that knows itself by the client\'s Host may forget the prefix and the scheme', async (t) => {
+  const trustProxy = ['127.0.0.1']
+  const https = { 'x-forwarded-proto': 'https' }
+  const stripped = await startSpeaking(t, { hosts: ['api.public.test'], stripPrefix: true }, { config: { trustProxy } })
+  for (const [given, plain, secure] of [
+    ['http://api.public.test/login', 'http://api.public.test/a/login', '/a/login'],
+    ['http://API.public.test:80/login?x#y', 'http://API.public.test:80/a/login?x#y', '/a/login?x#y'],
+    ['https://api.public.test/login', 'https://api.public.test/a/login', 'https://api.public.test/a/login'],
+    ['//api.public.test/login', '//api.public.test/a/login', '//api.public.test/a/login'],
+    ['https://api.public.test/a/login', 'https://api.public.test/a/login', 'https://api.public.test/a/login'],
+    ['http://api.public.test:8080/login', 'http://api.public.test:8080/login', 'http://api.public.test:8080/login'],
+    ['http://other.public.test/login', 'http://other.public.test/login', 'http://other.public.test/login'],
+    // nobody is sent back to where they are
+    ['http://api.public.test/x', 'http://api.public.test/a/x', 'http://api.public.test/a/x'],
+    ['http://api.public.test//evil.test', 'http://api.public.test/a/evil.test', '/a/evil.test'],
+  ]) {
+    assert.equal(await stripped.answer('location', given!), plain!, given!)
+    assert.equal(await stripped.answer('location', given!, https), secure!, `${given!} for https`)
+  }
+  const whole = await startSpeaking(t, { hosts: ['api.public.test'] }, { config: { trustProxy } })
+  assert.equal(await whole.answer('location', 'http://api.public.test/a/login'), 'http://api.public.test/a/login')
+  assert.equal(await whole.answer('location', 'http://api.public.test/a/login', https), '/a/login')
+  assert.equal(await whole.answer('location', 'http://api.public.test/a/x', https), 'http://api.public.test/a/x')
+  const internal = await startSpeaking(t, { hosts: ['api.public.test'], preserveHost: false, stripPrefix: true }, { config: { trustProxy } })
+  assert.equal(await internal.answer('location', 'http://api.public.test/login', https), 'http://api.public.test/login')
+})
+
 test('early hints and stored responses name no target either', async (t) => {
   const { port: own, url } = await startRawBackend(t, (socket) => {
     socket.once('data', () => {
