@@ -22,7 +22,9 @@ export default defineUpstream({
       schema: {
         summary: 'The time as Server-Sent Events',
         operationId: 'streamTicks',
-        description: 'An event each second. State a count here, or the answer never ends.',
+        description: 'An event each second. Without a count the response never ends.',
+        response: { 200: Type.String({ description: 'Events named `tick`.' }) },
+        produces: ['text/event-stream'],
         querystring: Type.Object({
           count: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600, examples: [3], description: 'Ends the stream after so many events.' })),
         }, { additionalProperties: false }),

@@ -4,7 +4,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from
 import fp from 'fastify-plugin'
 import { checkAgainst } from '../../src/config/schema-check.ts'
 import { ApiPortal, type PublishedDocument } from '../../src/contract/api-portal.ts'
-import { docsPolicy, FAVICON, LOGO, STYLE } from '../../src/contract/docs-appearance.ts'
+import { withHint } from '../../src/contract/credential-hints.ts'
+import { docsConfig, docsPlugin, docsPolicy, docsStyle, FAVICON, LOGO } from '../../src/contract/docs-appearance.ts'
+import { docsPage } from '../../src/contract/docs-page.ts'
 import { GatewayDocument, loadGatewayDocument } from '../../src/contract/gateway-document.ts'
 import type { DocumentedRoute } from '../../src/contract/openapi-operation.ts'
 import { HOST_NAME, hostName } from '../../src/contract/document-host.ts'
@@ -31,7 +33,7 @@ export default fp(async (app) => {
   })
   const portal = new ApiPortal({
     about,
-    securitySchemes: () => securitySchemes(app),
+    securitySchemes: () => securitySchemes(app, about),
     hideScopes: docs ? docs.hideScopes : [],
     address: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     shared: (operations) => { app.log.info({ operations: operations.slice(0, MOST_LOGGED), count: operations.length }, SHARED) },
@@ -60,9 +62,11 @@ export default fp(async (app) => {
     scope.addHook('onSend', validatePage)
     // what is there may change with each deployment
     await scope.register(caching, { privacy: authenticate ? 'private, no-cache' : caching.privacy.NOCACHE })
+    const page = docsPage(docs.path, about.info.title)
     scope.addHook('onRoute', (route: RouteOptions) => {
       if (route.method === 'GET') route.method = ['GET', 'HEAD']
       // the documents are at hand as text
+      if (route.url === docs.path || route.url === `${docs.path}/`) route.handler = (_, reply) => reply.type('text/html; charset=utf-8').send(page)
       for (const form of ['json', 'yaml'] as const) {
         if (route.url !== `${docs.path}/${form}`) continue
         route.schema = { hide: true, querystring: DocumentQuery } as object
@@ -86,10 +90,11 @@ export default fp(async (app) => {
       logo: { type: 'image/svg+xml', content: Buffer.from(LOGO), href: docs.path, target: '_self' },
       theme: {
         title: about.info.title,
-        css: [{ filename: 'gatehouse.css', content: STYLE }],
+        css: [{ filename: 'gatehouse.css', content: docsStyle() }],
+        js: [{ filename: 'gatehouse.js', content: docsPlugin() }],
         favicon: [{ filename: 'favicon.svg', rel: 'icon', type: 'image/svg+xml', sizes: 'any', content: FAVICON }],
       },
-      uiConfig: { configUrl: choice, validatorUrl: null, deepLinking: true, tryItOutEnabled: true, displayRequestDuration: true, docExpansion: 'list', persistAuthorization: true } as object,
+      uiConfig: docsConfig(choice),
     })
   })
 }, { name: 'swagger', dependencies: ['authenticate'] })
@@ -110,6 +115,9 @@ async function send (request: FastifyRequest, reply: FastifyReply, document: Pub
 }
 
 /** The schemes that are configured and that OpenAPI has a word for. */
-function securitySchemes (app: FastifyInstance): Record<string, object> {
-  return Object.fromEntries([...app.authSchemes.values()].flatMap(({ name, security }) => security ? [[name, security]] : []))
+function securitySchemes ({ authSchemes, config }: FastifyInstance, { components = {} }: GatewayDocument): Record<string, object> {
+  const { issuer = [], issuers = [] } = config.jwt ?? {}
+  const known = [...[issuer].flat(), ...issuers.map((each) => each.issuer)]
+  return Object.fromEntries([...authSchemes.values()].flatMap(({ name, security }) =>
+    security ? [[name, withHint(name, security, components.securitySchemes?.[name]?.description, name === 'jwt' ? known : [])]] : []))
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { hostRank, namesHost, reachedOn } from './document-host.ts'
 import { withNote } from './document-tags.ts'
 import { documentYaml } from './document-yaml.ts'
+import { addressed, holdsAddress } from './gateway-address.ts'
 import { isObject, type SchemaObject } from './json-schema.ts'
 import type { GatewayDocument } from './gateway-document.ts'
 import { type Documented, type DocumentOptions, OpenApiDocument } from './openapi-document.ts'
@@ -14,9 +15,6 @@ declare module 'fastify' {
     portal: ApiPortal
   }
 }
-
-/** Stands in the texts of a document for the address of the gateway, which only a request tells. */
-export const GATEWAY_ADDRESS = '//gateway-address.gatehouse.invalid'
 
 /** A document in the forms in which it is sent; each is made once. */
 export class PublishedDocument {
@@ -48,7 +46,7 @@ export class PublishedDocument {
   /** Changes when the document does. */
   digest (address = this.#address): string {
     this.#digest ??= sha256(this.#json)
-    return this.#json.includes(GATEWAY_ADDRESS) ? sha256(`${this.#digest} ${address}`) : this.#digest
+    return holdsAddress(this.#json) ? sha256(`${this.#digest} ${address}`) : this.#digest
   }
 
   /** Characters that it holds. */
@@ -57,15 +55,7 @@ export class PublishedDocument {
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64url')
 
-/** The text with the address of the gateway in place: `http:` and `ws:` or `https:` and `wss:`. */
-function addressed (text: string, address: string): string {
-  if (!text.includes(GATEWAY_ADDRESS)) return text
-  // `https://host` becomes `wss://host` too
-  const rest = address.replace(/^http/, '')
-  return text.replaceAll(`http:${GATEWAY_ADDRESS}`, () => `http${rest}`).replaceAll(`ws:${GATEWAY_ADDRESS}`, () => `ws${rest}`)
-}
-
-/** Most characters of documents of single hosts that are kept; the oldest go first. */
+/** Default of `keep`: 32 Mi characters. */
 const KEPT = 32 * 1024 * 1024
 
 export interface PortalOptions {
@@ -77,6 +67,8 @@ export interface PortalOptions {
   address: string
   /** Scopes whose operations are hidden; `*` at the end stands for any. */
   hideScopes: readonly string[]
+  /** Most characters of documents of single hosts that are kept; the oldest go first. */
+  keep?: number
   /** Called once when the document of the whole gateway shows one operation where several routes share a method and path. */
   shared: (operations: string[]) => void
 }
@@ -136,7 +128,7 @@ export class ApiPortal {
     this.#hosts.set(key, made)
     let kept = [...this.#hosts.values()].reduce((sum, { size }) => sum + size, 0)
     for (const [oldest, { size }] of this.#hosts) {
-      if (kept <= KEPT || oldest === key) break
+      if (kept <= (this.#options.keep ?? KEPT) || oldest === key) break
       this.#hosts.delete(oldest)
       kept -= size
     }
@@ -185,7 +177,7 @@ export class ApiPortal {
   }
 
   #document (routes: readonly Documented[], options: Omit<DocumentOptions, 'securitySchemes'>): OpenApiDocument {
-    return new OpenApiDocument(routes, { securitySchemes: this.#options.securitySchemes(), ...options })
+    return new OpenApiDocument(routes, { securitySchemes: this.#options.securitySchemes(), server: this.#options.about.servers?.[0]?.url, ...options })
   }
 
   /** A document of several upstreams, with what `gateway.yaml` says. */

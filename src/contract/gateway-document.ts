@@ -1,8 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import Type, { type Static } from 'typebox'
+import { SchemeUse } from '../auth/auth-schema.ts'
 import { BootProblems, type Problem } from '../errors.ts'
 
 const Text = () => Type.Optional(Type.String())
+
+const SchemeText = Type.Object({ description: Type.String({ minLength: 1 }) }, { additionalProperties: false })
 
 /** Schema of `openapi/gateway.yaml`: what stands above all operations, in the words of OpenAPI 3.1. */
 export const GatewayDocument = Type.Object({
@@ -16,6 +19,11 @@ export const GatewayDocument = Type.Object({
     license: Type.Optional(Type.Object({ name: Type.String(), identifier: Text(), url: Text() }, { additionalProperties: false })),
   }, { additionalProperties: false }),
   servers: Type.Optional(Type.Array(Type.Object({ url: Type.String(), description: Text() }, { additionalProperties: false }))),
+  components: Type.Optional(Type.Object({
+    securitySchemes: Type.Optional(Type.Object(Object.fromEntries(Object.keys(SchemeUse.properties).map((name) => [name, Type.Optional(SchemeText)])), {
+      additionalProperties: false, description: 'How clients get credentials of a scheme, by its name as in `auth`.',
+    })),
+  }, { additionalProperties: false })),
   tags: Type.Optional(Type.Array(Type.Object({ name: Type.String(), description: Text() }, { additionalProperties: false }))),
 }, { additionalProperties: false })
 export type GatewayDocument = Static<typeof GatewayDocument>

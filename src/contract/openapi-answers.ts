@@ -30,6 +30,7 @@ const ANSWERS: Record<string, Answer> = {
 
 /** What else is in the example of a code. */
 const EXTENSIONS: Partial<Record<ErrorCode, Record<string, unknown>>> = {
+  GW_FORBIDDEN: { missingScopes: ['orders:write'] },
   GW_VALIDATION: { errors: [{ in: 'body', pointer: '/quantity', expected: 'at least 1' }] satisfies Violation[] },
 }
 

@@ -49,6 +49,8 @@ interface Import {
 export interface DocumentOptions {
   /** Security Scheme Objects by the names that `auth` uses. */
   securitySchemes?: Readonly<Record<string, object>>
+  /** URL of the first server. */
+  server?: string
   /** The document is that of one upstream: names and sections are those of its own document. */
   single?: boolean
   /** The document is that of one host: operations need not name their hosts. */
@@ -146,7 +148,7 @@ export class OpenApiDocument {
     const [map, field] = fieldOf(entry, method)
     const routed = documentPath(patternOf(route))
     map[field] = describeOperation(route, {
-      operationId, shared, others, isOfHost: this.#options.isOfHost, schemas: this.#schemas, imported: imported?.components, tags: tags.of(route),
+      operationId, shared, others, isOfHost: this.#options.isOfHost, server: this.#options.server, method, path: entry.path, schemas: this.#schemas, imported: imported?.components, tags: tags.of(route),
       securitySchemes: this.#options.securitySchemes ?? {},
       parameters: own.parameters.map((name, i) => ({ route: routed.parameters[i]!, own: name, documented: entry.parameters[i]! })),
     })

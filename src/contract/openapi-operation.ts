@@ -1,42 +1,27 @@
 import { STATUS_CODES } from 'node:http'
-import { authForm, type AuthDeclaration, type AuthForm, type Requirement } from '../auth/auth-schema.ts'
-import { byText, type LimitDeclaration, type LimitRule, limitRules, limitText } from '../limits/limit-schema.ts'
-import type { ApiDocument, ApiOperation } from '../openapi/types.ts'
+import { authForm, type AuthForm } from '../auth/auth-schema.ts'
+import { byText, type LimitRule, limitRules } from '../limits/limit-schema.ts'
 import { type ImportedParts, importedOperation } from './imported-operation.ts'
 import type { ImportedComponents } from './imported-components.ts'
 import type { SchemaObject } from './json-schema.ts'
+import type { DocumentedRoute } from './documented-route.ts'
+import { addressOf } from './gateway-address.ts'
 import { addProblem, answerReference } from './openapi-answers.ts'
 import type { PathParameter } from './openapi-path.ts'
+import { accessNotes, otherNote } from './operation-notes.ts'
 import type { PlacedSchemas } from './placed-schemas.ts'
+import { socketNote, streamNote, type TerminalCall } from './terminal-notes.ts'
 
-/** The part of a Fastify route that documents show. */
-export interface DocumentedRoute {
-  method: string | readonly string[]
-  url: string
-  schema?: Record<string, any>
-  /** Conditions of the router; `headers` that a request must have. */
-  constraints?: { readonly headers?: Readonly<Record<string, string>> }
-  config: {
-    auth?: AuthDeclaration
-    limit?: LimitDeclaration | false
-    limits?: readonly LimitRule[]
-    upstream?: string
-    upstreamDescription?: string
-    api?: { readonly document: ApiDocument, readonly operation: ApiOperation }
-    requestValidation?: 'off' | 'report' | 'enforce'
-    hosts?: readonly string[]
-    responses?: Record<string, object>
-    consumes?: readonly string[]
-    publicUrl?: string
-    redirect?: string
-    websocket?: boolean
-    passThrough?: boolean
-  }
-}
+export type { DocumentedRoute } from './documented-route.ts'
 
 /** Where an operation stands in the document. */
 export interface OperationPlace {
   operationId: string
+  method: string
+  /** As the document has it. */
+  path: string
+  /** URL of the first server of the document. */
+  server?: string
   /** Those of the path, in their order. */
   parameters: readonly PathParameter[]
   schemas: PlacedSchemas
@@ -68,10 +53,13 @@ export function describeOperation (route: DocumentedRoute, place: OperationPlace
   const security = securityOf(form, place.securitySchemes)
   const limits = limitsOf(config)
   const summary = schema.summary ?? own.summary
-  const description = [schema.description ?? own.description, ...notes(config, form, limits), ...(place.others ?? []).map((other) => otherNote(other, route))].filter(Boolean).join('\n\n')
   const externalDocs = schema.externalDocs ?? own.externalDocs
   const parameters = parametersOf(schema, place, own)
   const body = schema.body ? requestBody(route, place) : own.requestBody
+  const description = [
+    schema.description ?? own.description, ...accessNotes(form, limits), ...(place.others ?? []).map((other) => otherNote(other, route)),
+    ...terminalNotes(route, place, form, parameters, body),
+  ].filter(Boolean).join('\n\n')
   const checked = schema.params || schema.querystring || schema.query || schema.headers || schema.body ||
     (config.api && (config.requestValidation ?? 'enforce') === 'enforce' && (parameters.length > 0 || body))
   const errors = [
@@ -118,37 +106,30 @@ const documentedLimit = ({ name, algorithm, max, windowMs, burst, per, timeZone,
   ...burst === undefined ? {} : { burst }, ...per === undefined ? {} : { per, timeZone: timeZone ?? 'UTC' },
 })
 
-function notes (config: DocumentedRoute['config'], { mode, optional, uses }: AuthForm, limits: readonly LimitRule[]): string[] {
-  const said: string[] = []
-  const wanted = [...new Set(uses.map(({ requirement }) => requirementText(requirement)))].filter((text) => text !== '')
-  if (wanted.length > 0) said.push(`Requires ${wanted.join(mode === 'all' ? '; and ' : '; or ')}.`)
-  if (optional && uses.length > 0) said.push('Credentials are optional.')
-  for (const limit of limits) said.push(`At most ${limitText(limit)} for each ${byText(limit.by)}.`)
-  if (config.websocket) said.push('This route can be upgraded to a WebSocket.')
-  return said
-}
-
-function requirementText ({ scopes = [], groups = [], claims = {} }: Requirement): string {
-  const code = (names: readonly string[], word: string): string => names.map((name) => `\`${name}\``).join(word)
-  return [
-    ...scopes.length > 0 ? [`scope ${code(scopes, ' and ')}`] : [],
-    ...groups.length > 0 ? [`group ${code(groups, ' or ')}`] : [],
-    ...Object.keys(claims).length > 0 ? [`claim ${code(Object.keys(claims), ' and ')}`] : [],
-  ].join(', ')
-}
-
-/** Says that a route with the same method and path stands in no place of its own. */
-function otherNote ({ config: { hosts, upstream }, constraints }: DocumentedRoute, { config }: DocumentedRoute): string {
-  const whose = upstream === undefined ? '' : ` of the upstream \`${upstream}\``
-  const listed = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ')
-  if (constraints?.headers) {
-    const headers = Object.entries(constraints.headers).map((header) => header.join(': '))
-    return `Requests with ${listed(headers)} get another operation${whose}.`
+/** How to call the operation where a page of documentation cannot show it: an event stream or a WebSocket. */
+function terminalNotes (route: DocumentedRoute, place: OperationPlace, { mode, optional, uses }: AuthForm, parameters: unknown[], body: any): string[] {
+  const { config } = route
+  const isStream = streams(route, place)
+  if (!isStream && !config.websocket) return []
+  const schemes = (optional ? [] : uses).flatMap(({ scheme }) => place.securitySchemes[scheme] ?? [])
+  const call: TerminalCall = {
+    method: place.method, path: place.path, parameters,
+    address: addressOf(place.isOfHost ? undefined : config.hosts, place.server),
+    mediaType: Object.keys(body?.content ?? {})[0],
+    security: mode === 'all' ? schemes : schemes.slice(0, 1),
   }
-  const where = hosts === undefined ? 'on all other hosts' : `on ${listed(hosts)}`
-  if (hosts?.join() === config.hosts?.join()) return `Some requests get another operation${whose}.`
-  return `This path has another operation ${where}${upstream === undefined ? '' : `: see the document${whose}`}.`
+  return [...isStream ? [streamNote(call)] : [], ...config.websocket ? [socketNote(call)] : []]
 }
+
+/** Whether a successful response is an event stream. */
+function streams ({ schema = {}, config }: DocumentedRoute, { imported }: OperationPlace): boolean {
+  if (schema.produces?.some(isEventStream)) return true
+  const own = Object.entries<any>(config.responses ?? schema.response ?? {})
+  const documented = Object.entries<any>(config.api?.operation.object.responses ?? {}).map(([status, response]): [string, any] => [status, imported?.resolve(response)])
+  return [...own, ...documented].some(([status, response]) => /^(?:2|default$)/.test(status) && Object.keys(response?.content ?? {}).some(isEventStream))
+}
+
+const isEventStream = (type: string): boolean => /^text\/event-stream\b/i.test(type)
 
 /** A host of any one label is a server with a variable. */
 const serverOf = (host: string): object => host.startsWith('*')
@@ -206,16 +187,24 @@ function responsesOf (route: DocumentedRoute, { operationId, schemas, shared }: 
     const key = status === 'default' ? status : status.toUpperCase()
     responses[key] = {
       description: body.description ?? STATUS_CODES[status] ?? 'The answer of the upstream.',
-      ...body.type === 'null' ? {} : { content: body.content ?? { 'application/json': { schema: schemas.place(body, `${operationId}.${key}`, shared) } } },
+      ...body.type === 'null' ? {} : { content: body.content ?? byMediaType(schema, key, schemas.place(body, `${operationId}.${key}`, shared)) },
     }
   }
   const [redirectStatus, target] = config.redirect?.split(' ') ?? []
   if (redirectStatus) responses[redirectStatus] = { description: `Redirects to ${target}.`, headers: { Location: { schema: { type: 'string' } } } }
   if (config.websocket) responses[101] = { description: 'The connection is a WebSocket from here on.' }
-  if ([...Object.keys(documented), ...Object.keys(responses)].every((status) => status === '101')) responses['2XX'] = { description: 'The answer of the upstream.' }
+  if ([...Object.keys(documented), ...Object.keys(responses)].every((status) => status === '101')) {
+    responses['2XX'] = { description: 'The answer of the upstream.', ...schema.produces ? { content: byMediaType(schema, '2XX', {}) } : {} }
+  }
   for (const status of errors) {
     if (responses[status]) responses[status] = addProblem(responses[status], status)
     else if (!Object.hasOwn(documented, status)) responses[status] = answerReference(status)
   }
   return { ...documented, ...responses }
+}
+
+/** Media Type Objects of a response: `produces` says the types of those that succeed. */
+function byMediaType ({ produces = [] }: Record<string, any>, status: string, schema: unknown): Record<string, object> {
+  const types: string[] = produces.length > 0 && /^(?:2|default$)/.test(status) ? produces : ['application/json']
+  return Object.fromEntries(types.map((type) => [type, { schema }]))
 }

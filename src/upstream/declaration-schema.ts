@@ -65,6 +65,9 @@ const shared = {
   tags: Type.Optional(Type.Array(Type.String(), { description: 'Tags in the documentation. Default: the name of the upstream.' })),
 }
 
+const MediaTypes = (description: string) =>
+  Type.Array(Type.String({ pattern: '^[\\w!#$&^.+-]+/[\\w!#$&^.+*-]+$' }), { minItems: 1, description })
+
 export const RouteDeclaration = Type.Object({
   method: Type.Union([Method, Type.Array(Method, { minItems: 1, uniqueItems: true })], { description: 'A method or several. GET answers HEAD too.' }),
   url: Path('Path below the prefix, with parameters (`/:id`), patterns (`/:id(\\d+)`) and a wildcard at its end (`/*`). `/` is the prefix itself.'),
@@ -77,7 +80,8 @@ export const RouteDeclaration = Type.Object({
     headers: Type.Optional(JsonSchema),
     body: Type.Optional(JsonSchema),
     response: Type.Optional(Type.Record(Type.String({ pattern: '^([1-5]\\d\\d|[1-5][xX][xX]|default)$' }), JsonSchema)),
-    consumes: Type.Optional(Type.Array(Type.String({ pattern: '^[\\w!#$&^.+-]+/[\\w!#$&^.+*-]+$' }), { minItems: 1, description: 'Media types of the body. Default: `application/json`.' })),
+    consumes: Type.Optional(MediaTypes('Media types of the body. Default: `application/json`.')),
+    produces: Type.Optional(MediaTypes('Media types of successful responses, for the documentation: `text/event-stream` adds a command for `curl`. Default: `application/json`.')),
     summary: Type.Optional(Type.String()),
     description: Type.Optional(Type.String()),
     operationId: Type.Optional(Type.String()),

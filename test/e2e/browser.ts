@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
 const ARGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -39,9 +39,14 @@ export interface WatchedPage {
   errors: string[]
 }
 
+/** A phone, which shows a page without a viewport 980 pixels wide. */
+export const PHONE: BrowserContextOptions = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }
+
 /** Opens a page that notes every request to another origin and every error. */
-export async function watchedPage (browser: Browser, origin: string, viewport = { width: 1280, height: 900 }): Promise<WatchedPage> {
-  const page = await browser.newPage({ viewport })
+export async function watchedPage (
+  browser: Browser, origin: string, viewport = { width: 1280, height: 900 }, options: BrowserContextOptions = {}
+): Promise<WatchedPage> {
+  const page = await browser.newPage({ viewport, ...options })
   page.setDefaultTimeout(120_000)
   const foreign: string[] = []
   const errors: string[] = []

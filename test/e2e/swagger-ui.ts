@@ -1,4 +1,4 @@
-import type { Page } from 'playwright-core'
+import type { Locator, Page } from 'playwright-core'
 import { eventually } from '../support/eventually.ts'
 
 /** What of an element of the page is looked at. */
@@ -52,6 +52,14 @@ export class SwaggerUi {
     await dialog.locator('input').first().fill(token)
     await dialog.locator('button.authorize').first().click()
     await dialog.locator('.btn-done').click()
+  }
+
+  /** Opens an operation, if it is not open, and resolves to it once its description and responses are there. */
+  async expand (operationId: string): Promise<Locator> {
+    const block = this.#block(operationId)
+    if (await block.locator('.opblock-body').count() === 0) await block.locator('.opblock-summary-control').click()
+    await block.locator('.responses-table').first().waitFor()
+    return block
   }
 
   /** Opens an operation and fills in its parameters and body. */
