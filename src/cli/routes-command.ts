@@ -1,5 +1,6 @@
 import { authForm, type AuthDeclaration } from '../auth/auth-schema.ts'
 import { byText, type LimitRule } from '../limits/limit-schema.ts'
+import { isAsIs } from '../proxy/as-is-path.ts'
 import { FORWARDED_METHODS } from '../upstream/declaration-schema.ts'
 import type { RouteRow } from '../upstream/route-table.ts'
 import { lookingConfig, type ConfigOptions } from './command-config.ts'
@@ -37,8 +38,9 @@ function limitText ({ algorithm, max, windowMs, burst, per, by }: LimitRule): st
 function cells ({ method, hosts, path, match, upstream, auth, limits, cache, schema, file, options: { config } }: RouteRow, leaves: readonly string[]): string[] {
   const conditions = Object.entries(match ?? {}).map(([name, value]) => ` [${name}: ${value}]`).join('')
   const websocket = config?.websocket ? ' [websocket]' : ''
+  const paths = isAsIs(config?.hostPrefix ?? '') ? ' [as-is]' : ''
   return [
-    method, hosts.join(',') || '*', path + conditions + websocket + leavesText(leaves), upstream || '-', authText(auth),
+    method, hosts.join(',') || '*', path + conditions + websocket + paths + leavesText(leaves), upstream || '-', authText(auth),
     limits.map(limitText).join(', ') || '-',
     cache, schema.join(',') || '-', file || '-',
   ]

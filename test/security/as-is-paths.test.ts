@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { buildApp } from '../../src/app.ts'
 import { explain } from '../../src/admin/explain.ts'
+import { routeLines } from '../../src/cli/routes-command.ts'
 import { BootProblems, type Problem } from '../../src/errors.ts'
 import { startBackend } from '../support/backend.ts'
 import { captureLog } from '../support/captured-log.ts'
@@ -202,6 +203,7 @@ test('explain and the table of routes show such an upstream as it is', async (t)
   assert.match((await explain(app, { method: 'GET', url: `http://${HOST}/a\\b`, headers: {} })).join('\n'), /400 GW_BAD_PATH/)
   const rows = [...app.routeTable].filter(({ upstream }) => upstream === 'files')
   assert.deepEqual([...new Set(rows.map(({ path, hosts }) => `${hosts.join()}${path}`))], ['s3.test/*'])
+  assert.match(routeLines(rows).at(-1)!, /^\* +s3\.test +\/\* \[websocket\] \[as-is\] /)
 })
 
 test('a preflight and a Max-Forwards are answered for such a path', async (t) => {

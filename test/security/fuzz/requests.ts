@@ -6,7 +6,7 @@ const METHODS = ['GET', 'GET', 'GET', 'GET', 'HEAD', 'POST', 'POST', 'PUT', 'PAT
 const PATHS = [
   '/plain/x', '/plain/x', '/plain/good', '/cached/x', '/cached/x', '/cached/y', '/cached/good', '/checked/x', '/checked/x', '/guarded/jwt', '/guarded/basic', '/guarded/apiKey', '/guarded/signature', '/guarded/all', '/guarded/optional',
   '/limited/x', '/matched/x', '/own', '/own/x', '/status', '/status/explain', '/status/drift', '/metrics', '/docs', '/docs/json', '/livez', '/purge', '/nowhere', '/', '*', '',
-  '/plain/%2e%2e/x', '/plain/../cached/x', '//plain//x', '/plain/%', '/plain/%00', '/plain/\xe4', '/plain\\x', 'http://x/plain/x', 'http://y/plain/x', 'x:443', '/CACHED/x', '/cached/x/', '/.host-0/x', '/.refused',
+  '/plain/%2e%2e/x', '/plain/../cached/x', '//plain//x', '/plain/%', '/plain/%00', '/plain/\xe4', '/plain\\x', 'http://x/plain/x', 'http://y/plain/x', 'x:443', '/CACHED/x', '/cached/x/', '/.host-0/x', '/.refused', '/a;b/x', '//x/../%zz', '/.host-as-is-0/x', 'http://files.test//x;y/../%0a',
 ]
 const HEADERS = [
   'host: y', 'host:', 'Host: x', 'connection: close', 'connection: keep-alive', 'connection: x-v, x-amount, authorization, cookie', 'connection: upgrade', 'connection: host, content-length', 'upgrade: websocket', 'upgrade: h2c', 'sec-websocket-version: 13', 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==',
@@ -73,7 +73,7 @@ function one (next: Random, n: number): string {
   const target = path.startsWith('/') && next() < 0.95 ? `${path}?n=${path.includes('cached') ? n % 200 : n}` : path
   const version = next() < 0.93 ? '1.1' : choice(next, ['1.0', '0.9', '2.0', '1.2', 'x'])
   const headers = Array.from({ length: whole(next, 5) }, () => choice(next, HEADERS))
-  if (next() < 0.95) headers.unshift('host: x')
+  if (next() < 0.95) headers.unshift(next() < 0.15 ? 'host: files.test' : 'host: x')
   const body = next() < 0.4 ? choice(next, BODIES) : ''
   return `${choice(next, METHODS)} ${target} HTTP/${version}\r\n${headers.map((line) => `${line}\r\n`).join('')}${framed(next, body)}`
 }

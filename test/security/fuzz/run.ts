@@ -59,6 +59,7 @@ async function declarations (folder: string, targets: string[]): Promise<void> {
   })
   write('limited.json', { ...base, name: 'limited', prefix: '/limited', rateLimit: [{ max: 5, window: '1 second', by: 'address' }, { concurrent: 5 }], passThrough: true })
   write('matched.json', { ...base, name: 'matched', prefix: '/matched', cache: { methods: ['GET', 'QUERY'] }, routes: [{ method: ['GET', 'QUERY'], url: '/x', match: { headers: { 'x-v': '1' } } }] })
+  write('files.json', { ...base, stripPrefix: false, name: 'files', hosts: ['files.test'], cache: true, passThrough: true, paths: 'as-is' })
   write('own.ts', `export default async function own (app) {
     app.get('/own', { config: { auth: 'none' } }, () => ({ own: true }))
     app.get('/own/x', { config: { auth: 'none' } }, (request, reply) => reply.forward('plain', { path: '/x' + (request.url.includes('?') ? request.url.slice(request.url.indexOf('?')) : '') }))
