@@ -37,12 +37,13 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
 
   const { found, nearMisses } = searchRoute(app.routeTable, method, internal, canonical, headers)
   const own = found === null && app.findRoute({ method: method as 'GET', url: canonical.split('?', 1)[0]! }) !== null
+  const allowed = found === null && !own ? app.hostRouter.methodsAt(target, headers) : []
   if (found !== null) say('route', describe(found.row))
-  else say('route', own ? 'answered by the gateway itself' : 'none, 404 GW_NOT_FOUND')
+  else say('route', own ? 'answered by the gateway itself' : notRouted(allowed))
   for (const { row, because } of nearMisses.slice(0, MOST_MISSES)) say('', `not ${describe(row)}: ${because}`)
   if (nearMisses.length > MOST_MISSES) say('', `nor ${nearMisses.length - MOST_MISSES} others, most of them for other methods`)
-  if (found === null && !own) for (const near of nearPaths(app.routeTable, method, canonical.split('?', 1)[0]!)) say('', `did you mean ${near}?`)
-  if (found === null) return [...lines, own ? '→ answered by the gateway itself' : answered('GW_NOT_FOUND')]
+  if (found === null && !own && allowed.length === 0) for (const near of nearPaths(app.routeTable, method, canonical.split('?', 1)[0]!)) say('', `did you mean ${near}?`)
+  if (found === null) return [...lines, own ? '→ answered by the gateway itself' : answered(allowed.length > 0 ? 'GW_METHOD_NOT_ALLOWED' : 'GW_NOT_FOUND')]
 
   const { row, params } = found
   for (const text of explainBrowser(row)) say('edge', text)
@@ -62,6 +63,10 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   const broken = contract.some((text) => text.includes(': 400 GW_VALIDATION'))
   return [...lines, refused ? `→ answered ${refused.statusCode} ${refused.code}` : guarded !== null ? answered(guarded.code) : broken ? answered('GW_VALIDATION') : outcome(row)]
 }
+
+/** @param allowed  methods that are answered at the path */
+const notRouted = (allowed: readonly string[]): string =>
+  allowed.length > 0 ? `none for this method, 405 GW_METHOD_NOT_ALLOWED: allowed are ${allowed.join(', ')}` : 'none, 404 GW_NOT_FOUND'
 
 /** Most near misses that are told, those first whose method fits. */
 const MOST_MISSES = 6

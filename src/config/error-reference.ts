@@ -22,7 +22,8 @@ as they are.
 \`\`\`
 
 \`code\` never changes its meaning, so programs can rely on it. \`requestId\` stands in the gateway's log too. \`GW_VALIDATION\` has a
-further member \`errors\`: a list of \`in\` (\`body\`, \`query\`, \`params\` or \`headers\`), \`pointer\` (JSON pointer, RFC 6901) and \`expected\`.`
+further member \`errors\`: a list of \`in\` (\`body\`, \`query\`, \`params\` or \`headers\`), \`pointer\` (JSON pointer, RFC 6901) and \`expected\`. \`GW_FORBIDDEN\` has \`missingScopes\` when the
+credentials lack scopes.`
 
 /** The text of \`docs/errors.md\`. */
 export function errorReference (): string {

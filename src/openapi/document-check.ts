@@ -1,4 +1,5 @@
 import { isObject, type SchemaObject } from '../contract/json-schema.ts'
+import { closest } from '../suggestion.ts'
 import type { DocumentNotes } from './document-notes.ts'
 import type { Grammar } from './document-grammar.ts'
 import { type Part, type Place, walkDocument, wholeDocument } from './document-walk.ts'
@@ -84,8 +85,9 @@ export function checkStructure (grammar: Grammar, root: SchemaObject, notes: Doc
       if (shape.endsWith('ypes') && [value].flat().includes(null)) mistakes.push([pointer, 'is null, allowed: the word "null", with quotes'])
       else mistakes.push([pointer, `${shown(value)}, allowed: ${allowed}`])
     },
-    unknown: ({ key, pointer }) => {
-      notes.add(`the field "${key}" is not known there and is ignored`, pointer)
+    unknown: ({ key, pointer }, kind) => {
+      const guess = closest(String(key), Object.keys(grammar[kind]!.fields))
+      notes.add(`the field "${key}" is not known there and is ignored${guess === undefined ? '' : `, did you mean "${guess}"?`}`, pointer)
     },
   })
   return mistakes

@@ -29,8 +29,11 @@ export interface Visitor {
   data? (place: Place): void
   /** Called where a part should be an object, a map or a list, and is not. */
   misfit? (place: Place): void
-  /** Called at each field whose name the kind of part does not know. */
-  unknown? (place: Place): void
+  /**
+   * Called at each field whose name the kind of part does not know.
+   * @param kind  of the part that has the field
+   */
+  unknown? (place: Place, kind: string): void
 }
 
 /** Thrown when parts lie in each other too deeply. */
@@ -129,7 +132,7 @@ class Walk {
       const field = Object.hasOwn(fields, key) ? fields[key] : key.startsWith('x-') ? undefined : rest
       const inner = { value: holder[key], pointer: `${pointer}/${pointerToken(key)}`, holder, key }
       if (field !== undefined) this.place({ ...inner, shape: field.startsWith('!') ? field.slice(1) : field }, depth + 1)
-      else if (!key.startsWith('x-')) this.#visitor.unknown?.({ ...inner, shape: 'any' })
+      else if (!key.startsWith('x-')) this.#visitor.unknown?.({ ...inner, shape: 'any' }, kind)
     }
   }
 }

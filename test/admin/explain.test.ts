@@ -45,8 +45,8 @@ test('says what would be refused, and why', async (t) => {
   assert.match(await explained(t, 'GET', '/a/x', { authorization: `Bearer ${signToken(jwt, { sub: 'me', scopes: ['a:read'] })}` }), /\n→ answered 400 GW_VALIDATION$/)
   assert.match(await explained(t, 'GET', '/a/../x'), /edge +refused, 400 GW_BAD_PATH[^\n]*\n→ answered 400 GW_BAD_PATH$/)
   const none = await explained(t, 'DELETE', '/a/5')
-  assert.match(none, /route +none, 404 GW_NOT_FOUND/)
-  assert.match(none, /\n→ answered 404 GW_NOT_FOUND$/)
+  assert.match(none, /route +none for this method, 405 GW_METHOD_NOT_ALLOWED: allowed are GET, HEAD\n/)
+  assert.match(none, /\n→ answered 405 GW_METHOD_NOT_ALLOWED$/)
   assert.match(none, /not GET \/a\/:id of a .*: its method is GET/)
   const weak = `Bearer ${signToken(jwt, { sub: 'me', scopes: ['other'] })}`
   assert.match(await explained(t, 'GET', '/a/5', { authorization: weak }), /403 GW_FORBIDDEN/)

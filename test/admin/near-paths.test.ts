@@ -25,6 +25,11 @@ test('a request that no route answers is told the nearest ones', async (t) => {
   assert.deepEqual(await near('GET', '/baskets'), ['GET app.lan/basket'])
   assert.deepEqual(await near('GET', '/doc'), ['GET /docs'])
   assert.deepEqual(await near('GET', '/orders/'), ['GET /orders'])
+  assert.deepEqual(await near('PUT', '/orders'), [])
+  assert.deepEqual((await explain(app, { method: 'PUT', url: '/orders', headers: {} })).filter((line) => /405/.test(line)), [
+    'route     none for this method, 405 GW_METHOD_NOT_ALLOWED: allowed are GET, HEAD, POST', '→ answered 405 GW_METHOD_NOT_ALLOWED',
+  ])
+  assert.deepEqual((await explain(app, { method: 'PUT', url: '/docs', headers: {} })).at(-1), '→ answered 405 GW_METHOD_NOT_ALLOWED')
   assert.deepEqual(await near('GET', '/something/else'), [])
   assert.deepEqual(await near('GET', '/orders'), [])
   assert.deepEqual(await near('GET', `/${'a'.repeat(5000)}`), [])

@@ -21,13 +21,14 @@ test('operations that cannot be told apart, and schemes that nobody knows, are r
 })
 
 test('what is read and not enforced is noted once for each kind', async (t) => {
-  const { operations, notes } = await loadText(t, api(`  /a: { get: { operationId: x, parameters: [{ in: path, name: id, required: true, schema: {} }], foo: 1 } }
+  const { operations, notes } = await loadText(t, api(`  /a: { get: { operationId: x, parameters: [{ in: path, name: id, required: true, schema: {} }], foo: 1, paramters: [] } }
   /b/{id}: { get: { operationId: x, callbacks: { done: { '{$url}': { post: {} } } } } }
   /c?x=1: { get: {} }
 `, 'webhooks: { new: { post: {} } }\n'))
   assert.deepEqual(operations.map(({ path, parameters }) => [path, parameters]), [['/a', []], ['/b/{id}', []]])
   assert.deepEqual(notes, [
     'the field "foo" is not known there and is ignored (openapi/api.yaml:5)',
+    'the field "paramters" is not known there and is ignored, did you mean "parameters"? (openapi/api.yaml:5)',
     'an operation has no responses, so that any is allowed (openapi/api.yaml:5, openapi/api.yaml:6 and 1 more)',
     'callbacks are documented only (openapi/api.yaml:6)',
     'webhooks are documented only (openapi/api.yaml:3)',
