@@ -37,7 +37,7 @@ test('check and routes tell what a pass-through leaves to the routes of another 
   const { code, stdout } = await runCommand(t, ['check'], { cwd, env })
   assert.equal(code, 0)
   assert.match(stdout, /documents are right\nnote: routes\/all\.json: \* \/\* does not answer other spellings or methods of [^\n]*GET \/orders\/:id \(routes\/orders\.ts: [^)]*auth/)
-  assert.match((await runCommand(t, ['routes'], { cwd, env })).stdout, /^\* .* \/\* \[leaves \w+ \/orders.* and 2 more\]/m)
+  assert.match((await runCommand(t, ['routes'], { cwd, env })).stdout, /^\* .* \/\* \[websocket\] \[leaves \w+ \/orders.* and 2 more\]/m)
 })
 
 test('check prints every problem of every route file', async (t) => {
