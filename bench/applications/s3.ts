@@ -26,8 +26,9 @@ const BUCKET = 'photos'
 const PART = 5 * 2 ** 20
 /** What S3 allows in a key, and proxies like to change. */
 const KEYS = [
-  'plain.txt', 'a folder/with spaces.txt', 'a+b=c&d.txt', 'größe/日本.txt', 'a;v=1/b.txt', 'a%2fb.txt', '%2e%2e/d',
-  '100%.txt', 'x/.hidden./y', "quote'(1)*!.txt", 'a#b?c.txt', 'at the end/',
+  'plain.txt', 'a folder/with spaces.txt', 'a//b.txt', '//two slashes first', 'http://example.com/x', 'a+b=c&d.txt',
+  'größe/日本.txt', 'a;v=1/b.txt', '..;/c.txt', 'a%2fb.txt', '%2e%2e/d', '100%.txt', 'x/.hidden./y', "quote'(1)*!.txt",
+  'a#b?c.txt', 'tab\there', 'back\\slash', 'at the end/',
 ]
 /** The server keeps objects as files, where `a//b` is `a/b`, and lists these characters in an escape too many. */
 const LISTED = KEYS.filter((key) => !/\/\/|[&']/.test(key))
@@ -131,7 +132,7 @@ export const s3: Application = {
       assert.ok(Buffer.from(await Body.transformToByteArray()).equals(bytes), 'other bytes came back')
     })
     await drive.step('presigned URLs, also with a key of odd characters', async () => {
-      for (const Key of ['2025/a b.txt', 'a/b;v=1 +ü.txt']) {
+      for (const Key of ['2025/a b.txt', 'a//b;v=1 +ü.txt']) {
         const object = { Bucket: BUCKET, Key }
         const put = await getSignedUrl(client, new commands.PutObjectCommand!(object), { expiresIn: 60 })
         assert.equal((await fetch(put, { method: 'PUT', body: 'by URL' })).status, 200)
