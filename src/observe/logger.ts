@@ -41,11 +41,13 @@ export function createLogger ({ level, format }: Config['log']): Logger {
 }
 
 /** Standard output for people: each line is written at once, and none holds up the process. */
-function terminal (): DestinationStream & { flush (done?: (error?: Error) => void): void } {
+function terminal (): DestinationStream & Pick<ReturnType<typeof pino.destination>, 'flush' | 'flushSync'> {
   const destination = pino.destination({ dest: 1, sync: false, minLength: 0, maxLength: MOST_WAITING })
   const colors = wantsColors(process.stdout, process.env)
   return {
     write (line) { destination.write(terminalLine(line, colors)) },
     flush (done) { destination.flush(done) },
+    // before the end that follows a fatal line
+    flushSync () { destination.flushSync() },
   }
 }

@@ -58,10 +58,12 @@ describe('the welcome page', () => {
     assert.deepEqual(await response.json(), { documentation: '/docs', metrics: '/metrics' })
   })
 
-  test('answers HEAD', async (t) => {
-    const { port } = await start(t, { welcome: {} } as ConfigInput)
+  test('answers HEAD, and 405 to what changes something', async (t) => {
+    const { url, port } = await start(t, { welcome: {} } as ConfigInput)
     const head = await rawRequest(port, 'HEAD / HTTP/1.1\r\nhost: x\r\naccept: text/html\r\nconnection: close\r\n\r\n')
     assert.deepEqual([head.status, head.headers['content-type'], head.body], [200, 'text/html; charset=utf-8', ''])
+    const refused = await fetch(url, { method: 'POST' })
+    assert.deepEqual([refused.status, refused.headers.get('allow')], [405, 'GET, HEAD'])
   })
 
   test('can be moved, and asks for what is stated', async (t) => {
