@@ -1,14 +1,13 @@
 import { fileURLToPath } from 'node:url'
-import type { Config } from '../config/config-schema.ts'
 import { loadConfig } from '../config/load-config.ts'
 import { onRequest } from './supervision.ts'
 
-/** A folder with a sample of an upstream file. */
-const SAMPLES = fileURLToPath(new URL('sample-routes/', import.meta.url))
+/** A project with one upstream file and one document. */
+const SAMPLE = fileURLToPath(new URL('sample/', import.meta.url))
 
 /**
  * Waits until the supervisor wants this gateway to start. Until then the modules of the gateway are loaded, and a gateway of a
- * sample file is built and thrown away, so that the real one is built with warm code. No file of the user is read: it may change
+ * sample project is built and thrown away, so that the real one is built with warm code. No file of the user is read: it may change
  * until the start.
  */
 export async function standBy (): Promise<void> {
@@ -23,21 +22,21 @@ export async function standBy (): Promise<void> {
   })
   // the messages that are here already
   await new Promise((resolve) => { setImmediate(resolve) })
-  const { buildApp } = await import('../app.ts')
+  await import('../app.ts')
   for (const url of engine) {
     if (isWanted) break
-    await import(url)
+    // what is wrong with a module is reported when the gateway needs it
+    await import(url).catch(() => {})
   }
   await new Promise((resolve) => { setImmediate(resolve) })
-  if (!isWanted) {
-    const app = await buildApp(await sampleConfig())
-    await app.close()
-  }
+  if (!isWanted) await buildSample().catch(() => {})
   await started.promise
 }
 
-/** A configuration with every default. */
-async function sampleConfig (): Promise<Config> {
-  const config = await loadConfig({ env: {}, cwd: SAMPLES, overrides: { routes: SAMPLES } })
-  return { ...config, log: { ...config.log, level: 'silent' } }
+/** Builds a gateway of the sample project, with every default. */
+export async function buildSample (): Promise<void> {
+  const { buildApp } = await import('../app.ts')
+  const config = await loadConfig({ env: {}, cwd: SAMPLE })
+  const app = await buildApp({ ...config, log: { ...config.log, level: 'silent' } })
+  await app.close()
 }

@@ -5,6 +5,7 @@ export default defineUpstream({
   name: 'sample',
   prefix: '/sample',
   targets: ['http://127.0.0.1:9'],
+  openapi: 'sample.yaml',
   auth: 'none',
   rateLimit: { max: 100, window: '1 minute' },
   routes: [{
