@@ -7,7 +7,9 @@ import { problemPage } from './problem-page.ts'
 import { ERRORS, gatehouseError, problemDocument, PROBLEM_CONTENT_TYPE, reasonOf, type ErrorCode, type GatehouseError } from '../errors.ts'
 
 /** Answers of 500 and more that are about the request: nothing has failed. */
-const OF_CLIENTS: ReadonlySet<string> = new Set<ErrorCode>(['GW_UNSUPPORTED_CODING', 'GW_UNSUPPORTED_METHOD', 'GW_UNSUPPORTED_VERSION', 'GW_NOT_CACHED'])
+const OF_CLIENTS: ReadonlySet<string> = new Set<ErrorCode>([
+  'GW_UNSUPPORTED_CODING', 'GW_UNSUPPORTED_METHOD', 'GW_UNSUPPORTED_VERSION', 'GW_NOT_CACHED', 'GW_DESTINATION_ELSEWHERE',
+])
 
 /** Replies whose answer is the page of a problem; unlike the document, it has no type of its own to be known by. */
 const pages = new WeakSet<FastifyReply>()

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { startCached } from '../cache/cached-gateway.ts'
 import { closedPort, startBackend } from '../support/backend.ts'
+import { captureLog } from '../support/captured-log.ts'
 import { eventually } from '../support/eventually.ts'
 import { startGateway } from '../support/gateway.ts'
 import { rawRequest, type RawResponse } from '../support/raw-client.ts'
@@ -12,7 +13,7 @@ const dav = (method: string, path: string, destination: string, more = '', host 
 
 async function startDav (t: TestContext, upstream: object = {}, { base = '', config = {} as object, files = {} } = {}) {
   const backend = await startBackend(t)
-  const { port } = await startGateway(t, {
+  const { app, port } = await startGateway(t, {
     'dav.json': { name: 'dav', auth: 'none', targets: [backend.url + base], passThrough: true, ...upstream }, ...files,
   }, config)
   /** @returns what the service gets as Destination, or the status of a refusal */
@@ -20,7 +21,7 @@ async function startDav (t: TestContext, upstream: object = {}, { base = '', con
     const { status } = await rawRequest(port, dav('MOVE', path, destination, more, host))
     return status === 200 ? backend.received.at(-1)!.headers.destination as string | undefined : status
   }
-  return { backend, port, sent, target: `http://127.0.0.1:${backend.port}` }
+  return { app, backend, port, sent, target: `http://127.0.0.1:${backend.port}` }
 }
 
 test('Destination names the target, as Host does', async (t) => {
@@ -109,8 +110,9 @@ test('what is stored of the destination no longer holds', async (t) => {
   assert.equal(asked(), 3)
 })
 
-test('a refusal says what it is about', async (t) => {
-  const { port } = await startDav(t)
+test('a refusal says what it is about, and is no failure in the log', async (t) => {
+  const { app, port } = await startDav(t, {}, { config: { log: { level: 'error' } } })
+  const { lines } = captureLog(t, app)
   const problem = async (destination: string): Promise<[number, string, RawResponse]> => {
     const answer = await rawRequest(port, dav('MOVE', '/a', destination))
     return [answer.status, JSON.parse(answer.body).code, answer]
@@ -119,4 +121,5 @@ test('a refusal says what it is about', async (t) => {
   const [status, code, { body }] = await problem('/a/../b')
   assert.deepEqual([status, code], [400, 'GW_BAD_REQUEST'])
   assert.match(body, /Destination/)
+  assert.deepEqual(lines, [])
 })
