@@ -51,7 +51,7 @@ const retriesText = ({ attempts, failsOver, methods }: RetryPolicy, method: stri
 ].join(', and ')
 
 /** A target with its state; what its monitors tell of it comes last. */
-function targetText (target: Target, { preserveHost }: ForwardPlan, live: boolean): string {
+function targetText (target: Target, { preserveHost, fixedHost }: ForwardPlan, live: boolean): string {
   const { id, addresses, version, available, weight, priority, inFlight, ...monitored } = target.describe() as Record<string, string | number | string[]>
   return [
     `target ${id}${addresses ? ` (${[addresses].flat().join(', ')})` : ''}`,
@@ -62,6 +62,6 @@ function targetText (target: Target, { preserveHost }: ForwardPlan, live: boolea
     ...target.maxConnections < Infinity ? [`at most ${target.maxConnections} at once`] : [],
     ...Number(inFlight) > 0 ? [`${inFlight} under way`] : [],
     ...Object.entries(live ? monitored : {}).filter(([, value]) => value !== undefined && value !== null).map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`),
-    `Host: ${preserveHost ? "the client's" : target.host}`,
+    `Host: ${fixedHost ?? (preserveHost ? "the client's" : target.host)}`,
   ].join(', ')
 }

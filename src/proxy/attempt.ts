@@ -68,7 +68,7 @@ export class Attempt implements BreakableHandler {
     const { request, plan, path, body, upgrade } = this.#owner
     // a body that streams takes as long as the client does, and cannot be sent again
     if (plan.retry !== null && plan.retry.perTry > 0 && !isStream(body)) this.#timer = setTimeout(onTooSlow, plan.retry.perTry, this).unref()
-    aimHeaders(headers, request, target, plan.preserveHost)
+    aimHeaders(headers, request, target, plan)
     target.began()
     target.dispatch({
       path: target.basePath === '' ? path : target.basePath + path,

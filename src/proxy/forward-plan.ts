@@ -10,6 +10,7 @@ import type { HeaderRules } from '../upstream/declaration-schema.ts'
 import type { TimeoutSettings } from '../upstream/target.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { FORWARDED_NAMES, type ForwardedHeaders } from './forwarded-headers.ts'
+import { mergeRules, withoutHost } from './header-rules.ts'
 import type { Mirror } from './mirror.ts'
 import type { RouteCache } from './response-cache.ts'
 import { HOP_BY_HOP, nameSet, type NameSet, plainName, withPlainNames } from './hop-by-hop.ts'
@@ -105,6 +106,8 @@ export interface ForwardPlan {
   /** Headers that routes of the same hosts are chosen by; null for none. */
   readonly conditions: readonly HeaderCondition[] | null
   readonly preserveHost: boolean
+  /** `Host` for all targets, as a header rule states it; null for none. */
+  readonly fixedHost: string | null
   /** Whether the upstream gets `X-Real-IP`. */
   readonly sendRealIp: boolean
   /** Request headers that never go on as they came; complete once `withhold` has been called. */
@@ -155,6 +158,7 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     : null
   const request = mergeRules(settings.requestHeaders)
   const response = mergeRules(settings.responseHeaders)
+  const { host: fixedHost, put: requestPut } = withoutHost(request.put)
   const { responseCheck = null } = settings
   return {
     upstream: settings.upstream,
@@ -170,7 +174,8 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     checksHeaders: settings.checksHeaders ?? false,
     spellings: spellingsOf([...settings.checkedHeaders ?? [], ...settings.cache?.policy?.countedHeaders ?? []]),
     conditions: null,
-    preserveHost: settings.preserveHost ?? false,
+    preserveHost: fixedHost === null && (settings.preserveHost ?? false),
+    fixedHost,
     sendRealIp: settings.sendRealIp === true && !request.drop.includes('x-real-ip'),
     requestDrop: nameSet(
       HOP_BY_HOP, FORWARDED_NAMES, ['host', 'expect', 'via', 'x-request-id'],
@@ -184,7 +189,7 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     withheld: null,
     credentials: NO_CREDENTIALS,
     serviceHeaders: [],
-    requestPut: request.put,
+    requestPut,
     dropCookies: settings.upstream.affinity === null ? null : [settings.upstream.affinity.cookie],
     dropQuery: null,
     identity,
@@ -231,16 +236,3 @@ function spellingsOf (names: readonly string[]): Spellings | null {
 }
 
 const orNull = (names: readonly string[] = []): readonly string[] | null => names.length > 0 ? names : null
-
-/** Header rules of upstream and route as one: the route comes last and so has the last word. */
-function mergeRules (layers: HeaderRules[] = []): { drop: string[], put: string[] } {
-  const drop = new Set<string>()
-  let put: [string, string][] = []
-  for (const { set = {}, add = {}, remove = [] } of layers) {
-    const replaced = [...remove, ...Object.keys(set)].map((name) => name.toLowerCase())
-    for (const name of replaced) drop.add(name)
-    put = put.filter(([name]) => !replaced.includes(name))
-    for (const [name, value] of [...Object.entries(set), ...Object.entries(add)]) put.push([name.toLowerCase(), value])
-  }
-  return { drop: [...drop], put: put.flat() }
-}

@@ -2,7 +2,7 @@ import { comparableHost } from '../upstream/comparable-host.ts'
 import type { Target } from '../upstream/target.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 
-type Place = Pick<ForwardPlan, 'upstream' | 'strippedPrefix'>
+type Place = Pick<ForwardPlan, 'upstream' | 'strippedPrefix' | 'fixedHost'>
 
 /** Where a client is, as far as addresses for it depend on that. */
 export interface ClientView {
@@ -27,8 +27,8 @@ export function publicLocation (location: string, plan: Place, view = ANYWHERE):
   const [, scheme, authority, rest] = /^(https?:)?\/\/([^/?#]*)(.*)$/is.exec(location) ?? []
   if (authority === undefined) return location[0] === '/' ? publicPath(location, plan, view.outerPrefix) : location
   if (isOwn(plan.upstream.targets, scheme, authority)) return publicPath(rooted(rest!), plan, view.outerPrefix)
-  if (!isKnown(authority, view)) return location
-  return withPublicPath(location, `${scheme ?? ''}//${authority}`, rooted(rest!), plan, view)
+  if (isHost(authority, view.knownHost)) return withPublicPath(location, `${scheme ?? ''}//${authority}`, rooted(rest!), plan, view)
+  return isHost(authority, plan.fixedHost) ? publicPath(rooted(rest!), plan, view.outerPrefix) : location
 }
 
 /** A path of the upstream as clients see it. @param path  path, and whatever follows it */
@@ -63,8 +63,8 @@ const isBelow = (path: string, prefix: string): boolean =>
  */
 const rooted = (path: string): string => `/${path.replace(/^[/\\\t]+/, '')}`
 
-const isKnown = (authority: string, { knownHost }: ClientView): boolean =>
-  knownHost !== null && withoutDefaultPort(authority) === withoutDefaultPort(knownHost)
+const isHost = (authority: string, host: string | null): boolean =>
+  host !== null && withoutDefaultPort(authority) === withoutDefaultPort(host)
 
 const withoutDefaultPort = (host: string): string => host.toLowerCase().replace(/:(?:80|443)$/, '')
 

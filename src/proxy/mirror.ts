@@ -9,7 +9,7 @@ import { attemptFailure } from './attempt-failure.ts'
 import { MIRROR_FIELD } from './forwarded-headers.ts'
 import { type BreakableHandler, GuardedHandler } from './guarded-handler.ts'
 import { LimitedBody } from './limited-body.ts'
-import { aimHeaders } from './target-headers.ts'
+import { aimHeaders, type HostSettings } from './target-headers.ts'
 
 /** Largest part of a shadow's answer that is read before the connection is given up. */
 const ANSWER_LIMIT = 1024 * 1024
@@ -26,15 +26,12 @@ export class Mirror {
   readonly #maxRequests: number
   readonly #maxBody: number
   readonly #timeout: number
-  readonly #preserveHost: boolean
   #underWay = 0
   #missed = 0
   #reportedAt = -Infinity
 
-  /** @param preserveHost  whether the shadow gets the client's `Host`, as the service itself does */
-  constructor (upstream: Upstream, { percent, maxRequests, maxBody, timeout }: MirrorSettings, preserveHost: boolean) {
+  constructor (upstream: Upstream, { percent, maxRequests, maxBody, timeout }: MirrorSettings) {
     this.upstream = upstream
-    this.#preserveHost = preserveHost
     this.#percent = percent ?? 100
     this.#maxRequests = maxRequests ?? 100
     this.#maxBody = bytes(maxBody ?? '64KiB')
@@ -43,39 +40,40 @@ export class Mirror {
 
   /**
    * Copies a request that is about to be forwarded.
+   * @param plan     which `Host` the shadow gets: the same as the service
    * @param headers  those for the upstream; the first is `host`
    * @param body     a streamed one is copied as it passes
    */
-  copy (request: FastifyRequest, path: string, headers: readonly string[], body: Buffer | Readable | null): void {
+  copy (request: FastifyRequest, plan: HostSettings, path: string, headers: readonly string[], body: Buffer | Readable | null): void {
     if (this.#percent < 100 && Math.random() * 100 >= this.#percent) return
     if (this.#underWay >= this.#maxRequests) return this.#miss('too many under way')
     const own = headers.slice()
     if (body === null || Buffer.isBuffer(body)) {
       if (body !== null && body.length > this.#maxBody) return this.#miss('the body is too large')
-      return this.#send(request, path, own, body)
+      return this.#send(request, plan, path, own, body)
     }
     if (!(body instanceof LimitedBody)) return
     this.#underWay++
     body.copyTo(this.#maxBody, (whole) => {
       this.#underWay--
       if (whole === null) this.#miss('the body is too large, or broke off')
-      else this.#sendLater(request, path, own, whole)
+      else this.#sendLater(request, plan, path, own, whole)
     })
   }
 
   /** What is thrown here would reach the request that is copied, through its body. */
-  #sendLater (request: FastifyRequest, path: string, headers: string[], body: Buffer): void {
+  #sendLater (request: FastifyRequest, plan: HostSettings, path: string, headers: string[], body: Buffer): void {
     try {
-      this.#send(request, path, headers, body)
+      this.#send(request, plan, path, headers, body)
     } catch (error) {
       this.#miss(reasonOf(error))
     }
   }
 
-  #send (request: FastifyRequest, path: string, headers: string[], body: Buffer | null): void {
+  #send (request: FastifyRequest, plan: HostSettings, path: string, headers: string[], body: Buffer | null): void {
     const target = this.upstream.select(request, null)
     if (target === null) return this.#miss('no target')
-    aimHeaders(headers, request, target, this.#preserveHost)
+    aimHeaders(headers, request, target, plan)
     if (!headers.some((name, i) => i % 2 === 0 && name === MIRROR_FIELD)) headers.push(MIRROR_FIELD, '1')
     this.#underWay++
     target.began()

@@ -68,7 +68,7 @@ export function registerPassThrough (scope: FastifyInstance, prefix: string, pla
 function relay (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, body: Buffer | Readable | null, done: ClientCallback): void {
   const path = upstreamPath(request.raw.url!, request.params, plan)
   const headers = requestHeaders(request, plan, body !== null)
-  plan.mirror?.copy(request, path, headers, body)
+  plan.mirror?.copy(request, plan, path, headers, body)
   // the headers of the response are on the reply already
   new ResponseRelay(request, reply, plan, path, headers, body, ({ statusCode }, content) => {
     // reply-from sets the status once more, by a method that refuses this one

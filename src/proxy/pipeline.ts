@@ -46,7 +46,7 @@ function exchange (request: FastifyRequest, reply: FastifyReply, plan: ForwardPl
 
 function relayResponse (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path: string, body: Buffer | Readable | null): void {
   const headers = requestHeaders(request, plan, body !== null)
-  plan.mirror?.copy(request, path, headers, body)
+  plan.mirror?.copy(request, plan, path, headers, body)
   new ResponseRelay(request, reply, plan, path, headers, body).start()
 }
 

@@ -24,9 +24,9 @@ export function publicField (name: string, value: Value, plan: ForwardPlan, requ
   }
 }
 
-const viewOf = ({ forwarded, preserveHost }: ForwardPlan, { raw, originalUrl }: FastifyRequest): ClientView => ({
+const viewOf = ({ forwarded, preserveHost, fixedHost }: ForwardPlan, { raw, originalUrl }: FastifyRequest): ClientView => ({
   outerPrefix: forwarded.outerPrefix(raw),
-  knownHost: preserveHost ? raw.headers.host ?? null : null,
+  knownHost: preserveHost || raw.headers.host === fixedHost ? raw.headers.host ?? null : null,
   isSecure: forwarded.originOf(raw).startsWith('https:'),
   url: originalUrl,
 })
@@ -74,10 +74,11 @@ function publicCookiePath (path: string, plan: ForwardPlan, prefix: string): str
 }
 
 /** Whether a cookie's domain is that of a target, and not of the host that the client has asked. */
-function isInternal (attribute: string, { upstream, forwarded }: ForwardPlan, { raw }: FastifyRequest): boolean {
+function isInternal (attribute: string, { upstream, forwarded, fixedHost }: ForwardPlan, { raw }: FastifyRequest): boolean {
   const domain = comparableHost(attribute.replace(/^\./, '').toLowerCase())
   const publicHost = forwarded.originOf(raw).replace(/^.*:\/\//, '')
-  return !isWithin(publicHost, domain) && upstream.targets.some(({ comparable }) => isWithin(comparable, domain))
+  if (isWithin(publicHost, domain)) return false
+  return isWithin(fixedHost ?? '', domain) || upstream.targets.some(({ comparable }) => isWithin(comparable, domain))
 }
 
 /** Whether a host, with or without a port, belongs to a domain. */

@@ -21,7 +21,7 @@ import { preparePluginScope } from './plugin-scope.ts'
 import { RouteClaims } from './route-claims.ts'
 import type { RouteFile } from './route-files.ts'
 import { headerMatch, routeOptions } from './route-options.ts'
-import { preservesHost, routePlan } from './route-plan.ts'
+import { routePlan } from './route-plan.ts'
 import { checkedHeaders, responseCheck } from './route-checks.ts'
 import type { RouteTable } from './route-table.ts'
 import type { UpstreamRegistry } from './upstream-registry.ts'
@@ -122,7 +122,7 @@ export class Registrar {
       ...this.#parts,
       declaration,
       upstream: upstreams.add(declaration.name, upstreamParts(declaration, context), file),
-      mirror: declaration.mirror ? new Mirror(upstreams.add(`${declaration.name}~mirror`, shadowParts(declaration, context), file), declaration.mirror, preservesHost(declaration, config)) : null,
+      mirror: declaration.mirror ? new Mirror(upstreams.add(`${declaration.name}~mirror`, shadowParts(declaration, context), file), declaration.mirror) : null,
       hostPrefix: hosts.prefixOf(declaration.hosts, declaration.paths === 'as-is'),
       storesSome: [declaration, ...routes.map((route) => route.declaration)].some(({ cache = false }) => cache !== false),
     }

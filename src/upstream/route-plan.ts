@@ -93,7 +93,7 @@ function ownResponseHeaders (route: Partial<RouteDeclaration>, upstream: Upstrea
 }
 
 /** Whether targets get the client's `Host`: a service that answers for stated hosts puts them into its links and cookies. */
-export const preservesHost = ({ preserveHost, hosts }: Partial<UpstreamDeclaration>, config: Config): boolean =>
+const preservesHost = ({ preserveHost, hosts }: Partial<UpstreamDeclaration>, config: Config): boolean =>
   preserveHost ?? config.preserveHost ?? hosts !== undefined
 
 /** The settings that hand-written plugins can state too. */

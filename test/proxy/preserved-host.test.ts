@@ -133,3 +133,32 @@ test('no Host that is not valid reaches a service', async (t) => {
   }
   assert.deepEqual(backend.received, [])
 })
+
+test('a header rule states one Host for all targets, and addresses with it are addresses of the targets', async (t) => {
+  const [backend, shadow] = [await startBackend(t, (request, response) => {
+    request.resume()
+    response.writeHead(200, { location: `http://fixed.test${request.url}`, 'set-cookie': 'id=1; Domain=fixed.test' }).end()
+  }), await startBackend(t)]
+  const rules: [upstream: object, host: string][] = [
+    [{ requestHeaders: { set: { Host: 'fixed.test' } } }, 'fixed.test'],
+    [{ requestHeaders: { add: { host: 'fixed.test' } } }, 'fixed.test'],
+    [{ requestHeaders: { set: { host: 'fixed.test' } }, preserveHost: true }, 'fixed.test'],
+    [{ requestHeaders: { remove: ['Host'] } }, 'shop.test'],
+  ]
+  for (const [upstream, host] of rules) {
+    const { port } = await startGateway(t, shop([backend.url], { mirror: { targets: [shadow.url] }, ...upstream }))
+    const { status, headers } = await rawRequest(port, get('/x', '', '1.1', 'shop.test'))
+    assert.equal(status, 200)
+    assert.deepEqual(backend.received.splice(0).map(({ headers }) => headers.host), [host])
+    await eventually('the copy arrives', () => shadow.received.length === 1)
+    assert.equal(shadow.received.splice(0)[0]!.headers.host, host)
+    if (host === 'fixed.test') assert.deepEqual([headers.location, headers['set-cookie']], ['/x', 'id=1'])
+  }
+  const route = { method: 'GET', url: '/x', requestHeaders: { set: { host: 'route.test' } } }
+  const { port } = await startGateway(t, shop([backend.url], { requestHeaders: { set: { host: 'fixed.test' } }, routes: [route] }))
+  await rawRequest(port, get('/x', '', '1.1', 'shop.test'))
+  assert.equal(backend.received[0]!.headers.host, 'route.test')
+  // no circle where a service sends http clients on to https
+  const known = await startGateway(t, { 'a.json': { name: 'a', auth: 'none', targets: [backend.url], requestHeaders: { set: { host: 'fixed.test' } }, passThrough: true } })
+  assert.equal((await rawRequest(known.port, get('/x', '', '1.1', 'fixed.test'))).headers.location, 'http://fixed.test/x')
+})
