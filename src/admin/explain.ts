@@ -5,7 +5,7 @@ import type { OperationCheck } from '../contract/operation-check.ts'
 import { isUnsafe } from '../cache/invalidation.ts'
 import { byText, costOf, limitText } from '../limits/limit-schema.ts'
 import { isEarly } from '../limits/route-stages.ts'
-import { isAsIs } from '../proxy/as-is-path.ts'
+import { isAsIs, isSendable } from '../proxy/as-is-path.ts'
 import { isTarget, publicTarget } from '../upstream/host-router.ts'
 import type { ApiOperation } from '../openapi/types.ts'
 import type { RouteRow } from '../upstream/route-table.ts'
@@ -30,6 +30,7 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   const internal = app.hostRouter.read(target, method, headers)
   if (!isTarget(internal)) {
     say('edge', `refused, ${ERRORS[internal].status} ${internal}: ${ERRORS[internal].message}`)
+    if (internal === 'GW_BAD_PATH' && isSendable(target)) say('', "an upstream with hosts of its own gets such paths with paths: 'as-is'")
     return [...lines, answered(internal)]
   }
   const canonical = publicTarget(internal)

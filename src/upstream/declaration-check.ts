@@ -8,6 +8,7 @@ import { parsePattern } from './path-pattern.ts'
 import { type SoundPart, soundPart } from './sound-part.ts'
 import { checkTarget } from './target-check.ts'
 import { targetEntry } from './target-schema.ts'
+import { pathMistake } from './target-settings.ts'
 import { checkFailing, checkTraffic } from './traffic-check.ts'
 
 type Say = (field: string, message: string) => void
@@ -93,6 +94,11 @@ function checkAsIs ({ hosts, prefix = '/', passThrough = false, stripPrefix, rou
   if (routes.length > 0) say('routes', alone)
   if (sound.openapi !== undefined) say('openapi', alone)
   if (mock !== false) say('mock', alone)
+  sound.targets.forEach((target, i) => {
+    const entry = target === undefined ? undefined : targetEntry(target)
+    const mistake = entry === undefined || 'file' in entry ? null : pathMistake(entry)
+    if (mistake !== null) say(`targets[${i}]`, mistake)
+  })
   if (!passThrough) say('passThrough', "is needed with paths: 'as-is': state passThrough: true")
 }
 

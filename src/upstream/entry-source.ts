@@ -3,7 +3,7 @@ import type { DnsAnswer } from '../discovery/dns-client.ts'
 import { TtlRefresh } from '../discovery/ttl-refresh.ts'
 import { BootProblems, reasonOf } from '../errors.ts'
 import type { SrvTarget, UrlTarget } from './target-schema.ts'
-import { addressOf, schemeOf, type TargetPlace, type TargetSettings, targetSettings } from './target-settings.ts'
+import { addressOf, pathMistake, schemeOf, type TargetPlace, type TargetSettings, targetSettings } from './target-settings.ts'
 import type { SourceParts, TargetSource } from './target-source.ts'
 import { TlsSource } from './target-tls.ts'
 
@@ -23,9 +23,8 @@ export class EntrySource implements TargetSource {
    * @throws BootProblems about its URL or its TLS files
    */
   constructor (entry: UrlTarget | SrvTarget, field: string, parts: SourceParts) {
-    if (parts.isAsIs && 'url' in entry && addressOf(entry).url.pathname !== '/') {
-      throw new BootProblems([{ file: parts.file, field, message: `found "${entry.url}", allowed with paths: 'as-is': a URL without a path, below which dot segments would not stay` }])
-    }
+    const mistake = parts.isAsIs ? pathMistake(entry) : null
+    if (mistake !== null) throw new BootProblems([{ file: parts.file, field, message: mistake }])
     this.#entry = entry
     this.#parts = parts
     this.#tls = entry.tls === undefined ? null : new TlsSource(entry.tls, { baseDir: parts.baseDir, file: parts.file, field: `${field}.tls` }, parts.log)

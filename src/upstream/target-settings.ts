@@ -56,6 +56,12 @@ export function addressOf ({ url, socket }: UrlTarget): { url: URL, socket: stri
   return { url: new URL('http://localhost'), socket: url.slice('unix:'.length).replace(/^\/+/, '/') }
 }
 
+/** Why a target cannot be one of an upstream whose paths are forwarded as they came; null when it can. */
+export const pathMistake = (entry: UrlTarget | SrvTarget): string | null =>
+  'url' in entry && URL.canParse(entry.url) && addressOf(entry).url.pathname !== '/'
+    ? `found "${entry.url}", allowed with paths: 'as-is': a URL without a path, below which dot segments would not stay`
+    : null
+
 /** A declared target at one of its places. */
 export function targetSettings (entry: UrlTarget | SrvTarget, place: TargetPlace, { tls, connectTimeout, firstByte, lookup }: DialParts): TargetSettings {
   const { url, socket } = 'url' in entry ? addressOf(entry) : { url: new URL(place.origin), socket: undefined }
