@@ -45,12 +45,13 @@ function compilable (schema: SchemaNode): Compilable {
     }
     if (anyOf) copy.anyOf = anyOf.map(convert)
     if (items) copy.items = convert(items)
-    const key = JSON.stringify(copy, (name, value) => name === 'original' ? undefined : value)
+    const key = JSON.stringify(copy)
     let name = names.get(key)
     if (name === undefined) {
       name = String(names.size)
       names.set(key, name)
-      $defs[name] = { ...copy, original: node }
+      // hidden, or Ajv would look for references in it: the whole tree again for each of its nodes
+      $defs[name] = Object.defineProperty({ ...copy }, 'original', { value: node })
     }
     return { $ref: `#/$defs/${name}` }
   }
