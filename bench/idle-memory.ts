@@ -13,8 +13,9 @@ import { temporaryFolder } from './station.ts'
 
 /**
  * Measures what processes hold when they are idle, after their boot and a few requests: `npm run bench:memory`, and with `-- --features`
- * what each feature adds to a plain gateway. PSS is the memory of a process with its share of what it has in common with others; it is
- * read from Linux. While other Node processes run, less of Node's own program counts for each, so RSS stands beside it.
+ * what each feature adds to a plain gateway. All is read from Linux: PSS is the memory of a process with its share of what it has in
+ * common with others, so it falls while other Node processes run; `own` is the part of it that no other process has, and RSS counts
+ * Node's own program as a whole.
  */
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PROBE = pathToFileURL(join(ROOT, 'bench/memory-probe.ts')).href
@@ -33,6 +34,7 @@ interface Program {
 
 interface Idle extends ProbedMemory {
   pss: number
+  own: number
   rss: number
   /** Processor time until the first answer. Milliseconds. */
   bootCpu: number
@@ -54,7 +56,7 @@ async function measure ({ args, env = {}, paths }: Program, folder: string): Pro
   const bootCpu = cpuMicroseconds(program.pid) / 1000
   for (let i = 0; i < REQUESTS; i++) await ask(port, paths[i % paths.length]!)
   await wait(SETTLE)
-  const measured = { pss: rollup(program.pid, 'Pss'), rss: rollup(program.pid, 'Rss'), bootCpu }
+  const measured = { pss: rollup(program.pid, 'Pss'), own: rollup(program.pid, 'Pss_Anon'), rss: rollup(program.pid, 'Rss'), bootCpu }
   process.kill(program.pid, 'SIGUSR2')
   while (!existsSync(file) || readFileSync(file, 'utf8') === '') await wait(20)
   await program.stop()
@@ -75,6 +77,9 @@ const PROGRAMS: Program[] = [
   },
 ]
 
+/** Two patterns: one that needs a look, and one that needs the analyser of repeated groups. */
+const PATTERNS = { type: 'object', properties: { a: { type: 'string', pattern: '^[a-z]+$' }, b: { type: 'string', pattern: '^(?=.*a)(?:a|b)+c+$' } } }
+
 /** What a plain gateway is asked to do besides. */
 const FEATURES: Record<string, { config?: object, upstream?: object }> = {
   nothing: {},
@@ -87,15 +92,26 @@ const FEATURES: Record<string, { config?: object, upstream?: object }> = {
   compress: { config: { compress: true } },
   securityHeaders: { config: { securityHeaders: true } },
   cors: { config: { cors: { origins: ['https://a.example'] } } },
+  mock: { upstream: { mock: true } },
+  pattern: { upstream: { routes: [{ method: 'GET', url: '/x', schema: { querystring: PATTERNS } }] } },
   passThrough: { upstream: { passThrough: true } },
-  openapi: { upstream: { openapi: join(ROOT, 'openapi/catalog.yaml'), responseValidation: 'report', routes: [] } },
+  'openapi (a YAML document)': { upstream: { openapi: 'a.yaml', responseValidation: 'report' } },
 }
+
+const DOCUMENT = `openapi: 3.1.0
+info: { title: A, version: '1' }
+paths:
+  /d:
+    get: { responses: { 200: { description: OK, content: { application/json: { schema: { type: object } } } } } }
+`
 
 async function featurePrograms (parent: string): Promise<Program[]> {
   const programs: Program[] = []
   for (const [name, { config, upstream }] of Object.entries(FEATURES)) {
     const folder = join(parent, name)
     await mkdir(join(folder, 'routes'), { recursive: true })
+    await mkdir(join(folder, 'openapi'))
+    writeFileSync(join(folder, 'openapi/a.yaml'), DOCUMENT)
     const settings = { docs: false, log: { format: 'json' }, ...config }
     const declaration = { name: 'a', prefix: '/a', auth: 'none', targets: ['http://127.0.0.1:1'], routes: [{ method: 'GET', url: '/x' }], ...upstream }
     const file = join(folder, 'gatehouse.config.mjs')
@@ -111,10 +127,10 @@ const folder = temporaryFolder()
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!
 const mib = (bytes: number): string => (bytes / MiB).toFixed(0).padStart(6)
 
-console.log('  PSS    RSS   heap  extern  modules  boot CPU   (MiB, ms)')
+console.log('   PSS    own    RSS   heap extern  modules  boot CPU   (MiB, ms)')
 for (const program of [...features ? await featurePrograms(folder) : PROGRAMS]) {
   const found: Idle[] = []
   for (let i = 0; i < Number(runs); i++) found.push(await measure(program, folder))
   const of = (field: keyof Idle): number => median(found.map((idle) => idle[field]))
-  console.log(`${mib(of('pss'))} ${mib(of('rss'))} ${mib(of('heapUsed'))} ${mib(of('external'))} ${String(of('modules')).padStart(8)} ${of('bootCpu').toFixed(0).padStart(9)}   ${program.name}`)
+  console.log(`${mib(of('pss'))} ${mib(of('own'))} ${mib(of('rss'))} ${mib(of('heapUsed'))} ${mib(of('external'))} ${String(of('modules')).padStart(8)} ${of('bootCpu').toFixed(0).padStart(9)}   ${program.name}`)
 }
