@@ -30,7 +30,7 @@ class Supervisor {
   readonly #children = new Set<WatchedChild>()
   #current: WatchedChild | undefined
   #standby: WatchedChild | undefined
-  /** Modules of the gateway that the last child has loaded: URLs. */
+  /** Modules of the gateway that the child has loaded which serves: URLs. */
   #engine: readonly string[] = []
   #busy = false
   #changedMeanwhile = false
@@ -137,7 +137,7 @@ class Supervisor {
       child.stopsWithin = message.stopsWithin
       if (!this.#stopping) this.#files.watch(message.watch, child.startedAt)
     } else if ('imported' in message) {
-      this.#engine = message.imported.engine
+      child.engine = message.imported.engine
       if (!this.#stopping) this.#files.watchImported(message.imported.files, child.startedAt)
     } else if ('ready' in message) this.#ready(child)
     else if ('changed' in message) {
@@ -145,7 +145,7 @@ class Supervisor {
     } else if ('asks' in message) {
       Promise.resolve(this.#current?.state() ?? {}).then((state) => child.send({ state }))
     } else if ('retired' in message) {
-      say(`the gateway has taken over the changes${message.retired > 0 ? `, the one before keeps ${connections(message.retired)} until they end` : ''}`)
+      say(`the gateway has taken over the changes${message.retired > 0 ? `, the one before keeps ${connections(message.retired)} until ${message.retired === 1 ? 'it ends' : 'they end'}` : ''}`)
     } else if ('ended' in message && message.ended > 0) {
       say(`of the gateways that were replaced no more than ${MOST_RETIRED} are kept: the oldest has closed ${connections(message.ended)}`)
     }
@@ -154,6 +154,7 @@ class Supervisor {
   #ready (child: WatchedChild): void {
     const before = this.#current
     this.#current = child
+    this.#engine = child.engine
     this.#files.served()
     child.serve()
     if (this.#stopping) return child.stop()

@@ -23,6 +23,8 @@ export class WatchedChild {
   /** Resolves when it serves. */
   readonly ready = this.#listens.promise
   stage: ChildStage = 'waiting'
+  /** Modules of the gateway that it has loaded: URLs. */
+  engine: readonly string[] = []
   /** When it began to read the files. Milliseconds since 1970. */
   startedAt = 0
   /** Milliseconds that its stop takes at most, once it is known. */

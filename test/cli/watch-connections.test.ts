@@ -121,7 +121,7 @@ test('files of equal meaning keep the gateway, one that declares something else 
   await t.test('a module that a route file imports counts', async () => {
     const said = live.next(/^watch: /)
     writeFileSync(join(live.cwd, 'lib/prefix.ts'), LIB.replace('/live', '/new'))
-    assert.equal(await said, 'watch: the gateway has taken over the changes, the one before keeps 1 connection until they end')
+    assert.equal(await said, 'watch: the gateway has taken over the changes, the one before keeps 1 connection until it ends')
     assert.notEqual((await serving(live)).pid, first.pid)
     assert.equal(await (await fetch(`${live.url}/new/ping`)).text(), 'pong')
     await echoes(socket, 'still here')
@@ -157,7 +157,7 @@ test('two gateways that were replaced are kept for their connections, a third on
   assert.match(await change(live, 1), /keeps 2 connections until they end$/)
   assert.equal((await serving(live)).version, '1')
   const second = { ...await serving(live), socket: await openSocket(t, live) }
-  assert.match(await change(live, 2), /keeps 1 connection until they end$/)
+  assert.match(await change(live, 2), /keeps 1 connection until it ends$/)
   oldest.events.service.write('data: 1\n\n')
   assert.equal(await oldest.events.next(), 'data: 1\n\n')
   await echoes(oldest.socket, 'oldest')
