@@ -9,7 +9,7 @@ const endings: (() => unknown)[] = []
 const scope = { after: (end: () => unknown) => { endings.push(end) } }
 const file = join(ROOT, 'docs/images/swagger-ui.png')
 try {
-  const demo = await startDemo(scope as never, { args: ['--port', '3000'] })
+  const demo = await startDemo(scope as never)
   const browser = await launchBrowser()
   endings.push(() => browser.close(), () => demo.stop())
   const { page } = await watchedPage(browser, demo.url)
