@@ -108,7 +108,8 @@ function documentFor (portal: ApiPortal, request: FastifyRequest): PublishedDocu
 }
 
 async function send (request: FastifyRequest, reply: FastifyReply, document: PublishedDocument, form: 'json' | 'yaml'): Promise<string> {
-  const address = HOST.test(request.host) ? `${request.protocol}://${request.host}` : undefined
+  // what a trusted proxy hands on may come from a client, and becomes part of JSON and YAML
+  const address = HOST.test(request.host) ? `${request.protocol === 'https' ? 'https' : 'http'}://${request.host}` : undefined
   // RFC 9512
   reply.header('etag', `W/"${form}-${document.digest(address)}"`).type(form === 'json' ? 'application/json; charset=utf-8' : 'application/yaml; charset=utf-8')
   return document[form](address)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { parse } from 'yaml'
 import { startGateway } from '../../support/gateway.ts'
 import { rawRequest } from '../../support/raw-client.ts'
 import { validDocument } from '../../support/valid-document.ts'
@@ -105,4 +106,22 @@ test('documents of hosts are kept within a bound, whatever hosts are asked for',
   assert.equal(app.portal.onHost('a.example.com', false), app.portal.onHost('b.example.com', false), 'hosts of the same routes share a document')
   assert.equal(app.portal.onHost('a.lan', false), app.portal.onHost('b.lan', false))
   assert.notEqual(app.portal.onHost('a.lan', false), app.portal.onHost('app.lan', false))
+})
+
+test('what a proxy hands on of its client cannot break the document', async (t) => {
+  const socket = upstream('live', { routes: [get('/socket', { websocket: true })] })
+  const { port } = await start(t, socket, { trustProxy: ['127.0.0.1'] })
+  for (const [forwarded, address] of [
+    ['x-forwarded-proto: https\r\nx-forwarded-host: api.example.com', 'wss://api.example.com/socket'],
+    ['x-forwarded-proto: x","y\r\nx-forwarded-host: api.example.com', 'ws://api.example.com/socket'],
+    ['x-forwarded-host: a","b', 'ws://'],
+  ]) {
+    for (const form of ['json', 'yaml']) {
+      const { status, body } = await rawRequest(port, `GET /docs/${form} HTTP/1.1\r\nhost: 127.0.0.1\r\n${forwarded}\r\nconnection: close\r\n\r\n`)
+      assert.ok(status === 200 || forwarded!.includes('"'), 'only what is odd may be refused')
+      if (status !== 200) continue
+      const document = parse(body) as Record<string, any>
+      assert.ok(document.paths['/socket'].get.description.includes(`wscat -c '${address}`), `${forwarded}: ${document.paths['/socket'].get.description}`)
+    }
+  }
 })
