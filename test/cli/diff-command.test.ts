@@ -62,7 +62,7 @@ test('openapi --diff refuses what it cannot compare', async (t) => {
     assert.equal(stdout, '')
     return stderr
   }
-  assert.match(await wrong('a.json', 'missing.yaml'), /^missing\.yaml: /)
+  assert.match(await wrong('a.json', 'missing.yaml'), /^gatehouse: missing\.yaml: no such file/)
   assert.match(await wrong('a.json', 'b.yaml'), /^b\.yaml/)
   assert.match(await wrong('a.json', 'a.json', 'a.json'), /found 3/)
   assert.match(await wrong('a.json', 'a.json', '--out', 'c.json'), /cannot be used with/)
