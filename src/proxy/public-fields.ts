@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import { comparableHost } from '../upstream/comparable-host.ts'
 import type { ForwardPlan } from './forward-plan.ts'
@@ -75,10 +76,20 @@ function publicCookiePath (path: string, plan: ForwardPlan, prefix: string): str
 
 /** Whether a cookie's domain is that of a target, and not of the host that the client has asked. */
 function isInternal (attribute: string, { upstream, forwarded, fixedHost }: ForwardPlan, { raw }: FastifyRequest): boolean {
-  const domain = comparableHost(attribute.replace(/^\./, '').toLowerCase())
+  const stated = attribute.replace(/^\./, '').toLowerCase()
   const publicHost = forwarded.originOf(raw).replace(/^.*:\/\//, '')
-  if (isWithin(publicHost, domain)) return false
+  if (isKeptFor(publicHost, stated)) return false
+  const domain = comparableHost(stated)
   return isWithin(fixedHost ?? '', domain) || upstream.targets.some(({ comparable }) => isWithin(comparable, domain))
+}
+
+/**
+ * Whether browsers take a cookie of this domain from a host (RFC 6265, section 5.1.3). They compare the names as written; an address
+ * and a name of one label, such as `localhost`, cover themselves only.
+ */
+function isKeptFor (host: string, domain: string): boolean {
+  const name = host.replace(/:\d+$/, '')
+  return name === domain || (domain.includes('.') && !isIPv4(name) && name.endsWith(`.${domain}`))
 }
 
 /** Whether a host, with or without a port, belongs to a domain. */

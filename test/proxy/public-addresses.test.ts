@@ -142,6 +142,19 @@ test('a domain that the public host shares with the target is for clients', asyn
   assert.deepEqual(await cookie('shop.public.test'), ['id=1'])
 })
 
+test('a cookie keeps a domain of the target only where it covers the name that the client has asked', async (t) => {
+  const { answer } = await startSpeaking(t)
+  const rows: [host: string, given: string, expected: string][] = [
+    // every name below localhost is this machine, but for a browser neither an address nor one label covers it
+    ['app.localhost', 'Domain=127.0.0.1', ''], ['app.localhost', 'Domain=localhost', ''], ['app.localhost:8080', 'Domain=.localhost', ''],
+    ['app.localhost', 'Domain=[::1]', ''], ['localhost', 'Domain=127.0.0.1', ''], ['127.0.0.1', 'Domain=localhost', ''], ['10.0.0.1', 'Domain=0.0.0.0', ''],
+    ['localhost', 'Domain=LOCALHOST', '; Domain=LOCALHOST'], ['LocalHost:8080', 'Domain=.localhost', '; Domain=.localhost'],
+    ['127.0.0.1', 'Domain=127.0.0.1', '; Domain=127.0.0.1'], ['[::1]:8080', 'Domain=[::1]', '; Domain=[::1]'],
+    ['app.localhost', 'Domain=app.localhost', '; Domain=app.localhost'], ['www.app.localhost', 'Domain=app.localhost', '; Domain=app.localhost'],
+  ]
+  for (const [host, given, expected] of rows) assert.equal(await answer('set-cookie', `id=1; ${given}`, { host }), `id=1${expected}`, `${given} on ${host}`)
+})
+
 test('a service that knows itself by the client\'s Host may forget the prefix and the scheme', async (t) => {
   const trustProxy = ['127.0.0.1']
   const https = { 'x-forwarded-proto': 'https' }
