@@ -20,6 +20,8 @@ export type SupervisionMessage =
   | { asks: 'state' }
   /** It accepts no more connections, and keeps this many that are in use. */
   | { retired: number }
+  /** It has retired, and so many connections are still in use, other than it said before. */
+  | { keeps: number }
   /** It closes this many connections, since the supervisor wants it to end. */
   | { ended: number }
 

@@ -9,7 +9,7 @@ import type { SupervisionMessage } from './supervision.ts'
 import { WatchedChild } from './watched-child.ts'
 
 const EXECUTABLE = fileURLToPath(new URL('../../bin/gatehouse.js', import.meta.url))
-/** So many children that were replaced may keep their connections. */
+/** So many children that were replaced may keep connections in use. */
 const MOST_RETIRED = 2
 
 const say = (text: string): void => { process.stderr.write(`watch: ${text}\n`) }
@@ -146,6 +146,9 @@ class Supervisor {
       Promise.resolve(this.#current?.state() ?? {}).then((state) => child.send({ state }))
     } else if ('retired' in message) {
       say(`the gateway has taken over the changes${message.retired > 0 ? `, the one before keeps ${connections(message.retired)} until ${message.retired === 1 ? 'it ends' : 'they end'}` : ''}`)
+    } else if ('keeps' in message) {
+      child.keeps = message.keeps
+      this.#limitRetired()
     } else if ('ended' in message && message.ended > 0) {
       say(`of the gateways that were replaced no more than ${MOST_RETIRED} are kept: the oldest has closed ${connections(message.ended)}`)
     }
@@ -159,8 +162,12 @@ class Supervisor {
     child.serve()
     if (this.#stopping) return child.stop()
     before?.retire()
-    const retired = [...this.#children].filter(({ stage }) => stage === 'retired')
-    if (retired.length > MOST_RETIRED) retired[0]!.end()
+  }
+
+  /** Ends the oldest when too many keep connections in use. Those that keep none end by themselves. */
+  #limitRetired (): void {
+    const keeping = [...this.#children].filter(({ stage, keeps }) => stage === 'retired' && keeps > 0)
+    if (keeping.length > MOST_RETIRED) keeping[0]!.end()
   }
 
   #ended (child: WatchedChild, code: number | string): void {

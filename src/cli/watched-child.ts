@@ -27,6 +27,8 @@ export class WatchedChild {
   engine: readonly string[] = []
   /** When it began to read the files. Milliseconds since 1970. */
   startedAt = 0
+  /** Connections in use that it keeps after it has retired; 0 until its idle ones have had the time to close. */
+  keeps = 0
   /** Milliseconds that its stop takes at most, once it is known. */
   stopsWithin = 0
 

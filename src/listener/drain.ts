@@ -2,8 +2,8 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 const SWEEP_MS = 50
-/** How long a request that is just arriving may take to complete its headers, once the server stops. */
-const GRACE_MS = 1000
+/** How long a request that is just arriving may take to complete its headers, once the server stops. Milliseconds. */
+export const GRACE_MS = 1000
 
 /** For so many milliseconds no connection of the server is closed for being idle: its next request may be on the way. */
 export function spareIdleConnections (server: { closeIdleConnections? (): void }, time: number): void {
