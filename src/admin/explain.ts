@@ -4,8 +4,11 @@ import { type ErrorCode, ERRORS, type GatehouseError, type Violation } from '../
 import type { OperationCheck } from '../contract/operation-check.ts'
 import { isUnsafe } from '../cache/invalidation.ts'
 import { byText, costOf, limitText } from '../limits/limit-schema.ts'
+import { isHttpMethod } from '../listener/request-line.ts'
+import { isHandshake } from '../listener/upgrade.ts'
 import { isEarly } from '../limits/route-stages.ts'
 import { isAsIs, isSendable } from '../proxy/as-is-path.ts'
+import type { ForwardPlan } from '../proxy/forward-plan.ts'
 import { isTarget, publicTarget } from '../upstream/host-router.ts'
 import type { ApiOperation } from '../openapi/types.ts'
 import type { RouteRow } from '../upstream/route-table.ts'
@@ -27,10 +30,18 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   const lines = [`${method} ${target}  (host ${headers.host})`]
   const say = (stage: string, text: string) => lines.push(`${stage.padEnd(9)} ${text}`)
 
+  if (!isHttpMethod(method) || method === 'CONNECT') {
+    say('edge', refusalText('GW_UNSUPPORTED_METHOD'))
+    return [...lines, answered('GW_UNSUPPORTED_METHOD')]
+  }
+  const sayNear = (path: string) => {
+    for (const near of nearPaths(app.routeTable, method, path.split('?', 1)[0]!)) say('', `did you mean ${near}?`)
+  }
   const internal = app.hostRouter.read(target, method, headers)
   if (!isTarget(internal)) {
-    say('edge', `refused, ${ERRORS[internal].status} ${internal}: ${ERRORS[internal].message}`)
+    say('edge', refusalText(internal))
     if (internal === 'GW_BAD_PATH' && isSendable(target)) say('', "an upstream with hosts of its own gets such paths with paths: 'as-is'")
+    if (internal === 'GW_NOT_FOUND') sayNear(target)
     return [...lines, answered(internal)]
   }
   const canonical = publicTarget(internal)
@@ -43,7 +54,7 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   else say('route', own ? 'answered by the gateway itself' : notRouted(allowed))
   for (const { row, because } of nearMisses.slice(0, MOST_MISSES)) say('', `not ${describe(row)}: ${because}`)
   if (nearMisses.length > MOST_MISSES) say('', `nor ${nearMisses.length - MOST_MISSES} others, most of them for other methods`)
-  if (found === null && !own && allowed.length === 0) for (const near of nearPaths(app.routeTable, method, canonical.split('?', 1)[0]!)) say('', `did you mean ${near}?`)
+  if (found === null && !own && allowed.length === 0) sayNear(canonical)
   if (found === null) return [...lines, own ? '→ answered by the gateway itself' : answered(allowed.length > 0 ? 'GW_METHOD_NOT_ALLOWED' : 'GW_NOT_FOUND')]
 
   const { row, params } = found
@@ -57,17 +68,27 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   const contract = explainContract(app, row, params, canonical, headers)
   for (const text of contract) say('contract', text)
   for (const text of explainCache(row)) say('cache', text)
-  const { plan } = row.options.config ?? {}
-  if (row.options.config?.mock) say('mock', 'answered by the gateway from the document, nothing is forwarded')
+  const { plan, mock, redirect } = row.options.config ?? {}
+  const isNotUpgraded = plan !== undefined && !mock && !redirect && upgradeFails(plan, method, headers)
+  if (mock) say('mock', 'answered by the gateway from the document, nothing is forwarded')
+  else if (plan && isNotUpgraded) say('upgrade', `${ERRORS.GW_UPGRADE_REFUSED.status} GW_UPGRADE_REFUSED: ${plan.websocket ? 'Sec-WebSocket-Key or Sec-WebSocket-Version is missing' : 'the route takes no WebSockets'}`)
   else if (plan) explainForwarding(plan, row, params, { internal, request: asked as never, live: app.server.listening, say })
   else say('handler', `written by hand in ${row.file}`)
   const broken = contract.some((text) => text.includes(': 400 GW_VALIDATION'))
-  return [...lines, refused ? `→ answered ${refused.statusCode} ${refused.code}` : guarded !== null ? answered(guarded.code) : broken ? answered('GW_VALIDATION') : outcome(row)]
+  return [...lines, refused ? `→ answered ${refused.statusCode} ${refused.code}` : guarded !== null ? answered(guarded.code) : broken ? answered('GW_VALIDATION') : isNotUpgraded ? answered('GW_UPGRADE_REFUSED') : outcome(row)]
 }
+
+const refusalText = (code: ErrorCode): string => `refused, ${ERRORS[code].status} ${code}: ${ERRORS[code].message}`
 
 /** @param allowed  methods that are answered at the path */
 const notRouted = (allowed: readonly string[]): string =>
   allowed.length > 0 ? `none for this method, 405 GW_METHOD_NOT_ALLOWED: allowed are ${allowed.join(', ')}` : 'none, 404 GW_NOT_FOUND'
+
+/** Whether a request asks for a WebSocket, which its route refuses. */
+function upgradeFails ({ websocket }: ForwardPlan, method: string, headers: IncomingHttpHeaders): boolean {
+  const asks = method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket' && /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(headers.connection ?? '')
+  return asks && (!websocket || !isHandshake({ headers }))
+}
 
 /** Most near misses that are told, those first whose method fits. */
 const MOST_MISSES = 6

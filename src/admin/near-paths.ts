@@ -47,7 +47,12 @@ function patternDistance (path: string, pattern: string): number | null {
   if (isOpen ? given.length < wanted.length : given.length !== wanted.length) return slashDistance(path, pattern)
   let edits = 0
   for (const [i, segment] of wanted.entries()) {
-    if (segment.includes(':') || (isOpen && i === wanted.length - 1)) continue
+    if (isOpen && i === wanted.length - 1) continue
+    if (segment.includes(':')) {
+      // a slash too many is the nearer slip than a parameter left out
+      if (given[i] === '') edits += 2
+      continue
+    }
     const more = distance(given[i]!.toLowerCase(), segment.toLowerCase())
     if (more > slips(given[i]!, segment)) return null
     edits += more

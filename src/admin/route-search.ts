@@ -24,17 +24,25 @@ export function searchRoute (table: RouteTable, method: string, internalTarget: 
   // nothing else answers on its hosts
   if (isAsIs(internalTarget)) return { found, nearMisses: [] }
   const nearMisses = []
+  // a pass-through has a route for each method, of which one speaks for all
+  const told = new Set(found === null ? [] : [passThroughOf(found.row)])
   for (const row of table) {
-    if (row === found?.row) continue
+    const passThrough = passThroughOf(row)
+    if (row === found?.row || (passThrough !== null && (row.method !== method || told.has(passThrough)))) continue
     const alone = createRouter(ROUTER_OPTIONS as object)
     alone.on('GET', row.path, () => {})
     if (!alone.find('GET', pathOf(target))) continue
+    told.add(passThrough)
     nearMisses.push({ row, because: reason(row, method, headers, found?.row) })
   }
   // those of other methods say least
   nearMisses.sort((a, b) => Number(a.row.method !== method) - Number(b.row.method !== method))
   return { found, nearMisses }
 }
+
+/** What the routes of one pass-through have in common; null for other routes. */
+const passThroughOf = ({ file, hosts, upstream, options }: RouteRow): string | null =>
+  options.config?.passThrough ? JSON.stringify([file, upstream, hosts]) : null
 
 function reason (row: RouteRow, method: string, headers: IncomingHttpHeaders, winner: RouteRow | undefined): string {
   if (row.method !== method && !(method === 'HEAD' && row.method === 'GET')) return `its method is ${row.method}`
@@ -45,5 +53,5 @@ function reason (row: RouteRow, method: string, headers: IncomingHttpHeaders, wi
   if (row.match && !matchesHeaders(row.match, headers)) {
     return `it wants ${Object.entries(row.match).map(([name, value]) => `${name}: ${value}`).join(', ')}`
   }
-  return winner === undefined ? 'the router did not choose it' : `${winner.method} ${winner.path} is more specific`
+  return winner === undefined ? 'the router did not choose it' : `${winner.method} ${winner.hosts.join(',')}${winner.path} is more specific`
 }

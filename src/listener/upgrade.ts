@@ -8,7 +8,7 @@ type UpgradeRequest = IncomingMessage & { [kUpgrade]?: boolean }
 export const isUpgrade = (request: UpgradeRequest): boolean => request[kUpgrade] === true
 
 /** Whether the headers are there without which nothing is a WebSocket handshake (RFC 6455, section 4.2.1). */
-export const isHandshake = ({ headers }: IncomingMessage): boolean =>
+export const isHandshake = ({ headers }: Pick<IncomingMessage, 'headers'>): boolean =>
   headers['sec-websocket-key'] !== undefined && headers['sec-websocket-version'] !== undefined
 
 /**

@@ -3,7 +3,8 @@ import { test, type TestContext } from 'node:test'
 import { buildApp } from '../../src/app.ts'
 import { explain } from '../../src/admin/explain.ts'
 import { signToken } from '../../src/auth/jwt/dev-token.ts'
-import { JWT_SECRET, routesFolder, testConfig } from '../support/gateway.ts'
+import { JWT_SECRET, routesFolder, startGateway, testConfig } from '../support/gateway.ts'
+import { rawRequest } from '../support/raw-client.ts'
 
 const jwt = { secret: JWT_SECRET, clockTolerance: 0, cacheSize: 0 }
 
@@ -80,4 +81,47 @@ test('says which route a request may mean that is refused for that', async (t) =
   assert.match(await text('POST', '/admin/secret'), /guard +405 GW_METHOD_NOT_ALLOWED: [^]*\n→ answered 405 GW_METHOD_NOT_ALLOWED$/)
   assert.match(await text('GET', '/admin%2Fsecret'), /→ answered 400 GW_BAD_PATH$/)
   assert.doesNotMatch(await text('GET', '/other'), /guard/)
+})
+
+const HANDSHAKE = { connection: 'keep-alive, Upgrade', upgrade: 'websocket', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', 'sec-websocket-version': '13' }
+
+test('says the same of WebSockets and unknown methods as the gateway', async (t) => {
+  const target = 'http://127.0.0.1:1'
+  const { app, port } = await startGateway(t, {
+    'none.json': { name: 'none', hosts: 'none.test', auth: 'none', targets: [target], passThrough: { websocket: false } },
+    'all.json': { name: 'all', hosts: 'all.test', auth: 'none', targets: [target], passThrough: true },
+    'old.json': { name: 'old', hosts: 'old.test', auth: 'none', targets: [target], routes: [{ method: 'GET', url: '/x', redirect: { to: '/y', status: 301 } }] },
+  })
+  const { 'sec-websocket-key': _, ...keyless } = HANDSHAKE
+  for (const [method, host, headers, status] of [
+    ['GET', 'none.test', HANDSHAKE, 400], ['GET', 'all.test', HANDSHAKE, null], ['GET', 'all.test', keyless, 400], ['GET', 'old.test', HANDSHAKE, 301],
+    ['GET', 'none.test', { ...HANDSHAKE, upgrade: 'h2c' }, null], ['GET', 'none.test', { ...HANDSHAKE, connection: 'close' }, null], ['POST', 'none.test', HANDSHAKE, null],
+    ['GTE', 'none.test', {}, 501], ['CONNECT', 'none.test', {}, 501], ['DESCRIBE', 'none.test', {}, 501],
+  ] as const) {
+    const told = (await explain(app, { method, url: `http://${host}/x`, headers })).at(-1)!
+    const lines = Object.entries({ connection: 'close', ...headers, host }).map(([name, value]) => `${name}: ${value}\r\n`).join('')
+    const target = method === 'CONNECT' ? `${host}:80` : '/x'
+    const answer = await rawRequest(port, `${method} ${target} HTTP/1.1\r\n${lines}\r\n`)
+    // nothing listens there
+    assert.equal(answer.status, status ?? 502, `${method} ${host}`)
+    assert.match(told, status === null ? /^→ forwarded to / : new RegExp(`^→ answered ${status}\\b`), `${method} ${host} ${JSON.stringify(headers)}`)
+  }
+})
+
+test('a pass-through is one near miss, not one for each method', async (t) => {
+  const folder = await routesFolder(t, {
+    'app.json': { name: 'app', hosts: 'app.test', auth: 'none', targets: ['http://127.0.0.1:1'], passThrough: true },
+    'root.json': { name: 'root', auth: 'none', targets: ['http://127.0.0.1:1'], passThrough: true },
+    'orders.json': { name: 'orders', prefix: '/orders', auth: 'none', targets: ['http://127.0.0.1:1'], routes: [{ method: 'GET', url: '/' }] },
+  })
+  const app = await buildApp(testConfig(folder))
+  t.after(() => app.close())
+  const misses = async (method: string, url: string) =>
+    (await explain(app, { method, url, headers: {} })).flatMap((line) => /^ +(n(?:ot|or) .*)$/.exec(line)?.[1]?.replace(/ \(.*\)/, '') ?? [])
+  assert.deepEqual(await misses('GET', 'http://app.test/x'), ['not GET /* of root: GET app.test/* is more specific'])
+  assert.deepEqual(await misses('POST', 'http://other.test/x'), ['not POST app.test/* of app: it answers for app.test only'])
+  assert.deepEqual((await misses('GET', 'http://other.test/orders')).sort(), [
+    'not GET /* of root: GET /orders is more specific', 'not GET app.test/* of app: it answers for app.test only',
+  ])
+  assert.deepEqual((await misses('DELETE', 'http://other.test/orders')).sort(), ['not DELETE app.test/* of app: it answers for app.test only', 'not GET /orders of orders: its method is GET'])
 })

@@ -34,3 +34,14 @@ test('a request that no route answers is told the nearest ones', async (t) => {
   assert.deepEqual(await near('GET', '/orders'), [])
   assert.deepEqual(await near('GET', `/${'a'.repeat(5000)}`), [])
 })
+
+test('a slash at the end that no route takes names the path without it', async (t) => {
+  const folder = await routesFolder(t, {
+    'orders.json': { name: 'orders', prefix: '/orders', targets: ['http://127.0.0.1:9'], auth: 'none', routes: [{ method: 'GET', url: '/' }, { method: 'GET', url: '/:id' }] },
+  })
+  const app = await buildApp(testConfig(folder))
+  t.after(() => app.close())
+  const lines = await explain(app, { method: 'GET', url: '/orders/?page=2', headers: {} })
+  assert.equal((await app.inject('/orders/?page=2')).statusCode, 404)
+  assert.match(lines.join('\n'), /edge +refused, 404 GW_NOT_FOUND[^\n]*\n +did you mean GET \/orders\?\n +did you mean GET \/orders\/:id\?\n→ answered 404 GW_NOT_FOUND$/)
+})
