@@ -31,7 +31,8 @@ function stripOwnTypes () {
 }
 
 if (Number(process.versions.node.split('.')[0]) < LEAST) {
-  process.stderr.write('gatehouse: needs Node.js ' + LEAST + ' or newer, this is ' + process.version + '\n')
+  process.stderr.write('gatehouse: needs Node.js ' + LEAST + ' or newer, this is ' + process.version +
+    ': "npm i -D node" brings one to a project, which npx and its scripts then use\n')
   process.exitCode = 1
 } else {
   // what passes through is memory outside of the heap, for which V8 would else go through the whole heap several times a second

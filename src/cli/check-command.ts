@@ -1,7 +1,7 @@
 import type { ContractGuard } from '../upstream/contract-guard.ts'
 import type { RouteRow } from '../upstream/route-table.ts'
 import { shadowNotes } from '../upstream/shadowed-paths.ts'
-import { quietConfig, type ConfigOptions } from './command-config.ts'
+import { type ConfigOptions, passedOver, quietConfig } from './command-config.ts'
 
 /** `gatehouse check`: loads everything that `start` would, listens nowhere, and prints every problem at once. */
 export async function check (options: ConfigOptions): Promise<number> {
@@ -11,7 +11,7 @@ export async function check (options: ConfigOptions): Promise<number> {
   const { rows } = app.routeTable
   process.stdout.write(`configuration, ${counted(rows)} and documents are right\n`)
   for (const { document, warnings } of app.apis) for (const note of [...warnings, ...document.mended ?? [], ...document.notes]) process.stdout.write(`note: ${note}\n`)
-  for (const note of [...overlapNotes(app.hostRouter.guard), ...shadowNotes(app.routeTable)]) process.stdout.write(`note: ${note}\n`)
+  for (const note of [...overlapNotes(app.hostRouter.guard), ...shadowNotes(app.routeTable), ...await passedOver(options, config.routes)]) process.stdout.write(`note: ${note}\n`)
   await app.close()
   return 0
 }

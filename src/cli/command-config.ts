@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { relative, resolve } from 'node:path'
 import { JwtSettings } from '../auth/jwt/jwt-schema.ts'
+import { findConfigFile } from '../config/config-file.ts'
 import type { Config } from '../config/config-schema.ts'
 import { ConfigProblems, type Folders, loadConfig } from '../config/load-config.ts'
 import { checkAgainst, withDefaults } from '../config/schema-check.ts'
@@ -70,4 +71,11 @@ export async function lookingConfig (options: ConfigOptions): Promise<Config & {
 export function configArguments (options: ConfigOptions): string[] {
   const names = ['config', 'routes', 'host', 'port'] as const
   return names.flatMap((name) => options[name] === undefined ? [] : [`--${name}`, options[name]])
+}
+
+/** What looks meant for the gateway and is not read. @param routes  folder of the upstream files */
+export async function passedOver (options: ConfigOptions, routes: string): Promise<string[]> {
+  const { passedOverNotes } = await import('../upstream/passed-over.ts')
+  const cwd = process.cwd()
+  return passedOverNotes(routes, findConfigFile(cwd, options.config) === undefined ? cwd : undefined)
 }

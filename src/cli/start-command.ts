@@ -7,7 +7,7 @@ import { AFTER_CUT } from '../listener/process-shutdown.ts'
 import { untilStopped } from '../listener/process-signals.ts'
 import { milliseconds } from '../units.ts'
 import { shadowNotes } from '../upstream/shadowed-paths.ts'
-import { commandConfig, type ConfigOptions } from './command-config.ts'
+import { commandConfig, type ConfigOptions, passedOver } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
 import { recordModules } from './loaded-modules.ts'
 import { untilRetired } from './retirement.ts'
@@ -72,7 +72,7 @@ async function run (options: ConfigOptions, built: (app: FastifyInstance) => voi
   tellSupervisor({ ready: true })
   if (isSupervised()) app.apis.onChange = () => tellSupervisor({ changed: true })
   tellStateWhenAsked(() => app.upstreams.remember())
-  for (const note of shadowNotes(app.routeTable)) app.log.warn(note)
+  for (const note of [...shadowNotes(app.routeTable), ...await passedOver(options, config.routes)]) app.log.warn(note)
   announce(app, address)
   releaseIdleMemory()
   const code = await Promise.race(ended)

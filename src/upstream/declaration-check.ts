@@ -4,7 +4,7 @@ import type { Problem } from '../errors.ts'
 import { type ApiDeclaration, apiSettings } from '../openapi/api-declaration-schema.ts'
 import { templateParameters } from '../proxy/path-template.ts'
 import { type RouteDeclaration, UpstreamDeclaration, type UpstreamInput, withLists } from './declaration-schema.ts'
-import { parsePattern } from './path-pattern.ts'
+import { parsePattern, withoutBraces } from './path-pattern.ts'
 import { type SoundPart, soundPart } from './sound-part.ts'
 import { checkTarget } from './target-check.ts'
 import { targetEntry } from './target-schema.ts'
@@ -146,6 +146,13 @@ function checkRoute (route: RouteDeclaration, field: string, hasDocument: boolea
   if (typeof pattern === 'string') {
     say(`${field}.url`, `found "${route.url}": ${pattern}`)
     return
+  }
+  const { parameters } = pattern
+  const twice = parameters.find((name, i) => parameters.indexOf(name) !== i)
+  if (twice !== undefined) say(`${field}.url`, `found "${route.url}", which has the parameter "${twice}" twice: give each a name of its own`)
+  for (const [name, template] of Object.entries({ url: route.url, rewritePath: route.rewritePath, 'redirect.to': route.redirect?.to })) {
+    const meant = withoutBraces(template ?? '', parameters)
+    if (meant !== (template ?? '')) say(`${field}.${name}`, `found "${template}", where braces are taken as they are: did you mean "${meant}"?`)
   }
   const templates = { rewritePath: route.rewritePath, 'redirect.to': route.redirect?.to.replace(/^https?:\/\/[^/]*/, '') }
   for (const [name, template] of Object.entries(templates)) {

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import type { UpstreamInput } from './declaration-schema.ts'
 
 const kDeclaration = Symbol.for('gatehouse.declaration')
@@ -30,3 +30,28 @@ export function defineUpstream (declaration: UpstreamInput): UpstreamPlugin {
 /** The declaration inside a plugin that `defineUpstream` has made; undefined for a hand-written plugin. */
 export const declarationOf = (plugin: unknown): UpstreamInput | undefined =>
   (plugin as Partial<UpstreamPlugin> | null)?.[kDeclaration]
+
+/** Whether somebody meant to export it: a declaration, with or without `defineUpstream`. */
+function isDeclaration (value: unknown): boolean {
+  if (declarationOf(value) !== undefined) return true
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return false
+  return 'name' in value && ['targets', 'prefix', 'routes', 'openapi', 'passThrough'].some((key) => key in value)
+}
+
+/**
+ * A hand-written plugin that tells when it is none: Fastify would drop the declaration that a function returns.
+ * @param told  called when it has returned one; what the plugin is to Fastify (its name, its parameters) stays
+ */
+export const watchedPlugin = (plugin: FastifyPluginAsync, told: () => void): FastifyPluginAsync => new Proxy(plugin, {
+  apply (target, self, args) {
+    const result: unknown = Reflect.apply(target, self, args)
+    if (!(result instanceof Promise)) {
+      if (isDeclaration(result)) told()
+      return result
+    }
+    return result.then((value: unknown) => {
+      if (isDeclaration(value)) told()
+      return value
+    })
+  },
+})

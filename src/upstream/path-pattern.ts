@@ -27,3 +27,16 @@ export function parsePattern (pattern: string): PathPattern | string {
   const [route] = (router as unknown as { routes: { pattern: string, params: string[] }[] }).routes
   return { shape: route!.pattern, parameters: route!.params }
 }
+
+/**
+ * A pattern or template with the parameters that are written as in OpenAPI, `/{id}`, written as here, `/:id`. Regular expressions
+ * and other braces stay.
+ * @param parameters  names that are parameters in a query, too, where braces can be meant
+ */
+export function withoutBraces (pattern: string, parameters: readonly string[]): string {
+  const [path, query] = pattern.split(/\?(.*)/s) as [string, string?]
+  const plainPath = path.replaceAll(/\([^)]*\)|\{(\*?)([A-Za-z_][\w.-]*)([+*]?)\}/g, (text, star?: string, name?: string, more?: string) =>
+    name === undefined ? text : star || more ? '*' : `:${name.replaceAll(/\W/g, '_')}`)
+  if (query === undefined) return plainPath
+  return `${plainPath}?${query.replaceAll(/\{(\w+)\}/g, (text, name: string) => parameters.includes(name) ? `:${name}` : text)}`
+}

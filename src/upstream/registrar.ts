@@ -14,6 +14,7 @@ import { BodyScopes } from './body-scopes.ts'
 import { NO_AUTH } from './declaration-check.ts'
 import type { UpstreamDeclaration } from './declaration-schema.ts'
 import { type DeclaredRoute, declaredRoutes, prefixOf } from './declared-routes.ts'
+import { watchedPlugin } from './define-upstream.ts'
 import type { HostRouter } from './host-router.ts'
 import type { ImportedApi } from './imported-routes.ts'
 import { LateChanges } from './late-changes.ts'
@@ -81,7 +82,8 @@ export class Registrar {
       const { file } = routeFile
       preparePluginScope(scope, bytes(this.#parts.config.bodyLimit), (route, name) => this.#inherit(route, name, file), (route) => this.late.note(route, file), (route) => this.#parts.hosts.guard.add(route, file, true))
       try {
-        await withoutExit(async () => { await scope.register(routeFile.plugin) })
+        const plugin = watchedPlugin(routeFile.plugin, () => this.problems.push({ file, field: 'default export', message: RETURNS_DECLARATION }))
+        await withoutExit(async () => { await scope.register(plugin) })
       } catch (error) {
         this.#note(error as Error, routeFile.file)
       }
@@ -220,6 +222,8 @@ export class Registrar {
     }
   }
 }
+
+const RETURNS_DECLARATION = 'is a function that returns a declaration, which registers nothing: export the declaration itself, as in "export default defineUpstream({ ... })"'
 
 /** GET answers HEAD too, unless another route of the upstream does. */
 function methodsOf ({ methods, path }: DeclaredRoute, routes: readonly DeclaredRoute[]): string[] {

@@ -16,8 +16,12 @@ import { registerSelfResolver } from './self-resolver.ts'
 import type { SoundPart } from './sound-part.ts'
 
 const MODULE = /\.m?[jt]s$/
-const EXTENSIONS = /\.(?:ts|mts|js|mjs|ya?ml|json)$/
-const NOT_A_ROUTE = /^[._]|\.d\.m?ts$|\.test\.m?[jt]s$/
+/** Endings that an upstream file may have. */
+export const ROUTE_ENDINGS = ['.ts', '.mts', '.js', '.mjs', '.yaml', '.yml', '.json'] as const
+const NOT_A_ROUTE = /^[._]|\.d\.[cm]?ts$|\.test\.[cm]?[jt]sx?$/
+
+/** Whether a file is left alone for its name or folder. @param path  below the folder of the upstream files */
+export const isLeftOut = (path: string): boolean => path.split('/').some((part) => NOT_A_ROUTE.test(part) || part === 'node_modules')
 
 /** A file of `routes/`: a declaration, or a Fastify plugin written by hand. */
 export type RouteFile =
@@ -55,9 +59,9 @@ export async function loadRouteFiles (folder: string, defaults: RouteDefaults, d
     else return { files, problems: [{ file: displayName(folder), field: '', message: `the folder of the upstream files cannot be read: ${readFailure(error).replace('file', 'folder')}: create it, or state another with --routes` }] }
   }
   const paths = entries
-    .filter((entry) => (entry.isFile() || entry.isSymbolicLink()) && EXTENSIONS.test(entry.name))
+    .filter((entry) => (entry.isFile() || entry.isSymbolicLink()) && ROUTE_ENDINGS.some((ending) => entry.name.endsWith(ending)))
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !relative(folder, path).split('/').some((part) => NOT_A_ROUTE.test(part) || part === 'node_modules') && path !== draft?.place)
+    .filter((path) => !isLeftOut(relative(folder, path)) && path !== draft?.place)
     .concat(draft?.place ?? [])
     .sort()
   const modules = paths.filter((path) => MODULE.test(path)).map(displayName)
@@ -133,7 +137,7 @@ const isPlainObject = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Paths are shown as a person at the prompt would type them. */
-const displayName = (path: string): string => {
+export const displayName = (path: string): string => {
   const shown = relative(process.cwd(), path)
   return shown.startsWith('..') ? path : shown
 }

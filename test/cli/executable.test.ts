@@ -32,7 +32,7 @@ test('an old Node is told in one line', (t) => {
   })
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--require', join(cwd, 'old.cjs'), join(root, 'bin/gatehouse.js'), 'start'], { encoding: 'utf8' })
   assert.equal(stdout, '')
-  assert.equal(stderr, 'gatehouse: needs Node.js 24 or newer, this is v18.20.4\n')
+  assert.equal(stderr, 'gatehouse: needs Node.js 24 or newer, this is v18.20.4: "npm i -D node" brings one to a project, which npx and its scripts then use\n')
   assert.equal(status, 1)
 })
 
