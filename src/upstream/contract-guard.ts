@@ -4,7 +4,7 @@ import { gatehouseError, type GatehouseError } from '../errors.ts'
 import { admit } from '../proxy/admission.ts'
 import { type HeaderMatch, matchesHeaders } from './header-match.ts'
 import { shareHosts } from './host-overlap.ts'
-import { becomesText, isUnusual, loosePatterns, type LooseSegment, looseSegments, separatedPath, separatedSegments, withoutPathParameters } from './loose-path.ts'
+import { becomesText, isUnusual, loosePatterns, type LooseSegment, looseSegments, separatedPath, separatedReadings } from './loose-path.ts'
 import { PatternTree } from './pattern-tree.ts'
 import { asksMore, type ContractPart, hasOtherAuth, missingParts, partsMissed } from './route-contract.ts'
 
@@ -114,11 +114,8 @@ export class ContractGuard {
     const route = this.#routes.get(options)
     if (route === undefined) return false
     const path = pathIn(route, target)
-    const isMatrix = path.includes(';')
-    const readings = isMatrix ? withoutPathParameters(path) : [separatedPath(path)]
-    // with a path parameter all are compared
-    const decoded = isMatrix ? null : separatedSegments(path)
-    return readings.some((reading) => this.#isAnother(route, decoded, method, looseSegments(reading), headers))
+    const { readings, decoded } = separatedReadings(path)
+    return readings.some((segments) => this.#isAnother(route, decoded, method, segments, headers))
   }
 
   /** @param decoded  places of the segments that an encoded separator has made; null compares whatever the segments come from */

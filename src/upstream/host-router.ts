@@ -119,26 +119,45 @@ export class HostRouter {
     if (origin === null) return 'GW_BAD_HOST'
     const groups = this.#groupsOf(host)
     if (groups !== null && groups.length > 0 && groups[0]!.isAsIs) return unreadTarget(groups[0]!, origin, method)
-    const { hasMatrix } = this.#table
-    const canonical = canonicalTarget(origin, hasMatrix)
+    const canonical = this.#canonical(origin, groups)
+    return isTarget(canonical) ? this.#route(canonical, groups!, method, headers, hasSeparator(canonical)) : canonical
+  }
+
+  /** @param origin  target in origin-form @param groups  those of its host @returns the canonical target, or why the request must be refused */
+  #canonical (origin: string, groups: readonly HostGroup[] | null): `/${string}` | ErrorCode {
+    const canonical = canonicalTarget(origin, this.#table.hasMatrix)
     if (canonical === null || canonical.startsWith(GROUP) || canonical.startsWith(PREFLIGHT_PATH)) return 'GW_BAD_PATH'
-    if (groups === null) return 'GW_BAD_HOST'
+    return groups === null ? 'GW_BAD_HOST' : canonical as `/${string}`
+  }
+
+  /** The internal target of a canonical one. @param separated  whether it has an encoded separator */
+  #route (canonical: string, groups: readonly HostGroup[], method: string, headers: IncomingHttpHeaders, separated: boolean): `/${string}` | ErrorCode {
     const internal = internalTarget(groups, canonical, method, headers)
-    if (hasMatrix && !this.#hasSoundSemicolons(internal, method, headers)) return 'GW_BAD_PATH'
+    if (this.#table.hasMatrix && !this.#hasSoundSemicolons(internal, method, headers)) return 'GW_BAD_PATH'
     if (EMPTY_SEGMENT.test(canonical) && this.#leavesEmpty(internal, method, headers)) return 'GW_NOT_FOUND'
-    if (canonical.includes('%')) {
-      const path = pathOf(canonical)
-      if (separatedPath(path) !== path && this.#hidesSeparator(internal, method, headers)) return 'GW_BAD_PATH'
-    }
+    if (separated && this.#hidesSeparator(internal, method, headers)) return 'GW_BAD_PATH'
     return internal as `/${string}`
   }
 
-  /** The methods that have a route at a path. @param target  as it came */
+  /**
+   * The methods that have a route at a path. Clients choose long paths, so what does not depend on the method is done once, and
+   * the methods are asked one by one only when some route has the path.
+   * @param target  as it came
+   */
   methodsAt (target: string, headers: IncomingHttpHeaders): string[] {
-    return this.#table.methodsServed((method) => {
-      const internal = this.read(target, method, headers)
-      return isTarget(internal) ? routerPath(internal) : null
-    }, headers)
+    const host = headers.host ?? headers[':authority'] as string ?? ''
+    const origin = originForm(target, host)
+    if (origin === null) return []
+    const groups = this.#groupsOf(host)
+    if (groups !== null && groups.length > 0 && groups[0]!.isAsIs) {
+      return this.#table.methodsServed((method) => pathIfTarget(unreadTarget(groups[0]!, origin, method)), headers)
+    }
+    const canonical = this.#canonical(origin, groups)
+    if (!isTarget(canonical) || groups === null) return []
+    const path = pathOf(canonical)
+    if (!this.#table.hasPath(path) && !groups.some(({ prefix }) => this.#table.hasPath(prefix + path))) return []
+    const separated = hasSeparator(canonical)
+    return this.#table.methodsServed((method) => pathIfTarget(this.#route(canonical, groups, method, headers, separated)), headers)
   }
 
   /**
@@ -199,8 +218,17 @@ export const publicTarget = (internal: string): string => internal.replace(/^\/\
 
 const pathOf = (target: string): string => target.split('?', 1)[0]!
 
+/** Whether the path of a canonical target has an encoded separator. */
+function hasSeparator (canonical: string): boolean {
+  if (!canonical.includes('%')) return false
+  const path = pathOf(canonical)
+  return separatedPath(path) !== path
+}
+
 /** The path by which the router finds the route of an internal target. */
 export const routerPath = (internal: string): string => pathOf(routerTarget(internal))
+
+const pathIfTarget = (reading: `/${string}` | ErrorCode): string | null => isTarget(reading) ? routerPath(reading) : null
 
 /** The internal target on a host whose paths nobody reads; only methods that are forwarded have a route. */
 function unreadTarget ({ prefix, router }: HostGroup, target: string, method: string): `/${string}` | ErrorCode {

@@ -24,7 +24,7 @@ export const separatedPath = (path: string): string =>
   decodedPath(path.includes('%25') ? path.replace(/%(?:25)+([0-9a-f]{2})/gi, (_, hex: string) => `%${hex.toUpperCase()}`) : path)
 
 /** How services read a canonical path that take path parameters away: before they decode separators, or after. */
-export const withoutPathParameters = (path: string): string[] =>
+const withoutPathParameters = (path: string): string[] =>
   [path.replace(/;[^/]*/g, ''), path.replaceAll(';', '%3B')].map(separatedPath)
 
 /** @param path  canonical path @returns its segments, none of them empty */
@@ -32,8 +32,33 @@ export function looseSegments (path: string): string[] {
   return path.split('/').map(looseText).filter((segment) => segment !== '')
 }
 
+/** How services read a path whose separators they decode. */
+interface SeparatedReadings {
+  path: string
+  /** Segments of each reading. */
+  readings: string[][]
+  /** Places of the segments that an encoded separator has made; null compares whatever the segments come from. */
+  decoded: Set<number> | null
+}
+
+let lastReadings: SeparatedReadings = { path: '', readings: [[]], decoded: new Set() }
+
+/**
+ * The segments of a canonical path for a service that decodes separators, or takes path parameters (`;`) away. Those of the last
+ * path are kept, since a 405 asks for the same path with every method.
+ */
+export function separatedReadings (path: string): SeparatedReadings {
+  if (lastReadings.path !== path) {
+    const isMatrix = path.includes(';')
+    const readings = isMatrix ? withoutPathParameters(path) : [separatedPath(path)]
+    // with a path parameter all are compared
+    lastReadings = { path, readings: readings.map(looseSegments), decoded: isMatrix ? null : separatedSegments(path) }
+  }
+  return lastReadings
+}
+
 /** @param path  canonical path @returns the places of those segments of its separated form that an encoded separator has made */
-export function separatedSegments (path: string): Set<number> {
+function separatedSegments (path: string): Set<number> {
   const places = new Set<number>()
   let at = 0
   for (const segment of path.split('/')) {

@@ -60,6 +60,8 @@ export class RouteTable implements Iterable<RouteRow> {
   readonly #own: { url: string, route: RouteOptions, setting: string | undefined }[] = []
   #router: Instance<any> | null = null
   #ownRouter: Instance<any> | null = null
+  /** Every path, whatever the methods and conditions. */
+  #paths: Instance<any> | null = null
   #hasMatrix = false
 
   /** Whether some route has a matrix parameter, so that `;` may stand in a path. */
@@ -129,6 +131,12 @@ export class RouteTable implements Iterable<RouteRow> {
     })
   }
 
+  /** Whether some route takes a path, whatever its method and conditions. @param path  canonical path under a host group, or under none */
+  hasPath (path: string): boolean {
+    this.#paths ??= routerOfPaths([...this.#rows.map(({ options }) => options.url), ...this.ownRoutes.map((route) => route.path)])
+    return this.#paths.find('GET', path) !== null
+  }
+
   /** A declared GET has a HEAD beside it; of those written by hand none has. */
   #serves (method: string, path: string, headers: IncomingHttpHeaders): boolean {
     const { row } = this.find(method, path, headers) ?? {}
@@ -139,6 +147,7 @@ export class RouteTable implements Iterable<RouteRow> {
   add (route: RouteOptions, file: string): void {
     const { config = {}, schema = {}, method } = route
     this.#router = null
+    this.#paths = null
     this.#hasMatrix ||= Boolean(config.matrix)
     for (const name of [method].flat()) {
       this.#rows.push({
@@ -194,5 +203,16 @@ function routerOfOwn (routes: readonly OwnRoute[]): Instance<any> {
 function routerOf (rows: readonly RouteRow[]): Instance<any> {
   const router = createRouter(ROUTER_OPTIONS as object)
   for (const row of rows) router.on(row.method as HTTPMethod, row.options.url, { constraints: row.options.constraints ?? {} }, () => {}, row)
+  return router
+}
+
+const OPTIONAL = /(\/:[^/()]*?)\?(\/?)$/
+
+/** Of one method, since only whether a path is found matters. It finds too much rather than too little: also what is too long for a parameter. */
+function routerOfPaths (patterns: readonly string[]): Instance<any> {
+  const router = createRouter({ ...ROUTER_OPTIONS, constraints: {}, maxParamLength: Number.MAX_SAFE_INTEGER } as object)
+  // an optional parameter stands for two patterns, and another route may have one of them
+  const all = patterns.flatMap((pattern) => [pattern.replace(OPTIONAL, '$1$2'), pattern.replace(OPTIONAL, '$2') || '/'])
+  for (const pattern of all) if (!router.hasRoute('GET', pattern)) router.on('GET', pattern, () => {})
   return router
 }
