@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { hostRank, namesHost, reachedOn } from './document-host.ts'
+import { hostRank, namesHost, passedOn, reachedOn } from './document-host.ts'
 import { withNote } from './document-tags.ts'
 import { documentYaml } from './document-yaml.ts'
 import { addressed, holdsAddress } from './gateway-address.ts'
@@ -123,7 +123,7 @@ export class ApiPortal {
     const key = [isAsked, ...[...ranks].sort()].join(' ')
     const known = this.#hosts.get(key)
     if (known) return known
-    const passed = passedThrough.filter((route) => route.config.hosts === undefined || namesHost(route, host))
+    const passed = passedOn(passedThrough, host)
     const made = this.#merged(this.#document(reachedOn(operations, passed, host), { passedThrough: passed, isOfHost: isAsked }))
     this.#hosts.set(key, made)
     let kept = [...this.#hosts.values()].reduce((sum, { size }) => sum + size, 0)

@@ -28,7 +28,7 @@ export const namesHost = ({ config: { hosts } }: DocumentedRoute, name: string):
  * The operations that clients reach on a host. Routes that name the host go before routes for every host, as in routing: an
  * operation that another one or a pass-through stands before is left out.
  * @param routes  operations
- * @param passed  routes that pass everything below a prefix through
+ * @param passed  routes that pass everything below a prefix through, as `passedOn` has them
  */
 export function reachedOn (routes: readonly Documented[], passed: readonly DocumentedRoute[], name: string): Documented[] {
   const taken = new Map<string, number>()
@@ -49,6 +49,15 @@ export function reachedOn (routes: readonly Documented[], passed: readonly Docum
     const methods = [route.method].flat().filter((_, i) => (taken.get(places[i]!) ?? own) >= own)
     return methods.length === 0 ? [] : [[{ ...route, method: methods }, shared]]
   })
+}
+
+/** The pass-throughs that clients reach on a host: one where another stands before all of it is left out. */
+export function passedOn (passed: readonly DocumentedRoute[], name: string): DocumentedRoute[] {
+  const ranked = passed.flatMap((route) => {
+    const own = hostRank(route.config.hosts, name)
+    return own === undefined ? [] : [{ route, prefix: passedPrefix(route), own }]
+  })
+  return ranked.filter(({ prefix, own }) => !ranked.some((other) => other.own < own && isBelow(prefix, other.prefix))).map(({ route }) => route)
 }
 
 const isBelow = (path: string, prefix: string): boolean => prefix === '' || path === prefix || path.startsWith(`${prefix}/`)

@@ -68,6 +68,19 @@ test('a document that is asked for on a host shows what clients reach there', as
   assert.deepEqual((await read('/docs/static/documents.json')).body.urls.map(({ name }: { name: string }) => name), ['Gatehouse', 'any', 'app', 'wild'])
 })
 
+test('a pass-through that a host has taken from it by another is not mentioned there', async (t) => {
+  const { document } = await start(t, {
+    ...upstream('root', { passThrough: true }),
+    ...upstream('shop', { prefix: '/shop', passThrough: true }),
+    ...upstream('app', { hosts: ['app.lan'], passThrough: true }),
+    ...upstream('wild', { hosts: ['*.lan'], prefix: '/shop', passThrough: true }),
+  })
+  const told = async (host: string) => [...(await document(`?host=${host}`)).info.description.matchAll(/^- (\w+): /gm)].map(([, name]) => name)
+  assert.deepEqual(await told('app.lan'), ['app'])
+  assert.deepEqual(await told('other.lan'), ['root', 'wild'])
+  assert.deepEqual(await told('other.test'), ['root', 'shop'])
+})
+
 test('a host can be named in the query', async (t) => {
   const { document, read } = await start(t, hosts)
   const app = await document('?host=app.lan')
