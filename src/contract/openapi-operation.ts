@@ -194,6 +194,8 @@ function responsesOf (route: DocumentedRoute, { operationId, schemas, shared }: 
   if (redirectStatus) responses[redirectStatus] = { description: `Redirects to ${target}.`, headers: { Location: { schema: { type: 'string' } } } }
   if (config.websocket) responses[101] = { description: 'The connection is a WebSocket from here on.' }
   if ([...Object.keys(documented), ...Object.keys(responses)].every((status) => status === '101')) {
+    // most services have nothing else to say there
+    if (config.websocket) responses[426] = { description: 'A request that asks for no WebSocket. *Execute* on this page sends such a request.' }
     responses['2XX'] = { description: 'The answer of the upstream.', ...schema.produces ? { content: byMediaType(schema, '2XX', {}) } : {} }
   }
   for (const status of errors) {

@@ -28,7 +28,7 @@ export function streamNote (call: TerminalCall): string {
 export function socketNote (call: TerminalCall): string {
   const url = quoted(webSocketAddress(call.address) + target(call))
   const line = ['wscat -c', url, ...credentials(call, '--auth')].join(' ')
-  return `This route can be upgraded to a WebSocket. On a terminal:\n\n${code(line)}`
+  return `This route can be upgraded to a WebSocket, which this page cannot do. On a terminal:\n\n${code(line)}`
 }
 
 /** Path and query, with a placeholder for each value that must be there. */

@@ -42,7 +42,7 @@ export function answerError (error: FastifyError, request: FastifyRequest, reply
     reply.header('content-type', PAGE_CONTENT_TYPE)
       .header('content-security-policy', PAGE_POLICY)
       .header('x-content-type-options', 'nosniff')
-      .send(problemPage(document, problem.headers?.['retry-after']))
+      .send(problemPage(document, problem.headers?.['retry-after'], problem.headers?.['www-authenticate']))
   } else reply.header('content-type', PROBLEM_CONTENT_TYPE).send(JSON.stringify(document))
 }
 

@@ -95,5 +95,5 @@ test('answers, security and limits are those in force', async () => {
   assert.equal(post.description, 'Requires scope `r` and `w`.\n\nAt most 3 requests in 60 s for each consumer.')
   assert.deepEqual(Object.keys(paths['/r'].get.responses), ['308'])
   assert.equal(paths['/r'].get.security, undefined)
-  assert.deepEqual(Object.keys(paths['/w'].get.responses), ['101', '2XX'])
+  assert.deepEqual(Object.keys(paths['/w'].get.responses), ['101', '426', '2XX'])
 })

@@ -162,10 +162,25 @@ describe('the page', () => {
     assert.doesNotMatch(raw.body, /<img/)
   })
 
+  test('names the credentials that are asked for, which only header fields do otherwise', async (t) => {
+    const { url } = await gateway(t)
+    const page = await (await fetch(`${url}/a/locked`, { headers: { accept: BROWSER } })).text()
+    assert.match(page, /<p>Send valid credentials: a token \(Authorization: Bearer\)\. A browser does not send them by itself: use a program that does\.<\/p>/)
+    assert.doesNotMatch(page, /WWW-Authenticate/)
+    const document = await (await fetch(`${url}/a/locked`)).json() as { detail: string }
+    const textOf = (challenges?: string) => /<h1>[^]*?<p>([^<]*)<\/p>/.exec(problemPage({ ...document }, undefined, challenges))![1]
+    assert.equal(textOf('Bearer realm="a, Fake b", ApiKey realm="gatehouse", Bearer'), 'Send valid credentials: a token (Authorization: Bearer) or an API key. A browser does not send them by itself: use a program that does.')
+    assert.equal(textOf('Basic realm="x", charset="UTF-8"'), 'Send valid credentials: name and password (HTTP Basic).')
+    assert.match(textOf('Negotiate, Bearer')!, /: Negotiate or a token/)
+    assert.match(textOf()!, /^Send valid credentials\. Ask the operator/)
+    assert.match(textOf('x'.repeat(1e5))!, /^Send/)
+    assert.match(problemPage({ ...document, detail: 'The token has expired.' }, undefined, 'Bearer'), /<p>The token has expired\.<\/p>/)
+  })
+
   test('lists violations, and what else the document has, to a bound', () => {
     const errors = Array.from({ length: 50 }, (_, i) => ({ in: 'body', pointer: `/items/${i}`, expected: 'at least 1' }))
     const page = problemPage({ ...problem, errors, missing: ['orders:write', 'orders:read'], limit: 7, deep: { not: 'shown' } }, '30')
-    assert.match(page, /<code>body\/items\/0<\/code> at least 1/)
+    assert.match(page, /<code>body\/items\/0<\/code>: expected at least 1/)
     assert.equal(page.match(/at least 1/g)!.length, 20)
     assert.match(page, /30 more/)
     assert.match(page, /orders:write, orders:read/)
