@@ -194,5 +194,7 @@ test('examples may stand in other files: they answer, and the documentation has 
   assert.equal(await (await fetch(`${url}/a`)).text(), '1')
   assert.equal(await (await fetch(`${url}/a`, { headers: { prefer: 'example=b' } })).text(), '2')
   const published = await (await fetch(`${url}/docs/json`)).json() as any
-  assert.deepEqual(published.components.examples, { 'api.examples': { value: 1 }, 'api.own': { value: 2 } })
+  // beside the examples of the gateway's own errors
+  const own = Object.entries(published.components.examples).filter(([name]) => !name.startsWith('GW_'))
+  assert.deepEqual(Object.fromEntries(own), { 'api.examples': { value: 1 }, 'api.own': { value: 2 } })
 })
