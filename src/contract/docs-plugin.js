@@ -28,12 +28,15 @@ async function beginningOf (body) {
   return `${text}: The page has stopped reading. The description has a command that reads on.\n`
 }
 
-/** As `fetch`, but an event stream ends after a while: Swagger UI shows a response only once it has ended. */
-async function fetchBeginning (url, init) {
+/**
+ * As `fetch`, but an event stream ends after a while: Swagger UI shows a response only once it has ended.
+ * @param wantsStream  whether the request asks for a stream, which has to begin in time then
+ */
+async function fetchBeginning (url, init, wantsStream) {
   const started = new AbortController()
-  const timer = setTimeout(() => started.abort(new Error('The stream has not begun within 10 seconds.')), STREAM_START)
+  const timer = wantsStream && setTimeout(() => started.abort(new Error('The stream has not begun within 10 seconds.')), STREAM_START)
   try {
-    const response = await fetch(url, { ...init, signal: started.signal })
+    const response = await fetch(url, wantsStream ? { ...init, signal: started.signal } : init)
     clearTimeout(timer)
     if (!isStream(response.headers.get('content-type')) || response.body === null) return response
     const { status, statusText, headers } = response
@@ -45,9 +48,11 @@ async function fetchBeginning (url, init) {
 }
 
 globalThis.gatehouse = {
-  /** For `requestInterceptor`: requests for an event stream do not wait for its end. */
+  /** For `requestInterceptor`: no request waits for the end of an event stream. */
   intercept (request) {
-    if (isStream(request.headers?.accept ?? request.headers?.Accept)) request.userFetch = fetchBeginning
+    const wantsStream = isStream(request.headers?.accept ?? request.headers?.Accept)
+    // what a response is, documents need not say
+    request.userFetch = (url, init) => fetchBeginning(url, init, wantsStream)
     return request
   },
 

@@ -156,6 +156,13 @@ describe('the pages of Swagger UI', { skip: noBrowser }, () => {
     await picture(ui.page, 'stream-tried-out')
   })
 
+  test('a stream ends on the page that no document tells of', async (t) => {
+    const { page } = await open(t)
+    const body = await page.evaluate('gatehouse.intercept({ headers: { accept: "*/*" } }).userFetch("/live/ticks").then((response) => response.text())')
+    assert.match(body as string, /event: tick[^]*The page has stopped reading/)
+    assert.equal(await page.evaluate('gatehouse.intercept({ headers: {} }).userFetch("/livez").then(({ status }) => status)'), 200)
+  })
+
   test('the dialog for credentials says where a token comes from', async (t) => {
     const { page } = await open(t)
     await page.locator('.btn.authorize').first().click()
