@@ -4,6 +4,7 @@ import type { Problem } from '../errors.ts'
 import { type DurationRange, durationMistake } from '../units.ts'
 import { allowed, branches, fieldPath, found, foundSecret, holdsSecret, lacksScheme, schemaNode, type SchemaNode } from './schema-wording.ts'
 import { closest } from '../suggestion.ts'
+import { meantValue, withSlashes } from './value-hints.ts'
 
 export { withDefaults } from './schema-defaults.ts'
 
@@ -97,12 +98,23 @@ function unknownKey (schema: SchemaNode): string {
   return patterns.length ? `this name is not allowed here, allowed: names that match ${patterns.join(' or ')}` : 'unknown key, none is allowed here'
 }
 
+/** Names that other software has for a key, which no number of edits leads from. */
+const ALIASES: Readonly<Record<string, string>> = { path: 'url', query: 'querystring' }
+
+/** The key that an unknown one was meant to be. */
+function meantKey (key: string, known: readonly string[]): string | undefined {
+  const alias = Object.hasOwn(ALIASES, key) ? ALIASES[key]! : ''
+  return known.includes(alias) ? alias : closest(key, known)
+}
+
 function wrongValue (schema: SchemaNode, value: unknown): string {
-  if (!branches(schema).some(({ writeOnly }) => writeOnly) && lacksScheme(schema, value)) return `found ${found(value)}: put http:// before it, or https:// if it has TLS`
-  const guess = typeof value === 'string' && !holdsSecret(schema)
-    ? closest(value, branches(schema).flatMap((branch) => [...branch.enum ?? [], branch.const]).filter((option) => typeof option === 'string'))
-    : undefined
-  return `found ${holdsSecret(schema) ? foundSecret(value) : found(value)}, ${guess === undefined ? '' : `did you mean ${JSON.stringify(guess)}? `}allowed: ${allowed(schema)}`
+  if (!branches(schema).some(({ writeOnly }) => writeOnly)) {
+    if (lacksScheme(schema, value)) return `found ${found(value)}: put http:// before it, or https:// if it has TLS`
+    const url = withSlashes(schema, value)
+    if (url !== undefined) return `found ${found(value)}, did you mean "${url}"?`
+  }
+  const guess = typeof value === 'string' && !holdsSecret(schema) ? meantValue(schema, value) : undefined
+  return `found ${holdsSecret(schema) ? foundSecret(value) : found(value)}, ${guess === undefined ? '' : `did you mean ${guess}? `}allowed: ${allowed(schema)}`
 }
 
 /** How the message of a key that is not there begins. */
@@ -138,7 +150,7 @@ export function mistakes (schema: TSchema | SchemaNode, value: unknown, at: Path
       else tell(path, wrongValue(node, error.data))
     } else if (error.keyword === 'additionalProperties') {
       const key: string = error.params.additionalProperty
-      const guess = closest(key, Object.keys(node.properties ?? {}))
+      const guess = meantKey(key, Object.keys(node.properties ?? {}))
       if (guess) meant.add(fieldPath([...path, guess]))
       tell([...path, key], guess ? `unknown key, did you mean "${guess}"?` : unknownKey(node))
     } else if (error.keyword === 'required') {

@@ -20,6 +20,7 @@ export interface SchemaNode {
   minLength?: number
   maxLength?: number
   pattern?: string
+  maxProperties?: number
   /** JSON Schema's mark of a value that is never shown: a secret. */
   writeOnly?: boolean
 }

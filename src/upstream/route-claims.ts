@@ -97,7 +97,9 @@ export class RouteClaims {
         const problem = own ? null : table.claim(address, file, 'passThrough')
         if (own) left.add(method)
         if (problem) {
-          this.#problems.push(problem)
+          // of two pass-throughs, the first method says nothing
+          const message = method === FORWARDED_METHODS[0] ? problem.message.slice(method.length + 1) : problem.message
+          this.#problems.push({ ...problem, message })
           return false
         }
       }

@@ -67,3 +67,9 @@ test('check names files that look like declarations or configurations and are no
   const { stdout: configured } = await runCommand(t, ['check', '--config', 'gatehouse.yaml'], { cwd })
   assert.ok(!configured.includes('gatehouse.config.toml') && configured.includes('routes/b.cts'), configured)
 })
+
+test('two pass-throughs on one host collide with no method named', async (t) => {
+  const passThrough = (name: string): object => ({ name, hosts: 'e.lan', auth: 'none', targets: 'http://127.0.0.1:1', passThrough: true })
+  const [said] = await problems(t, { 'e.json': passThrough('e'), 'f.json': passThrough('f') })
+  assert.match(said!, /^f\.json passThrough: \/ on host e\.lan is declared in \S*e\.json too: change one of them$/)
+})
