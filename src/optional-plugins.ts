@@ -12,9 +12,13 @@ type RouteOption = 'clientCache' | 'compress' | 'cors' | 'securityHeaders' | 'op
 
 const isOn = (value: unknown): boolean => value !== undefined && value !== false
 
-/** Whether a file states an option. A plugin written by hand may state any on its routes. */
+/**
+ * Whether a file states an option: itself, on one of its routes, or on an operation of its document (`x-gatehouse-...`). A plugin
+ * written by hand may state any on its routes.
+ */
 const fileStates = (file: RouteFile, option: RouteOption): boolean => 'declaration' in file
-  ? isOn(file.declaration[option]) || (file.declaration.routes ?? []).some((route: Partial<Record<RouteOption, unknown>>) => isOn(route[option]))
+  ? [file.declaration, ...file.declaration.routes ?? [], ...file.api?.routes.map(({ declaration }) => declaration) ?? []]
+      .some((part: Partial<Record<RouteOption, unknown>>) => isOn(part[option]))
   : 'plugin' in file
 
 const someRoute = (option: RouteOption) => ({ files }: GatewayParts): boolean => files.some((file) => fileStates(file, option))

@@ -6,8 +6,8 @@ import { bytes } from '../units.ts'
 import { RouteDeclaration } from './declaration-schema.ts'
 
 /** What a document may say of its operations: nothing that decides who may call, what is checked, or what is sent to whom. */
-const SETTINGS = ['rateLimit', 'cost', 'cache', 'clientCache', 'compress', 'timeouts', 'bodyLimit', 'retries', 'hedging'] as const
-type Setting = typeof SETTINGS[number]
+export const SETTINGS = ['rateLimit', 'cost', 'cache', 'clientCache', 'compress', 'timeouts', 'bodyLimit', 'retries', 'hedging'] as const
+export type Setting = typeof SETTINGS[number]
 
 const PREFIX = 'x-gatehouse-'
 const fieldOf = new Map(SETTINGS.map((setting) => [setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), setting]))
