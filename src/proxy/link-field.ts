@@ -20,8 +20,8 @@ export function withLinks (value: string, replaced: (reference: string) => strin
     for (let found = parameterAt(value, at); found !== null; found = parameterAt(value, at)) {
       const [text, name = '', quoted] = found
       at += text.length
-      if (quoted === undefined || quoted.includes('\\') || name.toLowerCase() !== 'anchor') continue
-      result += value.slice(copied, at - quoted.length - 1) + replaced(quoted)
+      if (quoted === undefined || name.toLowerCase() !== 'anchor') continue
+      result += value.slice(copied, at - quoted.length - 1) + replaced(quoted.replace(/\\(.)/g, '$1')).replace(/["\\]/g, '\\$&')
       copied = at - 1
     }
     at = endOf(/[ \t]*/y, value, at)
