@@ -6,7 +6,7 @@ import { type JsonSchema, pointerToken } from './json-schema.ts'
 import { isInRange, isJson, isText, parseMediaType } from './media-type.ts'
 import { headerValue } from './operation-check.ts'
 import { PartCheck } from './part-check.ts'
-import type { ResponseCheck } from './response-check.ts'
+import { type ResponseCheck, statusClass } from './response-check.ts'
 import { MISWRITTEN, type TextParameter, textParameter, writtenAs } from './text-parameter.ts'
 import { scalarValue, textShape } from './text-shape.ts'
 
@@ -20,7 +20,7 @@ export function compileOperationResponseCheck (validators: DocumentValidators, o
   // what says nothing allows everything
   if (byStatus.size === 0) return Object.assign(() => null, { reads: () => false })
   const check = (status: number, contentType: string | undefined, body: Buffer | null, headers?: Record<string, unknown>): Violation[] | null => {
-    const parts = byStatus.get(String(status)) ?? byStatus.get(`${Math.floor(status / 100)}XX`) ?? byStatus.get('DEFAULT')
+    const parts = byStatus.get(String(status)) ?? byStatus.get(`${statusClass(status)}XX`) ?? byStatus.get('DEFAULT')
     if (parts === undefined) return [{ in: 'status', pointer: '', expected: allowed }]
     const found = parts.contentViolations(contentType, body)
     const others = headers === undefined ? null : parts.headerViolations(headers)

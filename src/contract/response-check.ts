@@ -20,12 +20,15 @@ export interface ResponseCheck {
 export function compileResponseCheck (responses: Record<string, object>): ResponseCheck {
   const byStatus = new Map(Object.entries(responses).map(([status, schema]) => [status.toLowerCase(), checkOf(schema, status)]))
   return (status, contentType, body) => {
-    const check = byStatus.get(String(status)) ?? byStatus.get(`${Math.floor(status / 100)}xx`) ?? byStatus.get('default')
+    const check = byStatus.get(String(status)) ?? byStatus.get(`${statusClass(status)}xx`) ?? byStatus.get('default')
     if (check === undefined) return null
     const value = valueOf(contentType, body ?? Buffer.alloc(0))
     return 'violation' in value ? nothingWas(value, check) : check.json(value.value, body?.length ?? 0)
   }
 }
+
+/** First digit of the class of a status; one beyond the classes counts as a server error (RFC 9110, section 15). */
+export const statusClass = (status: number): number => Math.min(Math.floor(status / 100), 5)
 
 /** What is wrong with the schemas of responses, in words, each with its status; empty when nothing is. */
 export function responseMistakes (responses: Record<string, object>): string[] {

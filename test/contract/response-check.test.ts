@@ -40,3 +40,12 @@ test('mistakes in schemas are found without compiling them', () => {
     '404: /$ref is "#/x", which leads nowhere', '5xx: /enum is empty, so nothing is valid',
   ])
 })
+
+test('a status beyond the classes is a server error', () => {
+  const check = compileResponseCheck({ '5xx': { type: 'object' }, default: { type: 'string' } })
+  for (const status of [500, 600, 999]) {
+    assert.equal(check(status, 'application/json', Buffer.from('{}')), null, String(status))
+    assert.notEqual(check(status, 'application/json', Buffer.from('""')), null, String(status))
+  }
+  assert.equal(compileResponseCheck({ default: { type: 'string' } })(700, 'application/json', Buffer.from('""')), null)
+})
