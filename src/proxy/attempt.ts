@@ -151,6 +151,12 @@ export class Attempt implements BreakableHandler {
       socket.destroy()
       return
     }
+    // RFC 6455, section 4.1: it has agreed to something that nobody has asked for
+    if (String(headers.upgrade).toLowerCase() !== 'websocket') {
+      socket.destroy()
+      this.onResponseError(this.controller!, new Error(`changed to the protocol ${JSON.stringify(headers.upgrade ?? null)}, which nobody has asked for`))
+      return
+    }
     this.#answered(status, performance.now() - this.sentAt)
     // a tunnel is under way until it closes
     socket.once('close', () => {

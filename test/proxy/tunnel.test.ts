@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
-import { closedPort, startBackend } from '../support/backend.ts'
+import { closedPort, startBackend, startRawBackend } from '../support/backend.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { rawRequest } from '../support/raw-client.ts'
@@ -213,4 +213,15 @@ test('a client that talks on after the close does not keep its place', async (t)
   t.after(() => clearInterval(talk))
   app.tunnels.closeAll()
   await freed()
+})
+
+test('a service that changes to another protocol than WebSocket is answered 502', async (t) => {
+  for (const line of ['upgrade: h2c\r\n', '']) {
+    const backend = await startRawBackend(t, (socket) => {
+      socket.once('data', () => socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n${line}\r\n`))
+    })
+    const { port } = await startGateway(t, upstream([backend.url]))
+    const handshake = 'connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+    assert.equal((await rawRequest(port, `GET /live/ws HTTP/1.1\r\nhost: a.test\r\n${handshake}\r\n`)).status, 502, line)
+  }
 })
