@@ -4,18 +4,12 @@ import { withoutParameters } from '../../src/auth/credentials.ts'
 import { ForwardAuthScheme } from '../../src/auth/forward-auth/forward-auth-scheme.ts'
 import { IdentityClient, identityUrl } from '../../src/auth/identity-client.ts'
 import { BootProblems } from '../../src/errors.ts'
-import { canonicalTarget } from '../../src/proxy/canonical-path.ts'
+import { shownDestination } from '../../src/proxy/destination.ts'
 import { FORWARDED_NAMES, ForwardedHeaders } from '../../src/proxy/forwarded-headers.ts'
 import { HOP_BY_HOP } from '../../src/proxy/hop-by-hop.ts'
 import { isProxyClaim } from '../../src/proxy/proxy-claims.ts'
 import { milliseconds } from '../../src/units.ts'
 import { publicTarget } from '../../src/upstream/host-router.ts'
-
-/** A `Destination` whose path is read as the routes read it; as it came when it is refused later. */
-const canonicalDestination = (value: string | string[] | undefined): string | undefined => {
-  const [, origin = '', path = ''] = /^(https?:\/\/[^/?#]*)?(.*)$/is.exec(String(value)) ?? []
-  return value === undefined ? undefined : origin + (canonicalTarget(path) ?? path)
-}
 
 /** Headers that are about one message, or that the gateway itself states. */
 const NOT_TO_BE_COPIED = new Set([...HOP_BY_HOP, ...FORWARDED_NAMES, 'host', 'content-length', 'expect', 'via', 'x-request-id'])
@@ -35,8 +29,8 @@ export default fp(async (app) => {
       url,
       client,
       publicTarget: (target) => withoutParameters(publicTarget(target), withheld.queryHiddenFromService),
-      shown: (name, value, socket) => {
-        if (name === 'destination') return canonicalDestination(value)
+      shown: (name, value, { headers, raw: { socket, url } }) => {
+        if (name === 'destination') return value === undefined ? undefined : socket ? shownDestination(String(value), { headers, socket, url }, forwarded) : value
         return isProxyClaim(name) && !(socket && forwarded.trusts(socket)) ? undefined : withheld.shownToService(name, value)
       },
     })

@@ -1,6 +1,9 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { gatehouseError, type GatehouseError } from '../errors.ts'
 import { hasOtherAuth } from '../upstream/route-contract.ts'
+import { isAsIs, routerTarget } from './as-is-path.ts'
+import { canonicalTarget } from './canonical-path.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { noteDestination } from './target-headers.ts'
 import { upstreamPath } from './upstream-path.ts'
@@ -29,7 +32,7 @@ function destinationPath (destination: string, request: FastifyRequest, plan: Fo
   const internal = hostRouter.read(publicPathOf(destination, request, plan), method, headers)
   if (internal === 'GW_BAD_PATH') throw unclear()
   if (!internal.startsWith('/')) throw elsewhere()
-  const found = routeTable.find(method, internal.split('?', 1)[0]!, headers)
+  const found = routeTable.find(method, routerTarget(internal).split('?', 1)[0]!, headers)
   if (found === null) throw elsewhere()
   const { row: { options }, params } = found
   const { config = {} } = options
@@ -48,17 +51,36 @@ function publicPathOf (destination: string, { raw }: FastifyRequest, { forwarded
   // section 8.3: a URL, or a path of the same host
   if (authority === undefined) {
     if (!/^\/(?!\/)/.test(destination)) throw unclear()
-    return destination
+    return withoutPrefix(destination, raw, forwarded)
   }
   const host = withoutDefaultPort(scheme!, authority)
   const [publicScheme = '', publicHost = ''] = forwarded.originOf(raw).split('://')
   // a proxy that ends TLS may be none that states so: the scheme tells nothing
   const own = [withoutDefaultPort(publicScheme, publicHost), withoutDefaultPort(scheme!, raw.headers.host ?? '')]
   if (!own.includes(host)) throw elsewhere()
-  const path = rest!.startsWith('/') ? rest! : `/${rest}`
-  const outer = forwarded.outerPrefix(raw)
-  return path.startsWith(`${outer}/`) ? path.slice(outer.length) : path
+  return withoutPrefix(rest!.startsWith('/') ? rest! : `/${rest}`, raw, forwarded)
 }
+
+/** A path without the prefix that a trusted proxy has stripped from the path of the request, in whatever spelling it has it. */
+function withoutPrefix (path: string, raw: Request, forwarded: ForwardPlan['forwarded']): string {
+  const outer = forwarded.outerPrefix(raw)
+  if (outer === '') return path
+  const read = isAsIs(raw.url!) ? path : canonicalTarget(path, true) ?? path
+  if (!read.startsWith(outer) || !['', '/', '?'].includes(read.charAt(outer.length))) return path
+  return read[outer.length] === '/' ? read.slice(outer.length) : `/${read.slice(outer.length)}`
+}
+
+/**
+ * A destination for a service that decides by paths: its path is what the routes read, or as it came where nobody reads paths and
+ * where it is refused later.
+ */
+export function shownDestination (destination: string, raw: Request, forwarded: ForwardPlan['forwarded']): string {
+  const [, origin = '', given = ''] = /^(https?:\/\/[^/?#]*)?(.*)$/is.exec(destination) ?? []
+  const path = withoutPrefix(given, raw, forwarded)
+  return origin + (isAsIs(raw.url!) ? path : canonicalTarget(path) ?? path)
+}
+
+type Request = Pick<IncomingMessage, 'headers' | 'socket' | 'url'>
 
 const withoutDefaultPort = (scheme: string, host: string): string =>
   host.toLowerCase().replace(scheme.toLowerCase() === 'https' ? /:443$/ : /:80$/, '')

@@ -129,7 +129,7 @@ export class ForwardedHeaders {
   }
 
   /** Prefix that a trusted proxy has stripped, so that no path of the request has it; `''` for none. */
-  outerPrefix ({ headers: { 'x-forwarded-prefix': prefix }, socket }: IncomingMessage): string {
+  outerPrefix ({ headers: { 'x-forwarded-prefix': prefix }, socket }: Pick<IncomingMessage, 'headers' | 'socket'>): string {
     return prefix !== undefined && this.#peer(socket).trusted ? String(prefix) : ''
   }
 

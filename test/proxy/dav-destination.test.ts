@@ -123,3 +123,39 @@ test('a refusal says what it is about, and is no failure in the log', async (t) 
   assert.match(body, /Destination/)
   assert.deepEqual(lines, [])
 })
+
+test('with paths as they came, the path of a destination goes as it came too', async (t) => {
+  const judge = await startBackend(t)
+  const { backend, sent } = await startDav(t, { hosts: ['dav.test'], paths: 'as-is', auth: { forwardAuth: {} } }, {
+    config: { forwardAuth: { url: judge.url } },
+    files: { 'other.json': { name: 'other', auth: 'none', hosts: ['other.test'], targets: ['http://127.0.0.1:9'], passThrough: true } },
+  })
+  for (const path of ['/b', '//%61', '/b//c', '/%61;x=1', '/a/../b', '/%zz?x=//']) {
+    assert.equal(await sent(`http://dav.test${path}`, '', '//a'), `http://dav.test${path}`, path)
+    assert.equal(judge.received.at(-1)!.headers.destination, `http://dav.test${path}`, path)
+  }
+  assert.equal(await sent('/%61//b'), 'http://dav.test/%61//b')
+  const before = backend.received.length
+  assert.equal(await sent('http://other.test/b'), 502)
+  assert.equal(await sent('http://evil.test//b'), 502)
+  for (const unclear of ['//evil.test/b', '/a b', '/a#b', '/a\\b']) assert.equal(await sent(unclear), 400, unclear)
+  assert.equal(backend.received.length, before)
+})
+
+test('a path has the prefix of a proxy taken away as a URL has, in every spelling', async (t) => {
+  const judge = await startBackend(t)
+  const { sent, target } = await startDav(t, {
+    auth: { forwardAuth: {} },
+  }, {
+    config: { trustProxy: ['127.0.0.1'], forwardAuth: { url: judge.url } },
+    files: { 'secret.json': { name: 'secret', prefix: '/secret', auth: 'none', targets: ['http://127.0.0.1:9'], passThrough: true } },
+  })
+  const proxied = 'x-forwarded-prefix: /gw\r\n'
+  for (const given of ['/gw/b', '/%67w/b', 'http://dav.test/gw/b', 'http://dav.test//gw//b']) {
+    assert.equal(await sent(given, proxied), `${target}/b`, given)
+    assert.match(String(judge.received.at(-1)!.headers.destination), /^(?:http:\/\/dav\.test)?\/b$/, given)
+  }
+  assert.equal(await sent('/gw', proxied), `${target}/`)
+  assert.equal(await sent('/gwx/b', proxied), `${target}/gwx/b`)
+  for (const given of ['/gw/secret/b', '/%67w/secret/b', 'http://dav.test/gw/secret/b']) assert.equal(await sent(given, proxied), 502, given)
+})

@@ -10,7 +10,7 @@ export interface ForwardAuthQuestion {
 }
 
 /** What the service may see of a header. @param name  in lower case */
-export type ShownHeader = (name: string, value: string | string[] | undefined, socket: AuthRequest['raw']['socket']) => string | string[] | undefined
+export type ShownHeader = (name: string, value: string | string[] | undefined, request: AuthRequest) => string | string[] | undefined
 
 /** Methods that act on the URL in `Destination` as well (RFC 4918, section 10.3). */
 const DESTINED = new Set(['COPY', 'MOVE'])
@@ -24,11 +24,12 @@ export function forwardAuthQuestion (settings: Pick<ForwardAuthSettings, 'reques
   const names = settings.requestHeaders.map((name) => name.toLowerCase())
   const byHeaders = settings.cacheBy === 'headers'
 
-  return ({ headers, ip, protocol, raw: { method = 'GET', url = '/', socket } }) => {
+  return (request) => {
+    const { headers, ip, protocol, raw: { method = 'GET', url = '/' } } = request
     const told: string[] = []
     // a service that decides by paths has to know both
     for (const name of DESTINED.has(method) && !names.includes('destination') ? [...names, 'destination'] : names) {
-      const value = shown(name, headers[name], socket)
+      const value = shown(name, headers[name], request)
       for (const single of value === undefined ? [] : [value].flat()) told.push(name, single)
     }
     // the host is the one by which the route was found, whatever a proxy calls it: another would be judged in its place
