@@ -4,7 +4,7 @@ import { signToken } from '../src/auth/jwt/dev-token.ts'
 import { CommandFailure, failureLines } from '../src/cli/failure.ts'
 import type { Config } from '../src/config/config-schema.ts'
 import { loadConfig } from '../src/config/load-config.ts'
-import { ignoreHangup, NO_RELOAD } from '../src/listener/hangup-signal.ts'
+import { ignoreHangup, NO_RELOAD, NO_RELOAD_NEEDED } from '../src/listener/hangup-signal.ts'
 import { freePort, type RunningGateway, startGateway, startWatchedGateway } from './gateway.ts'
 import { start as startCatalog } from './catalog.ts'
 import { start as startLive } from './live.ts'
@@ -36,6 +36,8 @@ const SERVICES: readonly [name: string, start: () => Promise<Service>][] = [
 const services: Service[] = []
 let gateway: RunningGateway | undefined
 let stopping = false
+/** Said when a SIGHUP comes. */
+let hangup = NO_RELOAD
 
 /** Ends everything; a second Ctrl-C, or npm handing the first one on, changes nothing. */
 async function stop (exitCode: number): Promise<void> {
@@ -72,6 +74,7 @@ async function main (): Promise<void> {
     console.log(USAGE)
     return
   }
+  if (watch) hangup = NO_RELOAD_NEEDED
   const env = process.env
   let note: string | undefined
   if (!Object.entries(env).some(([name, value]) => value && /^GATEHOUSE_JWT_(SECRET|PUBLIC_KEY|PRIVATE_KEY)/.test(name))) {
@@ -109,7 +112,7 @@ async function tokens (config: Config): Promise<{ read: string, write: string }>
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => { stop(0) })
-ignoreHangup(() => console.error(NO_RELOAD))
+ignoreHangup(() => console.error(hangup))
 main().catch((error: unknown) => {
   if (stopping) return
   for (const line of failureLines(error)) console.error(line)
