@@ -49,28 +49,19 @@ export async function startGateway (config: Config): Promise<RunningGateway> {
 export function startWatchedGateway ({ host, baseDir }: Config, port: number): RunningGateway {
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
   const command = fileURLToPath(new URL('../bin/gatehouse.js', import.meta.url))
-  const child = spawn(process.execPath, [command, 'start', '--watch', '--port', String(port)], { cwd: baseDir, stdio: 'inherit' })
+  const child = spawn(process.execPath, [command, 'start', '--watch', '--port', String(port)], { cwd: baseDir, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
   // whatever ends this process, the gateway ends with it
   process.once('exit', () => { child.kill('SIGKILL') })
   const ended = once(child, 'exit').then(([code]) => code as number | null ?? 1)
   return {
     url,
-    ready: Promise.race([answers(url).then(() => true), ended.then(() => false)]),
+    ready: Promise.race([once(child, 'message').then(() => true), ended.then(() => false)]),
     ended,
     showLog () {},
     async close () {
       child.kill('SIGTERM')
       await ended
     },
-  }
-}
-
-/** Resolves when the gateway is ready. */
-async function answers (url: string): Promise<void> {
-  for (;;) {
-    const ready = await fetch(`${url}/readyz`).then((response) => response.ok, () => false)
-    if (ready) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
 

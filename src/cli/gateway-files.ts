@@ -60,6 +60,11 @@ export class GatewayFiles {
     this.#tried = { own: this.#learn(ownFiles(watched), own, since), imported }
   }
 
+  /** The same, of a gateway that has found mistakes. What another one has named stays, since this may not have come to all. */
+  watchFaulty (watched: Watched, since: number): void {
+    if (this.#watched === undefined) this.watch(watched, since)
+  }
+
   /**
    * Watches the files that a gateway has imported, and still those of the one that serves: it may not have come to all.
    * @param since  when it was started

@@ -9,16 +9,17 @@ const SAMPLE = fileURLToPath(new URL('sample/', import.meta.url))
  * Waits until the supervisor wants this gateway to start. Until then the modules of the gateway are loaded, and a gateway of a
  * sample project is built and thrown away, so that the real one is built with warm code. No file of the user is read: it may change
  * until the start.
+ * @returns lines that the gateway need not log at its start
  */
-export async function standBy (): Promise<void> {
-  const started = Promise.withResolvers<void>()
+export async function standBy (): Promise<readonly string[]> {
+  const started = Promise.withResolvers<readonly string[]>()
   let isWanted = false
   let engine: readonly string[] = []
   onRequest((message) => {
     if ('engine' in message) engine = message.engine
     if (!('start' in message)) return
     isWanted = true
-    started.resolve()
+    started.resolve(message.logged)
   })
   // the messages that are here already
   await new Promise((resolve) => { setImmediate(resolve) })
@@ -30,7 +31,7 @@ export async function standBy (): Promise<void> {
   }
   await new Promise((resolve) => { setImmediate(resolve) })
   if (!isWanted) await buildSample().catch(() => {})
-  await started.promise
+  return started.promise
 }
 
 /** Builds a gateway of the sample project, with every default. */

@@ -10,6 +10,7 @@ import { shadowNotes } from '../upstream/shadowed-paths.ts'
 import { commandConfig, type ConfigOptions, passedOver } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
 import { recordModules } from './loaded-modules.ts'
+import { mendableFiles } from './mendable-files.ts'
 import { untilRetired } from './retirement.ts'
 import { standBy } from './standby.ts'
 import { isSupervised, leaveSupervisor, stateBefore, tellStateWhenAsked, tellSupervisor } from './supervision.ts'
@@ -26,10 +27,12 @@ export async function start (options: ConfigOptions): Promise<number> {
   ignoreHangup(() => say())
   const imported = recordModules()
   const tellImported = (): void => tellSupervisor({ imported: imported() })
-  await standBy()
+  const logged = await standBy()
   try {
-    return await run(options, (app) => { say = () => warn(app, NO_RELOAD_NEEDED) }, tellImported)
+    return await run(options, (app) => { say = () => warn(app, NO_RELOAD_NEEDED) }, tellImported, logged)
   } catch (error) {
+    const mendable = mendableFiles(error, options)
+    if (mendable !== undefined) tellSupervisor({ mendable })
     // what is mended may be a file that one of the folder imports
     tellImported()
     throw error
@@ -44,8 +47,9 @@ function warn (app: FastifyInstance, text: string): void {
 /**
  * @param built    gets the gateway
  * @param started  called when it listens
+ * @param logged   lines of the start that need no repetition
  */
-async function run (options: ConfigOptions, built: (app: FastifyInstance) => void, started: () => void): Promise<number> {
+async function run (options: ConfigOptions, built: (app: FastifyInstance) => void, started: () => void, logged: readonly string[] = []): Promise<number> {
   const config = await commandConfig(options)
   const delay = milliseconds(config.shutdown.delay)
   const timeout = milliseconds(config.shutdown.timeout)
@@ -72,8 +76,8 @@ async function run (options: ConfigOptions, built: (app: FastifyInstance) => voi
   tellSupervisor({ ready: true })
   if (isSupervised()) app.apis.onChange = () => tellSupervisor({ changed: true })
   tellStateWhenAsked(() => app.upstreams.remember())
-  for (const note of [...shadowNotes(app.routeTable), ...await passedOver(options, config.routes)]) app.log.warn(note)
-  announce(app, address)
+  const notes = [...shadowNotes(app.routeTable), ...await passedOver(options, config.routes)]
+  tellSupervisor({ logged: announce(app, address, notes, logged) })
   releaseIdleMemory()
   const code = await Promise.race(ended)
   await leaveSupervisor()

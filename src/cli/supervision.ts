@@ -10,8 +10,12 @@ export type SupervisionMessage =
   | { watch: Watched, stopsWithin: number }
   /** What it has imported; also when it could not start. */
   | { imported: LoadedModules }
+  /** It cannot start, for mistakes that a change of these files can mend. */
+  | { mendable: Watched }
   /** It listens. */
   | { ready: true }
+  /** It has these lines to log at its start. */
+  | { logged: readonly string[] }
   /** Something has changed that is no file. */
   | { changed: true }
   /** What it knows of its targets. */
@@ -27,8 +31,8 @@ export type SupervisionMessage =
 
 /** What the supervisor sends to a gateway. */
 export type SupervisorRequest =
-  /** Start now. */
-  | { start: true }
+  /** Start now, and leave out these lines of the start, which the gateway before has logged. */
+  | { start: true, logged: readonly string[] }
   /** Modules of the gateway to load before the start: URLs. */
   | { engine: readonly string[] }
   /** Leave new connections to the gateway that has started. */

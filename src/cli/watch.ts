@@ -32,6 +32,10 @@ class Supervisor {
   #standby: WatchedChild | undefined
   /** Modules of the gateway that the child has loaded which serves: URLs. */
   #engine: readonly string[] = []
+  /** What the gateway that serves has logged at its start. */
+  #logged: readonly string[] = []
+  /** Whether the first gateway could not start for mistakes in files. */
+  #mendable = false
   #busy = false
   #changedMeanwhile = false
   #forced = false
@@ -47,10 +51,10 @@ class Supervisor {
     this.#busy = true
     const code = await this.#replace()
     this.#busy = false
-    // a gateway that never ran has named no files to wait for
     if (this.#stopping) return
-    if (this.#current === undefined) this.#end(typeof code === 'number' && code > 0 ? code : 1)
-    else if (this.#changedMeanwhile) this.#reload(this.#forced)
+    if (this.#current === undefined && !this.#mendable) return this.#end(typeof code === 'number' && code > 0 ? code : 1)
+    if (this.#changedMeanwhile) this.#reload(this.#forced)
+    else if (this.#current === undefined) say('waiting for a change that mends this')
   }
 
   stop (): void {
@@ -99,7 +103,7 @@ class Supervisor {
   /** Starts a child. Resolves when it serves, or to how it has ended before. */
   async #replace (): Promise<void | number | string> {
     const child = this.#next()
-    child.start()
+    child.start(this.#current === undefined ? [] : this.#logged)
     const code = await Promise.race([child.ready, child.exit])
     if (this.#current !== undefined) this.#prepare()
     return code
@@ -139,7 +143,11 @@ class Supervisor {
     } else if ('imported' in message) {
       child.engine = message.imported.engine
       if (!this.#stopping) this.#files.watchImported(message.imported.files, child.startedAt)
-    } else if ('ready' in message) this.#ready(child)
+    } else if ('mendable' in message) {
+      this.#mendable = true
+      if (!this.#stopping) this.#files.watchFaulty(message.mendable, child.startedAt)
+    } else if ('logged' in message) this.#logged = message.logged
+    else if ('ready' in message) this.#ready(child)
     else if ('changed' in message) {
       if (child === this.#current) this.#reload(true)
     } else if ('asks' in message) {
@@ -160,6 +168,8 @@ class Supervisor {
     this.#engine = child.engine
     this.#files.served()
     child.serve()
+    // a program that runs this one with a channel, such as the demo, wants to know
+    if (process.connected) process.send?.('ready')
     if (this.#stopping) return child.stop()
     before?.retire()
   }

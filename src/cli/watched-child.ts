@@ -46,10 +46,11 @@ export class WatchedChild {
     if (this.#worker.isConnected()) this.#worker.send({ gatehouse: message })
   }
 
-  start (): void {
+  /** @param logged  lines that it need not log once more */
+  start (logged: readonly string[]): void {
     this.stage = 'starting'
     this.startedAt = Date.now()
-    this.send({ start: true })
+    this.send({ start: true, logged })
   }
 
   /** It has said that it listens. */

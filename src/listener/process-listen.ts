@@ -42,14 +42,21 @@ export async function listen (app: FastifyInstance): Promise<string> {
 /**
  * Logs where the gateway and its documentation are. Warns when anybody can read the documentation, unless the configuration
  * says `docs.auth: 'none'` and so wants that.
+ * @param notes   further warnings, which come first
+ * @param logged  lines that need no repetition
+ * @returns every line of this start
  */
-export function announce (app: FastifyInstance, address: string): void {
+export function announce (app: FastifyInstance, address: string, notes: readonly string[] = [], logged: readonly string[] = []): string[] {
+  const warnings = [...notes]
   const { docs } = app.config
   if (docs && (docs.auth === undefined || (docs.auth !== 'none' && 'optional' in docs.auth))) {
-    app.log.warn(`the documentation at ${docs.path} is public: set docs.auth to say who may read it ('none' for everybody), or docs: false to switch it off`)
+    warnings.push(`the documentation at ${docs.path} is public: set docs.auth to say who may read it ('none' for everybody), or docs: false to switch it off`)
   }
-  app.log.info(`ready on ${address}${docs ? `, documentation on ${address}${docs.path}` : ''}`)
+  const ready = `ready on ${address}${docs ? `, documentation on ${address}${docs.path}` : ''}`
+  for (const warning of warnings) if (!logged.includes(warning)) app.log.warn(warning)
+  if (!logged.includes(ready)) app.log.info(ready)
   flushLog(app)
+  return [...warnings, ready]
 }
 
 /** Writes the lines that the logger has gathered, for one that somebody waits for. */

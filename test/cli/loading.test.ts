@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { runCommand } from '../support/command.ts'
+import { runCommand, startCommand } from '../support/command.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const NEVER = 'await new Promise(() => {})\nexport default {}\n'
@@ -19,9 +19,14 @@ for (const words of [['check'], ['start', '--port', '0'], ['start', '--watch', '
       // in a child of --watch the channel to the supervisor goes on
       ...words.includes('--watch') ? {} : { 'routes/never.ts': NEVER },
     })
-    const { code, stdout, stderr } = await runCommand(t, words, { cwd })
-    assert.equal(code, 1)
-    assert.equal(stdout, '')
+    const command = startCommand(t, words, { cwd })
+    if (words.includes('--watch')) {
+      await command.line(/^watch: waiting for a change/)
+      command.child.kill('SIGTERM')
+    }
+    assert.equal(await command.exit, words.includes('--watch') ? 0 : 1)
+    assert.equal(command.stdout(), '')
+    const stderr = command.stderr()
     const lines = stderr.trimEnd().split('\n')
     assert.ok(lines.includes(`routes/exits.ts:2: ${EXITS}`), stderr)
     assert.ok(lines.includes(`routes/helped.ts: _helper.mjs:1: ${EXITS}`), stderr)

@@ -115,6 +115,29 @@ test('SIGHUP ends neither the supervisor nor the gateway', async (t) => {
   assert.equal(await command.exit, 0)
 })
 
+test('a mistake at the start is told, and the gateway starts once it is mended', async (t) => {
+  const cwd = temporaryFolder(t, { 'routes/hand.mjs': plugin('mended'), 'gatehouse.config.json': '{ "prot": 1 }' })
+  const command = startCommand(t, ['start', '--watch', '--port', '0'], { cwd })
+  await command.line(/^watch: waiting for a change that mends this/)
+  assert.match(command.stderr(), /^gatehouse\.config\.json:1: prot: unknown key/)
+  const refused = command.next(/^watch: waiting for a change/)
+  put(join(cwd, 'routes/hand.mjs'), 'export default [\n')
+  put(join(cwd, 'gatehouse.config.json'), '{}')
+  await refused
+  assert.match(command.stderr(), /^routes\/hand\.mjs:\d+: syntax error/m)
+  const ready = command.next(/"ready on /)
+  put(join(cwd, 'routes/hand.mjs'), plugin('mended'))
+  assert.equal(await text(/ready on (http:\S+?\d),/.exec(await ready)![1]!), 'mended')
+  const taken = command.next(/taken over/)
+  put(join(cwd, 'routes/hand.mjs'), plugin('second'))
+  await taken
+  while (await text(/ready on (http:\S+?\d),/.exec(await ready)![1]!) !== 'second');
+  assert.equal(command.stdout().split('"ready on ').length, 2)
+  assert.equal(command.stdout().split('is public: set docs.auth').length, 2)
+  command.child.kill('SIGTERM')
+  assert.equal(await command.exit, 0)
+})
+
 test('after a crash a change starts it again, and SIGTERM leaves no process behind', async (t) => {
   const command = await watched(t)
   const { cwd } = command

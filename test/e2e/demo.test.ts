@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -116,17 +116,28 @@ describe('npm run demo', () => {
     })
   }
 
-  for (const args of [[], ['--watch']]) {
-    test(`a mistake in a route file is told and nothing runs ${args.join()}`, async (t) => {
-      const routes = await copiedRoutes(t)
-      await writeFile(join(routes, 'wrong.yaml'), 'name: wrong\ntargets: [http://127.0.0.1:1]\npassThrough: true\n')
-      const program = startProgram(t, process.execPath, [`${ROOT}/demo/start.ts`, '--port', '0', ...args], { GATEHOUSE_ROUTES: routes })
-      assert.equal(await program.exit, 1)
-      assert.equal(program.stdout(), '')
-      assert.match(program.stderr(), /^\S*wrong\.yaml: passThrough\.auth: missing[^\n]*\n$/)
-      assert.equal(program.alive(), false)
-    })
-  }
+  test('watching, a mistake in a route file is told, and all starts once it is mended', async (t) => {
+    const routes = await copiedRoutes(t)
+    await writeFile(join(routes, 'wrong.yaml'), 'name: wrong\ntargets: [http://127.0.0.1:1]\npassThrough: true\n')
+    const program = startProgram(t, process.execPath, [`${ROOT}/demo/start.ts`, '--port', '0', '--watch'], { GATEHOUSE_ROUTES: routes })
+    await eventually('it waits', () => program.stderr().includes('watch: waiting for a change'))
+    assert.match(program.stderr(), /^\S*wrong\.yaml: passThrough\.auth: missing/m)
+    await rm(join(routes, 'wrong.yaml'))
+    await eventually('the welcome', () => program.stdout().includes('Ctrl-C'))
+    program.signal('SIGINT')
+    assert.equal(await program.exit, 0)
+    assert.equal(program.alive(), false)
+  })
+
+  test('a mistake in a route file is told and nothing runs', async (t) => {
+    const routes = await copiedRoutes(t)
+    await writeFile(join(routes, 'wrong.yaml'), 'name: wrong\ntargets: [http://127.0.0.1:1]\npassThrough: true\n')
+    const program = startProgram(t, process.execPath, [`${ROOT}/demo/start.ts`, '--port', '0'], { GATEHOUSE_ROUTES: routes })
+    assert.equal(await program.exit, 1)
+    assert.equal(program.stdout(), '')
+    assert.match(program.stderr(), /^\S*wrong\.yaml: passThrough\.auth: missing[^\n]*\n$/)
+    assert.equal(program.alive(), false)
+  })
 
   test('a wrong option is one line and exit code 1', async (t) => {
     for (const [args, said] of [[['--prot', '1'], /^gatehouse: .*--prot.*\n$/], [['--port', 'x'], /^--port: found "x".*\n$/]] as const) {
