@@ -2,6 +2,7 @@ import cors from '@fastify/cors'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { CorsPolicy, corsMistake } from '../../src/browser/cors-policy.ts'
+import { isOwnPage } from '../../src/browser/same-origin.ts'
 import { BootProblems, gatehouseError } from '../../src/errors.ts'
 import { isUpgrade } from '../../src/listener/upgrade.ts'
 import { PREFLIGHT_PATH, preflightRoute } from '../../src/upstream/preflight.ts'
@@ -47,8 +48,8 @@ async function answerPreflights (scope: FastifyInstance): Promise<void> {
 
 function marker (policy: CorsPolicy): onRequestHookHandler {
   return (request, reply, done) => {
-    const { origin } = request.headers
-    if (isUpgrade(request.raw) && origin !== undefined && !policy.allows(origin)) {
+    const { origin, 'sec-fetch-site': site } = request.headers
+    if (isUpgrade(request.raw) && origin !== undefined && !policy.allows(origin) && !isOwnPage(origin, site, request)) {
       done(gatehouseError('GW_ORIGIN_REFUSED'))
       return
     }

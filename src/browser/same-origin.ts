@@ -53,4 +53,8 @@ export class ForgeryCheck {
   }
 }
 
-const isOwn = (origin: string, { protocol, host }: BrowserRequest): boolean => origin.toLowerCase() === `${protocol}://${host.toLowerCase()}`
+/** Whether a page of the site itself has made a request. Old browsers do not say so in `Sec-Fetch-Site`, and count by their `Origin`. */
+export const isOwnPage = (origin: string, site: string | string[] | undefined, request: Pick<BrowserRequest, 'protocol' | 'host'>): boolean =>
+  site === undefined ? isOwn(origin, request) : site === 'same-origin'
+
+const isOwn = (origin: string, { protocol, host }: Pick<BrowserRequest, 'protocol' | 'host'>): boolean => origin.toLowerCase() === `${protocol}://${host.toLowerCase()}`

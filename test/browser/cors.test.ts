@@ -96,6 +96,24 @@ test('WebSockets are opened by pages that are allowed alone', async (t) => {
   assert.equal(await open('origin: https://evil.example\r\n'), 403)
 })
 
+test('pages of the site itself open WebSockets without an entry in the list', async (t) => {
+  const backend = await startBackend(t)
+  backend.server.on('upgrade', (_request, socket) => socket.end('HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: x\r\n\r\n'))
+  const { port } = await startGateway(t, { 'a.json': { name: 'a', auth: 'none', targets: [backend.url], cors: { origins: [APP] }, routes: [{ method: 'GET', url: '/live', websocket: true }] } })
+  const open = (more: string) => rawRequest(port, `GET /live HTTP/1.1\r\nhost: A.test\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n${more}\r\n`)
+  // behind a proxy that ends TLS and does not say so the scheme differs: what the browser says counts
+  for (const own of ['origin: http://a.test\r\n', 'origin: http://a.test\r\nsec-fetch-site: same-origin\r\n', 'origin: https://a.test\r\nsec-fetch-site: same-origin\r\n']) assert.equal((await open(own)).status, 101, own)
+  const others = [
+    'origin: http://b.test\r\n', 'origin: https://a.test\r\n', 'origin: http://a.test:81\r\n', 'origin: null\r\n', 'origin: http://x.a.test\r\nsec-fetch-site: same-site\r\n',
+    'origin: http://b.test\r\nx-forwarded-host: b.test\r\n', 'origin: http://b.test\r\nforwarded: host=b.test\r\n', 'origin: http://b.test\r\nsec-fetch-site: cross-site\r\n',
+  ]
+  for (const other of others) {
+    const { status, body } = await open(other)
+    assert.equal(status, 403, other)
+    assert.match(body.toString(), /GW_ORIGIN_REFUSED/)
+  }
+})
+
 test('mistakes are told', async (t) => {
   await assert.rejects(start(t, { cors: { origins: '*', credentials: true }, routes: [route('/x')] }), /a\.json: cors\.credentials: credentials cannot be allowed to every page/)
   await assert.rejects(start(t, { cors: { origins: ['https://App.example.com/'] }, routes: [route('/x')] }), /a\.json: cors\.origins\[0\]: found "https:\/\/App\.example\.com\/", allowed: origin in small letters/)
