@@ -142,15 +142,18 @@ export class ForwardedHeaders {
   }
 
   /**
-   * What a trusted proxy has stated beside the origin, and the upstream may answer by: a part of the keys of stored responses.
+   * What the upstream is told beside the origin, and may answer by: a part of the keys of stored responses. Among it is the
+   * host as it is spelled, when that is not in lower case: a signature may cover it, so the upstream gets it unchanged.
    * @param preserveHost  whether the upstream gets `Host` as it came
    */
   variantOf (request: IncomingMessage, preserveHost: boolean): string {
-    if (this.#trustsNobody || !this.#peer(request.socket).trusted) return ''
-    const { host = '', 'x-forwarded-host': publicHost } = request.headers
+    const { host = '', 'x-forwarded-host': stated } = request.headers
+    if (this.#trustsNobody || !this.#peer(request.socket).trusted) return isLower(host) ? '' : `${host}\n\n\n\n`
     const { 'x-forwarded-port': port = '', 'x-forwarded-prefix': prefix = '' } = request.headers
-    const shown = preserveHost && publicHost !== undefined ? host : ''
-    return shown === '' && port === '' && prefix === '' ? '' : `${shown}\n${String(port)}\n${String(prefix)}\n`
+    const publicHost = text(stated) ?? host
+    const spelled = isLower(publicHost) ? '' : publicHost
+    const shown = preserveHost && stated !== undefined ? host : ''
+    return spelled === '' && shown === '' && port === '' && prefix === '' ? '' : `${spelled}\n${shown}\n${String(port)}\n${String(prefix)}\n`
   }
 
   #peer (socket: PeerSocket): Peer {
@@ -197,5 +200,7 @@ const forwardedField = ([first, ...others]: readonly string[], host: string, pro
     .join(', ')
 
 const originOf = (proto: string, host: string): string => `${proto}://${host.toLowerCase()}`
+
+const isLower = (host: string): boolean => host === host.toLowerCase()
 
 const text = (value: string | string[] | undefined): string | undefined => value === undefined ? undefined : String(value)
