@@ -63,6 +63,8 @@ export const CONTRADICTIONS: [string, string][] = [
 export const LIES: [string, string][] = [
   ['x-forwarded-for', '6.6.6.6'], ['x-forwarded-proto', 'https'], ['x-forwarded-host', 'evil.test'], ['x-forwarded-port', '666'], ['x-forwarded-prefix', '/evil'], ['x-forwarded-server', 'evil'], ['x-forwarded-by', 'evil'], ['x-forwarded-scheme', 'evil'], ['x-forwarded-ssl', 'evil'],
   ['forwarded', 'for=6.6.6.6;host=evil.test;proto=https'], ['x-real-ip', '6.6.6.6'], ['true-client-ip', '6.6.6.6'], ['x-original-url', '/evil'], ['x-rewrite-url', '/evil'], ['via', '1.1 evil'], ['x-gatehouse-mirror', 'evil'], ['x-request-id', 'evil'],
+  ...['x-http-host-override', 'x-host-override', 'x-script-name', 'x-url-scheme', 'x-scheme', 'forwarded-for', 'forwarded-host', 'forwarded-proto', 'x-forwarded', 'x-forwarded-protocol', 'x-forwarded-path', 'x-proxyuser-ip', 'x-true-client-ip', 'x-original-proto'].map((name): [string, string] => [name, 'evil']),
+  ...['front-end-https', 'x-host', 'x-original-host', 'x-original-forwarded-for', 'cf-connecting-ip', 'fastly-client-ip', 'x-client-ip', 'x-cluster-client-ip', 'x-azure-clientip', 'x-azure-socketip', 'client-ip'].map((name): [string, string] => [name, 'evil']),
 ]
 
 /** Names that a CGI or WSGI backend cannot tell from the gateway's own. */
