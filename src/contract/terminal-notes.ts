@@ -31,7 +31,7 @@ export function socketNote (call: TerminalCall): string {
   return `This route can be upgraded to a WebSocket, which this page cannot do. On a terminal:\n\n${code(line)}`
 }
 
-/** Path and query, with a placeholder for each value that must be there. */
+/** Path and query. A value that the user has to put in is a name in angle brackets. */
 function target ({ path, parameters, security }: TerminalCall): string {
   const required = (parameters as { in?: string, name: string, required?: boolean }[]).filter((parameter) => parameter.in === 'query' && parameter.required)
   const keys = security.filter((scheme) => scheme.type === 'apiKey' && scheme.in === 'query')

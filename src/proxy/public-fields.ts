@@ -32,8 +32,6 @@ const viewOf = ({ forwarded, preserveHost, fixedHost }: ForwardPlan, { raw, orig
   url: originalUrl,
 })
 
-const outerPrefix = ({ forwarded }: ForwardPlan, { raw }: FastifyRequest): string => forwarded.outerPrefix(raw)
-
 const each = (value: Value, change: (one: string) => string): Value => Array.isArray(value) ? value.map(change) : change(value)
 
 /** Seconds, then an address that may be introduced by `url=` and quoted, as browsers read it (HTML, section 4.2.5.3). */
@@ -61,7 +59,7 @@ function publicCookie (cookie: string, plan: ForwardPlan, request: FastifyReques
       // without the attribute, the cookie is one of the host that the client has asked
       case 'domain': return value !== '' && isInternal(value, plan, request) ? [] : attribute
       case 'path':
-        return value.startsWith('/') ? `${name}=${publicCookiePath(value, plan, outerPrefix(plan, request))}` : attribute
+        return value.startsWith('/') ? `${name}=${publicCookiePath(value, plan, plan.forwarded.outerPrefix(request.raw))}` : attribute
       default: return attribute
     }
   })
@@ -88,12 +86,14 @@ function isInternal (attribute: string, { upstream, forwarded, fixedHost }: Forw
  * and a name of one label, such as `localhost`, cover themselves only.
  */
 function isKeptFor (host: string, domain: string): boolean {
-  const name = host.replace(/:\d+$/, '')
-  return name === domain || (domain.includes('.') && !isIPv4(name) && name.endsWith(`.${domain}`))
+  const name = withoutPort(host)
+  return name === domain || (domain.includes('.') && !isIPv4(name) && isWithin(name, domain))
 }
 
 /** Whether a host, with or without a port, belongs to a domain. */
 function isWithin (host: string, domain: string): boolean {
-  const name = host.replace(/:\d+$/, '')
+  const name = withoutPort(host)
   return name === domain || name.endsWith(`.${domain}`)
 }
+
+const withoutPort = (host: string): string => host.replace(/:\d+$/, '')

@@ -3,7 +3,7 @@ import { fieldPath } from '../config/schema-wording.ts'
 import type { Problem } from '../errors.ts'
 import { type ApiDeclaration, apiSettings } from '../openapi/api-declaration-schema.ts'
 import { templateParameters } from '../proxy/path-template.ts'
-import { type RouteDeclaration, UpstreamDeclaration, type UpstreamInput, withLists } from './declaration-schema.ts'
+import { isObject, type RouteDeclaration, UpstreamDeclaration, type UpstreamInput, withLists } from './declaration-schema.ts'
 import { parsePattern, withoutBraces } from './path-pattern.ts'
 import { type SoundPart, soundPart } from './sound-part.ts'
 import { checkTarget } from './target-check.ts'
@@ -63,8 +63,6 @@ export function checkDeclaration (given: unknown, file: string, authInherited: b
   if (passThrough && !authStated && (passThrough === true || passThrough.auth === undefined)) say('passThrough.auth', NO_AUTH)
   return { problems, sound, declaration: declaration as UpstreamDeclaration }
 }
-
-const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
 
 /** The field of one of several targets, or of the one that stands as text. */
 const fieldOf = (list: string, given: unknown, i: number): string => typeof given === 'string' ? list : `${list}[${i}]`

@@ -176,4 +176,5 @@ export function withLists<Declared> (declaration: Declared): WithLists<Declared>
   return lists as WithLists<Declared>
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+/** Whether a value is an object with fields. */
+export const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -118,7 +118,8 @@ export class HostRouter {
     const origin = originForm(target, host)
     if (origin === null) return 'GW_BAD_HOST'
     const groups = this.#groupsOf(host)
-    if (groups !== null && groups.length > 0 && groups[0]!.isAsIs) return unreadTarget(groups[0]!, origin, method)
+    const unread = unreadGroup(groups)
+    if (unread !== undefined) return unreadTarget(unread, origin, method)
     const canonical = this.#canonical(origin, groups)
     return isTarget(canonical) ? this.#route(canonical, groups!, method, headers, hasSeparator(canonical)) : canonical
   }
@@ -149,9 +150,8 @@ export class HostRouter {
     const origin = originForm(target, host)
     if (origin === null) return []
     const groups = this.#groupsOf(host)
-    if (groups !== null && groups.length > 0 && groups[0]!.isAsIs) {
-      return this.#table.methodsServed((method) => pathIfTarget(unreadTarget(groups[0]!, origin, method)), headers)
-    }
+    const unread = unreadGroup(groups)
+    if (unread !== undefined) return this.#table.methodsServed((method) => pathIfTarget(unreadTarget(unread, origin, method)), headers)
     const canonical = this.#canonical(origin, groups)
     if (!isTarget(canonical) || groups === null) return []
     const path = pathOf(canonical)
@@ -229,6 +229,9 @@ function hasSeparator (canonical: string): boolean {
 export const routerPath = (internal: string): string => pathOf(routerTarget(internal))
 
 const pathIfTarget = (reading: `/${string}` | ErrorCode): string | null => isTarget(reading) ? routerPath(reading) : null
+
+/** The group whose paths nobody reads, which is alone on its hosts. @param groups  those of a host */
+const unreadGroup = (groups: readonly HostGroup[] | null): HostGroup | undefined => groups?.[0]?.isAsIs ? groups[0] : undefined
 
 /** The internal target on a host whose paths nobody reads; only methods that are forwarded have a route. */
 function unreadTarget ({ prefix, router }: HostGroup, target: string, method: string): `/${string}` | ErrorCode {

@@ -1,6 +1,6 @@
 import type { Mistake } from '../config/schema-check.ts'
 import { closest } from '../suggestion.ts'
-import { type RouteDeclaration, type TargetDeclaration, UpstreamDeclaration } from './declaration-schema.ts'
+import { isObject, type RouteDeclaration, type TargetDeclaration, UpstreamDeclaration } from './declaration-schema.ts'
 
 /** A declaration without what is wrong in it. Places in lists stay as they are: what is wrong there is undefined. */
 export interface SoundPart extends Partial<Omit<UpstreamDeclaration, 'routes' | 'targets'>> {
@@ -20,8 +20,6 @@ const KEYS: ReadonlySet<string | number> = new Set(Object.keys(UpstreamDeclarati
 /** With one of these wrong, there is no telling which route is meant. */
 const ROUTE_ADDRESS: ReadonlySet<string | number> = new Set(['method', 'url', 'match'])
 const ROUTE_KEYS: ReadonlySet<string | number> = new Set(Object.keys(UpstreamDeclaration.properties.routes.items.properties))
-
-const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
  * @param declaration  with its short forms written out

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm, unlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
-import type { Browser } from 'playwright-core'
-import { launchBrowser, noBrowser, watchedPage } from './browser.ts'
+import { describe, test } from 'node:test'
+import { noBrowser, suiteBrowser, watchedPage } from './browser.ts'
 import { copiedRoutes, startDemo } from './demo-process.ts'
 import { eventually } from '../support/eventually.ts'
 import { readmeTemplates } from './readme-template.ts'
@@ -13,21 +11,11 @@ import { startStock } from './stock-service.ts'
 import { SwaggerUi } from './swagger-ui.ts'
 
 describe('the gateway in a browser', { skip: noBrowser }, () => {
-  let browser: Browser | undefined
-  let pictures: string
-  before(async () => {
-    browser = await launchBrowser()
-    pictures = await mkdtemp(join(tmpdir(), 'gatehouse-pictures-'))
-  })
-  after(async () => {
-    await browser?.close()
-    if (process.env.KEEP_PICTURES) console.log(`pictures: ${pictures}`)
-    else await rm(pictures, { recursive: true, force: true })
-  })
+  const suite = suiteBrowser()
 
   test('Swagger UI shows every upstream, and tries operations out on the real services', async (t) => {
     const demo = await startDemo(t)
-    const { page, foreign, errors } = await watchedPage(browser!, demo.url)
+    const { page, foreign, errors } = await watchedPage(suite.browser, demo.url)
     t.after(() => page.close())
     const ui = new SwaggerUi(page)
     await ui.open(demo.docs)
@@ -51,7 +39,7 @@ describe('the gateway in a browser', { skip: noBrowser }, () => {
       'POST /catalog/products': true,
       'GET /catalog/products/{sku}': true,
     })
-    await page.screenshot({ path: join(pictures, 'documentation.png') })
+    await page.screenshot({ path: suite.picture('documentation') })
 
     await ui.authorize(demo.writeToken)
     await ui.fill('createOrder', { body: { customer: 'Emmy Noether', item: 'Ring', quantity: 1 } })
@@ -62,7 +50,7 @@ describe('the gateway in a browser', { skip: noBrowser }, () => {
     const read = await ui.execute('readOrder')
     assert.equal(read.status, 200)
     assert.match(read.body, /Emmy Noether/)
-    await page.screenshot({ path: join(pictures, 'tried-out.png') })
+    await page.screenshot({ path: suite.picture('tried-out') })
 
     await ui.fill('streamTicks', { parameters: { count: '1' } })
     assert.equal((await ui.execute('streamTicks')).status, 200)
@@ -73,7 +61,7 @@ describe('the gateway in a browser', { skip: noBrowser }, () => {
     assert.match(added.body, /"addedAt": /)
     await ui.fill('readProduct', { parameters: { sku: 'INS-3' } })
     assert.match((await ui.execute('readProduct')).body, /Astrolabe/)
-    await page.screenshot({ path: join(pictures, 'tried-out-from-document.png') })
+    await page.screenshot({ path: suite.picture('tried-out-from-document') })
     assert.deepEqual({ foreign, errors }, { foreign: [], errors: [] })
     assert.equal(await demo.stop(), 0)
   })
@@ -81,19 +69,19 @@ describe('the gateway in a browser', { skip: noBrowser }, () => {
   for (const [device, viewport] of Object.entries({ desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } })) {
     test(`Swagger UI on a ${device} offers the whole gateway and each upstream`, async (t) => {
       const demo = await startDemo(t)
-      const { page, foreign, errors } = await watchedPage(browser!, demo.url, viewport)
+      const { page, foreign, errors } = await watchedPage(suite.browser, demo.url, viewport)
       t.after(() => page.close())
       const ui = new SwaggerUi(page)
       await ui.open(demo.docs)
       assert.deepEqual(await ui.documents(), ['Gatehouse demo', 'catalog', 'live', 'orders', 'users'])
-      await page.screenshot({ path: join(pictures, `whole-${device}.png`) })
+      await page.screenshot({ path: suite.picture(`whole-${device}`) })
       await ui.choose('orders')
       assert.deepEqual(await ui.tags(), ['orders'])
       assert.deepEqual(Object.keys(await ui.operations()).filter((name) => !/ \/orders/.test(name)), [])
-      await page.screenshot({ path: join(pictures, `orders-${device}.png`) })
+      await page.screenshot({ path: suite.picture(`orders-${device}`) })
       await ui.choose('catalog')
       assert.deepEqual(Object.keys(await ui.operations()), ['GET /catalog/categories', 'GET /catalog/products', 'POST /catalog/products', 'GET /catalog/products/{sku}'])
-      await page.screenshot({ path: join(pictures, `catalog-${device}.png`) })
+      await page.screenshot({ path: suite.picture(`catalog-${device}`) })
       await ui.choose('orders')
       // the choice is part of the address
       await ui.open(page.url())
@@ -109,7 +97,7 @@ describe('the gateway in a browser', { skip: noBrowser }, () => {
 
   test('the page of the live service counts the seconds through the gateway', async (t) => {
     const demo = await startDemo(t)
-    const { page, foreign, errors } = await watchedPage(browser!, demo.url)
+    const { page, foreign, errors } = await watchedPage(suite.browser, demo.url)
     t.after(() => page.close())
     await page.goto(`${demo.url}/live`)
     const time = () => page.locator('time').innerText()
@@ -137,14 +125,14 @@ describe('the gateway in a browser', { skip: noBrowser }, () => {
 
       await writeFile(join(routes, file), (await readmeTemplates(stock.url))[file])
       const demo = await startDemo(t, { env })
-      const { page, foreign, errors } = await watchedPage(browser!, demo.url)
+      const { page, foreign, errors } = await watchedPage(suite.browser, demo.url)
       t.after(() => page.close())
       const ui = new SwaggerUi(page)
       await ui.open(demo.docs)
       assert.ok((await ui.tags()).includes(tag))
       assert.deepEqual((await ui.operations())[`GET ${path}/{sku}`], { locked: true })
       await page.locator(`.opblock-tag[data-tag="${tag}"]`).scrollIntoViewIfNeeded()
-      await page.screenshot({ path: join(pictures, `${file}.png`) })
+      await page.screenshot({ path: suite.picture(file) })
       assert.deepEqual({ foreign, errors }, { foreign: [], errors: [] })
 
       const call = (url: string, token?: string, init: RequestInit = {}) => fetch(demo.url + url, {
@@ -176,7 +164,7 @@ describe('the gateway in a browser', { skip: noBrowser }, () => {
     const stock = await startStock(t)
     const routes = await copiedRoutes(t)
     const demo = await startDemo(t, { args: ['--watch'], env: { GATEHOUSE_ROUTES: routes } })
-    const { page } = await watchedPage(browser!, demo.url)
+    const { page } = await watchedPage(suite.browser, demo.url)
     t.after(() => page.close())
     const ui = new SwaggerUi(page)
     await ui.open(demo.docs)

@@ -1,5 +1,8 @@
 import { accessSync, constants } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { after, before } from 'node:test'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
 const ARGS = [
@@ -28,6 +31,33 @@ export const noBrowser: string | false = path === undefined && process.env.CI !=
 export async function launchBrowser (): Promise<Browser> {
   if (path === undefined) throw new Error(MISSING)
   return chromium.launch({ executablePath: path, args: ARGS, headless: true, timeout: 120_000 })
+}
+
+/** What the tests of a suite share. */
+export interface SuiteBrowser {
+  readonly browser: Browser
+  /** Where a picture goes. `KEEP_PICTURES=1` keeps the folder, and prints it. */
+  picture (name: string): string
+}
+
+/** One browser for the tests of the suite that calls this. */
+export function suiteBrowser (): SuiteBrowser {
+  let browser: Browser | undefined
+  let pictures: string | undefined
+  before(async () => {
+    browser = await launchBrowser()
+    pictures = await mkdtemp(join(tmpdir(), 'gatehouse-pictures-'))
+  })
+  after(async () => {
+    await browser?.close()
+    if (pictures === undefined) return
+    if (process.env.KEEP_PICTURES) console.log(`pictures: ${pictures}`)
+    else await rm(pictures, { recursive: true, force: true })
+  })
+  return {
+    get browser () { return browser! },
+    picture: (name) => join(pictures!, `${name}.png`),
+  }
 }
 
 /** A page, and what went wrong in it. */

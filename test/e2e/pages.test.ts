@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
-import type { Browser } from 'playwright-core'
+import { describe, test } from 'node:test'
 import type { ConfigInput } from '../../src/config/config-schema.ts'
 import { JWT_SECRET, startGateway } from '../support/gateway.ts'
-import { launchBrowser, noBrowser, watchedPage } from './browser.ts'
+import { noBrowser, suiteBrowser, watchedPage } from './browser.ts'
+import { contrastOf } from './colour-contrast.ts'
 
 const VIEWS = [
   ['desktop', { width: 1280, height: 800 }, 'light'],
@@ -35,22 +32,12 @@ const files = {
 }
 
 describe('the pages of the gateway in a browser', { skip: noBrowser }, () => {
-  let browser: Browser | undefined
-  let pictures: string
-  before(async () => {
-    browser = await launchBrowser()
-    pictures = await mkdtemp(join(tmpdir(), 'gatehouse-pictures-'))
-  })
-  after(async () => {
-    await browser?.close()
-    if (process.env.KEEP_PICTURES) console.log(`pictures: ${pictures}`)
-    else await rm(pictures, { recursive: true, force: true })
-  })
+  const suite = suiteBrowser()
 
   test('welcome and problem pages are readable everywhere, and load nothing', async (t) => {
     const { url } = await startGateway(t, files, config)
     for (const [device, viewport, colorScheme] of VIEWS) {
-      const { page, foreign, errors } = await watchedPage(browser!, url, viewport)
+      const { page, foreign, errors } = await watchedPage(suite.browser, url, viewport)
       t.after(() => page.close())
       await page.emulateMedia({ colorScheme })
       const requests: string[] = []
@@ -66,9 +53,9 @@ describe('the pages of the gateway in a browser', { skip: noBrowser }, () => {
         assert.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), `${name} on ${device}: nothing sticks out at the side`)
         // the style applies: a policy that named another one would leave the page bare
         assert.equal(await page.evaluate('getComputedStyle(document.querySelector("main")).borderRadius'), '12px')
-        assert.ok(await contrast(page) >= 4.5, `${name} on ${device}: text can be read`)
+        for (const text of await page.locator('main *').all()) assert.ok(await contrastOf(text) >= 4.5, `${name} on ${device}: text can be read`)
         assert.deepEqual(requests.filter((request) => request !== 'data:'), [url + path], 'no icon, no style sheet, no script')
-        await page.screenshot({ path: join(pictures, `${name}-${device}.png`) })
+        await page.screenshot({ path: suite.picture(`${name}-${device}`) })
       }
       // that the page itself was a 404 or 400 is what was asked for
       assert.deepEqual({ foreign, errors: errors.filter((error) => !/status of 40[04]/.test(error)) }, { foreign: [], errors: [] })
@@ -77,7 +64,7 @@ describe('the pages of the gateway in a browser', { skip: noBrowser }, () => {
 
   test('the links of the welcome page lead where they say', async (t) => {
     const { url } = await startGateway(t, files, config)
-    const { page } = await watchedPage(browser!, url)
+    const { page } = await watchedPage(suite.browser, url)
     t.after(() => page.close())
     for (const [name, path] of [['Documentation', '/docs'], ['Status', '/status'], ['Drift', '/status/drift'], ['Metrics', '/metrics']] as const) {
       await page.goto(url)
@@ -86,18 +73,3 @@ describe('the pages of the gateway in a browser', { skip: noBrowser }, () => {
     }
   })
 })
-
-/** The least contrast of text on the page to what is behind it (WCAG 2.2, success criterion 1.4.3). */
-async function contrast (page: { evaluate (code: string): Promise<unknown> }): Promise<number> {
-  return await page.evaluate(`(() => {
-    const luminance = (color) => {
-      const [r, g, b] = color.match(/[\\d.]+/g).map(Number).map((value) => value / 255).map((value) => value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
-      return 0.2126 * r + 0.7152 * g + 0.0722 * b
-    }
-    const behind = luminance(getComputedStyle(document.querySelector('main')).backgroundColor)
-    return Math.min(...[...document.querySelectorAll('main *')].map((element) => {
-      const text = luminance(getComputedStyle(element).color)
-      return (Math.max(text, behind) + 0.05) / (Math.min(text, behind) + 0.05)
-    }))
-  })()`) as number
-}

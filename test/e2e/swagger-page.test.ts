@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, describe, test, type TestContext } from 'node:test'
-import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core'
+import type { BrowserContextOptions, Locator, Page } from 'playwright-core'
 import { WebSocket } from 'ws'
-import { launchBrowser, noBrowser, PHONE, watchedPage } from './browser.ts'
+import { noBrowser, PHONE, suiteBrowser, watchedPage } from './browser.ts'
 import { contrastOf } from './colour-contrast.ts'
 import { type DemoProcess, startDemo } from './demo-process.ts'
 import { SwaggerUi } from './swagger-ui.ts'
@@ -16,31 +13,25 @@ const DARK: BrowserContextOptions = { colorScheme: 'dark' }
 const READABLE = 4.5
 
 describe('the pages of Swagger UI', { skip: noBrowser }, () => {
-  let browser: Browser | undefined
+  const suite = suiteBrowser()
   let demo: DemoProcess
-  let pictures: string
   const endings: (() => unknown)[] = []
   before(async () => {
     demo = await startDemo({ after: (end: () => unknown) => { endings.push(end) } } as never)
-    browser = await launchBrowser()
-    pictures = await mkdtemp(join(tmpdir(), 'gatehouse-pictures-'))
   })
   after(async () => {
-    await browser?.close()
     await demo?.stop()
     for (const end of endings) await end()
-    if (process.env.KEEP_PICTURES) console.log(`pictures: ${pictures}`)
-    else await rm(pictures, { recursive: true, force: true })
   })
 
   async function open (t: TestContext, options?: BrowserContextOptions): Promise<{ page: Page, ui: SwaggerUi, errors: string[] }> {
-    const { page, errors } = await watchedPage(browser!, demo.url, undefined, options)
+    const { page, errors } = await watchedPage(suite.browser, demo.url, undefined, options)
     t.after(() => page.close())
     const ui = new SwaggerUi(page)
     await ui.open(demo.docs)
     return { page, ui, errors }
   }
-  const picture = (what: Page | Locator, name: string) => what.screenshot({ path: join(pictures, `${name}.png`) })
+  const picture = (what: Page | Locator, name: string) => what.screenshot({ path: suite.picture(name) })
 
   for (const [device, options] of Object.entries({ phone: PHONE, 'phone in the dark': { ...PHONE, ...DARK } })) {
     test(`a ${device} shows the page as wide as it is, whatever is open`, async (t) => {
