@@ -1,14 +1,13 @@
 import neostandard, { plugins } from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['node_modules/', 'docs/'] }),
+  // Prettier has the form of the code (`npm run format`)
+  ...neostandard({ ts: true, noStyle: true, ignores: ['node_modules/', 'docs/', 'coverage/'] }),
   {
     rules: {
       // a TypeBox schema and the type made of it share one name
       '@typescript-eslint/no-redeclare': 'off',
       'no-redeclare': 'off',
-      // tables read best with several entries a line
-      '@stylistic/object-property-newline': 'off',
     },
   },
   {
@@ -20,10 +19,14 @@ export default [
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
       '@typescript-eslint/no-floating-promises': ['error', { ignoreVoid: false, checkThenables: false }],
-      'no-restricted-syntax': ['error', {
-        selector: "ExpressionStatement > CallExpression[callee.property.name='then'][arguments.length=2]",
-        message: 'The second argument of then() does not catch what the first throws: end the promise with settle() on the way of a request, with catch() elsewhere.',
-      }],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "ExpressionStatement > CallExpression[callee.property.name='then'][arguments.length=2]",
+          message:
+            'The second argument of then() does not catch what the first throws: end the promise with settle() on the way of a request, with catch() elsewhere.',
+        },
+      ],
     },
   },
 ]

@@ -33,7 +33,7 @@ const { values } = parseArgs({
   options: { only: { type: 'string' }, keep: { type: 'string' }, help: { type: 'boolean', default: false } },
 })
 
-function chosen (only: string | undefined): readonly Application[] {
+function chosen(only: string | undefined): readonly Application[] {
   if (only === undefined) return APPLICATIONS
   const names = only.split(',').map((name) => name.trim())
   const unknown = names.filter((wanted) => !NAMES.includes(wanted))
@@ -42,7 +42,7 @@ function chosen (only: string | undefined): readonly Application[] {
 }
 
 /** Starts the gateway as a user would, with nothing but the folder of upstream files. @returns its port */
-async function startGateway (folder: string, log: string): Promise<number> {
+async function startGateway(folder: string, log: string): Promise<number> {
   const port = await freePort()
   const env = { GATEHOUSE_OPENAPI: join(folder, 'openapi'), GATEHOUSE_LOG_FORMAT: 'json' }
   const args = [GATEWAY, 'start', '--routes', join(folder, 'routes'), '--port', String(port)]
@@ -52,7 +52,7 @@ async function startGateway (folder: string, log: string): Promise<number> {
   return port
 }
 
-function print (drives: ReadonlyMap<Declaration, Drive>): boolean {
+function print(drives: ReadonlyMap<Declaration, Drive>): boolean {
   const rows = [...drives].map(([{ name, lines }, { steps }]) => {
     const failed = steps.filter(({ problem }) => problem !== null).length
     return [name, String(steps.length), failed === 0 ? 'ok' : `${failed} FAILED`, String(lines)]
@@ -60,11 +60,18 @@ function print (drives: ReadonlyMap<Declaration, Drive>): boolean {
   const table = [['application', 'steps', 'result', 'lines of declaration'], ...rows]
   const widths = table[0]!.map((_, i) => Math.max(...table.map((row) => row[i]!.length)))
   console.log('')
-  for (const row of table) console.log(row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ').trimEnd())
+  for (const row of table) {
+    console.log(
+      row
+        .map((cell, i) => cell.padEnd(widths[i]!))
+        .join('  ')
+        .trimEnd(),
+    )
+  }
   return [...drives.values()].every(({ steps }) => steps.every(({ problem }) => problem === null))
 }
 
-async function main (): Promise<boolean> {
+async function main(): Promise<boolean> {
   if (values.help) {
     console.log(USAGE)
     return true
@@ -76,15 +83,17 @@ async function main (): Promise<boolean> {
 
   const declarations = readDeclarations()
   for (const part of ['routes', 'openapi']) mkdirSync(join(folder, part))
-  const started = await Promise.all(applications.map(async (application) => {
-    const { name } = application
-    const declaration = declarations.get(name)
-    if (declaration === undefined) throw new Error(`docs/applications.md has no routes/${name}.yaml`)
-    mkdirSync(join(folder, name))
-    const workshop = new Workshop(installed, join(folder, name))
-    writeFileSync(join(folder, 'routes', `${name}.yaml`), withPorts(declaration, await application.start(workshop)))
-    return { application, declaration, workshop }
-  }))
+  const started = await Promise.all(
+    applications.map(async (application) => {
+      const { name } = application
+      const declaration = declarations.get(name)
+      if (declaration === undefined) throw new Error(`docs/applications.md has no routes/${name}.yaml`)
+      mkdirSync(join(folder, name))
+      const workshop = new Workshop(installed, join(folder, name))
+      writeFileSync(join(folder, 'routes', `${name}.yaml`), withPorts(declaration, await application.start(workshop)))
+      return { application, declaration, workshop }
+    }),
+  )
   const log = join(folder, 'gateway.log')
   const port = await startGateway(folder, log)
 

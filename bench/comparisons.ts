@@ -49,7 +49,7 @@ export const AGAINST = ['gateway-full', 'gateway-open', 'hit-gateway']
 export const AGAINST_GOAL = 1.02
 
 /** The subjects with these names; without names, all that are not optional. */
-export function chosen (subjects: readonly Subject[], only: string | undefined): Subject[] {
+export function chosen(subjects: readonly Subject[], only: string | undefined): Subject[] {
   if (only === undefined) return subjects.filter(({ optional }) => !optional)
   const names = only.split(',').map((name) => name.trim())
   const unknown = names.filter((name) => !subjects.some((subject) => subject.name === name))
@@ -69,7 +69,7 @@ export interface Contest extends Pick<Comparison, 'label' | 'goal' | 'of'> {
  * The comparisons to measure in pairs: those with a goal, those marked `paired`, and all of `present` when the user
  * named the subjects.
  */
-export function contests (present: readonly Subject[], isNamed: boolean): Contest[] {
+export function contests(present: readonly Subject[], isNamed: boolean): Contest[] {
   const byName = new Map(present.map((subject) => [subject.name, subject]))
   return COMPARISONS.flatMap(({ label, row, to, goal, of, paired }) => {
     const [a, b] = [byName.get(row), byName.get(to)]
@@ -78,8 +78,11 @@ export function contests (present: readonly Subject[], isNamed: boolean): Contes
 }
 
 /** The same subjects of two trees. */
-export function contestsAgainst (
-  now: readonly Subject[], before: readonly Subject[], only = AGAINST.join(), goal = AGAINST_GOAL
+export function contestsAgainst(
+  now: readonly Subject[],
+  before: readonly Subject[],
+  only = AGAINST.join(),
+  goal = AGAINST_GOAL,
 ): Contest[] {
   const own = now.filter(({ isGateway }) => isGateway)
   return chosen(own, only).map((a) => {

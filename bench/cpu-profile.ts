@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 /** What Node writes with `--cpu-prof`; times are microseconds of the monotonic clock. */
 export interface CpuProfile {
   startTime: number
-  nodes: { id: number, callFrame: { functionName: string, url: string, lineNumber: number }, children?: number[] }[]
+  nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number }; children?: number[] }[]
   samples: number[]
   timeDeltas: number[]
 }
@@ -24,7 +24,7 @@ export interface FunctionTime {
 const IDLE = '(idle)'
 
 /** Whom a file belongs to: a package, Node, or this project. */
-function ownerOf (url: string, name: string): string {
+function ownerOf(url: string, name: string): string {
   if (url === '') return name.startsWith('(') ? name : 'native'
   if (url.startsWith('node:')) return 'node'
   // the one WebAssembly that any of these runs
@@ -37,7 +37,7 @@ function ownerOf (url: string, name: string): string {
  * Adds up a profile by function.
  * @param from  only samples between these two moments of the monotonic clock count, in microseconds
  */
-export function functionTimes (profile: CpuProfile, from: number, until: number): FunctionTime[] {
+export function functionTimes(profile: CpuProfile, from: number, until: number): FunctionTime[] {
   const functions = new Map<string, FunctionTime>()
   eachSample(profile, from, until, functions, (time, stack) => {
     stack[0]!.self += time
@@ -48,27 +48,47 @@ export function functionTimes (profile: CpuProfile, from: number, until: number)
 }
 
 /** Who calls a function, nearest caller first, and the time the function took for each chain of callers. */
-export function callers (profile: CpuProfile, from: number, until: number, name: string, depth: number): { chain: string, time: number }[] {
+export function callers(
+  profile: CpuProfile,
+  from: number,
+  until: number,
+  name: string,
+  depth: number,
+): { chain: string; time: number }[] {
   const chains = new Map<string, number>()
   eachSample(profile, from, until, new Map(), (time, stack) => {
     const at = stack.findIndex((entry) => entry.name.split('  ', 1)[0] === name)
     if (at === -1) return
-    const chain = stack.slice(at + 1, at + 1 + depth).map((entry) => entry.name).join(' < ')
+    const chain = stack
+      .slice(at + 1, at + 1 + depth)
+      .map((entry) => entry.name)
+      .join(' < ')
     chains.set(chain, (chains.get(chain) ?? 0) + time)
   })
   return [...chains].map(([chain, time]) => ({ chain, time })).sort((a, b) => b.time - a.time)
 }
 
 /** Calls back with each sample's time and its stack, innermost function first. */
-function eachSample (profile: CpuProfile, from: number, until: number, functions: Map<string, FunctionTime>, use: (time: number, stack: FunctionTime[]) => void): void {
+function eachSample(
+  profile: CpuProfile,
+  from: number,
+  until: number,
+  functions: Map<string, FunctionTime>,
+  use: (time: number, stack: FunctionTime[]) => void,
+): void {
   const parents = new Map<number, number>()
   for (const node of profile.nodes) for (const child of node.children ?? []) parents.set(child, node.id)
   const ofNode = new Map<number, FunctionTime>()
-  for (const { id, callFrame: { functionName, url, lineNumber } } of profile.nodes) {
+  for (const {
+    id,
+    callFrame: { functionName, url, lineNumber },
+  } of profile.nodes) {
     const name = `${functionName || '(anonymous)'}${url === '' ? '' : `  ${basename(url)}:${lineNumber + 1}`}`
     const key = `${name} ${url}`
     let entry = functions.get(key)
-    if (entry === undefined) functions.set(key, entry = { name, owner: ownerOf(url, functionName), self: 0, total: 0 })
+    if (entry === undefined) {
+      functions.set(key, (entry = { name, owner: ownerOf(url, functionName), self: 0, total: 0 }))
+    }
     ofNode.set(id, entry)
   }
 
@@ -85,7 +105,7 @@ function eachSample (profile: CpuProfile, from: number, until: number, functions
 }
 
 /** Self time by owner, the largest first. */
-export function ownerTimes (times: readonly FunctionTime[]): { owner: string, self: number }[] {
+export function ownerTimes(times: readonly FunctionTime[]): { owner: string; self: number }[] {
   const owners = new Map<string, number>()
   for (const { owner, self } of times) owners.set(owner, (owners.get(owner) ?? 0) + self)
   return [...owners].map(([owner, self]) => ({ owner, self })).sort((a, b) => b.self - a.self)

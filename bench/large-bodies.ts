@@ -7,8 +7,8 @@ import { freePort } from './child-process.ts'
 import { folder, gateway, prove, report } from './proof.ts'
 
 /**
- * Proves that large bodies pass with flat memory: 1 GiB up and 1 GiB down through a gateway process, and a slow reader and a slow
- * writer beside them. `npm run proof:bodies`; `--mebibytes n` for less.
+ * Proves that large bodies pass with flat memory: 1 GiB up and 1 GiB down through a gateway process, and a slow reader
+ * and a slow writer beside them. `npm run proof:bodies`; `--mebibytes n` for less.
  */
 const at = process.argv.indexOf('--mebibytes')
 const MEBIBYTES = at === -1 ? 1024 : Number(process.argv[at + 1])
@@ -19,7 +19,7 @@ const GROWTH = 150
 const SLOW_MEBIBYTES = 32
 
 /** Writes so many pieces, no faster than they are taken. */
-async function pour (sink: NodeJS.WritableStream, pieces: number, pause = 0): Promise<void> {
+async function pour(sink: NodeJS.WritableStream, pieces: number, pause = 0): Promise<void> {
   for (let i = 0; i < pieces; i++) {
     if (!sink.write(PIECE)) await new Promise((resolve) => sink.once('drain', resolve))
     if (pause > 0) await wait(pause)
@@ -28,7 +28,7 @@ async function pour (sink: NodeJS.WritableStream, pieces: number, pause = 0): Pr
 }
 
 /** The length of a body, read with a pause after each mebibyte. */
-async function lengthOf (stream: IncomingMessage, pause = 0): Promise<number> {
+async function lengthOf(stream: IncomingMessage, pause = 0): Promise<number> {
   let length = 0
   let paused = 0
   for await (const chunk of stream) {
@@ -43,38 +43,61 @@ async function lengthOf (stream: IncomingMessage, pause = 0): Promise<number> {
 
 await prove(async () => {
   const backend = createServer(async (incoming, response) => {
-    if (incoming.method === 'GET') await pour(response, Number(new URL(incoming.url!, 'http://x').searchParams.get('pieces')))
-    else response.end(String(await lengthOf(incoming)))
+    if (incoming.method === 'GET') {
+      await pour(response, Number(new URL(incoming.url!, 'http://x').searchParams.get('pieces')))
+    } else response.end(String(await lengthOf(incoming)))
   }).listen(0, '127.0.0.1')
   await new Promise((resolve) => backend.once('listening', resolve))
-  writeFileSync(join(folder, 'bodies.json'), JSON.stringify({ name: 'bodies', auth: 'none', targets: [`http://127.0.0.1:${(backend.address() as AddressInfo).port}`], routes: [{ method: ['GET', 'PUT'], url: '/x' }] }))
+  writeFileSync(
+    join(folder, 'bodies.json'),
+    JSON.stringify({
+      name: 'bodies',
+      auth: 'none',
+      targets: [`http://127.0.0.1:${(backend.address() as AddressInfo).port}`],
+      routes: [{ method: ['GET', 'PUT'], url: '/x' }],
+    }),
+  )
   const port = await freePort()
   const { pid } = await gateway(port)
   const memory = (): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024
 
-  const upload = (pieces: number, pause = 0): Promise<number> => new Promise((resolve, reject) => {
-    const sent = request({ port, path: '/x', method: 'PUT', headers: { 'content-length': String(pieces * PIECE.length) } }, async (response) => {
-      let text = ''
-      for await (const chunk of response.setEncoding('utf8')) text += chunk
-      resolve(Number(text))
-    }).on('error', reject)
-    pour(sent, pieces, pause).catch(reject)
-  })
-  const download = (pieces: number, pause = 0): Promise<number> => new Promise((resolve, reject) => {
-    get({ port, path: `/x?pieces=${pieces}` }, (response) => { lengthOf(response, pause).then(resolve, reject) }).on('error', reject)
-  })
+  const upload = (pieces: number, pause = 0): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const sent = request(
+        { port, path: '/x', method: 'PUT', headers: { 'content-length': String(pieces * PIECE.length) } },
+        async (response) => {
+          let text = ''
+          for await (const chunk of response.setEncoding('utf8')) text += chunk
+          resolve(Number(text))
+        },
+      ).on('error', reject)
+      pour(sent, pieces, pause).catch(reject)
+    })
+  const download = (pieces: number, pause = 0): Promise<number> =>
+    new Promise((resolve, reject) => {
+      get({ port, path: `/x?pieces=${pieces}` }, (response) => {
+        lengthOf(response, pause).then(resolve, reject)
+      }).on('error', reject)
+    })
   /** Does something while the memory of the gateway is watched. */
   const watched = async (what: string, pieces: number, work: () => Promise<number>): Promise<void> => {
     await upload(1)
     const before = memory()
     let most = before
-    const timer = setInterval(() => { most = Math.max(most, memory()) }, 50)
+    const timer = setInterval(() => {
+      most = Math.max(most, memory())
+    }, 50)
     const begin = performance.now()
     const length = await work()
     clearInterval(timer)
     const seconds = (performance.now() - begin) / 1000
     report(`${what}: MiB that arrived`, length / PIECE.length, String(pieces), length === pieces * PIECE.length)
-    report(`${what}: growth of the gateway in MiB, and MiB/s`, [Math.round(most - before), Math.round(pieces / seconds)], `at most ${GROWTH}`, most - before <= GROWTH)
+    report(
+      `${what}: growth of the gateway in MiB, and MiB/s`,
+      [Math.round(most - before), Math.round(pieces / seconds)],
+      `at most ${GROWTH}`,
+      most - before <= GROWTH,
+    )
   }
   await watched('upload', MEBIBYTES, () => upload(MEBIBYTES))
   await watched('download', MEBIBYTES, () => download(MEBIBYTES))

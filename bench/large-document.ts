@@ -2,7 +2,10 @@ const RESOURCES = 100
 
 const reference = (name: string): object => ({ $ref: `#/components/schemas/${name}` })
 const json = (schema: object): object => ({ content: { 'application/json': { schema } } })
-const answers = (schema: object): object => ({ 200: { description: 'as asked', ...json(schema) }, default: { description: 'what went wrong', ...json(reference('Fault')) } })
+const answers = (schema: object): object => ({
+  200: { description: 'as asked', ...json(schema) },
+  default: { description: 'what went wrong', ...json(reference('Fault')) },
+})
 const ID = { name: 'id', in: 'path', required: true, schema: { type: 'integer', minimum: 1 } }
 const SEARCH = [
   { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 100 } },
@@ -10,9 +13,18 @@ const SEARCH = [
 ]
 
 /** Schemas of one resource: they refer to each other, and to those that all have in common. */
-function schemasOf (name: string): Record<string, object> {
+function schemasOf(name: string): Record<string, object> {
   return {
-    [name]: { allOf: [reference(`New${name}`), { type: 'object', required: ['id'], properties: { id: { type: 'integer', readOnly: true }, parent: reference(name) } }] },
+    [name]: {
+      allOf: [
+        reference(`New${name}`),
+        {
+          type: 'object',
+          required: ['id'],
+          properties: { id: { type: 'integer', readOnly: true }, parent: reference(name) },
+        },
+      ],
+    },
     [`New${name}`]: {
       type: 'object',
       required: ['reference', 'customer', 'items'],
@@ -28,16 +40,25 @@ function schemasOf (name: string): Record<string, object> {
     [`${name}Item`]: {
       type: 'object',
       required: ['sku', 'quantity'],
-      properties: { sku: { type: 'string', minLength: 1, maxLength: 40 }, quantity: { type: 'integer', minimum: 1 }, price: { type: 'number', minimum: 0 }, kind: { type: 'string', enum: ['goods', 'service'] } },
+      properties: {
+        sku: { type: 'string', minLength: 1, maxLength: 40 },
+        quantity: { type: 'integer', minimum: 1 },
+        price: { type: 'number', minimum: 0 },
+        kind: { type: 'string', enum: ['goods', 'service'] },
+      },
     },
   }
 }
 
-function pathsOf (path: string, name: string): Record<string, object> {
+function pathsOf(path: string, name: string): Record<string, object> {
   const body = { requestBody: { required: true, ...json(reference(`New${name}`)) } }
   return {
     [path]: {
-      get: { operationId: `list${name}`, parameters: SEARCH, responses: answers({ type: 'array', items: reference(name) }) },
+      get: {
+        operationId: `list${name}`,
+        parameters: SEARCH,
+        responses: answers({ type: 'array', items: reference(name) }),
+      },
       post: { operationId: `add${name}`, ...body, responses: answers(reference(name)) },
     },
     [`${path}/{id}`]: {
@@ -51,17 +72,32 @@ function pathsOf (path: string, name: string): Record<string, object> {
 }
 
 /** An API document of 600 operations on 100 resources: `/resource-00` to `/resource-99`. */
-export function largeDocument (): object {
+export function largeDocument(): object {
   const names = Array.from({ length: RESOURCES }, (_, i) => String(i).padStart(2, '0'))
   return {
     openapi: '3.1.0',
     info: { title: 'Large', version: '1.0.0' },
     paths: Object.assign({}, ...names.map((number) => pathsOf(`/resource-${number}`, `Resource${number}`))),
     components: {
-      schemas: Object.assign({
-        Fault: { type: 'object', required: ['title'], properties: { title: { type: 'string' }, status: { type: 'integer' } } },
-        Customer: { type: 'object', required: ['name', 'email'], properties: { name: { type: 'string', minLength: 1 }, email: { type: 'string', format: 'email' }, city: { type: 'string' } } },
-      }, ...names.map((number) => schemasOf(`Resource${number}`))),
+      schemas: Object.assign(
+        {
+          Fault: {
+            type: 'object',
+            required: ['title'],
+            properties: { title: { type: 'string' }, status: { type: 'integer' } },
+          },
+          Customer: {
+            type: 'object',
+            required: ['name', 'email'],
+            properties: {
+              name: { type: 'string', minLength: 1 },
+              email: { type: 'string', format: 'email' },
+              city: { type: 'string' },
+            },
+          },
+        },
+        ...names.map((number) => schemasOf(`Resource${number}`)),
+      ),
     },
   }
 }

@@ -35,25 +35,35 @@ const wrk = findProgram('wrk')
 export const loadGenerator: string = wrk === null ? 'autocannon' : 'wrk'
 
 /** Sends a load from its own core and waits for its end. */
-export async function sendLoad (load: Load): Promise<LoadResult> {
+export async function sendLoad(load: Load): Promise<LoadResult> {
   const bound = (load.seconds + 15) * 1000
-  if (load.rate !== undefined) return JSON.parse(await runProgram(pacedLaunch(load, load.rate), LOAD_CORE, bound)) as LoadResult
+  if (load.rate !== undefined) {
+    return JSON.parse(await runProgram(pacedLaunch(load, load.rate), LOAD_CORE, bound)) as LoadResult
+  }
   if (wrk === null) return autocannonResult(await runProgram(autocannonLaunch(load), LOAD_CORE, bound))
   return wrkResult(await runProgram(wrkLaunch(wrk, load), LOAD_CORE, bound))
 }
 
-function wrkLaunch (command: string, { url, headers, body, connections, seconds, folder }: Load) {
+function wrkLaunch(command: string, { url, headers, body, connections, seconds, folder }: Load) {
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '--timeout', '5s']
-  if (headers.length === 1 && body === undefined) for (const [name, value] of Object.entries(headers[0]!)) args.push('-H', `${name}: ${value}`)
-  else args.push('-s', rotation(folder, headers, body))
+  if (headers.length === 1 && body === undefined) {
+    for (const [name, value] of Object.entries(headers[0]!)) args.push('-H', `${name}: ${value}`)
+  } else args.push('-s', rotation(folder, headers, body))
   return { command, args: [...args, url] }
 }
 
 /** A script for wrk that formats all requests beforehand and takes them in turn. */
-function rotation (folder: string, headers: Load['headers'], body?: string): string {
+function rotation(folder: string, headers: Load['headers'], body?: string): string {
   const file = join(folder, 'rotation.lua')
-  const entries = headers.map((set) => `{${Object.entries(set).map(([name, value]) => `[${JSON.stringify(name)}]=${JSON.stringify(value)}`).join(',')}}`)
-  writeFileSync(file, `local sets = {${entries.join(',\n')}}
+  const entries = headers.map(
+    (set) =>
+      `{${Object.entries(set)
+        .map(([name, value]) => `[${JSON.stringify(name)}]=${JSON.stringify(value)}`)
+        .join(',')}}`,
+  )
+  writeFileSync(
+    file,
+    `local sets = {${entries.join(',\n')}}
 local requests, at = {}, 0
 function init ()
   for i, set in ipairs(sets) do
@@ -65,11 +75,12 @@ function request ()
   at = at % #requests + 1
   return requests[at]
 end
-`)
+`,
+  )
   return file
 }
 
-function pacedLaunch ({ url, headers, connections, seconds }: Load, rate: number) {
+function pacedLaunch({ url, headers, connections, seconds }: Load, rate: number) {
   const program = fileURLToPath(new URL('paced-load.ts', import.meta.url))
   const args = [program, '--rate', String(rate), '--connections', String(connections), '--seconds', String(seconds)]
   for (const [name, value] of Object.entries(headers[0]!)) args.push('--header', `${name}: ${value}`)
@@ -78,7 +89,7 @@ function pacedLaunch ({ url, headers, connections, seconds }: Load, rate: number
 
 const UNITS: Record<string, number> = { us: 1, ms: 1e3, s: 1e6, m: 6e7 }
 
-function wrkResult (text: string): LoadResult {
+function wrkResult(text: string): LoadResult {
   const percentile = (name: number): number => {
     const [, amount, unit] = new RegExp(`^\\s+${name}%\\s+([\\d.]+)(us|ms|s|m)\\s*$`, 'm').exec(text) ?? []
     return amount === undefined ? NaN : Number(amount) * UNITS[unit!]!
@@ -89,14 +100,14 @@ function wrkResult (text: string): LoadResult {
   const socket = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text)?.slice(1) ?? []
   return {
     requests: Number(requests),
-    seconds: Number(amount) * UNITS[unit!]! / 1e6,
+    seconds: (Number(amount) * UNITS[unit!]!) / 1e6,
     p50: percentile(50),
     p99: percentile(99),
     errors: socket.reduce((sum, count) => sum + Number(count), refused),
   }
 }
 
-function autocannonLaunch ({ url, headers, body, connections, seconds }: Load) {
+function autocannonLaunch({ url, headers, body, connections, seconds }: Load) {
   const program = createRequire(import.meta.url).resolve('autocannon')
   const args = [program, '--json', '--no-progress', '--connections', String(connections), '--duration', String(seconds)]
   // it has no turn of headers on its command line: the first set stands for all
@@ -105,7 +116,13 @@ function autocannonLaunch ({ url, headers, body, connections, seconds }: Load) {
   return { command: process.execPath, args: [...args, url] }
 }
 
-function autocannonResult (text: string): LoadResult {
+function autocannonResult(text: string): LoadResult {
   const { requests, duration, latency, errors, timeouts, non2xx } = JSON.parse(text)
-  return { requests: requests.total, seconds: duration, p50: latency.p50 * 1000, p99: latency.p99 * 1000, errors: errors + timeouts + non2xx }
+  return {
+    requests: requests.total,
+    seconds: duration,
+    p50: latency.p50 * 1000,
+    p99: latency.p99 * 1000,
+    errors: errors + timeouts + non2xx,
+  }
 }

@@ -13,7 +13,7 @@ export interface ProbedMemory {
 if (isMainThread && process.env.MEMORY_FILE !== undefined) {
   let modules = 0
   registerHooks({
-    load (url, context, nextLoad) {
+    load(url, context, nextLoad) {
       if (!url.startsWith('node:')) modules++
       return nextLoad(url, context)
     },

@@ -29,7 +29,7 @@ export interface PairResult {
 }
 
 /** Warms a server up, until two rounds in a row agree within 3 %. @returns false when they never did */
-async function untilSteady (station: Station, { seconds, warmSeconds, warmRounds }: PairPlan): Promise<boolean> {
+async function untilSteady(station: Station, { seconds, warmSeconds, warmRounds }: PairPlan): Promise<boolean> {
   if (warmSeconds > 0) await station.warmUp(warmSeconds, 2)
   let before = NaN
   for (let round = 0; round < warmRounds; round++) {
@@ -44,8 +44,12 @@ async function untilSteady (station: Station, { seconds, warmSeconds, warmRounds
  * Compares two servers that both run, in rounds that follow one another: A B B A A B B A. What else the machine does
  * weighs on neighbours alike, so each ratio is that of two neighbours.
  */
-export async function measurePairs (
-  label: string, a: Station, b: Station, goal: number | undefined, plan: PairPlan
+export async function measurePairs(
+  label: string,
+  a: Station,
+  b: Station,
+  goal: number | undefined,
+  plan: PairPlan,
 ): Promise<PairResult> {
   const { pairs, seconds, value = cost } = plan
   const steady = [await untilSteady(a, plan), await untilSteady(b, plan)].every(Boolean)
@@ -68,7 +72,7 @@ export async function measurePairs (
 export const decisionOf = ({ ratios, goal }: PairResult): Decision | undefined =>
   goal === undefined ? undefined : decide(ratios, goal)
 
-export function pairTable (results: readonly PairResult[]): string {
+export function pairTable(results: readonly PairResult[]): string {
   const rows = results.map((result) => {
     const { label, ratios, values, goal } = result
     const { low, high } = interval(ratios)
@@ -85,7 +89,7 @@ export function pairTable (results: readonly PairResult[]): string {
 }
 
 /** What a reader must know about a table of pairs. */
-export function pairNotes (results: readonly PairResult[]): string[] {
+export function pairNotes(results: readonly PairResult[]): string[] {
   const notes: string[] = []
   const unsteady = results.filter(({ steady }) => !steady).map(({ label }) => label)
   if (unsteady.length > 0) {

@@ -5,7 +5,10 @@ export const SMALL: string = JSON.stringify({
   id: 42,
   status: 'shipped',
   customer: { id: 7, name: 'Ada Lovelace', city: 'London' },
-  items: [{ sku: 'B-1', quantity: 2, price: 1250 }, { sku: 'C-7', quantity: 1, price: 8 }],
+  items: [
+    { sku: 'B-1', quantity: 2, price: 1250 },
+    { sku: 'C-7', quantity: 1, price: 8 },
+  ],
 })
 
 /** Path of the answer that is too large to be collected. */
@@ -17,7 +20,7 @@ export const MEDIUM_PATH = '/medium'
 export const mediumBody = (): Buffer => largeBody().subarray(0, 32 * 1024)
 
 /** 1 MiB in which no two places look alike, so that bytes in the wrong order are noticed. */
-export function largeBody (): Buffer {
+export function largeBody(): Buffer {
   const body = Buffer.alloc(LARGE_BYTES)
   let state = 1
   for (let i = 0; i < LARGE_BYTES; i += 4) {

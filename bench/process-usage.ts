@@ -12,14 +12,17 @@ const read = (path: string): string | null => {
   }
 }
 
-/** Fields of `/proc/<pid>/stat` after the name, which may hold spaces and brackets: state is 0, parent 1, utime 11, stime 12. */
+/**
+ * Fields of `/proc/<pid>/stat` after the name, which may hold spaces and brackets: state is 0, parent 1, utime 11,
+ * stime 12.
+ */
 const statFields = (pid: number | string): string[] | null => {
   const stat = read(`/proc/${pid}/stat`)
   return stat === null ? null : stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
 /** A process and everything it has started: the master of nginx and its workers, for example. */
-export function processTree (pid: number): number[] {
+export function processTree(pid: number): number[] {
   const parents = new Map<number, number>()
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue
@@ -34,11 +37,11 @@ export function processTree (pid: number): number[] {
 }
 
 /** User and system time of all threads of a process and of its children, in microseconds. */
-export function cpuMicroseconds (pid: number): number {
+export function cpuMicroseconds(pid: number): number {
   return processTree(pid).reduce((sum, member) => sum + cpuOfProcess(member), 0)
 }
 
-function cpuOfProcess (pid: number): number {
+function cpuOfProcess(pid: number): number {
   let threads: string[]
   try {
     threads = readdirSync(`/proc/${pid}/task`)
@@ -55,19 +58,19 @@ function cpuOfProcess (pid: number): number {
   return nanoseconds > 0 ? nanoseconds / 1000 : ticksOfProcess(pid)
 }
 
-function ticksOfProcess (pid: number): number {
+function ticksOfProcess(pid: number): number {
   const fields = statFields(pid)
-  return fields === null ? 0 : (Number(fields[11]) + Number(fields[12])) * 1e6 / TICKS_PER_SECOND
+  return fields === null ? 0 : ((Number(fields[11]) + Number(fields[12])) * 1e6) / TICKS_PER_SECOND
 }
 
 /** User and system time of children of a process that have ended, in microseconds. */
-export function endedChildren (pid: number): number {
+export function endedChildren(pid: number): number {
   const fields = statFields(pid)
-  return fields === null ? 0 : (Number(fields[13]) + Number(fields[14])) * 1e6 / TICKS_PER_SECOND
+  return fields === null ? 0 : ((Number(fields[13]) + Number(fields[14])) * 1e6) / TICKS_PER_SECOND
 }
 
 /** Peak resident memory (`VmHWM`) of a process and its children together, in bytes. */
-export function peakMemory (pid: number): number {
+export function peakMemory(pid: number): number {
   return processTree(pid).reduce((sum, member) => {
     const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(read(`/proc/${member}/status`) ?? '')?.[1]
     return sum + Number(kilobytes ?? 0) * 1024
@@ -75,10 +78,10 @@ export function peakMemory (pid: number): number {
 }
 
 /** How long a core has been busy since the boot, in microseconds, whoever has used it. */
-export function coreBusyMicroseconds (core: number): number {
+export function coreBusyMicroseconds(core: number): number {
   const line = new RegExp(`^cpu${core} (.*)$`, 'm').exec(read('/proc/stat') ?? '')?.[1]
   if (line === undefined) return 0
   // user nice system idle iowait irq softirq steal
   const [user, nice, system, , , irq, softirq] = line.trim().split(/\s+/).map(Number) as number[]
-  return (user! + nice! + system! + irq! + softirq!) * 1e6 / TICKS_PER_SECOND
+  return ((user! + nice! + system! + irq! + softirq!) * 1e6) / TICKS_PER_SECOND
 }

@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path'
 const MORE_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/sbin']
 
 /** Full path of an installed program; null when there is none. */
-export function findProgram (name: string): string | null {
+export function findProgram(name: string): string | null {
   for (const folder of [...(process.env.PATH ?? '').split(delimiter), ...MORE_FOLDERS]) {
     const path = join(folder || '.', name)
     try {
@@ -34,7 +34,7 @@ export const LOAD_CORE = 1
  * A command line that runs a program on one core, and that the kernel ends when this process dies in whatever way. Both
  * wrappers replace themselves by the program, so that its process id is that of the child.
  */
-export function onCore (core: number, command: string, args: readonly string[]): [string, string[]] {
+export function onCore(core: number, command: string, args: readonly string[]): [string, string[]] {
   const words = [command, ...args]
   if (pinned) words.unshift(taskset!, '--cpu-list', String(core))
   if (setpriv !== null) words.unshift(setpriv, '--pdeathsig', 'TERM')

@@ -20,8 +20,16 @@ process.on('exit', () => {
 })
 
 /** Starts a program, and waits until it has written what says that it is ready. */
-export async function program (command: string, args: string[], ready: RegExp, env: Record<string, string> = {}): Promise<ChildProcess> {
-  const child = spawn(command, args, { env: { ...process.env, NODE_ENV: 'production', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+export async function program(
+  command: string,
+  args: string[],
+  ready: RegExp,
+  env: Record<string, string> = {},
+): Promise<ChildProcess> {
+  const child = spawn(command, args, {
+    env: { ...process.env, NODE_ENV: 'production', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   running.add(child)
   child.on('exit', () => running.delete(child))
   let said = ''
@@ -41,13 +49,21 @@ export async function program (command: string, args: string[], ready: RegExp, e
 
 /** Starts a gateway with the route files of the folder. */
 export const gateway = (port: number, env: Record<string, string> = {}): Promise<ChildProcess> =>
-  program(process.execPath, [GATEWAY, 'start', '--routes', folder, '--port', String(port)], /ready on/, { GATEHOUSE_LOG_ACCESS: 'false', GATEHOUSE_LOG_FORMAT: 'json', ...env })
+  program(process.execPath, [GATEWAY, 'start', '--routes', folder, '--port', String(port)], /ready on/, {
+    GATEHOUSE_LOG_ACCESS: 'false',
+    GATEHOUSE_LOG_FORMAT: 'json',
+    ...env,
+  })
 
 /** Starts a Redis that keeps nothing on disk. */
 export const startRedis = (port: number): Promise<ChildProcess> =>
-  program('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], /eady to accept connections/)
+  program(
+    'redis-server',
+    ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
+    /eady to accept connections/,
+  )
 
-export async function stop (child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+export async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (!running.has(child)) return
   const gone = once(child, 'exit')
   child.kill(signal)
@@ -57,18 +73,22 @@ export async function stop (child: ChildProcess, signal: NodeJS.Signals): Promis
 let failed = false
 
 /** Prints a figure, with what was wanted of it. */
-export function report (what: string, figure: unknown, wanted: string, right: boolean): void {
+export function report(what: string, figure: unknown, wanted: string, right: boolean): void {
   failed ||= !right
-  process.stdout.write(`${right ? 'ok  ' : 'FAIL'}  ${what.padEnd(66)} ${typeof figure === 'object' ? JSON.stringify(figure) : String(figure)}  (wanted: ${wanted})\n`)
+  process.stdout.write(
+    `${right ? 'ok  ' : 'FAIL'}  ${what.padEnd(66)} ${typeof figure === 'object' ? JSON.stringify(figure) : String(figure)}  (wanted: ${wanted})\n`,
+  )
 }
 
 /** Runs a proof; the process ends with 1 when a figure falls short. */
-export async function prove (proof: () => Promise<void>): Promise<never> {
+export async function prove(proof: () => Promise<void>): Promise<never> {
   try {
     await proof()
   } catch (error) {
     failed = true
-    process.stderr.write(`${(error as NodeJS.ErrnoException).code === 'ENOENT' ? `install ${(error as NodeJS.ErrnoException).path}` : (error as Error).message}\n`)
+    process.stderr.write(
+      `${(error as NodeJS.ErrnoException).code === 'ENOENT' ? `install ${(error as NodeJS.ErrnoException).path}` : (error as Error).message}\n`,
+    )
   }
   process.exit(failed ? 1 : 0)
 }

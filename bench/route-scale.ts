@@ -9,8 +9,8 @@ import { startBackend, Station, temporaryFolder } from './station.ts'
 import { allSubjects, type Subject } from './subjects.ts'
 
 /**
- * Many routes: `node bench/route-scale.ts [--files 500] [--pairs 10] [--seconds 1]`. How long a gateway with 500 upstream
- * files of 20 routes takes to start, and what a route among these 10,000 costs compared with one among 10.
+ * Many routes: `node bench/route-scale.ts [--files 500] [--pairs 10] [--seconds 1]`. How long a gateway with 500
+ * upstream files of 20 routes takes to start, and what a route among these 10,000 costs compared with one among 10.
  */
 
 const ROUTES_A_FILE = 20
@@ -26,8 +26,10 @@ const { values: options } = parseArgs({
 })
 const number = (text: string): number => Math.max(1, Number.parseInt(text, 10) || 1)
 
-/** An upstream file with as many routes as asked for: half of them read, half of them write; every one has all policies. */
-function upstreamFile (name: string, routes: number): string {
+/**
+ * An upstream file with as many routes as asked for: half of them read, half of them write; every one has all policies.
+ */
+function upstreamFile(name: string, routes: number): string {
   const declared = Array.from({ length: routes }, (_, i) => {
     const url = `/resource-${String(i >> 1).padStart(2, '0')}/:id`
     return i % 2 === 0
@@ -56,14 +58,14 @@ ${declared.join('\n')}
 
 const fileName = (i: number): string => `service-${String(i).padStart(3, '0')}`
 
-function writeRoutes (folder: string, names: readonly string[], routes: number): string {
+function writeRoutes(folder: string, names: readonly string[], routes: number): string {
   mkdirSync(folder, { recursive: true })
   for (const name of names) writeFileSync(join(folder, `${name}.ts`), upstreamFile(name, routes))
   return folder
 }
 
 /** The same request to a gateway that has the routes of a folder. */
-function subjectOf (name: string, label: string, routes: string, path: string): Subject {
+function subjectOf(name: string, label: string, routes: string, path: string): Subject {
   const full = allSubjects().find((subject) => subject.name === 'gateway-full')!
   return {
     ...full,
@@ -81,14 +83,19 @@ function subjectOf (name: string, label: string, routes: string, path: string): 
   }
 }
 
-async function main (): Promise<boolean> {
+async function main(): Promise<boolean> {
   const files = number(options.files)
   const folder = temporaryFolder()
   const backend = await startBackend(folder)
   const names = Array.from({ length: files }, (_, i) => fileName(i))
   const asked = names[files >> 1]!
   const path = `/${asked}/resource-02/42?limit=20`
-  const many = subjectOf('many', `one of ${files * ROUTES_A_FILE} routes`, writeRoutes(join(folder, 'many-routes'), names, ROUTES_A_FILE), path)
+  const many = subjectOf(
+    'many',
+    `one of ${files * ROUTES_A_FILE} routes`,
+    writeRoutes(join(folder, 'many-routes'), names, ROUTES_A_FILE),
+    path,
+  )
   const few = subjectOf('few', 'one of 10 routes', writeRoutes(join(folder, 'few-routes'), [asked], 10), path)
 
   const manyStation = await Station.start(many, backend, folder)
@@ -99,11 +106,17 @@ async function main (): Promise<boolean> {
   const result = await measurePairs('one of many routes / one of 10', manyStation, fewStation, RATIO_GOAL, plan)
   const startsInTime = manyStation.startSeconds <= BOOT_GOAL_SECONDS
 
-  console.log(table([
-    ['', 'start', 'CPU of it', 'peak memory'],
-    ...stations.map(({ subject, startSeconds, startCpuSeconds, peak }) =>
-      [subject.label, `${startSeconds.toFixed(2)} s`, `${startCpuSeconds.toFixed(2)} s`, `${Math.round(peak / 2 ** 20)} MiB`]),
-  ]))
+  console.log(
+    table([
+      ['', 'start', 'CPU of it', 'peak memory'],
+      ...stations.map(({ subject, startSeconds, startCpuSeconds, peak }) => [
+        subject.label,
+        `${startSeconds.toFixed(2)} s`,
+        `${startCpuSeconds.toFixed(2)} s`,
+        `${Math.round(peak / 2 ** 20)} MiB`,
+      ]),
+    ]),
+  )
   const start = `${manyStation.startSeconds.toFixed(2)} s, goal ${BOOT_GOAL_SECONDS} s, ${startsInTime ? 'met' : 'not met'}`
   console.log(`\nstart, from the command to the first answer: ${start}`)
   console.log(`\n${pairTable([result])}`)
@@ -114,7 +127,7 @@ async function main (): Promise<boolean> {
 
 let code = 0
 try {
-  if (!await main()) code = 1
+  if (!(await main())) code = 1
 } catch (error) {
   console.error(`bench: ${(error as Error).message}`)
   code = 1

@@ -64,13 +64,13 @@ interface Plan {
 }
 
 /** Both get half of what the slower one can do. */
-function pace (stations: readonly Station[], saturated: readonly number[]): void {
+function pace(stations: readonly Station[], saturated: readonly number[]): void {
   const rate = Math.round(Math.min(...saturated) / 2)
   for (const station of stations) if (station.subject.group === 'paced') station.rate = rate
 }
 
 /** Measures a group of servers in turn, round by round, so that what the machine does meanwhile meets all of them. */
-async function measureGroup (subjects: readonly Subject[], ground: Ground, plan: Plan): Promise<Station[]> {
+async function measureGroup(subjects: readonly Subject[], ground: Ground, plan: Plan): Promise<Station[]> {
   const { warmUp, turns, rounds, seconds } = plan
   if (subjects.length === 0 || rounds === 0) return []
   const stations: Station[] = []
@@ -91,7 +91,7 @@ async function measureGroup (subjects: readonly Subject[], ground: Ground, plan:
 }
 
 /** Measures two subjects in pairs of rounds, both running at once. */
-async function compare (contest: Contest, { backend, folder }: Ground, plan: PairPlan): Promise<PairResult> {
+async function compare(contest: Contest, { backend, folder }: Ground, plan: PairPlan): Promise<PairResult> {
   const { label, a, b, goal, of } = contest
   const [first, second] = [await Station.start(a, backend, folder), await Station.start(b, backend, folder)]
   const stations = [first, second]
@@ -108,7 +108,7 @@ async function compare (contest: Contest, { backend, folder }: Ground, plan: Pai
 }
 
 /** @throws Error when the folder is no tree of this project that can be started */
-function otherTree (path: string): string {
+function otherTree(path: string): string {
   const tree = resolve(path)
   const needs = {
     'bin/gatehouse.js': 'a git worktree of this project',
@@ -123,11 +123,15 @@ function otherTree (path: string): string {
 }
 
 /** Prints tables of all subjects. */
-async function measureTables (present: readonly Subject[], ground: Ground, options: TableOptions): Promise<void> {
+async function measureTables(present: readonly Subject[], ground: Ground, options: TableOptions): Promise<void> {
   const { rounds, seconds, quick } = options
   const plan: Plan = { warmUp: quick ? 1 : 8, turns: quick ? 1 : 2, rounds, seconds }
   const measure = (wanted: Subject['group'], own: Partial<Plan> = {}): Promise<Station[]> =>
-    measureGroup(present.filter(({ group }) => group === wanted), ground, { ...plan, ...own })
+    measureGroup(
+      present.filter(({ group }) => group === wanted),
+      ground,
+      { ...plan, ...own },
+    )
   const small = await measure('small')
   const paced = await measure('paced')
   const fewer = { rounds: Math.min(rounds, quick ? 1 : 3), seconds: Math.min(seconds, 2) }
@@ -138,8 +142,10 @@ async function measureTables (present: readonly Subject[], ground: Ground, optio
   const measured = [...small, ...paced, ...stream, ...hit, ...medium]
   if (measured.length === 0) return
   const titled: Array<[readonly Station[], string | undefined]> = [
-    [small, undefined], [paced, 'the same at half of what the gateway can do'],
-    [hit, 'from a cache, 173 bytes, 64 connections'], [medium, 'from a cache, 32 KiB, 32 connections'],
+    [small, undefined],
+    [paced, 'the same at half of what the gateway can do'],
+    [hit, 'from a cache, 173 bytes, 64 connections'],
+    [medium, 'from a cache, 32 KiB, 32 connections'],
   ]
   const parts = titled.filter(([stations]) => stations.length > 0).map((part) => smallTable(...part))
   if (stream.length > 0) parts.push(streamTable(stream))
@@ -148,7 +154,7 @@ async function measureTables (present: readonly Subject[], ground: Ground, optio
 }
 
 /** Compares in pairs, and prints the table. @returns whether every goal is met */
-async function measureContests (wanted: readonly Contest[], ground: Ground, plan: PairPlan): Promise<boolean> {
+async function measureContests(wanted: readonly Contest[], ground: Ground, plan: PairPlan): Promise<boolean> {
   if (wanted.length === 0 || plan.pairs === 0) return true
   const results: PairResult[] = []
   for (const contest of wanted) results.push(await compare(contest, ground, plan))
@@ -158,7 +164,7 @@ async function measureContests (wanted: readonly Contest[], ground: Ground, plan
 }
 
 /** What this machine lacks. */
-function remarks (wanted: readonly Subject[]): string[] {
+function remarks(wanted: readonly Subject[]): string[] {
   const lines: string[] = []
   if (!pinned) {
     const reason = availableParallelism() < 2 ? 'there is one core only' : 'taskset is not installed'
@@ -173,7 +179,7 @@ function remarks (wanted: readonly Subject[]): string[] {
   return lines
 }
 
-async function main (): Promise<boolean> {
+async function main(): Promise<boolean> {
   const subjects = allSubjects()
   if (values.help) {
     console.log(`${USAGE}\n\nnames: ${subjects.map(({ name }) => name).join(', ')}`)
@@ -190,9 +196,10 @@ async function main (): Promise<boolean> {
   if (!(goal > 0)) throw new Error(`--goal is "${values.goal}", expected a ratio such as 1.02`)
   const wanted = tree === undefined ? chosen(subjects, only) : []
   const present = wanted.filter(({ launch }) => launch !== null)
-  const paired = tree === undefined
-    ? contests(present, only !== undefined)
-    : contestsAgainst(subjects, allSubjects([], tree), only, goal)
+  const paired =
+    tree === undefined
+      ? contests(present, only !== undefined)
+      : contestsAgainst(subjects, allSubjects([], tree), only, goal)
   const folder = temporaryFolder()
 
   const load = `load by ${loadGenerator}, backend ${findProgram('nginx') === null ? 'node:http' : 'nginx'}`
@@ -209,7 +216,7 @@ async function main (): Promise<boolean> {
 
 let code = 0
 try {
-  if (!await main()) code = 1
+  if (!(await main())) code = 1
 } catch (error) {
   console.error(`bench: ${(error as Error).message}`)
   code = 1

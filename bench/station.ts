@@ -17,7 +17,13 @@ export const CONNECTIONS = { small: 64, paced: 64, hit: 64, medium: 32, stream: 
 /** Requests a second of warming up that a server of this kind manages when nothing disturbs it. */
 const WARM_REQUESTS = 8000
 
-const bodies = { small: Buffer.from(SMALL), paced: Buffer.from(SMALL), hit: Buffer.from(SMALL), medium: mediumBody(), stream: largeBody() }
+const bodies = {
+  small: Buffer.from(SMALL),
+  paced: Buffer.from(SMALL),
+  hit: Buffer.from(SMALL),
+  medium: mediumBody(),
+  stream: largeBody(),
+}
 
 /** One round of load on a server. */
 export interface Round extends LoadResult {
@@ -28,24 +34,31 @@ export interface Round extends LoadResult {
 }
 
 /** A folder outside of the repository that goes when the process does. */
-export function temporaryFolder (): string {
+export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-bench-'))
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
 
 /** Starts the backend on the load's core. @returns its host and port */
-export async function startBackend (folder: string): Promise<string> {
+export async function startBackend(folder: string): Promise<string> {
   const port = await freePort()
   const nginx = findProgram('nginx')
-  const launch: Launch = nginx === null
-    ? { command: process.execPath, args: [fileURLToPath(new URL('servers/backend.ts', import.meta.url))], env: { PORT: String(port) } }
-    : nginxBackend(nginx, { port, folder: join(folder, 'backend') })
+  const launch: Launch =
+    nginx === null
+      ? {
+          command: process.execPath,
+          args: [fileURLToPath(new URL('servers/backend.ts', import.meta.url))],
+          env: { PORT: String(port) },
+        }
+      : nginxBackend(nginx, { port, folder: join(folder, 'backend') })
   const program = new RunningProgram(launch, LOAD_CORE)
   await untilAnswers(port, '/', () => program.failure)
   const { body } = await ask(port, '/')
   const large = await ask(port, LARGE_PATH)
-  if (!body.equals(bodies.small) || !large.body.equals(bodies.stream)) throw new Error('the backend answers the wrong bytes')
+  if (!body.equals(bodies.small) || !large.body.equals(bodies.stream)) {
+    throw new Error('the backend answers the wrong bytes')
+  }
   return `127.0.0.1:${port}`
 }
 
@@ -65,7 +78,7 @@ export class Station {
   readonly #port: number
   readonly #folder: string
 
-  private constructor (subject: Subject, program: RunningProgram, port: number, folder: string) {
+  private constructor(subject: Subject, program: RunningProgram, port: number, folder: string) {
     this.subject = subject
     this.#program = program
     this.#port = port
@@ -73,7 +86,7 @@ export class Station {
   }
 
   /** Starts a server and waits until it answers. */
-  static async start (subject: Subject, backend: string, parent: string): Promise<Station> {
+  static async start(subject: Subject, backend: string, parent: string): Promise<Station> {
     const folder = join(parent, subject.name)
     mkdirSync(folder, { recursive: true })
     const port = await freePort()
@@ -87,14 +100,20 @@ export class Station {
   }
 
   /** @throws Error when it answers anything but 200 with the backend's bytes, or lets through what it must refuse */
-  async check (): Promise<void> {
+  async check(): Promise<void> {
     const { name, path, headers, group, proofs = [], body: sent } = this.subject
     const { status, body } = await ask(this.#port, path, headers[0]!, sent)
-    if (status !== 200) throw new Error(`${name}: answered ${status} to ${path}, expected 200: ${body.toString('utf8', 0, 500)}`)
-    if (!body.equals(bodies[group])) throw new Error(`${name}: answered ${body.length} bytes that are not the backend's ${bodies[group].length}`)
+    if (status !== 200) {
+      throw new Error(`${name}: answered ${status} to ${path}, expected 200: ${body.toString('utf8', 0, 500)}`)
+    }
+    if (!body.equals(bodies[group])) {
+      throw new Error(`${name}: answered ${body.length} bytes that are not the backend's ${bodies[group].length}`)
+    }
     for (const proof of proofs) {
       const refused = await ask(this.#port, proof.path, proof.headers, proof.body)
-      if (refused.status !== proof.status) throw new Error(`${name}: answered ${refused.status} to ${proof.path}, expected ${proof.status}`)
+      if (refused.status !== proof.status) {
+        throw new Error(`${name}: answered ${refused.status} to ${proof.path}, expected ${proof.status}`)
+      }
     }
   }
 
@@ -103,7 +122,7 @@ export class Station {
    * @param turns  how often these seconds are given at most, when a busy machine does too little in them
    * @returns how many requests a second were answered in the last turn
    */
-  async warmUp (seconds: number, turns = 4): Promise<number> {
+  async warmUp(seconds: number, turns = 4): Promise<number> {
     const { group } = this.subject
     const wanted = group === 'small' || group === 'paced' || group === 'hit' ? WARM_REQUESTS * seconds : 0
     for (let turn = 1, sent = 0; ; turn++) {
@@ -114,15 +133,27 @@ export class Station {
   }
 
   /** Measures a round, and keeps its figures. */
-  async measure (seconds: number): Promise<void> { this.rounds.push(await this.round(seconds)) }
+  async measure(seconds: number): Promise<void> {
+    this.rounds.push(await this.round(seconds))
+  }
 
   /** @throws Error when the server ended, or answered a single request with anything but 2xx */
-  async round (seconds: number): Promise<Round> {
-    const { subject: { name, path, headers, group, body } } = this
+  async round(seconds: number): Promise<Round> {
+    const {
+      subject: { name, path, headers, group, body },
+    } = this
     const begin = performance.now()
     const coreBefore = coreBusyMicroseconds(SERVER_CORE)
     const cpuBefore = cpuMicroseconds(this.#program.pid)
-    const result = await sendLoad({ url: `http://127.0.0.1:${this.#port}${path}`, headers, body, connections: CONNECTIONS[group], rate: this.rate, seconds, folder: this.#folder })
+    const result = await sendLoad({
+      url: `http://127.0.0.1:${this.#port}${path}`,
+      headers,
+      body,
+      connections: CONNECTIONS[group],
+      rate: this.rate,
+      seconds,
+      folder: this.#folder,
+    })
     const cpu = cpuMicroseconds(this.#program.pid) - cpuBefore
     const elapsed = (performance.now() - begin) * 1000
     const foreign = pinned ? Math.max(0, coreBusyMicroseconds(SERVER_CORE) - coreBefore - cpu) / elapsed : 0
@@ -134,5 +165,7 @@ export class Station {
     return { ...result, cpu, foreign }
   }
 
-  stop (): Promise<void> { return this.#program.stop() }
+  stop(): Promise<void> {
+    return this.#program.stop()
+  }
 }

@@ -14,7 +14,10 @@ export interface Subject {
   name: string
   /** What the row says. */
   label: string
-  /** `small`: 173 bytes of JSON; `paced`: the same at half load; `stream`: 1 MiB; `hit`: 173 bytes from a cache; `medium`: 32 KiB from a cache. */
+  /**
+   * `small`: 173 bytes of JSON; `paced`: the same at half load; `stream`: 1 MiB; `hit`: 173 bytes from a cache;
+   * `medium`: 32 KiB from a cache.
+   */
   group: 'small' | 'paced' | 'stream' | 'hit' | 'medium'
   path: string
   /** Headers of the requests, taken in turn. */
@@ -26,7 +29,7 @@ export interface Subject {
   /** What to install, when `launch` is null. */
   missing?: string
   /** Requests that must be answered so, which shows that the policies are in force. */
-  proofs?: readonly { path: string, headers: Record<string, string>, body?: string, status: number }[]
+  proofs?: readonly { path: string; headers: Record<string, string>; body?: string; status: number }[]
   /** Measured only when it is named with `--only`. */
   optional?: boolean
   /** Whether it is a gateway with `bench/gateway.config.ts`, which another tree has as well. */
@@ -40,11 +43,13 @@ export const TREE = file('..')
 /** @param nodeArguments  arguments of Node itself, such as `--cpu-prof` */
 export type NodeArguments = readonly string[]
 
-const script = (name: string, nodeArguments: NodeArguments) => ({ port, backend }: Place): Launch => ({
-  command: process.execPath,
-  args: [...nodeArguments, file(`servers/${name}.ts`)],
-  env: { PORT: String(port), BENCH_BACKEND: `http://${backend}` },
-})
+const script =
+  (name: string, nodeArguments: NodeArguments) =>
+  ({ port, backend }: Place): Launch => ({
+    command: process.execPath,
+    args: [...nodeArguments, file(`servers/${name}.ts`)],
+    env: { PORT: String(port), BENCH_BACKEND: `http://${backend}` },
+  })
 
 interface GatewayOptions {
   nodeArguments: NodeArguments
@@ -56,7 +61,8 @@ interface GatewayOptions {
 }
 
 /** The gateway as a user starts it. */
-const gatewayOf = ({ nodeArguments, tree, access = false, config = join(tree, 'bench/gateway.config.ts') }: GatewayOptions) =>
+const gatewayOf =
+  ({ nodeArguments, tree, access = false, config = join(tree, 'bench/gateway.config.ts') }: GatewayOptions) =>
   ({ port, backend, folder }: Place): Launch => ({
     command: process.execPath,
     args: [...nodeArguments, join(tree, 'bin/gatehouse.js'), 'start', '--config', config, '--port', String(port)],
@@ -64,9 +70,14 @@ const gatewayOf = ({ nodeArguments, tree, access = false, config = join(tree, 'b
     output: join(folder, 'gateway.log'),
   })
 
-const native = (program: string, launch: (command: string, place: Place) => Launch): Pick<Subject, 'launch' | 'missing'> => {
+const native = (
+  program: string,
+  launch: (command: string, place: Place) => Launch,
+): Pick<Subject, 'launch' | 'missing'> => {
   const command = findProgram(program)
-  return command === null ? { launch: null, missing: program === 'varnishd' ? 'varnish' : program } : { launch: (place) => launch(command, place) }
+  return command === null
+    ? { launch: null, missing: program === 'varnishd' ? 'varnish' : program }
+    : { launch: (place) => launch(command, place) }
 }
 
 const bearer = (sub: string, scopes = ['items:read']): Record<string, string> => ({
@@ -77,9 +88,16 @@ const bearer = (sub: string, scopes = ['items:read']): Record<string, string> =>
  * Everything that is measured, in the order of the table.
  * @param tree  the gateway's: this one, or a worktree of another commit
  */
-export function allSubjects (nodeArguments: NodeArguments = [], tree = TREE): Subject[] {
-  const gateway = (path: string, options: Pick<GatewayOptions, 'access'> = {}): Pick<Subject, 'path' | 'headers' | 'launch' | 'isGateway'> =>
-    ({ path, headers: [{}], launch: gatewayOf({ nodeArguments, tree, ...options }), isGateway: true })
+export function allSubjects(nodeArguments: NodeArguments = [], tree = TREE): Subject[] {
+  const gateway = (
+    path: string,
+    options: Pick<GatewayOptions, 'access'> = {},
+  ): Pick<Subject, 'path' | 'headers' | 'launch' | 'isGateway'> => ({
+    path,
+    headers: [{}],
+    launch: gatewayOf({ nodeArguments, tree, ...options }),
+    isGateway: true,
+  })
   const token = bearer('consumer-1')
   const proofs = [
     { path: '/full/items/42?limit=20', headers: {}, status: 401 },
@@ -94,31 +112,60 @@ export function allSubjects (nodeArguments: NodeArguments = [], tree = TREE): Su
   const haproxy = native('haproxy', haproxyProxy)
   const caddy = native('caddy', caddyProxy)
   const small: Omit<Subject, 'group'>[] = [
-    { name: 'bare', label: 'bare node:http + undici dispatch', ...plain, launch: script('bare-dispatch', nodeArguments) },
+    {
+      name: 'bare',
+      label: 'bare node:http + undici dispatch',
+      ...plain,
+      launch: script('bare-dispatch', nodeArguments),
+    },
     { name: 'gateway-open', label: 'gateway, open route', ...gateway('/open/items/42?limit=20') },
     { name: 'gateway-full', label: 'gateway, JWT + limit + schema', ...gateway(fullPath), ...full },
     { name: 'gateway-log', label: 'gateway, the same + access log', ...gateway(fullPath, { access: true }), ...full },
     {
-      name: 'gateway-many', label: 'gateway, JWT + limit + schema, 1000 consumers', ...gateway(fullPath), proofs, optional: true,
+      name: 'gateway-many',
+      label: 'gateway, JWT + limit + schema, 1000 consumers',
+      ...gateway(fullPath),
+      proofs,
+      optional: true,
       headers: Array.from({ length: 1000 }, (_, i) => bearer(`consumer-${i}`)),
     },
     { name: 'gateway-pass', label: 'gateway, pass-through path', ...gateway('/open/else/42?limit=20'), optional: true },
-    { name: 'stock', label: '@fastify/http-proxy as it comes', ...plain, launch: script('stock-http-proxy', nodeArguments) },
+    {
+      name: 'stock',
+      label: '@fastify/http-proxy as it comes',
+      ...plain,
+      launch: script('stock-http-proxy', nodeArguments),
+    },
     { name: 'hpm', label: 'http-proxy-middleware', ...plain, launch: script('http-proxy-middleware', nodeArguments) },
     { name: 'nginx', label: 'nginx', ...plain, ...nginx },
     { name: 'haproxy', label: 'HAProxy', ...plain, ...haproxy },
     { name: 'caddy', label: 'Caddy', ...plain, ...caddy },
   ]
   const paced: Omit<Subject, 'group'>[] = [
-    { name: 'paced-bare', label: 'bare node:http + undici dispatch', ...plain, launch: script('bare-dispatch', nodeArguments) },
+    {
+      name: 'paced-bare',
+      label: 'bare node:http + undici dispatch',
+      ...plain,
+      launch: script('bare-dispatch', nodeArguments),
+    },
     { name: 'paced-gateway', label: 'gateway, JWT + limit + schema', ...gateway(fullPath), ...full },
   ]
   const large = { path: LARGE_PATH, headers: [{}] }
   const stream: Omit<Subject, 'group'>[] = [
     { name: 'stream-pipe', label: 'bare node:http + pipe', ...large, launch: script('bare-pipe', nodeArguments) },
     { name: 'stream-gateway', label: 'gateway, open route', ...gateway(`/open${LARGE_PATH}`) },
-    { name: 'stream-stock', label: '@fastify/http-proxy as it comes', ...large, launch: script('stock-http-proxy', nodeArguments) },
-    { name: 'stream-hpm', label: 'http-proxy-middleware', ...large, launch: script('http-proxy-middleware', nodeArguments) },
+    {
+      name: 'stream-stock',
+      label: '@fastify/http-proxy as it comes',
+      ...large,
+      launch: script('stock-http-proxy', nodeArguments),
+    },
+    {
+      name: 'stream-hpm',
+      label: 'http-proxy-middleware',
+      ...large,
+      launch: script('http-proxy-middleware', nodeArguments),
+    },
     { name: 'stream-nginx', label: 'nginx', ...large, ...nginx },
     { name: 'stream-haproxy', label: 'HAProxy', ...large, ...haproxy },
     { name: 'stream-caddy', label: 'Caddy', ...large, ...caddy },

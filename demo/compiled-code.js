@@ -3,4 +3,6 @@
 import module from 'node:module'
 import { fileURLToPath } from 'node:url'
 
-module.enableCompileCache(process.env.NODE_COMPILE_CACHE || fileURLToPath(new URL('../node_modules/.cache/gatehouse', import.meta.url)))
+module.enableCompileCache(
+  process.env.NODE_COMPILE_CACHE || fileURLToPath(new URL('../node_modules/.cache/gatehouse', import.meta.url)),
+)

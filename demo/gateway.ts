@@ -15,12 +15,12 @@ export interface RunningGateway {
   /** Exit code, when it ends by itself. Never resolves for a gateway in this process. */
   ended: Promise<number>
   /** Lets the log through, which is held back until the welcome has been printed. */
-  showLog (): void
-  close (): Promise<void>
+  showLog(): void
+  close(): Promise<void>
 }
 
 /** @throws CommandFailure when the port is taken */
-export async function startGateway (config: Config): Promise<RunningGateway> {
+export async function startGateway(config: Config): Promise<RunningGateway> {
   // a watched gateway runs in a process of its own, and this one needs none of it
   const { buildApp } = await import('../src/app.ts')
   const app = await buildApp(config)
@@ -33,7 +33,9 @@ export async function startGateway (config: Config): Promise<RunningGateway> {
       url,
       ready: Promise.resolve(true),
       ended: new Promise(() => {}),
-      showLog: () => { app.log.level = level },
+      showLog: () => {
+        app.log.level = level
+      },
       close: () => app.close(),
     }
   } catch (error) {
@@ -46,19 +48,24 @@ export async function startGateway (config: Config): Promise<RunningGateway> {
  * Runs `gatehouse start --watch`, which takes changed files over at once.
  * @param port  one that is free
  */
-export function startWatchedGateway ({ host, baseDir }: Config, port: number): RunningGateway {
+export function startWatchedGateway({ host, baseDir }: Config, port: number): RunningGateway {
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
   const command = fileURLToPath(new URL('../bin/gatehouse.js', import.meta.url))
-  const child = spawn(process.execPath, [command, 'start', '--watch', '--port', String(port)], { cwd: baseDir, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
+  const child = spawn(process.execPath, [command, 'start', '--watch', '--port', String(port)], {
+    cwd: baseDir,
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  })
   // whatever ends this process, the gateway ends with it
-  process.once('exit', () => { child.kill('SIGKILL') })
-  const ended = once(child, 'exit').then(([code]) => code as number | null ?? 1)
+  process.once('exit', () => {
+    child.kill('SIGKILL')
+  })
+  const ended = once(child, 'exit').then(([code]) => (code as number | null) ?? 1)
   return {
     url,
     ready: Promise.race([once(child, 'message').then(() => true), ended.then(() => false)]),
     ended,
-    showLog () {},
-    async close () {
+    showLog() {},
+    async close() {
       child.kill('SIGTERM')
       await ended
     },
@@ -69,7 +76,7 @@ export function startWatchedGateway ({ host, baseDir }: Config, port: number): R
  * The configured port, when it is free; 0 becomes a port that the system chooses.
  * @throws CommandFailure when the port is taken
  */
-export async function freePort ({ host, port }: Config): Promise<number> {
+export async function freePort({ host, port }: Config): Promise<number> {
   const server = createServer()
   try {
     server.listen(port, host)
@@ -82,7 +89,7 @@ export async function freePort ({ host, port }: Config): Promise<number> {
   }
 }
 
-function readable (error: unknown, { host, port }: Pick<Config, 'host' | 'port'>): unknown {
+function readable(error: unknown, { host, port }: Pick<Config, 'host' | 'port'>): unknown {
   const reason = listenFailure(error, host, port)
   return reason === undefined ? error : new CommandFailure(reason)
 }

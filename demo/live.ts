@@ -21,7 +21,7 @@ const PAGE = `<!doctype html>
 `
 
 /** What stays open: a WebSocket at `/live/socket`, Server-Sent Events at `/live/ticks`, and a page that shows them. */
-export async function start (address: Address = {}): Promise<Service> {
+export async function start(address: Address = {}): Promise<Service> {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: 64 * 1024,
@@ -29,24 +29,30 @@ export async function start (address: Address = {}): Promise<Service> {
   })
   const streams = new Set<ServerResponse>()
 
-  const server = createServer(jsonListener((request, response, url) => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') throw new HttpError(405, `${request.method} is not possible here`)
-    switch (url.pathname) {
-      case '/live':
-        response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(PAGE)
-        return
-      case '/live/ticks':
-        streams.add(response)
-        response.once('close', () => streams.delete(response))
-        return tick(request, response, Number(url.searchParams.get('count') ?? Infinity))
-      case '/live/socket':
-        throw new HttpError(426, 'this path speaks WebSocket')
-      default:
-        throw new HttpError(404, 'there is nothing at this path')
-    }
-  }))
+  const server = createServer(
+    jsonListener((request, response, url) => {
+      if (request.method !== 'GET' && request.method !== 'HEAD') {
+        throw new HttpError(405, `${request.method} is not possible here`)
+      }
+      switch (url.pathname) {
+        case '/live':
+          response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(PAGE)
+          return
+        case '/live/ticks':
+          streams.add(response)
+          response.once('close', () => streams.delete(response))
+          return tick(request, response, Number(url.searchParams.get('count') ?? Infinity))
+        case '/live/socket':
+          throw new HttpError(426, 'this path speaks WebSocket')
+        default:
+          throw new HttpError(404, 'there is nothing at this path')
+      }
+    }),
+  )
   server.on('upgrade', (request, socket, head) => {
-    if (!/^\/live\/socket(\?|$)/.test(request.url!)) return socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n')
+    if (!/^\/live\/socket(\?|$)/.test(request.url!)) {
+      return socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n')
+    }
     sockets.handleUpgrade(request, socket, head, (client) => {
       if (client.protocol === 'clock') clock(client)
       else echo(client)
@@ -60,7 +66,7 @@ export async function start (address: Address = {}): Promise<Service> {
 }
 
 /** Sends the time as Server-Sent Events, at once and then each second. */
-function tick (request: IncomingMessage, response: ServerResponse, count: number): void {
+function tick(request: IncomingMessage, response: ServerResponse, count: number): void {
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
   if (request.method === 'HEAD') {
     response.end()
@@ -78,7 +84,7 @@ function tick (request: IncomingMessage, response: ServerResponse, count: number
   send()
 }
 
-function echo (client: WebSocket): void {
+function echo(client: WebSocket): void {
   client.on('error', () => {})
   client.on('message', (data, binary) => {
     if (binary) client.close(1003, 'text only')
@@ -86,7 +92,7 @@ function echo (client: WebSocket): void {
   })
 }
 
-function clock (client: WebSocket): void {
+function clock(client: WebSocket): void {
   const send = () => client.send(new Date().toISOString())
   const timer = setInterval(send, SECOND)
   client.on('error', () => {})

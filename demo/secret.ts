@@ -20,24 +20,30 @@ export interface DemoSecret {
  * @param folder  the folder of the file
  * @throws CommandFailure when there is something else in its place, or the file of another user
  */
-export async function demoSecret (folder: string): Promise<DemoSecret> {
+export async function demoSecret(folder: string): Promise<DemoSecret> {
   const path = join(folder, SECRET_FILE)
   try {
     const found = await read(path)
     if (found === undefined) return { secret: await keepNew(path), note: undefined }
     if (typeof found === 'string') return { secret: found, note: undefined }
-    return { secret: await replace(path), note: `${SECRET_FILE} ${found.unusable} and was made anew: tokens printed before are no longer valid` }
+    return {
+      secret: await replace(path),
+      note: `${SECRET_FILE} ${found.unusable} and was made anew: tokens printed before are no longer valid`,
+    }
   } catch (error) {
     if (error instanceof CommandFailure) throw error
     // a folder that cannot be written is no reason against a demo
-    return { secret: newSecret(), note: `${SECRET_FILE} cannot be written (${(error as NodeJS.ErrnoException).code}): the tokens end with this demo` }
+    return {
+      secret: newSecret(),
+      note: `${SECRET_FILE} cannot be written (${(error as NodeJS.ErrnoException).code}): the tokens end with this demo`,
+    }
   }
 }
 
 const newSecret = (): string => randomBytes(32).toString('hex')
 
 /** @returns undefined when there is no file */
-async function read (path: string): Promise<string | { unusable: string } | undefined> {
+async function read(path: string): Promise<string | { unusable: string } | undefined> {
   const entry = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
     throw error
@@ -45,13 +51,19 @@ async function read (path: string): Promise<string | { unusable: string } | unde
   if (entry === undefined) return undefined
   // a link could make the demo read or replace a file of somebody's choice
   if (!entry.isFile()) throw new CommandFailure(`${path} is no plain file: remove it, and the demo makes its own`)
-  const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'EACCES') throw new CommandFailure(`${path} cannot be read: remove it, and the demo makes its own`)
-    throw error
-  })
+  const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0)).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EACCES') {
+        throw new CommandFailure(`${path} cannot be read: remove it, and the demo makes its own`)
+      }
+      throw error
+    },
+  )
   try {
     const { uid, mode } = await file.stat()
-    if (process.getuid && uid !== process.getuid()) throw new CommandFailure(`${path} belongs to another user: remove it, and the demo makes its own`)
+    if (process.getuid && uid !== process.getuid()) {
+      throw new CommandFailure(`${path} belongs to another user: remove it, and the demo makes its own`)
+    }
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) return { unusable: 'could be read by others' }
     const { buffer, bytesRead } = await file.read(Buffer.alloc(100), 0, 100, 0)
     const text = buffer.toString('latin1', 0, bytesRead).trim()
@@ -62,7 +74,7 @@ async function read (path: string): Promise<string | { unusable: string } | unde
 }
 
 /** Keeps a new secret, or returns that of a demo that was faster. */
-async function keepNew (path: string): Promise<string> {
+async function keepNew(path: string): Promise<string> {
   return written(path, async (draft, secret) => {
     try {
       // complete from the first moment on, and never over another one
@@ -78,13 +90,14 @@ async function keepNew (path: string): Promise<string> {
   })
 }
 
-const replace = (path: string): Promise<string> => written(path, async (draft, secret) => {
-  await rename(draft, path)
-  return secret
-})
+const replace = (path: string): Promise<string> =>
+  written(path, async (draft, secret) => {
+    await rename(draft, path)
+    return secret
+  })
 
 /** Writes a new secret into a file beside the one that it is for. */
-async function written (path: string, place: (draft: string, secret: string) => Promise<string>): Promise<string> {
+async function written(path: string, place: (draft: string, secret: string) => Promise<string>): Promise<string> {
   const secret = newSecret()
   const draft = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`
   await writeFile(draft, `${secret}\n`, { mode: MODE, flag: 'wx' })

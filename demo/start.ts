@@ -28,8 +28,10 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** The services, by the variables in which the sample routes find them. */
 const SERVICES: readonly [name: string, start: () => Promise<Service>][] = [
   ['ORDERS_URL', startOrders],
-  ['USERS_URL', startUsers], ['USERS_CANARY_URL', () => startUsers({}, 'v2')],
-  ['LIVE_URL', startLive], ['LIVE_2_URL', startLive],
+  ['USERS_URL', startUsers],
+  ['USERS_CANARY_URL', () => startUsers({}, 'v2')],
+  ['LIVE_URL', startLive],
+  ['LIVE_2_URL', startLive],
   ['CATALOG_URL', startCatalog],
 ]
 
@@ -40,7 +42,7 @@ let stopping = false
 let hangup = NO_RELOAD
 
 /** Ends everything; a second Ctrl-C, or npm handing the first one on, changes nothing. */
-async function stop (exitCode: number): Promise<void> {
+async function stop(exitCode: number): Promise<void> {
   if (stopping) return
   stopping = true
   setTimeout(() => process.exit(exitCode), STOP_BOUND).unref()
@@ -59,16 +61,22 @@ Options:
   --help           show this
 `
 
-function options (): { port?: string, watch: boolean, help: boolean } {
+function options(): { port?: string; watch: boolean; help: boolean } {
   try {
-    const { values } = parseArgs({ options: { port: { type: 'string' }, watch: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } } })
+    const { values } = parseArgs({
+      options: {
+        port: { type: 'string' },
+        watch: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
     return values
   } catch (error) {
     throw new CommandFailure(`${(error as Error).message} (options: --port PORT, --watch, --help)`)
   }
 }
 
-async function main (): Promise<void> {
+async function main(): Promise<void> {
   const { port, watch, help } = options()
   if (help) {
     console.log(USAGE)
@@ -77,7 +85,9 @@ async function main (): Promise<void> {
   if (watch) hangup = NO_RELOAD_NEEDED
   const env = process.env
   let note: string | undefined
-  if (!Object.entries(env).some(([name, value]) => value && /^GATEHOUSE_JWT_(SECRET|PUBLIC_KEY|PRIVATE_KEY)/.test(name))) {
+  if (
+    !Object.entries(env).some(([name, value]) => value && /^GATEHOUSE_JWT_(SECRET|PUBLIC_KEY|PRIVATE_KEY)/.test(name))
+  ) {
     const kept = await demoSecret(ROOT)
     note = kept.note
     env.GATEHOUSE_JWT_SECRET = kept.secret
@@ -98,20 +108,24 @@ async function main (): Promise<void> {
     gateway = await startGateway(config)
   }
   gateway.ended.then(stop)
-  if (!await gateway.ready) return
+  if (!(await gateway.ready)) return
   if (note !== undefined) console.error(note)
   console.log(welcome(gateway.url, config, await tokens(config), watch))
   gateway.showLog()
 }
 
-async function tokens (config: Config): Promise<{ read: string, write: string }> {
+async function tokens(config: Config): Promise<{ read: string; write: string }> {
   return {
     read: await signToken(config.jwt!, { sub: 'ada', scopes: READ, expiresIn: TOKEN_LIFETIME }),
     write: await signToken(config.jwt!, { sub: 'grace', scopes: WRITE, expiresIn: TOKEN_LIFETIME }),
   }
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => { stop(0) })
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    stop(0)
+  })
+}
 ignoreHangup(() => console.error(hangup))
 main().catch((error: unknown) => {
   if (stopping) return

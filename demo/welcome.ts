@@ -4,7 +4,12 @@ import type { Config } from '../src/config/config-schema.ts'
  * What the demo prints: where it is, two tokens, and lines to copy into a shell. It fits on one screen.
  * @param url  where the gateway listens
  */
-export function welcome (url: string, { docs }: Pick<Config, 'docs'>, tokens: { read: string, write: string }, watch: boolean): string {
+export function welcome(
+  url: string,
+  { docs }: Pick<Config, 'docs'>,
+  tokens: { read: string; write: string },
+  watch: boolean,
+): string {
   const bearer = '-H "authorization: Bearer $TOKEN"'
   return `
 Gatehouse listens on ${url}, in front of four services.

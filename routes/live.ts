@@ -25,9 +25,19 @@ export default defineUpstream({
         description: 'An event each second. Without a count the response never ends.',
         response: { 200: Type.String({ description: 'Events named `tick`.' }) },
         produces: ['text/event-stream'],
-        querystring: Type.Object({
-          count: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600, examples: [3], description: 'Ends the stream after so many events.' })),
-        }, { additionalProperties: false }),
+        querystring: Type.Object(
+          {
+            count: Type.Optional(
+              Type.Integer({
+                minimum: 1,
+                maximum: 3600,
+                examples: [3],
+                description: 'Ends the stream after so many events.',
+              }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
       },
     },
     {
@@ -38,7 +48,8 @@ export default defineUpstream({
       schema: {
         summary: 'WebSocket: an echo, or a clock',
         operationId: 'openSocket',
-        description: 'The subprotocol `echo` (default) answers each text with itself, `clock` tells the time each second.',
+        description:
+          'The subprotocol `echo` (default) answers each text with itself, `clock` tells the time each second.',
       },
     },
   ],

@@ -8,7 +8,10 @@ const fields = {
   quantity: Type.Integer({ minimum: 1, maximum: 10_000, examples: [3] }),
 }
 const NewOrder = Type.Object(fields, { additionalProperties: false })
-const OrderChange = Type.Partial(Type.Object({ ...fields, status: Status }), { additionalProperties: false, minProperties: 1 })
+const OrderChange = Type.Partial(Type.Object({ ...fields, status: Status }), {
+  additionalProperties: false,
+  minProperties: 1,
+})
 const Order = Type.Object({
   id: Type.Integer(),
   ...fields,
@@ -32,11 +35,19 @@ export default defineUpstream({
       schema: {
         summary: 'List orders',
         operationId: 'listOrders',
-        querystring: Type.Object({
-          status: Type.Optional(Status),
-          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, description: 'How many at most.' })),
-        }, { additionalProperties: false }),
-        response: { 200: Type.Object({ total: Type.Integer(), orders: Type.Array(Order) }, { description: 'The orders, oldest first.' }) },
+        querystring: Type.Object(
+          {
+            status: Type.Optional(Status),
+            limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, description: 'How many at most.' })),
+          },
+          { additionalProperties: false },
+        ),
+        response: {
+          200: Type.Object(
+            { total: Type.Integer(), orders: Type.Array(Order) },
+            { description: 'The orders, oldest first.' },
+          ),
+        },
       },
     },
     {

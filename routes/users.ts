@@ -30,7 +30,10 @@ export default defineUpstream({
       schema: {
         summary: 'List users',
         operationId: 'listUsers',
-        querystring: Type.Object({ team: Type.Optional(Type.String({ maxLength: 50 })) }, { additionalProperties: false }),
+        querystring: Type.Object(
+          { team: Type.Optional(Type.String({ maxLength: 50 })) },
+          { additionalProperties: false },
+        ),
         response: { 200: Type.Object({ users: Type.Array(User) }) },
       },
     },

@@ -43,11 +43,12 @@ export const STAGES = ['observe', 'edge', 'auth', 'limits', 'contract', 'respons
 const FALLBACK = 'fallback'
 
 /** Registers the plugins of a folder, without those that this gateway does not need. */
-const registerFolder = (app: FastifyInstance, folder: string, parts: GatewayParts): PromiseLike<unknown> => app.register(autoload, {
-  dir: fileURLToPath(new URL(`../plugins/${folder}`, import.meta.url)),
-  forceESM: true,
-  ignorePattern: unneededPlugins(folder, parts),
-})
+const registerFolder = (app: FastifyInstance, folder: string, parts: GatewayParts): PromiseLike<unknown> =>
+  app.register(autoload, {
+    dir: fileURLToPath(new URL(`../plugins/${folder}`, import.meta.url)),
+    forceESM: true,
+    ignorePattern: unneededPlugins(folder, parts),
+  })
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -72,10 +73,20 @@ declare module 'fastify' {
  * @param pools  connections to upstreams, to be shared with the gateway that had the configuration before
  * @throws BootProblems with every mistake in the route files and documents
  */
-export async function buildApp (given: Config, pools?: ConnectionPools, draft?: DraftFile): Promise<FastifyInstance> {
+export async function buildApp(given: Config, pools?: ConnectionPools, draft?: DraftFile): Promise<FastifyInstance> {
   const wrongPaths = pathMistakes(given)
   // without what cannot be served, so that the other mistakes are found as well
-  const config: Config = wrongPaths.length > 0 ? { ...given, docs: false, metrics: false, status: false, welcome: false, cache: { ...given.cache, purge: false } } : given
+  const config: Config =
+    wrongPaths.length > 0
+      ? {
+          ...given,
+          docs: false,
+          metrics: false,
+          status: false,
+          welcome: false,
+          cache: { ...given.cache, purge: false },
+        }
+      : given
   const table = new RouteTable()
   const apis = new ApiRegistry()
   const hosts = new HostRouter(table)
@@ -83,10 +94,15 @@ export async function buildApp (given: Config, pools?: ConnectionPools, draft?: 
     app.log.warn({ decision, upstream, target: target?.id, ...details }, 'traffic decision')
     app.metrics.decisions.inc({ decision, upstream, target: target?.id ?? '' })
   }, pools)
-  const responses = new ResponseCache(new MemoryStore(bytes(config.cache.memory)), (operation, reason) => {
-    if (reason !== null) app.log.warn({ reason, operation }, 'the store of responses has failed')
-    app.metrics.cacheStoreErrors.inc({ operation })
-  }, undefined, new FillMemory(bytes(config.cache.inFlight)))
+  const responses = new ResponseCache(
+    new MemoryStore(bytes(config.cache.memory)),
+    (operation, reason) => {
+      if (reason !== null) app.log.warn({ reason, operation }, 'the store of responses has failed')
+      app.metrics.cacheStoreErrors.inc({ operation })
+    },
+    undefined,
+    new FillMemory(bytes(config.cache.inFlight)),
+  )
   const forwarded = new ForwardedHeaders(config.trustProxy, config.via)
   const logger = createLogger(config.log)
   const app = fastify({
@@ -106,7 +122,9 @@ export async function buildApp (given: Config, pools?: ConnectionPools, draft?: 
     return503OnClosing: false,
     forceCloseConnections: 'idle',
   }) as unknown as FastifyInstance
-  for (const method of FORWARDED_METHODS) if (!app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true })
+  for (const method of FORWARDED_METHODS) {
+    if (!app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true })
+  }
   app.decorate('config', config)
   prepareListener(app)
   app.decorate('hostRouter', hosts)
@@ -136,7 +154,9 @@ export async function buildApp (given: Config, pools?: ConnectionPools, draft?: 
     app.drift?.unanswered(request.method, request.headers.host ?? '', request.originalUrl.split('?', 1)[0]!)
     // RFC 9110, section 15.5.6
     // a handler that has its method may answer that there is nothing, as for a file that is not there
-    throw allowed.length > 0 && !allowed.includes(request.method) ? gatehouseError('GW_METHOD_NOT_ALLOWED', { headers: { allow: allowed.join(', ') } }) : gatehouseError('GW_NOT_FOUND')
+    throw allowed.length > 0 && !allowed.includes(request.method)
+      ? gatehouseError('GW_METHOD_NOT_ALLOWED', { headers: { allow: allowed.join(', ') } })
+      : gatehouseError('GW_NOT_FOUND')
   })
   const connections = new ConnectionDrain(app.server)
   app.decorate('connections', connections)
@@ -166,8 +186,20 @@ export async function buildApp (given: Config, pools?: ConnectionPools, draft?: 
   registrar.watchRoutes(app)
   app.decorate('bootProblems', registrar.problems)
   // before anything can fail, so that their problems are told with those of the rest
-  const { files, problems } = await loadRouteFiles(config.routes, { authInherited: config.auth !== undefined, openapi: config.openapi, baseDir: config.baseDir, bodyLimit: bytes(config.bodyLimit) }, draft)
-  registrar.problems.push(...wrongPaths.map(({ path, message }) => ({ file: 'configuration', field: path.join('.'), message })), ...problems)
+  const { files, problems } = await loadRouteFiles(
+    config.routes,
+    {
+      authInherited: config.auth !== undefined,
+      openapi: config.openapi,
+      baseDir: config.baseDir,
+      bodyLimit: bytes(config.bodyLimit),
+    },
+    draft,
+  )
+  registrar.problems.push(
+    ...wrongPaths.map(({ path, message }) => ({ file: 'configuration', field: path.join('.'), message })),
+    ...problems,
+  )
   checkTraffic(config, (field, message) => registrar.problems.push({ file: 'configuration', field, message }))
   try {
     const parts = { config, files }
@@ -197,4 +229,6 @@ export async function buildApp (given: Config, pools?: ConnectionPools, draft?: 
 }
 
 /** The routes of a file often have one and the same mistake. */
-const unique = (problems: Problem[]): Problem[] => [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()]
+const unique = (problems: Problem[]): Problem[] => [
+  ...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values(),
+]

@@ -6,51 +6,218 @@ import createError from '@fastify/error'
  * The answers are `application/problem+json` (RFC 9457); no message names an internal address or a library.
  */
 export const ERRORS = {
-  GW_BAD_REQUEST: { status: 400, title: 'Bad request', message: 'The request is not valid HTTP for this gateway: correct it and send it again.' },
-  GW_BAD_PATH: { status: 400, title: 'Ambiguous path', message: 'The path can be read in more than one way: send it without dot segments, semicolons, backslashes, control characters or invalid percent-encoding.' },
-  GW_BAD_HOST: { status: 400, title: 'Ambiguous host', message: 'The host can be read in more than one way: send one valid Host header, and in the request line the same host or none.' },
-  GW_VALIDATION: { status: 400, title: 'Request does not match the schema', message: 'Correct the fields that "errors" lists and send the request again.' },
-  GW_MALFORMED_BODY: { status: 400, title: 'Malformed body', message: 'The body cannot be parsed as its Content-Type says: send well-formed, UTF-8 encoded content.' },
-  GW_UNAUTHORIZED: { status: 401, title: 'Authentication required', message: 'Send valid credentials: WWW-Authenticate says of which kind.' },
-  GW_FORBIDDEN: { status: 403, title: 'Not allowed', message: 'The credentials are valid but lack a scope, group or claim that this route requires: ask for some that have it.' },
-  GW_FORGED: { status: 403, title: 'Request of another origin', message: 'A cookie signs this request in, and a page of another origin sent it: send it from a page of this origin, or without the cookie.' },
-  GW_ORIGIN_REFUSED: { status: 403, title: 'Origin not allowed', message: 'Pages of this origin may not open this WebSocket: the operator of this gateway can allow it.' },
-  GW_NOT_FOUND: { status: 404, title: 'No such route', message: 'No route matches this method, host and path: see the documentation of this gateway for those that exist.' },
-  GW_METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed', message: 'This path has no route for that method: use one of those that Allow lists.' },
-  GW_NOT_ACCEPTABLE: { status: 406, title: 'Not acceptable', message: 'There is no answer in a form that Accept allows: name another media type in it.' },
-  GW_REQUEST_TIMEOUT: { status: 408, title: 'Request too slow', message: 'The request did not arrive in time: send it again, faster.' },
-  GW_BODY_TOO_LARGE: { status: 413, title: 'Body too large', message: 'The body is larger than this route accepts: send less.' },
-  GW_URL_TOO_LONG: { status: 414, title: 'URL too long', message: 'A part of the URL is longer than this gateway accepts: shorten it.' },
-  GW_UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Unsupported media type', message: 'This route does not accept that Content-Type or Content-Encoding: send one that its documentation lists.' },
-  GW_EXPECTATION_FAILED: { status: 417, title: 'Expectation failed', message: 'Only "Expect: 100-continue" is understood: leave the header out.' },
-  GW_UPGRADE_REFUSED: { status: 400, title: 'Upgrade refused', message: 'This route does not accept that protocol upgrade: only WebSocket routes can be upgraded, and only to "websocket".' },
-  GW_RATE_LIMITED: { status: 429, title: 'Too many requests', message: 'The limit of this route is used up: wait as long as Retry-After says.' },
-  GW_TOO_MANY_FAILURES: { status: 429, title: 'Too many failed attempts', message: 'Too many requests from this address had wrong credentials: correct them, and wait as long as Retry-After says.' },
-  GW_HEADERS_TOO_LARGE: { status: 431, title: 'Headers too large', message: 'The header section is larger than this gateway accepts: send less, fewer cookies for example.' },
-  GW_INTERNAL: { status: 500, title: 'Gateway error', message: 'The gateway failed to handle the request: report the request id to its operator.' },
-  GW_UNSUPPORTED_METHOD: { status: 501, title: 'Unknown method', message: 'This gateway does not know that method, or never serves it (CONNECT): send one that Allow lists; the case of letters matters.' },
-  GW_UNSUPPORTED_CODING: { status: 501, title: 'Unsupported transfer coding', message: 'Of transfer codings only "chunked" is understood, over HTTP/1.1: send the body without another one.' },
-  GW_OPERATION_OMITTED: { status: 501, title: 'Operation left out', message: 'This gateway does not serve the operation, since the API document describes it wrongly: ask its operator to mend the document.' },
-  GW_UPSTREAM_UNREACHABLE: { status: 502, title: 'Upstream unreachable', message: 'The service behind this route cannot be reached: try again later.' },
-  GW_UPSTREAM_BROKEN: { status: 502, title: 'Upstream failed', message: 'The service behind this route broke off or answered with something that is not valid HTTP: try again later.' },
-  GW_UPSTREAM_INVALID: { status: 502, title: 'Upstream response does not match the schema', message: 'The service behind this route answered with something that its contract does not allow: report the request id to its operator.' },
+  GW_BAD_REQUEST: {
+    status: 400,
+    title: 'Bad request',
+    message: 'The request is not valid HTTP for this gateway: correct it and send it again.',
+  },
+  GW_BAD_PATH: {
+    status: 400,
+    title: 'Ambiguous path',
+    message:
+      'The path can be read in more than one way: send it without dot segments, semicolons, backslashes, control characters or invalid percent-encoding.',
+  },
+  GW_BAD_HOST: {
+    status: 400,
+    title: 'Ambiguous host',
+    message:
+      'The host can be read in more than one way: send one valid Host header, and in the request line the same host or none.',
+  },
+  GW_VALIDATION: {
+    status: 400,
+    title: 'Request does not match the schema',
+    message: 'Correct the fields that "errors" lists and send the request again.',
+  },
+  GW_MALFORMED_BODY: {
+    status: 400,
+    title: 'Malformed body',
+    message: 'The body cannot be parsed as its Content-Type says: send well-formed, UTF-8 encoded content.',
+  },
+  GW_UNAUTHORIZED: {
+    status: 401,
+    title: 'Authentication required',
+    message: 'Send valid credentials: WWW-Authenticate says of which kind.',
+  },
+  GW_FORBIDDEN: {
+    status: 403,
+    title: 'Not allowed',
+    message:
+      'The credentials are valid but lack a scope, group or claim that this route requires: ask for some that have it.',
+  },
+  GW_FORGED: {
+    status: 403,
+    title: 'Request of another origin',
+    message:
+      'A cookie signs this request in, and a page of another origin sent it: send it from a page of this origin, or without the cookie.',
+  },
+  GW_ORIGIN_REFUSED: {
+    status: 403,
+    title: 'Origin not allowed',
+    message: 'Pages of this origin may not open this WebSocket: the operator of this gateway can allow it.',
+  },
+  GW_NOT_FOUND: {
+    status: 404,
+    title: 'No such route',
+    message: 'No route matches this method, host and path: see the documentation of this gateway for those that exist.',
+  },
+  GW_METHOD_NOT_ALLOWED: {
+    status: 405,
+    title: 'Method not allowed',
+    message: 'This path has no route for that method: use one of those that Allow lists.',
+  },
+  GW_NOT_ACCEPTABLE: {
+    status: 406,
+    title: 'Not acceptable',
+    message: 'There is no answer in a form that Accept allows: name another media type in it.',
+  },
+  GW_REQUEST_TIMEOUT: {
+    status: 408,
+    title: 'Request too slow',
+    message: 'The request did not arrive in time: send it again, faster.',
+  },
+  GW_BODY_TOO_LARGE: {
+    status: 413,
+    title: 'Body too large',
+    message: 'The body is larger than this route accepts: send less.',
+  },
+  GW_URL_TOO_LONG: {
+    status: 414,
+    title: 'URL too long',
+    message: 'A part of the URL is longer than this gateway accepts: shorten it.',
+  },
+  GW_UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    title: 'Unsupported media type',
+    message: 'This route does not accept that Content-Type or Content-Encoding: send one that its documentation lists.',
+  },
+  GW_EXPECTATION_FAILED: {
+    status: 417,
+    title: 'Expectation failed',
+    message: 'Only "Expect: 100-continue" is understood: leave the header out.',
+  },
+  GW_UPGRADE_REFUSED: {
+    status: 400,
+    title: 'Upgrade refused',
+    message:
+      'This route does not accept that protocol upgrade: only WebSocket routes can be upgraded, and only to "websocket".',
+  },
+  GW_RATE_LIMITED: {
+    status: 429,
+    title: 'Too many requests',
+    message: 'The limit of this route is used up: wait as long as Retry-After says.',
+  },
+  GW_TOO_MANY_FAILURES: {
+    status: 429,
+    title: 'Too many failed attempts',
+    message:
+      'Too many requests from this address had wrong credentials: correct them, and wait as long as Retry-After says.',
+  },
+  GW_HEADERS_TOO_LARGE: {
+    status: 431,
+    title: 'Headers too large',
+    message: 'The header section is larger than this gateway accepts: send less, fewer cookies for example.',
+  },
+  GW_INTERNAL: {
+    status: 500,
+    title: 'Gateway error',
+    message: 'The gateway failed to handle the request: report the request id to its operator.',
+  },
+  GW_UNSUPPORTED_METHOD: {
+    status: 501,
+    title: 'Unknown method',
+    message:
+      'This gateway does not know that method, or never serves it (CONNECT): send one that Allow lists; the case of letters matters.',
+  },
+  GW_UNSUPPORTED_CODING: {
+    status: 501,
+    title: 'Unsupported transfer coding',
+    message: 'Of transfer codings only "chunked" is understood, over HTTP/1.1: send the body without another one.',
+  },
+  GW_OPERATION_OMITTED: {
+    status: 501,
+    title: 'Operation left out',
+    message:
+      'This gateway does not serve the operation, since the API document describes it wrongly: ask its operator to mend the document.',
+  },
+  GW_UPSTREAM_UNREACHABLE: {
+    status: 502,
+    title: 'Upstream unreachable',
+    message: 'The service behind this route cannot be reached: try again later.',
+  },
+  GW_UPSTREAM_BROKEN: {
+    status: 502,
+    title: 'Upstream failed',
+    message:
+      'The service behind this route broke off or answered with something that is not valid HTTP: try again later.',
+  },
+  GW_UPSTREAM_INVALID: {
+    status: 502,
+    title: 'Upstream response does not match the schema',
+    message:
+      'The service behind this route answered with something that its contract does not allow: report the request id to its operator.',
+  },
   GW_DESTINATION_ELSEWHERE: {
     status: 502,
     title: 'Destination elsewhere',
-    message: 'The Destination is on another server or service than the request, or asks for other credentials: ' +
+    message:
+      'The Destination is on another server or service than the request, or asks for other credentials: ' +
       'name a place of the same service that asks for the same.',
   },
-  GW_SHUTTING_DOWN: { status: 503, title: 'Shutting down', message: 'This gateway is stopping: send the request again, another instance will answer.' },
-  GW_TOO_MANY_BODIES: { status: 503, title: 'Too many request bodies', message: 'This gateway holds as many request bodies as it may: send the request again after the time of Retry-After.' },
-  GW_LIMITS_UNAVAILABLE: { status: 503, title: 'Limits unavailable', message: 'The gateway cannot count this request at the moment: try again in a moment.' },
-  GW_AUTH_UNAVAILABLE: { status: 503, title: 'Credentials cannot be checked', message: 'At this moment the credentials cannot be checked: send the request again after the time of Retry-After.' },
-  GW_PURGE_INCOMPLETE: { status: 503, title: 'Purge not complete', message: 'This gateway has purged its own memory, but the shared store cannot be reached: others are told once it can. Send the request again to be sure.' },
-  GW_UPSTREAM_UNAVAILABLE: { status: 503, title: 'No upstream available', message: 'No instance of the service behind this route is to be had at the moment: try again after the time of Retry-After.' },
-  GW_UPSTREAM_OVERLOADED: { status: 503, title: 'Upstream overloaded', message: 'The service behind this route has as many requests as it can take: try again after the time of Retry-After.' },
-  GW_NOT_CACHED: { status: 504, title: 'Not in the cache', message: 'The request allows an answer from the cache only, and there is none: send it without "only-if-cached".' },
-  GW_UPSTREAM_TIMEOUT: { status: 504, title: 'Upstream too slow', message: 'The service behind this route did not answer in time: try again later.' },
-  GW_UNSUPPORTED_VERSION: { status: 505, title: 'Protocol version not supported', message: 'Only HTTP/1.1 and HTTP/1.0 are understood here: send the request in one of them.' },
-} as const satisfies Record<string, { status: number, title: string, message: string }>
+  GW_SHUTTING_DOWN: {
+    status: 503,
+    title: 'Shutting down',
+    message: 'This gateway is stopping: send the request again, another instance will answer.',
+  },
+  GW_TOO_MANY_BODIES: {
+    status: 503,
+    title: 'Too many request bodies',
+    message:
+      'This gateway holds as many request bodies as it may: send the request again after the time of Retry-After.',
+  },
+  GW_LIMITS_UNAVAILABLE: {
+    status: 503,
+    title: 'Limits unavailable',
+    message: 'The gateway cannot count this request at the moment: try again in a moment.',
+  },
+  GW_AUTH_UNAVAILABLE: {
+    status: 503,
+    title: 'Credentials cannot be checked',
+    message: 'At this moment the credentials cannot be checked: send the request again after the time of Retry-After.',
+  },
+  GW_PURGE_INCOMPLETE: {
+    status: 503,
+    title: 'Purge not complete',
+    message:
+      'This gateway has purged its own memory, but the shared store cannot be reached: others are told once it can. Send the request again to be sure.',
+  },
+  GW_UPSTREAM_UNAVAILABLE: {
+    status: 503,
+    title: 'No upstream available',
+    message:
+      'No instance of the service behind this route is to be had at the moment: try again after the time of Retry-After.',
+  },
+  GW_UPSTREAM_OVERLOADED: {
+    status: 503,
+    title: 'Upstream overloaded',
+    message:
+      'The service behind this route has as many requests as it can take: try again after the time of Retry-After.',
+  },
+  GW_NOT_CACHED: {
+    status: 504,
+    title: 'Not in the cache',
+    message: 'The request allows an answer from the cache only, and there is none: send it without "only-if-cached".',
+  },
+  GW_UPSTREAM_TIMEOUT: {
+    status: 504,
+    title: 'Upstream too slow',
+    message: 'The service behind this route did not answer in time: try again later.',
+  },
+  GW_UNSUPPORTED_VERSION: {
+    status: 505,
+    title: 'Protocol version not supported',
+    message: 'Only HTTP/1.1 and HTTP/1.0 are understood here: send the request in one of them.',
+  },
+} as const satisfies Record<string, { status: number; title: string; message: string }>
 
 export type ErrorCode = keyof typeof ERRORS
 
@@ -84,7 +251,7 @@ export interface ForeignAnswer {
 }
 
 const constructors = new Map(
-  (Object.keys(ERRORS) as ErrorCode[]).map((code) => [code, createError(code, '%s', ERRORS[code].status)])
+  (Object.keys(ERRORS) as ErrorCode[]).map((code) => [code, createError(code, '%s', ERRORS[code].status)]),
 )
 
 /**
@@ -93,9 +260,15 @@ const constructors = new Map(
  * @param details  `detail` replaces the table's message, `headers` go to the client, `extensions` become members of
  *                 the problem document, `cause` goes to the log only, `answer` is sent as it is, with its own status
  */
-export function gatehouseError (
+export function gatehouseError(
   code: ErrorCode,
-  details: { detail?: string, headers?: Record<string, string>, extensions?: Record<string, unknown>, cause?: unknown, answer?: ForeignAnswer } = {}
+  details: {
+    detail?: string
+    headers?: Record<string, string>
+    extensions?: Record<string, unknown>
+    cause?: unknown
+    answer?: ForeignAnswer
+  } = {},
 ): GatehouseError {
   const Constructor = constructors.get(code)!
   const error = new Constructor(details.detail ?? ERRORS[code].message) as GatehouseError
@@ -109,8 +282,11 @@ export function gatehouseError (
   return error
 }
 
-/** One line on an error for the log, where its stack would tell nothing more: `ECONNREFUSED: connect ECONNREFUSED 10.0.0.1:80`. */
-export function reasonOf (error: unknown): string {
+/**
+ * One line on an error for the log, where its stack would tell nothing more: `ECONNREFUSED: connect ECONNREFUSED
+ * 10.0.0.1:80`.
+ */
+export function reasonOf(error: unknown): string {
   const { code, message, errors } = error as NodeJS.ErrnoException & { errors?: unknown[] }
   // a name with several addresses fails with one error for each
   const text = message || errors?.map(reasonOf).join('; ') || String(error)
@@ -125,7 +301,7 @@ export const PROBLEM_CONTENT_TYPE = 'application/problem+json; charset=utf-8'
  * @param requestId  the id that also stands in the access log
  * @param instance   the path of the request, without its query (which may hold secrets)
  */
-export function problemDocument (error: GatehouseError, requestId: string, instance: string): Record<string, unknown> {
+export function problemDocument(error: GatehouseError, requestId: string, instance: string): Record<string, unknown> {
   return {
     type: `urn:gatehouse:error:${error.code}`,
     title: ERRORS[error.code].title,
@@ -151,7 +327,7 @@ export interface Problem {
 /** Thrown at boot with every problem found, so that all of them are mended in one go. */
 export class BootProblems extends Error {
   readonly problems: Problem[]
-  constructor (problems: Problem[]) {
+  constructor(problems: Problem[]) {
     super(problems.map((p) => `${p.file}${p.field ? `: ${p.field}` : ''}: ${p.message}`).join('\n'))
     this.name = 'BootProblems'
     this.problems = problems

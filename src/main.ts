@@ -3,7 +3,10 @@ import { failureLines } from './cli/failure.ts'
 import { run } from './cli.ts'
 import { LoadFailure } from './config/load-guard.ts'
 
-const drained = (stream: NodeJS.WriteStream): Promise<void> => new Promise((resolve) => { stream.write('', () => resolve()) })
+const drained = (stream: NodeJS.WriteStream): Promise<void> =>
+  new Promise((resolve) => {
+    stream.write('', () => resolve())
+  })
 
 let finished = false
 
@@ -23,11 +26,13 @@ process.on('uncaughtException', (error) => {
   process.exit(1)
 })
 
-// whatever a user's file does, no command ends as though all was well before it has said so; 13 is Node's for a wait without
-// end. A child of --watch whose supervisor has gone ends with 0
+// whatever a user's file does, no command ends as though all was well before it has said so; 13 is Node's for a wait
+// without end. A child of --watch whose supervisor has gone ends with 0
 process.on('exit', (code) => {
   if (finished || process.connected === false || (code !== 0 && code !== 13)) return
-  process.stderr.write('gatehouse: ended before it was done: a file has ended the process, or waits for something that never comes\n')
+  process.stderr.write(
+    'gatehouse: ended before it was done: a file has ended the process, or waits for something that never comes\n',
+  )
   process.exitCode = 1
 })
 

@@ -13,22 +13,32 @@ type RouteOption = 'clientCache' | 'compress' | 'cors' | 'securityHeaders' | 'op
 const isOn = (value: unknown): boolean => value !== undefined && value !== false
 
 /**
- * Whether a file states an option: itself, on one of its routes, or on an operation of its document (`x-gatehouse-...`). A plugin
- * written by hand may state any on its routes.
+ * Whether a file states an option: itself, on one of its routes, or on an operation of its document
+ * (`x-gatehouse-...`). A plugin written by hand may state any on its routes.
  */
-const fileStates = (file: RouteFile, option: RouteOption): boolean => 'declaration' in file
-  ? [file.declaration, ...file.declaration.routes ?? [], ...file.api?.routes.map(({ declaration }) => declaration) ?? []]
-      .some((part: Partial<Record<RouteOption, unknown>>) => isOn(part[option]))
-  : 'plugin' in file
+const fileStates = (file: RouteFile, option: RouteOption): boolean =>
+  'declaration' in file
+    ? [
+        file.declaration,
+        ...(file.declaration.routes ?? []),
+        ...(file.api?.routes.map(({ declaration }) => declaration) ?? []),
+      ].some((part: Partial<Record<RouteOption, unknown>>) => isOn(part[option]))
+    : 'plugin' in file
 
-const someRoute = (option: RouteOption) => ({ files }: GatewayParts): boolean => files.some((file) => fileStates(file, option))
+const someRoute =
+  (option: RouteOption) =>
+  ({ files }: GatewayParts): boolean =>
+    files.some((file) => fileStates(file, option))
 /** The same for an option that routes inherit from the configuration. */
-const inherited = (option: 'compress' | 'cors' | 'securityHeaders') => (parts: GatewayParts): boolean =>
-  isOn(parts.config[option]) || someRoute(option)(parts)
+const inherited =
+  (option: 'compress' | 'cors' | 'securityHeaders') =>
+  (parts: GatewayParts): boolean =>
+    isOn(parts.config[option]) || someRoute(option)(parts)
 
 /**
- * When a plugin is needed, by its path below `plugins/`. A plugin that is not needed is not imported, nor are the packages that
- * only it uses: they would cost memory and time at every start. Plugins that are not listed are always needed.
+ * When a plugin is needed, by its path below `plugins/`. A plugin that is not needed is not imported, nor are the
+ * packages that only it uses: they would cost memory and time at every start. Plugins that are not listed are always
+ * needed.
  */
 const NEEDED: Record<string, (parts: GatewayParts) => boolean> = {
   'observe/drift': ({ config }) => isOn(config.status),
@@ -58,7 +68,7 @@ const NEEDED: Record<string, (parts: GatewayParts) => boolean> = {
  * @param folder  of `plugins/`
  * @returns a pattern for their file names; undefined when every plugin is needed
  */
-export function unneededPlugins (folder: string, parts: GatewayParts): RegExp | undefined {
+export function unneededPlugins(folder: string, parts: GatewayParts): RegExp | undefined {
   const names = Object.entries(NEEDED)
     .filter(([path, isNeeded]) => path.startsWith(`${folder}/`) && !isNeeded(parts))
     .map(([path]) => path.slice(folder.length + 1))

@@ -1,5 +1,5 @@
 /** Fewest single edits (insert, delete, replace, swap of neighbours) from one word to the other. */
-export function distance (from: string, to: string): number {
+export function distance(from: string, to: string): number {
   let before: number[] = []
   let above = Array.from({ length: to.length + 1 }, (_, column) => column)
   for (let row = 1; row <= from.length; row++) {
@@ -22,7 +22,7 @@ export function distance (from: string, to: string): number {
  * The candidate that somebody who wrote `word` most likely meant: equal but for capitals, or at most one edit in
  * three letters away; undefined when nothing is near.
  */
-export function closest (word: string, candidates: readonly string[]): string | undefined {
+export function closest(word: string, candidates: readonly string[]): string | undefined {
   // nobody mistypes so much text, and the comparison is quadratic
   if (word.length > 100) return undefined
   const plain = word.toLowerCase()

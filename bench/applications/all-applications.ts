@@ -11,5 +11,13 @@ import { webdav } from './webdav.ts'
 
 /** What is driven, in this order. Each has a declaration of its name in `docs/applications.md`. */
 export const APPLICATIONS: readonly Application[] = [
-  jsonServer, nodeRed, socketIo, verdaccio, s3, vite, graphql, tus, webdav,
+  jsonServer,
+  nodeRed,
+  socketIo,
+  verdaccio,
+  s3,
+  vite,
+  graphql,
+  tus,
+  webdav,
 ]

@@ -26,24 +26,34 @@ export class Workshop {
   readonly #installed: string
   readonly #require: NodeJS.Require
 
-  constructor (installed: string, folder: string) {
+  constructor(installed: string, folder: string) {
     this.#installed = installed
     this.folder = folder
     this.#require = createRequire(join(installed, 'package.json'))
   }
 
   /** Loads an installed package into this process. */
-  load<T> (name: string): T { return this.#require(name) as T }
+  load<T>(name: string): T {
+    return this.#require(name) as T
+  }
 
   /** The path of a file of an installed package. */
-  file (...parts: string[]): string { return join(this.#installed, 'node_modules', ...parts) }
+  file(...parts: string[]): string {
+    return join(this.#installed, 'node_modules', ...parts)
+  }
 
   /** Starts a server with this Node, and waits until it answers on its port. */
-  async serve (args: readonly string[], port: number, env: Record<string, string> = {}): Promise<void> {
+  async serve(args: readonly string[], port: number, env: Record<string, string> = {}): Promise<void> {
     const output = join(this.folder, 'output.log')
-    const program = new RunningProgram({
-      command: process.execPath, args, env: { PORT: String(port), APPLICATIONS: this.#installed, ...env }, output,
-    }, LOAD_CORE)
+    const program = new RunningProgram(
+      {
+        command: process.execPath,
+        args,
+        env: { PORT: String(port), APPLICATIONS: this.#installed, ...env },
+        output,
+      },
+      LOAD_CORE,
+    )
     try {
       await untilAnswers(port, '/', () => program.failure, START_MS)
     } catch (error) {
@@ -69,14 +79,14 @@ export class Drive {
   readonly #stepMs: number
 
   /** @param stepMs  bound of each step, in milliseconds */
-  constructor (workshop: Workshop, url: string, stepMs: number) {
+  constructor(workshop: Workshop, url: string, stepMs: number) {
     this.workshop = workshop
     this.url = url
     this.#stepMs = stepMs
   }
 
   /** Tries something. Records a failure and goes on; the steps that need its result fail as well. */
-  async step (what: string, attempt: () => Promise<void>): Promise<void> {
+  async step(what: string, attempt: () => Promise<void>): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => reject(new Error(`not done after ${this.#stepMs} ms`)), this.#stepMs)
@@ -92,7 +102,7 @@ export class Drive {
   }
 }
 
-function wording (error: unknown): string {
+function wording(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const cause = error.cause instanceof Error ? ` (${error.cause.message})` : ''
   return `${error.name === 'Error' || error.name === 'AssertionError' ? '' : `${error.name}: `}${error.message}${cause}`

@@ -13,7 +13,7 @@ export interface Declaration {
 }
 
 /** @returns the upstream files of `docs/applications.md`, by name */
-export function readDeclarations (text = readFileSync(PAGE, 'utf8')): Map<string, Declaration> {
+export function readDeclarations(text = readFileSync(PAGE, 'utf8')): Map<string, Declaration> {
   const found = new Map<string, Declaration>()
   for (const [, name, yaml] of text.matchAll(/^```yaml\n# routes\/([\w-]+)\.yaml\n([^`]+)^```$/gm)) {
     const host = /^hosts: *\[? *'?([\w.-]+)/m.exec(yaml!)?.[1]
@@ -24,7 +24,7 @@ export function readDeclarations (text = readFileSync(PAGE, 'utf8')): Map<string
 }
 
 /** Puts the ports of running servers into a declaration, in the order of its targets. */
-export function withPorts ({ name, yaml }: Declaration, ports: readonly number[]): string {
+export function withPorts({ name, yaml }: Declaration, ports: readonly number[]): string {
   const left = [...ports]
   const text = yaml.replaceAll(/(?<=127\.0\.0\.1:)\d+/g, (port) => String(left.shift() ?? port))
   const targets = yaml.match(/127\.0\.0\.1:\d+/g)?.length ?? 0

@@ -3,24 +3,28 @@ import { fileURLToPath } from 'node:url'
 import { freePort } from '../child-process.ts'
 import type { Application } from './application.ts'
 
-interface Result { data: { countdown: number } }
+interface Result {
+  data: { countdown: number }
+}
 interface Client {
   iterate: (request: object) => AsyncIterable<Result>
   dispose: () => unknown
 }
-interface Library { createClient: (options: object) => Client }
+interface Library {
+  createClient: (options: object) => Client
+}
 
 export const graphql: Application = {
   name: 'graphql',
   packages: { graphql: '17.1.0', 'graphql-ws': '6.4.2', ws: '8.23.0' },
 
-  async start (workshop) {
+  async start(workshop) {
     const port = await freePort()
     await workshop.serve([fileURLToPath(new URL('servers/graphql.ts', import.meta.url))], port)
     return [port]
   },
 
-  async drive (drive) {
+  async drive(drive) {
     const { url, workshop } = drive
     await drive.step('query over HTTP', async () => {
       const asked = { query: 'query ($name: String!) { greeting(name: $name) }', variables: { name: 'Ada' } }

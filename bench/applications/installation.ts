@@ -13,7 +13,7 @@ export const npmEnvironment = {
 }
 
 /** Installs what the applications need, unless the folder has just that already. */
-export async function install (folder: string, applications: readonly Application[]): Promise<void> {
+export async function install(folder: string, applications: readonly Application[]): Promise<void> {
   const dependencies = Object.fromEntries(applications.flatMap(({ packages }) => Object.entries(packages)).sort())
   // verdaccio asks for the tag `cjs`, which not every registry has
   const manifest = JSON.stringify({ private: true, dependencies, overrides: { 'node-fetch': '2.7.0' } }, null, 2)

@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import { freePort } from '../child-process.ts'
 import type { Application } from './application.ts'
 
-interface Post { id: number, title: string }
+interface Post {
+  id: number
+  title: string
+}
 
 const POSTS = 25
 
@@ -12,7 +15,7 @@ export const jsonServer: Application = {
   name: 'json-server',
   packages: { 'json-server': '0.17.4' },
 
-  async start (workshop) {
+  async start(workshop) {
     const port = await freePort()
     const data = join(workshop.folder, 'db.json')
     const posts = Array.from({ length: POSTS }, (_, i) => ({ id: i + 1, title: `Post ${i + 1}` }))
@@ -22,7 +25,7 @@ export const jsonServer: Application = {
     return [port]
   },
 
-  async drive (drive) {
+  async drive(drive) {
     const { url } = drive
     const send = (method: string, path: string, post: object): Promise<Response> =>
       fetch(url + path, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(post) })
@@ -52,17 +55,20 @@ export const jsonServer: Application = {
       let next: string | undefined = `${url}/posts?_page=1&_limit=10`
       while (next !== undefined) {
         const response: Response = await fetch(next)
-        seen.push(...(await response.json() as Post[]).map(({ id }) => id))
+        seen.push(...((await response.json()) as Post[]).map(({ id }) => id))
         assert.equal(response.headers.get('x-total-count'), String(POSTS))
         const links = [...(response.headers.get('link') ?? '').matchAll(/<([^>]+)>; rel="(\w+)"/g)]
         for (const [, link] of links) assert.ok(link!.startsWith(`${url}/`), `Link names ${link}`)
         next = links.find(([, , rel]) => rel === 'next')?.[1]
       }
-      assert.deepEqual(seen, Array.from({ length: POSTS }, (_, i) => i + 1))
+      assert.deepEqual(
+        seen,
+        Array.from({ length: POSTS }, (_, i) => i + 1),
+      )
     })
     await drive.step('filter, and a conditional request', async () => {
       const response = await fetch(`${url}/posts?title_like=Post%202%5Cd`)
-      assert.equal((await response.json() as Post[]).length, 6)
+      assert.equal(((await response.json()) as Post[]).length, 6)
       // fetch() would add `no-cache`, which asks for a full answer
       const headers = { 'if-none-match': response.headers.get('etag')!, 'cache-control': 'max-age=0' }
       const again = await fetch(response.url, { headers })

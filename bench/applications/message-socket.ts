@@ -4,7 +4,7 @@ export class MessageSocket {
   readonly #messages: string[] = []
   #wake: () => void = () => {}
 
-  private constructor (socket: WebSocket) {
+  private constructor(socket: WebSocket) {
     this.#socket = socket
     socket.addEventListener('message', ({ data }) => {
       this.#messages.push(String(data))
@@ -13,7 +13,7 @@ export class MessageSocket {
     socket.addEventListener('close', () => this.#wake())
   }
 
-  static open (url: string, protocols: string[] = []): Promise<MessageSocket> {
+  static open(url: string, protocols: string[] = []): Promise<MessageSocket> {
     return new Promise((resolve, reject) => {
       const socket = new WebSocket(url, protocols)
       const opened = new MessageSocket(socket)
@@ -22,18 +22,24 @@ export class MessageSocket {
     })
   }
 
-  send (text: string): void { this.#socket.send(text) }
+  send(text: string): void {
+    this.#socket.send(text)
+  }
 
   /** Waits for a message, and takes those before it. */
-  async until (wanted: (message: string) => boolean): Promise<string> {
+  async until(wanted: (message: string) => boolean): Promise<string> {
     for (;;) {
       for (let message = this.#messages.shift(); message !== undefined; message = this.#messages.shift()) {
         if (wanted(message)) return message
       }
       if (this.#socket.readyState >= WebSocket.CLOSING) throw new Error('the WebSocket was closed too early')
-      await new Promise<void>((resolve) => { this.#wake = resolve })
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
     }
   }
 
-  close (): void { this.#socket.close() }
+  close(): void {
+    this.#socket.close()
+  }
 }

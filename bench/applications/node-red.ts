@@ -10,8 +10,14 @@ const FLOW = [
   { id: 'tab', type: 'tab', label: 'Greeting' },
   { id: 'in', z: 'tab', type: 'http in', url: '/hello', method: 'post', wires: [['text']] },
   {
-    id: 'text', z: 'tab', type: 'template', field: 'payload', fieldType: 'msg', syntax: 'mustache',
-    template: 'Hello {{payload.name}}', wires: [['out', 'seen']],
+    id: 'text',
+    z: 'tab',
+    type: 'template',
+    field: 'payload',
+    fieldType: 'msg',
+    syntax: 'mustache',
+    template: 'Hello {{payload.name}}',
+    wires: [['out', 'seen']],
   },
   { id: 'out', z: 'tab', type: 'http response', wires: [] },
   { id: 'seen', z: 'tab', type: 'debug', active: true, tosidebar: true, complete: 'payload', wires: [] },
@@ -21,11 +27,14 @@ export const nodeRed: Application = {
   name: 'node-red',
   packages: { 'node-red': '5.0.7' },
 
-  async start (workshop) {
+  async start(workshop) {
     const port = await freePort()
     const settings = join(workshop.folder, 'settings.js')
     const content = {
-      uiHost: '127.0.0.1', uiPort: port, telemetry: { enabled: false }, logging: { console: { level: 'warn' } },
+      uiHost: '127.0.0.1',
+      uiPort: port,
+      telemetry: { enabled: false },
+      logging: { console: { level: 'warn' } },
     }
     writeFileSync(settings, `module.exports = ${JSON.stringify(content)}\n`)
     const program = workshop.file('node-red', 'red.js')
@@ -33,7 +42,7 @@ export const nodeRed: Application = {
     return [port]
   },
 
-  async drive (drive) {
+  async drive(drive) {
     const { url } = drive
     await drive.step('editor page with its scripts', async () => {
       const page = await fetch(`${url}/`)

@@ -16,24 +16,43 @@ interface Library {
   S3Client: new (options: object) => Client
   [command: `${string}Command`]: Command
 }
-interface Presigner { getSignedUrl: (client: Client, command: object, options: object) => Promise<string> }
-interface Content {
-  Body: { transformToString: () => Promise<string>, transformToByteArray: () => Promise<Uint8Array> }
+interface Presigner {
+  getSignedUrl: (client: Client, command: object, options: object) => Promise<string>
 }
-interface Failure { $metadata?: { httpStatusCode?: number } }
+interface Content {
+  Body: { transformToString: () => Promise<string>; transformToByteArray: () => Promise<Uint8Array> }
+}
+interface Failure {
+  $metadata?: { httpStatusCode?: number }
+}
 
 const BUCKET = 'photos'
 const PART = 5 * 2 ** 20
 /** What S3 allows in a key, and proxies like to change. */
 const KEYS = [
-  'plain.txt', 'a folder/with spaces.txt', 'a//b.txt', '//two slashes first', 'http://example.com/x', 'a+b=c&d.txt',
-  'größe/日本.txt', 'a;v=1/b.txt', '..;/c.txt', 'a%2fb.txt', '%2e%2e/d', '100%.txt', 'x/.hidden./y', "quote'(1)*!.txt",
-  'a#b?c.txt', 'tab\there', 'back\\slash', 'at the end/',
+  'plain.txt',
+  'a folder/with spaces.txt',
+  'a//b.txt',
+  '//two slashes first',
+  'http://example.com/x',
+  'a+b=c&d.txt',
+  'größe/日本.txt',
+  'a;v=1/b.txt',
+  '..;/c.txt',
+  'a%2fb.txt',
+  '%2e%2e/d',
+  '100%.txt',
+  'x/.hidden./y',
+  "quote'(1)*!.txt",
+  'a#b?c.txt',
+  'tab\there',
+  'back\\slash',
+  'at the end/',
 ]
 /** The server keeps objects as files, where `a//b` is `a/b`, and lists these characters in an escape too many. */
 const LISTED = KEYS.filter((key) => !/\/\/|[&']/.test(key))
 
-function connect ({ workshop, url }: Drive, secretAccessKey: string): Client {
+function connect({ workshop, url }: Drive, secretAccessKey: string): Client {
   const { S3Client } = workshop.load<Library>('@aws-sdk/client-s3')
   const client = new S3Client({
     endpoint: url,
@@ -46,10 +65,13 @@ function connect ({ workshop, url }: Drive, secretAccessKey: string): Client {
     responseChecksumValidation: 'WHEN_REQUIRED',
   })
   // the server verifies the path of a bucket without the slash that this client puts at its end
-  client.middlewareStack.add((next) => (sent) => {
-    sent.request.path = sent.request.path.replace(/^(\/[^/]+)\/$/, '$1')
-    return next(sent)
-  }, { step: 'build' })
+  client.middlewareStack.add(
+    (next) => (sent) => {
+      sent.request.path = sent.request.path.replace(/^(\/[^/]+)\/$/, '$1')
+      return next(sent)
+    },
+    { step: 'build' },
+  )
   return client
 }
 
@@ -61,7 +83,7 @@ export const s3: Application = {
     '@aws-sdk/s3-request-presigner': '3.1169.0',
   },
 
-  async start (workshop) {
+  async start(workshop) {
     const port = await freePort()
     const data = join(workshop.folder, 'data')
     mkdirSync(data)
@@ -69,7 +91,7 @@ export const s3: Application = {
     return [port]
   },
 
-  async drive (drive) {
+  async drive(drive) {
     const { workshop } = drive
     const commands = workshop.load<Library>('@aws-sdk/client-s3')
     const { getSignedUrl } = workshop.load<Presigner>('@aws-sdk/s3-request-presigner')
@@ -97,10 +119,17 @@ export const s3: Application = {
         return Contents.map(({ Key }) => Key)
       }
       const listed = await list()
-      assert.deepEqual(LISTED.filter((key) => !listed.includes(key)), [], `listed are ${listed.join()}`)
+      assert.deepEqual(
+        LISTED.filter((key) => !listed.includes(key)),
+        [],
+        `listed are ${listed.join()}`,
+      )
       for (const Key of LISTED) await send('DeleteObject', { Key })
       const left = await list()
-      assert.deepEqual(LISTED.filter((key) => left.includes(key)), [])
+      assert.deepEqual(
+        LISTED.filter((key) => left.includes(key)),
+        [],
+      )
       await assert.rejects(text('plain.txt'), { name: 'NoSuchKey' })
     })
     await drive.step('list by prefix and delimiter', async () => {
@@ -109,7 +138,10 @@ export const s3: Application = {
       const { CommonPrefixes } = await send<{ CommonPrefixes: object[] }>('ListObjectsV2', folders)
       assert.deepEqual(CommonPrefixes, [{ Prefix: '2025/' }, { Prefix: '2026/' }])
       const { Contents } = await send<{ Contents: Array<{ Key: string }> }>('ListObjectsV2', { Prefix: '2025/' })
-      assert.deepEqual(Contents.map(({ Key }) => Key), ['2025/a b.txt', '2025/c.txt'])
+      assert.deepEqual(
+        Contents.map(({ Key }) => Key),
+        ['2025/a b.txt', '2025/c.txt'],
+      )
     })
     await drive.step('range and condition', async () => {
       const { Body } = await send<Content>('GetObject', { Key: '2026/d.txt', Range: 'bytes=5-7' })

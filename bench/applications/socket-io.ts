@@ -12,7 +12,9 @@ interface Client {
   emit: (event: string, value: unknown) => void
   close: () => void
 }
-interface Library { io: (url: string, options: object) => Client }
+interface Library {
+  io: (url: string, options: object) => Client
+}
 
 /** A client that is connected. */
 interface Guest {
@@ -23,7 +25,7 @@ interface Guest {
 
 const CLIENTS = 60
 
-function join ({ workshop, url }: Drive, transports: readonly string[]): Promise<Guest> {
+function join({ workshop, url }: Drive, transports: readonly string[]): Promise<Guest> {
   // cookies are kept as a browser keeps them, so that a session stays with its process
   const options = { transports, withCredentials: true, forceNew: true, reconnection: false }
   const client = workshop.load<Library>('socket.io-client').io(url, options)
@@ -33,13 +35,13 @@ function join ({ workshop, url }: Drive, transports: readonly string[]): Promise
   })
 }
 
-async function echoes (guest: Guest): Promise<void> {
+async function echoes(guest: Guest): Promise<void> {
   assert.equal(await guest.client.emitWithAck('echo', 'grüße'), 'grüße')
   const bytes = Buffer.alloc(70_000, 'x')
-  assert.deepEqual(Buffer.from(await guest.client.emitWithAck('echo', bytes) as Buffer), bytes)
+  assert.deepEqual(Buffer.from((await guest.client.emitWithAck('echo', bytes)) as Buffer), bytes)
 }
 
-async function untilUpgraded ({ client }: Guest): Promise<void> {
+async function untilUpgraded({ client }: Guest): Promise<void> {
   while (client.io.engine.transport.name !== 'websocket') await new Promise((resolve) => setTimeout(resolve, 20))
 }
 
@@ -47,7 +49,7 @@ export const socketIo: Application = {
   name: 'socket-io',
   packages: { 'socket.io': '4.8.4', 'socket.io-client': '4.8.4', '@socket.io/cluster-adapter': '0.3.0' },
 
-  async start (workshop) {
+  async start(workshop) {
     const ports = [await freePort(), await freePort()]
     const server = fileURLToPath(new URL('servers/socket-io.ts', import.meta.url))
     await workshop.serve([server], ports[0]!, { PORTS: ports.join() })
@@ -55,9 +57,12 @@ export const socketIo: Application = {
     return ports
   },
 
-  async drive (drive) {
+  async drive(drive) {
     const guests: Guest[] = []
-    for (const [what, transports] of [['polling alone', ['polling']], ['WebSocket alone', ['websocket']]] as const) {
+    for (const [what, transports] of [
+      ['polling alone', ['polling']],
+      ['WebSocket alone', ['websocket']],
+    ] as const) {
       await drive.step(`${what}: messages, and 70 kB of binary data`, async () => {
         const guest = await join(drive, transports)
         guests.push(guest)
@@ -72,7 +77,7 @@ export const socketIo: Application = {
     })
     await drive.step(`${CLIENTS} more clients, over both processes`, async () => {
       const transports = [['polling'], ['websocket'], ['polling', 'websocket']]
-      guests.push(...await Promise.all(Array.from({ length: CLIENTS }, (_, i) => join(drive, transports[i % 3]!))))
+      guests.push(...(await Promise.all(Array.from({ length: CLIENTS }, (_, i) => join(drive, transports[i % 3]!)))))
       assert.equal(new Set(guests.map(({ process }) => process)).size, 2, 'processes that were reached')
     })
     await drive.step('a message of one client reaches all, in both processes', async () => {

@@ -10,7 +10,9 @@ interface Upload {
   start: () => void
   abort: () => Promise<void>
 }
-interface Library { Upload: new (content: Buffer, options: object) => Upload }
+interface Library {
+  Upload: new (content: Buffer, options: object) => Upload
+}
 
 const CHUNK = 2 ** 20
 const CHUNKS = 8
@@ -19,7 +21,7 @@ export const tus: Application = {
   name: 'tus',
   packages: { '@tus/server': '2.4.5', '@tus/file-store': '2.1.1', 'tus-js-client': '4.3.1' },
 
-  async start (workshop) {
+  async start(workshop) {
     const port = await freePort()
     const data = join(workshop.folder, 'data')
     mkdirSync(data)
@@ -27,26 +29,27 @@ export const tus: Application = {
     return [port]
   },
 
-  async drive (drive) {
+  async drive(drive) {
     const { url, workshop } = drive
     const { Upload } = workshop.load<Library>('tus-js-client')
     const content = Buffer.alloc(CHUNK * CHUNKS, 'a film of many scenes ')
     let address = ''
-    const breakOff = (): Promise<void> => new Promise((resolve, reject) => {
-      const upload = new Upload(content, {
-        endpoint: `${url}/files`,
-        chunkSize: CHUNK,
-        retryDelays: null,
-        metadata: { filename: 'größe.bin' },
-        onError: reject,
-        onChunkComplete: (_size: number, accepted: number) => {
-          if (accepted < 3 * CHUNK) return
-          address = upload.url!
-          upload.abort().then(resolve, reject)
-        },
+    const breakOff = (): Promise<void> =>
+      new Promise((resolve, reject) => {
+        const upload = new Upload(content, {
+          endpoint: `${url}/files`,
+          chunkSize: CHUNK,
+          retryDelays: null,
+          metadata: { filename: 'größe.bin' },
+          onError: reject,
+          onChunkComplete: (_size: number, accepted: number) => {
+            if (accepted < 3 * CHUNK) return
+            address = upload.url!
+            upload.abort().then(resolve, reject)
+          },
+        })
+        upload.start()
       })
-      upload.start()
-    })
     await drive.step('upload that breaks off after three pieces, at an address of the gateway', breakOff)
     await drive.step('the rest of it, from where it broke off', async () => {
       assert.ok(address.startsWith(`${url}/files/`), `the upload is at ${address}`)
@@ -56,8 +59,14 @@ export const tus: Application = {
       let sent = 0
       await new Promise<void>((resolve, reject) => {
         const options = {
-          uploadUrl: address, chunkSize: CHUNK, retryDelays: null, onError: reject, onSuccess: () => resolve(),
-          onChunkComplete: (size: number) => { sent += size },
+          uploadUrl: address,
+          chunkSize: CHUNK,
+          retryDelays: null,
+          onError: reject,
+          onSuccess: () => resolve(),
+          onChunkComplete: (size: number) => {
+            sent += size
+          },
         }
         new Upload(content, options).start()
       })

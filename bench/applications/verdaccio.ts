@@ -17,11 +17,15 @@ log: { type: stdout, level: warn }
 const NPM_MS = 120_000
 const NAMES = ['boxes', '@ada/boxes']
 
-interface Packument { versions: Record<string, { dist: { tarball: string } }> }
-interface LockFile { packages: Record<string, { resolved: string }> }
+interface Packument {
+  versions: Record<string, { dist: { tarball: string } }>
+}
+interface LockFile {
+  packages: Record<string, { resolved: string }>
+}
 
 /** Runs npm in a folder of its own, against the gateway. */
-function npm (drive: Drive, ...args: string[]): Promise<string> {
+function npm(drive: Drive, ...args: string[]): Promise<string> {
   const { folder } = drive.workshop
   const names = pathToFileURL(join(import.meta.dirname, 'loopback-names.ts')).href
   const env = {
@@ -42,7 +46,7 @@ export const verdaccio: Application = {
   name: 'verdaccio',
   packages: { verdaccio: '6.10.4' },
 
-  async start (workshop) {
+  async start(workshop) {
     const port = await freePort()
     const configuration = join(workshop.folder, 'config.yaml')
     writeFileSync(configuration, CONFIGURATION)
@@ -51,8 +55,11 @@ export const verdaccio: Application = {
     return [port]
   },
 
-  async drive (drive) {
-    const { url, workshop: { folder } } = drive
+  async drive(drive) {
+    const {
+      url,
+      workshop: { folder },
+    } = drive
     const signIn = (token: string): void => {
       writeFileSync(join(folder, '.npmrc'), `${url.replace('http:', '')}/:_authToken=${token}\n`)
     }
@@ -80,7 +87,7 @@ export const verdaccio: Application = {
         body: JSON.stringify({ name: 'ada', password: 'a password of the trial' }),
       })
       assert.equal(response.status, 201)
-      token = (await response.json() as { token: string }).token
+      token = ((await response.json()) as { token: string }).token
       signIn(token)
       assert.equal((await npm(drive, 'whoami')).trim(), 'ada')
     })
@@ -93,7 +100,7 @@ export const verdaccio: Application = {
     await drive.step('tarballs are at the gateway', async () => {
       for (const name of NAMES) {
         const response = await fetch(`${url}/${name.replace('/', '%2f')}`)
-        const { versions } = await response.json() as Packument
+        const { versions } = (await response.json()) as Packument
         assert.equal(versions['1.0.0']!.dist.tarball, `${url}/${name}/-/boxes-1.0.0.tgz`)
       }
     })
@@ -113,7 +120,7 @@ export const verdaccio: Application = {
   },
 }
 
-function pack ({ workshop: { folder } }: Drive, name: string): void {
+function pack({ workshop: { folder } }: Drive, name: string): void {
   mkdirSync(join(folder, name), { recursive: true })
   const manifest = { name, version: '1.0.0', main: 'index.js', license: 'MIT' }
   writeFileSync(join(folder, name, 'package.json'), JSON.stringify(manifest))

@@ -12,7 +12,7 @@ export const vite: Application = {
   name: 'vite',
   packages: { vite: '8.4.0' },
 
-  async start (workshop) {
+  async start(workshop) {
     const port = await freePort()
     const { folder } = workshop
     writeFileSync(join(folder, 'index.html'), '<!doctype html><script type="module" src="/main.ts"></script>\n')
@@ -25,8 +25,11 @@ export const vite: Application = {
     return [port]
   },
 
-  async drive (drive) {
-    const { url, workshop: { folder } } = drive
+  async drive(drive) {
+    const {
+      url,
+      workshop: { folder },
+    } = drive
     const text = async (path: string): Promise<string> => {
       const response = await fetch(url + path)
       assert.equal(response.status, 200, path)

@@ -3,7 +3,11 @@ import { fileURLToPath } from 'node:url'
 import { freePort } from '../child-process.ts'
 import type { Application } from './application.ts'
 
-interface Entry { basename: string, type: string, size: number }
+interface Entry {
+  basename: string
+  type: string
+  size: number
+}
 interface Client {
   createDirectory: (path: string) => Promise<void>
   putFileContents: (path: string, content: string) => Promise<boolean>
@@ -16,19 +20,21 @@ interface Client {
   lock: (path: string) => Promise<{ token: string }>
   unlock: (path: string, token: string) => Promise<void>
 }
-interface Library { createClient: (url: string) => Client }
+interface Library {
+  createClient: (url: string) => Client
+}
 
 export const webdav: Application = {
   name: 'webdav',
   packages: { 'webdav-server': '2.6.3', webdav: '5.11.0' },
 
-  async start (workshop) {
+  async start(workshop) {
     const port = await freePort()
     await workshop.serve([fileURLToPath(new URL('servers/webdav.ts', import.meta.url))], port)
     return [port]
   },
 
-  async drive (drive) {
+  async drive(drive) {
     const client = drive.workshop.load<Library>('webdav').createClient(drive.url)
     const locks = async (path: string): Promise<string> =>
       (await fetch(drive.url + path, { method: 'PROPFIND', headers: { depth: '0' } })).text()
@@ -39,7 +45,10 @@ export const webdav: Application = {
       await client.putFileContents('/größe & maß/a b.txt', 'eins')
       assert.equal(await text('/größe & maß/a b.txt'), 'eins')
       const entries = await client.getDirectoryContents('/größe & maß')
-      assert.deepEqual(entries.map(({ basename, type, size }) => `${type} ${basename} ${size}`), ['file a b.txt 4'])
+      assert.deepEqual(
+        entries.map(({ basename, type, size }) => `${type} ${basename} ${size}`),
+        ['file a b.txt 4'],
+      )
     })
     await drive.step('COPY and MOVE, whose Destination is at the gateway', async () => {
       await client.copyFile('/größe & maß/a b.txt', '/copy.txt')

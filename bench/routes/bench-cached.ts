@@ -11,6 +11,12 @@ export default defineUpstream({
   routes: [
     { method: 'GET', url: '/items/:id' },
     { method: 'GET', url: '/medium' },
-    { method: 'GET', url: '/guarded/items/:id', rewritePath: '/items/:id', auth: { jwt: { scopes: ['items:read'] } }, rateLimit: { max: 1_000_000_000, window: '1 minute', by: 'consumer' } },
+    {
+      method: 'GET',
+      url: '/guarded/items/:id',
+      rewritePath: '/items/:id',
+      auth: { jwt: { scopes: ['items:read'] } },
+      rateLimit: { max: 1_000_000_000, window: '1 minute', by: 'consumer' },
+    },
   ],
 })

@@ -15,10 +15,13 @@ export default defineUpstream({
       url: '/items/:id',
       schema: {
         params: Type.Object({ id: Type.Integer({ minimum: 1 }) }),
-        querystring: Type.Object({
-          fields: Type.Optional(Type.Enum(['short', 'all'])),
-          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
-        }, { additionalProperties: false }),
+        querystring: Type.Object(
+          {
+            fields: Type.Optional(Type.Enum(['short', 'all'])),
+            limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+          },
+          { additionalProperties: false },
+        ),
       },
     },
   ],

@@ -2,7 +2,9 @@ import { createServer } from 'node:http'
 import { LARGE_BYTES, LARGE_PATH, largeBody, MEDIUM_PATH, mediumBody, SMALL } from '../payload.ts'
 import { announce, port } from './listening.ts'
 
-/** The service behind the servers under test, where nginx is not installed: constant answers, as cheap as Node has them. */
+/**
+ * The service behind the servers under test, where nginx is not installed: constant answers, as cheap as Node has them.
+ */
 const small = Buffer.from(SMALL)
 const large = largeBody()
 const smallHead = ['content-type', 'application/json', 'content-length', String(small.length)]

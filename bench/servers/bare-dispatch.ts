@@ -13,34 +13,47 @@ class Relay implements Dispatcher.DispatchHandler {
   readonly #response: ServerResponse
   #chunks: Buffer[] = []
 
-  constructor (response: ServerResponse) {
+  constructor(response: ServerResponse) {
     this.#response = response
   }
 
-  onRequestStart (): void {}
+  onRequestStart(): void {}
 
-  onResponseStart (_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
     const head: string[] = []
-    for (const name in headers) if (name !== 'connection' && name !== 'keep-alive') head.push(name, headers[name] as string)
+    for (const name in headers) {
+      if (name !== 'connection' && name !== 'keep-alive') head.push(name, headers[name] as string)
+    }
     this.#response.writeHead(status, head)
   }
 
-  onResponseData (_controller: Dispatcher.DispatchController, chunk: Buffer): void { this.#chunks.push(chunk) }
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#chunks.push(chunk)
+  }
 
-  onResponseEnd (): void {
+  onResponseEnd(): void {
     this.#response.end(this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks))
   }
 
-  onResponseError (): void { this.#response.destroy() }
+  onResponseError(): void {
+    this.#response.destroy()
+  }
 }
 
-function forwardedHead ({ headers }: IncomingMessage): string[] {
+function forwardedHead({ headers }: IncomingMessage): string[] {
   const head = ['host', host]
   for (const name in headers) if (name !== 'host' && name !== 'connection') head.push(name, headers[name] as string)
   return head
 }
 
 const server = createServer((request, response) => {
-  pool.dispatch({ path: request.url!, method: request.method as Dispatcher.HttpMethod, headers: forwardedHead(request) }, new Relay(response))
+  pool.dispatch(
+    { path: request.url!, method: request.method as Dispatcher.HttpMethod, headers: forwardedHead(request) },
+    new Relay(response),
+  )
 })
 server.listen(port, '127.0.0.1', () => announce(server))

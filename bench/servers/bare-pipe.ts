@@ -7,11 +7,14 @@ const agent = new Agent({ keepAlive: true })
 
 const server = createServer((request, response) => {
   const { host, connection, ...headers } = request.headers
-  const outgoing = sendRequest({ agent, hostname, port: backendPort, method: request.method, path: request.url, headers }, (incoming) => {
-    const { connection: _, 'keep-alive': __, ...head } = incoming.headers
-    response.writeHead(incoming.statusCode!, head)
-    incoming.pipe(response)
-  })
+  const outgoing = sendRequest(
+    { agent, hostname, port: backendPort, method: request.method, path: request.url, headers },
+    (incoming) => {
+      const { connection: _, 'keep-alive': __, ...head } = incoming.headers
+      response.writeHead(incoming.statusCode!, head)
+      incoming.pipe(response)
+    },
+  )
   outgoing.on('error', () => response.destroy())
   request.pipe(outgoing)
 })

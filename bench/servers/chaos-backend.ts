@@ -1,7 +1,10 @@
 import { createServer } from 'node:http'
 import { announce, port } from './listening.ts'
 
-/** A service that can be told to misbehave: `POST /mode` with `good`, `slow`, or `failing`, which answers 500 to a third of requests. */
+/**
+ * A service that can be told to misbehave: `POST /mode` with `good`, `slow`, or `failing`, which answers 500 to a third
+ * of requests.
+ */
 const SLOW_MS = 300
 let mode = 'good'
 let served = 0
@@ -9,10 +12,15 @@ let served = 0
 const server = createServer((request, response) => {
   if (request.url === '/mode') {
     let text = ''
-    request.setEncoding('utf8').on('data', (part: string) => { text += part }).on('end', () => {
-      mode = text
-      response.end()
-    })
+    request
+      .setEncoding('utf8')
+      .on('data', (part: string) => {
+        text += part
+      })
+      .on('end', () => {
+        mode = text
+        response.end()
+      })
     return
   }
   if (request.url === '/health') {

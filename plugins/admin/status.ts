@@ -10,37 +10,56 @@ import { driftOverlay } from '../../src/openapi/drift-overlay.ts'
 const LARGEST = 64 * 1024
 
 /**
- * Tells how every upstream and its targets do, as JSON, what would be done with a request, and where traffic and documents differ; where and
- * to whom the configuration says.
+ * Tells how every upstream and its targets do, as JSON, what would be done with a request, and where traffic and
+ * documents differ; where and to whom the configuration says.
  */
-export default fp(async (app) => {
-  const { status } = app.config
-  if (!status) return
-  const config = { auth: status.auth }
-  app.get(status.path, { exposeHeadRoute: true, config, schema: { hide: true } }, async (_request, reply) => {
-    reply.header('cache-control', 'no-store')
-    return { upstreams: [...app.upstreams].map((upstream) => upstream.describe()) }
-  })
-  app.register(async (scope) => {
-    collectBodies(scope, { bodyLimit: LARGEST, consumes: ['application/json'] })
-    scope.post<{ Body: ExplainedRequest }>(`${status.path}/explain`, { config, schema: { hide: true, body: ExplainedRequest } }, async (request, reply) => {
+export default fp(
+  async (app) => {
+    const { status } = app.config
+    if (!status) return
+    const config = { auth: status.auth }
+    app.get(status.path, { exposeHeadRoute: true, config, schema: { hide: true } }, async (_request, reply) => {
       reply.header('cache-control', 'no-store')
-      return { lines: await explain(app, request.body) }
+      return { upstreams: [...app.upstreams].map((upstream) => upstream.describe()) }
     })
-    scope.post(`${status.path}/refresh`, { config, schema: { hide: true } }, async (_request, reply) => {
-      reply.header('cache-control', 'no-store')
-      return { refreshed: await app.apis.refresh() }
-    })
-    // like the others, so that one command asks all
-    for (const method of ['GET', 'POST']) {
-      scope.route({
-        method, url: `${status.path}/drift`, config, schema: { hide: true }, handler: async (request, reply) => {
-          reply.header('cache-control', 'no-store').header('vary', 'Accept')
-          const records = [...app.drift ?? []].map((record) => [record, record.describe()] as const)
-          if (/\btext\/html\b/.test(request.headers.accept ?? '')) return reply.type('text/html; charset=utf-8').header('content-security-policy', DRIFT_PAGE_POLICY).serializer(String).send(driftPage(records.map(([, drift]) => drift)))
-          return { drift: records.map(([{ document }, drift]) => ({ ...drift, overlay: driftOverlay(document, drift) })) }
+    app.register(async (scope) => {
+      collectBodies(scope, { bodyLimit: LARGEST, consumes: ['application/json'] })
+      scope.post<{ Body: ExplainedRequest }>(
+        `${status.path}/explain`,
+        { config, schema: { hide: true, body: ExplainedRequest } },
+        async (request, reply) => {
+          reply.header('cache-control', 'no-store')
+          return { lines: await explain(app, request.body) }
         },
+      )
+      scope.post(`${status.path}/refresh`, { config, schema: { hide: true } }, async (_request, reply) => {
+        reply.header('cache-control', 'no-store')
+        return { refreshed: await app.apis.refresh() }
       })
-    }
-  })
-}, { name: 'status', dependencies: ['validation', 'drift'] })
+      // like the others, so that one command asks all
+      for (const method of ['GET', 'POST']) {
+        scope.route({
+          method,
+          url: `${status.path}/drift`,
+          config,
+          schema: { hide: true },
+          handler: async (request, reply) => {
+            reply.header('cache-control', 'no-store').header('vary', 'Accept')
+            const records = [...(app.drift ?? [])].map((record) => [record, record.describe()] as const)
+            if (/\btext\/html\b/.test(request.headers.accept ?? '')) {
+              return reply
+                .type('text/html; charset=utf-8')
+                .header('content-security-policy', DRIFT_PAGE_POLICY)
+                .serializer(String)
+                .send(driftPage(records.map(([, drift]) => drift)))
+            }
+            return {
+              drift: records.map(([{ document }, drift]) => ({ ...drift, overlay: driftOverlay(document, drift) })),
+            }
+          },
+        })
+      }
+    })
+  },
+  { name: 'status', dependencies: ['validation', 'drift'] },
+)

@@ -10,30 +10,40 @@ declare module 'fastify' {
      * Enters a scheme that is configured.
      * @param make  makes it; its BootProblems are told together with those of the routes
      */
-    addAuthScheme (name: SchemeName, make: () => AuthScheme | Promise<AuthScheme>): Promise<void>
+    addAuthScheme(name: SchemeName, make: () => AuthScheme | Promise<AuthScheme>): Promise<void>
     /** What puts hooks of authentication and limits on a route, in their order. */
     routeGuards: ((route: RouteOptions) => void)[]
     /** Guards every route that is registered from now on, and what is not a route but answers like one. */
-    guardRoutes (guard: (route: RouteOptions) => void): void
+    guardRoutes(guard: (route: RouteOptions) => void): void
   }
 }
 
 /** The place where every scheme that is configured is entered. */
-export default fp(async (app) => {
-  app.decorate('authSchemes', new Map())
-  app.decorate('routeGuards', [])
-  app.decorate('guardRoutes', (guard) => {
-    app.routeGuards.push(guard)
-    app.addHook('onRoute', guard)
-  })
-  app.decorate('addAuthScheme', async (name, make) => {
-    try {
-      app.authSchemes.set(name, await make())
-    } catch (error) {
-      if (!(error instanceof BootProblems) || !app.hasDecorator('bootProblems')) throw error
-      app.bootProblems.push(...error.problems)
-      // the boot is lost, but the routes that ask for the scheme are still to be looked at
-      app.authSchemes.set(name, { name, credentials: {}, isPresented: () => false, authenticate: () => { throw missingCredentials([]) } })
-    }
-  })
-}, { name: 'auth-schemes' })
+export default fp(
+  async (app) => {
+    app.decorate('authSchemes', new Map())
+    app.decorate('routeGuards', [])
+    app.decorate('guardRoutes', (guard) => {
+      app.routeGuards.push(guard)
+      app.addHook('onRoute', guard)
+    })
+    app.decorate('addAuthScheme', async (name, make) => {
+      try {
+        app.authSchemes.set(name, await make())
+      } catch (error) {
+        if (!(error instanceof BootProblems) || !app.hasDecorator('bootProblems')) throw error
+        app.bootProblems.push(...error.problems)
+        // the boot is lost, but the routes that ask for the scheme are still to be looked at
+        app.authSchemes.set(name, {
+          name,
+          credentials: {},
+          isPresented: () => false,
+          authenticate: () => {
+            throw missingCredentials([])
+          },
+        })
+      }
+    })
+  },
+  { name: 'auth-schemes' },
+)

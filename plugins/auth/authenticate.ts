@@ -24,12 +24,12 @@ declare module 'fastify' {
      * @param file  who asks, for the messages. Default: `configuration`
      * @throws BootProblems when `auth` is no declaration, or when it uses a scheme that is not configured
      */
-    authenticator (auth: AuthDeclaration, file?: string): onRequestHookHandler | null
+    authenticator(auth: AuthDeclaration, file?: string): onRequestHookHandler | null
     /**
      * Who a request would be that is only talked about; null is an anonymous client. Counts and remembers nothing.
      * @throws GatehouseError when the request would be refused
      */
-    explainAuth (auth: AuthDeclaration, request: AuthRequest): Promise<Consumer | null>
+    explainAuth(auth: AuthDeclaration, request: AuthRequest): Promise<Consumer | null>
   }
 }
 
@@ -42,75 +42,106 @@ const HOW: Record<SchemeName, string> = {
   apiKey: 'set apiKeys.keys, apiKeys.file or apiKeys.redis',
   basic: 'set basic.users or basic.file',
   clientCertificate: 'set clientCertificates',
-  login: 'set login.issuer and login.clientId, and login.sessionSecret by GATEHOUSE_LOGIN_SESSION_SECRET (with _FILE at the end, the name of a file that has it)',
+  login:
+    'set login.issuer and login.clientId, and login.sessionSecret by GATEHOUSE_LOGIN_SESSION_SECRET (with _FILE at the end, the name of a file that has it)',
 }
 
 /** Authenticates the routes that ask for it, with the schemes that their `auth` names. */
-export default fp(async (app) => {
-  const { failedAttempts } = app.config
-  const directory = new ConsumerDirectory(app.config)
-  const bound = failedAttempts
-    ? { max: failedAttempts.max, windowMs: milliseconds(failedAttempts.window) }
-    : { max: Infinity, windowMs: 0 }
-  // the plugin of the rate limits, which is registered later, has the connection
-  const redis = (): FailureRedis | null => app.redis as FailureRedis | null
-  const shared = app.config.redis === undefined ? undefined : new SharedFailures(redis, bound.windowMs)
-  const failures = new FailedAttempts(bound, addressKey, { shared })
+export default fp(
+  async (app) => {
+    const { failedAttempts } = app.config
+    const directory = new ConsumerDirectory(app.config)
+    const bound = failedAttempts
+      ? { max: failedAttempts.max, windowMs: milliseconds(failedAttempts.window) }
+      : { max: Infinity, windowMs: 0 }
+    // the plugin of the rate limits, which is registered later, has the connection
+    const redis = (): FailureRedis | null => app.redis as FailureRedis | null
+    const shared = app.config.redis === undefined ? undefined : new SharedFailures(redis, bound.windowMs)
+    const failures = new FailedAttempts(bound, addressKey, { shared })
 
-  const schemeOf = (name: SchemeName, file: string): AuthScheme => {
-    const scheme = app.authSchemes.get(name)
-    if (!scheme) throw new BootProblems([{ file, field: 'auth', message: `asks for ${name}, which is not configured: ${HOW[name]}` }])
-    return scheme
-  }
+    const schemeOf = (name: SchemeName, file: string): AuthScheme => {
+      const scheme = app.authSchemes.get(name)
+      if (!scheme) {
+        throw new BootProblems([
+          { file, field: 'auth', message: `asks for ${name}, which is not configured: ${HOW[name]}` },
+        ])
+      }
+      return scheme
+    }
 
-  app.decorate('explainAuth', async (auth, request) =>
-    compileAuthenticator(auth, (name) => schemeOf(name, 'configuration'), UNCOUNTED, directory.complete)?.(request) ?? null)
+    app.decorate(
+      'explainAuth',
+      async (auth, request) =>
+        compileAuthenticator(
+          auth,
+          (name) => schemeOf(name, 'configuration'),
+          UNCOUNTED,
+          directory.complete,
+        )?.(request) ?? null,
+    )
 
-  app.decorate('authenticator', (auth, file = 'configuration') => {
-    const problems = checkAgainst(AuthDeclaration, auth, file)
-    if (problems.length > 0) throw new BootProblems(problems.map((problem) => ({ ...problem, field: problem.field ? `auth.${problem.field}` : 'auth' })))
-    const authenticate = compileAuthenticator(auth, (name) => schemeOf(name, file), failures, directory.complete)
-    if (authenticate === null) return null
-    return (request, reply, done) => {
-      try {
-        const found = authenticate(request)
-        if (found instanceof Promise) {
-          settle(found.then((consumer) => {
-            request.consumer = consumer
-            request.authorized = true
-            if (request.setCookie !== null) reply.header('set-cookie', request.setCookie)
-            done()
-          }), reply)
+    app.decorate('authenticator', (auth, file = 'configuration') => {
+      const problems = checkAgainst(AuthDeclaration, auth, file)
+      if (problems.length > 0) {
+        throw new BootProblems(
+          problems.map((problem) => ({ ...problem, field: problem.field ? `auth.${problem.field}` : 'auth' })),
+        )
+      }
+      const authenticate = compileAuthenticator(auth, (name) => schemeOf(name, file), failures, directory.complete)
+      if (authenticate === null) return null
+      return (request, reply, done) => {
+        try {
+          const found = authenticate(request)
+          if (found instanceof Promise) {
+            settle(
+              found.then((consumer) => {
+                request.consumer = consumer
+                request.authorized = true
+                if (request.setCookie !== null) reply.header('set-cookie', request.setCookie)
+                done()
+              }),
+              reply,
+            )
+            return
+          }
+          request.consumer = found
+          request.authorized = true
+        } catch (error) {
+          done(error as Error)
           return
         }
-        request.consumer = found
-        request.authorized = true
-      } catch (error) {
-        done(error as Error)
+        done()
+      }
+    })
+
+    app.decorateRequest('setCookie', null)
+    app.decorateRequest('authorized', false)
+    const undeclared: RouteOptions[] = []
+    app.guardRoutes((route) => {
+      const auth = route.config?.auth
+      if (auth === undefined) {
+        undeclared.push(route)
         return
       }
-      done()
-    }
-  })
+      const hook = app.authenticator(auth, placeOf(route))
+      if (hook) route.onRequest = [...[route.onRequest ?? []].flat(), hook]
+    })
 
-  app.decorateRequest('setCookie', null)
-  app.decorateRequest('authorized', false)
-  const undeclared: RouteOptions[] = []
-  app.guardRoutes((route) => {
-    const auth = route.config?.auth
-    if (auth === undefined) {
-      undeclared.push(route)
-      return
-    }
-    const hook = app.authenticator(auth, placeOf(route))
-    if (hook) route.onRequest = [...[route.onRequest ?? []].flat(), hook]
-  })
-
-  // what is declared after the hook above has looked would be believed by the documents and checked by nobody
-  app.addHook('onReady', async () => {
-    const late = undeclared.splice(0).filter(({ config }) => config?.auth !== undefined && config.auth !== 'none')
-    if (late.length > 0) throw new BootProblems(late.map((route) => ({ file: placeOf(route), field: 'auth', message: 'is stated too late to be checked on requests: state config.auth on the route itself' })))
-  })
-}, { name: 'authenticate', dependencies: ['auth-schemes'] })
+    // what is declared after the hook above has looked would be believed by the documents and checked by nobody
+    app.addHook('onReady', async () => {
+      const late = undeclared.splice(0).filter(({ config }) => config?.auth !== undefined && config.auth !== 'none')
+      if (late.length > 0) {
+        throw new BootProblems(
+          late.map((route) => ({
+            file: placeOf(route),
+            field: 'auth',
+            message: 'is stated too late to be checked on requests: state config.auth on the route itself',
+          })),
+        )
+      }
+    })
+  },
+  { name: 'authenticate', dependencies: ['auth-schemes'] },
+)
 
 const placeOf = ({ config, url }: RouteOptions): string => config?.upstream ?? config?.publicUrl ?? url

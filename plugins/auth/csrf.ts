@@ -5,24 +5,34 @@ import { gatehouseError } from '../../src/errors.ts'
 import { isUpgrade } from '../../src/listener/upgrade.ts'
 
 /**
- * Refuses requests of pages of other origins that make changes with a cookie of the client, and WebSockets with any credentials
- * that browsers add by themselves.
+ * Refuses requests of pages of other origins that make changes with a cookie of the client, and WebSockets with any
+ * credentials that browsers add by themselves.
  */
-export default fp(async (app) => {
-  app.guardRoutes((route) => {
-    const { auth = 'none', csrf = true, cors } = route.config ?? {}
-    const cookies = credentialPlaces(auth, app.authSchemes)?.cookies ?? []
-    const isAmbient = hasAmbient(auth, app.authSchemes)
-    if (csrf === false || (cookies.length === 0 && !isAmbient)) return
-    const trusted = cors && cors.credentials && cors.origins !== '*' ? cors.origins : []
-    const check = new ForgeryCheck(cookies, csrf, trusted, isAmbient)
-    route.onRequest = [...[route.onRequest ?? []].flat(), (request, _reply, done) => {
-      if (cookies.length === 0 && !isUpgrade(request.raw)) {
-        done()
-        return
-      }
-      const { method, headers, protocol, host, raw } = request
-      done(check.isForged({ method, headers, protocol, host, isUpgrade: isUpgrade(raw) }) ? gatehouseError('GW_FORGED') : undefined)
-    }]
-  })
-}, { name: 'csrf', dependencies: ['auth-schemes', 'authenticate'] })
+export default fp(
+  async (app) => {
+    app.guardRoutes((route) => {
+      const { auth = 'none', csrf = true, cors } = route.config ?? {}
+      const cookies = credentialPlaces(auth, app.authSchemes)?.cookies ?? []
+      const isAmbient = hasAmbient(auth, app.authSchemes)
+      if (csrf === false || (cookies.length === 0 && !isAmbient)) return
+      const trusted = cors && cors.credentials && cors.origins !== '*' ? cors.origins : []
+      const check = new ForgeryCheck(cookies, csrf, trusted, isAmbient)
+      route.onRequest = [
+        ...[route.onRequest ?? []].flat(),
+        (request, _reply, done) => {
+          if (cookies.length === 0 && !isUpgrade(request.raw)) {
+            done()
+            return
+          }
+          const { method, headers, protocol, host, raw } = request
+          done(
+            check.isForged({ method, headers, protocol, host, isUpgrade: isUpgrade(raw) })
+              ? gatehouseError('GW_FORGED')
+              : undefined,
+          )
+        },
+      ]
+    })
+  },
+  { name: 'csrf', dependencies: ['auth-schemes', 'authenticate'] },
+)

@@ -12,34 +12,63 @@ import { milliseconds } from '../../src/units.ts'
 import { publicTarget } from '../../src/upstream/host-router.ts'
 
 /** Headers that are about one message, or that the gateway itself states. */
-const NOT_TO_BE_COPIED = new Set([...HOP_BY_HOP, ...FORWARDED_NAMES, 'host', 'content-length', 'expect', 'via', 'x-request-id'])
+const NOT_TO_BE_COPIED = new Set([
+  ...HOP_BY_HOP,
+  ...FORWARDED_NAMES,
+  'host',
+  'content-length',
+  'expect',
+  'via',
+  'x-request-id',
+])
 
 /** An external service that decides about each request. */
-export default fp(async (app) => {
-  const settings = app.config.forwardAuth
-  if (!settings) return
-  await app.addAuthScheme('forwardAuth', () => {
-    refuseMessageHeaders(settings)
-    const url = identityUrl(settings.url, 'forwardAuth.url')
-    const client = new IdentityClient(milliseconds(settings.timeout))
-    app.addHook('onClose', () => client.close())
-    const { withheldFields: withheld } = app
-    const forwarded = new ForwardedHeaders(app.config.trustProxy, app.config.via)
-    return new ForwardAuthScheme(settings, {
-      url,
-      client,
-      publicTarget: (target) => withoutParameters(publicTarget(target), withheld.queryHiddenFromService),
-      shown: (name, value, { headers, raw: { socket, url } }) => {
-        if (name === 'destination') return value === undefined ? undefined : socket ? shownDestination(String(value), { headers, socket, url }, forwarded) : value
-        return isProxyClaim(name) && !(socket && forwarded.trusts(socket)) ? undefined : withheld.shownToService(name, value)
-      },
+export default fp(
+  async (app) => {
+    const settings = app.config.forwardAuth
+    if (!settings) return
+    await app.addAuthScheme('forwardAuth', () => {
+      refuseMessageHeaders(settings)
+      const url = identityUrl(settings.url, 'forwardAuth.url')
+      const client = new IdentityClient(milliseconds(settings.timeout))
+      app.addHook('onClose', () => client.close())
+      const { withheldFields: withheld } = app
+      const forwarded = new ForwardedHeaders(app.config.trustProxy, app.config.via)
+      return new ForwardAuthScheme(settings, {
+        url,
+        client,
+        publicTarget: (target) => withoutParameters(publicTarget(target), withheld.queryHiddenFromService),
+        shown: (name, value, { headers, raw: { socket, url } }) => {
+          if (name === 'destination') {
+            return value === undefined
+              ? undefined
+              : socket
+                ? shownDestination(String(value), { headers, socket, url }, forwarded)
+                : value
+          }
+          return isProxyClaim(name) && !(socket && forwarded.trusts(socket))
+            ? undefined
+            : withheld.shownToService(name, value)
+        },
+      })
     })
-  })
-}, { name: 'forward-auth', dependencies: ['auth-schemes'] })
+  },
+  { name: 'forward-auth', dependencies: ['auth-schemes'] },
+)
 
-function refuseMessageHeaders (settings: ForwardAuthSettings): void {
-  const problems = (['requestHeaders', 'copyHeaders'] as const).flatMap((list) => settings[list].flatMap((name, i) => NOT_TO_BE_COPIED.has(name.toLowerCase())
-    ? [{ file: 'configuration', field: `forwardAuth.${list}[${i}]`, message: `found "${name}", which belongs to one message or is stated by the gateway itself: leave it out` }]
-    : []))
+function refuseMessageHeaders(settings: ForwardAuthSettings): void {
+  const problems = (['requestHeaders', 'copyHeaders'] as const).flatMap((list) =>
+    settings[list].flatMap((name, i) =>
+      NOT_TO_BE_COPIED.has(name.toLowerCase())
+        ? [
+            {
+              file: 'configuration',
+              field: `forwardAuth.${list}[${i}]`,
+              message: `found "${name}", which belongs to one message or is stated by the gateway itself: leave it out`,
+            },
+          ]
+        : [],
+    ),
+  )
   if (problems.length > 0) throw new BootProblems(problems)
 }

@@ -10,20 +10,25 @@ import { compileKeys } from '../../src/auth/http-signature/known-keys.ts'
 import { BootProblems } from '../../src/errors.ts'
 
 /** Signed requests, and the bodies that belong to them. */
-export default fp(async (app) => {
-  const settings = app.config.signatures
-  if (!settings) return
-  await app.addAuthScheme('signature', () => {
-    const keys = settings.keys.map((key, i) => withFiles(key, `signatures.keys[${i}]`, app.config.baseDir))
-    return new HttpSignatureScheme(settings, compileKeys(keys))
-  })
-  app.decorateRequest('contentDigest', null)
-  app.decorateRequest('checkedBody', null)
-  app.guardRoutes((route) => {
-    const uses = route.config?.auth === undefined ? [] : authForm(route.config.auth).uses
-    if (uses.some(({ scheme }) => scheme === 'signature')) route.preParsing = [...[route.preParsing ?? []].flat(), checkBody]
-  })
-}, { name: 'http-signature', dependencies: ['auth-schemes'] })
+export default fp(
+  async (app) => {
+    const settings = app.config.signatures
+    if (!settings) return
+    await app.addAuthScheme('signature', () => {
+      const keys = settings.keys.map((key, i) => withFiles(key, `signatures.keys[${i}]`, app.config.baseDir))
+      return new HttpSignatureScheme(settings, compileKeys(keys))
+    })
+    app.decorateRequest('contentDigest', null)
+    app.decorateRequest('checkedBody', null)
+    app.guardRoutes((route) => {
+      const uses = route.config?.auth === undefined ? [] : authForm(route.config.auth).uses
+      if (uses.some(({ scheme }) => scheme === 'signature')) {
+        route.preParsing = [...[route.preParsing ?? []].flat(), checkBody]
+      }
+    })
+  },
+  { name: 'http-signature', dependencies: ['auth-schemes'] },
+)
 
 /** Whoever reads the body, reads it through the check. */
 const checkBody: preParsingHookHandler = (request, _reply, payload, done) => {
@@ -41,14 +46,20 @@ const checkBody: preParsingHookHandler = (request, _reply, payload, done) => {
 }
 
 /** A key with the content of the files that it names. */
-function withFiles (key: SignatureKey, field: string, baseDir: string): SignatureKey {
+function withFiles(key: SignatureKey, field: string, baseDir: string): SignatureKey {
   const read = (name: 'secretFile' | 'publicKeyFile'): string | undefined => {
     const file = key[name]
     if (file === undefined) return undefined
     try {
       return readFileSync(resolve(baseDir, file), 'utf8').replace(/\r?\n$/, '')
     } catch (error) {
-      throw new BootProblems([{ file: 'configuration', field: `${field}.${name}`, message: `the file ${file} cannot be read (${(error as NodeJS.ErrnoException).code})` }])
+      throw new BootProblems([
+        {
+          file: 'configuration',
+          field: `${field}.${name}`,
+          message: `the file ${file} cannot be read (${(error as NodeJS.ErrnoException).code})`,
+        },
+      ])
     }
   }
   return { ...key, secret: read('secretFile') ?? key.secret, publicKey: read('publicKeyFile') ?? key.publicKey }

@@ -5,13 +5,16 @@ import { tokenIntrospection } from '../../src/auth/introspection/token-introspec
 import { milliseconds } from '../../src/units.ts'
 
 /** Opaque bearer tokens, about which an authorization server is asked. */
-export default fp(async (app) => {
-  const settings = app.config.introspection
-  if (!settings) return
-  await app.addAuthScheme('introspection', () => {
-    const url = identityUrl(settings.url, 'introspection.url')
-    const client = new IdentityClient(milliseconds(settings.timeout))
-    app.addHook('onClose', () => client.close())
-    return new IntrospectionScheme(settings, tokenIntrospection(settings, url, client))
-  })
-}, { name: 'introspection', dependencies: ['auth-schemes'] })
+export default fp(
+  async (app) => {
+    const settings = app.config.introspection
+    if (!settings) return
+    await app.addAuthScheme('introspection', () => {
+      const url = identityUrl(settings.url, 'introspection.url')
+      const client = new IdentityClient(milliseconds(settings.timeout))
+      app.addHook('onClose', () => client.close())
+      return new IntrospectionScheme(settings, tokenIntrospection(settings, url, client))
+    })
+  },
+  { name: 'introspection', dependencies: ['auth-schemes'] },
+)

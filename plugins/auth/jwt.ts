@@ -20,38 +20,55 @@ import { BootProblems } from '../../src/errors.ts'
 import { milliseconds } from '../../src/units.ts'
 
 /** Bearer tokens, verified with @fastify/jwt. */
-export default fp(async (app) => {
-  const settings = app.config.jwt
-  if (!settings) return
-  // the key comes with each token, so there is none that a forgotten one could fall back on
-  await app.register(jwt, { secret: { public: async () => { throw new Error('state auth on the route: tokens are verified there') } } } as unknown as FastifyJWTOptions)
-  await app.addAuthScheme('jwt', () => {
-    const issuers = issuerForms(settings).map((form) => ({ ...form, keys: keySource(app, form, settings) }))
-    const verifier = new TokenVerifier(issuers, settings, (token, options) => app.jwt.verify(token, options))
-    return new JwtScheme(settings, verifier, revocations(app, settings))
-  })
-}, { name: 'jwt', dependencies: ['auth-schemes'] })
+export default fp(
+  async (app) => {
+    const settings = app.config.jwt
+    if (!settings) return
+    // the key comes with each token, so there is none that a forgotten one could fall back on
+    await app.register(jwt, {
+      secret: {
+        public: async () => {
+          throw new Error('state auth on the route: tokens are verified there')
+        },
+      },
+    } as unknown as FastifyJWTOptions)
+    await app.addAuthScheme('jwt', () => {
+      const issuers = issuerForms(settings).map((form) => ({ ...form, keys: keySource(app, form, settings) }))
+      const verifier = new TokenVerifier(issuers, settings, (token, options) => app.jwt.verify(token, options))
+      return new JwtScheme(settings, verifier, revocations(app, settings))
+    })
+  },
+  { name: 'jwt', dependencies: ['auth-schemes'] },
+)
 
-function keySource (app: FastifyInstance, form: IssuerForm, settings: JwtSettings): KeySource {
+function keySource(app: FastifyInstance, form: IssuerForm, settings: JwtSettings): KeySource {
   switch (form.keyField) {
-    case 'secret': case 'publicKey': return new KeySet([verificationKey(form, form.at)])
-    case 'keys': return typeof form.keys === 'string' ? filedKeys(app, form, form.keys) : inlineKeys(form)
-    default: return remoteKeys(app, form, settings)
+    case 'secret':
+    case 'publicKey':
+      return new KeySet([verificationKey(form, form.at)])
+    case 'keys':
+      return typeof form.keys === 'string' ? filedKeys(app, form, form.keys) : inlineKeys(form)
+    default:
+      return remoteKeys(app, form, settings)
   }
 }
 
-function inlineKeys (form: IssuerForm): KeySource {
+function inlineKeys(form: IssuerForm): KeySource {
   const { keys, ignored } = orRefuse(() => readJwkSet(form.keys, form), 'configuration', `jwt${form.at}.keys`)
   if (ignored.length > 0) refuseJwt(`${form.at}.keys`, ignored.join('; '))
   return new KeySet(keys)
 }
 
 /** Keys of a file that is watched. */
-function filedKeys (app: FastifyInstance, form: IssuerForm, file: string): KeySource {
+function filedKeys(app: FastifyInstance, form: IssuerForm, file: string): KeySource {
   const set = new KeySet()
   keepFileLoaded(app, file, (path, name) => {
     const { keys, ignored } = orRefuse(() => readKeyText(readText(path, name), { ...form, secrets: true }), name, '')
-    if (keys.length === 0) throw new BootProblems([{ file: name, field: '', message: `has no key that can be used: ${ignored.join('; ') || 'it is empty'}` }])
+    if (keys.length === 0) {
+      throw new BootProblems([
+        { file: name, field: '', message: `has no key that can be used: ${ignored.join('; ') || 'it is empty'}` },
+      ])
+    }
     if (ignored.length > 0) app.log.warn({ file: name, ignored }, 'some keys of the file are of no use')
     set.replace(keys)
   })
@@ -59,12 +76,20 @@ function filedKeys (app: FastifyInstance, form: IssuerForm, file: string): KeySo
 }
 
 /** Keys that the issuer publishes; they are fetched once the gateway listens, or when the first token comes. */
-function remoteKeys (app: FastifyInstance, form: IssuerForm, { refreshInterval, refreshCooldown, timeout }: JwtSettings): KeySource {
+function remoteKeys(
+  app: FastifyInstance,
+  form: IssuerForm,
+  { refreshInterval, refreshCooldown, timeout }: JwtSettings,
+): KeySource {
   const client = new IdentityClient(milliseconds(timeout))
-  const url = form.keyField === 'jwksUri' ? identityUrl(form.jwksUri!, `jwt${form.at}.jwksUri`) : identityUrl(form.issuer as string, `jwt${form.at}.issuer`)
+  const url =
+    form.keyField === 'jwksUri'
+      ? identityUrl(form.jwksUri!, `jwt${form.at}.jwksUri`)
+      : identityUrl(form.issuer as string, `jwt${form.at}.issuer`)
   const keys = new RemoteKeys({
     name: [form.issuer ?? url.origin].flat().join(', '),
-    fetchKeys: form.keyField === 'jwksUri' ? fetchJwkSet(url, client) : discoverJwkSet(url, form.issuer as string, client),
+    fetchKeys:
+      form.keyField === 'jwksUri' ? fetchJwkSet(url, client) : discoverJwkSet(url, form.issuer as string, client),
     read: (document) => readJwkSet(document, form),
     refreshMs: Math.max(milliseconds(refreshInterval), 1000),
     cooldownMs: milliseconds(refreshCooldown),
@@ -78,7 +103,7 @@ function remoteKeys (app: FastifyInstance, form: IssuerForm, { refreshInterval, 
   return keys
 }
 
-function revocations (app: FastifyInstance, { revocation }: JwtSettings): Revocations[] {
+function revocations(app: FastifyInstance, { revocation }: JwtSettings): Revocations[] {
   if (revocation === undefined) return []
   const { file, redis, refreshAfter, onFailure } = revocation
   const lists: Revocations[] = []
@@ -88,15 +113,24 @@ function revocations (app: FastifyInstance, { revocation }: JwtSettings): Revoca
     lists.push(list)
   }
   if (redis) {
-    if (app.config.redis === undefined) refuseJwt('.revocation.redis', 'is true, but there is no Redis: set redis to its URL')
+    if (app.config.redis === undefined) {
+      refuseJwt('.revocation.redis', 'is true, but there is no Redis: set redis to its URL')
+    }
     // the stage of limits, which comes later, has the connection
-    lists.push(new RedisRevocations({ redis: () => app.redis as RevocationRedis | null, freshMs: milliseconds(refreshAfter), onFailure, log: app.log }))
+    lists.push(
+      new RedisRevocations({
+        redis: () => app.redis as RevocationRedis | null,
+        freshMs: milliseconds(refreshAfter),
+        onFailure,
+        log: app.log,
+      }),
+    )
   }
   if (lists.length === 0) refuseJwt('.revocation', 'has no revocations: state a file of them, or redis: true')
   return lists
 }
 
-function orRefuse (read: () => KeyReading, file: string, field: string): KeyReading {
+function orRefuse(read: () => KeyReading, file: string, field: string): KeyReading {
   try {
     return read()
   } catch (error) {

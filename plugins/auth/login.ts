@@ -31,25 +31,34 @@ interface LoginService {
 }
 
 /** Logins at an OpenID provider: the scheme. Its routes are in `login-routes`. */
-export default fp(async (app) => {
-  const settings = app.config.login
-  if (!settings) return
-  const issuer = new LoginIssuer(settings)
-  const cookies = new LoginCookies(settings)
-  const pending = new PendingLogins(settings)
-  const seal = new SessionSeal(settings)
-  // the plugin of the rate limits, which is registered later, has the connection
-  const redis = (): (EndedSessionsRedis & RefreshRedis) | null => app.redis as (EndedSessionsRedis & RefreshRedis) | null
-  const isShared = app.config.redis !== undefined
-  const ended = new EndedSessions({ log: app.log, ...isShared ? { redis } : {} })
-  const refresh = new SessionRefresh(issuer, settings, Date.now, isShared ? new SharedRefresh(redis, seal, REMEMBERED) : undefined)
-  const originOf = loginOrigin(settings)
-  const hints = hintSeal(settings)
-  const scheme = new LoginScheme(settings, { cookies, seal, refresh, ended, pending, issuer, originOf })
-  await app.addAuthScheme('login', () => scheme)
+export default fp(
+  async (app) => {
+    const settings = app.config.login
+    if (!settings) return
+    const issuer = new LoginIssuer(settings)
+    const cookies = new LoginCookies(settings)
+    const pending = new PendingLogins(settings)
+    const seal = new SessionSeal(settings)
+    // the plugin of the rate limits, which is registered later, has the connection
+    const redis = (): (EndedSessionsRedis & RefreshRedis) | null =>
+      app.redis as (EndedSessionsRedis & RefreshRedis) | null
+    const isShared = app.config.redis !== undefined
+    const ended = new EndedSessions({ log: app.log, ...(isShared ? { redis } : {}) })
+    const refresh = new SessionRefresh(
+      issuer,
+      settings,
+      Date.now,
+      isShared ? new SharedRefresh(redis, seal, REMEMBERED) : undefined,
+    )
+    const originOf = loginOrigin(settings)
+    const hints = hintSeal(settings)
+    const scheme = new LoginScheme(settings, { cookies, seal, refresh, ended, pending, issuer, originOf })
+    await app.addAuthScheme('login', () => scheme)
 
-  app.decorate('login', { settings, issuer, cookies, pending, refresh, originOf, hints, scheme })
-}, { name: 'login', dependencies: ['auth-schemes'] })
+    app.decorate('login', { settings, issuer, cookies, pending, refresh, originOf, hints, scheme })
+  },
+  { name: 'login', dependencies: ['auth-schemes'] },
+)
 
 /** ID tokens are kept apart from sessions, since the logout alone has a use for them. */
 const hintSeal = ({ issuer, clientId, sessionSecret }: LoginSettings): SealedText =>

@@ -16,14 +16,20 @@ const MOST_LOGGED = 10
 const LOG_INTERVAL = 10_000
 
 /** A schema of the route goes before what the document says of the same part. */
-const OWN_PARTS: readonly (readonly [schema: string, part: RequestPart])[] = [['params', 'params'], ['querystring', 'query'], ['query', 'query'], ['headers', 'headers'], ['body', 'body']]
+const OWN_PARTS: readonly (readonly [schema: string, part: RequestPart])[] = [
+  ['params', 'params'],
+  ['querystring', 'query'],
+  ['query', 'query'],
+  ['headers', 'headers'],
+  ['body', 'body'],
+]
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** The validators of an API document; one for all of its routes. */
-    documentValidators (document: ApiDocument): DocumentValidators
+    documentValidators(document: ApiDocument): DocumentValidators
     /** The check of the responses of an operation. */
-    operationResponseCheck (document: ApiDocument, operation: ApiOperation): ResponseCheck
+    operationResponseCheck(document: ApiDocument, operation: ApiOperation): ResponseCheck
   }
 }
 
@@ -31,45 +37,57 @@ declare module 'fastify' {
  * Checks requests against the operations of API documents: a route in the mode `enforce` refuses those that break its
  * operation, one in the mode `report` counts them and lets them on. Other routes pay nothing.
  */
-export default fp(async (app) => {
-  const byDocument = new Map<ApiDocument, DocumentValidators>()
-  const byOperation = new WeakMap<ApiOperation, Map<string, OperationCheck>>()
-  const problems: Problem[] = []
+export default fp(
+  async (app) => {
+    const byDocument = new Map<ApiDocument, DocumentValidators>()
+    const byOperation = new WeakMap<ApiOperation, Map<string, OperationCheck>>()
+    const problems: Problem[] = []
 
-  app.decorateRequest('operationBody', null)
-  app.decorate('documentValidators', (document) => {
-    let validators = byDocument.get(document)
-    if (!validators) {
-      byDocument.set(document, validators = new DocumentValidators(document))
-      problems.push(...documentMistakes(document))
-    }
-    return validators
-  })
+    app.decorateRequest('operationBody', null)
+    app.decorate('documentValidators', (document) => {
+      let validators = byDocument.get(document)
+      if (!validators) {
+        byDocument.set(document, (validators = new DocumentValidators(document)))
+        problems.push(...documentMistakes(document))
+      }
+      return validators
+    })
 
-  app.decorate('operationResponseCheck', (document, operation) => compileOperationResponseCheck(app.documentValidators(document), operation))
+    app.decorate('operationResponseCheck', (document, operation) =>
+      compileOperationResponseCheck(app.documentValidators(document), operation),
+    )
 
-  app.addHook('onRoute', (route) => {
-    const { api, requestValidation = 'off' } = route.config ?? {}
-    if (!api || requestValidation === 'off') return
-    const { document, operation } = api
-    const skip = new Set(OWN_PARTS.filter(([name]) => (route.schema as Record<string, unknown> | undefined)?.[name] !== undefined).map(([, part]) => part))
-    const key = [...skip].join()
-    const known = byOperation.get(operation) ?? new Map<string, OperationCheck>()
-    byOperation.set(operation, known)
-    let check = known.get(key)
-    if (!check) known.set(key, check = compileOperationCheck(app.documentValidators(document), operation, { skip }))
-    route.config!.operationCheck = check
-    route.preValidation = [...[route.preValidation ?? []].flat(), requestValidation === 'enforce' ? enforcement(app, route, check) : reporting(app, route, check)]
-  })
+    app.addHook('onRoute', (route) => {
+      const { api, requestValidation = 'off' } = route.config ?? {}
+      if (!api || requestValidation === 'off') return
+      const { document, operation } = api
+      const skip = new Set(
+        OWN_PARTS.filter(([name]) => (route.schema as Record<string, unknown> | undefined)?.[name] !== undefined).map(
+          ([, part]) => part,
+        ),
+      )
+      const key = [...skip].join()
+      const known = byOperation.get(operation) ?? new Map<string, OperationCheck>()
+      byOperation.set(operation, known)
+      let check = known.get(key)
+      if (!check) known.set(key, (check = compileOperationCheck(app.documentValidators(document), operation, { skip })))
+      route.config!.operationCheck = check
+      route.preValidation = [
+        ...[route.preValidation ?? []].flat(),
+        requestValidation === 'enforce' ? enforcement(app, route, check) : reporting(app, route, check),
+      ]
+    })
 
-  app.addHook('onReady', async () => {
-    if (problems.length > 0) throw new BootProblems(problems)
-  })
-}, { name: 'operation-validation', dependencies: ['metrics'] })
+    app.addHook('onReady', async () => {
+      if (problems.length > 0) throw new BootProblems(problems)
+    })
+  },
+  { name: 'operation-validation', dependencies: ['metrics'] },
+)
 
 type Hook = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void
 
-function enforcement (app: FastifyInstance, route: RouteOptions, check: OperationCheck): Hook {
+function enforcement(app: FastifyInstance, route: RouteOptions, check: OperationCheck): Hook {
   const labels = labelsOf(route)
   return (request, _reply, done) => {
     const violations = check.violations(request)
@@ -79,7 +97,7 @@ function enforcement (app: FastifyInstance, route: RouteOptions, check: Operatio
   }
 }
 
-function reporting (app: FastifyInstance, route: RouteOptions, check: OperationCheck): Hook {
+function reporting(app: FastifyInstance, route: RouteOptions, check: OperationCheck): Hook {
   const labels = labelsOf(route)
   let nextLine = 0
   return (request, _reply, done) => {
@@ -90,14 +108,17 @@ function reporting (app: FastifyInstance, route: RouteOptions, check: OperationC
     const now = performance.now()
     if (now >= nextLine) {
       nextLine = now + LOG_INTERVAL
-      app.log.warn({ ...labels, mode: 'report', reqId: request.id, violations: violations.slice(0, MOST_LOGGED) }, 'request breaks its API document')
+      app.log.warn(
+        { ...labels, mode: 'report', reqId: request.id, violations: violations.slice(0, MOST_LOGGED) },
+        'request breaks its API document',
+      )
     }
     done()
   }
 }
 
 /** What cannot be checked for a fault of the gateway's own must not stop a request that is only looked at. */
-function violationsOrFault (check: OperationCheck, request: FastifyRequest): Violation[] | null {
+function violationsOrFault(check: OperationCheck, request: FastifyRequest): Violation[] | null {
   try {
     return check.violations(request)
   } catch (error) {
@@ -106,6 +127,6 @@ function violationsOrFault (check: OperationCheck, request: FastifyRequest): Vio
   }
 }
 
-function labelsOf ({ method, url, config }: RouteOptions): { upstream: string, route: string } {
+function labelsOf({ method, url, config }: RouteOptions): { upstream: string; route: string } {
   return { upstream: config?.upstream ?? '', route: `${[method].flat().join(',')} ${config?.publicUrl ?? url}` }
 }

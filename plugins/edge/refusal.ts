@@ -6,18 +6,21 @@ import { REFUSED_PATH } from '../../src/upstream/host-router.ts'
 import { asksWholeServer } from '../../src/upstream/received-message.ts'
 
 /**
- * Answers the requests that have no route: those that must not be routed, since they can be read in more than one way, and
- * `OPTIONS *`. The host router sends them here.
+ * Answers the requests that have no route: those that must not be routed, since they can be read in more than one way,
+ * and `OPTIONS *`. The host router sends them here.
  */
-export default fp(async (app) => {
-  app.all(REFUSED_PATH, { config: { auth: 'none', publicUrl: '' }, schema: { hide: true } }, (request, reply) => {
-    const refusal = refusalOf(request.raw)
-    if (refusal === undefined && asksWholeServer(request.method, request.originalUrl)) {
-      reply.code(204).header('allow', app.routeTable.methods.join(', ')).send()
-      return reply
-    }
-    // a client may ask for the path itself
-    const code = refusal ?? 'GW_NOT_FOUND'
-    throw gatehouseError(code, code === 'GW_NOT_FOUND' ? {} : { headers: { connection: 'close' } })
-  })
-}, { name: 'refusal' })
+export default fp(
+  async (app) => {
+    app.all(REFUSED_PATH, { config: { auth: 'none', publicUrl: '' }, schema: { hide: true } }, (request, reply) => {
+      const refusal = refusalOf(request.raw)
+      if (refusal === undefined && asksWholeServer(request.method, request.originalUrl)) {
+        reply.code(204).header('allow', app.routeTable.methods.join(', ')).send()
+        return reply
+      }
+      // a client may ask for the path itself
+      const code = refusal ?? 'GW_NOT_FOUND'
+      throw gatehouseError(code, code === 'GW_NOT_FOUND' ? {} : { headers: { connection: 'close' } })
+    })
+  },
+  { name: 'refusal' },
+)

@@ -32,46 +32,75 @@ declare module 'fastify' {
 const REMEMBERED = 100_000
 
 /**
- * Limits how often a route may be called: by address before authentication, by everything else after it. Rules of one name
- * are one limit, on however many routes.
+ * Limits how often a route may be called: by address before authentication, by everything else after it. Rules of one
+ * name are one limit, on however many routes.
  */
-export default fp(async (app) => {
-  const { redis: settings, limits: { onFailure } } = app.config
-  const shared = settings === undefined ? null : (await import('../../src/limits/redis-limits.ts')).redisLimits(settings, app.log)
-  app.decorate('redis', (shared?.client ?? null) as Redis | null)
-  if (shared !== null) {
-    // not at boot: what only looks at the configuration needs no Redis, and a gateway serves without it
-    app.addHook('onListen', async () => { shared.client.connect().catch(() => {}) })
-    app.addHook('onClose', async () => shared.close())
-  }
-  const store = storeOf(shared?.store ?? null, onFailure)
-  const registry = new LimitRegistry(REMEMBERED)
-  const createLimiter = shared && await isolatedRateLimit(app, windowStore(store))
-  const stages = new RouteStages(store, shared !== null, createLimiter && ((limit) => sharedWindow(limit, createLimiter({
-    max: limit.rule.max, timeWindow: limit.rule.windowMs, keyGenerator: limit.keyOf, limit,
-  } as CreateRateLimitOptions))))
-  const plans = new PlanLimits(app.config, registry)
-  app.decorate('planLimits', plans)
-  app.decorateRequest('limitState', null)
+export default fp(
+  async (app) => {
+    const {
+      redis: settings,
+      limits: { onFailure },
+    } = app.config
+    const shared =
+      settings === undefined ? null : (await import('../../src/limits/redis-limits.ts')).redisLimits(settings, app.log)
+    app.decorate('redis', (shared?.client ?? null) as Redis | null)
+    if (shared !== null) {
+      // not at boot: what only looks at the configuration needs no Redis, and a gateway serves without it
+      app.addHook('onListen', async () => {
+        shared.client.connect().catch(() => {})
+      })
+      app.addHook('onClose', async () => shared.close())
+    }
+    const store = storeOf(shared?.store ?? null, onFailure)
+    const registry = new LimitRegistry(REMEMBERED)
+    const createLimiter = shared && (await isolatedRateLimit(app, windowStore(store)))
+    const stages = new RouteStages(
+      store,
+      shared !== null,
+      createLimiter &&
+        ((limit) =>
+          sharedWindow(
+            limit,
+            createLimiter({
+              max: limit.rule.max,
+              timeWindow: limit.rule.windowMs,
+              keyGenerator: limit.keyOf,
+              limit,
+            } as CreateRateLimitOptions),
+          )),
+    )
+    const plans = new PlanLimits(app.config, registry)
+    app.decorate('planLimits', plans)
+    app.decorateRequest('limitState', null)
 
-  app.guardRoutes((route) => {
-    const { config = {} } = route
-    const limits = rulesOf(route).map((rule) => registry.limit(rule, config.upstream ?? placeOf(route)))
-    const secured = config.auth !== undefined && config.auth !== 'none'
-    const early = secured ? limits.filter(({ rule }) => isEarly(rule)) : []
-    const late = limits.filter((limit) => !early.includes(limit))
-    const planned = secured && config.limit !== false && !plans.isEmpty
-    const costs = stages.costs(route.method, config.cost, planned ? [...limits, ...plans.all] : limits, config.upstream ?? placeOf(route))
-    const hooks = [route.onRequest ?? []].flat()
-    if (early.length > 0) hooks.unshift(limitHook(stages.always(early, costs)))
-    if (planned) hooks.push(limitHook(stages.byConsumer(late, costs, plans, early)))
-    else if (late.length > 0) hooks.push(limitHook(stages.always(late, costs, early)))
-    if (early.length > 0 || late.length > 0 || planned) route.onRequest = hooks
-  })
-}, { name: 'rate-limit', dependencies: ['authenticate'] })
+    app.guardRoutes((route) => {
+      const { config = {} } = route
+      const limits = rulesOf(route).map((rule) => registry.limit(rule, config.upstream ?? placeOf(route)))
+      const secured = config.auth !== undefined && config.auth !== 'none'
+      const early = secured ? limits.filter(({ rule }) => isEarly(rule)) : []
+      const late = limits.filter((limit) => !early.includes(limit))
+      const planned = secured && config.limit !== false && !plans.isEmpty
+      const costs = stages.costs(
+        route.method,
+        config.cost,
+        planned ? [...limits, ...plans.all] : limits,
+        config.upstream ?? placeOf(route),
+      )
+      const hooks = [route.onRequest ?? []].flat()
+      if (early.length > 0) hooks.unshift(limitHook(stages.always(early, costs)))
+      if (planned) hooks.push(limitHook(stages.byConsumer(late, costs, plans, early)))
+      else if (late.length > 0) hooks.push(limitHook(stages.always(late, costs, early)))
+      if (early.length > 0 || late.length > 0 || planned) route.onRequest = hooks
+    })
+  },
+  { name: 'rate-limit', dependencies: ['authenticate'] },
+)
 
 /** The plugin in a scope of its own: its own hook on routes sees none, and its limiters are used one by one. */
-async function isolatedRateLimit (app: FastifyInstance, store: ReturnType<typeof windowStore>): Promise<FastifyInstance['createRateLimit']> {
+async function isolatedRateLimit(
+  app: FastifyInstance,
+  store: ReturnType<typeof windowStore>,
+): Promise<FastifyInstance['createRateLimit']> {
   const { default: rateLimit } = await import('@fastify/rate-limit')
   let create!: FastifyInstance['createRateLimit']
   await app.register(async (scope) => {
@@ -83,17 +112,21 @@ async function isolatedRateLimit (app: FastifyInstance, store: ReturnType<typeof
 
 const placeOf = ({ config, url }: RouteOptions): string => config?.publicUrl ?? url
 
-function rulesOf (route: RouteOptions): readonly LimitRule[] {
+function rulesOf(route: RouteOptions): readonly LimitRule[] {
   const { limits, limit } = route.config ?? {}
   if (limits !== undefined) return limits
   if (limit === undefined || limit === false) return []
   const problems = checkAgainst(LimitDeclaration, limit, placeOf(route))
-  if (problems.length > 0) throw new BootProblems(problems.map((problem) => ({ ...problem, field: `limit${problem.field ? `.${problem.field}` : ''}` })))
+  if (problems.length > 0) {
+    throw new BootProblems(
+      problems.map((problem) => ({ ...problem, field: `limit${problem.field ? `.${problem.field}` : ''}` })),
+    )
+  }
   return limitRules(`route:${[route.method].flat().join(',')} ${placeOf(route)}`, limit)
 }
 
 /** Asks a stage without a promise when it can answer at once. */
-function limitHook (stageFor: (request: FastifyRequest) => RouteStage | null): onRequestHookHandler {
+function limitHook(stageFor: (request: FastifyRequest) => RouteStage | null): onRequestHookHandler {
   return (request, reply, done) => {
     const stage = stageFor(request)
     if (stage === null) return done()
@@ -103,13 +136,22 @@ function limitHook (stageFor: (request: FastifyRequest) => RouteStage | null): o
     } catch (error) {
       return done(error as Error)
     }
-    if (outcome instanceof Promise) settle(outcome.then((verdict) => done(answer(stage, verdict, request, reply))), reply)
-    else done(answer(stage, outcome, request, reply))
+    if (outcome instanceof Promise) {
+      settle(
+        outcome.then((verdict) => done(answer(stage, verdict, request, reply))),
+        reply,
+      )
+    } else done(answer(stage, outcome, request, reply))
   }
 }
 
 /** @returns the refusal, if it is one */
-function answer (stage: RouteStage, verdict: Verdict | null, request: FastifyRequest, reply: FastifyReply): Error | undefined {
+function answer(
+  stage: RouteStage,
+  verdict: Verdict | null,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Error | undefined {
   if (verdict === null) return undefined
   const { state, release } = verdict
   if (release !== null) whenOver(request.raw, reply.raw, release)
@@ -119,5 +161,7 @@ function answer (stage: RouteStage, verdict: Verdict | null, request: FastifyReq
     request.limitState = state
     reply.header('ratelimit', stateHeader(state.limit.prefix, state.taken))
   }
-  return state.taken.allowed ? undefined : gatehouseError('GW_RATE_LIMITED', { headers: { 'retry-after': retryAfter(state.taken.retryAfterMs) } })
+  return state.taken.allowed
+    ? undefined
+    : gatehouseError('GW_RATE_LIMITED', { headers: { 'retry-after': retryAfter(state.taken.retryAfterMs) } })
 }

@@ -9,21 +9,24 @@ declare module 'fastify' {
 }
 
 /** One line for each request, when it is over; a client that went away gets its line too. */
-export default fp(async (app) => {
-  if (!app.config.log.access) return
-  app.decorateRequest('ownReply', null)
-  // the record has no place for a secret, and looking for them would cost as much as the rest of the request
-  const log = app.log.child({}, { redact: [] } as object)
-  app.addHook('onRequest', (request, reply, done) => {
-    request.ownReply = reply
-    done()
-  })
-  app.addHook('onResponse', (request, reply, done) => {
-    log.info(accessRecord(request, reply, false), 'request')
-    done()
-  })
-  app.addHook('onRequestAbort', (request, done) => {
-    log.info(accessRecord(request, request.ownReply!, true), 'request aborted')
-    done()
-  })
-}, { name: 'access-log' })
+export default fp(
+  async (app) => {
+    if (!app.config.log.access) return
+    app.decorateRequest('ownReply', null)
+    // the record has no place for a secret, and looking for them would cost as much as the rest of the request
+    const log = app.log.child({}, { redact: [] } as object)
+    app.addHook('onRequest', (request, reply, done) => {
+      request.ownReply = reply
+      done()
+    })
+    app.addHook('onResponse', (request, reply, done) => {
+      log.info(accessRecord(request, reply, false), 'request')
+      done()
+    })
+    app.addHook('onRequestAbort', (request, done) => {
+      log.info(accessRecord(request, request.ownReply!, true), 'request aborted')
+      done()
+    })
+  },
+  { name: 'access-log' },
+)

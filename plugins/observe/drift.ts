@@ -9,34 +9,48 @@ import type {} from '../../src/upstream/route-config.ts'
 const LARGEST = 64 * 1024
 
 /** Compares traffic with the documents of upstreams. */
-export default fp(async (app) => {
-  const registry = new DriftRegistry()
-  app.decorate('drift', registry)
-  app.addHook('onRoute', (route) => {
-    const { api, upstream } = route.config ?? {}
-    const record = registry.get(upstream)
-    if (record === undefined) return
-    if (api === undefined) {
-      // a route of the file, or its pass-through
-      route.onResponse = [...[route.onResponse ?? []].flat(), (request, _reply, done) => {
-        if (request.exchange !== null) record.undescribed(request.method, request.originalUrl.split('?', 1)[0]!)
-        done()
-      }]
-      return
-    }
-    const operation = record.operation(api.operation)
-    route.onSend = [...[route.onSend ?? []].flat(), (request, reply, payload, done) => {
-      if (request.exchange !== null && operation.looks) lookAtAnswer(operation, request.exchange.upstreamStatus, reply.getHeader('content-type'), payload)
-      done(null, payload)
-    }]
-    route.onResponse = [...[route.onResponse ?? []].flat(), (request, _reply, done) => {
-      if (request.exchange !== null || request.cacheResult !== null) lookAtRequest(operation, request)
-      done()
-    }]
-  })
-}, { name: 'drift' })
+export default fp(
+  async (app) => {
+    const registry = new DriftRegistry()
+    app.decorate('drift', registry)
+    app.addHook('onRoute', (route) => {
+      const { api, upstream } = route.config ?? {}
+      const record = registry.get(upstream)
+      if (record === undefined) return
+      if (api === undefined) {
+        // a route of the file, or its pass-through
+        route.onResponse = [
+          ...[route.onResponse ?? []].flat(),
+          (request, _reply, done) => {
+            if (request.exchange !== null) record.undescribed(request.method, request.originalUrl.split('?', 1)[0]!)
+            done()
+          },
+        ]
+        return
+      }
+      const operation = record.operation(api.operation)
+      route.onSend = [
+        ...[route.onSend ?? []].flat(),
+        (request, reply, payload, done) => {
+          if (request.exchange !== null && operation.looks) {
+            lookAtAnswer(operation, request.exchange.upstreamStatus, reply.getHeader('content-type'), payload)
+          }
+          done(null, payload)
+        },
+      ]
+      route.onResponse = [
+        ...[route.onResponse ?? []].flat(),
+        (request, _reply, done) => {
+          if (request.exchange !== null || request.cacheResult !== null) lookAtRequest(operation, request)
+          done()
+        },
+      ]
+    })
+  },
+  { name: 'drift' },
+)
 
-function lookAtRequest (operation: OperationRecord, { exchange, query, body, headers }: FastifyRequest): void {
+function lookAtRequest(operation: OperationRecord, { exchange, query, body, headers }: FastifyRequest): void {
   const status = exchange?.upstreamStatus ?? 0
   if (status > 0) {
     operation.answered(status)
@@ -44,14 +58,28 @@ function lookAtRequest (operation: OperationRecord, { exchange, query, body, hea
     if (status < 400 && operation.looks) {
       operation.query(query as Record<string, unknown>)
       // one that could not be read is here as its bytes
-      if (typeof body === 'object' && body !== null && !Buffer.isBuffer(body) && isJson(String(headers['content-type']))) operation.request(body)
+      if (
+        typeof body === 'object' &&
+        body !== null &&
+        !Buffer.isBuffer(body) &&
+        isJson(String(headers['content-type']))
+      ) {
+        operation.request(body)
+      }
     }
   }
   operation.called()
 }
 
-function lookAtAnswer (operation: OperationRecord, status: number, type: unknown, payload: unknown): void {
-  if (status === 0 || !(typeof payload === 'string' || Buffer.isBuffer(payload)) || payload.length > LARGEST || !isJson(String(type))) return
+function lookAtAnswer(operation: OperationRecord, status: number, type: unknown, payload: unknown): void {
+  if (
+    status === 0 ||
+    !(typeof payload === 'string' || Buffer.isBuffer(payload)) ||
+    payload.length > LARGEST ||
+    !isJson(String(type))
+  ) {
+    return
+  }
   try {
     operation.response(status, JSON.parse(String(payload)))
   } catch {

@@ -8,6 +8,9 @@ declare module 'fastify' {
 }
 
 /** The counters of this gateway. */
-export default fp(async (app) => {
-  app.decorate('metrics', createMetrics())
-}, { name: 'metrics' })
+export default fp(
+  async (app) => {
+    app.decorate('metrics', createMetrics())
+  },
+  { name: 'metrics' },
+)

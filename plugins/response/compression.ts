@@ -10,37 +10,52 @@ import { CODINGS } from '../../src/response/compression-schema.ts'
 import { bytes } from '../../src/units.ts'
 
 /** Compresses the responses of the routes that say so, in what the client takes, and decompresses what it does not. */
-export default fp(async (app) => {
-  const compressWhole = await wholeBodies()
-  const kept = new EncodedBodies(bytes(app.config.cache.memory), encodeWhole)
-  app.addHook('onRoute', (route) => {
-    const stated = route.config?.compress
-    if (!stated) return
-    const stage = new CompressionStage(new CompressionRules(stated), compressWhole, kept)
-    // the last of them, so that the others see what can be read: this file comes after client-cache in the folder
-    const onSend = sendStage((request, reply, payload, done) => stage.run(request, reply, payload, done))
-    route.onSend = [...[route.onSend ?? []].flat(), onSend]
-  })
-}, { name: 'compression' })
+export default fp(
+  async (app) => {
+    const compressWhole = await wholeBodies()
+    const kept = new EncodedBodies(bytes(app.config.cache.memory), encodeWhole)
+    app.addHook('onRoute', (route) => {
+      const stated = route.config?.compress
+      if (!stated) return
+      const stage = new CompressionStage(new CompressionRules(stated), compressWhole, kept)
+      // the last of them, so that the others see what can be read: this file comes after client-cache in the folder
+      const onSend = sendStage((request, reply, payload, done) => stage.run(request, reply, payload, done))
+      route.onSend = [...[route.onSend ?? []].flat(), onSend]
+    })
+  },
+  { name: 'compression' },
+)
 
 /**
- * Has @fastify/compress do it, by the hook that it gives to a route. It is asked of a scratch application: on this one it would put a
- * hook on every route, and plugins in `routes/` could not register it for themselves.
+ * Has @fastify/compress do it, by the hook that it gives to a route. It is asked of a scratch application: on this one
+ * it would put a hook on every route, and plugins in `routes/` could not register it for themselves.
  */
-async function wholeBodies (): Promise<CompressWhole> {
+async function wholeBodies(): Promise<CompressWhole> {
   const scratch = fastify()
   await scratch.register(compress, { global: false })
   let hook!: onSendHookHandler<unknown>
-  scratch.addHook('onRoute', ({ onSend }) => { hook = [onSend].flat()[0] as onSendHookHandler<unknown> })
-  scratch.get('/', { exposeHeadRoute: false, compress: { encodings: [...CODINGS], threshold: 0, customTypes: () => true, ...WHOLE_BODY_OPTIONS } }, () => '')
+  scratch.addHook('onRoute', ({ onSend }) => {
+    hook = [onSend].flat()[0] as onSendHookHandler<unknown>
+  })
+  scratch.get(
+    '/',
+    {
+      exposeHeadRoute: false,
+      compress: { encodings: [...CODINGS], threshold: 0, customTypes: () => true, ...WHOLE_BODY_OPTIONS },
+    },
+    () => '',
+  )
   await scratch.ready()
   // what to do has been decided by then; its own reading of Accept-Encoding takes "gzip;q=0, *" for gzip
-  const requests = Object.fromEntries(CODINGS.map((coding) => [coding, { headers: { 'accept-encoding': coding } } as unknown as FastifyRequest]))
+  const requests = Object.fromEntries(
+    CODINGS.map((coding) => [coding, { headers: { 'accept-encoding': coding } } as unknown as FastifyRequest]),
+  )
   return (coding, reply, body, done) => {
     const vary = reply.getHeader('vary')
-    hook.call(scratch, requests[coding]!, reply, body, ((error: Error | null, encoded: unknown) => guarded(reply, () => {
-      reply.header('vary', vary)
-      done(error as null, encoded)
-    })) as typeof done)
+    hook.call(scratch, requests[coding]!, reply, body, ((error: Error | null, encoded: unknown) =>
+      guarded(reply, () => {
+        reply.header('vary', vary)
+        done(error as null, encoded)
+      })) as typeof done)
   }
 }

@@ -8,23 +8,30 @@ import { isUpgrade } from '../../src/listener/upgrade.ts'
 import { PREFLIGHT_PATH, preflightRoute } from '../../src/upstream/preflight.ts'
 
 /** Lets pages of other origins call the routes that say so: answers their preflights, and marks what they may read. */
-export default fp(async (app) => {
-  app.addHook('onRoute', (route) => {
-    const { config = {} } = route
-    const rules = config.cors
-    if (!rules) return
-    const mistake = corsMistake(rules)
-    if (mistake !== null) throw new BootProblems([{ file: config.upstream ?? route.url, field: 'cors.credentials', message: mistake }])
-    const policy = config.corsPolicy = new CorsPolicy(rules)
-    // before authentication and limits, so that pages can read why they were refused; this stage comes after theirs
-    route.onRequest = [marker(policy), ...[route.onRequest ?? []].flat()]
-  })
-  await app.register(answerPreflights, { prefix: PREFLIGHT_PATH })
-}, { name: 'cors' })
+export default fp(
+  async (app) => {
+    app.addHook('onRoute', (route) => {
+      const { config = {} } = route
+      const rules = config.cors
+      if (!rules) return
+      const mistake = corsMistake(rules)
+      if (mistake !== null) {
+        throw new BootProblems([{ file: config.upstream ?? route.url, field: 'cors.credentials', message: mistake }])
+      }
+      const policy = (config.corsPolicy = new CorsPolicy(rules))
+      // before authentication and limits, so that pages can read why they were refused; this stage comes after theirs
+      route.onRequest = [marker(policy), ...[route.onRequest ?? []].flat()]
+    })
+    await app.register(answerPreflights, { prefix: PREFLIGHT_PATH })
+  },
+  { name: 'cors' },
+)
 
 /** The host router sends preflights here, when the route that they are about has a policy. */
-async function answerPreflights (scope: FastifyInstance): Promise<void> {
-  scope.addHook('onRoute', (route) => { route.config = { ...route.config, auth: 'none', limit: false, publicUrl: '' } })
+async function answerPreflights(scope: FastifyInstance): Promise<void> {
+  scope.addHook('onRoute', (route) => {
+    route.config = { ...route.config, auth: 'none', limit: false, publicUrl: '' }
+  })
   // RFC 9110, section 8.6: a 204 has none
   scope.addHook('onSend', (_request, reply, payload, done) => {
     if (reply.statusCode === 204) reply.removeHeader('content-length')
@@ -36,7 +43,7 @@ async function answerPreflights (scope: FastifyInstance): Promise<void> {
       const { origin = '' } = request.headers
       done(null, {
         origin: policy.allows(origin) ? (policy.varies ? origin : '*') : false,
-        methods: [...policy.methods ?? [request.headers['access-control-request-method']!]],
+        methods: [...(policy.methods ?? [request.headers['access-control-request-method']!])],
         // null is for those that the preflight asks for
         allowedHeaders: policy.headers as string[],
         credentials: policy.credentials,
@@ -46,7 +53,7 @@ async function answerPreflights (scope: FastifyInstance): Promise<void> {
   })
 }
 
-function marker (policy: CorsPolicy): onRequestHookHandler {
+function marker(policy: CorsPolicy): onRequestHookHandler {
   return (request, reply, done) => {
     const { origin, 'sec-fetch-site': site } = request.headers
     if (isUpgrade(request.raw) && origin !== undefined && !policy.allows(origin) && !isOwnPage(origin, site, request)) {

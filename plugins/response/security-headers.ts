@@ -5,33 +5,43 @@ import type { SecurityRules } from '../../src/browser/browser-schema.ts'
 import { helmetOptions, securityHeaderNames } from '../../src/browser/security-headers.ts'
 import { HSTS, isSecure } from '../../src/browser/strict-transport.ts'
 
-/** Puts the security headers on every answer of the routes that ask for them; @fastify/helmet says once, at boot, how they read. */
-export default fp(async (app) => {
-  const wanted = new Map<string, { rules: SecurityRules, headers: [string, string][] }>()
-  app.addHook('onRoute', (route) => {
-    const stated = route.config?.securityHeaders
-    if (!stated) return
-    const rules = stated === true ? {} : stated
-    const key = JSON.stringify(rules)
-    const { headers } = wanted.get(key) ?? wanted.set(key, { rules, headers: [] }).get(key)!
-    route.onRequest = [marker(headers), ...[route.onRequest ?? []].flat()]
-  })
-  app.addHook('onReady', async () => {
-    for (const { rules, headers } of wanted.values()) headers.push(...await headersOf(rules))
-  })
-}, { name: 'security-headers' })
+/**
+ * Puts the security headers on every answer of the routes that ask for them; @fastify/helmet says once, at boot, how
+ * they read.
+ */
+export default fp(
+  async (app) => {
+    const wanted = new Map<string, { rules: SecurityRules; headers: [string, string][] }>()
+    app.addHook('onRoute', (route) => {
+      const stated = route.config?.securityHeaders
+      if (!stated) return
+      const rules = stated === true ? {} : stated
+      const key = JSON.stringify(rules)
+      const { headers } = wanted.get(key) ?? wanted.set(key, { rules, headers: [] }).get(key)!
+      route.onRequest = [marker(headers), ...[route.onRequest ?? []].flat()]
+    })
+    app.addHook('onReady', async () => {
+      for (const { rules, headers } of wanted.values()) headers.push(...(await headersOf(rules)))
+    })
+  },
+  { name: 'security-headers' },
+)
 
-async function headersOf (rules: SecurityRules): Promise<[string, string][]> {
+async function headersOf(rules: SecurityRules): Promise<[string, string][]> {
   const scratch = fastify()
   await scratch.register(helmet, helmetOptions(rules))
-  scratch.get('/', (_request, reply) => { reply.send() })
+  scratch.get('/', (_request, reply) => {
+    reply.send()
+  })
   const { headers } = await scratch.inject('/')
   await scratch.close()
   return securityHeaderNames(rules).map((name) => [name, String(headers[name])])
 }
 
-const marker = (headers: readonly [string, string][]): onRequestHookHandler => (request, reply, done) => {
-  // RFC 6797, section 7.2: Strict-Transport-Security goes over TLS alone
-  for (const [name, value] of headers) if (name !== HSTS || isSecure(request)) reply.header(name, value)
-  done()
-}
+const marker =
+  (headers: readonly [string, string][]): onRequestHookHandler =>
+  (request, reply, done) => {
+    // RFC 6797, section 7.2: Strict-Transport-Security goes over TLS alone
+    for (const [name, value] of headers) if (name !== HSTS || isSecure(request)) reply.header(name, value)
+    done()
+  }

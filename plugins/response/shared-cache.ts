@@ -7,39 +7,56 @@ import { TieredStore } from '../../src/cache/tiered-store.ts'
 import { connectRedis, watchSilence } from '../../src/limits/redis-client.ts'
 
 /** Keeps responses in Redis as well as in memory, where the configuration says so. */
-export default fp(async (app) => {
-  const { config, responseCache } = app
-  if (!config.cache.redis) return
-  const { store } = responseCache
-  if (config.redis === undefined) {
-    app.bootProblems.push({ file: 'configuration', field: 'cache.redis', message: "found true, but there is no Redis to keep responses in, allowed: true together with 'redis', the URL of one; or false" })
-    return
-  }
-  if (!(store instanceof MemoryStore)) throw new Error('the responses are shared already')
-  // connections of their own: bodies would hold up the limits, and who listens can do nothing else
-  const { client, close } = connectRedis(config.redis, app.log, { away: 'responses are kept in memory alone until it is back', back: 'responses are shared again' })
-  const subscriber = client instanceof Redis ? client.duplicate() : client
-  if (subscriber !== client) {
-    watchSilence(subscriber)
-    // the other connection tells it
-    subscriber.on('error', () => {})
-  }
-  const connect = (): void => {
-    for (const each of new Set([client, subscriber])) if (each.status === 'wait') each.connect().catch(() => {})
-  }
-  const { now } = responseCache
-  const channel = new PurgeChannel(client, subscriber)
-  const shared = new TieredStore(store, new RedisCacheStore(client, now, channel), channel, {
-    now,
-    onError: (error, operation) => { responseCache.failed(error, operation) },
-    onPurge: (purge) => { responseCache.notePurge(purge) },
-  })
-  responseCache.use(shared)
-  // not at boot: what only looks at the configuration needs no Redis, and a gateway serves without it
-  app.addHook('onListen', async () => { connect() })
-  app.addHook('onClose', async () => {
-    await shared.close()
-    subscriber.disconnect()
-    close()
-  })
-}, { name: 'shared-cache', dependencies: ['metrics'] })
+export default fp(
+  async (app) => {
+    const { config, responseCache } = app
+    if (!config.cache.redis) return
+    const { store } = responseCache
+    if (config.redis === undefined) {
+      app.bootProblems.push({
+        file: 'configuration',
+        field: 'cache.redis',
+        message:
+          "found true, but there is no Redis to keep responses in, allowed: true together with 'redis', the URL of one; or false",
+      })
+      return
+    }
+    if (!(store instanceof MemoryStore)) throw new Error('the responses are shared already')
+    // connections of their own: bodies would hold up the limits, and who listens can do nothing else
+    const { client, close } = connectRedis(config.redis, app.log, {
+      away: 'responses are kept in memory alone until it is back',
+      back: 'responses are shared again',
+    })
+    const subscriber = client instanceof Redis ? client.duplicate() : client
+    if (subscriber !== client) {
+      watchSilence(subscriber)
+      // the other connection tells it
+      subscriber.on('error', () => {})
+    }
+    const connect = (): void => {
+      for (const each of new Set([client, subscriber])) if (each.status === 'wait') each.connect().catch(() => {})
+    }
+    const { now } = responseCache
+    const channel = new PurgeChannel(client, subscriber)
+    const shared = new TieredStore(store, new RedisCacheStore(client, now, channel), channel, {
+      now,
+      onError: (error, operation) => {
+        responseCache.failed(error, operation)
+      },
+      onPurge: (purge) => {
+        responseCache.notePurge(purge)
+      },
+    })
+    responseCache.use(shared)
+    // not at boot: what only looks at the configuration needs no Redis, and a gateway serves without it
+    app.addHook('onListen', async () => {
+      connect()
+    })
+    app.addHook('onClose', async () => {
+      await shared.close()
+      subscriber.disconnect()
+      close()
+    })
+  },
+  { name: 'shared-cache', dependencies: ['metrics'] },
+)

@@ -21,10 +21,12 @@ import { searchRoute } from './route-search.ts'
  * Says in lines of text what the gateway would do with a request, stage by stage, without sending it on or counting
  * against a limit; the last line is the outcome.
  */
-export async function explain (app: FastifyInstance, request: ExplainedRequest): Promise<string[]> {
+export async function explain(app: FastifyInstance, request: ExplainedRequest): Promise<string[]> {
   const [, authority, rest = ''] = /^(?:https?:\/\/([^/?#]*))?(.*)$/is.exec(request.url)!
   const target = rest === '' || rest.startsWith('?') ? `/${rest}` : rest
-  const headers: IncomingHttpHeaders = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value]))
+  const headers: IncomingHttpHeaders = Object.fromEntries(
+    Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value]),
+  )
   headers.host ??= authority ?? `${app.config.host}:${app.config.port}`
   const method = request.method.toUpperCase()
   const lines = [`${method} ${target}  (host ${headers.host})`]
@@ -40,12 +42,21 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   const internal = app.hostRouter.read(target, method, headers)
   if (!isTarget(internal)) {
     say('edge', refusalText(internal))
-    if (internal === 'GW_BAD_PATH' && isSendable(target)) say('', "an upstream with hosts of its own gets such paths with paths: 'as-is'")
+    if (internal === 'GW_BAD_PATH' && isSendable(target)) {
+      say('', "an upstream with hosts of its own gets such paths with paths: 'as-is'")
+    }
     if (internal === 'GW_NOT_FOUND') sayNear(target)
     return [...lines, answered(internal)]
   }
   const canonical = publicTarget(internal)
-  say('edge', isAsIs(internal) ? 'path is forwarded as it came' : canonical === target ? 'path is canonical' : `path becomes ${canonical}`)
+  say(
+    'edge',
+    isAsIs(internal)
+      ? 'path is forwarded as it came'
+      : canonical === target
+        ? 'path is canonical'
+        : `path becomes ${canonical}`,
+  )
 
   const { found, nearMisses } = searchRoute(app.routeTable, method, internal, canonical, headers)
   const own = found === null && app.findRoute({ method: method as 'GET', url: canonical.split('?', 1)[0]! }) !== null
@@ -53,9 +64,18 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   if (found !== null) say('route', describe(found.row))
   else say('route', own ? 'answered by the gateway itself' : notRouted(allowed))
   for (const { row, because } of nearMisses.slice(0, MOST_MISSES)) say('', `not ${describe(row)}: ${because}`)
-  if (nearMisses.length > MOST_MISSES) say('', `nor ${nearMisses.length - MOST_MISSES} others, most of them for other methods`)
+  if (nearMisses.length > MOST_MISSES) {
+    say('', `nor ${nearMisses.length - MOST_MISSES} others, most of them for other methods`)
+  }
   if (found === null && !own && allowed.length === 0) sayNear(canonical)
-  if (found === null) return [...lines, own ? '→ answered by the gateway itself' : answered(allowed.length > 0 ? 'GW_METHOD_NOT_ALLOWED' : 'GW_NOT_FOUND')]
+  if (found === null) {
+    return [
+      ...lines,
+      own
+        ? '→ answered by the gateway itself'
+        : answered(allowed.length > 0 ? 'GW_METHOD_NOT_ALLOWED' : 'GW_NOT_FOUND'),
+    ]
+  }
 
   const { row, params } = found
   for (const text of explainBrowser(row)) say('edge', text)
@@ -64,29 +84,55 @@ export async function explain (app: FastifyInstance, request: ExplainedRequest):
   say('auth', authText)
   for (const text of explainLimits(app, row)) say('limits', text)
   const guarded = app.hostRouter.guard.refusal(row.options, method, internal, headers)
-  if (guarded !== null) say('guard', `${ERRORS[guarded.code].status} ${guarded.code}: it may mean ${guarded.route} (${guarded.file}), which asks for other ${guarded.parts.join(', ')}`)
+  if (guarded !== null) {
+    say(
+      'guard',
+      `${ERRORS[guarded.code].status} ${guarded.code}: it may mean ${guarded.route} (${guarded.file}), which asks for other ${guarded.parts.join(', ')}`,
+    )
+  }
   const contract = explainContract(app, row, params, canonical, headers)
   for (const text of contract) say('contract', text)
   for (const text of explainCache(row)) say('cache', text)
   const { plan, mock, redirect } = row.options.config ?? {}
   const isNotUpgraded = plan !== undefined && !mock && !redirect && upgradeFails(plan, method, headers)
   if (mock) say('mock', 'answered by the gateway from the document, nothing is forwarded')
-  else if (plan && isNotUpgraded) say('upgrade', `${ERRORS.GW_UPGRADE_REFUSED.status} GW_UPGRADE_REFUSED: ${plan.websocket ? 'Sec-WebSocket-Key or Sec-WebSocket-Version is missing' : 'the route takes no WebSockets'}`)
-  else if (plan) explainForwarding(plan, row, params, { internal, request: asked as never, live: app.server.listening, say })
-  else say('handler', `written by hand in ${row.file}`)
+  else if (plan && isNotUpgraded) {
+    say(
+      'upgrade',
+      `${ERRORS.GW_UPGRADE_REFUSED.status} GW_UPGRADE_REFUSED: ${plan.websocket ? 'Sec-WebSocket-Key or Sec-WebSocket-Version is missing' : 'the route takes no WebSockets'}`,
+    )
+  } else if (plan) {
+    explainForwarding(plan, row, params, { internal, request: asked as never, live: app.server.listening, say })
+  } else say('handler', `written by hand in ${row.file}`)
   const broken = contract.some((text) => text.includes(': 400 GW_VALIDATION'))
-  return [...lines, refused ? `→ answered ${refused.statusCode} ${refused.code}` : guarded !== null ? answered(guarded.code) : broken ? answered('GW_VALIDATION') : isNotUpgraded ? answered('GW_UPGRADE_REFUSED') : outcome(row)]
+  return [
+    ...lines,
+    refused
+      ? `→ answered ${refused.statusCode} ${refused.code}`
+      : guarded !== null
+        ? answered(guarded.code)
+        : broken
+          ? answered('GW_VALIDATION')
+          : isNotUpgraded
+            ? answered('GW_UPGRADE_REFUSED')
+            : outcome(row),
+  ]
 }
 
 const refusalText = (code: ErrorCode): string => `refused, ${ERRORS[code].status} ${code}: ${ERRORS[code].message}`
 
 /** @param allowed  methods that are answered at the path */
 const notRouted = (allowed: readonly string[]): string =>
-  allowed.length > 0 ? `none for this method, 405 GW_METHOD_NOT_ALLOWED: allowed are ${allowed.join(', ')}` : 'none, 404 GW_NOT_FOUND'
+  allowed.length > 0
+    ? `none for this method, 405 GW_METHOD_NOT_ALLOWED: allowed are ${allowed.join(', ')}`
+    : 'none, 404 GW_NOT_FOUND'
 
 /** Whether a request asks for a WebSocket, which its route refuses. */
-function upgradeFails ({ websocket }: ForwardPlan, method: string, headers: IncomingHttpHeaders): boolean {
-  const asks = method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket' && /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(headers.connection ?? '')
+function upgradeFails({ websocket }: ForwardPlan, method: string, headers: IncomingHttpHeaders): boolean {
+  const asks =
+    method === 'GET' &&
+    headers.upgrade?.toLowerCase() === 'websocket' &&
+    /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(headers.connection ?? '')
   return asks && (!websocket || !isHandshake({ headers }))
 }
 
@@ -99,9 +145,10 @@ const describe = (row: RouteRow): string =>
 const answered = (code: ErrorCode): string => `→ answered ${ERRORS[code].status} ${code}`
 
 /** What becomes of a request that every stage lets through. */
-function outcome ({ options, file }: RouteRow): string {
+function outcome({ options, file }: RouteRow): string {
   const { redirect, plan, consumes, operationCheck, requestValidation, mock } = options.config ?? {}
-  const provided = consumes || (operationCheck?.body && requestValidation === 'enforce') ? ', if its body fits the schema' : ''
+  const provided =
+    consumes || (operationCheck?.body && requestValidation === 'enforce') ? ', if its body fits the schema' : ''
   if (redirect) return `→ answered ${redirect.replace(' ', ', a redirect to ')}`
   if (mock) return `→ answered by the mock${provided}`
   if (!plan) return `→ handled by ${file}${provided}`
@@ -109,12 +156,18 @@ function outcome ({ options, file }: RouteRow): string {
 }
 
 /** Asks the route's own authentication about the headers given. */
-async function explainAuth (app: FastifyInstance, row: RouteRow, request: RequestView): Promise<[text: string, refused?: GatehouseError]> {
+async function explainAuth(
+  app: FastifyInstance,
+  row: RouteRow,
+  request: RequestView,
+): Promise<[text: string, refused?: GatehouseError]> {
   if (row.auth === 'none') return ["'none': everybody may call"]
   const asked = JSON.stringify(row.auth)
   try {
-    const consumer = request.consumer = await app.explainAuth(row.auth, request)
-    return [`${asked}: passes as ${consumer === null ? 'a stranger' : `consumer "${consumer.id}" with scopes ${consumer.scopes.join(' ') || '(none)'}`}`]
+    const consumer = (request.consumer = await app.explainAuth(row.auth, request))
+    return [
+      `${asked}: passes as ${consumer === null ? 'a stranger' : `consumer "${consumer.id}" with scopes ${consumer.scopes.join(' ') || '(none)'}`}`,
+    ]
   } catch (error) {
     const refusal = error as GatehouseError
     if (!Object.hasOwn(ERRORS, refusal.code ?? '')) throw error
@@ -123,15 +176,17 @@ async function explainAuth (app: FastifyInstance, row: RouteRow, request: Reques
 }
 
 /** What pages of other origins may do. */
-function explainBrowser ({ options: { config: { cors, securityHeaders } = {} } }: RouteRow): string[] {
+function explainBrowser({ options: { config: { cors, securityHeaders } = {} } }: RouteRow): string[] {
   return [
-    ...cors ? [`pages of ${[cors.origins].flat().join(', ')} may call it${cors.credentials ? ', with credentials' : ''}`] : [],
-    ...securityHeaders ? ['security headers are set'] : [],
+    ...(cors
+      ? [`pages of ${[cors.origins].flat().join(', ')} may call it${cors.credentials ? ', with credentials' : ''}`]
+      : []),
+    ...(securityHeaders ? ['security headers are set'] : []),
   ]
 }
 
 /** Which limits are asked, and when; nothing is counted here. */
-function explainLimits (app: FastifyInstance, { limits, auth, method, options: { config = {} } }: RouteRow): string[] {
+function explainLimits(app: FastifyInstance, { limits, auth, method, options: { config = {} } }: RouteRow): string[] {
   const known = auth !== 'none'
   const said = limits.map((rule) => {
     const by = rule.by === 'consumer' && !known ? 'address' : byText(rule.by)
@@ -144,15 +199,26 @@ function explainLimits (app: FastifyInstance, { limits, auth, method, options: {
 }
 
 /** From where it could be answered, without looking there. */
-function explainCache ({ method, options: { config } }: RouteRow): string[] {
+function explainCache({ method, options: { config } }: RouteRow): string[] {
   const { plan } = config ?? {}
   if (!plan?.cache?.policy) return ['none']
   const { policy } = plan.cache
-  if (!policy.methods.has(method)) return [`not for ${method}${isUnsafe(method) ? '; what is stored for the URL is put out when it succeeds' : ''}`]
-  return [`what the upstream allows, to ${policy.maxObjectSize} bytes`, ...policy.grace > 0 ? [`stale answers stand in for ${policy.grace} s when it fails`] : []]
+  if (!policy.methods.has(method)) {
+    return [`not for ${method}${isUnsafe(method) ? '; what is stored for the URL is put out when it succeeds' : ''}`]
+  }
+  return [
+    `what the upstream allows, to ${policy.maxObjectSize} bytes`,
+    ...(policy.grace > 0 ? [`stale answers stand in for ${policy.grace} s when it fails`] : []),
+  ]
 }
 
-function explainContract (app: FastifyInstance, row: RouteRow, params: Record<string, unknown>, canonical: string, headers: IncomingHttpHeaders): string[] {
+function explainContract(
+  app: FastifyInstance,
+  row: RouteRow,
+  params: Record<string, unknown>,
+  canonical: string,
+  headers: IncomingHttpHeaders,
+): string[] {
   const schema = row.options.schema as Record<string, object> | undefined
   const query = canonical.includes('?') ? canonical.slice(canonical.indexOf('?') + 1) : ''
   const values = { params, querystring: Object.fromEntries(new URLSearchParams(query)), headers: { ...headers } }
@@ -161,11 +227,21 @@ function explainContract (app: FastifyInstance, row: RouteRow, params: Record<st
     if (!schema?.[httpPart]) continue
     const validate = app.validatorCompiler!({ schema: schema[httpPart], method: row.method, url: row.path, httpPart })
     const result = validate(value) as unknown
-    const failed = result === false || (typeof result === 'object' && result !== null && 'error' in result && result.error)
+    const failed =
+      result === false || (typeof result === 'object' && result !== null && 'error' in result && result.error)
     said.push(failed ? `${httpPart}: 400 GW_VALIDATION${detailOf(validate)}` : `${httpPart}: fits its schema`)
   }
   const { consumes, api, requestValidation, operationCheck } = row.options.config ?? {}
-  if (api !== undefined) said.push(...explainOperation(api.operation, requestValidation!, (operationCheck as OperationCheck | undefined)?.violations({ params, headers, raw: { url: canonical } }) ?? null))
+  if (api !== undefined) {
+    said.push(
+      ...explainOperation(
+        api.operation,
+        requestValidation!,
+        (operationCheck as OperationCheck | undefined)?.violations({ params, headers, raw: { url: canonical } }) ??
+          null,
+      ),
+    )
+  }
   if (consumes) said.push(`body: ${consumes.join(' or ')}, checked against its schema`)
   else if (operationCheck?.body) said.push(`body: ${operationCheck.body.allowed}, checked against the document`)
   else said.push('body: streamed, not looked at')
@@ -173,7 +249,11 @@ function explainContract (app: FastifyInstance, row: RouteRow, params: Record<st
 }
 
 /** What the document of the upstream has to say; a body is not there to be looked at. */
-function explainOperation ({ method, path, where }: ApiOperation, mode: string, violations: readonly Violation[] | null): string[] {
+function explainOperation(
+  { method, path, where }: ApiOperation,
+  mode: string,
+  violations: readonly Violation[] | null,
+): string[] {
   const name = `operation ${method} ${path} (${where})`
   if (mode === 'off') return [`${name}: not checked`]
   const found = (violations ?? []).filter((violation) => violation.in !== 'body')
@@ -183,6 +263,8 @@ function explainOperation ({ method, path, where }: ApiOperation, mode: string, 
 }
 
 const detailOf = (validate: unknown): string => {
-  const { errors } = validate as { errors?: (Violation & { instancePath?: string, message?: string })[] | null }
-  return errors?.length ? `: ${errors.map((e) => `${e.instancePath ?? e.pointer} ${e.message ?? e.expected}`).join('; ')}` : ''
+  const { errors } = validate as { errors?: (Violation & { instancePath?: string; message?: string })[] | null }
+  return errors?.length
+    ? `: ${errors.map((e) => `${e.instancePath ?? e.pointer} ${e.message ?? e.expected}`).join('; ')}`
+    : ''
 }

@@ -6,21 +6,37 @@ import type { AuthRequest } from '../auth/scheme.ts'
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 
 /** A request to be explained, with nothing in it that no client could send; header names in any case. */
-export const ExplainedRequest = Type.Object({
-  method: Type.String({ maxLength: 32, pattern: `^${TOKEN}$`, title: 'method: a token such as GET' }),
-  url: Type.String({ maxLength: 16384, pattern: '^[\\x21-\\x7E]*$', title: 'absolute URL or path, of visible ASCII with everything else percent-encoded', description: 'Absolute URL, or a path.' }),
-  headers: Type.Record(Type.String({ pattern: `^${TOKEN}$` }), Type.String({ pattern: '^[\\t\\x20-\\x7E\\x80-\\xFF]*$', title: 'value of one line, in Latin-1' }), { additionalProperties: false }),
-}, { additionalProperties: false })
+export const ExplainedRequest = Type.Object(
+  {
+    method: Type.String({ maxLength: 32, pattern: `^${TOKEN}$`, title: 'method: a token such as GET' }),
+    url: Type.String({
+      maxLength: 16384,
+      pattern: '^[\\x21-\\x7E]*$',
+      title: 'absolute URL or path, of visible ASCII with everything else percent-encoded',
+      description: 'Absolute URL, or a path.',
+    }),
+    headers: Type.Record(
+      Type.String({ pattern: `^${TOKEN}$` }),
+      Type.String({ pattern: '^[\\t\\x20-\\x7E\\x80-\\xFF]*$', title: 'value of one line, in Latin-1' }),
+      { additionalProperties: false },
+    ),
+  },
+  { additionalProperties: false },
+)
 export type ExplainedRequest = Static<typeof ExplainedRequest>
 
 /** What the stages of the gateway see of a request that is only talked about. */
 export interface RequestView extends AuthRequest {
   method: string
-  consumer: { id: string, scopes: readonly string[] } | null
+  consumer: { id: string; scopes: readonly string[] } | null
 }
 
 /** @param url  canonical target */
-export function requestView ({ method, url }: ExplainedRequest, canonical: string, headers: IncomingHttpHeaders): RequestView {
+export function requestView(
+  { method, url }: ExplainedRequest,
+  canonical: string,
+  headers: IncomingHttpHeaders,
+): RequestView {
   return {
     method,
     headers,
@@ -33,6 +49,12 @@ export function requestView ({ method, url }: ExplainedRequest, canonical: strin
     contentDigest: null,
     consumer: null,
     // no connection, but something that a trusted proxy on this machine would be recognised by
-    raw: { headers, method, url: canonical, rawHeaders: Object.entries(headers).flat() as string[], socket: { remoteAddress: '127.0.0.1' } } as never,
+    raw: {
+      headers,
+      method,
+      url: canonical,
+      rawHeaders: Object.entries(headers).flat() as string[],
+      socket: { remoteAddress: '127.0.0.1' },
+    } as never,
   }
 }

@@ -18,11 +18,13 @@ interface Candidate {
  * @param path  canonical path of the request
  * @returns method and path of each, such as `GET /orders/:id`
  */
-export function nearPaths (table: RouteTable, method: string, path: string): string[] {
+export function nearPaths(table: RouteTable, method: string, path: string): string[] {
   if (path.length > LONGEST) return []
   const wanted = method === 'HEAD' ? 'GET' : method
   const routes = [
-    ...table.rows.filter(({ options }) => !options.config?.passThrough).map((row) => ({ method: row.method, path: row.path, hosts: row.hosts })),
+    ...table.rows
+      .filter(({ options }) => !options.config?.passThrough)
+      .map((row) => ({ method: row.method, path: row.path, hosts: row.hosts })),
     ...table.ownRoutes.map((own) => ({ ...own, hosts: [] })),
   ]
   const candidates = new Map<string, Candidate>()
@@ -33,14 +35,17 @@ export function nearPaths (table: RouteTable, method: string, path: string): str
     candidates.set(text, { text, edits, fits: own === wanted })
   }
   const sorted = [...candidates.values()].sort((a, b) => Number(b.fits) - Number(a.fits) || a.edits - b.edits)
-  return sorted.filter(({ fits }) => fits || !sorted[0]!.fits).slice(0, MOST).map(({ text }) => text)
+  return sorted
+    .filter(({ fits }) => fits || !sorted[0]!.fits)
+    .slice(0, MOST)
+    .map(({ text }) => text)
 }
 
 /**
- * Fewest edits from a path to one that a pattern matches; null when they are too many for a slip. Parameters match any segment,
- * and a wildcard any rest.
+ * Fewest edits from a path to one that a pattern matches; null when they are too many for a slip. Parameters match any
+ * segment, and a wildcard any rest.
  */
-function patternDistance (path: string, pattern: string): number | null {
+function patternDistance(path: string, pattern: string): number | null {
   const given = path.split('/')
   const wanted = pattern.split('/')
   const isOpen = wanted.at(-1) === '*'
@@ -61,7 +66,7 @@ function patternDistance (path: string, pattern: string): number | null {
 }
 
 /** A slash too many or too few, as in `/orders/` and `/v1orders`. */
-function slashDistance (path: string, pattern: string): number | null {
+function slashDistance(path: string, pattern: string): number | null {
   return !/[:*]/.test(pattern) && distance(path.toLowerCase(), pattern.toLowerCase()) === 1 ? 1 : null
 }
 

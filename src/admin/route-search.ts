@@ -8,9 +8,9 @@ import type { RouteRow, RouteTable } from '../upstream/route-table.ts'
 
 export interface RouteSearch {
   /** The route that answers, with its parameters; null when none does. */
-  found: { row: RouteRow, params: Record<string, string | undefined> } | null
+  found: { row: RouteRow; params: Record<string, string | undefined> } | null
   /** Routes whose path fits, and in words why they do not answer. */
-  nearMisses: { row: RouteRow, because: string }[]
+  nearMisses: { row: RouteRow; because: string }[]
 }
 
 /**
@@ -18,7 +18,13 @@ export interface RouteSearch {
  * @param internalTarget  canonical target under its host group
  * @param target          canonical target as the client means it
  */
-export function searchRoute (table: RouteTable, method: string, internalTarget: string, target: string, headers: IncomingHttpHeaders): RouteSearch {
+export function searchRoute(
+  table: RouteTable,
+  method: string,
+  internalTarget: string,
+  target: string,
+  headers: IncomingHttpHeaders,
+): RouteSearch {
   const pathOf = (text: string) => text.split('?', 1)[0]!
   const found = table.find(method, routerPath(internalTarget), headers)
   // nothing else answers on its hosts
@@ -44,14 +50,21 @@ export function searchRoute (table: RouteTable, method: string, internalTarget: 
 const passThroughOf = ({ file, hosts, upstream, options }: RouteRow): string | null =>
   options.config?.passThrough ? JSON.stringify([file, upstream, hosts]) : null
 
-function reason (row: RouteRow, method: string, headers: IncomingHttpHeaders, winner: RouteRow | undefined): string {
+function reason(row: RouteRow, method: string, headers: IncomingHttpHeaders, winner: RouteRow | undefined): string {
   if (row.method !== method && !(method === 'HEAD' && row.method === 'GET')) return `its method is ${row.method}`
   const host = (headers.host ?? '').toLowerCase().replace(/:\d+$/, '')
-  if (row.hosts.length > 0 && !row.hosts.some((own) => own === host || (own.startsWith('*.') && host.slice(host.indexOf('.')) === own.slice(1)))) {
+  if (
+    row.hosts.length > 0 &&
+    !row.hosts.some((own) => own === host || (own.startsWith('*.') && host.slice(host.indexOf('.')) === own.slice(1)))
+  ) {
     return `it answers for ${row.hosts.join(', ')} only`
   }
   if (row.match && !matchesHeaders(row.match, headers)) {
-    return `it wants ${Object.entries(row.match).map(([name, value]) => `${name}: ${value}`).join(', ')}`
+    return `it wants ${Object.entries(row.match)
+      .map(([name, value]) => `${name}: ${value}`)
+      .join(', ')}`
   }
-  return winner === undefined ? 'the router did not choose it' : `${winner.method} ${winner.hosts.join(',')}${winner.path} is more specific`
+  return winner === undefined
+    ? 'the router did not choose it'
+    : `${winner.method} ${winner.hosts.join(',')}${winner.path} is more specific`
 }

@@ -16,15 +16,31 @@ interface OwnPage {
 export const WELCOME_POLICY = `${PAGE_POLICY}; frame-ancestors 'none'`
 
 /** The pages of a gateway that are switched on. */
-function ownPages ({ docs, status, metrics }: Pick<Config, 'docs' | 'status' | 'metrics'>): OwnPage[] {
+function ownPages({ docs, status, metrics }: Pick<Config, 'docs' | 'status' | 'metrics'>): OwnPage[] {
   const pages: OwnPage[] = []
-  if (docs) pages.push({ key: 'documentation', title: 'Documentation', about: 'Every operation, to read and to try out in Swagger UI', path: docs.path, auth: docs.auth ?? 'none' })
+  if (docs) {
+    pages.push({
+      key: 'documentation',
+      title: 'Documentation',
+      about: 'Every operation, to read and to try out in Swagger UI',
+      path: docs.path,
+      auth: docs.auth ?? 'none',
+    })
+  }
   if (status) {
     const { path, auth } = status
     pages.push({ key: 'status', title: 'Status', about: 'Upstreams and their targets, as JSON', path, auth })
-    pages.push({ key: 'drift', title: 'Drift', about: 'Where traffic and API documents differ', path: `${path}/drift`, auth })
+    pages.push({
+      key: 'drift',
+      title: 'Drift',
+      about: 'Where traffic and API documents differ',
+      path: `${path}/drift`,
+      auth,
+    })
   }
-  if (metrics) pages.push({ key: 'metrics', title: 'Metrics', about: 'Counters and gauges, as Prometheus text', ...metrics })
+  if (metrics) {
+    pages.push({ key: 'metrics', title: 'Metrics', about: 'Counters and gauges, as Prometheus text', ...metrics })
+  }
   return pages
 }
 
@@ -33,16 +49,22 @@ export const welcomeLinks = (config: Config): Record<string, string> =>
   Object.fromEntries(ownPages(config).map(({ key, path }) => [key, path]))
 
 /** The page that a browser gets at the address of a gateway: links to its other pages. */
-export function welcomePage (config: Config): string {
-  const items = ownPages(config).map(({ title, about, path, auth }) =>
-    `<li><a href="${escapedText(path)}">${title}</a><span>${about}${isOpen(auth) ? '' : '; needs credentials'}</span></li>`)
-  const list = items.length === 0
-    ? '<p>No page of this gateway is switched on: see <code>docs</code>, <code>status</code> and <code>metrics</code> in the configuration.</p>'
-    : `<ul class="links">${items.join('')}</ul>`
-  return pageOf('Gatehouse', `<p class="over">Gatehouse</p>
+export function welcomePage(config: Config): string {
+  const items = ownPages(config).map(
+    ({ title, about, path, auth }) =>
+      `<li><a href="${escapedText(path)}">${title}</a><span>${about}${isOpen(auth) ? '' : '; needs credentials'}</span></li>`,
+  )
+  const list =
+    items.length === 0
+      ? '<p>No page of this gateway is switched on: see <code>docs</code>, <code>status</code> and <code>metrics</code> in the configuration.</p>'
+      : `<ul class="links">${items.join('')}</ul>`
+  return pageOf(
+    'Gatehouse',
+    `<p class="over">Gatehouse</p>
 <h1>The gateway is running</h1>
 <p>Clients call the routes of its upstreams. These pages are about the gateway itself:</p>
-${list}`)
+${list}`,
+  )
 }
 
 const isOpen = (auth: AuthDeclaration): boolean => auth === 'none' || (typeof auth === 'object' && 'optional' in auth)

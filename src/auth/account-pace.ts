@@ -30,7 +30,7 @@ export class AccountPace {
    *             down
    * @param now  milliseconds of a clock that nobody sets back
    */
-  constructor ({ max, windowMs }: { max: number, windowMs: number }, size: number, now: () => number) {
+  constructor({ max, windowMs }: { max: number; windowMs: number }, size: number, now: () => number) {
     this.#max = max
     this.#now = now
     this.#failures = new FailureTallies(windowMs, size, now)
@@ -44,7 +44,7 @@ export class AccountPace {
    * @param pair     the account with the address
    * @throws GatehouseError `GW_TOO_MANY_FAILURES` when too many wait for the account already
    */
-  delay (account: string, pair: string): number {
+  delay(account: string, pair: string): number {
     if (!this.#failures.has(account, this.#max) || this.#proven.get(pair)) return 0
     const now = this.#now()
     const at = Math.max(now, this.#next.get(account) ?? now)
@@ -55,11 +55,11 @@ export class AccountPace {
     return at - now
   }
 
-  succeeded (pair: string): void {
+  succeeded(pair: string): void {
     this.#proven.set(pair, true, this.#now() + REMEMBERED_FOR)
   }
 
-  failed (account: string): void {
+  failed(account: string): void {
     this.#failures.get(account).failures++
   }
 }

@@ -21,7 +21,7 @@ export interface AuthAttempt {
  * @param client  what addresses of one client have in common
  * @param max     failures that a window allows
  */
-export function authAttempt (request: AuthRequest, scheme: AuthScheme, client: string, max: number): AuthAttempt {
+export function authAttempt(request: AuthRequest, scheme: AuthScheme, client: string, max: number): AuthAttempt {
   const address = `${scheme.name}:${client}`
   if (scheme.account === undefined) return { request, scheme, keys: [address], bounds: [max], account: null }
   const name = scheme.account(request)

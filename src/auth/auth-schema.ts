@@ -4,48 +4,86 @@ import type {} from 'fastify'
 const Plain = Type.Union([Type.String(), Type.Number(), Type.Boolean()])
 
 /** What a claim must be. */
-const ClaimCondition = Type.Union([
-  Plain,
-  Type.Object({
-    equals: Type.Optional(Plain),
-    in: Type.Optional(Type.Array(Plain, { minItems: 1 })),
-    contains: Type.Optional(Plain),
-  }, { additionalProperties: false, minProperties: 1, maxProperties: 1 }),
-], { title: 'a value, { equals: value }, { in: [values] } or { contains: value }' })
+const ClaimCondition = Type.Union(
+  [
+    Plain,
+    Type.Object(
+      {
+        equals: Type.Optional(Plain),
+        in: Type.Optional(Type.Array(Plain, { minItems: 1 })),
+        contains: Type.Optional(Plain),
+      },
+      { additionalProperties: false, minProperties: 1, maxProperties: 1 },
+    ),
+  ],
+  { title: 'a value, { equals: value }, { in: [values] } or { contains: value }' },
+)
 export type ClaimCondition = Static<typeof ClaimCondition>
 
-const Requirement = Type.Object({
-  scopes: Type.Optional(Type.Array(Type.String({ pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$' }), { description: 'Scopes that the consumer must all have.' })),
-  groups: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { minItems: 1, description: 'Groups (roles) of which the consumer must have one.' })),
-  claims: Type.Optional(Type.Record(Type.String({ minLength: 1 }), ClaimCondition, { description: 'Claim, or path of one with dots, to the condition that it must meet: `equals`, one of a list (`in`), or a list or text that `contains` a value.' })),
-}, { additionalProperties: false })
+const Requirement = Type.Object(
+  {
+    scopes: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$' }), {
+        description: 'Scopes that the consumer must all have.',
+      }),
+    ),
+    groups: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), {
+        minItems: 1,
+        description: 'Groups (roles) of which the consumer must have one.',
+      }),
+    ),
+    claims: Type.Optional(
+      Type.Record(Type.String({ minLength: 1 }), ClaimCondition, {
+        description:
+          'Claim, or path of one with dots, to the condition that it must meet: `equals`, one of a list (`in`), or a list or text that `contains` a value.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
 /** What a consumer must have beside being known. */
 export type Requirement = Static<typeof Requirement>
 
-export const SchemeUse = Type.Object({
-  jwt: Type.Optional(Requirement),
-  introspection: Type.Optional(Requirement),
-  forwardAuth: Type.Optional(Requirement),
-  signature: Type.Optional(Requirement),
-  apiKey: Type.Optional(Requirement),
-  basic: Type.Optional(Requirement),
-  clientCertificate: Type.Optional(Requirement),
-  login: Type.Optional(Requirement),
-}, { additionalProperties: false, minProperties: 1, maxProperties: 1, title: "a scheme such as { jwt: { scopes: ['orders:read'] } }" })
+export const SchemeUse = Type.Object(
+  {
+    jwt: Type.Optional(Requirement),
+    introspection: Type.Optional(Requirement),
+    forwardAuth: Type.Optional(Requirement),
+    signature: Type.Optional(Requirement),
+    apiKey: Type.Optional(Requirement),
+    basic: Type.Optional(Requirement),
+    clientCertificate: Type.Optional(Requirement),
+    login: Type.Optional(Requirement),
+  },
+  {
+    additionalProperties: false,
+    minProperties: 1,
+    maxProperties: 1,
+    title: "a scheme such as { jwt: { scopes: ['orders:read'] } }",
+  },
+)
 export type SchemeUse = Static<typeof SchemeUse>
 export type SchemeName = keyof SchemeUse
 
 const SchemeList = Type.Array(SchemeUse, { minItems: 1 })
 
 /** `auth` of a gateway, an upstream or a route. */
-export const AuthDeclaration = Type.Union([
-  Type.Literal('none'), SchemeUse, SchemeList,
-  Type.Object({ all: SchemeList }, { additionalProperties: false }),
-  Type.Object({ optional: Type.Union([SchemeUse, SchemeList]) }, { additionalProperties: false }),
-], {
-  title: "'none', { jwt: { scopes: [...] } }, a list of schemes (any of them), { all: [schemes] } or { optional: scheme }",
-  description: "Who may call: `'none'`; a scheme such as `{ jwt: { scopes: ['orders:read'] } }`; a list of which any suffices (the first whose credentials a request carries decides); `{ all: [...] }`, of which the first says who is calling; or `{ optional: ... }`, which lets everybody in and finds out who is calling when valid credentials come.",
-})
+export const AuthDeclaration = Type.Union(
+  [
+    Type.Literal('none'),
+    SchemeUse,
+    SchemeList,
+    Type.Object({ all: SchemeList }, { additionalProperties: false }),
+    Type.Object({ optional: Type.Union([SchemeUse, SchemeList]) }, { additionalProperties: false }),
+  ],
+  {
+    title:
+      "'none', { jwt: { scopes: [...] } }, a list of schemes (any of them), { all: [schemes] } or { optional: scheme }",
+    description:
+      "Who may call: `'none'`; a scheme such as `{ jwt: { scopes: ['orders:read'] } }`; a list of which any suffices (the first whose credentials a request carries decides); `{ all: [...] }`, of which the first says who is calling; or `{ optional: ... }`, which lets everybody in and finds out who is calling when valid credentials come.",
+  },
+)
 export type AuthDeclaration = Static<typeof AuthDeclaration>
 
 /** A declaration in one form. */
@@ -53,14 +91,15 @@ export interface AuthForm {
   mode: 'any' | 'all'
   optional: boolean
   /** Empty for `'none'`. */
-  uses: { scheme: SchemeName, requirement: Requirement }[]
+  uses: { scheme: SchemeName; requirement: Requirement }[]
 }
 
-export function authForm (auth: AuthDeclaration): AuthForm {
-  const uses = (list: SchemeUse | SchemeUse[]): AuthForm['uses'] => [list].flat().map((use) => {
-    const [[scheme, requirement]] = Object.entries(use) as [[SchemeName, Requirement]]
-    return { scheme, requirement }
-  })
+export function authForm(auth: AuthDeclaration): AuthForm {
+  const uses = (list: SchemeUse | SchemeUse[]): AuthForm['uses'] =>
+    [list].flat().map((use) => {
+      const [[scheme, requirement]] = Object.entries(use) as [[SchemeName, Requirement]]
+      return { scheme, requirement }
+    })
   if (auth === 'none') return { mode: 'any', optional: true, uses: [] }
   if ('all' in auth) return { mode: 'all', optional: false, uses: uses(auth.all) }
   if ('optional' in auth) return { mode: 'any', optional: true, uses: uses(auth.optional) }
@@ -80,7 +119,9 @@ export interface Consumer {
   plan?: string
   /** Everything that the credentials say. */
   claims: Readonly<Record<string, unknown>>
-  /** Headers that the scheme has for the upstream: name in small letters, value, name, value. Absent when it has none. */
+  /**
+   * Headers that the scheme has for the upstream: name in small letters, value, name, value. Absent when it has none.
+   */
   upstreamHeaders?: readonly string[]
 }
 

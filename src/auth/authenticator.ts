@@ -8,7 +8,9 @@ type Outcome<T> = T | Promise<T>
 /** Lets schemes look at requests, and counts what fails. */
 type AttemptCounter = Pick<FailedAttempts, 'watch'>
 
-/** Finds out who calls, and whether they may; null are strangers, where these are let in. Throws or rejects otherwise. */
+/**
+ * Finds out who calls, and whether they may; null are strangers, where these are let in. Throws or rejects otherwise.
+ */
 export type Authenticator = (request: AuthRequest) => Outcome<Consumer | null>
 
 /** One scheme with everything that a route asks of its consumers. */
@@ -27,23 +29,41 @@ interface Alternative {
  * @param complete  adds what the gateway itself knows of a consumer, before it is held against what is required
  * @returns null for `'none'`
  */
-export function compileAuthenticator (auth: AuthDeclaration, schemeOf: (name: SchemeName) => AuthScheme, failures: AttemptCounter, complete = (consumer: Consumer): Consumer => consumer): Authenticator | null {
+export function compileAuthenticator(
+  auth: AuthDeclaration,
+  schemeOf: (name: SchemeName) => AuthScheme,
+  failures: AttemptCounter,
+  complete = (consumer: Consumer): Consumer => consumer,
+): Authenticator | null {
   const { mode, optional, uses } = authForm(auth)
   if (uses.length === 0) return null
-  if (mode === 'all') return allOf(uses.map(({ scheme, requirement }) => one(alternative(schemeOf(scheme), [requirement], complete), failures)))
+  if (mode === 'all') {
+    return allOf(
+      uses.map(({ scheme, requirement }) => one(alternative(schemeOf(scheme), [requirement], complete), failures)),
+    )
+  }
   const names = [...new Set(uses.map(({ scheme }) => scheme))]
-  const alternatives = names.map((name) => alternative(schemeOf(name), uses.filter(({ scheme }) => scheme === name).map(({ requirement }) => requirement), complete))
+  const alternatives = names.map((name) =>
+    alternative(
+      schemeOf(name),
+      uses.filter(({ scheme }) => scheme === name).map(({ requirement }) => requirement),
+      complete,
+    ),
+  )
   if (optional) return strangersToo(alternatives, failures)
   return alternatives.length === 1 ? one(alternatives[0]!, failures) : anyOf(alternatives, failures)
 }
 
-function alternative (scheme: AuthScheme, requirements: Requirement[], complete: Alternative['complete']): Alternative {
+function alternative(scheme: AuthScheme, requirements: Requirement[], complete: Alternative['complete']): Alternative {
   const meets = requirements.map(compileRequirement)
-  return { scheme, requirements, complete, meets: meets.includes(null) ? null : meets as MeetsRequirement[] }
+  return { scheme, requirements, complete, meets: meets.includes(null) ? null : (meets as MeetsRequirement[]) }
 }
 
 /** Asks one scheme, and holds its consumer against what is required. */
-function one ({ scheme, requirements, meets, complete }: Alternative, failures: AttemptCounter): (request: AuthRequest) => Outcome<Consumer> {
+function one(
+  { scheme, requirements, meets, complete }: Alternative,
+  failures: AttemptCounter,
+): (request: AuthRequest) => Outcome<Consumer> {
   const admit = (found: Consumer): Consumer => {
     const consumer = complete(found)
     if (meets === null) return consumer
@@ -62,7 +82,10 @@ function one ({ scheme, requirements, meets, complete }: Alternative, failures: 
  * The first scheme whose credentials the request carries decides. If that has refused too many attempts, the next one
  * of these decides: whoever is locked out of one scheme can still use another.
  */
-function anyOf (alternatives: readonly Alternative[], failures: AttemptCounter): (request: AuthRequest) => Outcome<Consumer> {
+function anyOf(
+  alternatives: readonly Alternative[],
+  failures: AttemptCounter,
+): (request: AuthRequest) => Outcome<Consumer> {
   const asked = alternatives.map((alternative) => ({ scheme: alternative.scheme, ask: one(alternative, failures) }))
   const challenges = alternatives.flatMap(({ scheme: { challenge = [] } }) => challenge)
   const presentedFrom = (start: number, request: AuthRequest): number => {
@@ -95,7 +118,7 @@ function anyOf (alternatives: readonly Alternative[], failures: AttemptCounter):
  * Each scheme must let the request in; the first says who is calling. They are asked one after the other, so a scheme
  * is not asked about requests that an earlier one refuses, and the refusal of any of them is final.
  */
-function allOf (asks: readonly ((request: AuthRequest) => Outcome<Consumer>)[]): Authenticator {
+function allOf(asks: readonly ((request: AuthRequest) => Outcome<Consumer>)[]): Authenticator {
   return async (request) => {
     const consumers: Consumer[] = []
     for (const ask of asks) consumers.push(await ask(request))
@@ -105,7 +128,7 @@ function allOf (asks: readonly ((request: AuthRequest) => Outcome<Consumer>)[]):
 }
 
 /** A stranger is whoever brings nothing, or nothing that is good; somebody known must still meet what is required. */
-function strangersToo (alternatives: readonly Alternative[], failures: AttemptCounter): Authenticator {
+function strangersToo(alternatives: readonly Alternative[], failures: AttemptCounter): Authenticator {
   const ask = anyOf(alternatives, failures)
   const stranger = (error: unknown): null => {
     if ((error as { code?: string }).code === 'GW_UNAUTHORIZED') return null

@@ -24,20 +24,33 @@ export const invalidToken = (description: string, cause?: unknown): GatehouseErr
  * @param challenges  of its schemes; a client uses one that it knows (RFC 9110, section 11.6.1)
  */
 export const missingCredentials = (challenges: readonly string[], detail?: string): GatehouseError =>
-  gatehouseError('GW_UNAUTHORIZED', { detail, headers: challenges.length > 0 ? { 'www-authenticate': challenges.join(', ') } : undefined })
+  gatehouseError('GW_UNAUTHORIZED', {
+    detail,
+    headers: challenges.length > 0 ? { 'www-authenticate': challenges.join(', ') } : undefined,
+  })
 
 /**
- * The credentials are valid, but not for this (RFC 6750, section 3.1 for the bearer form). Scopes that are missing are named,
- * since a client can ask for them; groups and claims are not.
+ * The credentials are valid, but not for this (RFC 6750, section 3.1 for the bearer form). Scopes that are missing are
+ * named, since a client can ask for them; groups and claims are not.
  * @param challenge  of the scheme, if it has one
  * @param scopes     those that are required
  * @param held       those of the consumer
  */
-export function insufficientScope (challenge: string | undefined, scopes: readonly string[], held: readonly string[]): GatehouseError {
+export function insufficientScope(
+  challenge: string | undefined,
+  scopes: readonly string[],
+  held: readonly string[],
+): GatehouseError {
   const missing = scopes.filter((scope) => !held.includes(scope))
   return gatehouseError('GW_FORBIDDEN', {
-    ...missing.length > 0 ? { detail: lackOf(missing), extensions: { missingScopes: missing } } : {},
-    ...challenge?.startsWith('Bearer ') ? { headers: { 'www-authenticate': `${challenge}, error="insufficient_scope"${scopes.length > 0 ? `, scope="${scopes.join(' ')}"` : ''}` } } : {},
+    ...(missing.length > 0 ? { detail: lackOf(missing), extensions: { missingScopes: missing } } : {}),
+    ...(challenge?.startsWith('Bearer ')
+      ? {
+          headers: {
+            'www-authenticate': `${challenge}, error="insufficient_scope"${scopes.length > 0 ? `, scope="${scopes.join(' ')}"` : ''}`,
+          },
+        }
+      : {}),
   })
 }
 

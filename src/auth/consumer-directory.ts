@@ -23,7 +23,7 @@ export class ConsumerDirectory {
   readonly #completed = new WeakMap<Consumer, Consumer>()
 
   /** @throws BootProblems for plans that do not exist */
-  constructor (settings: DirectorySettings) {
+  constructor(settings: DirectorySettings) {
     const { consumers = {}, plans = {}, planClaim, defaultPlan } = settings
     this.#settings = settings
     this.#entries = new Map(Object.entries(consumers))
@@ -31,11 +31,19 @@ export class ConsumerDirectory {
     this.#isEmpty = this.#entries.size === 0 && this.#plans.size === 0
     const problems: Problem[] = []
     const check = (field: string, plan: string | undefined): void => {
-      if (plan !== undefined && !this.#plans.has(plan)) problems.push({ file: 'configuration', field, message: `found "${plan}", allowed: ${[...this.#plans].map((name) => `"${name}"`).join(', ') || 'none, since there are no plans'}` })
+      if (plan !== undefined && !this.#plans.has(plan)) {
+        problems.push({
+          file: 'configuration',
+          field,
+          message: `found "${plan}", allowed: ${[...this.#plans].map((name) => `"${name}"`).join(', ') || 'none, since there are no plans'}`,
+        })
+      }
     }
     for (const [id, { plan }] of this.#entries) check(`consumers.${id}.plan`, plan)
     check('defaultPlan', defaultPlan)
-    if (planClaim !== undefined && this.#plans.size === 0) problems.push({ file: 'configuration', field: 'planClaim', message: 'has no effect without plans: state them' })
+    if (planClaim !== undefined && this.#plans.size === 0) {
+      problems.push({ file: 'configuration', field: 'planClaim', message: 'has no effect without plans: state them' })
+    }
     if (problems.length > 0) throw new BootProblems(problems)
   }
 
@@ -46,16 +54,24 @@ export class ConsumerDirectory {
     if (found === undefined) {
       const { groups = [] } = this.#entries.get(consumer.id) ?? {}
       const plan = this.#planOf(consumer)
-      found = Object.freeze({ ...consumer, groups: Object.freeze([...new Set([...groups, ...consumer.groups])]), ...plan === undefined ? {} : { plan } })
+      found = Object.freeze({
+        ...consumer,
+        groups: Object.freeze([...new Set([...groups, ...consumer.groups])]),
+        ...(plan === undefined ? {} : { plan }),
+      })
       this.#completed.set(consumer, found)
     }
     return found
   }
 
   /** A claim that names no plan of this gateway is as good as none. */
-  #planOf ({ id, claims, plan }: Consumer): string | undefined {
+  #planOf({ id, claims, plan }: Consumer): string | undefined {
     const { planClaim, defaultPlan } = this.#settings
     const claimed = planClaim === undefined ? undefined : claimAt(claims, planClaim, planClaim.split('.'))
-    return [this.#entries.get(id)?.plan, plan, claimed].find((name): name is string => typeof name === 'string' && this.#plans.has(name)) ?? defaultPlan
+    return (
+      [this.#entries.get(id)?.plan, plan, claimed].find(
+        (name): name is string => typeof name === 'string' && this.#plans.has(name),
+      ) ?? defaultPlan
+    )
   }
 }

@@ -10,10 +10,13 @@ export interface CredentialSource {
 
 /**
  * The credential of a request.
- * @returns undefined when it has none in any of the places; `''`, which is never valid, when it has several, so that nobody
- *          can think that another one counts
+ * @returns undefined when it has none in any of the places; `''`, which is never valid, when it has several, so that
+ *   nobody can think that another one counts
  */
-export function credentialFrom ({ header, query, cookie }: CredentialSource, { headers, raw: { url = '' } }: AuthRequest): string | undefined {
+export function credentialFrom(
+  { header, query, cookie }: CredentialSource,
+  { headers, raw: { url = '' } }: AuthRequest,
+): string | undefined {
   const value = header === undefined ? undefined : headers[header]
   // the usual way, which costs no list
   if (query === undefined && cookie === undefined && !Array.isArray(value)) return value
@@ -25,6 +28,10 @@ export function credentialFrom ({ header, query, cookie }: CredentialSource, { h
 }
 
 /** Every value of a cookie (RFC 6265, section 5.4). */
-function cookiesOf (text: string, name: string): string[] {
-  return text.split(';').map((pair) => pair.trim()).filter((pair) => pair.startsWith(`${name}=`)).map((pair) => pair.slice(name.length + 1))
+function cookiesOf(text: string, name: string): string[] {
+  return text
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair.startsWith(`${name}=`))
+    .map((pair) => pair.slice(name.length + 1))
 }

@@ -1,19 +1,19 @@
 /**
- * Remembers a bounded number of values, each until a time of its own; the least recently used go first. Keys are hashes:
- * clients choose what is hashed, and it may be a secret.
+ * Remembers a bounded number of values, each until a time of its own; the least recently used go first. Keys are
+ * hashes: clients choose what is hashed, and it may be a secret.
  */
 export class ExpiringCache<Value> {
-  readonly #entries = new Map<string, { value: Value, until: number }>()
+  readonly #entries = new Map<string, { value: Value; until: number }>()
   readonly #size: number
   readonly #now: () => number
 
   /** @param size  most values at once; 0 remembers none */
-  constructor (size: number, now: () => number = Date.now) {
+  constructor(size: number, now: () => number = Date.now) {
     this.#size = size
     this.#now = now
   }
 
-  get (key: string): Value | undefined {
+  get(key: string): Value | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
     this.#entries.delete(key)
@@ -23,7 +23,7 @@ export class ExpiringCache<Value> {
   }
 
   /** @param until  milliseconds since 1970; a time that is over remembers nothing */
-  set (key: string, value: Value, until: number): void {
+  set(key: string, value: Value, until: number): void {
     if (this.#size === 0 || until <= this.#now()) return
     this.#entries.delete(key)
     if (this.#entries.size >= this.#size) this.#entries.delete(this.#entries.keys().next().value!)

@@ -70,7 +70,7 @@ export class FailedAttempts {
   /**
    * @param keyOf  what addresses of one client have in common
    */
-  constructor (bound: FailureBound, keyOf: (address: string) => string, options: FailedAttemptsOptions = {}) {
+  constructor(bound: FailureBound, keyOf: (address: string) => string, options: FailedAttemptsOptions = {}) {
     const { max, windowMs } = bound
     const { shared, now = () => performance.now(), pause = timer } = options
     this.#max = max
@@ -86,7 +86,7 @@ export class FailedAttempts {
    * Lets a scheme look at a request, unless too many like it have failed.
    * @throws GatehouseError `GW_TOO_MANY_FAILURES`
    */
-  watch (request: AuthRequest, scheme: AuthScheme): Consumer | Promise<Consumer> {
+  watch(request: AuthRequest, scheme: AuthScheme): Consumer | Promise<Consumer> {
     const isCounted = this.#max !== Infinity && !scheme.unguessable && scheme.isPresented(request)
     if (!isCounted) return scheme.authenticate(request)
     const attempt = authAttempt(request, scheme, this.#keyOf(request.ip), this.#max)
@@ -95,7 +95,7 @@ export class FailedAttempts {
     return delay > 0 || this.#shared !== undefined ? this.#later(attempt, delay) : this.#enter(attempt)
   }
 
-  async #later (attempt: AuthAttempt, delay: number): Promise<Consumer> {
+  async #later(attempt: AuthAttempt, delay: number): Promise<Consumer> {
     // before it is slowed down, so that what is refused anyway does not wait
     const refusal = this.#refusal(attempt)
     if (refusal !== null) throw refusal
@@ -105,7 +105,7 @@ export class FailedAttempts {
     return this.#enter(attempt)
   }
 
-  #enter (attempt: AuthAttempt): Consumer | Promise<Consumer> {
+  #enter(attempt: AuthAttempt): Consumer | Promise<Consumer> {
     const refusal = this.#refusal(attempt)
     if (refusal !== null) throw refusal
     if (this.#hasRoom(attempt)) return this.#run(attempt)
@@ -113,7 +113,7 @@ export class FailedAttempts {
   }
 
   /** The refusal of an attempt whose bound is reached; null when it is not. */
-  #refusal ({ keys, bounds }: AuthAttempt): GatehouseError | null {
+  #refusal({ keys, bounds }: AuthAttempt): GatehouseError | null {
     for (let i = 0; i < keys.length; i++) {
       if (!this.#tallies.has(keys[i]!, bounds[i]!)) continue
       const seconds = Math.ceil(this.#tallies.left(this.#tallies.get(keys[i]!)) / 1000)
@@ -122,7 +122,7 @@ export class FailedAttempts {
     return null
   }
 
-  #hasRoom ({ keys, bounds, scheme }: AuthAttempt): boolean {
+  #hasRoom({ keys, bounds, scheme }: AuthAttempt): boolean {
     if (scheme.account !== undefined && this.#tallies.get(keys.at(-1)!).reserved >= AT_ONCE) return false
     return keys.every((key, i) => {
       const { failures, reserved } = this.#tallies.get(key)
@@ -130,7 +130,7 @@ export class FailedAttempts {
     })
   }
 
-  #run (attempt: AuthAttempt): Consumer | Promise<Consumer> {
+  #run(attempt: AuthAttempt): Consumer | Promise<Consumer> {
     const { keys, scheme, request } = attempt
     for (const key of keys) this.#tallies.get(key).reserved++
     let found: Consumer | Promise<Consumer>
@@ -144,16 +144,19 @@ export class FailedAttempts {
       this.#ended(attempt, null)
       return found
     }
-    return found.then((consumer) => {
-      this.#ended(attempt, null)
-      return consumer
-    }, (error: unknown) => {
-      this.#ended(attempt, error)
-      throw error
-    })
+    return found.then(
+      (consumer) => {
+        this.#ended(attempt, null)
+        return consumer
+      },
+      (error: unknown) => {
+        this.#ended(attempt, error)
+        throw error
+      },
+    )
   }
 
-  #ended ({ keys, account }: AuthAttempt, error: unknown): void {
+  #ended({ keys, account }: AuthAttempt, error: unknown): void {
     const isWrong = error !== null && (error as { code?: string }).code === 'GW_UNAUTHORIZED'
     for (const key of keys) {
       if (isWrong) this.#tallies.get(key).failures++
@@ -166,12 +169,15 @@ export class FailedAttempts {
     this.#wake(keys.at(-1)!)
   }
 
-  #share (keys: readonly string[]): void {
-    this.#shared?.add(keys).then((counts) => this.#merge(keys, counts)).catch(() => {})
+  #share(keys: readonly string[]): void {
+    this.#shared
+      ?.add(keys)
+      .then((counts) => this.#merge(keys, counts))
+      .catch(() => {})
   }
 
   /** Takes over what other gateways have counted. */
-  #merge (keys: readonly string[], counts: readonly SharedCount[] | null): void {
+  #merge(keys: readonly string[], counts: readonly SharedCount[] | null): void {
     counts?.forEach(({ failures, leftMs }, i) => {
       const tally = this.#tallies.get(keys[i]!)
       tally.isShared = true
@@ -182,7 +188,7 @@ export class FailedAttempts {
     })
   }
 
-  #wait (waiting: Waiting): void {
+  #wait(waiting: Waiting): void {
     const key = waiting.attempt.keys.at(-1)!
     const queue = this.#waiting.get(key) ?? []
     if (queue.length >= WAITING_OF_ONE || this.#waitingInAll >= WAITING) {
@@ -195,7 +201,7 @@ export class FailedAttempts {
   }
 
   /** An attempt of this scheme and address has ended: those that wait for it start, are refused, or wait on. */
-  #wake (key: string): void {
+  #wake(key: string): void {
     const queue = this.#waiting.get(key)
     if (queue === undefined) return
     this.#waiting.delete(key)
@@ -209,7 +215,7 @@ export class FailedAttempts {
     }
   }
 
-  #start (waiting: Waiting): void {
+  #start(waiting: Waiting): void {
     const { attempt, until, resolve } = waiting
     // what another request has found out meanwhile
     const known = attempt.scheme.recall?.(attempt.request)
@@ -222,4 +228,7 @@ export class FailedAttempts {
   }
 }
 
-const timer = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms).unref() })
+const timer = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms).unref()
+  })

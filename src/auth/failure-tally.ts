@@ -25,16 +25,18 @@ export class FailureTallies {
    * @param most  keys that are remembered; past it the oldest one without attempts in flight is dropped
    * @param now   milliseconds of a clock that nobody sets back
    */
-  constructor (windowMs: number, most: number, now: () => number) {
+  constructor(windowMs: number, most: number, now: () => number) {
     this.#windowMs = windowMs
     this.#most = most
     this.#now = now
   }
 
-  get size (): number { return this.#tallies.size }
+  get size(): number {
+    return this.#tallies.size
+  }
 
   /** The tally of the key in the present window. */
-  get (key: string): Tally {
+  get(key: string): Tally {
     const now = this.#now()
     let tally = this.#tallies.get(key)
     if (tally !== undefined && now < tally.end) return tally
@@ -50,22 +52,24 @@ export class FailureTallies {
   }
 
   /** Whether a key has failed so often in the present window. Remembers nothing. */
-  has (key: string, failures: number): boolean {
+  has(key: string, failures: number): boolean {
     const tally = this.#tallies.get(key)
     return tally !== undefined && tally.failures >= failures && this.#now() < tally.end
   }
 
   /** Ends an attempt. */
-  release (key: string): void {
+  release(key: string): void {
     const tally = this.get(key)
     tally.reserved--
     if (tally.reserved === 0 && tally.failures === 0) this.#tallies.delete(key)
   }
 
   /** Milliseconds until the window of a tally ends. */
-  left (tally: Tally): number { return Math.max(0, tally.end - this.#now()) }
+  left(tally: Tally): number {
+    return Math.max(0, tally.end - this.#now())
+  }
 
-  #makeRoom (now: number): void {
+  #makeRoom(now: number): void {
     for (const [key, { end, reserved }] of this.#tallies) {
       if (end > now && this.#tallies.size < this.#most) return
       if (reserved === 0) {

@@ -25,8 +25,8 @@ export interface IdentityAnswer {
 }
 
 /**
- * Asks services that know who somebody is: one request, one answer, all of it within a time and a size. Redirects are not
- * followed, and certificates are verified (further authorities: `NODE_EXTRA_CA_CERTS`).
+ * Asks services that know who somebody is: one request, one answer, all of it within a time and a size. Redirects are
+ * not followed, and certificates are verified (further authorities: `NODE_EXTRA_CA_CERTS`).
  */
 export class IdentityClient {
   readonly #timeoutMs: number
@@ -34,7 +34,7 @@ export class IdentityClient {
   #waiting = 0
 
   /** @param timeoutMs  from the question to the last byte of the answer, connecting included; in milliseconds */
-  constructor (timeoutMs: number) {
+  constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs
     this.#agent = new Agent({
       connections: CONNECTIONS,
@@ -52,7 +52,7 @@ export class IdentityClient {
    * Sends a request that changes nothing: it is sent again when the connection has gone stale.
    * @throws Error of any kind when there is no whole answer in time
    */
-  async ask (url: URL, request: IdentityRequest): Promise<IdentityAnswer> {
+  async ask(url: URL, request: IdentityRequest): Promise<IdentityAnswer> {
     if (this.#waiting >= MOST_WAITING) throw new Error(`${MOST_WAITING} requests are waiting for ${url.origin}`)
     this.#waiting++
     try {
@@ -66,13 +66,20 @@ export class IdentityClient {
     }
   }
 
-  async #send (url: URL, { method, headers, body }: IdentityRequest, signal: AbortSignal): Promise<IdentityAnswer> {
-    const answer = await this.#agent.request({ origin: url.origin, path: url.pathname + url.search, method, headers, body, signal })
+  async #send(url: URL, { method, headers, body }: IdentityRequest, signal: AbortSignal): Promise<IdentityAnswer> {
+    const answer = await this.#agent.request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method,
+      headers,
+      body,
+      signal,
+    })
     return { status: answer.statusCode, headers: answer.headers, body: Buffer.from(await answer.body.arrayBuffer()) }
   }
 
   /** Ends every connection, and with it what still waits. */
-  async close (): Promise<void> {
+  async close(): Promise<void> {
     await this.#agent.destroy()
   }
 }
@@ -82,11 +89,17 @@ export class IdentityClient {
  * @param field  of the configuration, for the message
  * @throws BootProblems when it is none
  */
-export function identityUrl (text: string, field: string): URL {
-  const refuse = (message: string): never => { throw new BootProblems([{ file: 'configuration', field, message }]) }
+export function identityUrl(text: string, field: string): URL {
+  const refuse = (message: string): never => {
+    throw new BootProblems([{ file: 'configuration', field, message }])
+  }
   const url = URL.parse(text)
   // the text itself may hold a password
-  if (url === null || !/^https?:$/.test(url.protocol)) return refuse('is not a URL: state one such as "https://id.example.com/path"')
-  if (url.username !== '' || url.password !== '' || url.hash !== '') return refuse('has credentials or a fragment in it: leave them out')
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    return refuse('is not a URL: state one such as "https://id.example.com/path"')
+  }
+  if (url.username !== '' || url.password !== '' || url.hash !== '') {
+    return refuse('has credentials or a fragment in it: leave them out')
+  }
   return url
 }

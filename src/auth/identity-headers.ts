@@ -6,7 +6,7 @@ export interface IdentityHeaders {
   /** Names in small letters; a client's own headers of these names are removed. */
   names: string[]
   /** Name, value, name, value; a claim that is not there makes no header. */
-  values (consumer: Consumer): string[]
+  values(consumer: Consumer): string[]
 }
 
 /**
@@ -16,14 +16,23 @@ export interface IdentityHeaders {
  * @example
  * compileIdentityHeaders({ 'X-User': 'sub' }).values(consumer) // ['x-user', 'ada']
  */
-export function compileIdentityHeaders (map: Record<string, string>): IdentityHeaders {
-  const entries = Object.entries(map).map(([name, claim]) => ({ name: name.toLowerCase(), claim, path: claim.split('.') }))
+export function compileIdentityHeaders(map: Record<string, string>): IdentityHeaders {
+  const entries = Object.entries(map).map(([name, claim]) => ({
+    name: name.toLowerCase(),
+    claim,
+    path: claim.split('.'),
+  }))
   return {
     names: entries.map(({ name }) => name),
-    values (consumer) {
+    values(consumer) {
       const headers: string[] = []
       for (const { name, claim, path } of entries) {
-        const value = claim === 'sub' ? consumer.id : claim === 'scope' ? consumer.scopes.join(' ') : textOf(claimAt(consumer.claims, claim, path))
+        const value =
+          claim === 'sub'
+            ? consumer.id
+            : claim === 'scope'
+              ? consumer.scopes.join(' ')
+              : textOf(claimAt(consumer.claims, claim, path))
         if (value !== undefined) headers.push(name, headerSafe(value))
       }
       return headers

@@ -8,7 +8,7 @@ export interface SharedCount {
 /** What is needed of a Redis client. */
 export interface FailureRedis {
   status: string
-  eval (script: string, keys: number, ...words: (string | number)[]): Promise<unknown>
+  eval(script: string, keys: number, ...words: (string | number)[]): Promise<unknown>
 }
 
 /** The braces keep the keys of one attempt on one node of a cluster. */
@@ -43,21 +43,25 @@ export class SharedFailures {
   readonly #windowMs: number
 
   /** @param redis  the client; null as long as there is none */
-  constructor (redis: () => FailureRedis | null, windowMs: number) {
+  constructor(redis: () => FailureRedis | null, windowMs: number) {
     this.#redis = redis
     this.#windowMs = windowMs
   }
 
   /** @returns null when Redis does not answer */
-  read (keys: readonly string[]): Promise<SharedCount[] | null> { return this.#count(keys, 0) }
-  add (keys: readonly string[]): Promise<SharedCount[] | null> { return this.#count(keys, 1) }
+  read(keys: readonly string[]): Promise<SharedCount[] | null> {
+    return this.#count(keys, 0)
+  }
+  add(keys: readonly string[]): Promise<SharedCount[] | null> {
+    return this.#count(keys, 1)
+  }
 
-  async #count (keys: readonly string[], added: number): Promise<SharedCount[] | null> {
+  async #count(keys: readonly string[], added: number): Promise<SharedCount[] | null> {
     const redis = this.#redis()
     if (redis?.status !== 'ready') return null
     try {
       const names = keys.map((key) => `${PREFIX}${this.#windowMs}:${key}`)
-      const answer = await redis.eval(COUNT, names.length, ...names, added, this.#windowMs) as number[]
+      const answer = (await redis.eval(COUNT, names.length, ...names, added, this.#windowMs)) as number[]
       return keys.map((_, i) => ({ failures: answer[2 * i]!, leftMs: answer[2 * i + 1]! }))
     } catch {
       // the connection's own log says that Redis is away

@@ -26,16 +26,16 @@ export interface BalancedRequest {
 /** Hears how the attempts at one target go, for a policy that learns from them. */
 export interface AttemptWatch {
   /** @param firstByte  milliseconds until the head of the response came */
-  answered (status: number, firstByte: number): void
+  answered(status: number, firstByte: number): void
   /** @param failure  null when the response came whole; `cancelled` says nothing about the target */
-  ended (status: number, failure: string | null): void
-  describe (): Record<string, unknown>
+  ended(status: number, failure: string | null): void
+  describe(): Record<string, unknown>
 }
 
 /** A balancing policy: one for each upstream. */
 export interface Balancer<T extends Candidate> {
   /** Chooses the target of an attempt. @param candidates  those that can take it; never empty */
-  select (candidates: readonly T[], request: BalancedRequest): T
+  select(candidates: readonly T[], request: BalancedRequest): T
   /** What must hear of every attempt at the target; absent or undefined for policies that learn nothing. */
-  watch? (target: T): AttemptWatch | undefined
+  watch?(target: T): AttemptWatch | undefined
 }

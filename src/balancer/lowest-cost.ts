@@ -5,9 +5,9 @@ import { RoundRobin } from './round-robin.ts'
 export abstract class LowestCost<T extends Candidate> implements Balancer<T> {
   readonly #turns = new RoundRobin<T>()
 
-  protected abstract cost (candidate: T): number
+  protected abstract cost(candidate: T): number
 
-  select (candidates: readonly T[], _request?: BalancedRequest): T {
+  select(candidates: readonly T[], _request?: BalancedRequest): T {
     let best = candidates[0]!
     let least = this.cost(best)
     let ties: T[] | null = null

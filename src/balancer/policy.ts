@@ -20,7 +20,10 @@ const POLICIES: Record<PolicyName, new <T extends Candidate>() => Balancer<T>> =
 }
 
 /** The policy that a declaration names. */
-export function balancerOf<T extends Candidate> (balance: BalanceDeclaration = 'round-robin', scope: StickyScope): Balancer<T> {
+export function balancerOf<T extends Candidate>(
+  balance: BalanceDeclaration = 'round-robin',
+  scope: StickyScope,
+): Balancer<T> {
   if (typeof balance === 'string') return new POLICIES[balance]<T>()
   const { hash, sticky = {} } = balance
   if (hash !== undefined) return new RendezvousHash<T>(requestKey(hash))

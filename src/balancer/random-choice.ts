@@ -5,11 +5,11 @@ import { weightedPick } from './weighted-pick.ts'
 export class RandomChoice<T extends Candidate> implements Balancer<T> {
   readonly #random: () => number
 
-  constructor (random: () => number = Math.random) {
+  constructor(random: () => number = Math.random) {
     this.#random = random
   }
 
-  select (candidates: readonly T[]): T {
+  select(candidates: readonly T[]): T {
     return weightedPick(candidates, this.#random)
   }
 }

@@ -2,20 +2,20 @@ import type { BalancedRequest, Balancer, Candidate } from './balancer.ts'
 import { RoundRobin } from './round-robin.ts'
 
 /**
- * Sends requests with the same key to the same target (weighted rendezvous hashing, highest random weight). When a target leaves, only its own keys
- * move, and to all others by their weight; when it is back, they come back. The same in every process, since nothing is kept.
- * Requests without a key are taken in turn.
+ * Sends requests with the same key to the same target (weighted rendezvous hashing, highest random weight). When a
+ * target leaves, only its own keys move, and to all others by their weight; when it is back, they come back. The same
+ * in every process, since nothing is kept. Requests without a key are taken in turn.
  */
 export class RendezvousHash<T extends Candidate> implements Balancer<T> {
   readonly #keyOf: (request: BalancedRequest) => string | undefined
   readonly #seeds = new WeakMap<T, number>()
   readonly #keyless = new RoundRobin<T>()
 
-  constructor (keyOf: (request: BalancedRequest) => string | undefined) {
+  constructor(keyOf: (request: BalancedRequest) => string | undefined) {
     this.#keyOf = keyOf
   }
 
-  select (candidates: readonly T[], request: BalancedRequest): T {
+  select(candidates: readonly T[], request: BalancedRequest): T {
     const key = this.#keyOf(request)
     if (key === undefined || key === '') return this.#keyless.select(candidates)
     const hash = textHash(key)
@@ -32,7 +32,7 @@ export class RendezvousHash<T extends Candidate> implements Balancer<T> {
     return best
   }
 
-  #seed (candidate: T): number {
+  #seed(candidate: T): number {
     let seed = this.#seeds.get(candidate)
     if (seed === undefined) {
       seed = mix(textHash(candidate.id))
@@ -43,14 +43,14 @@ export class RendezvousHash<T extends Candidate> implements Balancer<T> {
 }
 
 /** FNV-1a of the characters. */
-function textHash (text: string): number {
+function textHash(text: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
   return hash
 }
 
 /** The finalizer of MurmurHash3: each bit of the input changes half of those of the output. From 0 to below 2^32. */
-function mix (hash: number): number {
+function mix(hash: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
   return (hash ^ (hash >>> 16)) >>> 0

@@ -14,7 +14,7 @@ const FIXED: Record<Extract<HashKey, string>, KeyOf> = {
 }
 
 /** How the key of a request is found; undefined comes back from it when the request has none. */
-export function requestKey (by: HashKey): KeyOf {
+export function requestKey(by: HashKey): KeyOf {
   if (typeof by === 'string') return FIXED[by]
   const { cookie, header } = by
   if (cookie !== undefined) return ({ headers }) => cookieValue(headers.cookie, cookie)

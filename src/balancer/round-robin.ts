@@ -7,7 +7,7 @@ import type { Balancer, Candidate } from './balancer.ts'
 export class RoundRobin<T extends Candidate> implements Balancer<T> {
   readonly #credit = new WeakMap<T, number>()
 
-  select (candidates: readonly T[]): T {
+  select(candidates: readonly T[]): T {
     let best = candidates[0]!
     let most = -Infinity
     let total = 0

@@ -5,7 +5,7 @@ import type { Candidate } from './balancer.ts'
  * @param random  a number from 0 to below 1
  * @param except  is not picked; there must be another
  */
-export function weightedPick<T extends Candidate> (candidates: readonly T[], random: () => number, except?: T): T {
+export function weightedPick<T extends Candidate>(candidates: readonly T[], random: () => number, except?: T): T {
   let total = 0
   for (const candidate of candidates) if (candidate !== except) total += candidate.weight
   let rest = random() * total

@@ -17,7 +17,7 @@ export class CorsPolicy {
   readonly exposed: string | null
   readonly #allows: ((origin: string) => boolean) | null
 
-  constructor ({ origins, methods, headers, exposedHeaders = [], credentials = false, maxAge }: CorsRules) {
+  constructor({ origins, methods, headers, exposedHeaders = [], credentials = false, maxAge }: CorsRules) {
     this.methods = methods ?? null
     this.headers = headers ?? null
     this.maxAge = maxAge === undefined ? DEFAULT_MAX_AGE : Math.floor(milliseconds(maxAge) / 1000)
@@ -27,12 +27,12 @@ export class CorsPolicy {
     this.#allows = origins === '*' ? null : compileOrigins(origins)
   }
 
-  allows (origin: string): boolean {
+  allows(origin: string): boolean {
     return this.#allows === null || this.#allows(origin)
   }
 
   /** Name, value, ... of the headers that let a page read an answer; none when it may not. */
-  answerHeaders (origin: string | undefined): string[] {
+  answerHeaders(origin: string | undefined): string[] {
     const headers: string[] = this.varies ? ['vary', 'Origin'] : []
     if (origin === undefined || !this.allows(origin)) return headers
     headers.push('access-control-allow-origin', this.varies ? origin : '*')
@@ -44,11 +44,18 @@ export class CorsPolicy {
 
 /** What the gateway itself says where `cors` is stated; an upstream's own would contradict it. */
 export const CORS_HEADERS = [
-  'access-control-allow-origin', 'access-control-allow-credentials', 'access-control-allow-methods', 'access-control-allow-headers',
-  'access-control-expose-headers', 'access-control-max-age', 'access-control-allow-private-network',
+  'access-control-allow-origin',
+  'access-control-allow-credentials',
+  'access-control-allow-methods',
+  'access-control-allow-headers',
+  'access-control-expose-headers',
+  'access-control-max-age',
+  'access-control-allow-private-network',
 ]
 
 /** What is wrong with rules that their schema lets through; null when nothing is. */
-export function corsMistake ({ origins, credentials }: CorsRules): string | null {
-  return origins === '*' && credentials ? 'credentials cannot be allowed to every page of the web: list the origins' : null
+export function corsMistake({ origins, credentials }: CorsRules): string | null {
+  return origins === '*' && credentials
+    ? 'credentials cannot be allowed to every page of the web: list the origins'
+    : null
 }

@@ -17,9 +17,9 @@ export interface BrowserRequest {
 }
 
 /**
- * Finds out whether a page of another origin has made a request with credentials of the client: one that makes changes with a
- * cookie, or a WebSocket, whose messages the page could read. Browsers state it in `Sec-Fetch-Site` (Fetch Metadata, section
- * 2.3), older ones in `Origin`; a client that sends neither is no browser.
+ * Finds out whether a page of another origin has made a request with credentials of the client: one that makes changes
+ * with a cookie, or a WebSocket, whose messages the page could read. Browsers state it in `Sec-Fetch-Site` (Fetch
+ * Metadata, section 2.3), older ones in `Origin`; a client that sends neither is no browser.
  */
 export class ForgeryCheck {
   readonly #cookies: readonly string[]
@@ -30,13 +30,18 @@ export class ForgeryCheck {
    * @param cookies  names of those that authenticate
    * @param isAmbient  whether browsers add other credentials by themselves, so that every WebSocket is looked at
    */
-  constructor (cookies: readonly string[], csrf: Exclude<Csrf, boolean> | true, corsOrigins: readonly string[] = [], isAmbient = false) {
+  constructor(
+    cookies: readonly string[],
+    csrf: Exclude<Csrf, boolean> | true,
+    corsOrigins: readonly string[] = [],
+    isAmbient = false,
+  ) {
     this.#isAmbient = isAmbient
     this.#cookies = cookies.map((name) => `${name}=`)
-    this.#trusts = compileOrigins([...csrf === true ? [] : csrf.trustedOrigins, ...corsOrigins])
+    this.#trusts = compileOrigins([...(csrf === true ? [] : csrf.trustedOrigins), ...corsOrigins])
   }
 
-  isForged (request: BrowserRequest): boolean {
+  isForged(request: BrowserRequest): boolean {
     const { method, headers } = request
     if (SAFE.has(method) && !request.isUpgrade) return false
     const isAmbient = this.#isAmbient && request.isUpgrade
@@ -48,13 +53,20 @@ export class ForgeryCheck {
     return site !== undefined || origin !== undefined
   }
 
-  #authenticates (header: string): boolean {
+  #authenticates(header: string): boolean {
     return header.split(';').some((pair) => this.#cookies.some((name) => pair.trimStart().startsWith(name)))
   }
 }
 
-/** Whether a page of the site itself has made a request. Old browsers do not say so in `Sec-Fetch-Site`, and count by their `Origin`. */
-export const isOwnPage = (origin: string, site: string | string[] | undefined, request: Pick<BrowserRequest, 'protocol' | 'host'>): boolean =>
-  site === undefined ? isOwn(origin, request) : site === 'same-origin'
+/**
+ * Whether a page of the site itself has made a request. Old browsers do not say so in `Sec-Fetch-Site`, and count by
+ * their `Origin`.
+ */
+export const isOwnPage = (
+  origin: string,
+  site: string | string[] | undefined,
+  request: Pick<BrowserRequest, 'protocol' | 'host'>,
+): boolean => (site === undefined ? isOwn(origin, request) : site === 'same-origin')
 
-const isOwn = (origin: string, { protocol, host }: Pick<BrowserRequest, 'protocol' | 'host'>): boolean => origin.toLowerCase() === `${protocol}://${host.toLowerCase()}`
+const isOwn = (origin: string, { protocol, host }: Pick<BrowserRequest, 'protocol' | 'host'>): boolean =>
+  origin.toLowerCase() === `${protocol}://${host.toLowerCase()}`

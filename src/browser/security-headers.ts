@@ -5,14 +5,38 @@ import type { SecurityRules } from './browser-schema.ts'
 const YEAR = 365 * 86_400
 
 /** The rules as @fastify/helmet takes them. */
-export function helmetOptions ({ strictTransportSecurity, contentSecurityPolicy = false, frameOptions = 'SAMEORIGIN', referrerPolicy = 'strict-origin-when-cross-origin', contentTypeOptions = true, crossOriginOpenerPolicy = false, crossOriginResourcePolicy = false }: SecurityRules): FastifyHelmetOptions {
-  const off = <Name extends string>(...names: Name[]) => Object.fromEntries(names.map((name) => [name, false])) as Record<Name, false>
-  const policy = <Policy>(value: Policy | false): { policy: Policy } | false => value === false ? false : { policy: value }
+export function helmetOptions({
+  strictTransportSecurity,
+  contentSecurityPolicy = false,
+  frameOptions = 'SAMEORIGIN',
+  referrerPolicy = 'strict-origin-when-cross-origin',
+  contentTypeOptions = true,
+  crossOriginOpenerPolicy = false,
+  crossOriginResourcePolicy = false,
+}: SecurityRules): FastifyHelmetOptions {
+  const off = <Name extends string>(...names: Name[]) =>
+    Object.fromEntries(names.map((name) => [name, false])) as Record<Name, false>
+  const policy = <Policy>(value: Policy | false): { policy: Policy } | false =>
+    value === false ? false : { policy: value }
   return {
     // these are for the pages of one application, or for browsers that are gone
-    ...off('crossOriginEmbedderPolicy', 'originAgentCluster', 'xDnsPrefetchControl', 'xDownloadOptions', 'xPermittedCrossDomainPolicies', 'xPoweredBy', 'xXssProtection'),
-    strictTransportSecurity: strictTransportSecurity === false ? false : strictTransportSecurity === undefined ? { maxAge: YEAR } : { ...strictTransportSecurity, maxAge: Math.floor(milliseconds(strictTransportSecurity.maxAge) / 1000) },
-    contentSecurityPolicy: contentSecurityPolicy === false ? false : { useDefaults: false, directives: contentSecurityPolicy },
+    ...off(
+      'crossOriginEmbedderPolicy',
+      'originAgentCluster',
+      'xDnsPrefetchControl',
+      'xDownloadOptions',
+      'xPermittedCrossDomainPolicies',
+      'xPoweredBy',
+      'xXssProtection',
+    ),
+    strictTransportSecurity:
+      strictTransportSecurity === false
+        ? false
+        : strictTransportSecurity === undefined
+          ? { maxAge: YEAR }
+          : { ...strictTransportSecurity, maxAge: Math.floor(milliseconds(strictTransportSecurity.maxAge) / 1000) },
+    contentSecurityPolicy:
+      contentSecurityPolicy === false ? false : { useDefaults: false, directives: contentSecurityPolicy },
     xFrameOptions: frameOptions === false ? false : { action: frameOptions === 'DENY' ? 'deny' : 'sameorigin' },
     xContentTypeOptions: contentTypeOptions,
     referrerPolicy: policy(referrerPolicy),
@@ -22,11 +46,15 @@ export function helmetOptions ({ strictTransportSecurity, contentSecurityPolicy 
 }
 
 /** Names of the headers that rules set. */
-export function securityHeaderNames (rules: SecurityRules): string[] {
+export function securityHeaderNames(rules: SecurityRules): string[] {
   const stated: [unknown, string][] = [
-    [rules.strictTransportSecurity ?? true, 'strict-transport-security'], [rules.contentSecurityPolicy ?? false, 'content-security-policy'],
-    [rules.frameOptions ?? true, 'x-frame-options'], [rules.referrerPolicy ?? true, 'referrer-policy'], [rules.contentTypeOptions ?? true, 'x-content-type-options'],
-    [rules.crossOriginOpenerPolicy ?? false, 'cross-origin-opener-policy'], [rules.crossOriginResourcePolicy ?? false, 'cross-origin-resource-policy'],
+    [rules.strictTransportSecurity ?? true, 'strict-transport-security'],
+    [rules.contentSecurityPolicy ?? false, 'content-security-policy'],
+    [rules.frameOptions ?? true, 'x-frame-options'],
+    [rules.referrerPolicy ?? true, 'referrer-policy'],
+    [rules.contentTypeOptions ?? true, 'x-content-type-options'],
+    [rules.crossOriginOpenerPolicy ?? false, 'cross-origin-opener-policy'],
+    [rules.crossOriginResourcePolicy ?? false, 'cross-origin-resource-policy'],
   ]
-  return stated.flatMap(([value, name]) => value === false ? [] : [name])
+  return stated.flatMap(([value, name]) => (value === false ? [] : [name]))
 }

@@ -2,7 +2,8 @@
 export type Directives = ReadonlyMap<string, string | null>
 
 /** `name`, `name=token` or `name="quoted"`, up to the next comma (RFC 9111, section 5.2). */
-const DIRECTIVE = /[\s,]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~0-9A-Za-z-]*)))?\s*(?=,|$)/y
+const DIRECTIVE =
+  /[\s,]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~0-9A-Za-z-]*)))?\s*(?=,|$)/y
 /** What is none, quotes included. */
 const OTHER = /[\s,]*(?:"(?:[^"\\]|\\.)*"?|[^",])+/y
 /** "At least 2^31", which stands for all that is larger (RFC 9111, section 1.2.2). */
@@ -11,10 +12,10 @@ const MOST_SECONDS = 2 ** 31
 export const NO_DIRECTIVES: Directives = new Map()
 
 /**
- * The directives of `Cache-Control` (RFC 9111, section 5.2). Of one that is repeated the first counts (section 4.2.1); what is
- * malformed is passed over.
+ * The directives of `Cache-Control` (RFC 9111, section 5.2). Of one that is repeated the first counts (section 4.2.1);
+ * what is malformed is passed over.
  */
-export function parseCacheControl (field: string | string[] | undefined): Directives {
+export function parseCacheControl(field: string | string[] | undefined): Directives {
   if (field === undefined) return NO_DIRECTIVES
   const text = String(field)
   const found = new Map<string, string | null>()
@@ -24,7 +25,7 @@ export function parseCacheControl (field: string | string[] | undefined): Direct
     if (match !== null) {
       const [, name, quoted, token] = match
       const key = name!.toLowerCase()
-      if (!found.has(key)) found.set(key, quoted === undefined ? token ?? null : quoted.replace(/\\(.)/g, '$1'))
+      if (!found.has(key)) found.set(key, quoted === undefined ? (token ?? null) : quoted.replace(/\\(.)/g, '$1'))
       at = DIRECTIVE.lastIndex
     } else {
       OTHER.lastIndex = at
@@ -35,10 +36,10 @@ export function parseCacheControl (field: string | string[] | undefined): Direct
 }
 
 /**
- * Delta-seconds of a directive (RFC 9111, section 1.2.2); undefined without the directive. A value that is none counts as 0,
- * so that the response is taken for stale (section 4.2.1).
+ * Delta-seconds of a directive (RFC 9111, section 1.2.2); undefined without the directive. A value that is none counts
+ * as 0, so that the response is taken for stale (section 4.2.1).
  */
-export function secondsOf (directives: Directives, name: string): number | undefined {
+export function secondsOf(directives: Directives, name: string): number | undefined {
   const value = directives.get(name)
   if (value === undefined) return undefined
   return deltaSeconds(value) ?? 0
@@ -50,4 +51,9 @@ export const deltaSeconds = (text: string | null): number | undefined =>
 
 /** Field names that a directive lists, in small letters: `no-cache="set-cookie, x-a"`. */
 export const fieldNames = (value: string | null | undefined): string[] =>
-  value ? value.split(',').map((name) => name.trim().toLowerCase()).filter((name) => name !== '') : []
+  value
+    ? value
+        .split(',')
+        .map((name) => name.trim().toLowerCase())
+        .filter((name) => name !== '')
+    : []

@@ -15,7 +15,7 @@ export interface CacheOutcome {
 }
 
 /** `Cache-Status` (RFC 9211). */
-export function cacheStatus ({ forwarded, ttl, upstreamStatus, stored, collapsed }: CacheOutcome): string {
+export function cacheStatus({ forwarded, ttl, upstreamStatus, stored, collapsed }: CacheOutcome): string {
   let text = forwarded === null ? 'Gatehouse; hit' : `Gatehouse; fwd=${forwarded}`
   if (upstreamStatus !== undefined) text += `; fwd-status=${upstreamStatus}`
   if (ttl !== undefined) text += `; ttl=${Math.floor(ttl)}`
@@ -26,4 +26,14 @@ export function cacheStatus ({ forwarded, ttl, upstreamStatus, stored, collapsed
 
 /** One word on it, for logs and metrics. */
 export const outcomeWord = ({ forwarded, ttl = 0, collapsed }: CacheOutcome): string =>
-  forwarded === null ? (ttl < 0 ? 'stale' : 'hit') : collapsed ? 'collapsed' : forwarded === 'bypass' || forwarded === 'method' || forwarded === 'request' ? 'bypass' : forwarded === 'stale' ? 'revalidated' : 'miss'
+  forwarded === null
+    ? ttl < 0
+      ? 'stale'
+      : 'hit'
+    : collapsed
+      ? 'collapsed'
+      : forwarded === 'bypass' || forwarded === 'method' || forwarded === 'request'
+        ? 'bypass'
+        : forwarded === 'stale'
+          ? 'revalidated'
+          : 'miss'

@@ -30,27 +30,28 @@ export type StillCurrent = () => boolean
 /** Keeps responses. Every implementation passes `test/cache/cache-store-contract.ts`. */
 export interface CacheStore {
   /** Responses under a key, the latest last; null when there are none. In memory it comes at once. */
-  get (key: CacheKey): readonly StoredResponse[] | null | Promise<readonly StoredResponse[] | null>
+  get(key: CacheKey): readonly StoredResponse[] | null | Promise<readonly StoredResponse[] | null>
   /**
    * Puts a response in place of those under the key that answer the same requests.
    * @param isCurrent  asked at the last moment by stores that take a while; when it is false, nothing is stored
    */
-  add (key: CacheKey, response: StoredResponse, isCurrent?: StillCurrent): void | Promise<void>
+  add(key: CacheKey, response: StoredResponse, isCurrent?: StillCurrent): void | Promise<void>
   /** Replaces what is under a key; an empty list forgets it. */
-  put (key: CacheKey, responses: readonly StoredResponse[], isCurrent?: StillCurrent): void | Promise<void>
+  put(key: CacheKey, responses: readonly StoredResponse[], isCurrent?: StillCurrent): void | Promise<void>
   /** @returns how many keys it was about */
-  purge (purge: Purge): number | Promise<number>
-  close (): void | Promise<void>
+  purge(purge: Purge): number | Promise<number>
+  close(): void | Promise<void>
 }
 
 /** Most variants of one key. */
 export const MOST_VARIANTS = 32
 
 /** A key as one text. */
-export const nameOf = ({ url, rest }: CacheKey): string => rest === '' ? url : `${url}\n${rest}`
+export const nameOf = ({ url, rest }: CacheKey): string => (rest === '' ? url : `${url}\n${rest}`)
 
 /** A name by which something is only remembered, so that a long URL takes no more memory than a short one. */
-export const shortName = (name: string): string => name.length <= LONGEST_NAME ? name : createHash('sha256').update(name).digest('base64url')
+export const shortName = (name: string): string =>
+  name.length <= LONGEST_NAME ? name : createHash('sha256').update(name).digest('base64url')
 /** Characters. */
 const LONGEST_NAME = 200
 
@@ -59,7 +60,7 @@ export const withResponse = (before: readonly StoredResponse[], response: Stored
   combined(before, response).slice(-MOST_VARIANTS)
 
 /** Whether a URL is one that a purge names. Without scheme and host a purge is for all hosts. */
-export function isPurged (url: string, { url: exact, prefix }: Pick<Purge, 'url' | 'prefix'>): boolean {
+export function isPurged(url: string, { url: exact, prefix }: Pick<Purge, 'url' | 'prefix'>): boolean {
   const wanted = exact ?? prefix
   if (wanted === undefined) return false
   const own = wanted.startsWith('/') ? url.slice(url.indexOf('/', url.indexOf('://') + 3)) : url
@@ -67,4 +68,8 @@ export function isPurged (url: string, { url: exact, prefix }: Pick<Purge, 'url'
 }
 
 /** What is left of a response after a soft purge: stale from now on, and to be validated before its next use. */
-export const outdated = (stored: StoredResponse, now: number): StoredResponse => ({ ...stored, lifetime: Math.min(stored.lifetime, currentAge(stored, now)), staleWhileRevalidate: 0 })
+export const outdated = (stored: StoredResponse, now: number): StoredResponse => ({
+  ...stored,
+  lifetime: Math.min(stored.lifetime, currentAge(stored, now)),
+  staleWhileRevalidate: 0,
+})

@@ -1,41 +1,47 @@
 type Encode<Coding extends string> = (body: Buffer, coding: Coding) => Promise<Buffer>
 
 /**
- * Bodies of stored responses in the codings that clients have asked for: each made once and kept for as long as the body itself, also
- * when the head of the response is freshened.
+ * Bodies of stored responses in the codings that clients have asked for: each made once and kept for as long as the
+ * body itself, also when the head of the response is freshened.
  */
 export class EncodedBodies<Coding extends string> {
   readonly #encode: Encode<Coding>
   readonly #limit: number
   readonly #kept = new WeakMap<Buffer, Map<Coding, Buffer | Promise<Buffer>>>()
-  readonly #gone = new FinalizationRegistry<number>((bytes) => { this.#bytes -= bytes })
+  readonly #gone = new FinalizationRegistry<number>((bytes) => {
+    this.#bytes -= bytes
+  })
   #bytes = 0
 
   /** @param limit  most bytes; what comes above them is made each time */
-  constructor (limit: number, encode: Encode<Coding>) {
+  constructor(limit: number, encode: Encode<Coding>) {
     this.#limit = limit
     this.#encode = encode
   }
 
-  get bytes (): number { return this.#bytes }
+  get bytes(): number {
+    return this.#bytes
+  }
 
   /** The body in a coding; those that want it at the same time share the work. */
-  get (body: Buffer, coding: Coding): Buffer | Promise<Buffer> {
+  get(body: Buffer, coding: Coding): Buffer | Promise<Buffer> {
     let codings = this.#kept.get(body)
-    if (codings === undefined) this.#kept.set(body, codings = new Map())
+    if (codings === undefined) this.#kept.set(body, (codings = new Map()))
     const known = codings.get(coding)
     if (known !== undefined) return known
     const encoding = this.#encode(body, coding)
     codings.set(coding, encoding)
-    encoding.then((encoded) => {
-      if (this.#bytes + encoded.byteLength > this.#limit) {
-        codings.delete(coding)
-        return
-      }
-      codings.set(coding, encoded)
-      this.#bytes += encoded.byteLength
-      this.#gone.register(body, encoded.byteLength)
-    }).catch(() => codings.delete(coding))
+    encoding
+      .then((encoded) => {
+        if (this.#bytes + encoded.byteLength > this.#limit) {
+          codings.delete(coding)
+          return
+        }
+        codings.set(coding, encoded)
+        this.#bytes += encoded.byteLength
+        this.#gone.register(body, encoded.byteLength)
+      })
+      .catch(() => codings.delete(coding))
     return encoding
   }
 }

@@ -14,15 +14,22 @@ const MOST_HEURISTIC = 24 * 3600
 export const isHeuristicallyCacheable = (status: number): boolean => HEURISTIC.has(status)
 
 /** Whether the response itself says how long it is fresh. */
-export const hasExplicitFreshness = (headers: IncomingHttpHeaders, { directives, targeted }: ControlOfResponse): boolean =>
-  directives.has('s-maxage') || directives.has('max-age') || (!targeted && headers.expires !== undefined)
+export const hasExplicitFreshness = (
+  headers: IncomingHttpHeaders,
+  { directives, targeted }: ControlOfResponse,
+): boolean => directives.has('s-maxage') || directives.has('max-age') || (!targeted && headers.expires !== undefined)
 
 /**
  * How long a response is fresh in a shared cache (RFC 9111, section 4.2.1).
  * @param cameAt  when it came, in milliseconds since 1970
  * @returns seconds; 0 when it is never fresh
  */
-export function freshnessLifetime (status: number, headers: IncomingHttpHeaders, control: ControlOfResponse, cameAt: number): number {
+export function freshnessLifetime(
+  status: number,
+  headers: IncomingHttpHeaders,
+  control: ControlOfResponse,
+  cameAt: number,
+): number {
   const { directives, targeted } = control
   const stated = secondsOf(directives, 's-maxage') ?? secondsOf(directives, 'max-age')
   if (stated !== undefined) return stated
@@ -34,5 +41,7 @@ export function freshnessLifetime (status: number, headers: IncomingHttpHeaders,
   }
   if (!HEURISTIC.has(status) && !directives.has('public')) return 0
   const changed = parseHttpDate(headers['last-modified'], cameAt)
-  return changed === undefined || changed > date ? 0 : Math.min((date - changed) / 1000 * HEURISTIC_SHARE, MOST_HEURISTIC)
+  return changed === undefined || changed > date
+    ? 0
+    : Math.min(((date - changed) / 1000) * HEURISTIC_SHARE, MOST_HEURISTIC)
 }

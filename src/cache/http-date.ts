@@ -4,7 +4,10 @@ const LONG_DAY = '(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)'
 const TIME = '(\\d\\d):(\\d\\d):(\\d\\d)'
 const MONTH = `(${MONTHS.join('|')})`
 
-/** The forms that a recipient must accept (RFC 9110, section 5.6.7); day, month and zone in any case, which senders get wrong. */
+/**
+ * The forms that a recipient must accept (RFC 9110, section 5.6.7); day, month and zone in any case, which senders get
+ * wrong.
+ */
 const FIXDATE = new RegExp(`^${DAY}, (\\d\\d) ${MONTH} (\\d{4}) ${TIME} gmt$`, 'i')
 const RFC850 = new RegExp(`^${LONG_DAY}, (\\d\\d)-${MONTH}-(\\d\\d) ${TIME} gmt$`, 'i')
 const ASCTIME = new RegExp(`^${DAY} ${MONTH} ( \\d|\\d\\d) ${TIME} (\\d{4})$`, 'i')
@@ -14,7 +17,7 @@ const ASCTIME = new RegExp(`^${DAY} ${MONTH} ( \\d|\\d\\d) ${TIME} (\\d{4})$`, '
  * @param now  milliseconds since 1970; a year of two digits lies at most 50 years after it
  * @returns milliseconds since 1970, or undefined when the text is no HTTP-date
  */
-export function parseHttpDate (text: string | undefined, now: number): number | undefined {
+export function parseHttpDate(text: string | undefined, now: number): number | undefined {
   if (text === undefined) return undefined
   let match = FIXDATE.exec(text)
   if (match !== null) return instant(match[3]!, match[2]!, match[1]!, match, 4)
@@ -27,11 +30,13 @@ export function parseHttpDate (text: string | undefined, now: number): number | 
   return instant(String(year > new Date(now).getUTCFullYear() + 50 ? year - 100 : year), match[2]!, match[1]!, match, 4)
 }
 
-function instant (year: string, month: string, day: string, match: RegExpExecArray, timeAt: number): number | undefined {
+function instant(year: string, month: string, day: string, match: RegExpExecArray, timeAt: number): number | undefined {
   const [hours, minutes, seconds] = match.slice(timeAt, timeAt + 3).map(Number) as [number, number, number]
   // 60 for a leap second
   if (hours > 23 || minutes > 59 || seconds > 60) return undefined
   const date = Number(day)
   const midnight = Date.UTC(Number(year), MONTHS.indexOf(month.toLowerCase()), date)
-  return new Date(midnight).getUTCDate() === date ? midnight + (hours * 3600 + minutes * 60 + seconds) * 1000 : undefined
+  return new Date(midnight).getUTCDate() === date
+    ? midnight + (hours * 3600 + minutes * 60 + seconds) * 1000
+    : undefined
 }

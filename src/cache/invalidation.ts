@@ -4,13 +4,13 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY', 'PROPFIND', 'R
 export const isUnsafe = (method: string): boolean => !SAFE.has(method)
 
 /**
- * The URLs whose stored responses no longer hold after an unsafe request (RFC 9111, section 4.4): its own, and those of `Location`
- * and `Content-Location` if they are of the same origin.
+ * The URLs whose stored responses no longer hold after an unsafe request (RFC 9111, section 4.4): its own, and those of
+ * `Location` and `Content-Location` if they are of the same origin.
  * @param url  scheme, host, path and query of the request
  * @param fields  values of `Location` and `Content-Location`, as clients get them
  * @returns none after an error, since nothing has happened then
  */
-export function invalidatedBy (url: string, status: number, fields: readonly string[]): string[] {
+export function invalidatedBy(url: string, status: number, fields: readonly string[]): string[] {
   if (status < 200 || status >= 400) return []
   const urls = new Set([url])
   for (const field of fields) {

@@ -1,4 +1,13 @@
-import { type CacheKey, type CacheStore, isPurged, nameOf, outdated, type Purge, shortName, withResponse } from './cache-store.ts'
+import {
+  type CacheKey,
+  type CacheStore,
+  isPurged,
+  nameOf,
+  outdated,
+  type Purge,
+  shortName,
+  withResponse,
+} from './cache-store.ts'
 import { type StoredResponse, weightOf } from './stored-response.ts'
 
 /** What is kept under one key. */
@@ -18,9 +27,9 @@ const MOST_USES = 3
 const REMEMBERED = 10_000
 
 /**
- * Responses in memory, bounded in bytes. What is new comes into a small queue, and only what is used there gets into the main one, so
- * that one pass over many URLs does not put out what is used (S3-FIFO: Yang and others, "FIFO queues are all you need for cache
- * eviction", SOSP 2023). A use costs a counter, no reordering.
+ * Responses in memory, bounded in bytes. What is new comes into a small queue, and only what is used there gets into
+ * the main one, so that one pass over many URLs does not put out what is used (S3-FIFO: Yang and others, "FIFO queues
+ * are all you need for cache eviction", SOSP 2023). A use costs a counter, no reordering.
  */
 export class MemoryStore implements CacheStore {
   readonly #limit: number
@@ -35,31 +44,41 @@ export class MemoryStore implements CacheStore {
   #mainBytes = 0
 
   /** @param limit  bytes */
-  constructor (limit: number) {
+  constructor(limit: number) {
     this.#limit = limit
   }
 
-  get bytes (): number { return this.#smallBytes + this.#mainBytes }
-  get size (): number { return this.#entries.size }
+  get bytes(): number {
+    return this.#smallBytes + this.#mainBytes
+  }
+  get size(): number {
+    return this.#entries.size
+  }
 
-  get (key: CacheKey): readonly StoredResponse[] | null {
+  get(key: CacheKey): readonly StoredResponse[] | null {
     const entry = this.#entries.get(nameOf(key))
     if (entry === undefined) return null
     if (entry.uses < MOST_USES) entry.uses++
     return entry.responses
   }
 
-  add (key: CacheKey, response: StoredResponse): void {
+  add(key: CacheKey, response: StoredResponse): void {
     this.put(key, withResponse(this.#entries.get(nameOf(key))?.responses ?? [], response))
   }
 
-  put (key: CacheKey, responses: readonly StoredResponse[]): void {
+  put(key: CacheKey, responses: readonly StoredResponse[]): void {
     const name = nameOf(key)
     const before = this.#entries.get(name)
     if (before !== undefined) this.#drop(name, before)
     const bytes = responses.reduce((sum, response) => sum + weightOf(response), name.length * 2 + 200)
     if (responses.length === 0 || bytes > this.#limit) return
-    const entry: Entry = { key, responses, bytes, uses: before?.uses ?? 0, isMain: before?.isMain ?? this.#ghosts.delete(shortName(name)) }
+    const entry: Entry = {
+      key,
+      responses,
+      bytes,
+      uses: before?.uses ?? 0,
+      isMain: before?.isMain ?? this.#ghosts.delete(shortName(name)),
+    }
     this.#entries.set(name, entry)
     this.#enqueue(entry)
     addTo(this.#byUrl, key.url, entry)
@@ -67,12 +86,13 @@ export class MemoryStore implements CacheStore {
     while (this.bytes > this.#limit) this.#evict()
   }
 
-  purge (purge: Purge): number {
-    const found = purge.tag !== undefined
-      ? [...this.#byTag.get(purge.tag) ?? []]
-      : purge.url !== undefined && !purge.url.startsWith('/')
-        ? [...this.#byUrl.get(purge.url) ?? []]
-        : [...this.#byUrl].filter(([url]) => isPurged(url, purge)).flatMap(([, entries]) => [...entries])
+  purge(purge: Purge): number {
+    const found =
+      purge.tag !== undefined
+        ? [...(this.#byTag.get(purge.tag) ?? [])]
+        : purge.url !== undefined && !purge.url.startsWith('/')
+          ? [...(this.#byUrl.get(purge.url) ?? [])]
+          : [...this.#byUrl].filter(([url]) => isPurged(url, purge)).flatMap(([, entries]) => [...entries])
     for (const entry of found) {
       if (purge.soft) entry.responses = entry.responses.map((response) => outdated(response, purge.now))
       else this.#drop(nameOf(entry.key), entry)
@@ -80,11 +100,11 @@ export class MemoryStore implements CacheStore {
     return found.length
   }
 
-  close (): void {
+  close(): void {
     for (const [name, entry] of this.#entries) this.#drop(name, entry)
   }
 
-  #enqueue (entry: Entry): void {
+  #enqueue(entry: Entry): void {
     if (entry.isMain) {
       this.#main.add(entry)
       this.#mainBytes += entry.bytes
@@ -94,7 +114,7 @@ export class MemoryStore implements CacheStore {
     }
   }
 
-  #dequeue (entry: Entry): void {
+  #dequeue(entry: Entry): void {
     if (entry.isMain) {
       this.#main.delete(entry)
       this.#mainBytes -= entry.bytes
@@ -105,7 +125,7 @@ export class MemoryStore implements CacheStore {
   }
 
   /** Takes the oldest of a queue further on, or out. */
-  #evict (): void {
+  #evict(): void {
     const fromSmall = this.#smallBytes > this.#limit * SMALL_SHARE || this.#main.size === 0
     const [oldest] = fromSmall ? this.#small : this.#main
     const entry = oldest!
@@ -122,14 +142,14 @@ export class MemoryStore implements CacheStore {
   }
 
   /** What comes again soon was put out too early, and goes to the main queue. */
-  #remember (name: string): void {
+  #remember(name: string): void {
     this.#ghosts.add(shortName(name))
     if (this.#ghosts.size <= REMEMBERED) return
     const [oldest] = this.#ghosts
     this.#ghosts.delete(oldest!)
   }
 
-  #drop (name: string, entry: Entry): void {
+  #drop(name: string, entry: Entry): void {
     this.#entries.delete(name)
     this.#dequeue(entry)
     removeFrom(this.#byUrl, entry.key.url, entry)
@@ -139,13 +159,13 @@ export class MemoryStore implements CacheStore {
 
 const tagsOf = (responses: readonly StoredResponse[]): Set<string> => new Set(responses.flatMap(({ tags }) => tags))
 
-function addTo (index: Map<string, Set<Entry>>, key: string, entry: Entry): void {
+function addTo(index: Map<string, Set<Entry>>, key: string, entry: Entry): void {
   const entries = index.get(key)
   if (entries === undefined) index.set(key, new Set([entry]))
   else entries.add(entry)
 }
 
-function removeFrom (index: Map<string, Set<Entry>>, key: string, entry: Entry): void {
+function removeFrom(index: Map<string, Set<Entry>>, key: string, entry: Entry): void {
   const entries = index.get(key)
   entries?.delete(entry)
   if (entries?.size === 0) index.delete(key)

@@ -16,8 +16,9 @@ export interface OwedPurge {
 }
 
 /**
- * The purges that this gateway has accepted and the shared store has not done yet. What they match must not be read from that
- * store. The list is bounded: when it overflows, one purge of everything takes the place of all, so that nothing is read.
+ * The purges that this gateway has accepted and the shared store has not done yet. What they match must not be read
+ * from that store. The list is bounded: when it overflows, one purge of everything takes the place of all, so that
+ * nothing is read.
  */
 export class OwedPurges {
   readonly #owed = new Set<OwedPurge>()
@@ -26,10 +27,12 @@ export class OwedPurges {
   /** The others. */
   readonly #wide = new Set<OwedPurge>()
 
-  get size (): number { return this.#owed.size }
+  get size(): number {
+    return this.#owed.size
+  }
 
   /** @returns what to hand to `paid` when it is done */
-  add (purge: PurgeNews): OwedPurge {
+  add(purge: PurgeNews): OwedPurge {
     if (this.#owed.size >= MOST_OWED) {
       this.#owed.clear()
       this.#byUrl.clear()
@@ -43,7 +46,7 @@ export class OwedPurges {
   }
 
   /** The purge is done in the shared store. */
-  paid (owed: OwedPurge): void {
+  paid(owed: OwedPurge): void {
     if (!this.#owed.delete(owed) || this.#wide.delete(owed)) return
     const url = owed.purge.url!
     const count = this.#byUrl.get(url)! - 1
@@ -52,13 +55,13 @@ export class OwedPurges {
   }
 
   /** The oldest one that has failed. */
-  nextFailed (): OwedPurge | undefined {
+  nextFailed(): OwedPurge | undefined {
     for (const owed of this.#owed) if (!owed.inFlight) return owed
     return undefined
   }
 
   /** Whether one of them names the URL of a key. */
-  covers ({ url }: CacheKey): boolean {
+  covers({ url }: CacheKey): boolean {
     if (this.#owed.size === 0) return false
     if (this.#byUrl.has(url)) return true
     for (const { purge } of this.#wide) if (isPurged(url, purge)) return true
@@ -66,12 +69,16 @@ export class OwedPurges {
   }
 
   /** Whether one of them names a tag of these responses, which only the responses themselves tell. */
-  coversTags (responses: readonly StoredResponse[]): boolean {
-    for (const { purge: { tag } } of this.#wide) if (tag !== undefined && responses.some(({ tags }) => tags.includes(tag))) return true
+  coversTags(responses: readonly StoredResponse[]): boolean {
+    for (const {
+      purge: { tag },
+    } of this.#wide) {
+      if (tag !== undefined && responses.some(({ tags }) => tags.includes(tag))) return true
+    }
     return false
   }
 
-  #insert (owed: OwedPurge): void {
+  #insert(owed: OwedPurge): void {
     this.#owed.add(owed)
     const { url } = owed.purge
     if (url === undefined || url.startsWith('/')) this.#wide.add(owed)

@@ -14,7 +14,7 @@ export interface HeardPurges {
   /** The number of the last purge; null while it is unknown, so that nothing may be stored. */
   readonly heard: number | null
   /** Waits for a moment until the purge of a number was heard. @returns whether it was */
-  caughtUp (number: number): Promise<boolean>
+  caughtUp(number: number): Promise<boolean>
 }
 
 /** Tells the purges of all processes to all. */
@@ -23,9 +23,9 @@ export interface PurgeFeed extends Pick<HeardPurges, 'heard'> {
    * @param onPurge  another process has purged
    * @param onGap    some purges may have been missed
    */
-  listen (onPurge: (purge: PurgeNews) => void, onGap: () => void): void
-  publish (purge: PurgeNews): Promise<void>
-  close (): void
+  listen(onPurge: (purge: PurgeNews) => void, onGap: () => void): void
+  publish(purge: PurgeNews): Promise<void>
+  close(): void
 }
 
 /** Where purges are told. */
@@ -41,16 +41,20 @@ const CATCH_UP = 1000
 const What = Type.String({ maxLength: 32 * 1024 })
 const options = { additionalProperties: false }
 const From = { from: Type.String({ maxLength: 100 }), soft: Type.Boolean() }
-const messages = Compile(Type.Union([
-  Type.Object({ ...From, url: What }, options), Type.Object({ ...From, prefix: What }, options), Type.Object({ ...From, tag: What }, options),
-]))
+const messages = Compile(
+  Type.Union([
+    Type.Object({ ...From, url: What }, options),
+    Type.Object({ ...From, prefix: What }, options),
+    Type.Object({ ...From, tag: What }, options),
+  ]),
+)
 
-type TellingRedis = (Redis | Cluster) & { gatehouseCacheTell (keys: 1, ...words: string[]): Promise<number> }
+type TellingRedis = (Redis | Cluster) & { gatehouseCacheTell(keys: 1, ...words: string[]): Promise<number> }
 
 /**
- * Purges over the publish and subscribe of Redis, which loses what is said while nobody listens. So each purge has a number, and
- * whoever misses one, by the next message or by the counter itself, takes it for a gap. This holds for a cluster too, where
- * the subscription moves between nodes without a word.
+ * Purges over the publish and subscribe of Redis, which loses what is said while nobody listens. So each purge has a
+ * number, and whoever misses one, by the next message or by the counter itself, takes it for a gap. This holds for a
+ * cluster too, where the subscription moves between nodes without a word.
  */
 export class PurgeChannel implements PurgeFeed, HeardPurges {
   readonly #id = randomUUID()
@@ -64,34 +68,54 @@ export class PurgeChannel implements PurgeFeed, HeardPurges {
   #isSubscribed = false
   #onGap = (): void => {}
   /** Those who wait for the purge of a number. */
-  readonly #waiting = new Set<{ number: number, caughtUp: () => void }>()
+  readonly #waiting = new Set<{ number: number; caughtUp: () => void }>()
 
-  /** @param subscriber  for the subscription alone, unless it is a cluster, which has a connection for that. Both belong to the caller */
-  constructor (redis: Redis | Cluster, subscriber: Redis | Cluster) {
+  /**
+   * @param subscriber  for the subscription alone, unless it is a cluster, which has a connection for that. Both belong
+   *   to the caller
+   */
+  constructor(redis: Redis | Cluster, subscriber: Redis | Cluster) {
     redis.defineCommand('gatehouseCacheTell', { lua: TELL })
     this.#redis = redis as TellingRedis
     this.#subscriber = subscriber
   }
 
-  listen (onPurge: (purge: PurgeNews) => void, onGap: () => void): void {
+  listen(onPurge: (purge: PurgeNews) => void, onGap: () => void): void {
     this.#onGap = onGap
-    this.#subscriber.on('message', (channel: string, text: string) => { if (channel === CHANNEL) this.#hear(text, onPurge) })
-    this.#subscriber.on('close', () => { this.#isSubscribed = false })
-    this.#subscriber.on('ready', () => { this.#subscribe() })
-    this.#timer = setInterval(() => { this.#look().catch(() => {}) }, PERIOD).unref()
+    this.#subscriber.on('message', (channel: string, text: string) => {
+      if (channel === CHANNEL) this.#hear(text, onPurge)
+    })
+    this.#subscriber.on('close', () => {
+      this.#isSubscribed = false
+    })
+    this.#subscriber.on('ready', () => {
+      this.#subscribe()
+    })
+    this.#timer = setInterval(() => {
+      this.#look().catch(() => {})
+    }, PERIOD).unref()
     if (this.#subscriber.status === 'ready') this.#subscribe()
   }
 
-  async publish ({ soft, ...what }: PurgeNews): Promise<void> {
-    const number = await this.#redis.gatehouseCacheTell(1, COUNTER, CHANNEL, JSON.stringify({ from: this.#id, soft, ...what }))
+  async publish({ soft, ...what }: PurgeNews): Promise<void> {
+    const number = await this.#redis.gatehouseCacheTell(
+      1,
+      COUNTER,
+      CHANNEL,
+      JSON.stringify({ from: this.#id, soft, ...what }),
+    )
     if (!Number.isSafeInteger(number)) throw new Error('the counter of purges is broken')
   }
 
-  close (): void { clearInterval(this.#timer) }
+  close(): void {
+    clearInterval(this.#timer)
+  }
 
-  get heard (): number | null { return this.#isSubscribed ? this.#last : null }
+  get heard(): number | null {
+    return this.#isSubscribed ? this.#last : null
+  }
 
-  async caughtUp (number: number): Promise<boolean> {
+  async caughtUp(number: number): Promise<boolean> {
     if (this.heard !== null && this.heard >= number) return true
     const { promise, resolve } = Promise.withResolvers<boolean>()
     const waiting = { number, caughtUp: () => resolve(true) }
@@ -103,23 +127,26 @@ export class PurgeChannel implements PurgeFeed, HeardPurges {
     })
   }
 
-  #subscribe (): void {
-    this.#subscriber.subscribe(CHANNEL).then(() => {
-      this.#isSubscribed = true
-      this.#missed(null)
-      return this.#look()
-    }).catch(() => {})
+  #subscribe(): void {
+    this.#subscriber
+      .subscribe(CHANNEL)
+      .then(() => {
+        this.#isSubscribed = true
+        this.#missed(null)
+        return this.#look()
+      })
+      .catch(() => {})
   }
 
   /** Takes note of a number, after what it is about has been told. */
-  #heard (number: number): void {
+  #heard(number: number): void {
     this.#last = number
     for (const waiting of this.#waiting) if (number >= waiting.number) waiting.caughtUp()
   }
 
   /** A message is the number of the purge, and what it is about. */
-  #hear (text: string, onPurge: (purge: PurgeNews) => void): void {
-    const [, numberText, body] = text.length > LONGEST_MESSAGE ? [] : /^(\d{1,15}) (\{.*\})$/s.exec(text) ?? []
+  #hear(text: string, onPurge: (purge: PurgeNews) => void): void {
+    const [, numberText, body] = text.length > LONGEST_MESSAGE ? [] : (/^(\d{1,15}) (\{.*\})$/s.exec(text) ?? [])
     let message: unknown
     try {
       message = JSON.parse(body ?? '')
@@ -136,7 +163,7 @@ export class PurgeChannel implements PurgeFeed, HeardPurges {
   }
 
   /** Whether there was a purge of which nothing was heard. */
-  async #look (): Promise<void> {
+  async #look(): Promise<void> {
     if (this.#subscriber.status !== 'ready') return
     // no answer at all is how a connection shows that nobody is at its other end
     if (!this.#isSubscribed) return this.#subscribe()
@@ -151,7 +178,7 @@ export class PurgeChannel implements PurgeFeed, HeardPurges {
     this.#counted = counted
   }
 
-  #missed (last: number | null): void {
+  #missed(last: number | null): void {
     this.#onGap()
     if (last === null) this.#last = null
     else this.#heard(last)

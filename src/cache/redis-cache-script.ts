@@ -1,6 +1,6 @@
 /**
- * Forgets a key with the pieces of its large bodies, whose names are not among KEYS: they are in the same slot, and begin with
- * the name of the key, whatever stands in it.
+ * Forgets a key with the pieces of its large bodies, whose names are not among KEYS: they are in the same slot, and
+ * begin with the name of the key, whatever stands in it.
  */
 const DROP = `
 local function drop (key)
@@ -15,10 +15,11 @@ end
 `
 
 /**
- * Puts responses under a key, if they are still the ones that were known, and if this gateway has heard of all purges: otherwise one
- * of them may be about what is to be stored. KEYS: the key, and the counter of purges (not in a cluster, where it is on another node).
- * ARGV: the version that is expected ('*' any, '' none), the new one, heads, bodies, chunks, milliseconds to keep it, the number of
- * purges that were heard of, tags. The answer: 1 stored, 0 changed meanwhile, a text when there were other purges: their number.
+ * Puts responses under a key, if they are still the ones that were known, and if this gateway has heard of all purges:
+ * otherwise one of them may be about what is to be stored. KEYS: the key, and the counter of purges (not in a cluster,
+ * where it is on another node). ARGV: the version that is expected ('*' any, '' none), the new one, heads, bodies,
+ * chunks, milliseconds to keep it, the number of purges that were heard of, tags. The answer: 1 stored, 0 changed
+ * meanwhile, a text when there were other purges: their number.
  */
 export const PUT = `${DROP}
 if KEYS[2] then
@@ -38,7 +39,9 @@ redis.call('PEXPIRE', KEYS[1], ARGV[6])
 return 1
 `
 
-/** Purges a key. KEYS: the key. ARGV: a tag that it must have, or ''; for a soft purge a new version, else ''; the time. */
+/**
+ * Purges a key. KEYS: the key. ARGV: a tag that it must have, or ''; for a soft purge a new version, else ''; the time.
+ */
 export const PURGE = `${DROP}
 if ARGV[1] ~= '' and redis.pcall('HEXISTS', KEYS[1], 't' .. ARGV[1]) ~= 1 then return 0 end
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
@@ -50,7 +53,10 @@ redis.call('HSET', KEYS[1], 'version', ARGV[2])
 return 1
 `
 
-/** Notes texts in a part of the index, and clears some that are over. What is of another type makes room. KEYS: texts and ends. ARGV: seconds to keep them, texts. */
+/**
+ * Notes texts in a part of the index, and clears some that are over. What is of another type makes room. KEYS: texts
+ * and ends. ARGV: seconds to keep them, texts.
+ */
 export const NOTE = `
 for _, key in ipairs(KEYS) do
   local kind = redis.call('TYPE', key).ok
@@ -72,8 +78,8 @@ return #over
 `
 
 /**
- * Counts a purge and tells all gateways. KEYS: the counter. ARGV: the channel, and the message without its number. A counter that is no
- * number begins anew.
+ * Counts a purge and tells all gateways. KEYS: the counter. ARGV: the channel, and the message without its number. A
+ * counter that is no number begins anew.
  */
 export const TELL = `
 -- changes nothing; after a first command that needs no memory, a full Redis accepts the counting

@@ -10,7 +10,7 @@ export type Reuse = 'use' | 'behind' | 'validate'
  * @param request  directives of the request, which may ask for more or for less (section 5.2.1)
  * @param now      milliseconds since 1970
  */
-export function reuseOf (stored: StoredHead, request: Directives, now: number): Reuse {
+export function reuseOf(stored: StoredHead, request: Directives, now: number): Reuse {
   if (stored.mustValidate || request.has('no-cache')) return 'validate'
   const left = freshFor(stored, now)
   const most = secondsOf(request, 'max-age')
@@ -19,12 +19,20 @@ export function reuseOf (stored: StoredHead, request: Directives, now: number): 
   if (left > 0 || stored.neverStale) return 'validate'
   // a client that asks for a fresh one gets no stale one
   if (request.has('min-fresh')) return 'validate'
-  if (request.has('max-stale') && -left <= (deltaSeconds(request.get('max-stale')!) ?? (request.get('max-stale') === null ? Infinity : 0))) return 'use'
-  return stored.staleWhileRevalidate > 0 && -left <= stored.staleWhileRevalidate && most === undefined ? 'behind' : 'validate'
+  if (
+    request.has('max-stale') &&
+    -left <= (deltaSeconds(request.get('max-stale')!) ?? (request.get('max-stale') === null ? Infinity : 0))
+  ) {
+    return 'use'
+  }
+  return stored.staleWhileRevalidate > 0 && -left <= stored.staleWhileRevalidate && most === undefined
+    ? 'behind'
+    : 'validate'
 }
 
 /** Whether it may be used without asking the upstream, for a request that asks for nothing of its own. */
-export const isReusable = (stored: StoredHead, now: number): boolean => reuseOf(stored, NO_DIRECTIVES, now) !== 'validate'
+export const isReusable = (stored: StoredHead, now: number): boolean =>
+  reuseOf(stored, NO_DIRECTIVES, now) !== 'validate'
 
 /** Whether it may stand in for an upstream that fails (RFC 5861, section 4). */
 export const mayStandIn = (stored: StoredResponse, request: Directives, now: number): boolean => {
@@ -32,5 +40,9 @@ export const mayStandIn = (stored: StoredResponse, request: Directives, now: num
   return most > 0 && !stored.mustValidate && !stored.neverStale && -freshFor(stored, now) <= most
 }
 
-/** Statuses of an upstream for which a stored response may stand in; those above 599 are read as 500 (RFC 9110, section 15). */
-export const isUpstreamError = (status: number): boolean => status > 599 || status === 500 || status === 502 || status === 503 || status === 504
+/**
+ * Statuses of an upstream for which a stored response may stand in; those above 599 are read as 500 (RFC 9110, section
+ * 15).
+ */
+export const isUpstreamError = (status: number): boolean =>
+  status > 599 || status === 500 || status === 502 || status === 503 || status === 504

@@ -32,7 +32,12 @@ const MOST_TAGS = 100
 const LONGEST_TAG = 200
 
 /** What is stored of a response, before its body. @param request  headers of the request that it answers */
-export function storedHead (answer: UpstreamAnswer, policy: CachePolicy, request: IncomingHttpHeaders, { isAuthenticated, hasCookies }: StoringRequest): StoredHead {
+export function storedHead(
+  answer: UpstreamAnswer,
+  policy: CachePolicy,
+  request: IncomingHttpHeaders,
+  { isAuthenticated, hasCookies }: StoringRequest,
+): StoredHead {
   const { status, headers, publicHeaders, control } = answer
   const vary = policy.vary.length === 0 ? headers.vary : [...[headers.vary ?? []].flat(), ...policy.vary].join(',')
   const kept = keptHeaders(publicHeaders, control)
@@ -42,7 +47,9 @@ export function storedHead (answer: UpstreamAnswer, policy: CachePolicy, request
     status,
     headers: vary === headers.vary ? kept : { ...kept, vary: vary! },
     // one body serves all clients
-    vary: policy.wantsIdentity ? selectedBy(vary, request).filter(([name]) => name !== 'accept-encoding') : selectedBy(vary, request),
+    vary: policy.wantsIdentity
+      ? selectedBy(vary, request).filter(([name]) => name !== 'accept-encoding')
+      : selectedBy(vary, request),
     ...timesOf(answer, policy),
     askedWith: { credentials: isAuthenticated, cookies: hasCookies },
     tags: [...new Set([...policy.tags, ...tagsOf(headers)])],
@@ -61,7 +68,7 @@ export const freshened = (stored: StoredResponse, answer: UpstreamAnswer, policy
   return { ...stored, headers, ...timesOf({ ...answer, status: stored.status, headers: merged, control }, policy) }
 }
 
-function timesOf ({ status, headers, control, sentAt, cameAt }: UpstreamAnswer, policy: CachePolicy) {
+function timesOf({ status, headers, control, sentAt, cameAt }: UpstreamAnswer, policy: CachePolicy) {
   const { directives } = control
   return {
     storedAt: cameAt,
@@ -77,8 +84,19 @@ function timesOf ({ status, headers, control, sentAt, cameAt }: UpstreamAnswer, 
   }
 }
 
-/** Whether anything can ever be done with it once it is stored: used as it is, validated, or used stale where that is allowed. */
-export function isOfUse ({ headers, mustValidate, neverStale, lifetime, initialAge, staleIfError, staleWhileRevalidate }: StoredHead): boolean {
+/**
+ * Whether anything can ever be done with it once it is stored: used as it is, validated, or used stale where that is
+ * allowed.
+ */
+export function isOfUse({
+  headers,
+  mustValidate,
+  neverStale,
+  lifetime,
+  initialAge,
+  staleIfError,
+  staleWhileRevalidate,
+}: StoredHead): boolean {
   if (canBeValidated(headers)) return true
   return !mustValidate && initialAge - lifetime < (neverStale ? 0 : Math.max(staleIfError, staleWhileRevalidate))
 }
@@ -87,7 +105,7 @@ export function isOfUse ({ headers, mustValidate, neverStale, lifetime, initialA
  * Puts the body to its head.
  * @returns null when they do not belong together
  */
-export function withBody (head: StoredHead, body: Buffer, headers: IncomingHttpHeaders): StoredResponse | null {
+export function withBody(head: StoredHead, body: Buffer, headers: IncomingHttpHeaders): StoredResponse | null {
   const length = headers['content-length']
   // what broke off is no response (RFC 9111, section 3.3)
   if (length !== undefined && Number(length) !== body.byteLength) return null
@@ -97,12 +115,15 @@ export function withBody (head: StoredHead, body: Buffer, headers: IncomingHttpH
 }
 
 /** `Cache-Tag` has commas between tags, `Surrogate-Key` spaces. */
-function tagsOf ({ 'cache-tag': tags, 'surrogate-key': keys }: IncomingHttpHeaders): string[] {
-  return [...String(tags ?? '').split(','), ...String(keys ?? '').split(/\s+/)].map((tag) => tag.trim()).filter((tag) => tag !== '' && tag.length <= LONGEST_TAG).slice(0, MOST_TAGS)
+function tagsOf({ 'cache-tag': tags, 'surrogate-key': keys }: IncomingHttpHeaders): string[] {
+  return [...String(tags ?? '').split(','), ...String(keys ?? '').split(/\s+/)]
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== '' && tag.length <= LONGEST_TAG)
+    .slice(0, MOST_TAGS)
 }
 
 /** A body in memory of its own: pieces are views of what was read at once, of which they would keep all. */
-export function inOwnMemory (chunks: readonly Buffer[], length: number): Buffer {
+export function inOwnMemory(chunks: readonly Buffer[], length: number): Buffer {
   const body = Buffer.allocUnsafeSlow(length)
   let at = 0
   for (const chunk of chunks) at += chunk.copy(body, at)

@@ -32,30 +32,39 @@ const Text = Type.String({ pattern: '^[\\t\\x20-\\x7e\\x80-\\xff]*$' })
 const Bytes = Type.Integer({ minimum: 0, maximum: MOST_LENGTH })
 
 /** All of a response but its body, and how that is stored. */
-const Head = Type.Object({
-  status: Type.Integer({ minimum: 200, maximum: 599 }),
-  headers: Type.Record(Type.String(), Type.Union([Text, Type.Array(Text, { maxItems: 1000 })])),
-  vary: Type.Array(Type.Tuple([Name, Type.Union([Type.String(), Type.Null()])]), { maxItems: 1000 }),
-  storedAt: Seconds,
-  initialAge: Seconds,
-  lifetime: Seconds,
-  mustValidate: Type.Boolean(),
-  neverStale: Type.Boolean(),
-  staleWhileRevalidate: Seconds,
-  staleIfError: Seconds,
-  isPublic: Type.Boolean(),
-  askedWith: Type.Object({ credentials: Type.Boolean(), cookies: Type.Boolean() }, { additionalProperties: false }),
-  part: Type.Union([Type.Null(), Type.Object({ first: Bytes, total: Type.Integer({ minimum: 1 }) }, { additionalProperties: false })]),
-  tags: Type.Array(Type.String({ maxLength: 1000 }), { maxItems: 1000 }),
-  body: Type.Object({
-    length: Bytes,
-    /** As it is stored. */
-    size: Type.Integer({ minimum: 0, maximum: MOST_BYTES }),
-    zstd: Type.Boolean(),
-    /** Under which name its pieces are; null when it stands among the bodies beside the heads. */
-    chunks: Type.Union([Type.Null(), Type.String({ pattern: '^[A-Za-z0-9_-]{16}$' })]),
-  }, { additionalProperties: false }),
-}, { additionalProperties: false })
+const Head = Type.Object(
+  {
+    status: Type.Integer({ minimum: 200, maximum: 599 }),
+    headers: Type.Record(Type.String(), Type.Union([Text, Type.Array(Text, { maxItems: 1000 })])),
+    vary: Type.Array(Type.Tuple([Name, Type.Union([Type.String(), Type.Null()])]), { maxItems: 1000 }),
+    storedAt: Seconds,
+    initialAge: Seconds,
+    lifetime: Seconds,
+    mustValidate: Type.Boolean(),
+    neverStale: Type.Boolean(),
+    staleWhileRevalidate: Seconds,
+    staleIfError: Seconds,
+    isPublic: Type.Boolean(),
+    askedWith: Type.Object({ credentials: Type.Boolean(), cookies: Type.Boolean() }, { additionalProperties: false }),
+    part: Type.Union([
+      Type.Null(),
+      Type.Object({ first: Bytes, total: Type.Integer({ minimum: 1 }) }, { additionalProperties: false }),
+    ]),
+    tags: Type.Array(Type.String({ maxLength: 1000 }), { maxItems: 1000 }),
+    body: Type.Object(
+      {
+        length: Bytes,
+        /** As it is stored. */
+        size: Type.Integer({ minimum: 0, maximum: MOST_BYTES }),
+        zstd: Type.Boolean(),
+        /** Under which name its pieces are; null when it stands among the bodies beside the heads. */
+        chunks: Type.Union([Type.Null(), Type.String({ pattern: '^[A-Za-z0-9_-]{16}$' })]),
+      },
+      { additionalProperties: false },
+    ),
+  },
+  { additionalProperties: false },
+)
 export type StoredForm = Static<typeof Head>
 
 const heads = Compile(Type.Array(Head, { minItems: 1, maxItems: MOST_VARIANTS }))
@@ -68,21 +77,24 @@ export interface Packed {
   /** Small bodies, one after the other. */
   bodies: Buffer
   /** Large ones. */
-  chunked: { id: string, body: Buffer }[]
+  chunked: { id: string; body: Buffer }[]
   /** How long they are of use. */
   seconds: number
 }
 
 /** How many seconds a response can still be of use; 0 when it is of none. */
-export function secondsOfUse (stored: StoredResponse, now: number): number {
+export function secondsOfUse(stored: StoredResponse, now: number): number {
   const fresh = freshFor(stored, now)
   const stale = stored.neverStale ? 0 : Math.max(stored.staleWhileRevalidate, stored.staleIfError)
-  return Math.min(Math.max(0, fresh + stale, canBeValidated(stored.headers) ? Math.max(0, fresh) + VALIDATABLE : 0), LONGEST)
+  return Math.min(
+    Math.max(0, fresh + stale, canBeValidated(stored.headers) ? Math.max(0, fresh) + VALIDATABLE : 0),
+    LONGEST,
+  )
 }
 
 /** @returns null when none of them is of use, or small enough */
-export async function pack (responses: readonly StoredResponse[], now: number): Promise<Packed | null> {
-  const packed: { form: StoredForm, body: Buffer }[] = []
+export async function pack(responses: readonly StoredResponse[], now: number): Promise<Packed | null> {
+  const packed: { form: StoredForm; body: Buffer }[] = []
   let room = MOST_BYTES
   let beside = CHUNK
   let seconds = 0
@@ -96,7 +108,15 @@ export async function pack (responses: readonly StoredResponse[], now: number): 
     room -= body.byteLength
     const isBeside = body.byteLength <= beside
     if (isBeside) beside -= body.byteLength
-    const form = { ...head, body: { length: plain.byteLength, size: body.byteLength, zstd: body !== plain, chunks: isBeside ? null : randomBytes(12).toString('base64url') } } as unknown as StoredForm
+    const form = {
+      ...head,
+      body: {
+        length: plain.byteLength,
+        size: body.byteLength,
+        zstd: body !== plain,
+        chunks: isBeside ? null : randomBytes(12).toString('base64url'),
+      },
+    } as unknown as StoredForm
     packed.unshift({ form, body })
     seconds = Math.max(seconds, use)
   }
@@ -105,19 +125,21 @@ export async function pack (responses: readonly StoredResponse[], now: number): 
   return {
     heads: text,
     bodies: Buffer.concat(packed.filter(({ form }) => form.body.chunks === null).map(({ body }) => body)),
-    chunked: packed.flatMap(({ form, body }) => form.body.chunks === null ? [] : [{ id: form.body.chunks, body }]),
+    chunked: packed.flatMap(({ form, body }) => (form.body.chunks === null ? [] : [{ id: form.body.chunks, body }])),
     seconds,
   }
 }
 
-async function compressed ({ body, headers }: StoredResponse): Promise<Buffer> {
+async function compressed({ body, headers }: StoredResponse): Promise<Buffer> {
   if (body.byteLength < COMPRESSIBLE || headers['content-encoding'] !== undefined) return body
   const smaller = await compress(body)
   return smaller.byteLength < body.byteLength ? smaller : body
 }
 
-/** Heads as they were stored; null when they are anything else, since whoever can write there could have written them. */
-export function parseHeads (text: Buffer, now: number): StoredForm[] | null {
+/**
+ * Heads as they were stored; null when they are anything else, since whoever can write there could have written them.
+ */
+export function parseHeads(text: Buffer, now: number): StoredForm[] | null {
   if (text.byteLength > MOST_HEADS) return null
   let value: unknown
   try {
@@ -129,7 +151,7 @@ export function parseHeads (text: Buffer, now: number): StoredForm[] | null {
 }
 
 /** What the shape alone does not tell: whether it makes one sound response. */
-function isSound ({ status, headers, storedAt, part, body }: StoredForm, now: number): boolean {
+function isSound({ status, headers, storedAt, part, body }: StoredForm, now: number): boolean {
   for (const name in headers) if (!names.Check(name) || !mayBeKept(name)) return false
   const { 'content-length': length } = headers
   if (length !== undefined && length !== String(body.length)) return false
@@ -140,8 +162,11 @@ function isSound ({ status, headers, storedAt, part, body }: StoredForm, now: nu
 }
 
 /** @returns null when the body is not the one that was stored */
-export async function unpack (form: StoredForm, stored: Buffer): Promise<StoredResponse | null> {
-  const { body: { length, size, zstd }, ...head } = form
+export async function unpack(form: StoredForm, stored: Buffer): Promise<StoredResponse | null> {
+  const {
+    body: { length, size, zstd },
+    ...head
+  } = form
   if (stored.byteLength !== size) return null
   // a copy, since what came belongs to larger buffers, which it would keep
   const body = zstd ? await decompress(stored, { maxOutputLength: length }).catch(() => null) : Buffer.from(stored)

@@ -27,7 +27,7 @@ export interface StoredResponse {
   /** Whether the upstream has said that everybody may have it. */
   readonly isPublic: boolean
   /** What the request that it answers had: it may be shared only as long as it says so itself. */
-  readonly askedWith: { readonly credentials: boolean, readonly cookies: boolean }
+  readonly askedWith: { readonly credentials: boolean; readonly cookies: boolean }
   /** Which part it is, when it is not the whole (RFC 9110, section 14.4). */
   readonly part: StoredPart | null
   /** By which it can be purged. */
@@ -42,11 +42,14 @@ export interface StoredPart {
 }
 
 /** Seconds from the stored response to its use (RFC 9111, section 4.2.3). */
-export const currentAge = ({ initialAge, storedAt }: Pick<StoredResponse, 'initialAge' | 'storedAt'>, now: number): number =>
-  initialAge + Math.max(0, now - storedAt) / 1000
+export const currentAge = (
+  { initialAge, storedAt }: Pick<StoredResponse, 'initialAge' | 'storedAt'>,
+  now: number,
+): number => initialAge + Math.max(0, now - storedAt) / 1000
 
 /** Seconds that it is still fresh; negative for how long it has been stale. */
-export const freshFor = (stored: Pick<StoredResponse, 'initialAge' | 'storedAt' | 'lifetime'>, now: number): number => stored.lifetime - currentAge(stored, now)
+export const freshFor = (stored: Pick<StoredResponse, 'initialAge' | 'storedAt' | 'lifetime'>, now: number): number =>
+  stored.lifetime - currentAge(stored, now)
 
 /** One value of a stored header. */
 export const storedValue = (headers: StoredHeaders | OutgoingHttpHeaders, name: string): string | undefined => {
@@ -55,7 +58,7 @@ export const storedValue = (headers: StoredHeaders | OutgoingHttpHeaders, name: 
 }
 
 /** Bytes that it takes in memory, about. */
-export function weightOf ({ headers, body, vary, tags }: StoredResponse): number {
+export function weightOf({ headers, body, vary, tags }: StoredResponse): number {
   // small bodies are kept as text too, once they are used
   let bytes = body.byteLength + Math.min(body.byteLength, 16 * 1024) + 500
   for (const name in headers) bytes += name.length + String(headers[name]).length + 60

@@ -13,12 +13,15 @@ const LISTS = new Set(['no-cache', 'private'])
 
 export interface ControlOfResponse {
   directives: Directives
-  /** Whether a targeted field has said it, so that `Expires` and `Cache-Control` are passed over (RFC 9213, section 2.2). */
+  /**
+   * Whether a targeted field has said it, so that `Expires` and `Cache-Control` are passed over (RFC 9213, section
+   * 2.2).
+   */
   targeted: boolean
 }
 
 /** What a response says about how it may be cached here. */
-export function controlOf (headers: IncomingHttpHeaders): ControlOfResponse {
+export function controlOf(headers: IncomingHttpHeaders): ControlOfResponse {
   for (const name of TARGETS) {
     const field = headers[name]
     if (field === undefined) continue
@@ -29,7 +32,7 @@ export function controlOf (headers: IncomingHttpHeaders): ControlOfResponse {
 }
 
 /** A structured dictionary; null when it is empty or none, and so passed over (RFC 9213, section 2.2). */
-function parseTargeted (text: string): Directives | null {
+function parseTargeted(text: string): Directives | null {
   const found = new Map<string, string | null>()
   try {
     for (const [key, [value]] of parseDictionary(text)) {

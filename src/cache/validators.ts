@@ -11,51 +11,69 @@ export const matchesWeakly = (a: string, b: string): boolean => opaque(a) === op
 /** Whether they name the same bytes. */
 export const matchesStrongly = (a: string, b: string): boolean => a === b && !a.startsWith('W/')
 
-const opaque = (tag: string): string => tag.startsWith('W/') ? tag.slice(2) : tag
+const opaque = (tag: string): string => (tag.startsWith('W/') ? tag.slice(2) : tag)
 
 /** Whether one of the tags of `If-None-Match` is the stored one. */
-function listHas (field: string, tag: string | undefined): boolean {
+function listHas(field: string, tag: string | undefined): boolean {
   if (field.trim() === '*') return true
   if (tag === undefined) return false
   ENTITY_TAG.lastIndex = 0
-  for (let match = ENTITY_TAG.exec(field); match !== null; match = ENTITY_TAG.exec(field)) if (matchesWeakly(match[1]!, tag)) return true
+  for (let match = ENTITY_TAG.exec(field); match !== null; match = ENTITY_TAG.exec(field)) {
+    if (matchesWeakly(match[1]!, tag)) return true
+  }
   return false
 }
 
 /**
- * Whether the client has what is stored already, so that 304 is the answer (RFC 9110, section 13.2.2; RFC 9111, section 4.3.2).
- * `If-Modified-Since` counts only without `If-None-Match`.
+ * Whether the client has what is stored already, so that 304 is the answer (RFC 9110, section 13.2.2; RFC 9111, section
+ * 4.3.2). `If-Modified-Since` counts only without `If-None-Match`.
  */
-export function isNotModified (request: IncomingHttpHeaders, { headers, status, storedAt }: Pick<StoredResponse, 'headers' | 'status' | 'storedAt'>): boolean {
+export function isNotModified(
+  request: IncomingHttpHeaders,
+  { headers, status, storedAt }: Pick<StoredResponse, 'headers' | 'status' | 'storedAt'>,
+): boolean {
   if (status !== 200 && status !== 206) return false
   const none = request['if-none-match']
   if (none !== undefined) return listHas(none, storedValue(headers, 'etag'))
   const since = parseHttpDate(request['if-modified-since'], storedAt)
   if (since === undefined) return false
-  const changed = parseHttpDate(storedValue(headers, 'last-modified') ?? storedValue(headers, 'date'), storedAt) ?? storedAt
+  const changed =
+    parseHttpDate(storedValue(headers, 'last-modified') ?? storedValue(headers, 'date'), storedAt) ?? storedAt
   return changed <= since
 }
 
-/** Whether a request is about one state of the content, which the cache may not answer by itself (RFC 9110, sections 13.1.1 and 13.1.4). */
+/**
+ * Whether a request is about one state of the content, which the cache may not answer by itself (RFC 9110, sections
+ * 13.1.1 and 13.1.4).
+ */
 export const hasUnsafeCondition = (request: IncomingHttpHeaders): boolean =>
   request['if-match'] !== undefined || request['if-unmodified-since'] !== undefined
 
-/** The fields by which a stored response is validated (RFC 9111, section 4.3.1); name, value, ... Empty when it cannot be. */
-export function validationFields ({ headers }: StoredResponse): string[] {
+/**
+ * The fields by which a stored response is validated (RFC 9111, section 4.3.1); name, value, ... Empty when it cannot
+ * be.
+ */
+export function validationFields({ headers }: StoredResponse): string[] {
   const tag = storedValue(headers, 'etag')
   const changed = storedValue(headers, 'last-modified')
-  return [...tag === undefined ? [] : ['if-none-match', tag], ...changed === undefined ? [] : ['if-modified-since', changed]]
+  return [
+    ...(tag === undefined ? [] : ['if-none-match', tag]),
+    ...(changed === undefined ? [] : ['if-modified-since', changed]),
+  ]
 }
 
-export const canBeValidated = (headers: StoredHeaders): boolean => headers.etag !== undefined || headers['last-modified'] !== undefined
+export const canBeValidated = (headers: StoredHeaders): boolean =>
+  headers.etag !== undefined || headers['last-modified'] !== undefined
 
 /**
  * Whether a 304 or the head of a 200 is about what is stored (RFC 9111, sections 4.3.3 to 4.3.5): what it names as its
  * validator must be the stored one.
  */
-export function isAbout (headers: IncomingHttpHeaders, stored: StoredResponse): boolean {
+export function isAbout(headers: IncomingHttpHeaders, stored: StoredResponse): boolean {
   const tag = storedValue(stored.headers, 'etag')
-  if (headers.etag !== undefined && tag !== undefined) return headers.etag.startsWith('W/') ? matchesWeakly(headers.etag, tag) : headers.etag === tag
+  if (headers.etag !== undefined && tag !== undefined) {
+    return headers.etag.startsWith('W/') ? matchesWeakly(headers.etag, tag) : headers.etag === tag
+  }
   const changed = storedValue(stored.headers, 'last-modified')
   return headers['last-modified'] === undefined || changed === undefined || headers['last-modified'] === changed
 }

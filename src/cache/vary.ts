@@ -4,16 +4,33 @@ import type { StoredResponse } from './stored-response.ts'
 /** Fields whose members have no order of their own: what matters is their weight (RFC 9110, section 12.5). */
 const UNORDERED = new Set(['accept', 'accept-charset', 'accept-encoding', 'accept-language'])
 /** Fields whose values have no case. */
-const CASELESS = new Set(['accept', 'accept-charset', 'accept-encoding', 'accept-language', 'x-requested-with', 'sec-fetch-mode', 'sec-fetch-site', 'sec-fetch-dest'])
+const CASELESS = new Set([
+  'accept',
+  'accept-charset',
+  'accept-encoding',
+  'accept-language',
+  'x-requested-with',
+  'sec-fetch-mode',
+  'sec-fetch-site',
+  'sec-fetch-dest',
+])
 
 /** Field names of `Vary`, in small letters and in order; without `*`, which is not stored. */
-export function varyNames (field: string | string[] | undefined): string[] {
+export function varyNames(field: string | string[] | undefined): string[] {
   if (field === undefined) return []
-  return [...new Set(String(field).toLowerCase().split(',').map((name) => name.trim()).filter((name) => name !== ''))].sort()
+  return [
+    ...new Set(
+      String(field)
+        .toLowerCase()
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== ''),
+    ),
+  ].sort()
 }
 
 /** A request's value of a field in the form in which values are compared (RFC 9111, section 4.1). */
-export function selectingValue (headers: IncomingHttpHeaders, name: string): string | null {
+export function selectingValue(headers: IncomingHttpHeaders, name: string): string | null {
   const value = headers[name]
   if (value === undefined) return null
   const text = typeof value === 'string' ? value : value.join(',')
@@ -21,19 +38,35 @@ export function selectingValue (headers: IncomingHttpHeaders, name: string): str
   if (!CASELESS.has(name) && !/[\s,"]/.test(text)) return text
   // a comma within quotes separates nothing, and its value is left alone
   if (text.includes('"')) return text.trim()
-  const members = (CASELESS.has(name) ? text.toLowerCase() : text).split(',').map((member) => tight(member)).filter((member) => member !== '')
+  const members = (CASELESS.has(name) ? text.toLowerCase() : text)
+    .split(',')
+    .map((member) => tight(member))
+    .filter((member) => member !== '')
   return (UNORDERED.has(name) ? members.sort() : members).join(',')
 }
 
-/** A member without the spaces around `;` and `=`; by splitting, since a pattern would walk a run of spaces again from each of them. */
-const tight = (member: string): string => member.split(/([;=])/).map((part) => part.trim()).join('')
+/**
+ * A member without the spaces around `;` and `=`; by splitting, since a pattern would walk a run of spaces again from
+ * each of them.
+ */
+const tight = (member: string): string =>
+  member
+    .split(/([;=])/)
+    .map((part) => part.trim())
+    .join('')
 
 /** The fields that a response was selected by, with what the request said. */
-export const selectedBy = (field: string | string[] | undefined, request: IncomingHttpHeaders): (readonly [string, string | null])[] =>
+export const selectedBy = (
+  field: string | string[] | undefined,
+  request: IncomingHttpHeaders,
+): (readonly [string, string | null])[] =>
   varyNames(field).map((name) => [name, selectingValue(request, name)] as const)
 
 /** Whether a stored response is one for this request (RFC 9111, section 4.1). */
-export function isSelected ({ vary, headers }: Pick<StoredResponse, 'vary' | 'headers'>, request: IncomingHttpHeaders): boolean {
+export function isSelected(
+  { vary, headers }: Pick<StoredResponse, 'vary' | 'headers'>,
+  request: IncomingHttpHeaders,
+): boolean {
   for (const [name, value] of vary) {
     if (selectingValue(request, name) === value) continue
     if (name === 'accept-language' && prefersLanguage(request['accept-language'], headers['content-language'])) continue
@@ -46,13 +79,15 @@ export function isSelected ({ vary, headers }: Pick<StoredResponse, 'vary' | 'he
  * Whether a response in one language is what the request likes best: another negotiation would end with the same
  * (RFC 9111, section 4.1: the cache may match by the semantics of the field).
  */
-function prefersLanguage (accepted: string | undefined, language: string | string[] | undefined): boolean {
+function prefersLanguage(accepted: string | undefined, language: string | string[] | undefined): boolean {
   if (accepted === undefined || typeof language !== 'string' || language.includes(',')) return false
   let best = ''
   let most = 0
   for (const member of accepted.toLowerCase().split(',')) {
     const [range = '', ...parameters] = member.split(';').map((part) => part.trim())
-    const weight = parameters.map((parameter) => /^q\s*=\s*(0(?:\.\d{1,3})?|1(?:\.0{1,3})?)$/.exec(parameter)?.[1]).find((q) => q !== undefined)
+    const weight = parameters
+      .map((parameter) => /^q\s*=\s*(0(?:\.\d{1,3})?|1(?:\.0{1,3})?)$/.exec(parameter)?.[1])
+      .find((q) => q !== undefined)
     const q = weight === undefined ? 1 : Number(weight)
     // two that are liked as well leave the choice to the upstream
     if (q === most) best = ''

@@ -28,20 +28,35 @@ export interface AddOptions extends ConfigOptions {
 }
 
 /**
- * `gatehouse add`: copies an API document into the folder of documents, and writes an upstream file for it. A gateway is built with
- * both before they are written, so that what `add` writes passes `gatehouse check`.
+ * `gatehouse add`: copies an API document into the folder of documents, and writes an upstream file for it. A gateway
+ * is built with both before they are written, so that what `add` writes passes `gatehouse check`.
  */
-export async function add (reference: string, { force = false, ...options }: AddOptions): Promise<number> {
+export async function add(reference: string, { force = false, ...options }: AddOptions): Promise<number> {
   checkOptions(options)
   const config = await ownConfig(options)
   const attempt = (faults?: FaultMode): Promise<Addition> => prepare(reference, config, { ...options, faults, force })
   const mode = options.faults as FaultMode | undefined
-  const { document, facts, newFiles, before, unrouted } = await attempt(mode).catch((error: unknown) => proposeMode(error, reference, attempt, mode))
+  const { document, facts, newFiles, before, unrouted } = await attempt(mode).catch((error: unknown) =>
+    proposeMode(error, reference, attempt, mode),
+  )
   writeFiles(newFiles, force)
-  for (const line of [...document.mended ?? [], ...unrouted]) process.stdout.write(`fault: ${line}\n`)
+  for (const line of [...(document.mended ?? []), ...unrouted]) process.stdout.write(`fault: ${line}\n`)
   const [route] = newFiles.slice(-1) as [NewFile]
-  process.stdout.write(nextSteps(facts, relative(process.cwd(), route.path), relative(process.cwd(), join(config.openapi, facts.document)), newFiles.length - 1))
-  if (before.length > 0) process.stderr.write(`note: gatehouse check refuses what was there before:\n${failureLines(new BootProblems(before)).map((line) => `  ${line}\n`).join('')}`)
+  process.stdout.write(
+    nextSteps(
+      facts,
+      relative(process.cwd(), route.path),
+      relative(process.cwd(), join(config.openapi, facts.document)),
+      newFiles.length - 1,
+    ),
+  )
+  if (before.length > 0) {
+    process.stderr.write(
+      `note: gatehouse check refuses what was there before:\n${failureLines(new BootProblems(before))
+        .map((line) => `  ${line}\n`)
+        .join('')}`,
+    )
+  }
   return 0
 }
 
@@ -53,10 +68,23 @@ interface Addition extends Trial {
 }
 
 /** @throws BootProblems with what is wrong with the document, or with the gateway once it is there */
-async function prepare (reference: string, config: Config, { name, prefix, target, auth, faults, force }: Omit<AddOptions, 'faults'> & { faults?: FaultMode, force: boolean }): Promise<Addition> {
-  const chosen = ({ root }: ApiDocument): string => name ?? nameFrom(root.info?.title) ?? nameFrom(parse(reference.replace(/[?#].*$/, '')).name) ?? 'api'
+async function prepare(
+  reference: string,
+  config: Config,
+  { name, prefix, target, auth, faults, force }: Omit<AddOptions, 'faults'> & { faults?: FaultMode; force: boolean },
+): Promise<Addition> {
+  const chosen = ({ root }: ApiDocument): string =>
+    name ?? nameFrom(root.info?.title) ?? nameFrom(parse(reference.replace(/[?#].*$/, '')).name) ?? 'api'
   const { document, files } = await copyDocument(reference, chosen, faults)
-  const facts = factsOf(document, config, { name: chosen(document), prefix, target, auth, faults, reference, path: files.keys().next().value! })
+  const facts = factsOf(document, config, {
+    name: chosen(document),
+    prefix,
+    target,
+    auth,
+    faults,
+    reference,
+    path: files.keys().next().value!,
+  })
   refuseTwin(config.routes, facts.name)
   const newFiles = [
     ...[...files].map(([path, content]) => ({ path: join(config.openapi, path), content })),
@@ -64,43 +92,78 @@ async function prepare (reference: string, config: Config, { name, prefix, targe
     { path: join(config.routes, `${facts.name}.ts`), content: upstreamText(facts) },
   ]
   refuseTaken(newFiles, force)
-  return { document, facts, newFiles, ...await tryFiles(config, facts.name, newFiles) }
+  return { document, facts, newFiles, ...(await tryFiles(config, facts.name, newFiles)) }
 }
 
-function checkOptions ({ name, prefix, target, auth, faults }: AddOptions): void {
-  const refuse = (option: string, value: string, allowed: string): never => { throw new CommandFailure(`--${option} ${JSON.stringify(value)} is not possible, allowed: ${allowed}`) }
-  if (name !== undefined && !UPSTREAM_NAME.test(name)) refuse('name', name, 'small letters, digits and single dashes between them, such as pet-store')
+function checkOptions({ name, prefix, target, auth, faults }: AddOptions): void {
+  const refuse = (option: string, value: string, allowed: string): never => {
+    throw new CommandFailure(`--${option} ${JSON.stringify(value)} is not possible, allowed: ${allowed}`)
+  }
+  if (name !== undefined && !UPSTREAM_NAME.test(name)) {
+    refuse('name', name, 'small letters, digits and single dashes between them, such as pet-store')
+  }
   if (prefix !== undefined && !isPrefix(prefix)) refuse('prefix', prefix, 'a path such as /orders')
-  if (auth !== undefined && auth !== 'none' && !SCHEMES.includes(auth as SchemeName)) refuse('auth', auth, `none, ${SCHEMES.join(', ')}`)
+  if (auth !== undefined && auth !== 'none' && !SCHEMES.includes(auth as SchemeName)) {
+    refuse('auth', auth, `none, ${SCHEMES.join(', ')}`)
+  }
   if (faults !== undefined && !isFaultMode(faults)) refuse('faults', faults, MODES.join(', '))
   if (target !== undefined) {
     const url = URL.parse(target)
     if (url === null || !/^https?:$/.test(url.protocol)) {
       const [mistake] = checkAgainst(TargetText, target, '--target')
-      refuse('target', target, `a URL such as http://orders:4001${mistake?.message.includes('put http://') ? ': put http:// before it' : ''}`)
+      refuse(
+        'target',
+        target,
+        `a URL such as http://orders:4001${mistake?.message.includes('put http://') ? ': put http:// before it' : ''}`,
+      )
     }
-    checkTarget(target, '--target', (field, message) => { throw new CommandFailure(`${field}: ${message}`) })
+    checkTarget(target, '--target', (field, message) => {
+      throw new CommandFailure(`${field}: ${message}`)
+    })
   }
 }
 
 const MODES: readonly FaultMode[] = ['refuse', 'omit', 'loosen']
 const isFaultMode = (text: string): boolean => (MODES as readonly string[]).includes(text)
 
-/** Of a document that is refused for its faults, and would not be in another mode, says which mode that is. @throws what is wrong with it */
-async function proposeMode (error: unknown, reference: string, attempt: (faults: FaultMode) => Promise<Addition>, mode: FaultMode | undefined): Promise<never> {
+/**
+ * Of a document that is refused for its faults, and would not be in another mode, says which mode that is. @throws what
+ * is wrong with it
+ */
+async function proposeMode(
+  error: unknown,
+  reference: string,
+  attempt: (faults: FaultMode) => Promise<Addition>,
+  mode: FaultMode | undefined,
+): Promise<never> {
   if (!(error instanceof BootProblems) || (mode !== undefined && mode !== 'refuse')) throw error
   const tried = await attempt('omit').catch(() => null)
   if (tried === null) throw error
-  const { document: { operations, omitted = [] }, unrouted } = tried
+  const {
+    document: { operations, omitted = [] },
+    unrouted,
+  } = tried
   const message = `all of this can be left out: with --faults omit, ${operations.length - unrouted.length} operations are served and ${omitted.length + unrouted.length} are left out (501); with --faults loosen, schemas that are at fault allow everything`
   throw new BootProblems([...error.problems, { file: reference, field: '', message }])
 }
 
-interface Given { name: string, prefix?: string, target?: string, auth?: string, faults?: FaultMode, reference: string, path: string }
+interface Given {
+  name: string
+  prefix?: string
+  target?: string
+  auth?: string
+  faults?: FaultMode
+  reference: string
+  path: string
+}
 
-function factsOf (document: ApiDocument, config: Config, { name, prefix, target, auth, faults, reference, path }: Given): UpstreamFacts {
+function factsOf(
+  document: ApiDocument,
+  config: Config,
+  { name, prefix, target, auth, faults, reference, path }: Given,
+): UpstreamFacts {
   const server = serverUrl(document, isUrl(reference) ? reference : undefined)
-  const scheme = auth === undefined || auth === 'none' ? undefined : auth as SchemeName
+  const scheme = auth === undefined || auth === 'none' ? undefined : (auth as SchemeName)
   const { title } = document.root.info ?? {}
   return {
     name,
@@ -112,31 +175,56 @@ function factsOf (document: ApiDocument, config: Config, { name, prefix, target,
     source: isUrl(reference) ? new URL(reference).origin + new URL(reference).pathname : undefined,
     operations: document.operations.length,
     auth: auth ?? (config.auth === undefined ? 'jwt' : null),
-    schemes: auth === 'none' ? [] : mappedSchemes(document, scheme, SCHEMES.filter((known) => (config as Record<string, unknown>)[known] !== undefined)),
+    schemes:
+      auth === 'none'
+        ? []
+        : mappedSchemes(
+            document,
+            scheme,
+            SCHEMES.filter((known) => (config as Record<string, unknown>)[known] !== undefined),
+          ),
   }
 }
 
 /** A file of the same name with another ending would declare the upstream twice. */
-function refuseTwin (folder: string, name: string): void {
+function refuseTwin(folder: string, name: string): void {
   let twin: string | undefined
   try {
-    twin = readdirSync(folder).find((file) => file !== `${name}.ts` && /\.(?:mts|js|mjs|ya?ml|json)$/.test(file) && parse(file).name === name)
+    twin = readdirSync(folder).find(
+      (file) => file !== `${name}.ts` && /\.(?:mts|js|mjs|ya?ml|json)$/.test(file) && parse(file).name === name,
+    )
   } catch {
     // the folder comes with the file
   }
-  if (twin !== undefined) throw new CommandFailure(`${relative(process.cwd(), join(folder, twin))} is there already: choose another --name, or remove it`)
+  if (twin !== undefined) {
+    throw new CommandFailure(
+      `${relative(process.cwd(), join(folder, twin))} is there already: choose another --name, or remove it`,
+    )
+  }
 }
 
-function nextSteps ({ target, prefix, schemes, auth }: UpstreamFacts, route: string, document: string, files: number): string {
+function nextSteps(
+  { target, prefix, schemes, auth }: UpstreamFacts,
+  route: string,
+  document: string,
+  files: number,
+): string {
   return [
     `written: ${route}`,
     `written: ${document}${files > 1 ? ` and ${files - 1} more of its files` : ''}`,
     '',
     'Next:',
-    ...target === null ? [`  the document names no server, so that a mock answers: state 'targets' in ${route} when there is one`] : [`  requests below ${prefix} go to ${target}`],
-    ...schemes.map(({ name, scheme }) => `  "${oneLine(name)}" of the document is checked as ${scheme}: change 'security' in ${route} if that is wrong`),
-    ...auth === 'none' ? [`  everybody may call: state 'auth' in ${route} to change that`] : [],
+    ...(target === null
+      ? [`  the document names no server, so that a mock answers: state 'targets' in ${route} when there is one`]
+      : [`  requests below ${prefix} go to ${target}`]),
+    ...schemes.map(
+      ({ name, scheme }) =>
+        `  "${oneLine(name)}" of the document is checked as ${scheme}: change 'security' in ${route} if that is wrong`,
+    ),
+    ...(auth === 'none' ? [`  everybody may call: state 'auth' in ${route} to change that`] : []),
     '  gatehouse check     tells what is not enforced',
     '  gatehouse routes    lists the new routes',
-  ].map((line) => `${line}\n`).join('')
+  ]
+    .map((line) => `${line}\n`)
+    .join('')
 }

@@ -16,65 +16,81 @@ export interface ConfigOptions {
   port?: string
 }
 
-/** The configuration that the command's options, the environment and the file make together, for commands that need no routes. */
-export async function ownConfig ({ config, routes, host, port }: ConfigOptions): Promise<Config> {
+/**
+ * The configuration that the command's options, the environment and the file make together, for commands that need no
+ * routes.
+ */
+export async function ownConfig({ config, routes, host, port }: ConfigOptions): Promise<Config> {
   registerSelfResolver()
   return loadConfig({ file: config, env: process.env, cwd: process.cwd(), overrides: { routes, host, port } })
 }
 
 /**
  * The same, for a gateway.
- * @throws BootProblems with those of the route files and documents too, so that nobody mends the configuration only to be told of more
+ * @throws BootProblems with those of the route files and documents too, so that nobody mends the configuration only to
+ *   be told of more
  */
-export async function commandConfig (options: ConfigOptions): Promise<Config> {
+export async function commandConfig(options: ConfigOptions): Promise<Config> {
   try {
     return await ownConfig(options)
   } catch (error) {
     if (!(error instanceof ConfigProblems) || error.folders === undefined) throw error
-    throw new BootProblems([...error.problems, ...await fileProblems(error.folders)])
+    throw new BootProblems([...error.problems, ...(await fileProblems(error.folders))])
   }
 }
 
 /** What is wrong with files, whatever the configuration says. */
-async function fileProblems ({ routes, openapi, baseDir }: Folders): Promise<Problem[]> {
-  const [{ loadRouteFiles }, { GatewayDocument, loadGatewayDocument }] = await Promise.all([import('../upstream/route-files.ts'), import('../contract/gateway-document.ts')])
+async function fileProblems({ routes, openapi, baseDir }: Folders): Promise<Problem[]> {
+  const [{ loadRouteFiles }, { GatewayDocument, loadGatewayDocument }] = await Promise.all([
+    import('../upstream/route-files.ts'),
+    import('../contract/gateway-document.ts'),
+  ])
   const file = resolve(openapi, 'gateway.yaml')
   const name = relative(baseDir, file)
   const [{ problems }, documentProblems] = await Promise.all([
     // whether there is an auth to inherit is not known
     loadRouteFiles(routes, { authInherited: true, openapi, baseDir, bodyLimit: undefined }),
-    loadGatewayDocument(file, name, (document) => checkAgainst(GatewayDocument, document, name)).then(() => [], (error: unknown) => {
-      if (error instanceof BootProblems) return error.problems
-      throw error
-    }),
+    loadGatewayDocument(file, name, (document) => checkAgainst(GatewayDocument, document, name)).then(
+      () => [],
+      (error: unknown) => {
+        if (error instanceof BootProblems) return error.problems
+        throw error
+      },
+    ),
   ])
   return [...documentProblems, ...problems]
 }
 
 /** The same, for commands whose standard output is their answer: nothing is logged between. */
-export async function quietConfig (options: ConfigOptions): Promise<Config> {
+export async function quietConfig(options: ConfigOptions): Promise<Config> {
   const config = await commandConfig(options)
   return { ...config, log: { ...config.log, level: 'silent' } }
 }
 
 /** The same, for commands that only look: what there is can be seen without the key that tokens are verified with. */
-export async function lookingConfig (options: ConfigOptions): Promise<Config & { keyless: boolean }> {
+export async function lookingConfig(options: ConfigOptions): Promise<Config & { keyless: boolean }> {
   const config = await quietConfig(options)
   const { secret, publicKey, keys, jwksUri, discover, issuers } = config.jwt ?? {}
-  if ([secret, publicKey, keys, jwksUri, discover, issuers].some((source) => source !== undefined)) return { ...config, keyless: false }
+  if ([secret, publicKey, keys, jwksUri, discover, issuers].some((source) => source !== undefined)) {
+    return { ...config, keyless: false }
+  }
   // one that nobody has signed anything with
-  const jwt = withDefaults(JwtSettings, { ...config.jwt, algorithms: undefined, secret: randomBytes(32).toString('hex') }) as JwtSettings
+  const jwt = withDefaults(JwtSettings, {
+    ...config.jwt,
+    algorithms: undefined,
+    secret: randomBytes(32).toString('hex'),
+  }) as JwtSettings
   return { ...config, jwt, keyless: true }
 }
 
 /** The options as arguments, for a child process that runs another command with the same configuration. */
-export function configArguments (options: ConfigOptions): string[] {
+export function configArguments(options: ConfigOptions): string[] {
   const names = ['config', 'routes', 'host', 'port'] as const
-  return names.flatMap((name) => options[name] === undefined ? [] : [`--${name}`, options[name]])
+  return names.flatMap((name) => (options[name] === undefined ? [] : [`--${name}`, options[name]]))
 }
 
 /** What looks meant for the gateway and is not read. @param routes  folder of the upstream files */
-export async function passedOver (options: ConfigOptions, routes: string): Promise<string[]> {
+export async function passedOver(options: ConfigOptions, routes: string): Promise<string[]> {
   const { passedOverNotes } = await import('../upstream/passed-over.ts')
   const cwd = process.cwd()
   return passedOverNotes(routes, findConfigFile(cwd, options.config) === undefined ? cwd : undefined)

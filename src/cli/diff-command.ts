@@ -11,34 +11,55 @@ import { gatewayPortal } from './openapi-command.ts'
 const NAMED = 3
 
 /**
- * `gatehouse openapi --diff`: what breaks clients between two documents, each a file or URL; of one document alone, between it
- * and what the gateway has now.
+ * `gatehouse openapi --diff`: what breaks clients between two documents, each a file or URL; of one document alone,
+ * between it and what the gateway has now.
  * @returns 1 when something breaks
  */
-export async function diff (documents: readonly string[], { json = false, ...options }: ConfigOptions & { json?: boolean }): Promise<number> {
-  if (documents.length > 2) throw new CommandFailure(`--diff takes the document before and the one after, found ${documents.length}`)
+export async function diff(
+  documents: readonly string[],
+  { json = false, ...options }: ConfigOptions & { json?: boolean },
+): Promise<number> {
+  if (documents.length > 2) {
+    throw new CommandFailure(`--diff takes the document before and the one after, found ${documents.length}`)
+  }
   const before = await givenDocument(documents[0]!)
-  const after = documents.length === 2 ? await givenDocument(documents[1]!) : ownDocument((await gatewayPortal(options)).whole.value)
+  const after =
+    documents.length === 2
+      ? await givenDocument(documents[1]!)
+      : ownDocument((await gatewayPortal(options)).whole.value)
   const changes = apiChanges(before, after)
   const breaking = changes.filter(({ level }) => level === 'breaking').length
-  if (json) process.stdout.write(`${JSON.stringify({ before: before.name, after: after.name, breaking, changes }, null, 2)}\n`)
-  else process.stdout.write([...changes.map(line), summary(breaking, changes.length - breaking)].map((text) => `${text}\n`).join(''))
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ before: before.name, after: after.name, breaking, changes }, null, 2)}\n`)
+  } else {
+    process.stdout.write(
+      [...changes.map(line), summary(breaking, changes.length - breaking)].map((text) => `${text}\n`).join(''),
+    )
+  }
   return breaking > 0 ? 1 : 0
 }
 
-function line ({ level, operations, part, message, where, before, after }: ApiChange): string {
+function line({ level, operations, part, message, where, before, after }: ApiChange): string {
   const more = operations.length - NAMED
   const names = operations.slice(0, NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '')
-  return [level, where, names, ...part === '' ? [] : [part], `${message} (#${after ?? before})`].join(': ').replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')
+  return [level, where, names, ...(part === '' ? [] : [part]), `${message} (#${after ?? before})`]
+    .join(': ')
+    .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')
 }
 
-function summary (breaking: number, unsure: number): string {
+function summary(breaking: number, unsure: number): string {
   const count = (number: number, kind: string): string => `${number} ${kind} change${number === 1 ? '' : 's'}`
   return unsure === 0 ? count(breaking, 'breaking') : `${count(breaking, 'breaking')}, ${count(unsure, 'unsure')}`
 }
 
 /** The gateway's own document, which is in the form that all others are brought into. */
-function ownDocument (root: SchemaObject): ApiDocument {
+function ownDocument(root: SchemaObject): ApiDocument {
   const name = 'the gateway'
-  return { name, version: String(root.openapi), root, notes: [], operations: readOperations(root).map((operation) => ({ ...operation, where: name })) }
+  return {
+    name,
+    version: String(root.openapi),
+    root,
+    notes: [],
+    operations: readOperations(root).map((operation) => ({ ...operation, where: name })),
+  }
 }

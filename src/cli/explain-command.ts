@@ -12,9 +12,11 @@ interface ExplainOptions extends ConfigOptions {
 }
 
 /** `gatehouse explain METHOD URL`: what would be done with a request, stage by stage. Nothing is forwarded. */
-export async function explainRequest (method: string, url: string, options: ExplainOptions): Promise<number> {
+export async function explainRequest(method: string, url: string, options: ExplainOptions): Promise<number> {
   const headers = parseHeaders(options.header)
-  if (!/^(https?:\/\/[^/?#]+)?(\/|\?|$)/i.test(url)) throw new CommandFailure(`${JSON.stringify(url)} is no URL, allowed: a path such as /orders/1, or http://host/path`)
+  if (!/^(https?:\/\/[^/?#]+)?(\/|\?|$)/i.test(url)) {
+    throw new CommandFailure(`${JSON.stringify(url)} is no URL, allowed: a path such as /orders/1, or http://host/path`)
+  }
   const [problem] = checkAgainst(ExplainedRequest, { method, url, headers }, 'explain')
   if (problem !== undefined) throw new CommandFailure(`${problem.field}: ${problem.message}`)
   if (options.gateway !== undefined) {
@@ -22,20 +24,37 @@ export async function explainRequest (method: string, url: string, options: Expl
     process.stdout.write(`${lines.join('\n')}\n`)
     return 0
   }
-  if (options.gatewayHeader.length > 0) throw new CommandFailure('--gateway-header is for the gateway that --gateway names: give its URL too')
+  if (options.gatewayHeader.length > 0) {
+    throw new CommandFailure('--gateway-header is for the gateway that --gateway names: give its URL too')
+  }
   const config = await lookingConfig(options)
-  const [{ buildApp }, { explain }, { FIRST_DISCOVERY }] = await Promise.all([import('../app.ts'), import('../admin/explain.ts'), import('../listener/process-listen.ts')])
+  const [{ buildApp }, { explain }, { FIRST_DISCOVERY }] = await Promise.all([
+    import('../app.ts'),
+    import('../admin/explain.ts'),
+    import('../listener/process-listen.ts'),
+  ])
   const app = await buildApp(config)
   await app.upstreams.discover(FIRST_DISCOVERY)
   const lines = await explain(app, { method: method.toUpperCase(), url, headers })
-  if (config.keyless && headers.authorization !== undefined) process.stderr.write('explain: no key is configured here, so that every token counts as invalid\n')
+  if (config.keyless && headers.authorization !== undefined) {
+    process.stderr.write('explain: no key is configured here, so that every token counts as invalid\n')
+  }
   process.stdout.write(`${lines.join('\n')}\n`)
   await app.close()
   return 0
 }
 
 /** Asks a running gateway, which knows how its targets do. */
-async function explainedBy (gateway: string, headers: Record<string, string>, request: { method: string, url: string, headers: Record<string, string> }): Promise<string[]> {
-  const { lines } = await askGateway<{ lines: string[] }>(gateway, '/explain', headers, request, { page: 'a status page', example: '/status', setting: 'status', isAnswer: ({ lines }) => Array.isArray(lines) })
+async function explainedBy(
+  gateway: string,
+  headers: Record<string, string>,
+  request: { method: string; url: string; headers: Record<string, string> },
+): Promise<string[]> {
+  const { lines } = await askGateway<{ lines: string[] }>(gateway, '/explain', headers, request, {
+    page: 'a status page',
+    example: '/status',
+    setting: 'status',
+    isAnswer: ({ lines }) => Array.isArray(lines),
+  })
   return lines
 }

@@ -8,9 +8,11 @@ const debug = debuglog('gatehouse')
 const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, ' ')
 
 /** What went wrong, as lines for people: one for each problem, never a stack. */
-export function failureLines (error: unknown): string[] {
+export function failureLines(error: unknown): string[] {
   if (error instanceof BootProblems) {
-    return error.problems.map(({ file, field, message }) => oneLine([file, field, message].filter((part) => part !== '').join(': ')))
+    return error.problems.map(({ file, field, message }) =>
+      oneLine([file, field, message].filter((part) => part !== '').join(': ')),
+    )
   }
   if (error instanceof CommandFailure) return [`gatehouse: ${oneLine(error.message)}`]
   debug('%o', error)

@@ -12,7 +12,7 @@ export interface NewFile {
 
 const shown = (path: string): string => relative(process.cwd(), path)
 /** What stands in the way of a folder is told when the folder is made. */
-function isThere (path: string): boolean {
+function isThere(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined
   } catch {
@@ -21,9 +21,13 @@ function isThere (path: string): boolean {
 }
 
 /** @throws CommandFailure when files are there already, and are not to be replaced */
-export function refuseTaken (files: readonly Pick<NewFile, 'path'>[], force: boolean): void {
+export function refuseTaken(files: readonly Pick<NewFile, 'path'>[], force: boolean): void {
   const taken = files.filter(({ path }) => isThere(path)).map(({ path }) => shown(path))
-  if (taken.length > 0 && !force) throw new CommandFailure(`${taken.join(', ')} ${taken.length === 1 ? 'is' : 'are'} there already: choose another --name, or replace with --force`)
+  if (taken.length > 0 && !force) {
+    throw new CommandFailure(
+      `${taken.join(', ')} ${taken.length === 1 ? 'is' : 'are'} there already: choose another --name, or replace with --force`,
+    )
+  }
 }
 
 /**
@@ -32,7 +36,7 @@ export function refuseTaken (files: readonly Pick<NewFile, 'path'>[], force: boo
  * @param force  whether files that are there are replaced
  * @throws CommandFailure
  */
-export function writeFiles (files: readonly NewFile[], force: boolean): void {
+export function writeFiles(files: readonly NewFile[], force: boolean): void {
   refuseTaken(files, force)
   const undo: (() => void)[] = []
   const drafts: string[] = []
@@ -68,14 +72,14 @@ export function writeFiles (files: readonly NewFile[], force: boolean): void {
 }
 
 /** Folders that are made here go with the files; one that others have put something into stays. */
-function makeFolder (folder: string, undo: (() => void)[]): void {
+function makeFolder(folder: string, undo: (() => void)[]): void {
   if (existsSync(folder)) return
   makeFolder(dirname(folder), undo)
   mkdirSync(folder)
   undo.push(() => rmdirSync(folder))
 }
 
-function attempt (step: () => void): void {
+function attempt(step: () => void): void {
   try {
     step()
   } catch {

@@ -8,11 +8,12 @@ const TYPED = /\.m?ts$/
 const DATA = /\.(?:json|ya?ml)$/
 
 /**
- * Whether two versions of a file declare the same. Comments, layout and types of modules do not count, nor do the comments, layout and
- * notation of YAML and JSON files. Anything else is compared byte by byte, as is a file with a mistake.
+ * Whether two versions of a file declare the same. Comments, layout and types of modules do not count, nor do the
+ * comments, layout and notation of YAML and JSON files. Anything else is compared byte by byte, as is a file with a
+ * mistake.
  * @param path  tells the kind of file by its ending
  */
-export function sameMeaning (path: string, before: Buffer, after: Buffer): boolean {
+export function sameMeaning(path: string, before: Buffer, after: Buffer): boolean {
   if (before.equals(after)) return true
   const text = (version: Buffer): string => version.toString('utf8')
   try {
@@ -31,7 +32,7 @@ const valueOf = (path: string, text: string): Buffer => serialize(parseDataText(
  * The syntax tree of a module as text. Not its tokens: a line break between two tokens can be a semicolon.
  * @throws SyntaxError
  */
-function syntaxOf (path: string, text: string): string {
+function syntaxOf(path: string, text: string): string {
   const source = TYPED.test(path) ? withoutTypes(text) : text
   const options: Options = { ecmaVersion: 'latest', allowHashBang: true }
   let tree
@@ -50,7 +51,7 @@ function syntaxOf (path: string, text: string): string {
 }
 
 /** Node warns that this function is experimental, which users can do nothing about. */
-function withoutTypes (text: string): string {
+function withoutTypes(text: string): string {
   const { emitWarning } = process
   process.emitWarning = () => {}
   try {

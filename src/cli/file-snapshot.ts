@@ -3,7 +3,10 @@ import { type BigIntStats, readFileSync, statSync } from 'node:fs'
 
 /** Larger files are compared byte by byte: to parse two versions of one takes longer than to start a gateway. */
 const MOST_PARSED = 1024 * 1024
-/** Clocks of file systems are coarse: a file that was written this short a time ago may be written again with the same time. Milliseconds. */
+/**
+ * Clocks of file systems are coarse: a file that was written this short a time ago may be written again with the same
+ * time. Milliseconds.
+ */
 const FRESH = 2000
 
 /** A file at one moment. */
@@ -21,11 +24,11 @@ interface Version {
 export type Snapshot = ReadonlyMap<string, Version>
 
 /** @param before  an earlier snapshot; what has not been written since is not read again */
-export function takeSnapshot (paths: Iterable<string>, before: Snapshot = new Map()): Snapshot {
+export function takeSnapshot(paths: Iterable<string>, before: Snapshot = new Map()): Snapshot {
   return new Map([...paths].map((path) => [path, versionOf(path, before.get(path))]))
 }
 
-function versionOf (path: string, before: Version | undefined): Version {
+function versionOf(path: string, before: Version | undefined): Version {
   try {
     const stats = statSync(path, { bigint: true })
     const stamp = stampOf(stats)
@@ -35,7 +38,7 @@ function versionOf (path: string, before: Version | undefined): Version {
     return {
       stamp: Date.now() - writtenAt < FRESH ? undefined : stamp,
       digest: createHash('sha256').update(content).digest('base64'),
-      ...content.length <= MOST_PARSED && { content },
+      ...(content.length <= MOST_PARSED && { content }),
       writtenAt,
     }
   } catch (error) {
@@ -46,7 +49,7 @@ function versionOf (path: string, before: Version | undefined): Version {
 const stampOf = ({ ino, size, mtimeNs, ctimeNs }: BigIntStats): string => `${ino} ${size} ${mtimeNs} ${ctimeNs}`
 
 /** Whether all files declare what they did before; a file more or less is a difference. */
-export async function sameDeclarations (before: Snapshot, after: Snapshot): Promise<boolean> {
+export async function sameDeclarations(before: Snapshot, after: Snapshot): Promise<boolean> {
   if (before.size !== after.size) return false
   for (const [path, { digest, content }] of after) {
     const old = before.get(path)

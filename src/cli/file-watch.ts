@@ -13,7 +13,9 @@ export interface Watched {
 
 /** Editors write a file in several steps, milliseconds apart. */
 const DEBOUNCE = 50
-/** Files that editors put beside the one they save, and what no gateway reads: tests, declarations of types, packages. */
+/**
+ * Files that editors put beside the one they save, and what no gateway reads: tests, declarations of types, packages.
+ */
 const NOT_OURS = /(^|[\\/])(\.|node_modules([\\/]|$))|~$|\.sw[a-z]$|(^|[\\/])4913$|\.d\.m?ts$|\.test\.m?[jt]s$/
 
 /** Whether a file of a watched folder counts. @param name  its path from the folder */
@@ -26,7 +28,7 @@ export class FileWatch {
   #watchers: FSWatcher[] = []
   #timer: NodeJS.Timeout | undefined
 
-  constructor (changed: () => void) {
+  constructor(changed: () => void) {
     this.#changed = changed
   }
 
@@ -34,7 +36,7 @@ export class FileWatch {
    * Watches these files, and no longer those before.
    * @param imported  further files: absolute paths
    */
-  watch (watched: Watched, imported: readonly string[] = []): void {
+  watch(watched: Watched, imported: readonly string[] = []): void {
     this.#watched = [watched, imported]
     const { file, baseDir, folders } = watched
     this.#stopWatchers()
@@ -45,23 +47,23 @@ export class FileWatch {
       this.#add(parent, false, (changed) => changed === name)
     }
     // the folder, not the file: editors put a new file in its place
-    this.#add(baseDir, false, (name) => file ? name === basename(file) : /^gatehouse\.config\.\w+$/.test(name))
+    this.#add(baseDir, false, (name) => (file ? name === basename(file) : /^gatehouse\.config\.\w+$/.test(name)))
     const byFolder = Map.groupBy(imported, (path) => dirname(path))
     for (const [folder, paths] of byFolder) this.#add(folder, false, (name) => paths.includes(join(folder, name)))
   }
 
-  close (): void {
+  close(): void {
     this.#watched = undefined
     this.#stopWatchers()
     clearTimeout(this.#timer)
   }
 
-  #stopWatchers (): void {
+  #stopWatchers(): void {
     for (const watcher of this.#watchers) watcher.close()
     this.#watchers = []
   }
 
-  #add (folder: string, recursive: boolean, counts: (name: string) => boolean): void {
+  #add(folder: string, recursive: boolean, counts: (name: string) => boolean): void {
     if (!existsSync(folder)) return
     const watcher = watch(folder, { recursive }, (_event, name) => {
       if (name !== null && !counts(name)) return
@@ -79,7 +81,7 @@ export class FileWatch {
 }
 
 /** The nearest folder above that is there, and the name in it that leads to `path`. */
-function nearest (path: string): [folder: string, name: string] {
+function nearest(path: string): [folder: string, name: string] {
   const folder = dirname(path)
   return existsSync(folder) || folder === path ? [folder, basename(path)] : nearest(folder)
 }

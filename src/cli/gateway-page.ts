@@ -2,7 +2,7 @@ import { reasonOf } from '../errors.ts'
 import { CommandFailure } from './failure.ts'
 
 /** `name: value` lines as headers; a name that comes twice is one header with both values. */
-export function parseHeaders (lines: readonly string[]): Record<string, string> {
+export function parseHeaders(lines: readonly string[]): Record<string, string> {
   const headers: Record<string, string> = {}
   for (const line of lines) {
     const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? []
@@ -22,7 +22,7 @@ export interface GatewayPage {
   /** Setting that has its path and its `auth`. */
   setting: string
   /** Whether the JSON is an answer of this page. */
-  isAnswer (answer: Record<string, unknown>): boolean
+  isAnswer(answer: Record<string, unknown>): boolean
 }
 
 /** Milliseconds that a running gateway may take to answer. */
@@ -33,17 +33,40 @@ const PATIENCE = 10_000
  * @param gateway  URL of the page, as `--gateway` gives it
  * @param below    path below it
  */
-export async function askGateway<T> (gateway: string, below: string, headers: Record<string, string>, question: object, { page, example, setting, isAnswer }: GatewayPage): Promise<T> {
-  if (!/^https?:\/\/[^/?#]+\/[^?#]*$/.test(gateway)) throw new CommandFailure(`--gateway ${JSON.stringify(gateway)} is no URL of ${page}, allowed: http://127.0.0.1:3000${example}`)
+export async function askGateway<T>(
+  gateway: string,
+  below: string,
+  headers: Record<string, string>,
+  question: object,
+  { page, example, setting, isAnswer }: GatewayPage,
+): Promise<T> {
+  if (!/^https?:\/\/[^/?#]+\/[^?#]*$/.test(gateway)) {
+    throw new CommandFailure(
+      `--gateway ${JSON.stringify(gateway)} is no URL of ${page}, allowed: http://127.0.0.1:3000${example}`,
+    )
+  }
   let answer: Response
   try {
-    answer = await fetch(`${gateway.replace(/\/$/, '')}${below}`, { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(question), redirect: 'error', signal: AbortSignal.timeout(PATIENCE) })
+    answer = await fetch(`${gateway.replace(/\/$/, '')}${below}`, {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: JSON.stringify(question),
+      redirect: 'error',
+      signal: AbortSignal.timeout(PATIENCE),
+    })
   } catch (error) {
     throw new CommandFailure(`${gateway} does not answer: ${reasonOf((error as Error).cause ?? error)}`)
   }
   const json: unknown = await answer.json().catch(() => ({}))
   const said = (typeof json === 'object' && json !== null ? json : {}) as Record<string, unknown>
   if (answer.ok && isAnswer(said)) return said as T
-  const advice = answer.status === 404 || answer.status === 405 ? `expected the path of '${setting}' in its configuration` : answer.status === 401 || answer.status === 403 ? `send what its '${setting}.auth' asks for with --gateway-header 'name: value'` : typeof said.detail === 'string' ? said.detail : 'no gateway of this version'
+  const advice =
+    answer.status === 404 || answer.status === 405
+      ? `expected the path of '${setting}' in its configuration`
+      : answer.status === 401 || answer.status === 403
+        ? `send what its '${setting}.auth' asks for with --gateway-header 'name: value'`
+        : typeof said.detail === 'string'
+          ? said.detail
+          : 'no gateway of this version'
   throw new CommandFailure(`${gateway} answers ${answer.status}: ${advice}`)
 }

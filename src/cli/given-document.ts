@@ -12,9 +12,11 @@ export const isUrl = (reference: string): boolean => /^https?:\/\//i.test(refere
 const HOST_AND_PATH = /^(?:localhost|[\w-]+(?:\.[\w-]+)+)(?::\d+)?\//i
 
 /** The folder of a URL, below which its document may refer to others. @throws CommandFailure */
-export function urlFolder (reference: string): string {
+export function urlFolder(reference: string): string {
   const url = URL.parse('.', reference)
-  if (url === null) throw new CommandFailure(`${JSON.stringify(reference)} is no URL, allowed: http(s)://host/path, or a file`)
+  if (url === null) {
+    throw new CommandFailure(`${JSON.stringify(reference)} is no URL, allowed: http(s)://host/path, or a file`)
+  }
   return url.href
 }
 
@@ -22,18 +24,24 @@ export function urlFolder (reference: string): string {
  * The folder that a document and its further files may be in: the working directory when it is below, else its own.
  * @throws CommandFailure when there is no such file
  */
-export function documentPlace (file: string): { folder: string, name: string } {
+export function documentPlace(file: string): { folder: string; name: string } {
   const path = resolve(file)
-  if (!existsSync(path)) throw new CommandFailure(`${file}: no such file${HOST_AND_PATH.test(file) ? ' (for a URL, put https:// or http:// before it)' : path === file ? '' : ` (looked for ${path})`}`)
+  if (!existsSync(path)) {
+    throw new CommandFailure(
+      `${file}: no such file${HOST_AND_PATH.test(file) ? ' (for a URL, put https:// or http:// before it)' : path === file ? '' : ` (looked for ${path})`}`,
+    )
+  }
   const below = relative(process.cwd(), path)
-  return below.startsWith('..') || resolve(below) !== path ? { folder: dirname(path), name: basename(path) } : { folder: process.cwd(), name: below }
+  return below.startsWith('..') || resolve(below) !== path
+    ? { folder: dirname(path), name: basename(path) }
+    : { folder: process.cwd(), name: below }
 }
 
 /**
  * An API document that a command names: a file anywhere, or a URL.
  * @throws BootProblems with everything that is wrong with it
  */
-export async function givenDocument (reference: string): Promise<ApiDocument> {
+export async function givenDocument(reference: string): Promise<ApiDocument> {
   if (!isUrl(reference)) {
     const { folder, name } = documentPlace(reference)
     return loadApiDocument(name, { folder, baseDir: process.cwd(), schemaMistakes: keywordMistakes })
@@ -41,7 +49,12 @@ export async function givenDocument (reference: string): Promise<ApiDocument> {
   // what is fetched is kept, which is of no use here
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-document-'))
   try {
-    return await loadApiDocument(reference, { folder, baseDir: process.cwd(), allow: [urlFolder(reference)], schemaMistakes: keywordMistakes })
+    return await loadApiDocument(reference, {
+      folder,
+      baseDir: process.cwd(),
+      allow: [urlFolder(reference)],
+      schemaMistakes: keywordMistakes,
+    })
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -24,17 +24,34 @@ export interface NewKeyOptions extends StorageOptions {
   addresses: string[]
 }
 
-const say = (text: string): void => { process.stderr.write(`${text}\n`) }
+const say = (text: string): void => {
+  process.stderr.write(`${text}\n`)
+}
 
 /** `gatehouse key create`: the key, alone on standard output; nobody can show it again. */
-export async function createKey ({ name, scopes, groups, expires, addresses, ...where }: NewKeyOptions): Promise<number> {
+export async function createKey({
+  name,
+  scopes,
+  groups,
+  expires,
+  addresses,
+  ...where
+}: NewKeyOptions): Promise<number> {
   const { key, id, sha256 } = newKey()
   const optional = Object.entries({ scopes, groups, addresses }).filter(([, list]) => list.length > 0)
-  const entry: ApiKeyEntry = { name, id, sha256, ...Object.fromEntries(optional), ...expires === undefined ? {} : { expires: expiry(expires) } }
+  const entry: ApiKeyEntry = {
+    name,
+    id,
+    sha256,
+    ...Object.fromEntries(optional),
+    ...(expires === undefined ? {} : { expires: expiry(expires) }),
+  }
   refuseMistakes(entry)
   const storage = await keyStorage(where)
   if (storage === null) {
-    say(`Put this under apiKeys.keys of the configuration, or into a file of apiKeys.file:\n${stringify([entry], { lineWidth: 0 }).trimEnd()}\nThe key, shown this once:`)
+    say(
+      `Put this under apiKeys.keys of the configuration, or into a file of apiKeys.file:\n${stringify([entry], { lineWidth: 0 }).trimEnd()}\nThe key, shown this once:`,
+    )
   } else {
     await using(storage, () => storage.add(entry))
     say(`Stored in ${storage.shownAs} as ${name} (${id}). The key, shown this once:`)
@@ -44,12 +61,12 @@ export async function createKey ({ name, scopes, groups, expires, addresses, ...
 }
 
 /** A length of time from now, or the date or time itself. */
-function expiry (text: string): string {
+function expiry(text: string): string {
   if (mistakes(Duration({ most: Number.MAX_SAFE_INTEGER, description: 'lifetime' }), text).length > 0) return text
   return new Date(Date.now() + milliseconds(text)).toISOString()
 }
 
-function refuseMistakes (entry: ApiKeyEntry): void {
+function refuseMistakes(entry: ApiKeyEntry): void {
   const file = 'gatehouse key create'
   try {
     const problems = checkAgainst(ApiKeyList, [entry], file)
@@ -57,47 +74,69 @@ function refuseMistakes (entry: ApiKeyEntry): void {
     compileApiKeys([entry], file)
   } catch (error) {
     if (!(error instanceof BootProblems)) throw error
-    throw new BootProblems(error.problems.map((problem) => ({ ...problem, field: problem.field.replace('[0].', '--') })))
+    throw new BootProblems(
+      error.problems.map((problem) => ({ ...problem, field: problem.field.replace('[0].', '--') })),
+    )
   }
 }
 
 /** `gatehouse key list`: every key that is stored; no hash is shown. */
-export async function listKeys (options: StorageOptions): Promise<number> {
+export async function listKeys(options: StorageOptions): Promise<number> {
   const storage = await stored(options)
   const entries = await using(storage, () => storage.list())
   const rows = entries.map(({ name, id = '-', scopes = [], groups = [], expires, addresses = [] }) => [
-    name, id, scopes.join(',') || '-', groups.join(',') || '-', addresses.join(',') || 'any',
+    name,
+    id,
+    scopes.join(',') || '-',
+    groups.join(',') || '-',
+    addresses.join(',') || 'any',
     expires === undefined ? 'never' : Date.parse(expires) <= Date.now() ? `${expires} (expired)` : expires,
   ])
   const table = [['NAME', 'ID', 'SCOPES', 'GROUPS', 'ADDRESSES', 'EXPIRES'], ...rows]
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)))
-  process.stdout.write(table.map((row) => `${row.map((text, column) => text.padEnd(widths[column]!)).join('  ').trimEnd()}\n`).join(''))
+  process.stdout.write(
+    table
+      .map(
+        (row) =>
+          `${row
+            .map((text, column) => text.padEnd(widths[column]!))
+            .join('  ')
+            .trimEnd()}\n`,
+      )
+      .join(''),
+  )
   return 0
 }
 
 /** `gatehouse key revoke`: removes the keys of a name, or the one with an id. */
-export async function revokeKeys (which: string, options: StorageOptions): Promise<number> {
+export async function revokeKeys(which: string, options: StorageOptions): Promise<number> {
   const storage = await stored(options)
   return using(storage, async () => {
     const entries = await storage.list()
     // an id is exact; a name that looks like another key's id must not take that along
     const withId = entries.filter(({ id }) => id === which)
     const doomed = withId.length > 0 ? withId : entries.filter(({ name }) => name === which)
-    if (doomed.length === 0) throw new CommandFailure(`${storage.shownAs} has no key with the name or id ${JSON.stringify(which)}`)
+    if (doomed.length === 0) {
+      throw new CommandFailure(`${storage.shownAs} has no key with the name or id ${JSON.stringify(which)}`)
+    }
     await storage.remove(doomed)
-    for (const { name, id } of doomed) say(`Revoked ${name}${id === undefined ? '' : ` (${id})`} in ${storage.shownAs}.`)
+    for (const { name, id } of doomed) {
+      say(`Revoked ${name}${id === undefined ? '' : ` (${id})`} in ${storage.shownAs}.`)
+    }
     return 0
   })
 }
 
 /** `gatehouse key hash`: the hash of a password for `basic`, alone on standard output. */
-export async function hashOfPassword (): Promise<number> {
+export async function hashOfPassword(): Promise<number> {
   process.stdout.write(`${await hashPassword(await readPassword())}\n`)
   return 0
 }
 
-/** The file that is asked for, else what the configuration says: its file of keys, else Redis; null when it has neither. */
-async function keyStorage ({ config: configFile, file }: StorageOptions): Promise<KeyStorage | null> {
+/**
+ * The file that is asked for, else what the configuration says: its file of keys, else Redis; null when it has neither.
+ */
+async function keyStorage({ config: configFile, file }: StorageOptions): Promise<KeyStorage | null> {
   const { KeyFile } = await import('./key-file.ts')
   if (file !== undefined) return new KeyFile(resolve(file), file)
   const { quietConfig } = await import('./command-config.ts')
@@ -111,13 +150,17 @@ async function keyStorage ({ config: configFile, file }: StorageOptions): Promis
   return RedisKeyStorage.connect(redis)
 }
 
-async function stored (options: StorageOptions): Promise<KeyStorage> {
+async function stored(options: StorageOptions): Promise<KeyStorage> {
   const storage = await keyStorage(options)
-  if (storage === null) throw new CommandFailure('the configuration has neither a file of keys (apiKeys.file) nor Redis (apiKeys.redis): set one, or choose a file with --file')
+  if (storage === null) {
+    throw new CommandFailure(
+      'the configuration has neither a file of keys (apiKeys.file) nor Redis (apiKeys.redis): set one, or choose a file with --file',
+    )
+  }
   return storage
 }
 
-async function using<T> (storage: KeyStorage, work: () => Promise<T>): Promise<T> {
+async function using<T>(storage: KeyStorage, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } finally {

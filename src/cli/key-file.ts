@@ -1,4 +1,16 @@
-import { chmodSync, closeSync, existsSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { isSeq, parseDocument, YAMLSeq, type Document } from 'yaml'
 import { type ApiKeyEntry, ApiKeyList } from '../auth/api-key/api-key-schema.ts'
 import { readCheckedFile } from '../config/checked-file.ts'
@@ -12,30 +24,34 @@ export class KeyFile implements KeyStorage {
   readonly #path: string
 
   /** @param shownAs  its name in messages */
-  constructor (path: string, shownAs: string) {
-    if (!/\.(ya?ml|json)$/.test(path)) throw new CommandFailure(`${shownAs} cannot hold keys, allowed: names that end with .yaml, .yml, .json`)
+  constructor(path: string, shownAs: string) {
+    if (!/\.(ya?ml|json)$/.test(path)) {
+      throw new CommandFailure(`${shownAs} cannot hold keys, allowed: names that end with .yaml, .yml, .json`)
+    }
     // a link stays one
     this.#path = existsSync(path) ? realpathSync(path) : path
     this.shownAs = shownAs
   }
 
-  async list (): Promise<ApiKeyEntry[]> {
+  async list(): Promise<ApiKeyEntry[]> {
     return existsSync(this.#path) ? readCheckedFile(this.#path, this.shownAs, ApiKeyList) : []
   }
 
-  async add (entry: ApiKeyEntry): Promise<void> {
+  async add(entry: ApiKeyEntry): Promise<void> {
     await this.#change((list, _entries, document) => list.add(document.createNode(entry)))
   }
 
-  async remove (doomed: readonly ApiKeyEntry[]): Promise<void> {
+  async remove(doomed: readonly ApiKeyEntry[]): Promise<void> {
     const hashes = doomed.map(({ sha256 }) => sha256)
-    await this.#change((list, entries) => { list.items = list.items.filter((_, i) => !hashes.includes(entries[i]!.sha256)) })
+    await this.#change((list, entries) => {
+      list.items = list.items.filter((_, i) => !hashes.includes(entries[i]!.sha256))
+    })
   }
 
-  async close (): Promise<void> {}
+  async close(): Promise<void> {}
 
   /** Writes a new file and puts it in the place of the old one, so that nobody ever reads half of it. */
-  async #change (edit: (list: YAMLSeq, entries: readonly ApiKeyEntry[], document: Document) => void): Promise<void> {
+  async #change(edit: (list: YAMLSeq, entries: readonly ApiKeyEntry[], document: Document) => void): Promise<void> {
     const next = `${this.#path}.new`
     let file: number
     try {
@@ -43,7 +59,9 @@ export class KeyFile implements KeyStorage {
       file = openSync(next, 'wx', 0o600)
     } catch (error) {
       throw (error as NodeJS.ErrnoException).code === 'EEXIST'
-        ? new CommandFailure(`${this.shownAs} is being changed by somebody else; if not, remove what is left of that: ${next}`)
+        ? new CommandFailure(
+            `${this.shownAs} is being changed by somebody else; if not, remove what is left of that: ${next}`,
+          )
         : new CommandFailure(`${this.shownAs} cannot be written: ${readFailure(error)}`)
     }
     try {
@@ -52,7 +70,12 @@ export class KeyFile implements KeyStorage {
       const list = isSeq(document.contents) ? document.contents : new YAMLSeq()
       edit(list, entries, document)
       list.flow = list.items.length === 0
-      writeSync(file, this.#path.endsWith('.json') ? `${JSON.stringify(document.toJS(), null, 2)}\n` : document.toString({ lineWidth: 0 }))
+      writeSync(
+        file,
+        this.#path.endsWith('.json')
+          ? `${JSON.stringify(document.toJS(), null, 2)}\n`
+          : document.toString({ lineWidth: 0 }),
+      )
       fsyncSync(file)
       if (existsSync(this.#path)) chmodSync(next, statSync(this.#path).mode & 0o777)
       renameSync(next, this.#path)

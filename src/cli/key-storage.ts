@@ -4,8 +4,8 @@ import type { ApiKeyEntry } from '../auth/api-key/api-key-schema.ts'
 export interface KeyStorage {
   /** Its name in messages. */
   readonly shownAs: string
-  list (): Promise<ApiKeyEntry[]>
-  add (entry: ApiKeyEntry): Promise<void>
-  remove (entries: readonly ApiKeyEntry[]): Promise<void>
-  close (): Promise<void>
+  list(): Promise<ApiKeyEntry[]>
+  add(entry: ApiKeyEntry): Promise<void>
+  remove(entries: readonly ApiKeyEntry[]): Promise<void>
+  close(): Promise<void>
 }

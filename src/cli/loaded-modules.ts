@@ -8,7 +8,10 @@ const isOwn = (url: string): boolean => OWN.some((folder) => url.startsWith(fold
 
 /** What a gateway has imported. */
 export interface LoadedModules {
-  /** Files of the user, packages left out: absolute paths. One that was looked for in vain is among them, since it may be written yet. */
+  /**
+   * Files of the user, packages left out: absolute paths. One that was looked for in vain is among them, since it may
+   * be written yet.
+   */
   files: string[]
   /** Modules of this package, and those of other packages that it imports itself: URLs. */
   engine: string[]
@@ -18,21 +21,25 @@ export interface LoadedModules {
  * Takes note of every module that is imported from now on.
  * @returns what was imported so far
  */
-export function recordModules (): () => LoadedModules {
+export function recordModules(): () => LoadedModules {
   const files = new Set<string>()
   const engine = new Set<string>()
   const note = (url: string, parent = ''): void => {
     if (isOwn(url) || (isOwn(parent) && PACKAGE_CODE.test(url))) engine.add(url)
-    else if (url.startsWith('file:') && !url.includes('/node_modules/')) files.add(fileURLToPath(url.replace(/[?#].*$/, '')))
+    else if (url.startsWith('file:') && !url.includes('/node_modules/')) {
+      files.add(fileURLToPath(url.replace(/[?#].*$/, '')))
+    }
   }
   registerHooks({
-    resolve (specifier, context, nextResolve) {
+    resolve(specifier, context, nextResolve) {
       try {
         const resolved = nextResolve(specifier, context)
         note(resolved.url, context.parentURL)
         return resolved
       } catch (error) {
-        if (/^\.{0,2}\//.test(specifier) && context.parentURL?.startsWith('file:')) note(new URL(specifier, context.parentURL).href)
+        if (/^\.{0,2}\//.test(specifier) && context.parentURL?.startsWith('file:')) {
+          note(new URL(specifier, context.parentURL).href)
+        }
         throw error
       }
     },

@@ -13,7 +13,7 @@ const FIXED = /^(--|GATEHOUSE_)/
  * What to watch after a gateway could not start, so that it starts once the mistakes are mended.
  * @returns undefined when it takes another command line or environment, or when the reason is none of files
  */
-export function mendableFiles (error: unknown, options: ConfigOptions): Watched | undefined {
+export function mendableFiles(error: unknown, options: ConfigOptions): Watched | undefined {
   if (!(error instanceof BootProblems) || error.problems.some(({ file }) => FIXED.test(file))) return undefined
   const file = configFile(options)
   const folders = error instanceof ConfigProblems && error.folders ? [error.folders.routes, error.folders.openapi] : []
@@ -21,7 +21,7 @@ export function mendableFiles (error: unknown, options: ConfigOptions): Watched 
   return existsSync(baseDir) ? { file, baseDir, folders } : undefined
 }
 
-function configFile ({ config }: ConfigOptions): string | undefined {
+function configFile({ config }: ConfigOptions): string | undefined {
   try {
     return findConfigFile(process.cwd(), config)
   } catch {

@@ -5,7 +5,7 @@ import { lookingConfig, type ConfigOptions } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
 
 /** The documents of a gateway, of the whole and of each upstream. */
-export async function gatewayPortal (options: ConfigOptions): Promise<ApiPortal> {
+export async function gatewayPortal(options: ConfigOptions): Promise<ApiPortal> {
   const config = await lookingConfig(options)
   const { buildApp } = await import('../app.ts')
   // the document is there even when it is not published
@@ -16,12 +16,17 @@ export async function gatewayPortal (options: ConfigOptions): Promise<ApiPortal>
 }
 
 /** `gatehouse openapi`: the document of the whole gateway or of one upstream, YAML when `out` ends so, else JSON. */
-export async function openapi (options: ConfigOptions & { out?: string, upstream?: string }): Promise<number> {
+export async function openapi(options: ConfigOptions & { out?: string; upstream?: string }): Promise<number> {
   const portal = await gatewayPortal(options)
   const { out, upstream } = options
   const document = upstream === undefined ? portal.whole : portal.upstream(upstream)
-  if (document === undefined) throw new CommandFailure(`no document of "${upstream}", there is one of ${portal.upstreams().join(', ') || 'no upstream'}`)
-  const text = out !== undefined && /\.ya?ml$/.test(out) ? await document.yaml() : `${JSON.stringify(document.value, null, 2)}\n`
+  if (document === undefined) {
+    throw new CommandFailure(
+      `no document of "${upstream}", there is one of ${portal.upstreams().join(', ') || 'no upstream'}`,
+    )
+  }
+  const text =
+    out !== undefined && /\.ya?ml$/.test(out) ? await document.yaml() : `${JSON.stringify(document.value, null, 2)}\n`
   if (out === undefined) process.stdout.write(text)
   else {
     try {

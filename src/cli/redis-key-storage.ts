@@ -17,17 +17,29 @@ export class RedisKeyStorage implements KeyStorage {
   readonly shownAs = 'Redis'
   readonly #connection: RedisConnection
 
-  private constructor (connection: RedisConnection) {
+  private constructor(connection: RedisConnection) {
     this.#connection = connection
   }
 
-  static async connect (settings: RedisSettings): Promise<RedisKeyStorage> {
-    const connection = connectRedis(settings, createLogger({ level: 'silent', format: 'json', access: false }), undefined, PATIENCE)
+  static async connect(settings: RedisSettings): Promise<RedisKeyStorage> {
+    const connection = connectRedis(
+      settings,
+      createLogger({ level: 'silent', format: 'json', access: false }),
+      undefined,
+      PATIENCE,
+    )
     let reason = 'the connection was closed'
-    connection.client.on('error', (error: Error) => { reason = error.message || reason })
+    connection.client.on('error', (error: Error) => {
+      reason = error.message || reason
+    })
     try {
       const failed = once(connection.client, 'error')
-      await Promise.race([connection.client.connect(), failed.then(() => { throw new Error(reason) })])
+      await Promise.race([
+        connection.client.connect(),
+        failed.then(() => {
+          throw new Error(reason)
+        }),
+      ])
     } catch {
       connection.close()
       throw new CommandFailure(`Redis cannot be reached: ${reason}`)
@@ -36,7 +48,7 @@ export class RedisKeyStorage implements KeyStorage {
   }
 
   /** What is no entry is left out; the gateway refuses it too. */
-  async list (): Promise<ApiKeyEntry[]> {
+  async list(): Promise<ApiKeyEntry[]> {
     const texts = await this.#done(this.#connection.client.hvals(REDIS_KEYS))
     return texts.flatMap((text) => {
       try {
@@ -48,20 +60,22 @@ export class RedisKeyStorage implements KeyStorage {
     })
   }
 
-  async add (entry: ApiKeyEntry): Promise<void> {
+  async add(entry: ApiKeyEntry): Promise<void> {
     await this.#done(this.#connection.client.hset(REDIS_KEYS, fieldOfEntry(entry), JSON.stringify(entry)))
   }
 
-  async remove (doomed: readonly ApiKeyEntry[]): Promise<void> {
+  async remove(doomed: readonly ApiKeyEntry[]): Promise<void> {
     await this.#done(this.#connection.client.hdel(REDIS_KEYS, ...doomed.map(fieldOfEntry)))
   }
 
-  async close (): Promise<void> {
+  async close(): Promise<void> {
     this.#connection.close()
   }
 
-  async #done<T> (command: Promise<T>): Promise<T> {
-    return command.catch((error: Error) => { throw new CommandFailure(`Redis has failed: ${error.message}`) })
+  async #done<T>(command: Promise<T>): Promise<T> {
+    return command.catch((error: Error) => {
+      throw new CommandFailure(`Redis has failed: ${error.message}`)
+    })
   }
 }
 

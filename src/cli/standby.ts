@@ -6,12 +6,12 @@ import { onRequest } from './supervision.ts'
 const SAMPLE = fileURLToPath(new URL('sample/', import.meta.url))
 
 /**
- * Waits until the supervisor wants this gateway to start. Until then the modules of the gateway are loaded, and a gateway of a
- * sample project is built and thrown away, so that the real one is built with warm code. No file of the user is read: it may change
- * until the start.
+ * Waits until the supervisor wants this gateway to start. Until then the modules of the gateway are loaded, and a
+ * gateway of a sample project is built and thrown away, so that the real one is built with warm code. No file of the
+ * user is read: it may change until the start.
  * @returns lines that the gateway need not log at its start
  */
-export async function standBy (): Promise<readonly string[]> {
+export async function standBy(): Promise<readonly string[]> {
   const started = Promise.withResolvers<readonly string[]>()
   let isWanted = false
   let engine: readonly string[] = []
@@ -22,20 +22,24 @@ export async function standBy (): Promise<readonly string[]> {
     started.resolve(message.logged)
   })
   // the messages that are here already
-  await new Promise((resolve) => { setImmediate(resolve) })
+  await new Promise((resolve) => {
+    setImmediate(resolve)
+  })
   await import('../app.ts')
   for (const url of engine) {
     if (isWanted) break
     // what is wrong with a module is reported when the gateway needs it
     await import(url).catch(() => {})
   }
-  await new Promise((resolve) => { setImmediate(resolve) })
+  await new Promise((resolve) => {
+    setImmediate(resolve)
+  })
   if (!isWanted) await buildSample().catch(() => {})
   return started.promise
 }
 
 /** Builds a gateway of the sample project, with every default. */
-export async function buildSample (): Promise<void> {
+export async function buildSample(): Promise<void> {
   const { buildApp } = await import('../app.ts')
   const config = await loadConfig({ env: {}, cwd: SAMPLE })
   const app = await buildApp({ ...config, log: { ...config.log, level: 'silent' } })

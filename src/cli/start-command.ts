@@ -16,11 +16,19 @@ import { standBy } from './standby.ts'
 import { isSupervised, leaveSupervisor, stateBefore, tellStateWhenAsked, tellSupervisor } from './supervision.ts'
 
 /** `gatehouse start`: runs the gateway until it is told to stop. Resolves to the exit code. */
-export async function start (options: ConfigOptions): Promise<number> {
+export async function start(options: ConfigOptions): Promise<number> {
   if (!isSupervised()) {
-    let say = (): void => { process.stderr.write(`gatehouse: ${NO_RELOAD}\n`) }
+    let say = (): void => {
+      process.stderr.write(`gatehouse: ${NO_RELOAD}\n`)
+    }
     ignoreHangup(() => say())
-    return run(options, (app) => { say = () => warn(app, NO_RELOAD) }, () => {})
+    return run(
+      options,
+      (app) => {
+        say = () => warn(app, NO_RELOAD)
+      },
+      () => {},
+    )
   }
   // the supervisor says it for gateways that do not serve yet
   let say = (): void => {}
@@ -29,7 +37,14 @@ export async function start (options: ConfigOptions): Promise<number> {
   const tellImported = (): void => tellSupervisor({ imported: imported() })
   const logged = await standBy()
   try {
-    return await run(options, (app) => { say = () => warn(app, NO_RELOAD_NEEDED) }, tellImported, logged)
+    return await run(
+      options,
+      (app) => {
+        say = () => warn(app, NO_RELOAD_NEEDED)
+      },
+      tellImported,
+      logged,
+    )
   } catch (error) {
     const mendable = mendableFiles(error, options)
     if (mendable !== undefined) tellSupervisor({ mendable })
@@ -39,7 +54,7 @@ export async function start (options: ConfigOptions): Promise<number> {
   }
 }
 
-function warn (app: FastifyInstance, text: string): void {
+function warn(app: FastifyInstance, text: string): void {
   app.log.warn(text)
   flushLog(app)
 }
@@ -49,13 +64,22 @@ function warn (app: FastifyInstance, text: string): void {
  * @param started  called when it listens
  * @param logged   lines of the start that need no repetition
  */
-async function run (options: ConfigOptions, built: (app: FastifyInstance) => void, started: () => void, logged: readonly string[] = []): Promise<number> {
+async function run(
+  options: ConfigOptions,
+  built: (app: FastifyInstance) => void,
+  started: () => void,
+  logged: readonly string[] = [],
+): Promise<number> {
   const config = await commandConfig(options)
   const delay = milliseconds(config.shutdown.delay)
   const timeout = milliseconds(config.shutdown.timeout)
   // before the files are read, so that no change of theirs is missed
   tellSupervisor({
-    watch: { file: findConfigFile(process.cwd(), options.config), baseDir: config.baseDir, folders: [config.routes, config.openapi] },
+    watch: {
+      file: findConfigFile(process.cwd(), options.config),
+      baseDir: config.baseDir,
+      folders: [config.routes, config.openapi],
+    },
     stopsWithin: delay + timeout + AFTER_CUT,
   })
   const { buildApp } = await import('../app.ts')
@@ -76,7 +100,7 @@ async function run (options: ConfigOptions, built: (app: FastifyInstance) => voi
   tellSupervisor({ ready: true })
   if (isSupervised()) app.apis.onChange = () => tellSupervisor({ changed: true })
   tellStateWhenAsked(() => app.upstreams.remember())
-  const notes = [...shadowNotes(app.routeTable), ...await passedOver(options, config.routes)]
+  const notes = [...shadowNotes(app.routeTable), ...(await passedOver(options, config.routes))]
   tellSupervisor({ logged: announce(app, address, notes, logged) })
   releaseIdleMemory()
   const code = await Promise.race(ended)

@@ -7,7 +7,7 @@ import type { LoadedModules } from './loaded-modules.ts'
 /** What a gateway reports to the supervisor of `--watch`. */
 export type SupervisionMessage =
   /** What it is made of, and how many milliseconds its stop takes at most. */
-  | { watch: Watched, stopsWithin: number }
+  | { watch: Watched; stopsWithin: number }
   /** What it has imported; also when it could not start. */
   | { imported: LoadedModules }
   /** It cannot start, for mistakes that a change of these files can mend. */
@@ -32,7 +32,7 @@ export type SupervisionMessage =
 /** What the supervisor sends to a gateway. */
 export type SupervisorRequest =
   /** Start now, and leave out these lines of the start, which the gateway before has logged. */
-  | { start: true, logged: readonly string[] }
+  | { start: true; logged: readonly string[] }
   /** Modules of the gateway to load before the start: URLs. */
   | { engine: readonly string[] }
   /** Leave new connections to the gateway that has started. */
@@ -47,7 +47,7 @@ export type SupervisorRequest =
 export const STATE_WAIT = 3000
 
 /** What the gateway before has known of its targets; nothing at the first start, and without a supervisor. */
-export async function stateBefore (): Promise<UpstreamsMemory> {
+export async function stateBefore(): Promise<UpstreamsMemory> {
   if (cluster.worker === undefined) return {}
   const { promise, resolve } = Promise.withResolvers<UpstreamsMemory>()
   const hear = (received: unknown): void => {
@@ -64,12 +64,14 @@ export async function stateBefore (): Promise<UpstreamsMemory> {
 }
 
 /** Tells the supervisor what is known of the targets, whenever it asks. */
-export function tellStateWhenAsked (state: () => UpstreamsMemory): void {
-  onRequest((message) => { if ('tell' in message) tellSupervisor({ state: state() }) })
+export function tellStateWhenAsked(state: () => UpstreamsMemory): void {
+  onRequest((message) => {
+    if ('tell' in message) tellSupervisor({ state: state() })
+  })
 }
 
 /** Calls `hear` with what the supervisor sends, if there is one. */
-export function onRequest (hear: (message: SupervisorRequest) => void): void {
+export function onRequest(hear: (message: SupervisorRequest) => void): void {
   if (cluster.worker === undefined) return
   process.on('message', (received) => {
     const message = requestOf(received)
@@ -78,26 +80,30 @@ export function onRequest (hear: (message: SupervisorRequest) => void): void {
 }
 
 const requestOf = (message: unknown): SupervisorRequest | undefined =>
-  typeof message === 'object' && message !== null && 'gatehouse' in message ? message.gatehouse as SupervisorRequest : undefined
+  typeof message === 'object' && message !== null && 'gatehouse' in message
+    ? (message.gatehouse as SupervisorRequest)
+    : undefined
 
 /** Whether a supervisor makes this gateway anew when something changes. */
 export const isSupervised = (): boolean => cluster.worker !== undefined
 
 /** Does nothing in a process without a supervisor. */
-export function tellSupervisor (message: SupervisionMessage): void {
+export function tellSupervisor(message: SupervisionMessage): void {
   cluster.worker?.send({ gatehouse: message })
 }
 
 /** The message, if it is one. */
-export function supervisionMessage (message: unknown): SupervisionMessage | undefined {
-  return typeof message === 'object' && message !== null && 'gatehouse' in message ? message.gatehouse as SupervisionMessage : undefined
+export function supervisionMessage(message: unknown): SupervisionMessage | undefined {
+  return typeof message === 'object' && message !== null && 'gatehouse' in message
+    ? (message.gatehouse as SupervisionMessage)
+    : undefined
 }
 
 /**
  * Takes leave of the supervisor once nothing listens here any more: connections that it has handed over meanwhile go
  * back to it for the next gateway, where they would be lost with a process that simply ends.
  */
-export async function leaveSupervisor (): Promise<void> {
+export async function leaveSupervisor(): Promise<void> {
   const { worker } = cluster
   if (!worker?.isConnected()) return
   const left = once(worker, 'disconnect')

@@ -11,8 +11,10 @@ export interface TokenOptions {
   claim: string[]
 }
 
-/** `name=value` pairs as claims: values that are JSON (`true`, `7`, `["a"]`) stand for themselves, all others are text. */
-export function parseClaims (pairs: readonly string[]): Record<string, unknown> {
+/**
+ * `name=value` pairs as claims: values that are JSON (`true`, `7`, `["a"]`) stand for themselves, all others are text.
+ */
+export function parseClaims(pairs: readonly string[]): Record<string, unknown> {
   const claims = new Map<string, unknown>()
   for (const pair of pairs) {
     const split = pair.indexOf('=')
@@ -28,17 +30,22 @@ export function parseClaims (pairs: readonly string[]): Record<string, unknown> 
 }
 
 /** Claims that have an option, or that the gateway states itself. */
-const STATED: Record<string, string> = { exp: 'state --expires instead', iat: 'the time of signing is stated in any case' }
+const STATED: Record<string, string> = {
+  exp: 'state --expires instead',
+  iat: 'the time of signing is stated in any case',
+}
 
-function checkClaims (claims: Record<string, unknown>): void {
+function checkClaims(claims: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(claims)) {
     if (Object.hasOwn(STATED, name)) throw new CommandFailure(`--claim ${name}=... is not taken: ${STATED[name]}`)
-    if (name === 'nbf' && typeof value !== 'number') throw new CommandFailure(`--claim nbf: found ${JSON.stringify(value)}, allowed: seconds since 1970`)
+    if (name === 'nbf' && typeof value !== 'number') {
+      throw new CommandFailure(`--claim nbf: found ${JSON.stringify(value)}, allowed: seconds since 1970`)
+    }
   }
 }
 
 /** Text of digits alone is milliseconds, as it is everywhere else. */
-function lifetime (text: string): string | number {
+function lifetime(text: string): string | number {
   const value = /^\d+$/.test(text) ? Number(text) : text
   const [wrong] = mistakes(Duration({ description: 'lifetime', least: 1000, most: Number.MAX_SAFE_INTEGER }), value)
   if (wrong) throw new CommandFailure(`--expires: ${wrong.message}`)
@@ -46,12 +53,16 @@ function lifetime (text: string): string | number {
 }
 
 /** `gatehouse token`: a signed development token, alone on standard output. */
-export async function token ({ config: file, sub, scopes, expires, claim }: TokenOptions): Promise<number> {
+export async function token({ config: file, sub, scopes, expires, claim }: TokenOptions): Promise<number> {
   const claims = parseClaims(claim)
   checkClaims(claims)
   const expiresIn = lifetime(expires)
   const config = await ownConfig({ config: file })
-  if (!config.jwt) throw new CommandFailure('there is no key to sign with: set jwt.secret in the configuration, or GATEHOUSE_JWT_SECRET')
+  if (!config.jwt) {
+    throw new CommandFailure(
+      'there is no key to sign with: set jwt.secret in the configuration, or GATEHOUSE_JWT_SECRET',
+    )
+  }
   const { signToken } = await import('../auth/jwt/dev-token.ts')
   process.stdout.write(`${signToken(config.jwt, { sub, scopes, expiresIn, claims })}\n`)
   return 0

@@ -6,7 +6,8 @@ import { BootProblems, type Problem } from '../errors.ts'
 import type { DraftFile } from '../upstream/route-files.ts'
 import type { NewFile } from './file-batch.ts'
 
-const WHAT_TO_DO = 'nothing is written, since gatehouse check would refuse it: choose another --name, --prefix or --auth, or mend what is named above'
+const WHAT_TO_DO =
+  'nothing is written, since gatehouse check would refuse it: choose another --name, --prefix or --auth, or mend what is named above'
 
 export interface Trial {
   /** What is wrong without the files; none when all is right with them. */
@@ -21,7 +22,7 @@ export interface Trial {
  * @param upstream  its name
  * @throws BootProblems with what is wrong because of them
  */
-export async function tryFiles (config: Config, upstream: string, files: readonly NewFile[]): Promise<Trial> {
+export async function tryFiles(config: Config, upstream: string, files: readonly NewFile[]): Promise<Trial> {
   const scratch = mkdtempSync(join(tmpdir(), 'gatehouse-try-'))
   try {
     const { problems, warnings } = await built(config, draft(config, files, scratch), upstream)
@@ -37,8 +38,10 @@ export async function tryFiles (config: Config, upstream: string, files: readonl
   }
 }
 
-/** Writes the files into a folder of their own, with the documents as far below it as they will be below the project. */
-function draft ({ openapi, baseDir }: Config, files: readonly NewFile[], scratch: string): DraftFile {
+/**
+ * Writes the files into a folder of their own, with the documents as far below it as they will be below the project.
+ */
+function draft({ openapi, baseDir }: Config, files: readonly NewFile[], scratch: string): DraftFile {
   const below = relative(baseDir, openapi)
   const documents = join(scratch, below.startsWith('..') ? 'openapi' : below)
   const route = files.at(-1)!
@@ -52,7 +55,11 @@ function draft ({ openapi, baseDir }: Config, files: readonly NewFile[], scratch
   return { path, place: route.path, documents: { openapi: documents, baseDir: scratch } }
 }
 
-async function built (config: Config, file?: DraftFile, upstream?: string): Promise<{ problems: Problem[], warnings: readonly string[] }> {
+async function built(
+  config: Config,
+  file?: DraftFile,
+  upstream?: string,
+): Promise<{ problems: Problem[]; warnings: readonly string[] }> {
   const { buildApp } = await import('../app.ts')
   try {
     const app = await buildApp({ ...config, log: { ...config.log, level: 'silent' } }, undefined, file)

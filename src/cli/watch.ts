@@ -12,19 +12,28 @@ const EXECUTABLE = fileURLToPath(new URL('../../bin/gatehouse.js', import.meta.u
 /** So many children that were replaced may keep connections in use. */
 const MOST_RETIRED = 2
 
-const say = (text: string): void => { process.stderr.write(`watch: ${text}\n`) }
-const connections = (count: number): string => count === 1 ? '1 connection' : `${count} connections`
+const say = (text: string): void => {
+  process.stderr.write(`watch: ${text}\n`)
+}
+const connections = (count: number): string => (count === 1 ? '1 connection' : `${count} connections`)
 
 /**
  * Runs the gateway in a child process and replaces it when files declare something else than before.
  *
- * This process holds the listening socket (`node:cluster`) and hands connections to the child. A new child starts while the
- * old one still serves, and takes over when it is ready: there is no moment without a listener. A child that does not get
- * ready reports why, and the old one goes on. A child that was replaced keeps the connections that it has. One more child
- * stands by with the modules of the gateway loaded, so that the next change is served soon.
+ * This process holds the listening socket (`node:cluster`) and hands connections to the child. A new child starts while
+ * the old one still serves, and takes over when it is ready: there is no moment without a listener. A child that does
+ * not get ready reports why, and the old one goes on. A child that was replaced keeps the connections that it has. One
+ * more child stands by with the modules of the gateway loaded, so that the next change is served soon.
  */
 class Supervisor {
-  readonly #files = new GatewayFiles(() => { this.#reload(false) }, () => { this.#reload(true) })
+  readonly #files = new GatewayFiles(
+    () => {
+      this.#reload(false)
+    },
+    () => {
+      this.#reload(true)
+    },
+  )
   readonly #finish: (code: number) => void
   /** All that run, in the order of their start. */
   readonly #children = new Set<WatchedChild>()
@@ -42,22 +51,24 @@ class Supervisor {
   #stopping = false
   #stoppingSince = 0
 
-  constructor (options: ConfigOptions, finish: (code: number) => void) {
+  constructor(options: ConfigOptions, finish: (code: number) => void) {
     this.#finish = finish
     cluster.setupPrimary({ exec: EXECUTABLE, args: ['start', ...configArguments(options)] })
   }
 
-  async begin (): Promise<void> {
+  async begin(): Promise<void> {
     this.#busy = true
     const code = await this.#replace()
     this.#busy = false
     if (this.#stopping) return
-    if (this.#current === undefined && !this.#mendable) return this.#end(typeof code === 'number' && code > 0 ? code : 1)
+    if (this.#current === undefined && !this.#mendable) {
+      return this.#end(typeof code === 'number' && code > 0 ? code : 1)
+    }
     if (this.#changedMeanwhile) this.#reload(this.#forced)
     else if (this.#current === undefined) say('waiting for a change that mends this')
   }
 
-  stop (): void {
+  stop(): void {
     if (this.#stopping) {
       if (Date.now() - this.#stoppingSince < SAME_SIGNAL) return
       for (const child of this.#children) child.kill()
@@ -70,13 +81,13 @@ class Supervisor {
     if (this.#children.size === 0) this.#end(0)
   }
 
-  #end (code: number): void {
+  #end(code: number): void {
     this.#files.close()
     this.#finish(code)
   }
 
   /** @param forced  also when no file declares anything new */
-  async #reload (forced: boolean): Promise<void> {
+  async #reload(forced: boolean): Promise<void> {
     this.#forced ||= forced
     this.#changedMeanwhile = true
     if (this.#busy) return
@@ -89,7 +100,7 @@ class Supervisor {
     this.#busy = false
   }
 
-  async #takeOver (forced: boolean): Promise<void> {
+  async #takeOver(forced: boolean): Promise<void> {
     const isUnchanged = await this.#files.unchanged()
     if (this.#stopping) return
     if (isUnchanged && !forced && this.#current !== undefined) {
@@ -101,7 +112,7 @@ class Supervisor {
   }
 
   /** Starts a child. Resolves when it serves, or to how it has ended before. */
-  async #replace (): Promise<void | number | string> {
+  async #replace(): Promise<void | number | string> {
     const child = this.#next()
     child.start(this.#current === undefined ? [] : this.#logged)
     const code = await Promise.race([child.ready, child.exit])
@@ -110,18 +121,20 @@ class Supervisor {
   }
 
   /** The child that stands by, unless modules of the gateway itself have been written since it was started. */
-  #next (): WatchedChild {
+  #next(): WatchedChild {
     const standby = this.#standby
     this.#standby = undefined
     if (standby === undefined) return this.#fork()
-    const isStale = this.#engine.some((url) => (statSync(fileURLToPath(url), { throwIfNoEntry: false })?.ctimeMs ?? Infinity) > standby.bornAt)
+    const isStale = this.#engine.some(
+      (url) => (statSync(fileURLToPath(url), { throwIfNoEntry: false })?.ctimeMs ?? Infinity) > standby.bornAt,
+    )
     if (!isStale) return standby
     standby.kill()
     return this.#fork()
   }
 
   /** Has the next child load what it needs before it is wanted. */
-  #prepare (): void {
+  #prepare(): void {
     if (this.#stopping || this.#standby !== undefined) return
     this.#standby = this.#fork()
     this.#standby.send({ engine: this.#engine })
@@ -129,14 +142,14 @@ class Supervisor {
     import('./file-meaning.ts')
   }
 
-  #fork (): WatchedChild {
+  #fork(): WatchedChild {
     const child = new WatchedChild((message) => this.#hear(child, message))
     this.#children.add(child)
     child.exit.then((code) => this.#ended(child, code))
     return child
   }
 
-  #hear (child: WatchedChild, message: SupervisionMessage): void {
+  #hear(child: WatchedChild, message: SupervisionMessage): void {
     if ('watch' in message) {
       child.stopsWithin = message.stopsWithin
       if (!this.#stopping) this.#files.watch(message.watch, child.startedAt)
@@ -153,16 +166,20 @@ class Supervisor {
     } else if ('asks' in message) {
       Promise.resolve(this.#current?.state() ?? {}).then((state) => child.send({ state }))
     } else if ('retired' in message) {
-      say(`the gateway has taken over the changes${message.retired > 0 ? `, the one before keeps ${connections(message.retired)} until ${message.retired === 1 ? 'it ends' : 'they end'}` : ''}`)
+      say(
+        `the gateway has taken over the changes${message.retired > 0 ? `, the one before keeps ${connections(message.retired)} until ${message.retired === 1 ? 'it ends' : 'they end'}` : ''}`,
+      )
     } else if ('keeps' in message) {
       child.keeps = message.keeps
       this.#limitRetired()
     } else if ('ended' in message && message.ended > 0) {
-      say(`of the gateways that were replaced no more than ${MOST_RETIRED} are kept: the oldest has closed ${connections(message.ended)}`)
+      say(
+        `of the gateways that were replaced no more than ${MOST_RETIRED} are kept: the oldest has closed ${connections(message.ended)}`,
+      )
     }
   }
 
-  #ready (child: WatchedChild): void {
+  #ready(child: WatchedChild): void {
     const before = this.#current
     this.#current = child
     this.#engine = child.engine
@@ -175,24 +192,26 @@ class Supervisor {
   }
 
   /** Ends the oldest when too many keep connections in use. Those that keep none end by themselves. */
-  #limitRetired (): void {
+  #limitRetired(): void {
     const keeping = [...this.#children].filter(({ stage, keeps }) => stage === 'retired' && keeps > 0)
     if (keeping.length > MOST_RETIRED) keeping[0]!.end()
   }
 
-  #ended (child: WatchedChild, code: number | string): void {
+  #ended(child: WatchedChild, code: number | string): void {
     this.#children.delete(child)
     if (child === this.#standby) this.#standby = undefined
     if (child === this.#current) {
       this.#current = undefined
-      if (!this.#stopping) say(`the gateway has ended with ${typeof code === 'string' ? code : `code ${code}`}, waiting for a change`)
+      if (!this.#stopping) {
+        say(`the gateway has ended with ${typeof code === 'string' ? code : `code ${code}`}, waiting for a change`)
+      }
     } else if (child.stage === 'starting' && this.#current && !this.#stopping) say('the gateway goes on as it was')
     if (this.#stopping && this.#children.size === 0) this.#end(0)
   }
 }
 
 /** `gatehouse start --watch`. Resolves to the exit code, once every child has ended. */
-export function watch (options: ConfigOptions): Promise<number> {
+export function watch(options: ConfigOptions): Promise<number> {
   return new Promise((resolve) => {
     const supervisor = new Supervisor(options, resolve)
     process.on('SIGINT', () => supervisor.stop())

@@ -13,16 +13,20 @@ import { fieldPath } from './schema-wording.ts'
  * @param shownAs  its name in problems
  * @throws BootProblems with every mistake and its line; no message shows a value that is `writeOnly`
  */
-export function readCheckedFile<S extends TSchema> (path: string, shownAs: string, schema: S): Static<S> {
+export function readCheckedFile<S extends TSchema>(path: string, shownAs: string, schema: S): Static<S> {
   const { value, lineOf } = readDataFile(path, shownAs)
   // an editor that empties a file before it writes must not be taken at its word
-  if (value === null) throw new BootProblems([{ file: shownAs, field: '', message: 'is empty: an empty list is written []' }])
+  if (value === null) {
+    throw new BootProblems([{ file: shownAs, field: '', message: 'is empty: an empty list is written []' }])
+  }
   const found = mistakes(schema, value)
   if (found.length === 0) return value as Static<S>
-  throw new BootProblems(found.map(({ path, message }) => {
-    const line = lineOf(path)
-    return { file: line === undefined ? shownAs : `${shownAs}:${line}`, field: fieldPath(path), message }
-  }))
+  throw new BootProblems(
+    found.map(({ path, message }) => {
+      const line = lineOf(path)
+      return { file: line === undefined ? shownAs : `${shownAs}:${line}`, field: fieldPath(path), message }
+    }),
+  )
 }
 
 /**
@@ -30,7 +34,7 @@ export function readCheckedFile<S extends TSchema> (path: string, shownAs: strin
  * @param shownAs  its name in problems
  * @throws BootProblems when it cannot be read
  */
-export function readText (path: string, shownAs: string): string {
+export function readText(path: string, shownAs: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
@@ -38,16 +42,25 @@ export function readText (path: string, shownAs: string): string {
   }
 }
 
-/** Milliseconds between two looks at a file: a look works everywhere, also where a mount swaps links or tells of no change. */
+/**
+ * Milliseconds between two looks at a file: a look works everywhere, also where a mount swaps links or tells of no
+ * change.
+ */
 const INTERVAL = 1000
 
 /**
- * Loads a file now, and again whenever it has changed. Once it runs, a file that is broken or gone leaves everything as it was,
- * and the log says so.
+ * Loads a file now, and again whenever it has changed. Once it runs, a file that is broken or gone leaves everything as
+ * it was, and the log says so.
  * @param load  reads the file and takes it over; its BootProblems at the first time are the caller's
  * @returns what ends the watching
  */
-export function keepLoaded (path: string, shownAs: string, load: () => void, log: Pick<FastifyBaseLogger, 'info' | 'error'>, interval = INTERVAL): () => void {
+export function keepLoaded(
+  path: string,
+  shownAs: string,
+  load: () => void,
+  log: Pick<FastifyBaseLogger, 'info' | 'error'>,
+  interval = INTERVAL,
+): () => void {
   // before it is read, so that no change is missed
   let seen = stamp(statSync(path, { bigint: true, throwIfNoEntry: false }))
   load()
@@ -62,12 +75,17 @@ export function keepLoaded (path: string, shownAs: string, load: () => void, log
         load()
         log.info({ file: shownAs }, 'took over the changed file')
       } catch (error) {
-        log.error({ file: shownAs, problems: error instanceof BootProblems ? error.problems : String(error) }, 'the changed file is not good: everything stays as it was')
+        log.error(
+          { file: shownAs, problems: error instanceof BootProblems ? error.problems : String(error) },
+          'the changed file is not good: everything stays as it was',
+        )
       }
     }
     wait()
   }
-  const wait = (): void => { timer = setTimeout(look, interval).unref() }
+  const wait = (): void => {
+    timer = setTimeout(look, interval).unref()
+  }
   wait()
   return () => {
     stopped = true
@@ -80,7 +98,7 @@ export function keepLoaded (path: string, shownAs: string, load: () => void, log
  * @param file  its path, from the folder of the configuration
  * @param load  is told the path, and the name for problems
  */
-export function keepFileLoaded (app: FastifyInstance, file: string, load: (path: string, name: string) => void): void {
+export function keepFileLoaded(app: FastifyInstance, file: string, load: (path: string, name: string) => void): void {
   const { baseDir } = app.config
   const path = resolve(baseDir, file)
   const name = relative(baseDir, path)
@@ -88,5 +106,5 @@ export function keepFileLoaded (app: FastifyInstance, file: string, load: (path:
   app.addHook('onClose', async () => stop())
 }
 
-const stamp = (stats: { ino: bigint, size: bigint, mtimeNs: bigint, ctimeNs: bigint } | undefined): string =>
+const stamp = (stats: { ino: bigint; size: bigint; mtimeNs: bigint; ctimeNs: bigint } | undefined): string =>
   stats === undefined ? '' : [stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(' ')

@@ -18,7 +18,7 @@ export interface ConfigFile extends Pick<DataFile, 'value'> {
 }
 
 /** A path as people in `cwd` would type it. */
-export function shownPath (path: string, cwd: string): string {
+export function shownPath(path: string, cwd: string): string {
   const short = relative(cwd, path)
   return short === '' ? '.' : short.startsWith('..') ? path : short
 }
@@ -30,16 +30,30 @@ export function shownPath (path: string, cwd: string): string {
  * @returns undefined when none was asked for and there is none
  * @throws BootProblems  when `cwd` has several, or the ending is unknown
  */
-export function findConfigFile (cwd: string, file?: string): string | undefined {
+export function findConfigFile(cwd: string, file?: string): string | undefined {
   if (file !== undefined) {
     if (!(CONFIG_ENDINGS as readonly string[]).includes(extname(file))) {
-      throw new BootProblems([{ file, field: '', message: `is no configuration file, allowed: names that end with ${CONFIG_ENDINGS.join(', ')}` }])
+      throw new BootProblems([
+        {
+          file,
+          field: '',
+          message: `is no configuration file, allowed: names that end with ${CONFIG_ENDINGS.join(', ')}`,
+        },
+      ])
     }
     return resolve(cwd, file)
   }
-  const present = CONFIG_ENDINGS.map((ending) => `gatehouse.config${ending}`).filter((name) => existsSync(join(cwd, name)))
+  const present = CONFIG_ENDINGS.map((ending) => `gatehouse.config${ending}`).filter((name) =>
+    existsSync(join(cwd, name)),
+  )
   if (present.length > 1) {
-    throw new BootProblems([{ file: present[0]!, field: '', message: `there is ${present.slice(1).join(' and ')} too: keep one of them, or choose with --config` }])
+    throw new BootProblems([
+      {
+        file: present[0]!,
+        field: '',
+        message: `there is ${present.slice(1).join(' and ')} too: keep one of them, or choose with --config`,
+      },
+    ])
   }
   return present[0] && join(cwd, present[0])
 }
@@ -48,7 +62,7 @@ export function findConfigFile (cwd: string, file?: string): string | undefined 
  * Reads a configuration file.
  * @throws BootProblems  one problem with file and line when it cannot be read, parsed or run
  */
-export async function readConfigFile (path: string, cwd: string): Promise<ConfigFile> {
+export async function readConfigFile(path: string, cwd: string): Promise<ConfigFile> {
   const name = shownPath(path, cwd)
   const baseDir = dirname(path)
   if (!/\.(ts|js|mjs)$/.test(path)) {
@@ -58,7 +72,9 @@ export async function readConfigFile (path: string, cwd: string): Promise<Config
   }
   const module = await importFile(path, name)
   if (!('default' in module)) {
-    throw new BootProblems([{ file: name, field: '', message: 'exports no configuration, allowed: export default defineConfig({ ... })' }])
+    throw new BootProblems([
+      { file: name, field: '', message: 'exports no configuration, allowed: export default defineConfig({ ... })' },
+    ])
   }
   return { name, baseDir, value: module.default }
 }

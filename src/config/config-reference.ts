@@ -45,19 +45,28 @@ Secrets can be kept in files: variables with \`..._FILE\` name a file whose cont
 end. No message shows a secret.`
 
 /** The text of \`docs/configuration.md\`. */
-export function configReference (): string {
+export function configReference(): string {
   const variables = new Map(environmentVariables(ConfigSchema).map((variable) => [variable.path.join('.'), variable]))
   const variableText = (path: readonly string[]): string => {
     const variable = variables.get(path.join('.'))
     if (!variable) return ''
     return variable.secret ? `\`${variable.name}\` or \`${variable.name}_FILE\`` : `\`${variable.name}\``
   }
-  const sections = referenceSections(schemaNode(ConfigSchema), new Set(['auth'])).map(({ title, description, rows }) => [
-    title ? `### \`${title}\`` : '## Settings',
-    ...title && description ? [description] : [],
-    table(['Key', 'Type', 'Default', 'Environment variable', 'Description'], rows.map((row) => [
-      `\`${row.key}\``, cell(row.type), row.required ? 'required' : code(row.default), variableText(row.path), cell(row.description),
-    ])),
-  ].join('\n\n'))
+  const sections = referenceSections(schemaNode(ConfigSchema), new Set(['auth'])).map(({ title, description, rows }) =>
+    [
+      title ? `### \`${title}\`` : '## Settings',
+      ...(title && description ? [description] : []),
+      table(
+        ['Key', 'Type', 'Default', 'Environment variable', 'Description'],
+        rows.map((row) => [
+          `\`${row.key}\``,
+          cell(row.type),
+          row.required ? 'required' : code(row.default),
+          variableText(row.path),
+          cell(row.description),
+        ]),
+      ),
+    ].join('\n\n'),
+  )
   return `${[INTRODUCTION, ...sections].join('\n\n')}\n`
 }

@@ -17,109 +17,336 @@ import { Compression } from '../response/compression-schema.ts'
 import { ByteSize, Duration } from '../units.ts'
 import { trafficFields } from '../upstream/traffic-schema.ts'
 
-export const Timeouts = Type.Object({
-  connect: Duration({ default: '5s', description: 'Until the connection to a target stands, TLS included.' }),
-  firstByte: Duration({ default: '60s', description: 'From the sent request to the first byte of the response.' }),
-  idle: Duration({ default: '60s', description: 'Between two pieces of a response body, from the upstream or to the client. A WebSocket is not bound by it.' }),
-  websocket: Type.Optional(Duration({ description: 'Without a byte in either direction on a WebSocket, pings included; past it both sides are closed with 1001. 0 has no limit. Default: 0.' })),
-  total: Type.Optional(Duration({ description: 'From the first sending until the client gets its answer, all attempts and the pauses between them included; 0 has no limit. A response that is streamed is no longer bound by it once its head has come. Default: 0.' })),
-}, { additionalProperties: false, description: 'How long an upstream may take; past it the answer is 504.' })
+export const Timeouts = Type.Object(
+  {
+    connect: Duration({ default: '5s', description: 'Until the connection to a target stands, TLS included.' }),
+    firstByte: Duration({ default: '60s', description: 'From the sent request to the first byte of the response.' }),
+    idle: Duration({
+      default: '60s',
+      description:
+        'Between two pieces of a response body, from the upstream or to the client. A WebSocket is not bound by it.',
+    }),
+    websocket: Type.Optional(
+      Duration({
+        description:
+          'Without a byte in either direction on a WebSocket, pings included; past it both sides are closed with 1001. 0 has no limit. Default: 0.',
+      }),
+    ),
+    total: Type.Optional(
+      Duration({
+        description:
+          'From the first sending until the client gets its answer, all attempts and the pauses between them included; 0 has no limit. A response that is streamed is no longer bound by it once its head has come. Default: 0.',
+      }),
+    ),
+  },
+  { additionalProperties: false, description: 'How long an upstream may take; past it the answer is 504.' },
+)
 
-const HeaderName = '^[!#$%&\'*+.^_`|~0-9A-Za-z-]+$'
+const HeaderName = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 
 /** Which claims reach the upstream, and in which headers. */
 export const IdentityHeaders = Type.Record(Type.String({ pattern: HeaderName }), Type.String(), {
-  description: 'Header name to claim: what the upstream learns of the consumer. `scope` is every scope, joined by spaces; a dot reaches into objects. Copies of these headers that a client sends are always removed.',
+  description:
+    'Header name to claim: what the upstream learns of the consumer. `scope` is every scope, joined by spaces; a dot reaches into objects. Copies of these headers that a client sends are always removed.',
 })
 
 /**
  * The whole configuration of a gateway. From this one schema come the type, the defaults, the checks and
  * `docs/configuration.md`.
  */
-export const ConfigSchema = Type.Object({
-  host: Type.String({ default: '127.0.0.1', minLength: 1, description: 'Address to listen on; `0.0.0.0` or `::` for every interface.' }),
-  port: Type.Integer({ minimum: 0, maximum: 65535, default: 3000, description: 'TCP port to listen on; 0 lets the system choose.' }),
-  routes: Type.String({ default: './routes', description: 'Folder of the upstream files. Relative paths start at the configuration file, or at the working directory when there is none.' }),
-  openapi: Type.String({ default: './openapi', description: 'Folder of the API documents; `gateway.yaml` in it gives title, description and servers.' }),
-  trustProxy: Type.Array(Type.String(), { default: [], description: 'Addresses and networks (CIDR) of proxies in front of the gateway. Only from these are `Forwarded`, `X-Forwarded-*` and `X-Request-Id` believed.' }),
-  auth: Type.Optional(AuthDeclaration),
-  cors: Type.Optional(Cors),
-  csrf: Type.Optional(Csrf),
-  securityHeaders: Type.Optional(SecurityHeaders),
-  jwt: Type.Optional(JwtSettings),
-  introspection: Type.Optional(IntrospectionSettings),
-  forwardAuth: Type.Optional(ForwardAuthSettings),
-  signatures: Type.Optional(SignatureSettings),
-  apiKeys: Type.Optional(ApiKeySettings),
-  basic: Type.Optional(BasicSettings),
-  clientCertificates: Type.Optional(CertificateSettings),
-  login: Type.Optional(LoginSettings),
-  failedAttempts: Type.Union([Type.Literal(false), Type.Object({
-    max: Type.Integer({ minimum: 1, default: 100, description: 'Failures that a window allows by address and scheme; with Basic by address and user name, and ten times as many by address alone.' }),
-    window: Duration({ default: '1 minute', description: 'Length of the window.' }),
-  }, { additionalProperties: false })], { default: {}, description: 'How often an address (IPv6 by /64) may send wrong credentials of one scheme, with Basic for one user name; then these are answered 429 before any cryptography runs, unless they have been verified before. Sessions of `login` are never counted. `false` has no bound.' }),
-  identityHeaders: Type.Optional(IdentityHeaders),
-  forwardMethodOverride: Type.Boolean({ default: false, description: 'Whether upstreams get `X-HTTP-Method-Override`, `X-HTTP-Method` and `X-Method-Override`, by which many services replace the method. An upstream may say otherwise.' }),
-  sendRealIp: Type.Boolean({
-    default: false,
-    description: "Whether upstreams get `X-Real-IP`, the client's address as limits see it. An upstream may say otherwise. " +
-      "A client's own is never sent on.",
-  }),
-  preserveHost: Type.Optional(Type.Boolean({
-    description: "Whether upstreams get the client's `Host`. An upstream may say otherwise. " +
-      'Default: true for upstreams that state `hosts`; the others get the host of their target, and `X-Forwarded-Host`.',
-  })),
-  rateLimit: Type.Optional(Type.Union([Type.Literal(false), LimitDeclaration], { description: 'A limit over all routes together. Default: none.' })),
-  limits: LimitSettings,
-  plans: Type.Optional(Plans),
-  planClaim: Type.Optional(Type.String({ minLength: 1, description: 'Claim that names the plan of a consumer, or path of one with dots. Default: none.' })),
-  defaultPlan: Type.Optional(Type.String({ minLength: 1, description: 'Plan of the consumers that have no other. Default: none.' })),
-  consumers: Type.Optional(ConsumerEntries),
-  redis: Type.Optional(Type.Unsafe<RedisSettings>({ ...RedisSettings, description: 'A Redis or Valkey that several gateways share; it carries the rate limits, and stored responses with `cache.redis`: its URL, `{ cluster: [URLs] }`, or `{ sentinels: [URLs], name }`. Default: memory of the process.' })),
-  cache: CacheStoreSettings,
-  compress: Type.Optional(Compression),
-  bodyLimit: ByteSize({ default: '1MiB', description: 'Largest request body that is collected for validation; larger ones are answered 413. Bodies that no schema looks at are streamed and have no limit unless the upstream or route states one.' }),
-  bodyMemory: ByteSize({ default: '64MiB', description: 'Most bytes of collected request bodies that are held at once, until their answers have gone; further bodies are answered 503.' }),
-  timeouts: Timeouts,
-  ...trafficFields,
-  stickySecret: Type.Optional(Type.String({ minLength: 32, writeOnly: true, description: 'Signs the cookies of `balance: { sticky }`: the same for all processes that answer for the same clients. Default: a random one for each process, so that clients may change their target after a restart.' })),
-  via: Type.String({ default: 'gatehouse', pattern: HeaderName, title: 'name of letters, digits and -._~', description: 'Name of this gateway in the `Via` header (RFC 9110, section 7.6.3).' }),
-  docs: Type.Union([Type.Literal(false), Type.Object({
-    path: Type.String({ default: '/docs', pattern: '^/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]$', title: 'path such as "/docs"', description: 'Where Swagger UI is; the document is below it at `/json` and `/yaml`, those of single upstreams at `/upstreams/<name>.json` and `.yaml`.' }),
-    auth: Type.Optional(Type.Unsafe<AuthDeclaration>({ ...AuthDeclaration, description: "Who may read the documentation. Default: everybody, with a warning at the start; `'none'` says that this is meant." })),
-    hideScopes: Type.Array(Type.String({ pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$', title: 'a scope, or the beginning of one with `*` behind it' }), { default: [], description: "Operations that cannot be called without one of these scopes are left out of the documentation, though they are served; `*` at the end stands for any rest, as in `['admin:*']`." }),
-  }, { additionalProperties: false })], { default: {}, description: 'The generated documentation; `false` switches it off.' }),
-  status: Type.Union([Type.Literal(false), Type.Object({
-    path: Type.String({ default: '/status', pattern: '^/[A-Za-z0-9._~/-]+$', title: 'path such as "/status"', description: 'Where the state of upstreams and targets is, as JSON.' }),
-    auth: AuthDeclaration,
-  }, { additionalProperties: false })], { default: false, description: 'The state of upstreams and targets. Off unless stated, since it names internal addresses.' }),
-  metrics: Type.Union([Type.Literal(false), Type.Object({
-    path: Type.String({ default: '/metrics', pattern: '^/[A-Za-z0-9._~/-]+$', title: 'path such as "/metrics"', description: 'Where the metrics are, in the Prometheus text format.' }),
-    auth: AuthDeclaration,
-  }, { additionalProperties: false })], { default: false, description: 'Prometheus metrics. Off unless stated, since it tells about traffic.' }),
-  welcome: Type.Union([Type.Literal(false), Type.Object({
-    path: Type.String({ default: '/', pattern: '^/(?:[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?$', title: 'path such as "/"', description: 'Where the page is. It gives way to an upstream that answers there.' }),
-    auth: Type.Unsafe<AuthDeclaration>({ ...AuthDeclaration, default: 'none', description: 'Who may see it.' }),
-  }, { additionalProperties: false })], { default: false, description: 'A page with links to the documentation, status and metrics, as far as they are on. Off unless stated, so that a gateway does not advertise itself; the demo has it on.' }),
-  log: Type.Object({
-    level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], { default: 'info', description: 'Least severe level that is written.' }),
-    format: Type.Enum(['auto', 'json', 'pretty'], { default: 'auto', description: '`pretty` is one short line a request, for people; `auto` is pretty on a terminal and JSON elsewhere.' }),
-    access: Type.Boolean({ default: true, description: 'One line for each request.' }),
-  }, { additionalProperties: false, default: {}, description: 'What is written to standard output.' }),
-  listener: Type.Object({
-    maxHeaderSize: ByteSize({ default: '16KiB', description: 'Largest request header section; more is answered 431.' }),
-    headersTimeout: Duration({ default: '15s', description: 'How long a client may take to send the headers.' }),
-    requestTimeout: Duration({ default: 0, description: 'How long a client may take to send the whole request; 0 has no limit, so that large uploads pass.' }),
-    bodyIdleTimeout: Duration({ default: '30s', description: 'Longest time without a byte while a request body arrives; then the answer is 408 and the connection closes. Only time during which the gateway reads counts: not while the upstream takes the body slowly, and not before `100 Continue`. 0 has no limit.' }),
-    minBodyRate: ByteSize({ default: '1KiB', description: 'Fewest bytes a second of a request body, on average over 60 s during which the gateway reads; slower ones are answered 408. 0 has no limit.' }),
-    keepAliveTimeout: Duration({ default: '72s', description: 'How long an idle client connection stays open.' }),
-    maxConnections: Type.Optional(Type.Integer({ minimum: 0, description: 'Most client connections at once; further ones are closed. 0 has no limit. Default: half of the limit of open files (`ulimit -n`), since a forwarded request needs a connection to its upstream as well.' })),
-  }, { additionalProperties: false, default: {}, description: 'The side that clients see.' }),
-  shutdown: Type.Object({
-    delay: Duration({ default: 0, description: 'How long `/readyz` answers 503 before the listener closes, so that a load balancer notices.' }),
-    timeout: Duration({ default: '30s', description: 'How long requests in flight may take to finish; then connections are cut.' }),
-  }, { additionalProperties: false, default: {}, description: 'What happens on SIGTERM and SIGINT.' }),
-}, { additionalProperties: false })
+export const ConfigSchema = Type.Object(
+  {
+    host: Type.String({
+      default: '127.0.0.1',
+      minLength: 1,
+      description: 'Address to listen on; `0.0.0.0` or `::` for every interface.',
+    }),
+    port: Type.Integer({
+      minimum: 0,
+      maximum: 65535,
+      default: 3000,
+      description: 'TCP port to listen on; 0 lets the system choose.',
+    }),
+    routes: Type.String({
+      default: './routes',
+      description:
+        'Folder of the upstream files. Relative paths start at the configuration file, or at the working directory when there is none.',
+    }),
+    openapi: Type.String({
+      default: './openapi',
+      description: 'Folder of the API documents; `gateway.yaml` in it gives title, description and servers.',
+    }),
+    trustProxy: Type.Array(Type.String(), {
+      default: [],
+      description:
+        'Addresses and networks (CIDR) of proxies in front of the gateway. Only from these are `Forwarded`, `X-Forwarded-*` and `X-Request-Id` believed.',
+    }),
+    auth: Type.Optional(AuthDeclaration),
+    cors: Type.Optional(Cors),
+    csrf: Type.Optional(Csrf),
+    securityHeaders: Type.Optional(SecurityHeaders),
+    jwt: Type.Optional(JwtSettings),
+    introspection: Type.Optional(IntrospectionSettings),
+    forwardAuth: Type.Optional(ForwardAuthSettings),
+    signatures: Type.Optional(SignatureSettings),
+    apiKeys: Type.Optional(ApiKeySettings),
+    basic: Type.Optional(BasicSettings),
+    clientCertificates: Type.Optional(CertificateSettings),
+    login: Type.Optional(LoginSettings),
+    failedAttempts: Type.Union(
+      [
+        Type.Literal(false),
+        Type.Object(
+          {
+            max: Type.Integer({
+              minimum: 1,
+              default: 100,
+              description:
+                'Failures that a window allows by address and scheme; with Basic by address and user name, and ten times as many by address alone.',
+            }),
+            window: Duration({ default: '1 minute', description: 'Length of the window.' }),
+          },
+          { additionalProperties: false },
+        ),
+      ],
+      {
+        default: {},
+        description:
+          'How often an address (IPv6 by /64) may send wrong credentials of one scheme, with Basic for one user name; then these are answered 429 before any cryptography runs, unless they have been verified before. Sessions of `login` are never counted. `false` has no bound.',
+      },
+    ),
+    identityHeaders: Type.Optional(IdentityHeaders),
+    forwardMethodOverride: Type.Boolean({
+      default: false,
+      description:
+        'Whether upstreams get `X-HTTP-Method-Override`, `X-HTTP-Method` and `X-Method-Override`, by which many services replace the method. An upstream may say otherwise.',
+    }),
+    sendRealIp: Type.Boolean({
+      default: false,
+      description:
+        "Whether upstreams get `X-Real-IP`, the client's address as limits see it. An upstream may say otherwise. " +
+        "A client's own is never sent on.",
+    }),
+    preserveHost: Type.Optional(
+      Type.Boolean({
+        description:
+          "Whether upstreams get the client's `Host`. An upstream may say otherwise. " +
+          'Default: true for upstreams that state `hosts`; the others get the host of their target, and `X-Forwarded-Host`.',
+      }),
+    ),
+    rateLimit: Type.Optional(
+      Type.Union([Type.Literal(false), LimitDeclaration], {
+        description: 'A limit over all routes together. Default: none.',
+      }),
+    ),
+    limits: LimitSettings,
+    plans: Type.Optional(Plans),
+    planClaim: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'Claim that names the plan of a consumer, or path of one with dots. Default: none.',
+      }),
+    ),
+    defaultPlan: Type.Optional(
+      Type.String({ minLength: 1, description: 'Plan of the consumers that have no other. Default: none.' }),
+    ),
+    consumers: Type.Optional(ConsumerEntries),
+    redis: Type.Optional(
+      Type.Unsafe<RedisSettings>({
+        ...RedisSettings,
+        description:
+          'A Redis or Valkey that several gateways share; it carries the rate limits, and stored responses with `cache.redis`: its URL, `{ cluster: [URLs] }`, or `{ sentinels: [URLs], name }`. Default: memory of the process.',
+      }),
+    ),
+    cache: CacheStoreSettings,
+    compress: Type.Optional(Compression),
+    bodyLimit: ByteSize({
+      default: '1MiB',
+      description:
+        'Largest request body that is collected for validation; larger ones are answered 413. Bodies that no schema looks at are streamed and have no limit unless the upstream or route states one.',
+    }),
+    bodyMemory: ByteSize({
+      default: '64MiB',
+      description:
+        'Most bytes of collected request bodies that are held at once, until their answers have gone; further bodies are answered 503.',
+    }),
+    timeouts: Timeouts,
+    ...trafficFields,
+    stickySecret: Type.Optional(
+      Type.String({
+        minLength: 32,
+        writeOnly: true,
+        description:
+          'Signs the cookies of `balance: { sticky }`: the same for all processes that answer for the same clients. Default: a random one for each process, so that clients may change their target after a restart.',
+      }),
+    ),
+    via: Type.String({
+      default: 'gatehouse',
+      pattern: HeaderName,
+      title: 'name of letters, digits and -._~',
+      description: 'Name of this gateway in the `Via` header (RFC 9110, section 7.6.3).',
+    }),
+    docs: Type.Union(
+      [
+        Type.Literal(false),
+        Type.Object(
+          {
+            path: Type.String({
+              default: '/docs',
+              pattern: '^/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]$',
+              title: 'path such as "/docs"',
+              description:
+                'Where Swagger UI is; the document is below it at `/json` and `/yaml`, those of single upstreams at `/upstreams/<name>.json` and `.yaml`.',
+            }),
+            auth: Type.Optional(
+              Type.Unsafe<AuthDeclaration>({
+                ...AuthDeclaration,
+                description:
+                  "Who may read the documentation. Default: everybody, with a warning at the start; `'none'` says that this is meant.",
+              }),
+            ),
+            hideScopes: Type.Array(
+              Type.String({
+                pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$',
+                title: 'a scope, or the beginning of one with `*` behind it',
+              }),
+              {
+                default: [],
+                description:
+                  "Operations that cannot be called without one of these scopes are left out of the documentation, though they are served; `*` at the end stands for any rest, as in `['admin:*']`.",
+              },
+            ),
+          },
+          { additionalProperties: false },
+        ),
+      ],
+      { default: {}, description: 'The generated documentation; `false` switches it off.' },
+    ),
+    status: Type.Union(
+      [
+        Type.Literal(false),
+        Type.Object(
+          {
+            path: Type.String({
+              default: '/status',
+              pattern: '^/[A-Za-z0-9._~/-]+$',
+              title: 'path such as "/status"',
+              description: 'Where the state of upstreams and targets is, as JSON.',
+            }),
+            auth: AuthDeclaration,
+          },
+          { additionalProperties: false },
+        ),
+      ],
+      {
+        default: false,
+        description: 'The state of upstreams and targets. Off unless stated, since it names internal addresses.',
+      },
+    ),
+    metrics: Type.Union(
+      [
+        Type.Literal(false),
+        Type.Object(
+          {
+            path: Type.String({
+              default: '/metrics',
+              pattern: '^/[A-Za-z0-9._~/-]+$',
+              title: 'path such as "/metrics"',
+              description: 'Where the metrics are, in the Prometheus text format.',
+            }),
+            auth: AuthDeclaration,
+          },
+          { additionalProperties: false },
+        ),
+      ],
+      { default: false, description: 'Prometheus metrics. Off unless stated, since it tells about traffic.' },
+    ),
+    welcome: Type.Union(
+      [
+        Type.Literal(false),
+        Type.Object(
+          {
+            path: Type.String({
+              default: '/',
+              pattern: '^/(?:[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?$',
+              title: 'path such as "/"',
+              description: 'Where the page is. It gives way to an upstream that answers there.',
+            }),
+            auth: Type.Unsafe<AuthDeclaration>({ ...AuthDeclaration, default: 'none', description: 'Who may see it.' }),
+          },
+          { additionalProperties: false },
+        ),
+      ],
+      {
+        default: false,
+        description:
+          'A page with links to the documentation, status and metrics, as far as they are on. Off unless stated, so that a gateway does not advertise itself; the demo has it on.',
+      },
+    ),
+    log: Type.Object(
+      {
+        level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+          default: 'info',
+          description: 'Least severe level that is written.',
+        }),
+        format: Type.Enum(['auto', 'json', 'pretty'], {
+          default: 'auto',
+          description:
+            '`pretty` is one short line a request, for people; `auto` is pretty on a terminal and JSON elsewhere.',
+        }),
+        access: Type.Boolean({ default: true, description: 'One line for each request.' }),
+      },
+      { additionalProperties: false, default: {}, description: 'What is written to standard output.' },
+    ),
+    listener: Type.Object(
+      {
+        maxHeaderSize: ByteSize({
+          default: '16KiB',
+          description: 'Largest request header section; more is answered 431.',
+        }),
+        headersTimeout: Duration({ default: '15s', description: 'How long a client may take to send the headers.' }),
+        requestTimeout: Duration({
+          default: 0,
+          description:
+            'How long a client may take to send the whole request; 0 has no limit, so that large uploads pass.',
+        }),
+        bodyIdleTimeout: Duration({
+          default: '30s',
+          description:
+            'Longest time without a byte while a request body arrives; then the answer is 408 and the connection closes. Only time during which the gateway reads counts: not while the upstream takes the body slowly, and not before `100 Continue`. 0 has no limit.',
+        }),
+        minBodyRate: ByteSize({
+          default: '1KiB',
+          description:
+            'Fewest bytes a second of a request body, on average over 60 s during which the gateway reads; slower ones are answered 408. 0 has no limit.',
+        }),
+        keepAliveTimeout: Duration({ default: '72s', description: 'How long an idle client connection stays open.' }),
+        maxConnections: Type.Optional(
+          Type.Integer({
+            minimum: 0,
+            description:
+              'Most client connections at once; further ones are closed. 0 has no limit. Default: half of the limit of open files (`ulimit -n`), since a forwarded request needs a connection to its upstream as well.',
+          }),
+        ),
+      },
+      { additionalProperties: false, default: {}, description: 'The side that clients see.' },
+    ),
+    shutdown: Type.Object(
+      {
+        delay: Duration({
+          default: 0,
+          description: 'How long `/readyz` answers 503 before the listener closes, so that a load balancer notices.',
+        }),
+        timeout: Duration({
+          default: '30s',
+          description: 'How long requests in flight may take to finish; then connections are cut.',
+        }),
+      },
+      { additionalProperties: false, default: {}, description: 'What happens on SIGTERM and SIGINT.' },
+    ),
+  },
+  { additionalProperties: false },
+)
 // `timeouts` has a default of its own parts
 Object.assign(ConfigSchema.properties.timeouts, { default: {} })
 

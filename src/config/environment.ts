@@ -36,21 +36,40 @@ export interface Setting {
 }
 
 const SCALARS = ['string', 'integer', 'number', 'boolean']
-const isScalar = (schema: SchemaNode): boolean => SCALARS.includes(schema.type ?? '') || schema.enum !== undefined || 'const' in schema
-const isText = (schema: SchemaNode): boolean => schema.type === 'string' || (schema.enum?.every((value) => typeof value === 'string') ?? false)
+const isScalar = (schema: SchemaNode): boolean =>
+  SCALARS.includes(schema.type ?? '') || schema.enum !== undefined || 'const' in schema
+const isText = (schema: SchemaNode): boolean =>
+  schema.type === 'string' || (schema.enum?.every((value) => typeof value === 'string') ?? false)
 
-const nameOf = (path: readonly string[]): string => PREFIX + path.map((key) => key.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase()).join('_')
+const nameOf = (path: readonly string[]): string =>
+  PREFIX + path.map((key) => key.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase()).join('_')
 
-function collect (schema: SchemaNode, path: readonly string[], switches: ReadonlySet<number>, into: Variable[]): void {
+function collect(schema: SchemaNode, path: readonly string[], switches: ReadonlySet<number>, into: Variable[]): void {
   const shapes = branches(schema)
   const scalars = shapes.filter(isScalar)
   const list = shapes.some((shape) => shape.type === 'array' && shape.items !== undefined && isText(shape.items))
   if (path.length && (scalars.length || list)) {
-    const variable = { name: nameOf(path), path, switches, scalars, list, secret: scalars.some((scalar) => scalar.writeOnly), structured: shapes.some((shape) => !isScalar(shape)) && !list }
+    const variable = {
+      name: nameOf(path),
+      path,
+      switches,
+      scalars,
+      list,
+      secret: scalars.some((scalar) => scalar.writeOnly),
+      structured: shapes.some((shape) => !isScalar(shape)) && !list,
+    }
     // the shapes of a union may have keys in common
     const at = into.findIndex(({ name }) => name === variable.name)
     if (at === -1) into.push(variable)
-    else into[at] = { ...variable, scalars: [...into[at]!.scalars, ...scalars], list: list || into[at]!.list, secret: variable.secret || into[at]!.secret, structured: variable.structured || into[at]!.structured }
+    else {
+      into[at] = {
+        ...variable,
+        scalars: [...into[at]!.scalars, ...scalars],
+        list: list || into[at]!.list,
+        secret: variable.secret || into[at]!.secret,
+        structured: variable.structured || into[at]!.structured,
+      }
+    }
   }
   for (const shape of shapes) {
     for (const [key, part] of Object.entries(shape.properties ?? {})) {
@@ -60,15 +79,19 @@ function collect (schema: SchemaNode, path: readonly string[], switches: Readonl
 }
 
 /** Every environment variable of a configuration schema: one for each plain value and each list of text in it. */
-export function environmentVariables (schema: TSchema): Variable[] {
+export function environmentVariables(schema: TSchema): Variable[] {
   const variables: Variable[] = []
   collect(schemaNode(schema), [], new Set(), variables)
   return variables
 }
 
 /** The text of a variable as the value that the schema most likely means; the check tells when it does not fit. */
-function valueOf (variable: Variable, text: string): unknown {
-  const items = (): string[] => text.split(',').map((item) => item.trim()).filter((item) => item !== '')
+function valueOf(variable: Variable, text: string): unknown {
+  const items = (): string[] =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '')
   if (variable.list && !variable.scalars.some(isText)) return items()
   const plain = text.trim()
   for (const scalar of variable.scalars) {
@@ -84,13 +107,16 @@ function valueOf (variable: Variable, text: string): unknown {
  * Kubernetes puts these into every container next to a service called `gatehouse`: `GATEHOUSE_SERVICE_HOST`,
  * `GATEHOUSE_PORT=tcp://...`, `GATEHOUSE_PORT_3000_TCP_ADDR`. They are nobody's settings.
  */
-function isServiceLink (name: string, value: string): boolean {
-  return /_SERVICE_(HOST|PORT)(_|$)/.test(name) || /_PORT_\d+_(TCP|UDP|SCTP)(_|$)/.test(name) ||
+function isServiceLink(name: string, value: string): boolean {
+  return (
+    /_SERVICE_(HOST|PORT)(_|$)/.test(name) ||
+    /_PORT_\d+_(TCP|UDP|SCTP)(_|$)/.test(name) ||
     (name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value))
+  )
 }
 
 /** Path of the section or map that would have this name, if sections had variables. */
-function sectionOf (schema: SchemaNode, name: string, path: readonly string[] = []): string | undefined {
+function sectionOf(schema: SchemaNode, name: string, path: readonly string[] = []): string | undefined {
   if (path.length > 0 && nameOf(path) === name) return path.join('.')
   for (const shape of branches(schema)) {
     for (const [key, part] of Object.entries(shape.properties ?? {})) {
@@ -102,19 +128,23 @@ function sectionOf (schema: SchemaNode, name: string, path: readonly string[] = 
 }
 
 /** Variables of the parts of a section, or undefined. */
-function partsOf (name: string, known: ReadonlyMap<string, unknown>): string | undefined {
+function partsOf(name: string, known: ReadonlyMap<string, unknown>): string | undefined {
   const parts = [...known.keys()].filter((other) => other.startsWith(`${name}_`) && !other.endsWith('_FILE'))
   return parts.length === 0 ? undefined : `${parts.slice(0, 4).join(', ')}${parts.length > 4 ? ', …' : ''}`
 }
 
 /** What a variable may say of a field that can also be a section, when it says something else. */
-function plainOnly ({ name, path, scalars, secret, structured }: Variable, value: unknown, known: ReadonlyMap<string, unknown>): string | undefined {
+function plainOnly(
+  { name, path, scalars, secret, structured }: Variable,
+  value: unknown,
+  known: ReadonlyMap<string, unknown>,
+): string | undefined {
   if (!structured || scalars.some((scalar) => mistakes(scalar, value).length === 0)) return undefined
   const parts = partsOf(name, known)
   return `found ${secret ? foundSecret(value) : found(value)}, allowed in the environment: ${scalars.map(allowed).join(' or ')}${parts ? `, or a part by ${parts}` : ''}; all else is stated as "${path.join('.')}" in the configuration file`
 }
 
-function unknownVariable (name: string, known: ReadonlyMap<string, unknown>, schema: SchemaNode): string {
+function unknownVariable(name: string, known: ReadonlyMap<string, unknown>, schema: SchemaNode): string {
   const section = sectionOf(schema, name)
   if (section !== undefined) {
     const parts = partsOf(name, known)
@@ -123,7 +153,10 @@ function unknownVariable (name: string, known: ReadonlyMap<string, unknown>, sch
   const base = name.replace(/_FILE$/, '')
   if (known.has(base)) return `unknown environment variable, only secrets can be in a file, allowed: ${base}`
   // without what all of them have in common, else everything short would look alike
-  const guess = closest(name.slice(PREFIX.length), [...known.keys()].map((other) => other.slice(PREFIX.length)))
+  const guess = closest(
+    name.slice(PREFIX.length),
+    [...known.keys()].map((other) => other.slice(PREFIX.length)),
+  )
   return `unknown environment variable, ${guess ? `did you mean ${PREFIX}${guess}?` : 'allowed: those that docs/configuration.md lists'}`
 }
 
@@ -132,10 +165,14 @@ function unknownVariable (name: string, known: ReadonlyMap<string, unknown>, sch
  * @param cwd  where relative paths of `..._FILE` variables start
  * @returns the settings, and a problem for each unknown variable, unreadable file, or secret that is given twice
  */
-export function readEnvironment (schema: TSchema, env: NodeJS.ProcessEnv, cwd: string): { settings: Setting[], problems: Problem[] } {
+export function readEnvironment(
+  schema: TSchema,
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+): { settings: Setting[]; problems: Problem[] } {
   const settings: Setting[] = []
   const problems: Problem[] = []
-  const known = new Map<string, { variable: Variable, file: boolean }>()
+  const known = new Map<string, { variable: Variable; file: boolean }>()
   for (const variable of environmentVariables(schema)) {
     known.set(variable.name, { variable, file: false })
     if (variable.secret) known.set(`${variable.name}_FILE`, { variable, file: true })

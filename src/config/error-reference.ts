@@ -26,7 +26,12 @@ further member \`errors\`: a list of \`in\` (\`body\`, \`query\`, \`params\` or 
 credentials lack scopes.`
 
 /** The text of \`docs/errors.md\`. */
-export function errorReference (): string {
-  const rows = Object.entries(ERRORS).map(([name, { status, title, message }]) => [`\`${name}\``, String(status), cell(title), cell(message)])
+export function errorReference(): string {
+  const rows = Object.entries(ERRORS).map(([name, { status, title, message }]) => [
+    `\`${name}\``,
+    String(status),
+    cell(title),
+    cell(message),
+  ])
   return `${INTRODUCTION}\n\n${table(['Code', 'Status', 'Title', 'What to do'], rows)}\n`
 }

@@ -12,16 +12,18 @@ import { fieldPath, found } from './schema-wording.ts'
 /** The folders of a gateway, absolute. */
 export type Folders = Pick<Config, 'routes' | 'openapi' | 'baseDir'>
 
-/** Problems of the configuration, and the folders as far as these are known, so that the mistakes there can be told too. */
+/**
+ * Problems of the configuration, and the folders as far as these are known, so that the mistakes there can be told too.
+ */
 export class ConfigProblems extends BootProblems {
   readonly folders: Folders | undefined
-  constructor (problems: Problem[], folders: Folders | undefined) {
+  constructor(problems: Problem[], folders: Folders | undefined) {
     super(problems)
     this.folders = folders
   }
 }
 
-function foldersOf (value: unknown, baseDir: string): Folders | undefined {
+function foldersOf(value: unknown, baseDir: string): Folders | undefined {
   const { routes, openapi } = isObject(value) ? value : {}
   if (typeof routes !== 'string' || typeof openapi !== 'string') return undefined
   return { baseDir, routes: resolve(baseDir, routes), openapi: resolve(baseDir, openapi) }
@@ -44,58 +46,94 @@ export interface ConfigSource {
   cwd: string
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** A copy of `value` with one leaf set; a section that can be a plain value (`false`) becomes a section by it. */
-function assign (value: unknown, { path, switches, value: leaf }: Setting, depth = 0): unknown {
+function assign(value: unknown, { path, switches, value: leaf }: Setting, depth = 0): unknown {
   if (depth === path.length) return leaf
   // what is no section stays, for the check to find
   if (value !== undefined && !isObject(value) && !switches?.has(depth)) return value
   const section = isObject(value) ? value : {}
   const key = path[depth]!
-  return { ...section, [key]: assign(Object.hasOwn(section, key) ? section[key] : undefined, { path, switches, value: leaf, source: '' }, depth + 1) }
+  return {
+    ...section,
+    [key]: assign(
+      Object.hasOwn(section, key) ? section[key] : undefined,
+      { path, switches, value: leaf, source: '' },
+      depth + 1,
+    ),
+  }
 }
 
-const startsWith = (path: readonly (string | number)[], start: readonly string[]): boolean => start.every((step, index) => path[index] === step)
+const startsWith = (path: readonly (string | number)[], start: readonly string[]): boolean =>
+  start.every((step, index) => path[index] === step)
 
 /** A variable that sets a part of what another one switches off: neither can win. */
-function contradictions (settings: readonly Setting[]): Problem[] {
+function contradictions(settings: readonly Setting[]): Problem[] {
   return settings.flatMap((part) => {
     const whole = settings.find((other) => other.path.length < part.path.length && startsWith(part.path, other.path))
-    return whole ? [{ file: part.source, field: '', message: `sets a part of what ${whole.source} sets as a whole, allowed: one of the two` }] : []
+    return whole
+      ? [
+          {
+            file: part.source,
+            field: '',
+            message: `sets a part of what ${whole.source} sets as a whole, allowed: one of the two`,
+          },
+        ]
+      : []
   })
 }
 
-function isNetwork (text: string): boolean {
+function isNetwork(text: string): boolean {
   const [address, bits, ...rest] = text.split('/')
   const version = isIP(address!)
   if (!version || address!.includes('%') || rest.length) return false
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
 }
 
-function wrongNetworks (value: unknown): Mistake[] {
+function wrongNetworks(value: unknown): Mistake[] {
   const networks = isObject(value) && Array.isArray(value.trustProxy) ? value.trustProxy : []
-  return networks.flatMap((network, index) => typeof network !== 'string' || isNetwork(network)
-    ? []
-    : [{ path: ['trustProxy', index], message: `found ${found(network)}, allowed: IP address, or network such as 10.0.0.0/8` }])
+  return networks.flatMap((network, index) =>
+    typeof network !== 'string' || isNetwork(network)
+      ? []
+      : [
+          {
+            path: ['trustProxy', index],
+            message: `found ${found(network)}, allowed: IP address, or network such as 10.0.0.0/8`,
+          },
+        ],
+  )
 }
 
 /** A folder that was stated is meant to be there; the one that is looked for unasked need not be. */
-function missingFolder (given: unknown, baseDir: string): Mistake[] {
+function missingFolder(given: unknown, baseDir: string): Mistake[] {
   const folder = isObject(given) ? given.openapi : undefined
-  if (typeof folder !== 'string' || statSync(resolve(baseDir, folder), { throwIfNoEntry: false })?.isDirectory()) return []
-  return [{ path: ['openapi'], message: `found ${found(folder)}, which is no folder here, allowed: a folder that exists, or nothing` }]
+  if (typeof folder !== 'string' || statSync(resolve(baseDir, folder), { throwIfNoEntry: false })?.isDirectory()) {
+    return []
+  }
+  return [
+    {
+      path: ['openapi'],
+      message: `found ${found(folder)}, which is no folder here, allowed: a folder that exists, or nothing`,
+    },
+  ]
 }
 
 /** Says of a missing plain value how to state it: most are secrets, which belong into the environment. */
-function howToState ({ path, message }: Mistake, variables: readonly Variable[]): Mistake {
-  const variable = message.startsWith(MISSING) ? variables.find((known) => known.path.join('.') === path.join('.')) : undefined
+function howToState({ path, message }: Mistake, variables: readonly Variable[]): Mistake {
+  const variable = message.startsWith(MISSING)
+    ? variables.find((known) => known.path.join('.') === path.join('.'))
+    : undefined
   if (variable === undefined || variable.structured) return { path, message }
-  return { path, message: `${message}: set ${variable.name}${variable.secret ? ` or ${variable.name}_FILE` : ''} in the environment, or ${fieldPath(path)} in the configuration file` }
+  return {
+    path,
+    message: `${message}: set ${variable.name}${variable.secret ? ` or ${variable.name}_FILE` : ''} in the environment, or ${fieldPath(path)} in the configuration file`,
+  }
 }
 
 /** Names the variable or option that a mistake came from, else the file and its line. */
-function problemOf ({ path, message }: Mistake, settings: readonly Setting[], file: ConfigFile | undefined): Problem {
+function problemOf({ path, message }: Mistake, settings: readonly Setting[], file: ConfigFile | undefined): Problem {
   const origin = settings.findLast((setting) => startsWith(path, setting.path))
   if (origin) {
     const rest = path.slice(origin.path.length)
@@ -111,7 +149,7 @@ function problemOf ({ path, message }: Mistake, settings: readonly Setting[], fi
   return { file: neighbour?.source ?? 'configuration', field: fieldPath(path), message }
 }
 
-function optionSettings ({ host, port, routes }: ConfigOverrides, cwd: string): Setting[] {
+function optionSettings({ host, port, routes }: ConfigOverrides, cwd: string): Setting[] {
   return [
     { path: ['host'], value: host, source: '--host' },
     { path: ['port'], value: typeof port === 'string' && /^\d+$/.test(port) ? Number(port) : port, source: '--port' },
@@ -124,7 +162,7 @@ function optionSettings ({ host, port, routes }: ConfigOverrides, cwd: string): 
  * absolute; they start at the configuration file, and those of options at the working directory.
  * @throws BootProblems  every problem of all sources at once; no message shows a secret
  */
-export async function loadConfig ({ file, env, overrides = {}, cwd }: ConfigSource): Promise<Config> {
+export async function loadConfig({ file, env, overrides = {}, cwd }: ConfigSource): Promise<Config> {
   const problems: Problem[] = []
   let source: ConfigFile | undefined
   let unread = false
@@ -145,10 +183,15 @@ export async function loadConfig ({ file, env, overrides = {}, cwd }: ConfigSour
   const value = withDefaults(ConfigSchema, given)
   const baseDir = source?.baseDir ?? cwd
   let variables: Variable[] | undefined
-  for (const mistake of [...mistakes(ConfigSchema, value), ...wrongNetworks(value), ...isObject(value) ? pathMistakes(value) : [], ...missingFolder(given, baseDir)]) {
+  for (const mistake of [
+    ...mistakes(ConfigSchema, value),
+    ...wrongNetworks(value),
+    ...(isObject(value) ? pathMistakes(value) : []),
+    ...missingFolder(given, baseDir),
+  ]) {
     // what seems to be missing may stand in the file that could not be read
     if (unread && !settings.some((setting) => startsWith(mistake.path, setting.path))) continue
-    problems.push(problemOf(howToState(mistake, variables ??= environmentVariables(ConfigSchema)), settings, source))
+    problems.push(problemOf(howToState(mistake, (variables ??= environmentVariables(ConfigSchema))), settings, source))
   }
   if (problems.length) throw new ConfigProblems(problems, unread ? undefined : foldersOf(value, baseDir))
 

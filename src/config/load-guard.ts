@@ -10,7 +10,7 @@ export class LoadFailure extends Error {}
 
 interface Loading {
   over: boolean
-  fail (reason: LoadFailure): void
+  fail(reason: LoadFailure): void
 }
 
 // tells whose code calls: files are loaded side by side, and a signal handler may run in between
@@ -19,10 +19,12 @@ const exit = process.exit
 let guarded = 0
 
 /** In the place of `process.exit` while files are loaded. */
-function refuseExit (code?: number | string | null): never {
+function refuseExit(code?: number | string | null): never {
   const loading = current.getStore()
   if (loading === undefined || loading.over) exit(code)
-  const failure = new LoadFailure(`calls process.exit(${code ?? ''}) while it is loaded, which would end the gateway without a word: take the call out`)
+  const failure = new LoadFailure(
+    `calls process.exit(${code ?? ''}) while it is loaded, which would end the gateway without a word: take the call out`,
+  )
   loading!.fail(failure)
   throw failure
 }
@@ -32,12 +34,12 @@ function refuseExit (code?: number | string | null): never {
  * @param givenUp  rejects when nobody waits for it any longer
  * @throws LoadFailure when it calls `process.exit`
  */
-export async function withoutExit<Result> (load: () => Promise<Result>, givenUp?: Promise<never>): Promise<Result> {
+export async function withoutExit<Result>(load: () => Promise<Result>, givenUp?: Promise<never>): Promise<Result> {
   const refused = Promise.withResolvers<never>()
   const loading = { over: false, fail: refused.reject }
   if (guarded++ === 0) process.exit = refuseExit
   try {
-    return await Promise.race([current.run(loading, load), refused.promise, ...givenUp ? [givenUp] : []])
+    return await Promise.race([current.run(loading, load), refused.promise, ...(givenUp ? [givenUp] : [])])
   } finally {
     loading.over = true
     if (--guarded === 0) process.exit = exit
@@ -49,12 +51,22 @@ export async function withoutExit<Result> (load: () => Promise<Result>, givenUp?
  * @param bound  milliseconds
  * @throws LoadFailure also when it waits for something that never comes
  */
-export async function loadGuarded<Result> (load: () => Promise<Result>, bound = LOAD_BOUND): Promise<Result> {
+export async function loadGuarded<Result>(load: () => Promise<Result>, bound = LOAD_BOUND): Promise<Result> {
   const stuck = Promise.withResolvers<never>()
-  const late = (): void => stuck.reject(new LoadFailure(`is not loaded within ${bound / 1000} s: an "await" at its top level waits too long, or for something that never comes`))
-  const idle = (): void => stuck.reject(new LoadFailure('is never loaded to its end: an "await" at its top level waits for something that never comes'))
+  const late = (): void =>
+    stuck.reject(
+      new LoadFailure(
+        `is not loaded within ${bound / 1000} s: an "await" at its top level waits too long, or for something that never comes`,
+      ),
+    )
+  const idle = (): void =>
+    stuck.reject(
+      new LoadFailure('is never loaded to its end: an "await" at its top level waits for something that never comes'),
+    )
   let left = PARTS
-  const timer = setInterval(() => { if (--left === 0) late() }, bound / PARTS).unref()
+  const timer = setInterval(() => {
+    if (--left === 0) late()
+  }, bound / PARTS).unref()
   // nothing is left in this process that could go on
   process.once('beforeExit', idle)
   try {
@@ -66,23 +78,34 @@ export async function loadGuarded<Result> (load: () => Promise<Result>, bound = 
 }
 
 /** A promise that a file has left alone, and that has failed. `path` is absent when nothing tells whose it was. */
-export interface LateFailure { path?: string, message: string }
+export interface LateFailure {
+  path?: string
+  message: string
+}
 
 /**
  * Loads files and takes note of promises that fail with nobody to catch them, which would end the process.
  * @param paths  of the files
  */
-export async function lateFailures<Result> (paths: readonly string[], load: () => Promise<Result>): Promise<[Result, LateFailure[]]> {
+export async function lateFailures<Result>(
+  paths: readonly string[],
+  load: () => Promise<Result>,
+): Promise<[Result, LateFailure[]]> {
   const late: LateFailure[] = []
   const note = (reason: unknown): void => {
     const { stack = '', message = String(reason) } = reason instanceof Error ? reason : {}
-    late.push({ path: paths.find((path) => stack.includes(`${path}:`)), message: `leaves a promise that fails alone: ${message}` })
+    late.push({
+      path: paths.find((path) => stack.includes(`${path}:`)),
+      message: `leaves a promise that fails alone: ${message}`,
+    })
   }
   process.on('unhandledRejection', note)
   try {
     const result = await load()
     // rejections of the last moment are told after it
-    await new Promise((resolve) => { setImmediate(resolve) })
+    await new Promise((resolve) => {
+      setImmediate(resolve)
+    })
     return [result, late]
   } finally {
     process.off('unhandledRejection', note)

@@ -2,7 +2,17 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import type { TSchema } from 'typebox'
 import type { Problem } from '../errors.ts'
 import { type DurationRange, durationMistake } from '../units.ts'
-import { allowed, branches, fieldPath, found, foundSecret, holdsSecret, lacksScheme, schemaNode, type SchemaNode } from './schema-wording.ts'
+import {
+  allowed,
+  branches,
+  fieldPath,
+  found,
+  foundSecret,
+  holdsSecret,
+  lacksScheme,
+  schemaNode,
+  type SchemaNode,
+} from './schema-wording.ts'
 import { closest } from '../suggestion.ts'
 import { meantValue, withSlashes } from './value-hints.ts'
 
@@ -17,9 +27,22 @@ export interface Mistake {
   message: string
 }
 
-// the schemas are our own and tested, so that Ajv need not check them again at each boot; compiling is most of a boot's time
-const ajv = new Ajv({ allErrors: true, verbose: true, strict: false, validateSchema: false, validateFormats: false, inlineRefs: false, code: { optimize: false } })
-ajv.addKeyword({ keyword: 'milliseconds', errors: false, validate: (range: DurationRange, value: unknown) => durationMistake(range, value) === undefined })
+// the schemas are our own and tested, so that Ajv need not check them again at each boot; compiling is most of a boot's
+// time
+const ajv = new Ajv({
+  allErrors: true,
+  verbose: true,
+  strict: false,
+  validateSchema: false,
+  validateFormats: false,
+  inlineRefs: false,
+  code: { optimize: false },
+})
+ajv.addKeyword({
+  keyword: 'milliseconds',
+  errors: false,
+  validate: (range: DurationRange, value: unknown) => durationMistake(range, value) === undefined,
+})
 // JSON has no word for what TypeScript files alone can hold
 ajv.addKeyword({ keyword: 'isFunction', validate: (_: unknown, value: unknown) => typeof value === 'function' })
 const compiled = new WeakMap<SchemaNode, ValidateFunction>()
@@ -31,13 +54,21 @@ type Compilable = Record<string, unknown> & { original?: SchemaNode }
  * A schema as Ajv gets it: parts that stand in many places are compiled once. An unknown key is a mistake in a map too:
  * one whose schema names the keys it takes by pattern gets no others.
  */
-function compilable (schema: SchemaNode): Compilable {
+function compilable(schema: SchemaNode): Compilable {
   const $defs: Record<string, Compilable> = {}
   const names = new Map<string, string>()
   const mapOf = (nodes: Record<string, SchemaNode>): Record<string, Compilable> =>
     Object.fromEntries(Object.entries(nodes).map(([key, node]) => [key, convert(node)]))
   const convert = (node: SchemaNode): Compilable => {
-    const { description: _, default: __, properties, patternProperties, anyOf, items, ...rest } = node as SchemaNode & Record<string, unknown>
+    const {
+      description: _,
+      default: __,
+      properties,
+      patternProperties,
+      anyOf,
+      items,
+      ...rest
+    } = node as SchemaNode & Record<string, unknown>
     const copy: Compilable = { ...rest }
     if (properties) copy.properties = mapOf(properties)
     if (patternProperties) {
@@ -59,7 +90,7 @@ function compilable (schema: SchemaNode): Compilable {
   return { ...convert(schema), $defs }
 }
 
-function validatorOf (schema: SchemaNode): ValidateFunction {
+function validatorOf(schema: SchemaNode): ValidateFunction {
   let validate = compiled.get(schema)
   if (!validate) {
     validate = ajv.compile(compilable(schema))
@@ -69,45 +100,53 @@ function validatorOf (schema: SchemaNode): ValidateFunction {
 }
 
 /** Steps of a JSON pointer (RFC 6901), with list positions as numbers. */
-function steps (pointer: string, value: unknown): (string | number)[] {
-  return pointer.split('/').slice(1).map((part) => {
-    const key = part.replaceAll('~1', '/').replaceAll('~0', '~')
-    const step = Array.isArray(value) ? Number(key) : key
-    value = (value as Record<string | number, unknown>)[step]
-    return step
-  })
+function steps(pointer: string, value: unknown): (string | number)[] {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((part) => {
+      const key = part.replaceAll('~1', '/').replaceAll('~0', '~')
+      const step = Array.isArray(value) ? Number(key) : key
+      value = (value as Record<string | number, unknown>)[step]
+      return step
+    })
 }
 
 /** The branch that the value was clearly meant for, so that its own problems say more than "none of these". */
-function meantBranch (union: SchemaNode, value: unknown): SchemaNode | undefined {
+function meantBranch(union: SchemaNode, value: unknown): SchemaNode | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const kind = Array.isArray(value) ? 'array' : 'object'
   const candidates = branches(union).filter((branch) => branch.type === kind)
   if (kind === 'array') return candidates.length === 1 ? candidates[0] : undefined
-  const scored = candidates.map((branch) => {
-    const known = Object.keys(branch.properties ?? {})
-    return { branch, score: Object.keys(value).filter((key) => known.includes(key) || closest(key, known)).length }
-  }).filter(({ score }) => score > 0).sort((a, b) => b.score - a.score)
+  const scored = candidates
+    .map((branch) => {
+      const known = Object.keys(branch.properties ?? {})
+      return { branch, score: Object.keys(value).filter((key) => known.includes(key) || closest(key, known)).length }
+    })
+    .filter(({ score }) => score > 0)
+    .sort((a, b) => b.score - a.score)
   return scored[0] && scored[0].score > (scored[1]?.score ?? 0) ? scored[0].branch : undefined
 }
 
-function unknownKey (schema: SchemaNode): string {
+function unknownKey(schema: SchemaNode): string {
   const known = Object.keys(schema.properties ?? {})
   if (known.length) return `unknown key, allowed: ${known.join(', ')}`
   const patterns = Object.keys(schema.patternProperties ?? {})
-  return patterns.length ? `this name is not allowed here, allowed: names that match ${patterns.join(' or ')}` : 'unknown key, none is allowed here'
+  return patterns.length
+    ? `this name is not allowed here, allowed: names that match ${patterns.join(' or ')}`
+    : 'unknown key, none is allowed here'
 }
 
 /** Names that other software has for a key, which no number of edits leads from. */
 const ALIASES: Readonly<Record<string, string>> = { path: 'url', query: 'querystring' }
 
 /** The key that an unknown one was meant to be. */
-function meantKey (key: string, known: readonly string[]): string | undefined {
+function meantKey(key: string, known: readonly string[]): string | undefined {
   const alias = Object.hasOwn(ALIASES, key) ? ALIASES[key]! : ''
   return known.includes(alias) ? alias : closest(key, known)
 }
 
-function wrongValue (schema: SchemaNode, value: unknown): string {
+function wrongValue(schema: SchemaNode, value: unknown): string {
   if (!branches(schema).some(({ writeOnly }) => writeOnly)) {
     if (lacksScheme(schema, value)) return `found ${found(value)}: put http:// before it, or https:// if it has TLS`
     const url = withSlashes(schema, value)
@@ -121,7 +160,8 @@ function wrongValue (schema: SchemaNode, value: unknown): string {
 export const MISSING = 'is missing'
 
 /** Whether an error is one of those for which a union fails: they come before it, at its place or below. */
-const covers = (union: ErrorObject, error: ErrorObject, errors: readonly ErrorObject[]): boolean => error !== union &&
+const covers = (union: ErrorObject, error: ErrorObject, errors: readonly ErrorObject[]): boolean =>
+  error !== union &&
   (error.instancePath === union.instancePath || error.instancePath.startsWith(`${union.instancePath}/`)) &&
   errors.indexOf(error) < errors.indexOf(union)
 
@@ -130,7 +170,7 @@ const covers = (union: ErrorObject, error: ErrorObject, errors: readonly ErrorOb
  * its `title`, unless the value clearly is one of its branches: then the mistakes of that branch.
  * Values of parts marked `writeOnly` are never shown.
  */
-export function mistakes (schema: TSchema | SchemaNode, value: unknown, at: Path = []): Mistake[] {
+export function mistakes(schema: TSchema | SchemaNode, value: unknown, at: Path = []): Mistake[] {
   const validate = validatorOf(schemaNode(schema))
   if (validate(value)) return []
   const errors = validate.errors ?? []
@@ -159,7 +199,10 @@ export function mistakes (schema: TSchema | SchemaNode, value: unknown, at: Path
     } else if (error.keyword === 'milliseconds') {
       tell(path, `found ${found(error.data)}, ${durationMistake(error.schema as DurationRange, error.data)}`)
     } else if (error.keyword === 'uniqueItems') {
-      tell(path, `items ${Math.min(error.params.i, error.params.j)} and ${Math.max(error.params.i, error.params.j)} are the same, allowed: each item once`)
+      tell(
+        path,
+        `items ${Math.min(error.params.i, error.params.j)} and ${Math.max(error.params.i, error.params.j)} are the same, allowed: each item once`,
+      )
     } else {
       tell(path, wrongValue(node, error.data))
     }
@@ -172,8 +215,9 @@ export function mistakes (schema: TSchema | SchemaNode, value: unknown, at: Path
 /**
  * Checks a value from a file against a schema.
  * @param file  name of the file as the user would type it; it stands in each problem
- * @returns one problem a field: `field` such as `routes[2].auth`, and what was found and is allowed; empty when all is fine
+ * @returns one problem a field: `field` such as `routes[2].auth`, and what was found and is allowed; empty when all is
+ *   fine
  */
-export function checkAgainst (schema: TSchema, value: unknown, file: string): Problem[] {
+export function checkAgainst(schema: TSchema, value: unknown, file: string): Problem[] {
   return mistakes(schema, value).map(({ path, message }) => ({ file, field: fieldPath(path), message }))
 }

@@ -22,23 +22,25 @@ export interface ReferenceSection {
 const isSection = (schema: SchemaNode): boolean => schema.type === 'object' && schema.properties !== undefined
 
 /** The objects that a field can be, or be a list of. */
-function sectionsOf (schema: SchemaNode): { shape: SchemaNode, list: boolean }[] {
-  return branches(schema).flatMap((branch): { shape: SchemaNode, list: boolean }[] => {
+function sectionsOf(schema: SchemaNode): { shape: SchemaNode; list: boolean }[] {
+  return branches(schema).flatMap((branch): { shape: SchemaNode; list: boolean }[] => {
     if (isSection(branch)) return [{ shape: branch, list: false }]
     const items = branch.type === 'array' && branch.items ? branches(branch.items) : []
     return items.filter(isSection).map((shape) => ({ shape, list: true }))
   })
 }
 
-function typeText (schema: SchemaNode): string {
+function typeText(schema: SchemaNode): string {
   const section = sectionsOf(schema)[0]
   if (schema.title || !section) return allowed(schema)
   if (!schema.anyOf) return section.list ? 'list of sections, see below' : 'section, see below'
-  const others = branches(schema).filter((branch) => !isSection(branch)).map(allowed)
+  const others = branches(schema)
+    .filter((branch) => !isSection(branch))
+    .map(allowed)
   return [...others, 'section, see below'].join(' or ')
 }
 
-function rowsOf (schema: SchemaNode, path: readonly string[]): ReferenceRow[] {
+function rowsOf(schema: SchemaNode, path: readonly string[]): ReferenceRow[] {
   return Object.entries(schema.properties ?? {}).map(([key, part]) => ({
     key,
     type: typeText(part),
@@ -54,7 +56,7 @@ function rowsOf (schema: SchemaNode, path: readonly string[]): ReferenceRow[] {
  * a limit, is told at the outermost.
  * @param inline  keys whose own title says everything, so that they get no section
  */
-export function referenceSections (schema: SchemaNode, inline: ReadonlySet<string> = new Set()): ReferenceSection[] {
+export function referenceSections(schema: SchemaNode, inline: ReadonlySet<string> = new Set()): ReferenceSection[] {
   const told = new Set<SchemaNode>()
   const queue = [{ shape: schema, title: '', description: '', path: [] as readonly string[] }]
   const sections: ReferenceSection[] = []
@@ -81,12 +83,12 @@ export function referenceSections (schema: SchemaNode, inline: ReadonlySet<strin
 export const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
 
 /** A value as code, or nothing. */
-export function code (value: unknown): string {
+export function code(value: unknown): string {
   if (value === undefined || (typeof value === 'object' && value !== null && !Array.isArray(value))) return ''
   return `\`${cell(typeof value === 'string' ? value : JSON.stringify(value))}\``
 }
 
 /** A Markdown table. */
-export function table (head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
 }

@@ -29,60 +29,78 @@ export interface SchemaNode {
 export const schemaNode = (schema: TSchema | SchemaNode): SchemaNode => schema as SchemaNode
 
 /** The branches of a union, unions inside of it included. */
-export function branches (schema: SchemaNode): SchemaNode[] {
+export function branches(schema: SchemaNode): SchemaNode[] {
   return schema.anyOf ? schema.anyOf.flatMap(branches) : [schema]
 }
 
 /** Whether the schema is marked as a secret, or has a secret anywhere inside. */
-export function holdsSecret (schema: SchemaNode): boolean {
-  return schema.writeOnly === true ||
+export function holdsSecret(schema: SchemaNode): boolean {
+  return (
+    schema.writeOnly === true ||
     (schema.anyOf?.some(holdsSecret) ?? false) ||
     Object.values(schema.properties ?? {}).some(holdsSecret) ||
     (schema.items ? holdsSecret(schema.items) : false)
+  )
 }
 
-function range (noun: string, least: number | undefined, most: number | undefined, unit = ''): string {
+function range(noun: string, least: number | undefined, most: number | undefined, unit = ''): string {
   if (least !== undefined && most !== undefined) return `${noun} ${least} to ${most}${unit}`
   if (least !== undefined) return `${noun} of at least ${least}${unit}`
   return most === undefined ? noun : `${noun} of at most ${most}${unit}`
 }
 
-const keyList = (keys: string[]): string => keys.length ? `object with the keys ${keys.join(', ')}` : 'object'
+const keyList = (keys: string[]): string => (keys.length ? `object with the keys ${keys.join(', ')}` : 'object')
 
 /** What a schema allows, in words; its own `title` when it has one. */
-export function allowed (schema: SchemaNode): string {
+export function allowed(schema: SchemaNode): string {
   if (schema.title) return schema.title
   if (schema.anyOf) return [...new Set(schema.anyOf.map(allowed))].join(' or ')
   if ('const' in schema) return JSON.stringify(schema.const)
-  if (schema.enum) return schema.enum.length === 1 ? JSON.stringify(schema.enum[0]) : `one of ${schema.enum.map((value) => JSON.stringify(value)).join(', ')}`
+  if (schema.enum) {
+    return schema.enum.length === 1
+      ? JSON.stringify(schema.enum[0])
+      : `one of ${schema.enum.map((value) => JSON.stringify(value)).join(', ')}`
+  }
   switch (schema.type) {
-    case 'integer': case 'number': return range(schema.type, schema.minimum, schema.maximum)
-    case 'boolean': return 'true or false'
+    case 'integer':
+    case 'number':
+      return range(schema.type, schema.minimum, schema.maximum)
+    case 'boolean':
+      return 'true or false'
     case 'array': {
       const list = schema.minItems === 1 ? 'non-empty list' : 'list'
       return schema.items ? `${list} of ${allowed(schema.items)}` : list
     }
     case 'object':
       if (schema.properties) return keyList(Object.keys(schema.properties))
-      return schema.patternProperties ? `map of names to ${allowed(Object.values(schema.patternProperties)[0]!)}` : 'object'
+      return schema.patternProperties
+        ? `map of names to ${allowed(Object.values(schema.patternProperties)[0]!)}`
+        : 'object'
     case 'string':
       if (schema.pattern) return `text that matches ${schema.pattern}`
       if (schema.minLength === 1 && schema.maxLength === undefined) return 'non-empty text'
       return range('text', schema.minLength, schema.maxLength, ' characters')
-    default: return 'any value'
+    default:
+      return 'any value'
   }
 }
 
 const LONGEST = 60
 
 /** What was found, in words short enough for one line. Never the content of a list or object, nor a password. */
-export function found (value: unknown): string {
+export function found(value: unknown): string {
   switch (typeof value) {
-    case 'undefined': return 'nothing'
-    case 'function': return 'a function'
-    case 'symbol': return 'a symbol'
-    case 'bigint': return `${value}n`
-    case 'number': case 'boolean': return String(value)
+    case 'undefined':
+      return 'nothing'
+    case 'function':
+      return 'a function'
+    case 'symbol':
+      return 'a symbol'
+    case 'bigint':
+      return `${value}n`
+    case 'number':
+    case 'boolean':
+      return String(value)
     case 'string': {
       const shown = value.replace(/\/\/[^/?#\s]*@/, '//***@')
       return JSON.stringify(shown.length > LONGEST ? `${shown.slice(0, LONGEST)}…` : shown)
@@ -92,7 +110,10 @@ export function found (value: unknown): string {
   if (Array.isArray(value)) return value.length ? 'a list' : 'an empty list'
   const keys = Object.keys(value as object)
   if (!keys.length) return 'an empty object'
-  const shown = keys.slice(0, 5).map((key) => found(key)).join(', ')
+  const shown = keys
+    .slice(0, 5)
+    .map((key) => found(key))
+    .join(', ')
   return `an object with ${keys.length === 1 ? 'the key' : 'the keys'} ${shown}${keys.length > 5 ? ', …' : ''}`
 }
 
@@ -100,18 +121,20 @@ export function found (value: unknown): string {
 const ADDRESS = /^(?:localhost|\[[\da-f:.]+\]|[\w-]+(?:\.[\w-]+)+|[\w-]+(?=:\d))(?::\d+)?(?:\/\S*)?$/i
 
 /** Whether a text is a URL but for the scheme that the schema asks for. */
-export const lacksScheme = (schema: SchemaNode, value: unknown): boolean => typeof value === 'string' && ADDRESS.test(value) &&
+export const lacksScheme = (schema: SchemaNode, value: unknown): boolean =>
+  typeof value === 'string' &&
+  ADDRESS.test(value) &&
   branches(schema).some(({ pattern = '^(?!)' }) => new RegExp(pattern).test(`http://${value}`))
 
 /** What was found where a secret belongs: its kind and length, never the value. */
-export function foundSecret (value: unknown): string {
+export function foundSecret(value: unknown): string {
   if (typeof value === 'string') return `text of ${value.length} characters (not shown)`
   if (value === null || typeof value !== 'object') return `a ${typeof value} (not shown)`
   return found(value)
 }
 
 /** A field as people write it: `routes[2].auth`, `requestHeaders.set["x y"]`. */
-export function fieldPath (path: readonly (string | number)[]): string {
+export function fieldPath(path: readonly (string | number)[]): string {
   let text = ''
   for (const step of path) {
     if (typeof step === 'number') text += `[${step}]`

@@ -24,33 +24,37 @@ export class PublishedDocument {
   #digest: string | undefined
 
   /** @param address  of the gateway for those who ask without a request, such as `http://127.0.0.1:3000` */
-  constructor (document: object, address: string) {
+  constructor(document: object, address: string) {
     this.#json = JSON.stringify(document)
     this.#address = address
   }
 
   /** A value of its own, plain JSON. */
-  get value (): SchemaObject { return JSON.parse(this.json()) as SchemaObject }
+  get value(): SchemaObject {
+    return JSON.parse(this.json()) as SchemaObject
+  }
 
   /** @param address  of the gateway as the reader knows it */
-  json (address = this.#address): string {
+  json(address = this.#address): string {
     return addressed(this.#json, address)
   }
 
   /** As `json`. */
-  async yaml (address = this.#address): Promise<string> {
+  async yaml(address = this.#address): Promise<string> {
     this.#yaml ??= documentYaml(JSON.parse(this.#json) as SchemaObject)
     return addressed(await this.#yaml, address)
   }
 
   /** Changes when the document does. */
-  digest (address = this.#address): string {
+  digest(address = this.#address): string {
     this.#digest ??= sha256(this.#json)
     return holdsAddress(this.#json) ? sha256(`${this.#digest} ${address}`) : this.#digest
   }
 
   /** Characters that it holds. */
-  get size (): number { return this.#json.length * (this.#yaml ? 2 : 1) }
+  get size(): number {
+    return this.#json.length * (this.#yaml ? 2 : 1)
+  }
 }
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64url')
@@ -69,21 +73,27 @@ export interface PortalOptions {
   hideScopes: readonly string[]
   /** Most characters of documents of single hosts that are kept; the oldest go first. */
   keep?: number
-  /** Called once when the document of the whole gateway shows one operation where several routes share a method and path. */
+  /**
+   * Called once when the document of the whole gateway shows one operation where several routes share a method and
+   * path.
+   */
   shared: (operations: string[]) => void
 }
 
-/** The documents of the whole gateway, of its hosts and of its upstreams. Each is made when it is first asked for, and kept. */
+/**
+ * The documents of the whole gateway, of its hosts and of its upstreams. Each is made when it is first asked for, and
+ * kept.
+ */
 export class ApiPortal {
   readonly #options: PortalOptions
   readonly #routes: [route: () => DocumentedRoute, shared: () => Record<string, unknown> | undefined][] = []
-  #known: { operations: Documented[], passedThrough: DocumentedRoute[] } | undefined
+  #known: { operations: Documented[]; passedThrough: DocumentedRoute[] } | undefined
   #whole: PublishedDocument | undefined
   readonly #upstreams = new Map<string, PublishedDocument>()
   /** By the routes that name the host, of which there are as many sets as the configuration has hosts. */
   readonly #hosts = new Map<string, PublishedDocument>()
 
-  constructor (options: PortalOptions) {
+  constructor(options: PortalOptions) {
     this.#options = options
   }
 
@@ -91,12 +101,12 @@ export class ApiPortal {
    * Takes a route in; it is looked at when the first document is made, since others still change it.
    * @param shared  schemas by `$id` that its own may refer to
    */
-  add (route: () => DocumentedRoute, shared: () => Record<string, unknown> | undefined): void {
+  add(route: () => DocumentedRoute, shared: () => Record<string, unknown> | undefined): void {
     this.#routes.push([route, shared])
   }
 
   /** The document of every upstream together. */
-  get whole (): PublishedDocument {
+  get whole(): PublishedDocument {
     if (this.#whole) return this.#whole
     const { operations, passedThrough } = this.#visible
     const document = this.#document(operations, { passedThrough })
@@ -106,7 +116,7 @@ export class ApiPortal {
   }
 
   /** Whether an upstream names this host, itself or with a wildcard. */
-  names (host: string): boolean {
+  names(host: string): boolean {
     const { operations, passedThrough } = this.#visible
     return [...operations.map(([route]) => route), ...passedThrough].some((route) => namesHost(route, host))
   }
@@ -116,15 +126,21 @@ export class ApiPortal {
    * @param host     name without a port, in lower case
    * @param isAsked  whether the document is asked for on that host, so that its servers need not be named
    */
-  onHost (host: string, isAsked: boolean): PublishedDocument {
+  onHost(host: string, isAsked: boolean): PublishedDocument {
     const { operations, passedThrough } = this.#visible
     const routes = [...operations.map(([route]) => route), ...passedThrough]
-    const ranks = new Set(routes.filter((route) => namesHost(route, host)).map(({ config: { hosts } }) => `${hosts!.join()} ${hostRank(hosts, host)}`))
+    const ranks = new Set(
+      routes
+        .filter((route) => namesHost(route, host))
+        .map(({ config: { hosts } }) => `${hosts!.join()} ${hostRank(hosts, host)}`),
+    )
     const key = [isAsked, ...[...ranks].sort()].join(' ')
     const known = this.#hosts.get(key)
     if (known) return known
     const passed = passedOn(passedThrough, host)
-    const made = this.#merged(this.#document(reachedOn(operations, passed, host), { passedThrough: passed, isOfHost: isAsked }))
+    const made = this.#merged(
+      this.#document(reachedOn(operations, passed, host), { passedThrough: passed, isOfHost: isAsked }),
+    )
     this.#hosts.set(key, made)
     let kept = [...this.#hosts.values()].reduce((sum, { size }) => sum + size, 0)
     for (const [oldest, { size }] of this.#hosts) {
@@ -136,36 +152,52 @@ export class ApiPortal {
   }
 
   /** Names of the upstreams that have a document, sorted. @param host  only those with operations on this host */
-  upstreams (host?: string): string[] {
+  upstreams(host?: string): string[] {
     const { operations } = this.#visible
-    const routes = operations.map(([route]) => route).filter((route) => host === undefined || route.config.hosts === undefined || namesHost(route, host))
-    return [...new Set(routes.flatMap(({ config: { upstream } }) => upstream === undefined ? [] : [upstream]))].sort()
+    const routes = operations
+      .map(([route]) => route)
+      .filter((route) => host === undefined || route.config.hosts === undefined || namesHost(route, host))
+    return [...new Set(routes.flatMap(({ config: { upstream } }) => (upstream === undefined ? [] : [upstream])))].sort()
   }
 
   /** The document of one upstream; undefined when there is none, or nothing of it is to be seen. */
-  upstream (name: string): PublishedDocument | undefined {
+  upstream(name: string): PublishedDocument | undefined {
     const known = this.#upstreams.get(name)
     if (known) return known
     const { operations, passedThrough } = this.#visible
     const routes = operations.filter(([{ config }]) => config.upstream === name)
     if (routes.length === 0) return undefined
-    const document = this.#document(routes, { single: true, passedThrough: passedThrough.filter(({ config }) => config.upstream === name) })
+    const document = this.#document(routes, {
+      single: true,
+      passedThrough: passedThrough.filter(({ config }) => config.upstream === name),
+    })
     const { about } = this.#options
-    const roots = new Set(routes.flatMap(([{ config: { api } }]) => api ? [api.document.root] : []))
+    const roots = new Set(
+      routes.flatMap(
+        ([
+          {
+            config: { api },
+          },
+        ]) => (api ? [api.document.root] : []),
+      ),
+    )
     const [root] = roots.size === 1 ? roots : []
-    const description = routes.find(([{ config }]) => config.upstreamDescription !== undefined)?.[0].config.upstreamDescription
-    const info = isObject(root?.info) ? root.info : { title: name, version: about.info.version, ...description === undefined ? {} : { description } }
+    const description = routes.find(([{ config }]) => config.upstreamDescription !== undefined)?.[0].config
+      .upstreamDescription
+    const info = isObject(root?.info)
+      ? root.info
+      : { title: name, version: about.info.version, ...(description === undefined ? {} : { description }) }
     const head = {
       info: withNote(info, document.passedThrough[0]?.note),
       servers: about.servers,
-      ...isObject(root?.externalDocs) ? { externalDocs: root.externalDocs } : {},
+      ...(isObject(root?.externalDocs) ? { externalDocs: root.externalDocs } : {}),
     }
     const made = this.#published(head, document.tags, document)
     this.#upstreams.set(name, made)
     return made
   }
 
-  get #visible (): { operations: Documented[], passedThrough: DocumentedRoute[] } {
+  get #visible(): { operations: Documented[]; passedThrough: DocumentedRoute[] } {
     if (this.#known) return this.#known
     const { hideScopes } = this.#options
     const documented = this.#routes.map(([route, shared]): Documented => [route(), shared()])
@@ -176,25 +208,52 @@ export class ApiPortal {
     return this.#known
   }
 
-  #document (routes: readonly Documented[], options: Omit<DocumentOptions, 'securitySchemes'>): OpenApiDocument {
-    return new OpenApiDocument(routes, { securitySchemes: this.#options.securitySchemes(), server: this.#options.about.servers?.[0]?.url, ...options })
+  #document(routes: readonly Documented[], options: Omit<DocumentOptions, 'securitySchemes'>): OpenApiDocument {
+    return new OpenApiDocument(routes, {
+      securitySchemes: this.#options.securitySchemes(),
+      server: this.#options.about.servers?.[0]?.url,
+      ...options,
+    })
   }
 
   /** A document of several upstreams, with what `gateway.yaml` says. */
-  #merged (document: OpenApiDocument): PublishedDocument {
+  #merged(document: OpenApiDocument): PublishedDocument {
     const { info, servers, tags = [] } = this.#options.about
     const notes = new Map(document.passedThrough.map(({ upstream, note }) => [upstream, note]))
     const stated = new Set(tags.map(({ name }) => name))
     // a page that shows operations only would not show these upstreams at all
-    const unlisted = document.passedThrough.filter(({ isWhole }) => isWhole).map(({ upstream, note }) => `- ${upstream}: ${note}`)
-    const head = { info: withNote(info, unlisted.length > 0 ? `Without a list of operations:\n\n${unlisted.join('\n')}` : undefined), servers }
-    return this.#published(head, [...tags.map((tag) => withNote(tag, notes.get(tag.name))), ...document.tags.filter(({ name }) => !stated.has(name))], document)
+    const unlisted = document.passedThrough
+      .filter(({ isWhole }) => isWhole)
+      .map(({ upstream, note }) => `- ${upstream}: ${note}`)
+    const head = {
+      info: withNote(info, unlisted.length > 0 ? `Without a list of operations:\n\n${unlisted.join('\n')}` : undefined),
+      servers,
+    }
+    return this.#published(
+      head,
+      [
+        ...tags.map((tag) => withNote(tag, notes.get(tag.name))),
+        ...document.tags.filter(({ name }) => !stated.has(name)),
+      ],
+      document,
+    )
   }
 
-  #published (head: object, tags: readonly object[], { paths, components, additionalOperations }: OpenApiDocument): PublishedDocument {
-    return new PublishedDocument({
-      openapi: '3.1.0', ...head, ...tags.length > 0 ? { tags } : {}, components, paths,
-      ...Object.keys(additionalOperations).length > 0 ? { 'x-additional-operations': additionalOperations } : {},
-    }, this.#options.address)
+  #published(
+    head: object,
+    tags: readonly object[],
+    { paths, components, additionalOperations }: OpenApiDocument,
+  ): PublishedDocument {
+    return new PublishedDocument(
+      {
+        openapi: '3.1.0',
+        ...head,
+        ...(tags.length > 0 ? { tags } : {}),
+        components,
+        paths,
+        ...(Object.keys(additionalOperations).length > 0 ? { 'x-additional-operations': additionalOperations } : {}),
+      },
+      this.#options.address,
+    )
   }
 }

@@ -17,46 +17,60 @@ declare module 'fastify' {
 }
 
 /**
- * Collects bodies in a scope, so that they can be validated: only the media types given are let in, the rest is 415. JSON and
- * forms are parsed, anything else is a Buffer.
+ * Collects bodies in a scope, so that they can be validated: only the media types given are let in, the rest is 415.
+ * JSON and forms are parsed, anything else is a Buffer.
  * @param bodyLimit  bytes, above them 413; a route's own `bodyLimit` goes before it
  * @param consumes   media types, `application/*+json` and `text/*` stand for those that fit
  */
-export function collectBodies (app: FastifyInstance, { bodyLimit, consumes }: { bodyLimit: number, consumes: readonly string[] }): void {
+export function collectBodies(
+  app: FastifyInstance,
+  { bodyLimit, consumes }: { bodyLimit: number; consumes: readonly string[] },
+): void {
   app.removeAllContentTypeParsers()
   holdBodies(app)
   for (const type of new Set(consumes.map((name) => name.toLowerCase()))) {
-    app.addContentTypeParser(matcherOf(type), (request: FastifyRequest, payload: Readable) => parseCollected(request, payload, bodyLimit))
+    app.addContentTypeParser(matcherOf(type), (request: FastifyRequest, payload: Readable) =>
+      parseCollected(request, payload, bodyLimit),
+    )
   }
 }
 
 /** Hands the body of any type through as the stream that it is. */
-export function streamBodies (app: FastifyInstance): void {
+export function streamBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
 }
 
-/** A media type that Fastify accepts, whatever parameters follow. Others are looked at by nobody here, but Fastify would refuse them. */
+/**
+ * A media type that Fastify accepts, whatever parameters follow. Others are looked at by nobody here, but Fastify would
+ * refuse them.
+ */
 const PLAIN_TYPE = /^[\w.+-]+\/[\w.+-]+(?:;|$)/
 const kSentType = Symbol('gatehouse.sentType')
 type Untyped = IncomingMessage & { [kSentType]?: string }
 
 /**
- * Hands bodies through whatever their `Content-Type` says, in routes that forward them unread. Fastify answers 415 to a value that
- * is no media type, and 400 to a QUERY without one, before any parser is asked; so it sees a type of ours until the parser runs.
+ * Hands bodies through whatever their `Content-Type` says, in routes that forward them unread. Fastify answers 415 to a
+ * value that is no media type, and 400 to a QUERY without one, before any parser is asked; so it sees a type of ours
+ * until the parser runs.
  */
-export function streamAnyBodies (app: FastifyInstance): void {
+export function streamAnyBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', ({ raw }: FastifyRequest, payload, done) => {
     showSentType(raw)
     done(null, payload)
   })
   // the last hook of a route, so that authentication has seen what came
-  app.addHook('onRoute', (route) => { route.onRequest = [...[route.onRequest ?? []].flat(), hideOddType] })
+  app.addHook('onRoute', (route) => {
+    route.onRequest = [...[route.onRequest ?? []].flat(), hideOddType]
+  })
 }
 
 const hideOddType: onRequestHookHandler = ({ raw }: { raw: Untyped }, _reply, done) => {
-  const { headers: { 'content-type': type }, method } = raw
+  const {
+    headers: { 'content-type': type },
+    method,
+  } = raw
   if (type === undefined ? method === 'QUERY' : method !== 'GET' && method !== 'HEAD' && !PLAIN_TYPE.test(type)) {
     raw[kSentType] = type
     raw.headers['content-type'] = 'application/octet-stream'
@@ -64,23 +78,28 @@ const hideOddType: onRequestHookHandler = ({ raw }: { raw: Untyped }, _reply, do
   done()
 }
 
-function showSentType (raw: Untyped): void {
+function showSentType(raw: Untyped): void {
   if (!(kSentType in raw)) return
   if (raw[kSentType] === undefined) delete raw.headers['content-type']
   else raw.headers['content-type'] = raw[kSentType]
 }
 
-function matcherOf (type: string): string | RegExp {
+function matcherOf(type: string): string | RegExp {
   if (!type.includes('*')) return type
-  const pattern = type.split('*').map((part) => part.replace(/[.+^$]/g, '\\$&')).join('[^/;\\s]+')
+  const pattern = type
+    .split('*')
+    .map((part) => part.replace(/[.+^$]/g, '\\$&'))
+    .join('[^/;\\s]+')
   return new RegExp(`^${pattern}(?:\\s*;.*)?$`, 'i')
 }
 
-async function parseCollected (request: FastifyRequest, payload: Readable, bodyLimit: number): Promise<unknown> {
+async function parseCollected(request: FastifyRequest, payload: Readable, bodyLimit: number): Promise<unknown> {
   const { routeOptions, server } = request
   // Fastify gives the server's limit for a route that states none
   const limit = routeOptions.bodyLimit === server.initialConfig.bodyLimit ? bodyLimit : routeOptions.bodyLimit
-  if (Number(request.headers['content-length'] ?? 0) > limit) throw gatehouseError('GW_BODY_TOO_LARGE', { headers: { connection: 'close' } })
+  if (Number(request.headers['content-length'] ?? 0) > limit) {
+    throw gatehouseError('GW_BODY_TOO_LARGE', { headers: { connection: 'close' } })
+  }
   const bytes = await collectBody(payload, limit, request.heldBody)
   const body = parse(mediaOfBody(request).type, bytes)
   request.rawBody = bytes
@@ -88,20 +107,33 @@ async function parseCollected (request: FastifyRequest, payload: Readable, bodyL
 }
 
 /**
- * The media type of a body that can be checked. Fastify reads the header leniently; an upstream may read it otherwise, so
- * whatever has two readings is refused.
+ * The media type of a body that can be checked. Fastify reads the header leniently; an upstream may read it otherwise,
+ * so whatever has two readings is refused.
  */
-export function mediaOfBody ({ headers, raw }: Pick<FastifyRequest, 'headers' | 'raw'>): MediaType {
+export function mediaOfBody({ headers, raw }: Pick<FastifyRequest, 'headers' | 'raw'>): MediaType {
   const media = parseMediaType(headers['content-type'] ?? '')
-  if (media === null || isRepeated('content-type', raw.rawHeaders)) throw gatehouseError('GW_UNSUPPORTED_MEDIA_TYPE', { detail: 'The Content-Type header is not valid: send one media type with well-formed parameters.' })
-  if (media.charsets.some((charset) => charset !== 'utf-8' && charset !== 'utf8')) throw gatehouseError('GW_UNSUPPORTED_MEDIA_TYPE', { detail: 'Only the charset utf-8 is accepted here: encode the body so.' })
+  if (media === null || isRepeated('content-type', raw.rawHeaders)) {
+    throw gatehouseError('GW_UNSUPPORTED_MEDIA_TYPE', {
+      detail: 'The Content-Type header is not valid: send one media type with well-formed parameters.',
+    })
+  }
+  if (media.charsets.some((charset) => charset !== 'utf-8' && charset !== 'utf8')) {
+    throw gatehouseError('GW_UNSUPPORTED_MEDIA_TYPE', {
+      detail: 'Only the charset utf-8 is accepted here: encode the body so.',
+    })
+  }
   const coding = headers['content-encoding']
-  if (coding !== undefined && coding.toLowerCase() !== 'identity') throw gatehouseError('GW_UNSUPPORTED_MEDIA_TYPE', { detail: 'A body with a Content-Encoding cannot be checked here: send it as it is.', headers: { 'accept-encoding': 'identity' } })
+  if (coding !== undefined && coding.toLowerCase() !== 'identity') {
+    throw gatehouseError('GW_UNSUPPORTED_MEDIA_TYPE', {
+      detail: 'A body with a Content-Encoding cannot be checked here: send it as it is.',
+      headers: { 'accept-encoding': 'identity' },
+    })
+  }
   return media
 }
 
 /** Node keeps the first of several. */
-function isRepeated (name: string, rawHeaders: readonly string[]): boolean {
+function isRepeated(name: string, rawHeaders: readonly string[]): boolean {
   let seen = false
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const header = rawHeaders[i]!
@@ -112,7 +144,7 @@ function isRepeated (name: string, rawHeaders: readonly string[]): boolean {
   return false
 }
 
-function parse (type: string, bytes: Buffer): unknown {
+function parse(type: string, bytes: Buffer): unknown {
   const json = isJson(type)
   const form = !json && isForm(type)
   if (!json && !form && !isText(type)) return bytes
@@ -123,15 +155,21 @@ function parse (type: string, bytes: Buffer): unknown {
 }
 
 /** @throws GW_MALFORMED_BODY */
-export function checkUtf8 (bytes: Buffer): void {
-  if (!isUtf8(bytes)) throw gatehouseError('GW_MALFORMED_BODY', { detail: 'The body is not valid UTF-8: encode it so.' })
+export function checkUtf8(bytes: Buffer): void {
+  if (!isUtf8(bytes)) {
+    throw gatehouseError('GW_MALFORMED_BODY', { detail: 'The body is not valid UTF-8: encode it so.' })
+  }
 }
 
 /** @throws GW_MALFORMED_BODY */
-export function parseJson (bytes: Buffer): unknown {
-  if (bytes.length === 0) throw gatehouseError('GW_MALFORMED_BODY', { detail: 'The body is empty: send JSON, as the Content-Type says.' })
+export function parseJson(bytes: Buffer): unknown {
+  if (bytes.length === 0) {
+    throw gatehouseError('GW_MALFORMED_BODY', { detail: 'The body is empty: send JSON, as the Content-Type says.' })
+  }
   // RFC 8259, section 8.1: no byte order mark; parsers disagree on it
-  if (bytes[0] === 0xEF && bytes[1] === 0xBB && bytes[2] === 0xBF) throw gatehouseError('GW_MALFORMED_BODY', { detail: 'The body begins with a byte order mark: send it without.' })
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
+    throw gatehouseError('GW_MALFORMED_BODY', { detail: 'The body begins with a byte order mark: send it without.' })
+  }
   const text = bytes.toString('utf8')
   let value: unknown
   try {
@@ -140,6 +178,10 @@ export function parseJson (bytes: Buffer): unknown {
     throw gatehouseError('GW_MALFORMED_BODY', { cause: error })
   }
   // RFC 8259, section 4: which of two values counts, readers do not agree on
-  if (holdsNameTwice(text, value)) throw gatehouseError('GW_MALFORMED_BODY', { detail: 'An object in the body has the same name twice: send each name once.' })
+  if (holdsNameTwice(text, value)) {
+    throw gatehouseError('GW_MALFORMED_BODY', {
+      detail: 'An object in the body has the same name twice: send each name once.',
+    })
+  }
   return value
 }

@@ -2,7 +2,10 @@ import { type CodeKeywordDefinition, nil, type ValidateFunction } from 'ajv/dist
 import { resolveRef, SchemaEnv } from 'ajv/dist/compile/index.js'
 import { callRef } from 'ajv/dist/vocabularies/core/ref.js'
 
-/** Calls of a run before outcomes are remembered, and bytes for which there is one more; a value that is looked at once has less. */
+/**
+ * Calls of a run before outcomes are remembered, and bytes for which there is one more; a value that is looked at once
+ * has less.
+ */
 const UNREMEMBERED = 1000
 const BYTES_OF_OBJECT = 8
 /** Calls that every run may make, and those for each byte of its value; hundreds of nanoseconds each. */
@@ -33,7 +36,7 @@ let unremembered = 0
  * Begins to check a value; to be called before a validator is.
  * @param size  bytes of the value
  */
-export function beginRun (size: number): void {
+export function beginRun(size: number): void {
   run++
   calls = 0
   unremembered = UNREMEMBERED + (Number.isFinite(size) ? size / BYTES_OF_OBJECT : 0)
@@ -41,15 +44,24 @@ export function beginRun (size: number): void {
 }
 
 /**
- * `$ref` in time that grows with the value. Where several forms of a union lead back to the union, as those of a filter of
- * `and` and `or` do, Ajv looks at what lies in the value once for each of them, and so twice as often with each level: a
- * hundred bytes would hold up the whole gateway for minutes. Here a schema looks at an object or list once in a run.
+ * `$ref` in time that grows with the value. Where several forms of a union lead back to the union, as those of a filter
+ * of `and` and `or` do, Ajv looks at what lies in the value once for each of them, and so twice as often with each
+ * level: a hundred bytes would hold up the whole gateway for minutes. Here a schema looks at an object or list once in
+ * a run.
  */
 export const BOUNDED_REFERENCE: CodeKeywordDefinition = {
   keyword: '$ref',
   schemaType: 'string',
-  code (cxt) {
-    const { gen, schema: reference, it: { self, baseId, schemaEnv: { root } } } = cxt
+  code(cxt) {
+    const {
+      gen,
+      schema: reference,
+      it: {
+        self,
+        baseId,
+        schemaEnv: { root },
+      },
+    } = cxt
     const isRoot = (reference === '#' || reference === '#/') && baseId === root.baseId
     const found = isRoot ? root : resolveRef.call(self, root, baseId, reference)
     if (found instanceof SchemaEnv) callRef(cxt, gen.scopeValue('validate', { ref: guardOf(found) }), found)
@@ -57,7 +69,16 @@ export const BOUNDED_REFERENCE: CodeKeywordDefinition = {
     else {
       // without references of its own, so that it cannot lead back
       const valid = gen.name('valid')
-      const inlined = cxt.subschema({ schema: found, dataTypes: [], schemaPath: nil, topSchemaRef: gen.scopeValue('schema', { ref: found }), errSchemaPath: reference }, valid)
+      const inlined = cxt.subschema(
+        {
+          schema: found,
+          dataTypes: [],
+          schemaPath: nil,
+          topSchemaRef: gen.scopeValue('schema', { ref: found }),
+          errSchemaPath: reference,
+        },
+        valid,
+      )
       cxt.mergeEvaluated(inlined)
       cxt.ok(valid)
     }
@@ -66,20 +87,21 @@ export const BOUNDED_REFERENCE: CodeKeywordDefinition = {
 
 const guards = new WeakMap<SchemaEnv, Guard>()
 
-function guardOf (env: SchemaEnv): Guard {
+function guardOf(env: SchemaEnv): Guard {
   let guard = guards.get(env)
-  if (!guard) guards.set(env, guard = createGuard(env))
+  if (!guard) guards.set(env, (guard = createGuard(env)))
   return guard
 }
 
-function createGuard (env: SchemaEnv): Guard {
+function createGuard(env: SchemaEnv): Guard {
   let outcomes = new WeakMap<object, Outcome>()
   let ofRun = 0
   const call = (data: unknown, context: never): boolean => {
     const validate = env.validate as ValidateFunction
     const valid = validate(data, context)
     const { errors = null } = validate
-    guard.errors = errors !== null && errors.length > MOST_ERRORS ? [...errors.slice(0, MOST_ERRORS - 1), errors.at(-1)!] : errors
+    guard.errors =
+      errors !== null && errors.length > MOST_ERRORS ? [...errors.slice(0, MOST_ERRORS - 1), errors.at(-1)!] : errors
     guard.evaluated = validate.evaluated
     return valid
   }
@@ -106,4 +128,4 @@ function createGuard (env: SchemaEnv): Guard {
 
 /** Whoever is told of properties adds others to them. */
 const copyOf = (evaluated: Evaluated): Evaluated =>
-  evaluated && { ...evaluated, ...typeof evaluated.props === 'object' ? { props: { ...evaluated.props } } : {} }
+  evaluated && { ...evaluated, ...(typeof evaluated.props === 'object' ? { props: { ...evaluated.props } } : {}) }

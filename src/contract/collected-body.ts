@@ -20,7 +20,7 @@ export class BodyMemory {
   held = 0
 
   /** @param most  bytes */
-  constructor (most: number) {
+  constructor(most: number) {
     this.most = most
   }
 }
@@ -31,14 +31,14 @@ export class HeldBody {
   #bytes = 0
   #isOver: boolean
 
-  constructor (memory: BodyMemory, response: ServerResponse) {
+  constructor(memory: BodyMemory, response: ServerResponse) {
     this.#memory = memory
     this.#isOver = response.closed
     response.once('close', () => this.#release())
   }
 
   /** @returns whether there was room; one body alone always has room, so that no limit of a route is impossible */
-  take (bytes: number): boolean {
+  take(bytes: number): boolean {
     if (this.#isOver) return false
     const memory = this.#memory
     if (memory.held + bytes > memory.most && memory.held > this.#bytes) return false
@@ -47,7 +47,7 @@ export class HeldBody {
     return true
   }
 
-  #release (): void {
+  #release(): void {
     this.#isOver = true
     this.#memory.held -= this.#bytes
     this.#bytes = 0
@@ -55,19 +55,27 @@ export class HeldBody {
 }
 
 /** Counts what the requests of a scope collect. */
-export function holdBodies (app: FastifyInstance): void {
+export function holdBodies(app: FastifyInstance): void {
   if (!app.hasDecorator('bodyMemory')) app.decorate('bodyMemory', new BodyMemory(Infinity))
   app.addHook('preParsing', holdBody)
 }
 
-function holdBody<Payload> (request: FastifyRequest, reply: FastifyReply, payload: Payload, done: (error: Error | null, payload?: Payload) => void): void {
+function holdBody<Payload>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: Payload,
+  done: (error: Error | null, payload?: Payload) => void,
+): void {
   const { headers } = request
-  if (headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined) request.heldBody = new HeldBody(request.server.bodyMemory, reply.raw)
+  if (headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined) {
+    request.heldBody = new HeldBody(request.server.bodyMemory, reply.raw)
+  }
   done(null, payload)
 }
 
 const tooLarge = (): GatehouseError => gatehouseError('GW_BODY_TOO_LARGE', { headers: { connection: 'close' } })
-const noRoom = (): GatehouseError => gatehouseError('GW_TOO_MANY_BODIES', { headers: { 'retry-after': '1', connection: 'close' } })
+const noRoom = (): GatehouseError =>
+  gatehouseError('GW_TOO_MANY_BODIES', { headers: { 'retry-after': '1', connection: 'close' } })
 
 /**
  * Collects a body. A client that sends too much is not cut off, so that the answer arrives.
@@ -75,7 +83,7 @@ const noRoom = (): GatehouseError => gatehouseError('GW_TOO_MANY_BODIES', { head
  * @param held   counts them among those of all bodies
  * @throws GW_BODY_TOO_LARGE, GW_TOO_MANY_BODIES, GW_BAD_REQUEST when the client is gone, or what the stream fails with
  */
-export function collectBody (payload: Readable, limit: number, held: HeldBody | null): Promise<Buffer> {
+export function collectBody(payload: Readable, limit: number, held: HeldBody | null): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let length = 0

@@ -10,13 +10,13 @@ export class CookieReader {
   readonly #byName: ReadonlyMap<string, TextParameter>
   readonly #aliases: NameAliases
 
-  constructor (parameters: readonly TextParameter[]) {
+  constructor(parameters: readonly TextParameter[]) {
     this.#byName = new Map(parameters.map((parameter) => [parameter.name, parameter]))
     this.#aliases = new NameAliases(this.#byName.keys())
   }
 
   /** @param header  the Cookie header; the undeclared in it are left alone */
-  read (header: string, values: Values): Violation[] | null {
+  read(header: string, values: Values): Violation[] | null {
     let violations: Violation[] | null = null
     const seen = new Set<string>()
     for (const pair of header.split(';')) {
@@ -25,10 +25,18 @@ export class CookieReader {
       const parameter = this.#byName.get(name)
       if (parameter === undefined) {
         const alias = this.#aliases.of(name)
-        if (alias !== undefined) (violations ??= []).push({ in: 'cookies', pointer: `/${pointerToken(alias)}`, expected: expectedName(alias) })
+        if (alias !== undefined) {
+          ;(violations ??= []).push({
+            in: 'cookies',
+            pointer: `/${pointerToken(alias)}`,
+            expected: expectedName(alias),
+          })
+        }
         continue
       }
-      const expected = seen.has(name) ? 'a single cookie of this name' : readInto(values, parameter, equals === -1 ? '' : pair.slice(equals + 1).trim())
+      const expected = seen.has(name)
+        ? 'a single cookie of this name'
+        : readInto(values, parameter, equals === -1 ? '' : pair.slice(equals + 1).trim())
       seen.add(name)
       if (expected !== null) (violations ??= []).push({ in: 'cookies', pointer: `/${pointerToken(name)}`, expected })
     }
@@ -37,7 +45,7 @@ export class CookieReader {
 }
 
 /** @returns what was expected instead */
-function readInto (values: Values, parameter: TextParameter, text: string): string | null {
+function readInto(values: Values, parameter: TextParameter, text: string): string | null {
   const isQuoted = text.length > 1 && text.startsWith('"') && text.endsWith('"')
   try {
     const value = valueOfText(parameter, isQuoted && !parameter.json ? text.slice(1, -1) : text)

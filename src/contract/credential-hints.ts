@@ -16,8 +16,11 @@ const HINTS: Partial<Record<SchemeName, string>> = {
  * @param stated   what `gateway.yaml` says
  * @param issuers  the issuers of the tokens, for those who have to ask one
  */
-export function withHint (
-  name: SchemeName, security: Readonly<Record<string, unknown>>, stated: string | undefined, issuers: readonly string[] = []
+export function withHint(
+  name: SchemeName,
+  security: Readonly<Record<string, unknown>>,
+  stated: string | undefined,
+  issuers: readonly string[] = [],
 ): object {
   const issued = issuers.length > 0 ? `A token (JWT) of ${issuers.join(' or ')}, without the word Bearer.` : undefined
   const description = stated ?? security.description ?? issued ?? HINTS[name]

@@ -15,13 +15,24 @@ export const docsPlugin = (): string => readFileSync(new URL('./docs-plugin.js',
 /** What docs-plugin.js defines, for configuration that becomes part of a script in the browser. */
 interface Browser {
   SwaggerUIBundle: { plugins: { DownloadUrl: unknown } }
-  gatehouse: { plugin: unknown, intercept (request: unknown): unknown }
+  gatehouse: { plugin: unknown; intercept(request: unknown): unknown }
 }
 
 /** Configuration of Swagger UI; functions run in the browser, where they know nothing of this file. */
 export const docsConfig = (configUrl: string): object => ({
-  configUrl, validatorUrl: null, deepLinking: true, tryItOutEnabled: true, displayRequestDuration: true, docExpansion: 'list', persistAuthorization: true,
-  plugins: [() => [(globalThis as unknown as Browser).SwaggerUIBundle.plugins.DownloadUrl, (globalThis as unknown as Browser).gatehouse.plugin]],
+  configUrl,
+  validatorUrl: null,
+  deepLinking: true,
+  tryItOutEnabled: true,
+  displayRequestDuration: true,
+  docExpansion: 'list',
+  persistAuthorization: true,
+  plugins: [
+    () => [
+      (globalThis as unknown as Browser).SwaggerUIBundle.plugins.DownloadUrl,
+      (globalThis as unknown as Browser).gatehouse.plugin,
+    ],
+  ],
   requestInterceptor: (request: unknown) => (globalThis as unknown as Browser).gatehouse.intercept(request),
 })
 
@@ -29,13 +40,23 @@ export const docsConfig = (configUrl: string): object => ({
 const LOGO_STYLE = "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='"
 
 /**
- * Content-Security-Policy of the documentation: scripts, styles and pictures of the gateway alone. Requests may also go to
- * the servers that the document names. Not `upgrade-insecure-requests`: over plain HTTP the page would not load.
+ * Content-Security-Policy of the documentation: scripts, styles and pictures of the gateway alone. Requests may also go
+ * to the servers that the document names. Not `upgrade-insecure-requests`: over plain HTTP the page would not load.
  */
-export function docsPolicy (servers: readonly { url: string }[] = []): string {
-  const origins = servers.map(({ url }) => URL.parse(url)?.origin).filter((origin) => origin !== undefined && origin !== 'null')
+export function docsPolicy(servers: readonly { url: string }[] = []): string {
+  const origins = servers
+    .map(({ url }) => URL.parse(url)?.origin)
+    .filter((origin) => origin !== undefined && origin !== 'null')
   return [
-    "default-src 'self'", "base-uri 'none'", `connect-src ${[...new Set(["'self'", ...origins])].join(' ')}`, "font-src 'self' data:", "form-action 'none'",
-    "frame-ancestors 'self'", "img-src 'self' data:", "object-src 'none'", "script-src 'self'", `style-src 'self' ${LOGO_STYLE}`,
+    "default-src 'self'",
+    "base-uri 'none'",
+    `connect-src ${[...new Set(["'self'", ...origins])].join(' ')}`,
+    "font-src 'self' data:",
+    "form-action 'none'",
+    "frame-ancestors 'self'",
+    "img-src 'self' data:",
+    "object-src 'none'",
+    "script-src 'self'",
+    `style-src 'self' ${LOGO_STYLE}`,
   ].join('; ')
 }

@@ -1,12 +1,12 @@
 const escaped = (text: string): string => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
 
 /**
- * The page of Swagger UI. `@fastify/swagger-ui` has one too, which has no viewport (so that phones show it 980 pixels wide) and
- * takes the title as HTML.
+ * The page of Swagger UI. `@fastify/swagger-ui` has one too, which has no viewport (so that phones show it 980 pixels
+ * wide) and takes the title as HTML.
  * @param path   where the documentation is
  * @param title  of the whole gateway
  */
-export function docsPage (path: string, title: string): string {
+export function docsPage(path: string, title: string): string {
   const files = `${path}/static`
   return `<!doctype html>
 <html lang="en">

@@ -14,7 +14,7 @@ const isStream = (type) => /^text\/event-stream\b/i.test(type ?? '')
  * Reads the beginning of a stream and cancels the rest.
  * @returns {Promise<string>} what has come within `STREAM_TIME`, with a line that says whether that was all
  */
-async function beginningOf (body) {
+async function beginningOf(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader()
   const over = new Promise((resolve) => setTimeout(resolve, STREAM_TIME, { over: true }))
   let text = ''
@@ -32,9 +32,11 @@ async function beginningOf (body) {
  * As `fetch`, but an event stream ends after a while: Swagger UI shows a response only once it has ended.
  * @param wantsStream  whether the request asks for a stream, which has to begin in time then
  */
-async function fetchBeginning (url, init, wantsStream) {
+async function fetchBeginning(url, init, wantsStream) {
   const started = new AbortController()
-  const timer = wantsStream && setTimeout(() => started.abort(new Error('The stream has not begun within 10 seconds.')), STREAM_START)
+  const timer =
+    wantsStream &&
+    setTimeout(() => started.abort(new Error('The stream has not begun within 10 seconds.')), STREAM_START)
   try {
     const response = await fetch(url, wantsStream ? { ...init, signal: started.signal } : init)
     clearTimeout(timer)
@@ -49,7 +51,7 @@ async function fetchBeginning (url, init, wantsStream) {
 
 globalThis.gatehouse = {
   /** For `requestInterceptor`: no request waits for the end of an event stream. */
-  intercept (request) {
+  intercept(request) {
     const wantsStream = isStream(request.headers?.accept ?? request.headers?.Accept)
     // what a response is, documents need not say
     request.userFetch = (url, init) => fetchBeginning(url, init, wantsStream)
@@ -59,19 +61,24 @@ globalThis.gatehouse = {
   /** Shows the errors of the gateway, which nearly every operation has, folded into one line. */
   plugin: () => ({
     wrapComponents: {
-      responses: (Responses, { React }) => function FoldedResponses (props) {
-        const isGateway = (response) => response.has('x-gatehouse-errors')
-        const own = props.responses.filterNot(isGateway)
-        const errors = props.responses.filter(isGateway)
-        if (errors.size === 0) return React.createElement(Responses, props)
-        return React.createElement('div', null,
-          React.createElement(Responses, { ...props, responses: own }),
-          React.createElement('details', { className: 'gateway-errors' },
-            React.createElement('summary', null, `Errors of the gateway (${errors.size})`),
-            React.createElement(Responses, { ...props, responses: errors, tryItOutResponse: undefined })
+      responses: (Responses, { React }) =>
+        function FoldedResponses(props) {
+          const isGateway = (response) => response.has('x-gatehouse-errors')
+          const own = props.responses.filterNot(isGateway)
+          const errors = props.responses.filter(isGateway)
+          if (errors.size === 0) return React.createElement(Responses, props)
+          return React.createElement(
+            'div',
+            null,
+            React.createElement(Responses, { ...props, responses: own }),
+            React.createElement(
+              'details',
+              { className: 'gateway-errors' },
+              React.createElement('summary', null, `Errors of the gateway (${errors.size})`),
+              React.createElement(Responses, { ...props, responses: errors, tryItOutResponse: undefined }),
+            ),
           )
-        )
-      },
+        },
     },
   }),
 }

@@ -4,7 +4,11 @@
  * @param path  of the documentation
  * @param title  of the whole gateway
  */
-export function documentChoice (path: string, title: string, upstreams: readonly string[]): { urls?: { url: string, name: string }[] } {
+export function documentChoice(
+  path: string,
+  title: string,
+  upstreams: readonly string[],
+): { urls?: { url: string; name: string }[] } {
   // a choice of one is none
   if (upstreams.length === 0) return {}
   return {

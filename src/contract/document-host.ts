@@ -15,22 +15,27 @@ export const HOST_NAME = '^(?:[A-Za-z0-9_-]+(?:\\.[A-Za-z0-9_-]+)*\\.?|\\[[0-9A-
 export const hostName = (host: string): string => host.toLowerCase().replace(/:\d+$/, '').replace(/\.$/, '')
 
 /** @returns undefined when they do not fit */
-export function hostRank (hosts: readonly string[] | undefined, name: string): number | undefined {
+export function hostRank(hosts: readonly string[] | undefined, name: string): number | undefined {
   if (hosts === undefined) return EVERY_HOST
   if (hosts.includes(name)) return EXACT
   return hosts.includes(`*${name.slice(name.indexOf('.'))}`) ? WILDCARD : undefined
 }
 
 /** Whether a route names this host, itself or with a wildcard. */
-export const namesHost = ({ config: { hosts } }: DocumentedRoute, name: string): boolean => hosts !== undefined && hostRank(hosts, name) !== undefined
+export const namesHost = ({ config: { hosts } }: DocumentedRoute, name: string): boolean =>
+  hosts !== undefined && hostRank(hosts, name) !== undefined
 
 /**
- * The operations that clients reach on a host. Routes that name the host go before routes for every host, as in routing: an
- * operation that another one or a pass-through stands before is left out.
+ * The operations that clients reach on a host. Routes that name the host go before routes for every host, as in
+ * routing: an operation that another one or a pass-through stands before is left out.
  * @param routes  operations
  * @param passed  routes that pass everything below a prefix through, as `passedOn` has them
  */
-export function reachedOn (routes: readonly Documented[], passed: readonly DocumentedRoute[], name: string): Documented[] {
+export function reachedOn(
+  routes: readonly Documented[],
+  passed: readonly DocumentedRoute[],
+  name: string,
+): Documented[] {
   const taken = new Map<string, number>()
   for (const [route] of routes) {
     const own = hostRank(route.config.hosts, name)
@@ -44,7 +49,9 @@ export function reachedOn (routes: readonly Documented[], passed: readonly Docum
   })
   return routes.flatMap(([route, shared]): Documented[] => {
     const own = hostRank(route.config.hosts, name)
-    if (own === undefined || prefixes.some((pass) => pass.own < own && isBelow(patternOf(route), pass.prefix))) return []
+    if (own === undefined || prefixes.some((pass) => pass.own < own && isBelow(patternOf(route), pass.prefix))) {
+      return []
+    }
     const places = placesOf(route)
     const methods = [route.method].flat().filter((_, i) => (taken.get(places[i]!) ?? own) >= own)
     return methods.length === 0 ? [] : [[{ ...route, method: methods }, shared]]
@@ -52,17 +59,20 @@ export function reachedOn (routes: readonly Documented[], passed: readonly Docum
 }
 
 /** The pass-throughs that clients reach on a host: one where another stands before all of it is left out. */
-export function passedOn (passed: readonly DocumentedRoute[], name: string): DocumentedRoute[] {
+export function passedOn(passed: readonly DocumentedRoute[], name: string): DocumentedRoute[] {
   const ranked = passed.flatMap((route) => {
     const own = hostRank(route.config.hosts, name)
     return own === undefined ? [] : [{ route, prefix: passedPrefix(route), own }]
   })
-  return ranked.filter(({ prefix, own }) => !ranked.some((other) => other.own < own && isBelow(prefix, other.prefix))).map(({ route }) => route)
+  return ranked
+    .filter(({ prefix, own }) => !ranked.some((other) => other.own < own && isBelow(prefix, other.prefix)))
+    .map(({ route }) => route)
 }
 
-const isBelow = (path: string, prefix: string): boolean => prefix === '' || path === prefix || path.startsWith(`${prefix}/`)
+const isBelow = (path: string, prefix: string): boolean =>
+  prefix === '' || path === prefix || path.startsWith(`${prefix}/`)
 
-function placesOf (route: DocumentedRoute): string[] {
+function placesOf(route: DocumentedRoute): string[] {
   const { shape } = documentPath(patternOf(route))
   return [route.method].flat().map((method) => `${method} ${shape}`)
 }

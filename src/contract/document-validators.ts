@@ -6,8 +6,8 @@ import { createCompiler, type SchemaCompiler, type ValueKind } from './schema-va
 import { TypedTexts } from './typed-texts.ts'
 
 /**
- * The validators of one document. Nothing is compiled before the first request that needs it; a schema that many operations
- * refer to is compiled once.
+ * The validators of one document. Nothing is compiled before the first request that needs it; a schema that many
+ * operations refer to is compiled once.
  */
 export class DocumentValidators {
   readonly document: ApiDocument
@@ -15,24 +15,31 @@ export class DocumentValidators {
   readonly texts: TypedTexts
   readonly #compilers = new Map<string, Ajv2020>()
 
-  constructor (document: ApiDocument) {
+  constructor(document: ApiDocument) {
     this.document = document
     this.schemas = new DocumentSchemas(document.root)
     this.texts = new TypedTexts(document.root)
   }
 
   /** Compiles a schema whose references are those that `schemas.reference` gives. */
-  compiler (schema: JsonSchema): SchemaCompiler {
+  compiler(schema: JsonSchema): SchemaCompiler {
     return (kind, allErrors) => this.#compile(schema, kind, allErrors)
   }
 
-  #compile (schema: JsonSchema, kind: ValueKind, allErrors: boolean): ValidateFunction {
+  #compile(schema: JsonSchema, kind: ValueKind, allErrors: boolean): ValidateFunction {
     const key = `${kind} ${allErrors}`
     let ajv = this.#compilers.get(key)
     // a schema that many refer to is worth a function of its own; what is a list has been read as one
-    if (!ajv) this.#compilers.set(key, ajv = createCompiler(kind, allErrors, { inlineRefs: false, coerceTypes: kind === 'text' }))
+    if (!ajv) {
+      this.#compilers.set(
+        key,
+        (ajv = createCompiler(kind, allErrors, { inlineRefs: false, coerceTypes: kind === 'text' })),
+      )
+    }
     const references = new Set<string>()
-    walkSchema(schema, ({ $ref }) => { if (typeof $ref === 'string') references.add($ref) })
+    walkSchema(schema, ({ $ref }) => {
+      if (typeof $ref === 'string') references.add($ref)
+    })
     this.#compileReferences(ajv, references)
     const validate = ajv.compile(schema)
     if (isObject(schema)) ajv.removeSchema(schema)
@@ -40,10 +47,10 @@ export class DocumentValidators {
   }
 
   /**
-   * What is referred to goes first, and one after the other: Ajv would go after references at once, so that a long chain or a large
-   * circle of them would become as deep a recursion.
+   * What is referred to goes first, and one after the other: Ajv would go after references at once, so that a long
+   * chain or a large circle of them would become as deep a recursion.
    */
-  #compileReferences (ajv: Ajv2020, first: ReadonlySet<string>): void {
+  #compileReferences(ajv: Ajv2020, first: ReadonlySet<string>): void {
     const added: string[] = []
     // what stands there is taken for known, and looked up when the validator runs
     const compiling = ajv['_compilations']

@@ -15,7 +15,7 @@ export interface DocumentedRoute {
     limits?: readonly LimitRule[]
     upstream?: string
     upstreamDescription?: string
-    api?: { readonly document: ApiDocument, readonly operation: ApiOperation }
+    api?: { readonly document: ApiDocument; readonly operation: ApiOperation }
     requestValidation?: 'off' | 'report' | 'enforce'
     hosts?: readonly string[]
     responses?: Record<string, object>

@@ -1,6 +1,6 @@
 /**
- * Whether an object in a JSON text has a name twice. The validator sees the last value of the two; there are backends that take the
- * first, which nobody would have checked.
+ * Whether an object in a JSON text has a name twice. The validator sees the last value of the two; there are backends
+ * that take the first, which nobody would have checked.
  * @param text   well-formed JSON
  * @param value  what it has been parsed as, so that names are only counted: as many in the text as in the value
  */
@@ -8,7 +8,7 @@ export const holdsNameTwice = (text: string, value: unknown): boolean =>
   typeof value === 'object' && value !== null && namesOfText(text) !== namesOfValue(value)
 
 /** One for each colon outside of strings. */
-function namesOfText (text: string): number {
+function namesOfText(text: string): number {
   let names = 0
   let colon = text.indexOf(':')
   for (let at = 0; colon !== -1;) {
@@ -30,7 +30,7 @@ function namesOfText (text: string): number {
   return names
 }
 
-function namesOfValue (value: object): number {
+function namesOfValue(value: object): number {
   let names = 0
   const waiting: object[] = [value]
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {

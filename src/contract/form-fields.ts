@@ -24,11 +24,21 @@ export class FormFields {
   readonly #line: QueryReader
   readonly #aliases: NameAliases
 
-  constructor (document: ApiDocument, { schemaPointer, encoding }: ApiMedia) {
+  constructor(document: ApiDocument, { schemaPointer, encoding }: ApiMedia) {
     const shape = textShape(document.root, schemaPointer)
-    for (const [name, pointer] of shape.properties) this.#fields.set(name, fieldOf(document, name, pointer, encoding[name]))
+    for (const [name, pointer] of shape.properties) {
+      this.#fields.set(name, fieldOf(document, name, pointer, encoding[name]))
+    }
     for (const [name, { contentType }] of Object.entries(encoding)) {
-      if (typeof contentType === 'string') this.#types.set(name, contentType.toLowerCase().split(',').map((type) => type.split(';', 1)[0]!.trim()))
+      if (typeof contentType === 'string') {
+        this.#types.set(
+          name,
+          contentType
+            .toLowerCase()
+            .split(',')
+            .map((type) => type.split(';', 1)[0]!.trim()),
+        )
+      }
     }
     this.typed = !shape.open && [...this.#fields.values()].every(({ typed }) => typed)
     this.#line = new QueryReader([...this.#fields.values()], 'body', true)
@@ -36,56 +46,77 @@ export class FormFields {
   }
 
   /** Reads a form in one line. */
-  fromLine (text: string): ReadFields {
+  fromLine(text: string): ReadFields {
     const values: Values = Object.create(null)
     return { violations: this.#line.read(text, values), values }
   }
 
-  fromParts (parts: readonly FormPart[]): ReadFields {
+  fromParts(parts: readonly FormPart[]): ReadFields {
     const values: Values = Object.create(null)
     const violations: Violation[] = []
     for (const part of parts) {
       const { name, type } = part
       const pointer = `/${pointerToken(name)}`
       const types = this.#types.get(name)
-      if (type !== undefined && types && !types.some((range) => isInRange(type, range))) violations.push({ in: 'body', pointer, expected: `the content type ${types.join(' or ')}` })
+      if (type !== undefined && types && !types.some((range) => isInRange(type, range))) {
+        violations.push({ in: 'body', pointer, expected: `the content type ${types.join(' or ')}` })
+      }
       const field = this.#fields.get(name)
       const alias = field === undefined ? this.#aliases.of(name) : undefined
       const value = partValue(part, field)
-      if (alias !== undefined) violations.push({ in: 'body', pointer: `/${pointerToken(alias)}`, expected: expectedName(alias) })
-      else if (value === MISWRITTEN) violations.push({ in: 'body', pointer, expected: 'well-formed JSON, each name once' })
-      else if (!field?.shape.list || Array.isArray(value)) append(values, name, value)
+      if (alias !== undefined) {
+        violations.push({ in: 'body', pointer: `/${pointerToken(alias)}`, expected: expectedName(alias) })
+      } else if (value === MISWRITTEN) {
+        violations.push({ in: 'body', pointer, expected: 'well-formed JSON, each name once' })
+      } else if (!field?.shape.list || Array.isArray(value)) append(values, name, value)
       else append(values, name, [value])
     }
     return { values, violations: violations.length === 0 ? null : violations }
   }
 }
 
-function append (values: Values, name: string, value: unknown): void {
+function append(values: Values, name: string, value: unknown): void {
   if (!(name in values)) values[name] = value
-  else if (Array.isArray(values[name])) values[name].push(...Array.isArray(value) ? value : [value])
+  else if (Array.isArray(values[name])) values[name].push(...(Array.isArray(value) ? value : [value]))
   else values[name] = [values[name], value]
 }
 
-function fieldOf (document: ApiDocument, name: string, pointer: string, encoding: unknown): TextParameter {
+function fieldOf(document: ApiDocument, name: string, pointer: string, encoding: unknown): TextParameter {
   const { style, explode, contentType } = isObject(encoding) ? encoding : {}
   const stated = style !== undefined || explode !== undefined
   const shape = textShape(document.root, pointer)
   // without a style, objects are JSON (OpenAPI 3.1, section 4.8.15.1)
-  const mediaType = stated ? undefined : contentType !== undefined && isJson(String(contentType)) ? 'application/json' : holdsObjects(document, shape, pointer) ? 'application/json' : undefined
-  const field = textParameter(document, { name, required: false, style: (style ?? 'form') as ParameterStyle, explode: explode ?? (style === undefined || style === 'form'), schemaPointer: pointer, mediaType }, 'form')
+  const mediaType = stated
+    ? undefined
+    : contentType !== undefined && isJson(String(contentType))
+      ? 'application/json'
+      : holdsObjects(document, shape, pointer)
+        ? 'application/json'
+        : undefined
+  const field = textParameter(
+    document,
+    {
+      name,
+      required: false,
+      style: (style ?? 'form') as ParameterStyle,
+      explode: explode ?? (style === undefined || style === 'form'),
+      schemaPointer: pointer,
+      mediaType,
+    },
+    'form',
+  )
   // several parts make a list of it
   return mediaType === undefined ? field : { ...field, shape: { ...field.shape, list: shape.list } }
 }
 
 /** Whether a value, or each of a list, is an object. */
-function holdsObjects (document: ApiDocument, shape: TextShape, pointer: string): boolean {
+function holdsObjects(document: ApiDocument, shape: TextShape, pointer: string): boolean {
   if (!shape.list) return shape.object
   const items = `${pointer}/items`
   return atPointer(document.root, items) !== undefined && textShape(document.root, items).object
 }
 
-function partValue ({ type, isFile, bytes }: FormPart, field: TextParameter | undefined): unknown {
+function partValue({ type, isFile, bytes }: FormPart, field: TextParameter | undefined): unknown {
   if (!isFile && (field?.json || (type !== undefined && isJson(type)))) return jsonValue(bytes.toString('utf8'))
   // bytes are text to a schema, one character each
   if (isFile || (type !== undefined && !type.startsWith('text/'))) return bytes.toString('latin1')

@@ -12,9 +12,10 @@ export const holdsAddress = (text: string): boolean => text.includes(PLACE)
  * Text of a document with the address of the gateway in its place.
  * @param address  such as `https://api.example.com`; a valid host, since it becomes part of JSON and YAML
  */
-export function addressed (text: string, address: string): string {
+export function addressed(text: string, address: string): string {
   if (!holdsAddress(text)) return text
-  return text.replaceAll(GATEWAY_ADDRESS, () => address)
+  return text
+    .replaceAll(GATEWAY_ADDRESS, () => address)
     .replaceAll(webSocketAddress(GATEWAY_ADDRESS), () => webSocketAddress(address))
 }
 
@@ -23,7 +24,7 @@ export function addressed (text: string, address: string): string {
  * @param hosts   those of the route
  * @param server  URL of the first server of the document
  */
-export function addressOf (hosts: readonly string[] | undefined, server = '/'): string {
+export function addressOf(hosts: readonly string[] | undefined, server = '/'): string {
   // any label does for a wildcard
   if (hosts) return `https://${hosts[0]!.replace('*', 'www')}`
   return (/^https?:\/\//.test(server) ? server : GATEWAY_ADDRESS + server).replace(/\/+$/, '')

@@ -8,24 +8,49 @@ const Text = () => Type.Optional(Type.String())
 const SchemeText = Type.Object({ description: Type.String({ minLength: 1 }) }, { additionalProperties: false })
 
 /** Schema of `openapi/gateway.yaml`: what stands above all operations, in the words of OpenAPI 3.1. */
-export const GatewayDocument = Type.Object({
-  info: Type.Object({
-    title: Type.String(),
-    version: Type.String({ description: 'Version of the API, in quotes: `"1.0"`.' }),
-    summary: Text(),
-    description: Text(),
-    termsOfService: Text(),
-    contact: Type.Optional(Type.Object({ name: Text(), url: Text(), email: Text() }, { additionalProperties: false })),
-    license: Type.Optional(Type.Object({ name: Type.String(), identifier: Text(), url: Text() }, { additionalProperties: false })),
-  }, { additionalProperties: false }),
-  servers: Type.Optional(Type.Array(Type.Object({ url: Type.String(), description: Text() }, { additionalProperties: false }))),
-  components: Type.Optional(Type.Object({
-    securitySchemes: Type.Optional(Type.Object(Object.fromEntries(Object.keys(SchemeUse.properties).map((name) => [name, Type.Optional(SchemeText)])), {
-      additionalProperties: false, description: 'How clients get credentials of a scheme, by its name as in `auth`.',
-    })),
-  }, { additionalProperties: false })),
-  tags: Type.Optional(Type.Array(Type.Object({ name: Type.String(), description: Text() }, { additionalProperties: false }))),
-}, { additionalProperties: false })
+export const GatewayDocument = Type.Object(
+  {
+    info: Type.Object(
+      {
+        title: Type.String(),
+        version: Type.String({ description: 'Version of the API, in quotes: `"1.0"`.' }),
+        summary: Text(),
+        description: Text(),
+        termsOfService: Text(),
+        contact: Type.Optional(
+          Type.Object({ name: Text(), url: Text(), email: Text() }, { additionalProperties: false }),
+        ),
+        license: Type.Optional(
+          Type.Object({ name: Type.String(), identifier: Text(), url: Text() }, { additionalProperties: false }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+    servers: Type.Optional(
+      Type.Array(Type.Object({ url: Type.String(), description: Text() }, { additionalProperties: false })),
+    ),
+    components: Type.Optional(
+      Type.Object(
+        {
+          securitySchemes: Type.Optional(
+            Type.Object(
+              Object.fromEntries(Object.keys(SchemeUse.properties).map((name) => [name, Type.Optional(SchemeText)])),
+              {
+                additionalProperties: false,
+                description: 'How clients get credentials of a scheme, by its name as in `auth`.',
+              },
+            ),
+          ),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    tags: Type.Optional(
+      Type.Array(Type.Object({ name: Type.String(), description: Text() }, { additionalProperties: false })),
+    ),
+  },
+  { additionalProperties: false },
+)
 export type GatewayDocument = Static<typeof GatewayDocument>
 
 /**
@@ -34,7 +59,11 @@ export type GatewayDocument = Static<typeof GatewayDocument>
  * @param check  says what is wrong with the content
  * @throws BootProblems
  */
-export async function loadGatewayDocument (file: string, name: string, check: (document: unknown) => Problem[]): Promise<GatewayDocument> {
+export async function loadGatewayDocument(
+  file: string,
+  name: string,
+  check: (document: unknown) => Problem[],
+): Promise<GatewayDocument> {
   let document: unknown
   try {
     const text = await readFile(file, 'utf8')
@@ -44,9 +73,15 @@ export async function loadGatewayDocument (file: string, name: string, check: (d
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return { info: { title: 'Gatehouse', version: '1.0.0' } }
     const unreadable = code !== undefined && /^E[A-Z]+$/.test(code)
-    throw new BootProblems([{ file: name, field: '', message: unreadable ? `cannot be read (${code})` : message.split('\n')[0]! }])
+    throw new BootProblems([
+      { file: name, field: '', message: unreadable ? `cannot be read (${code})` : message.split('\n')[0]! },
+    ])
   }
-  if (document === null) throw new BootProblems([{ file: name, field: '', message: 'is empty, allowed: info with title and version, or no such file' }])
+  if (document === null) {
+    throw new BootProblems([
+      { file: name, field: '', message: 'is empty, allowed: info with title and version, or no such file' },
+    ])
+  }
   const problems = check(document)
   if (problems.length > 0) throw new BootProblems(problems)
   return document as GatewayDocument

@@ -7,25 +7,46 @@ export type Holds = 'one' | 'list' | 'map'
 
 /** Keywords that hold schemas; names in a map are never keywords. `items` is a list in draft-07. */
 export const HOLDS: ReadonlyMap<string, Holds> = new Map<string, Holds>([
-  ...['items', 'additionalItems', 'contains', 'additionalProperties', 'propertyNames', 'not', 'if', 'then', 'else', 'unevaluatedItems', 'unevaluatedProperties', 'contentSchema'].map((name): [string, Holds] => [name, 'one']),
+  ...[
+    'items',
+    'additionalItems',
+    'contains',
+    'additionalProperties',
+    'propertyNames',
+    'not',
+    'if',
+    'then',
+    'else',
+    'unevaluatedItems',
+    'unevaluatedProperties',
+    'contentSchema',
+  ].map((name): [string, Holds] => [name, 'one']),
   ...['allOf', 'anyOf', 'oneOf', 'prefixItems'].map((name): [string, Holds] => [name, 'list']),
-  ...['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependencies'].map((name): [string, Holds] => [name, 'map']),
+  ...['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependencies'].map(
+    (name): [string, Holds] => [name, 'map'],
+  ),
 ])
 
 /** How a keyword holds schemas; undefined when it holds none. */
 export const schemaHolds = (keyword: string): Holds | undefined => HOLDS.get(keyword)
 
-export const isObject = (value: unknown): value is SchemaObject => typeof value === 'object' && value !== null && !Array.isArray(value)
+export const isObject = (value: unknown): value is SchemaObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** One token of a JSON pointer (RFC 6901). */
-export const pointerToken = (name: string): string => /[~/]/.test(name) ? name.replaceAll('~', '~0').replaceAll('/', '~1') : name
+export const pointerToken = (name: string): string =>
+  /[~/]/.test(name) ? name.replaceAll('~', '~0').replaceAll('/', '~1') : name
 
 /**
  * Visits a schema and every schema in it, parents first, in the order of their writing. Data (`enum`, `default`,
  * `examples`) and names of properties are never taken for schemas.
  * @param visit  gets a schema and its JSON pointer from the root
  */
-export function walkSchema (schema: unknown, visit: (schema: SchemaObject, pointer: string) => void, pointer = ''): void {
+export function walkSchema(
+  schema: unknown,
+  visit: (schema: SchemaObject, pointer: string) => void,
+  pointer = '',
+): void {
   if (!isObject(schema)) return
   visit(schema, pointer)
   for (const keyword of Object.keys(schema)) {
@@ -44,7 +65,7 @@ export function walkSchema (schema: unknown, visit: (schema: SchemaObject, point
 }
 
 /** What a JSON pointer points at within a value; undefined when there is nothing. */
-export function atPointer (value: unknown, pointer: string): unknown {
+export function atPointer(value: unknown, pointer: string): unknown {
   if (pointer === '') return value
   if (!pointer.startsWith('/')) return undefined
   let found = value
@@ -57,7 +78,7 @@ export function atPointer (value: unknown, pointer: string): unknown {
 }
 
 /** The JSON pointer that a reference within a document holds (RFC 6901, section 6). */
-export function pointerOf (reference: string): string {
+export function pointerOf(reference: string): string {
   const fragment = reference.replace(/^#/, '')
   try {
     return decodeURIComponent(fragment)
@@ -67,26 +88,32 @@ export function pointerOf (reference: string): string {
 }
 
 /**
- * Unions of a schema (`oneOf`, `anyOf`) that have another one among their branches. Where that one is made of the first by `allOf` and
- * so would lead round and round, they are left out: it is the branch that has been chosen already.
+ * Unions of a schema (`oneOf`, `anyOf`) that have another one among their branches. Where that one is made of the first
+ * by `allOf` and so would lead round and round, they are left out: it is the branch that has been chosen already.
  * @param heir  a schema of the document, not a copy
  */
-export function unionsWith (root: SchemaObject, schema: unknown, heir: unknown): string[] {
+export function unionsWith(root: SchemaObject, schema: unknown, heir: unknown): string[] {
   if (!isObject(schema) || !isObject(heir) || !(schema.oneOf ?? schema.anyOf)) return []
   let unions = branches.get(schema)
-  if (!unions) branches.set(schema, unions = ['oneOf', 'anyOf'].map((keyword) => [keyword, referredBy(root, schema[keyword])]))
+  if (!unions) {
+    branches.set(schema, (unions = ['oneOf', 'anyOf'].map((keyword) => [keyword, referredBy(root, schema[keyword])])))
+  }
   return unions.filter(([, referred]) => referred.has(heir)).map(([keyword]) => keyword)
 }
 
 /** What the unions of a schema refer to, by keyword: who has many heirs is asked by each of them. */
 const branches = new WeakMap<SchemaObject, [keyword: string, referred: ReadonlySet<unknown>][]>()
 
-function referredBy (root: SchemaObject, union: unknown): Set<unknown> {
-  const references = (Array.isArray(union) ? union : []).filter((branch) => isObject(branch) && typeof branch.$ref === 'string')
+function referredBy(root: SchemaObject, union: unknown): Set<unknown> {
+  const references = (Array.isArray(union) ? union : []).filter(
+    (branch) => isObject(branch) && typeof branch.$ref === 'string',
+  )
   return new Set(references.map(({ $ref }) => atPointer(root, pointerOf($ref))))
 }
 
 /** A schema without some of its unions, and without what tells their branches apart. */
-export function withoutUnions (schema: SchemaObject, unions: readonly string[]): SchemaObject {
-  return Object.fromEntries(Object.entries(schema).filter(([keyword]) => keyword !== 'discriminator' && !unions.includes(keyword)))
+export function withoutUnions(schema: SchemaObject, unions: readonly string[]): SchemaObject {
+  return Object.fromEntries(
+    Object.entries(schema).filter(([keyword]) => keyword !== 'discriminator' && !unions.includes(keyword)),
+  )
 }

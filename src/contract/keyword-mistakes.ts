@@ -5,36 +5,62 @@ import { patternMistake } from './safe-pattern.ts'
 export type KeywordMistake = [keyword: string, message: string]
 
 /**
- * Most entries of one keyword: a validator of ten times as many takes seconds to compile, which no other request gets. Public
- * documents reach 700 properties, 600 values of an enum and 41 branches.
+ * Most entries of one keyword: a validator of ten times as many takes seconds to compile, which no other request gets.
+ * Public documents reach 700 properties, 600 values of an enum and 41 branches.
  */
 const MOST_ENTRIES: Readonly<Record<string, number>> = {
-  properties: 5000, patternProperties: 500, required: 5000, enum: 5000, allOf: 5000, anyOf: 5000, oneOf: 5000, prefixItems: 5000, dependentRequired: 5000, dependentSchemas: 5000,
+  properties: 5000,
+  patternProperties: 500,
+  required: 5000,
+  enum: 5000,
+  allOf: 5000,
+  anyOf: 5000,
+  oneOf: 5000,
+  prefixItems: 5000,
+  dependentRequired: 5000,
+  dependentSchemas: 5000,
 }
 
 /**
- * What the compiler refuses in a schema of a document, or takes for something that its author cannot mean, and the types of its
- * keywords do not show. Schemas within it are not looked into.
+ * What the compiler refuses in a schema of a document, or takes for something that its author cannot mean, and the
+ * types of its keywords do not show. Schemas within it are not looked into.
  */
-export function keywordMistakes (schema: SchemaObject): KeywordMistake[] {
+export function keywordMistakes(schema: SchemaObject): KeywordMistake[] {
   const mistakes: KeywordMistake[] = []
-  for (const [keyword, bound] of [['exclusiveMinimum', 'minimum'], ['exclusiveMaximum', 'maximum']] as const) {
-    if (typeof schema[keyword] === 'boolean') mistakes.push([keyword, `is ${schema[keyword]}, allowed since OpenAPI 3.1: a number. Write the number of "${bound}" there, and leave "${bound}" out`])
+  for (const [keyword, bound] of [
+    ['exclusiveMinimum', 'minimum'],
+    ['exclusiveMaximum', 'maximum'],
+  ] as const) {
+    if (typeof schema[keyword] === 'boolean') {
+      mistakes.push([
+        keyword,
+        `is ${schema[keyword]}, allowed since OpenAPI 3.1: a number. Write the number of "${bound}" there, and leave "${bound}" out`,
+      ])
+    }
   }
   for (const keyword of ['enum', 'anyOf', 'oneOf']) {
-    if (Array.isArray(schema[keyword]) && schema[keyword].length === 0) mistakes.push([keyword, `is an empty list, which no value fits, allowed: at least one ${keyword === 'enum' ? 'value' : 'schema'}`])
+    if (Array.isArray(schema[keyword]) && schema[keyword].length === 0) {
+      mistakes.push([
+        keyword,
+        `is an empty list, which no value fits, allowed: at least one ${keyword === 'enum' ? 'value' : 'schema'}`,
+      ])
+    }
   }
   for (const keyword in MOST_ENTRIES) {
     const value: unknown = schema[keyword]
     const count = Array.isArray(value) ? value.length : isObject(value) ? Object.keys(value).length : 0
-    if (count > MOST_ENTRIES[keyword]!) mistakes.push([keyword, `has ${count} entries, allowed: ${MOST_ENTRIES[keyword]}`])
+    if (count > MOST_ENTRIES[keyword]!) {
+      mistakes.push([keyword, `has ${count} entries, allowed: ${MOST_ENTRIES[keyword]}`])
+    }
   }
   notePattern(schema.pattern, 'pattern', mistakes)
-  for (const name of Object.keys(isObject(schema.patternProperties) ? schema.patternProperties : {})) notePattern(name, `patternProperties/${pointerToken(name)}`, mistakes)
+  for (const name of Object.keys(isObject(schema.patternProperties) ? schema.patternProperties : {})) {
+    notePattern(name, `patternProperties/${pointerToken(name)}`, mistakes)
+  }
   return mistakes
 }
 
-function notePattern (pattern: unknown, keyword: string, mistakes: KeywordMistake[]): void {
+function notePattern(pattern: unknown, keyword: string, mistakes: KeywordMistake[]): void {
   const mistake = typeof pattern === 'string' ? patternMistake(pattern) : null
   if (mistake !== null) mistakes.push([keyword, `the pattern ${mistake}`])
 }

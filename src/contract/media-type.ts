@@ -1,7 +1,9 @@
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 const QUOTED = '"(?:[\\t\\x20\\x21\\x23-\\x5B\\x5D-\\x7E\\x80-\\xFF]|\\\\[\\t\\x20-\\x7E\\x80-\\xFF])*"'
 // each space belongs to one place of the pattern only, so that matching takes linear time
-const CONTENT_TYPE = new RegExp(`^(${TOKEN}/${TOKEN})((?:[ \\t]*;(?:[ \\t]*${TOKEN}=(?:${TOKEN}|${QUOTED}))?)*)[ \\t]*$`)
+const CONTENT_TYPE = new RegExp(
+  `^(${TOKEN}/${TOKEN})((?:[ \\t]*;(?:[ \\t]*${TOKEN}=(?:${TOKEN}|${QUOTED}))?)*)[ \\t]*$`,
+)
 const PARAMETER = new RegExp(`[ \\t]*;(?:[ \\t]*(${TOKEN})=(${TOKEN}|${QUOTED}))?`, 'gy')
 
 export interface MediaType {
@@ -14,7 +16,7 @@ export interface MediaType {
 }
 
 /** Reads a Content-Type (RFC 9110, section 8.3.1); null when it is not one to the last character. */
-export function parseMediaType (header: string): MediaType | null {
+export function parseMediaType(header: string): MediaType | null {
   const match = CONTENT_TYPE.exec(header)
   if (match === null) return null
   const charsets: string[] = []
@@ -28,10 +30,12 @@ export function parseMediaType (header: string): MediaType | null {
   return { type: match[1]!.toLowerCase(), charsets, boundaries }
 }
 
-const plain = (value: string): string => value.startsWith('"') ? value.slice(1, -1).replace(/\\(.)/g, '$1') : value
+const plain = (value: string): string => (value.startsWith('"') ? value.slice(1, -1).replace(/\\(.)/g, '$1') : value)
 
-/** Whether a media type is one that a range (`*\/*`, `text/*`, `application/*+json`) stands for; both in small letters. */
-export function isInRange (type: string, range: string): boolean {
+/**
+ * Whether a media type is one that a range (`*\/*`, `text/*`, `application/*+json`) stands for; both in small letters.
+ */
+export function isInRange(type: string, range: string): boolean {
   if (!range.includes('*')) return type === range
   if (range === '*/*' || range === '*') return true
   const [main, suffix = ''] = range.split('*', 2) as [string, string?]

@@ -20,12 +20,15 @@ const PARAMETER = /;[ \t]*(name|filename\*?)=(?:"((?:[^"\\\r\n]|\\["\\])*)"|([!#
 const TYPE = /^([!#$&^_.+0-9A-Za-z-]+\/[!#$&^_.+0-9A-Za-z-]+)[ \t]*(?:;|$)/
 
 /**
- * The parts of a body in `multipart/form-data` (RFC 7578). Whatever two readers could cut or name differently is refused.
+ * The parts of a body in `multipart/form-data` (RFC 7578). Whatever two readers could cut or name differently is
+ * refused.
  * @throws GW_MALFORMED_BODY
  */
-export async function multipartParts (bytes: Buffer, boundaries: readonly string[]): Promise<FormPart[]> {
+export async function multipartParts(bytes: Buffer, boundaries: readonly string[]): Promise<FormPart[]> {
   const [boundary] = boundaries
-  if (boundary === undefined || boundaries.length > 1 || !BOUNDARY.test(boundary)) throw malformed('state one "boundary" of at most 70 characters in the Content-Type')
+  if (boundary === undefined || boundaries.length > 1 || !BOUNDARY.test(boundary)) {
+    throw malformed('state one "boundary" of at most 70 characters in the Content-Type')
+  }
   const count = checkDelimiters(bytes, boundary)
   return new Promise((resolve, reject) => {
     const parts: FormPart[] = []
@@ -40,7 +43,9 @@ export async function multipartParts (bytes: Buffer, boundaries: readonly string
           reject(error)
         }
       })
-      stream.on('data', (chunk) => { chunks.push(chunk as Buffer) })
+      stream.on('data', (chunk) => {
+        chunks.push(chunk as Buffer)
+      })
       stream.on('error', reject)
       stream.on('end', () => {
         if (head === null) reject(malformed('begin each part with its headers'))
@@ -49,7 +54,11 @@ export async function multipartParts (bytes: Buffer, boundaries: readonly string
     })
     dicer.on('error', () => reject(malformed('end it with the closing delimiter')))
     // a part whose headers never end is told of by nobody
-    dicer.on('finish', () => setImmediate(() => parts.length === count ? resolve(parts) : reject(malformed('begin each part with its headers'))))
+    dicer.on('finish', () =>
+      setImmediate(() =>
+        parts.length === count ? resolve(parts) : reject(malformed('begin each part with its headers')),
+      ),
+    )
     dicer.end(bytes)
   })
 }
@@ -58,7 +67,7 @@ export async function multipartParts (bytes: Buffer, boundaries: readonly string
  * Each delimiter is a line of its own (RFC 2046, section 5.1.1), and nothing stands before the first or after the last.
  * @returns how many parts there are
  */
-function checkDelimiters (bytes: Buffer, boundary: string): number {
+function checkDelimiters(bytes: Buffer, boundary: string): number {
   const delimiter = Buffer.from(`--${boundary}`, 'latin1')
   let parts = 0
   let at = bytes.indexOf(delimiter)
@@ -74,24 +83,30 @@ function checkDelimiters (bytes: Buffer, boundary: string): number {
     if (++parts > MOST_PARTS) throw malformed(`send at most ${MOST_PARTS} parts`)
     at = bytes.indexOf(delimiter, end)
     if (at === -1) throw malformed('end it with the closing delimiter')
-    if (bytes[at - 1] !== 0x0A || bytes[at - 2] !== 0x0D) throw malformed('let the boundary occur in delimiters alone')
+    if (bytes[at - 1] !== 0x0a || bytes[at - 2] !== 0x0d) throw malformed('let the boundary occur in delimiters alone')
   }
 }
 
-function partHead (header: Record<string, string[]>): Omit<FormPart, 'bytes'> {
+function partHead(header: Record<string, string[]>): Omit<FormPart, 'bytes'> {
   const { 'content-disposition': disposition, 'content-type': types, 'content-transfer-encoding': codings } = header
-  if (disposition?.length !== 1 || (types?.length ?? 0) > 1 || (codings?.length ?? 0) > 1) throw malformed('give each part one Content-Disposition and at most one Content-Type')
-  if (codings && !/^(?:7bit|8bit|binary)$/i.test(codings[0]!)) throw malformed('send parts without Content-Transfer-Encoding (RFC 7578, section 4.7)')
+  if (disposition?.length !== 1 || (types?.length ?? 0) > 1 || (codings?.length ?? 0) > 1) {
+    throw malformed('give each part one Content-Disposition and at most one Content-Type')
+  }
+  if (codings && !/^(?:7bit|8bit|binary)$/i.test(codings[0]!)) {
+    throw malformed('send parts without Content-Transfer-Encoding (RFC 7578, section 4.7)')
+  }
   const parameters = dispositionParameters(disposition[0]!)
   const name = parameters?.get('name')
-  if (name === undefined) throw malformed('give each part a Content-Disposition like: form-data; name="field"; filename="file.txt"')
+  if (name === undefined) {
+    throw malformed('give each part a Content-Disposition like: form-data; name="field"; filename="file.txt"')
+  }
   const type = types === undefined ? undefined : TYPE.exec(types[0]!)?.[1]
   if (types !== undefined && type === undefined) throw malformed('give parts a valid Content-Type, or none')
   return { name, type: type?.toLowerCase(), isFile: parameters!.has('filename') || parameters!.has('filename*') }
 }
 
 /** Null when they cannot be read, or can be read in several ways. */
-function dispositionParameters (value: string): Map<string, string> | null {
+function dispositionParameters(value: string): Map<string, string> | null {
   const parameters = new Map<string, string>()
   const start = /^form-data[ \t]*/i.exec(value)?.[0].length
   if (start === undefined) return null
@@ -108,4 +123,5 @@ function dispositionParameters (value: string): Map<string, string> | null {
   return end === value.length ? parameters : null
 }
 
-const malformed = (advice: string): GatehouseError => gatehouseError('GW_MALFORMED_BODY', { detail: `The body is not valid multipart/form-data: ${advice}.` })
+const malformed = (advice: string): GatehouseError =>
+  gatehouseError('GW_MALFORMED_BODY', { detail: `The body is not valid multipart/form-data: ${advice}.` })

@@ -18,7 +18,11 @@ const ANSWERS: Record<string, Answer> = {
   403: { name: 'Forbidden', codes: ['GW_FORBIDDEN'], headers: ['WWW-Authenticate'] },
   413: { name: 'BodyTooLarge', codes: ['GW_BODY_TOO_LARGE'] },
   415: { name: 'UnsupportedMediaType', codes: ['GW_UNSUPPORTED_MEDIA_TYPE'] },
-  429: { name: 'TooManyRequests', codes: ['GW_RATE_LIMITED'], headers: ['Retry-After', 'RateLimit', 'RateLimit-Policy'] },
+  429: {
+    name: 'TooManyRequests',
+    codes: ['GW_RATE_LIMITED'],
+    headers: ['Retry-After', 'RateLimit', 'RateLimit-Policy'],
+  },
   502: { name: 'UpstreamFailed', codes: ['GW_UPSTREAM_UNREACHABLE', 'GW_UPSTREAM_BROKEN', 'GW_UPSTREAM_INVALID'] },
   503: {
     name: 'Unavailable',
@@ -46,19 +50,28 @@ const examplesOf = (codes: readonly ErrorCode[]): Record<string, object> =>
 /** Example Object of an error: the very document that clients get. */
 const exampleOf = (code: ErrorCode): object => ({
   summary: ERRORS[code].title,
-  value: problemDocument(gatehouseError(code, { extensions: EXTENSIONS[code] }), 'kFq8sW2xN0aB-4z', '/path/of/the/request'),
+  value: problemDocument(
+    gatehouseError(code, { extensions: EXTENSIONS[code] }),
+    'kFq8sW2xN0aB-4z',
+    '/path/of/the/request',
+  ),
 })
 
 /**
  * A response of the upstream, or the error of the gateway with the same status: either may come.
  * @param status  one of the shared error responses
  */
-export function addProblem (response: SchemaObject, status: number): SchemaObject {
+export function addProblem(response: SchemaObject, status: number): SchemaObject {
   const own = response.content?.[PROBLEM_TYPE]
   const examples = examplesOf(ANSWERS[status]!.codes)
-  const media = own?.schema === undefined
-    ? { schema: PROBLEM_SCHEMA, examples }
-    : { ...'example' in own || 'examples' in own ? {} : { examples }, ...own, schema: { anyOf: [own.schema, PROBLEM_SCHEMA] } }
+  const media =
+    own?.schema === undefined
+      ? { schema: PROBLEM_SCHEMA, examples }
+      : {
+          ...('example' in own || 'examples' in own ? {} : { examples }),
+          ...own,
+          schema: { anyOf: [own.schema, PROBLEM_SCHEMA] },
+        }
   return { ...response, content: { ...response.content, [PROBLEM_TYPE]: media } }
 }
 
@@ -79,7 +92,11 @@ export const PROBLEM = {
     instance: { type: 'string', description: 'Path of the request.' },
     code: { type: 'string', enum: Object.keys(ERRORS) },
     requestId: { type: 'string', description: 'The id under which the request stands in the log.' },
-    missingScopes: { type: 'array', items: { type: 'string' }, description: 'Scopes that the route requires and the credentials lack, in an answer 403.' },
+    missingScopes: {
+      type: 'array',
+      items: { type: 'string' },
+      description: 'Scopes that the route requires and the credentials lack, in an answer 403.',
+    },
     errors: {
       type: 'array',
       description: 'Every violation, when the request does not match its schema.',
@@ -97,16 +114,23 @@ export const PROBLEM = {
 }
 
 /**
- * What all operations refer to. `x-gatehouse-errors` marks the responses that come from the gateway and never from the service:
- * it lists their codes.
+ * What all operations refer to. `x-gatehouse-errors` marks the responses that come from the gateway and never from the
+ * service: it lists their codes.
  */
 export const sharedComponents = () => ({
   schemas: { Problem: PROBLEM },
   examples: Object.fromEntries(ALL_CODES.map((code) => [code, exampleOf(code)])),
-  responses: Object.fromEntries(Object.values(ANSWERS).map(({ name, codes, headers = [] }) => [name, {
-    description: codes.map((code) => `${ERRORS[code].title} (\`${code}\`).`).join(' '),
-    ...headers.length > 0 ? { headers: Object.fromEntries(headers.map((header) => [header, { schema: { type: 'string' } }])) } : {},
-    content: { [PROBLEM_TYPE]: { schema: PROBLEM_SCHEMA, examples: examplesOf(codes) } },
-    'x-gatehouse-errors': codes,
-  }])),
+  responses: Object.fromEntries(
+    Object.values(ANSWERS).map(({ name, codes, headers = [] }) => [
+      name,
+      {
+        description: codes.map((code) => `${ERRORS[code].title} (\`${code}\`).`).join(' '),
+        ...(headers.length > 0
+          ? { headers: Object.fromEntries(headers.map((header) => [header, { schema: { type: 'string' } }])) }
+          : {}),
+        content: { [PROBLEM_TYPE]: { schema: PROBLEM_SCHEMA, examples: examplesOf(codes) } },
+        'x-gatehouse-errors': codes,
+      },
+    ]),
+  ),
 })

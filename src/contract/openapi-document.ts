@@ -73,7 +73,7 @@ export class OpenApiDocument {
   /** What is passed through beside the operations. */
   readonly passedThrough: readonly PassedThrough[]
   /** Operations that are left out, since the document has them already for another host or condition. */
-  readonly omitted: { route: DocumentedRoute, operation: string }[] = []
+  readonly omitted: { route: DocumentedRoute; operation: string }[] = []
   readonly #names = new ComponentNames()
   readonly #schemas = new PlacedSchemas(this.#names)
   readonly #operationIds = new UniqueNames()
@@ -83,10 +83,12 @@ export class OpenApiDocument {
   readonly #imports: Import[] = []
   readonly #options: DocumentOptions
 
-  constructor (routes: readonly Documented[], options: DocumentOptions = {}) {
+  constructor(routes: readonly Documented[], options: DocumentOptions = {}) {
     this.#options = options
     const { schemas, ...shared } = sharedComponents()
-    for (const [section, components] of Object.entries({ schemas, ...shared })) for (const name of Object.keys(components)) this.#names.take(section, name)
+    for (const [section, components] of Object.entries({ schemas, ...shared })) {
+      for (const name of Object.keys(components)) this.#names.take(section, name)
+    }
     // all have a place before one is described: links lead from one to the other
     const placed = routes.toSorted(byUpstream).flatMap((documented) => this.#place(documented))
     const tags = new DocumentTags(options.single ?? false)
@@ -97,18 +99,28 @@ export class OpenApiDocument {
     this.passedThrough = passedThroughNotes(options.passedThrough ?? [], (name) => tags.hasOperations(name))
     this.tags = tags.described(this.#imports, options.single ? [] : this.passedThrough)
     const { securitySchemes = {} } = options
-    const sections: Record<string, Record<string, unknown>> = { ...Object.keys(securitySchemes).length > 0 ? { securitySchemes } : {}, schemas: { ...schemas, ...this.#schemas.components }, ...shared }
-    for (const { components } of this.#imports) for (const [section, own] of Object.entries(components.sections)) sections[section] = { ...sections[section], ...own }
-    this.components = Object.fromEntries(Object.entries(sections).map(([section, own]) => [section, section === 'securitySchemes' ? own : sorted(own)]))
+    const sections: Record<string, Record<string, unknown>> = {
+      ...(Object.keys(securitySchemes).length > 0 ? { securitySchemes } : {}),
+      schemas: { ...schemas, ...this.#schemas.components },
+      ...shared,
+    }
+    for (const { components } of this.#imports) {
+      for (const [section, own] of Object.entries(components.sections)) {
+        sections[section] = { ...sections[section], ...own }
+      }
+    }
+    this.components = Object.fromEntries(
+      Object.entries(sections).map(([section, own]) => [section, section === 'securitySchemes' ? own : sorted(own)]),
+    )
   }
 
-  #place (documented: Documented): Placed[] {
+  #place(documented: Documented): Placed[] {
     const [route] = documented
     const { api } = route.config
     const routed = documentPath(patternOf(route))
     const own = api ? renamedPath(routed, api.operation.path) : routed
     let entry = this.#byShape.get(own.shape)
-    if (!entry) this.#byShape.set(own.shape, entry = { ...own, imported: api !== undefined, item: {}, further: {} })
+    if (!entry) this.#byShape.set(own.shape, (entry = { ...own, imported: api !== undefined, item: {}, further: {} }))
     else if (api && !entry.imported) Object.assign(entry, own, { imported: true })
     return (api ? [api.operation.method] : [route.method].flat()).flatMap((method) => {
       const [map, field] = fieldOf(entry, method)
@@ -119,24 +131,34 @@ export class OpenApiDocument {
       }
       // the place is taken, in this order
       map[field] = {}
-      const placed: Placed = { documented, method, own, entry, operationId: this.#operationId(route, method, own.path), others: [] }
+      const placed: Placed = {
+        documented,
+        method,
+        own,
+        entry,
+        operationId: this.#operationId(route, method, own.path),
+        others: [],
+      }
       this.#places.set(`${method} ${own.shape}`, placed)
       if (api) this.#noteImport(placed, api.document)
       return [placed]
     })
   }
 
-  #noteImport (placed: Placed, document: ApiDocument): void {
+  #noteImport(placed: Placed, document: ApiDocument): void {
     const { upstream = '', api } = placed.documented[0].config
     let imported = this.#imports.find((known) => known.document === document && known.upstream === upstream)
     if (!imported) {
       const operations = new Map<string, Placed>()
       const components = new ImportedComponents({
-        document, names: this.#names, prefix: this.#options.single || upstream === '' ? '' : `${upstream}.`,
+        document,
+        names: this.#names,
+        prefix: this.#options.single || upstream === '' ? '' : `${upstream}.`,
         operationId: (wanted) => this.#operationIds.take(wanted),
-        target: (reference) => targetOf(operations.get('pointer' in reference ? reference.pointer : `id ${reference.operationId}`)),
+        target: (reference) =>
+          targetOf(operations.get('pointer' in reference ? reference.pointer : `id ${reference.operationId}`)),
       })
-      this.#imports.push(imported = { upstream, document, components, placed: operations })
+      this.#imports.push((imported = { upstream, document, components, placed: operations }))
     }
     const { operationId, pointer, path, method } = api!.operation
     if (operationId !== undefined) imported.placed.set(`id ${operationId}`, placed)
@@ -144,23 +166,39 @@ export class OpenApiDocument {
     placed.imported = imported
   }
 
-  #describe ({ documented: [route, shared], method, own, entry, operationId, imported, others }: Placed, tags: DocumentTags): void {
+  #describe(
+    { documented: [route, shared], method, own, entry, operationId, imported, others }: Placed,
+    tags: DocumentTags,
+  ): void {
     const [map, field] = fieldOf(entry, method)
     const routed = documentPath(patternOf(route))
     map[field] = describeOperation(route, {
-      operationId, shared, others, isOfHost: this.#options.isOfHost, server: this.#options.server, method, path: entry.path, schemas: this.#schemas, imported: imported?.components, tags: tags.of(route),
+      operationId,
+      shared,
+      others,
+      isOfHost: this.#options.isOfHost,
+      server: this.#options.server,
+      method,
+      path: entry.path,
+      schemas: this.#schemas,
+      imported: imported?.components,
+      tags: tags.of(route),
       securitySchemes: this.#options.securitySchemes ?? {},
-      parameters: own.parameters.map((name, i) => ({ route: routed.parameters[i]!, own: name, documented: entry.parameters[i]! })),
+      parameters: own.parameters.map((name, i) => ({
+        route: routed.parameters[i]!,
+        own: name,
+        documented: entry.parameters[i]!,
+      })),
     })
   }
 
-  #byPath (kind: 'item' | 'further'): Record<string, object> {
+  #byPath(kind: 'item' | 'further'): Record<string, object> {
     const entries = [...this.#byShape.values()].filter((entry) => Object.keys(entry[kind]).length > 0)
     return Object.fromEntries(entries.map((entry) => [entry.path, entry[kind]]))
   }
 
   /** Unique, and the same at each start. */
-  #operationId ({ schema, config: { upstream, api } }: DocumentedRoute, method: string, path: string): string {
+  #operationId({ schema, config: { upstream, api } }: DocumentedRoute, method: string, path: string): string {
     const verb = method.toLowerCase()
     const words = [upstream ?? 'gateway', verb, ...path.split(/[^A-Za-z0-9_]+/).filter(Boolean)]
     const wanted = schema?.operationId ?? api?.operation.operationId ?? words.join('-')
@@ -172,19 +210,29 @@ export class OpenApiDocument {
 const fieldOf = (entry: PathEntry, method: string): [map: Record<string, object>, field: string] =>
   FIELDS.has(method) ? [entry.item, method.toLowerCase()] : [entry.further, method]
 
-function targetOf (placed: Placed | undefined): OperationTarget | undefined {
+function targetOf(placed: Placed | undefined): OperationTarget | undefined {
   if (placed === undefined) return undefined
   const { operationId, method, own, entry } = placed
-  const renamed = own.parameters.map((name, i): [string, string] => [name, entry.parameters[i]!]).filter(([name, documented]) => name !== documented)
-  return { operationId, renamed: new Map(renamed), ...FIELDS.has(method) ? { pointer: `/paths/${pointerToken(entry.path)}/${method.toLowerCase()}` } : {} }
+  const renamed = own.parameters
+    .map((name, i): [string, string] => [name, entry.parameters[i]!])
+    .filter(([name, documented]) => name !== documented)
+  return {
+    operationId,
+    renamed: new Map(renamed),
+    ...(FIELDS.has(method) ? { pointer: `/paths/${pointerToken(entry.path)}/${method.toLowerCase()}` } : {}),
+  }
 }
 
-const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 /** Those of an upstream stay in the order of its file; others come from several files. */
-function byUpstream ([a]: Documented, [b]: Documented): number {
+function byUpstream([a]: Documented, [b]: Documented): number {
   const upstream = a.config.upstream ?? ''
-  return compare(upstream, b.config.upstream ?? '') || (upstream === '' ? compare(`${patternOf(a)} ${String(a.method)}`, `${patternOf(b)} ${String(b.method)}`) : 0)
+  return (
+    compare(upstream, b.config.upstream ?? '') ||
+    (upstream === '' ? compare(`${patternOf(a)} ${String(a.method)}`, `${patternOf(b)} ${String(b.method)}`) : 0)
+  )
 }
 
-const sorted = <Value>(values: Record<string, Value>): Record<string, Value> => Object.fromEntries(Object.entries(values).sort(([a], [b]) => compare(a, b)))
+const sorted = <Value>(values: Record<string, Value>): Record<string, Value> =>
+  Object.fromEntries(Object.entries(values).sort(([a], [b]) => compare(a, b)))

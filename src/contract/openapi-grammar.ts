@@ -1,15 +1,37 @@
 import { type Holds, schemaHolds } from './json-schema.ts'
 
 /** The objects of OpenAPI 3.1 that hold references or hold others that do. */
-export type Kind = 'root' | 'paths' | 'components' | 'pathItem' | 'operation' | 'parameter' | 'header' | 'requestBody' | 'responses' |
-  'response' | 'mediaType' | 'encoding' | 'example' | 'link' | 'callback' | 'schema'
+export type Kind =
+  | 'root'
+  | 'paths'
+  | 'components'
+  | 'pathItem'
+  | 'operation'
+  | 'parameter'
+  | 'header'
+  | 'requestBody'
+  | 'responses'
+  | 'response'
+  | 'mediaType'
+  | 'encoding'
+  | 'example'
+  | 'link'
+  | 'callback'
+  | 'schema'
 
 type Field = readonly [holds: Holds, kind: Kind]
 
 /** Where components of a kind are kept; a reference may stand in place of these alone. */
 export const SECTIONS: Partial<Record<Kind, string>> = {
-  schema: 'schemas', response: 'responses', parameter: 'parameters', example: 'examples', requestBody: 'requestBodies',
-  header: 'headers', link: 'links', callback: 'callbacks', pathItem: 'pathItems',
+  schema: 'schemas',
+  response: 'responses',
+  parameter: 'parameters',
+  example: 'examples',
+  requestBody: 'requestBodies',
+  header: 'headers',
+  link: 'links',
+  callback: 'callbacks',
+  pathItem: 'pathItems',
 }
 
 const content: Field = ['map', 'mediaType']
@@ -21,10 +43,22 @@ const FIELDS: Partial<Record<Kind, Readonly<Record<string, Field>>>> = {
   root: { paths: ['one', 'paths'], webhooks: ['map', 'pathItem'], components: ['one', 'components'] },
   components: Object.fromEntries(Object.entries(SECTIONS).map(([kind, section]) => [section, ['map', kind as Kind]])),
   pathItem: {
-    get: operation, put: operation, post: operation, delete: operation, options: operation, head: operation, patch: operation, trace: operation,
+    get: operation,
+    put: operation,
+    post: operation,
+    delete: operation,
+    options: operation,
+    head: operation,
+    patch: operation,
+    trace: operation,
     parameters: ['list', 'parameter'],
   },
-  operation: { parameters: ['list', 'parameter'], requestBody: ['one', 'requestBody'], responses: ['one', 'responses'], callbacks: ['map', 'callback'] },
+  operation: {
+    parameters: ['list', 'parameter'],
+    requestBody: ['one', 'requestBody'],
+    responses: ['one', 'responses'],
+    callbacks: ['map', 'callback'],
+  },
   parameter: valued,
   header: valued,
   requestBody: { content },
@@ -37,7 +71,7 @@ const FIELDS: Partial<Record<Kind, Readonly<Record<string, Field>>>> = {
 const UNIFORM: Partial<Record<Kind, Kind>> = { paths: 'pathItem', responses: 'response', callback: 'pathItem' }
 
 /** What a field of an object holds; undefined for plain data, such as examples, defaults and extensions. */
-export function fieldOf (kind: Kind, name: string): Field | undefined {
+export function fieldOf(kind: Kind, name: string): Field | undefined {
   if (kind === 'schema') {
     const holds = schemaHolds(name)
     return holds && [holds, 'schema']
@@ -53,7 +87,7 @@ export function fieldOf (kind: Kind, name: string): Field | undefined {
  * @param pointer  JSON pointer of the part
  * @returns how much of the pointer leads there; all of it when the way leads through plain data
  */
-export function homeLength (pointer: string, wanted: Kind): number {
+export function homeLength(pointer: string, wanted: Kind): number {
   let kind: Kind = 'root'
   let members: Kind | undefined
   let home: number | undefined
@@ -64,7 +98,13 @@ export function homeLength (pointer: string, wanted: Kind): number {
       kind = members
       members = undefined
     } else {
-      const field = fieldOf(kind, pointer.slice(start + 1, end).replaceAll('~1', '/').replaceAll('~0', '~'))
+      const field = fieldOf(
+        kind,
+        pointer
+          .slice(start + 1, end)
+          .replaceAll('~1', '/')
+          .replaceAll('~0', '~'),
+      )
       if (field === undefined) return pointer.length
       if (field[0] !== 'one') {
         members = field[1]

@@ -19,21 +19,23 @@ export interface PathParameter {
 }
 
 /** The path with other names in place of its last ones, which are those of an imported document. */
-export function renamedPath ({ path, shape, parameters }: DocumentPath, template: string): DocumentPath {
+export function renamedPath({ path, shape, parameters }: DocumentPath, template: string): DocumentPath {
   const names = template.match(/\{[^{}]*\}/g)?.map((name) => name.slice(1, -1)) ?? []
   const kept = parameters.length - names.length
   // such a name cannot stand in a template again
-  if (kept < 0 || new Set([...parameters.slice(0, kept), ...names]).size < parameters.length) return { path, shape, parameters }
+  if (kept < 0 || new Set([...parameters.slice(0, kept), ...names]).size < parameters.length) {
+    return { path, shape, parameters }
+  }
   const all = [...parameters.slice(0, kept), ...names]
   let place = 0
   return { path: path.replace(/\{\w+\}/g, () => `{${all[place++]}}`), shape, parameters: all }
 }
 
 /**
- * Reads a router's pattern: parameters (`:id`), with a regular expression (`:id(\\d+)`) or optional (`:id?`), several in a
- * segment (`:name.:ext`), and a colon that is only a colon (`::`).
+ * Reads a router's pattern: parameters (`:id`), with a regular expression (`:id(\\d+)`) or optional (`:id?`), several
+ * in a segment (`:name.:ext`), and a colon that is only a colon (`::`).
  */
-export function documentPath (pattern: string): DocumentPath {
+export function documentPath(pattern: string): DocumentPath {
   let path = ''
   let shape = ''
   const parameters: string[] = []
@@ -55,7 +57,7 @@ export function documentPath (pattern: string): DocumentPath {
 }
 
 /** Where the regular expression that begins here ends; the same place when none does. */
-function endOfExpression (pattern: string, start: number): number {
+function endOfExpression(pattern: string, start: number): number {
   if (pattern[start] !== '(') return start
   let depth = 0
   for (let i = start; i < pattern.length; i++) {

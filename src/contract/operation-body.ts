@@ -29,44 +29,57 @@ export class MediaBody {
   readonly #typed: (value: unknown) => unknown
 
   /** @param type  what a body is, where the document may have a range */
-  constructor (validators: DocumentValidators, media: ApiMedia, type: string) {
+  constructor(validators: DocumentValidators, media: ApiMedia, type: string) {
     const { document, schemas, texts } = validators
     this.#typed = (value) => texts.typed(media.schemaPointer, value)
     this.reading = readingOf(document.root, media, type)
-    this.#check = new PartCheck(validators.compiler(schemas.reference(media.schemaPointer, 'request')), 'body', `a body in ${document.name}`)
+    this.#check = new PartCheck(
+      validators.compiler(schemas.reference(media.schemaPointer, 'request')),
+      'body',
+      `a body in ${document.name}`,
+    )
     this.#scalar = textShape(document.root, media.schemaPointer).scalar
     this.#fields = this.reading === 'form' || this.reading === 'multipart' ? new FormFields(document, media) : null
   }
 
   /** @throws GW_MALFORMED_BODY */
-  read (bytes: Buffer, { boundaries }: MediaType): ReadBody | Promise<ReadBody> {
+  read(bytes: Buffer, { boundaries }: MediaType): ReadBody | Promise<ReadBody> {
     switch (this.reading) {
       case 'json':
         checkUtf8(bytes)
         return { value: parseJson(bytes), kind: 'json', violations: null }
-      case 'form': return this.#readForm(bytes)
-      case 'multipart': return this.#readParts(bytes, boundaries)
+      case 'form':
+        return this.#readForm(bytes)
+      case 'multipart':
+        return this.#readParts(bytes, boundaries)
       case 'text':
         checkUtf8(bytes)
-        return { value: this.#scalar === null ? bytes.toString('utf8') : scalarValue(bytes.toString('utf8'), this.#scalar), kind: 'json', violations: null }
-      default: return { value: bytes.toString('latin1'), kind: 'json', violations: null }
+        return {
+          value: this.#scalar === null ? bytes.toString('utf8') : scalarValue(bytes.toString('utf8'), this.#scalar),
+          kind: 'json',
+          violations: null,
+        }
+      default:
+        return { value: bytes.toString('latin1'), kind: 'json', violations: null }
     }
   }
 
   /** @param size  bytes of the body */
-  violations ({ value, kind, violations }: ReadBody, size: number): Violation[] | null {
+  violations({ value, kind, violations }: ReadBody, size: number): Violation[] | null {
     // what could not be read would be missing
     if (violations !== null) return violations
-    return kind === 'text' ? this.#check.text(this.#typed(value) as Record<string, unknown>, size) : this.#check.json(value, size)
+    return kind === 'text'
+      ? this.#check.text(this.#typed(value) as Record<string, unknown>, size)
+      : this.#check.json(value, size)
   }
 
-  #readForm (bytes: Buffer): ReadBody {
+  #readForm(bytes: Buffer): ReadBody {
     checkUtf8(bytes)
     const { values, violations } = this.#fields!.fromLine(bytes.toString('utf8'))
     return { value: values, kind: this.#fields!.typed ? 'json' : 'text', violations }
   }
 
-  async #readParts (bytes: Buffer, boundaries: readonly string[]): Promise<ReadBody> {
+  async #readParts(bytes: Buffer, boundaries: readonly string[]): Promise<ReadBody> {
     const { values, violations } = this.#fields!.fromParts(await multipartParts(bytes, boundaries))
     return { value: values, kind: this.#fields!.typed ? 'json' : 'text', violations }
   }
@@ -81,16 +94,18 @@ export class OperationBody {
   readonly #content: readonly ApiMedia[]
   readonly #known = new Map<string, MediaBody | null>()
 
-  constructor (validators: DocumentValidators, { required, content }: ApiBody) {
+  constructor(validators: DocumentValidators, { required, content }: ApiBody) {
     this.required = required
     this.allowed = content.map(({ type }) => type).join(', ')
     this.#validators = validators
     // an exact type before a range, and a longer range before a shorter one
-    this.#content = [...content].sort((a, b) => Number(a.type.includes('*')) - Number(b.type.includes('*')) || b.type.length - a.type.length)
+    this.#content = [...content].sort(
+      (a, b) => Number(a.type.includes('*')) - Number(b.type.includes('*')) || b.type.length - a.type.length,
+    )
   }
 
   /** Null when the document does not have the media type. */
-  mediaOf (type: string): MediaBody | null {
+  mediaOf(type: string): MediaBody | null {
     let known = this.#known.get(type)
     if (known === undefined) {
       const media = this.#content.find((candidate) => isInRange(type, candidate.type))
@@ -102,7 +117,7 @@ export class OperationBody {
   }
 }
 
-function readingOf (root: unknown, { schemaPointer }: ApiMedia, type: string): Reading | null {
+function readingOf(root: unknown, { schemaPointer }: ApiMedia, type: string): Reading | null {
   if (isJson(type)) return 'json'
   if (isForm(type)) return 'form'
   if (type === 'multipart/form-data') return 'multipart'
@@ -110,6 +125,10 @@ function readingOf (root: unknown, { schemaPointer }: ApiMedia, type: string): R
   if (isText(type)) return 'text'
   // only a length can be said of bytes
   const schema = atPointer(root, schemaPointer)
-  const isBytes = textShape(root, schemaPointer).scalar === 'string' || (isObject(schema) && schema.type === undefined && schema.contentMediaType !== undefined)
-  return isBytes && isObject(schema) && (schema.maxLength !== undefined || schema.minLength !== undefined) ? 'binary' : null
+  const isBytes =
+    textShape(root, schemaPointer).scalar === 'string' ||
+    (isObject(schema) && schema.type === undefined && schema.contentMediaType !== undefined)
+  return isBytes && isObject(schema) && (schema.maxLength !== undefined || schema.minLength !== undefined)
+    ? 'binary'
+    : null
 }

@@ -28,7 +28,7 @@ export interface OperationCheck {
   /** Null when it has none that can be checked. */
   readonly body: OperationBody | null
   /** Null when the request is as the document says. */
-  violations (request: OperationRequest): Violation[] | null
+  violations(request: OperationRequest): Violation[] | null
 }
 
 type PartOfRequest = (request: OperationRequest) => Violation[] | null
@@ -39,38 +39,54 @@ const WITHOUT_BODY = new Set(['GET', 'HEAD', 'TRACE'])
 const OTHER_HEADERS = new Set(['accept', 'content-type', 'authorization'])
 
 /**
- * The check of one operation. It reads the request line and the headers as they came; validators are compiled by the first
- * request that needs them.
+ * The check of one operation. It reads the request line and the headers as they came; validators are compiled by the
+ * first request that needs them.
  * @param options.skip  parts that the route checks by a schema of its own
  */
-export function compileOperationCheck (validators: DocumentValidators, operation: ApiOperation, { skip = new Set() }: { skip?: ReadonlySet<RequestPart> } = {}): OperationCheck {
+export function compileOperationCheck(
+  validators: DocumentValidators,
+  operation: ApiOperation,
+  { skip = new Set() }: { skip?: ReadonlySet<RequestPart> } = {},
+): OperationCheck {
   const parts: PartOfRequest[] = []
-  const add = (part: RequestPart, place: ApiParameter['in'], compile: (check: ParameterCheck) => PartOfRequest): void => {
-    const declared = operation.parameters.filter((parameter) => parameter.in === place && !(place === 'header' && OTHER_HEADERS.has(parameter.name.toLowerCase())))
+  const add = (
+    part: RequestPart,
+    place: ApiParameter['in'],
+    compile: (check: ParameterCheck) => PartOfRequest,
+  ): void => {
+    const declared = operation.parameters.filter(
+      (parameter) => parameter.in === place && !(place === 'header' && OTHER_HEADERS.has(parameter.name.toLowerCase())),
+    )
     if (declared.length === 0 || skip.has(part)) return
-    const named = place === 'header' ? declared.map((parameter) => ({ ...parameter, name: parameter.name.toLowerCase() })) : declared
+    const named =
+      place === 'header'
+        ? declared.map((parameter) => ({ ...parameter, name: parameter.name.toLowerCase() }))
+        : declared
     parts.push(compile(new ParameterCheck(validators, named, part)))
   }
   add('params', 'path', (check) => pathPart(check, operation.path))
   add('query', 'query', queryPart)
   add('headers', 'header', headerPart)
   add('cookies', 'cookie', cookiePart)
-  const body = operation.body === null || skip.has('body') || WITHOUT_BODY.has(operation.method) ? null : new OperationBody(validators, operation.body)
+  const body =
+    operation.body === null || skip.has('body') || WITHOUT_BODY.has(operation.method)
+      ? null
+      : new OperationBody(validators, operation.body)
   if (body !== null) parts.push((request) => bodyViolations(body, request))
   return { body, violations: parts.length === 1 ? parts[0]! : (request) => allViolations(parts, request) }
 }
 
-function allViolations (parts: readonly PartOfRequest[], request: OperationRequest): Violation[] | null {
+function allViolations(parts: readonly PartOfRequest[], request: OperationRequest): Violation[] | null {
   let all: Violation[] | null = null
   for (let i = 0; i < parts.length; i++) all = joined(all, parts[i]!(request))
   return all
 }
 
-function joined (one: Violation[] | null, other: Violation[] | null): Violation[] | null {
+function joined(one: Violation[] | null, other: Violation[] | null): Violation[] | null {
   return one === null ? other : other === null ? one : [...one, ...other]
 }
 
-function pathPart (check: ParameterCheck, path: string): PartOfRequest {
+function pathPart(check: ParameterCheck, path: string): PartOfRequest {
   const reader = new PathReader(path, check.parameters)
   return ({ params, raw }) => {
     const values = check.values()
@@ -79,7 +95,7 @@ function pathPart (check: ParameterCheck, path: string): PartOfRequest {
   }
 }
 
-function queryPart (check: ParameterCheck): PartOfRequest {
+function queryPart(check: ParameterCheck): PartOfRequest {
   const reader = new QueryReader(check.parameters, 'query')
   const isRequired = check.parameters.some(({ required }) => required)
   return ({ raw: { url } }) => {
@@ -95,7 +111,7 @@ function queryPart (check: ParameterCheck): PartOfRequest {
 const UNUSUAL = /[^a-z0-9-]/
 const plainHeader = (name: string): string => name.replace(/[^a-z0-9]/g, '-')
 
-function headerPart (check: ParameterCheck): PartOfRequest {
+function headerPart(check: ParameterCheck): PartOfRequest {
   const declared = new Set(check.parameters.map(({ name }) => name))
   const alike = new Map(check.parameters.map(({ name }) => [plainHeader(name), name]))
   return ({ headers }) => {
@@ -104,27 +120,33 @@ function headerPart (check: ParameterCheck): PartOfRequest {
     for (const name in headers) {
       if (!UNUSUAL.test(name) || declared.has(name)) continue
       const other = alike.get(plainHeader(name))
-      if (other !== undefined) (violations ??= []).push({ in: 'headers', pointer: `/${pointerToken(other)}`, expected: expectedName(other) })
+      if (other !== undefined) {
+        ;(violations ??= []).push({ in: 'headers', pointer: `/${pointerToken(other)}`, expected: expectedName(other) })
+      }
     }
     for (const parameter of check.parameters) {
       const { name } = parameter
       if (!Object.hasOwn(headers, name)) continue
       const value = headerValue(parameter, headers[name])
-      if (value === MISWRITTEN) (violations ??= []).push({ in: 'headers', pointer: `/${pointerToken(name)}`, expected: writtenAs(parameter) })
-      else values[name] = value
+      if (value === MISWRITTEN) {
+        ;(violations ??= []).push({ in: 'headers', pointer: `/${pointerToken(name)}`, expected: writtenAs(parameter) })
+      } else values[name] = value
     }
     return violations ?? check.violations(values, 0)
   }
 }
 
 /** The value of a header; several lines of one are one list (RFC 9110, section 5.2). */
-export function headerValue (parameter: TextParameter, came: unknown): unknown {
+export function headerValue(parameter: TextParameter, came: unknown): unknown {
   const text = Array.isArray(came) ? came.join(',') : String(came)
   // RFC 9110, section 5.6.1: spaces around the members of a list are no part of them
-  return valueOfText(parameter, parameter.shape.list || parameter.shape.object ? text.replaceAll(/[ \t]*,[ \t]*/g, ',').trim() : text)
+  return valueOfText(
+    parameter,
+    parameter.shape.list || parameter.shape.object ? text.replaceAll(/[ \t]*,[ \t]*/g, ',').trim() : text,
+  )
 }
 
-function cookiePart (check: ParameterCheck): PartOfRequest {
+function cookiePart(check: ParameterCheck): PartOfRequest {
   const reader = new CookieReader(check.parameters)
   return ({ headers: { cookie } }) => {
     const values = check.values()
@@ -133,8 +155,10 @@ function cookiePart (check: ParameterCheck): PartOfRequest {
   }
 }
 
-function bodyViolations ({ required }: OperationBody, { operationBody, rawBody }: OperationRequest): Violation[] | null {
-  if (!operationBody || operationBody.isEmpty) return required ? [{ in: 'body', pointer: '', expected: 'a body' }] : null
+function bodyViolations({ required }: OperationBody, { operationBody, rawBody }: OperationRequest): Violation[] | null {
+  if (!operationBody || operationBody.isEmpty) {
+    return required ? [{ in: 'body', pointer: '', expected: 'a body' }] : null
+  }
   const { violation, media, read } = operationBody
   if (violation !== null) return [violation]
   return media === null || read === null ? null : media.violations(read, rawBody?.length ?? Infinity)

@@ -3,7 +3,7 @@ import { byText, type LimitRule, limitText } from '../limits/limit-schema.ts'
 import type { DocumentedRoute } from './documented-route.ts'
 
 /** Who may call an operation, and how often, in words. */
-export function accessNotes ({ mode, optional, uses }: AuthForm, limits: readonly LimitRule[]): string[] {
+export function accessNotes({ mode, optional, uses }: AuthForm, limits: readonly LimitRule[]): string[] {
   const said: string[] = []
   const wanted = [...new Set(uses.map(({ requirement }) => requirementText(requirement)))].filter((text) => text !== '')
   if (wanted.length > 0) said.push(`Requires ${wanted.join(mode === 'all' ? '; and ' : '; or ')}.`)
@@ -12,17 +12,20 @@ export function accessNotes ({ mode, optional, uses }: AuthForm, limits: readonl
   return said
 }
 
-function requirementText ({ scopes = [], groups = [], claims = {} }: Requirement): string {
+function requirementText({ scopes = [], groups = [], claims = {} }: Requirement): string {
   const code = (names: readonly string[], word: string): string => names.map((name) => `\`${name}\``).join(word)
   return [
-    ...scopes.length > 0 ? [`scope ${code(scopes, ' and ')}`] : [],
-    ...groups.length > 0 ? [`group ${code(groups, ' or ')}`] : [],
-    ...Object.keys(claims).length > 0 ? [`claim ${code(Object.keys(claims), ' and ')}`] : [],
+    ...(scopes.length > 0 ? [`scope ${code(scopes, ' and ')}`] : []),
+    ...(groups.length > 0 ? [`group ${code(groups, ' or ')}`] : []),
+    ...(Object.keys(claims).length > 0 ? [`claim ${code(Object.keys(claims), ' and ')}`] : []),
   ].join(', ')
 }
 
 /** Says that a route with the same method and path stands in no place of its own. */
-export function otherNote ({ config: { hosts, upstream }, constraints }: DocumentedRoute, { config }: DocumentedRoute): string {
+export function otherNote(
+  { config: { hosts, upstream }, constraints }: DocumentedRoute,
+  { config }: DocumentedRoute,
+): string {
   const whose = upstream === undefined ? '' : ` of the upstream \`${upstream}\``
   const listed = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ')
   if (constraints?.headers) {

@@ -8,14 +8,14 @@ export interface TextForm {
   explode: boolean
   shape: TextShape
   /** Reads one part between delimiters. */
-  decode (raw: string): string
+  decode(raw: string): string
 }
 
 /** A text whose percent-encoding is broken, or which is not UTF-8 when decoded. */
 export class EncodingFault extends Error {}
 
 /** Percent-decoding of a path. @throws EncodingFault */
-export function decodePercent (raw: string): string {
+export function decodePercent(raw: string): string {
   if (!raw.includes('%')) return raw
   try {
     return decodeURIComponent(raw)
@@ -30,26 +30,31 @@ export const decodeForm = (raw: string): string => decodePercent(raw.includes('+
 export const asItIs = (raw: string): string => raw
 
 /**
- * The value that one text stands for: a text, a list of texts or an object of texts, by what the schema expects. Delimiters
- * that are percent-encoded are data.
+ * The value that one text stands for: a text, a list of texts or an object of texts, by what the schema expects.
+ * Delimiters that are percent-encoded are data.
  * @returns undefined when the text is not written in its style
  * @throws EncodingFault
  */
-export function styledValue (form: TextForm, raw: string): unknown {
+export function styledValue(form: TextForm, raw: string): unknown {
   switch (form.style) {
-    case 'matrix': return raw[0] === ';' ? matrixValue(form, raw.slice(1).split(';')) : undefined
-    case 'label': return raw[0] === '.' ? delimited(form, raw.slice(1), form.explode ? '.' : ',') : undefined
-    case 'spaceDelimited': return delimited(form, raw, /%20|\+| /)
-    case 'pipeDelimited': return delimited(form, raw, /%7C|\|/i)
-    default: return delimited(form, raw, ',')
+    case 'matrix':
+      return raw[0] === ';' ? matrixValue(form, raw.slice(1).split(';')) : undefined
+    case 'label':
+      return raw[0] === '.' ? delimited(form, raw.slice(1), form.explode ? '.' : ',') : undefined
+    case 'spaceDelimited':
+      return delimited(form, raw, /%20|\+| /)
+    case 'pipeDelimited':
+      return delimited(form, raw, /%7C|\|/i)
+    default:
+      return delimited(form, raw, ',')
   }
 }
 
 /**
- * `;color=blue,black`, exploded `;color=blue;color=black` or `;R=100;G=200`. No other name may stand there, and no name twice
- * that is not one of a list.
+ * `;color=blue,black`, exploded `;color=blue;color=black` or `;R=100;G=200`. No other name may stand there, and no name
+ * twice that is not one of a list.
  */
-function matrixValue (form: TextForm, pieces: readonly string[]): unknown {
+function matrixValue(form: TextForm, pieces: readonly string[]): unknown {
   const { name, explode, shape, decode } = form
   const fields = pieces.map((piece): [name: string, text: string] => {
     const at = piece.indexOf('=')
@@ -67,7 +72,7 @@ function matrixValue (form: TextForm, pieces: readonly string[]): unknown {
   return fields.every(([own, member]) => isKnown(own) && put(object, own, decode(member))) ? object : undefined
 }
 
-function delimited (form: TextForm, raw: string, delimiter: string | RegExp): unknown {
+function delimited(form: TextForm, raw: string, delimiter: string | RegExp): unknown {
   const { shape, decode } = form
   if (!shape.list && !shape.object) return decode(raw)
   const parts = raw === '' ? [] : raw.split(delimiter)
@@ -77,7 +82,7 @@ function delimited (form: TextForm, raw: string, delimiter: string | RegExp): un
 }
 
 /** `a=1,b=2` when exploded, else `a,1,b,2`. */
-function objectOf ({ explode, style, decode }: TextForm, parts: readonly string[]): unknown {
+function objectOf({ explode, style, decode }: TextForm, parts: readonly string[]): unknown {
   const object = Object.create(null) as Record<string, string>
   if (explode && style !== 'spaceDelimited' && style !== 'pipeDelimited') {
     for (const part of parts) {
@@ -92,7 +97,7 @@ function objectOf ({ explode, style, decode }: TextForm, parts: readonly string[
 }
 
 /** Whoever reads a name twice may take either value. */
-function put (object: Record<string, string>, name: string, value: string): boolean {
+function put(object: Record<string, string>, name: string, value: string): boolean {
   if (name in object) return false
   object[name] = value
   return true
@@ -103,11 +108,12 @@ const DEEPEST = 5
 const BRACKETS = /^(?:\[[^[\]]*\])+$/
 
 /**
- * Puts one value of a `deepObject` at its place: `filter[a][b]=1`. A name that comes again, or ends in `[]`, makes a list.
+ * Puts one value of a `deepObject` at its place: `filter[a][b]=1`. A name that comes again, or ends in `[]`, makes a
+ * list.
  * @param path  the brackets
  * @returns whether they are well-formed and not too deep
  */
-export function putDeep (object: Record<string, unknown>, path: string, value: string): boolean {
+export function putDeep(object: Record<string, unknown>, path: string, value: string): boolean {
   if (!BRACKETS.test(path)) return false
   const keys = path.slice(1, -1).split('][')
   const isList = keys.length > 1 && keys.at(-1) === ''
@@ -115,7 +121,7 @@ export function putDeep (object: Record<string, unknown>, path: string, value: s
   if (keys.length > DEEPEST || keys.includes('')) return false
   let within = object
   for (const key of keys.slice(0, -1)) {
-    const next = within[key] ??= Object.create(null)
+    const next = (within[key] ??= Object.create(null))
     if (typeof next !== 'object' || Array.isArray(next)) return false
     within = next as Record<string, unknown>
   }

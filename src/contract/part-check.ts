@@ -7,8 +7,8 @@ import { copyOfTexts, misreadNumbers } from './text-values.ts'
 import { violationsOf } from './violations.ts'
 
 /**
- * Bytes of a value up to which every violation is listed. The search for all of them goes on where a limit of the schema
- * (`maxItems`, `maxLength`) has been broken already, so it is only for values that cannot make it take long.
+ * Bytes of a value up to which every violation is listed. The search for all of them goes on where a limit of the
+ * schema (`maxItems`, `maxLength`) has been broken already, so it is only for values that cannot make it take long.
  */
 const LIST_ALL = 16 * 1024
 
@@ -25,8 +25,11 @@ export class PartCheck {
    * @param schema  self-contained, or what compiles it
    * @param name    how the log speaks of the schema when it cannot be compiled
    */
-  constructor (schema: JsonSchema | SchemaCompiler, part: string, name = part) {
-    this.#compile = typeof schema === 'function' ? schema as SchemaCompiler : (kind, allErrors) => compileSchema(schema, kind, allErrors)
+  constructor(schema: JsonSchema | SchemaCompiler, part: string, name = part) {
+    this.#compile =
+      typeof schema === 'function'
+        ? (schema as SchemaCompiler)
+        : (kind, allErrors) => compileSchema(schema, kind, allErrors)
     this.#refers = typeof schema === 'function' || hasReference(schema)
     this.part = part
     this.#name = name
@@ -37,7 +40,7 @@ export class PartCheck {
    * @param size   bytes of the value
    * @returns null when the value is valid
    */
-  json (value: unknown, size: number): Violation[] | null {
+  json(value: unknown, size: number): Violation[] | null {
     return this.#run(this.#validator('json', size), value, size)
   }
 
@@ -46,24 +49,32 @@ export class PartCheck {
    * @param values   parameters, query, headers or form
    * @param coerced  gets the numbers and booleans; by default a copy, so that `values` stays as it was sent
    */
-  text (values: Record<string, unknown>, size = 0, coerced: Record<string, unknown> = copyOfTexts(values)): Violation[] | null {
+  text(
+    values: Record<string, unknown>,
+    size = 0,
+    coerced: Record<string, unknown> = copyOfTexts(values),
+  ): Violation[] | null {
     const validate = this.#validator('text', size)
     const original = coerced === values ? copyOfTexts(values) : values
-    return this.#run(validate, coerced, size) ?? this.#literally(original, coerced, size) ?? misreadNumbers(original, coerced, this.part)
+    return (
+      this.#run(validate, coerced, size) ??
+      this.#literally(original, coerced, size) ??
+      misreadNumbers(original, coerced, this.part)
+    )
   }
 
   /**
-   * A schema that refers to others has seen texts where these have made numbers of them, so that its `maximum` has said nothing:
-   * what has become of the values, or what they were, must be valid as it is.
+   * A schema that refers to others has seen texts where these have made numbers of them, so that its `maximum` has said
+   * nothing: what has become of the values, or what they were, must be valid as it is.
    */
-  #literally (original: Record<string, unknown>, coerced: Record<string, unknown>, size: number): Violation[] | null {
+  #literally(original: Record<string, unknown>, coerced: Record<string, unknown>, size: number): Violation[] | null {
     if (!this.#refers) return null
     const validate = this.#validator('json', size)
     const violations = this.#run(validate, coerced, size)
     return violations === null || this.#run(validate, original, size) === null ? null : violations
   }
 
-  #run (validate: ValidateFunction, value: unknown, size: number): Violation[] | null {
+  #run(validate: ValidateFunction, value: unknown, size: number): Violation[] | null {
     beginRun(size)
     try {
       return validate(value) ? null : violationsOf(validate.errors!, this.part)
@@ -76,7 +87,7 @@ export class PartCheck {
     }
   }
 
-  #validator (kind: ValueKind, size: number): ValidateFunction {
+  #validator(kind: ValueKind, size: number): ValidateFunction {
     const allErrors = size <= LIST_ALL
     const key = allErrors ? kind : `${kind} first`
     let validate = this.#compiled.get(key)
@@ -85,7 +96,9 @@ export class PartCheck {
         validate = this.#compile(kind, allErrors)
       } catch (error) {
         // never let through what cannot be checked
-        throw gatehouseError('GW_INTERNAL', { cause: new Error(`the schema of ${this.#name} cannot be compiled: ${(error as Error).message}`) })
+        throw gatehouseError('GW_INTERNAL', {
+          cause: new Error(`the schema of ${this.#name} cannot be compiled: ${(error as Error).message}`),
+        })
       }
       this.#compiled.set(key, validate)
     }
@@ -93,8 +106,10 @@ export class PartCheck {
   }
 }
 
-function hasReference (schema: JsonSchema): boolean {
+function hasReference(schema: JsonSchema): boolean {
   let found = false
-  walkSchema(schema, ({ $ref }) => { found ||= $ref !== undefined })
+  walkSchema(schema, ({ $ref }) => {
+    found ||= $ref !== undefined
+  })
   return found
 }

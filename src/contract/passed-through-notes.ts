@@ -14,7 +14,10 @@ export interface PassedThrough {
  * @param routes         routes that pass everything below a prefix through
  * @param hasOperations  whether the document has operations of an upstream
  */
-export function passedThroughNotes (routes: readonly DocumentedRoute[], hasOperations: (upstream: string) => boolean): PassedThrough[] {
+export function passedThroughNotes(
+  routes: readonly DocumentedRoute[],
+  hasOperations: (upstream: string) => boolean,
+): PassedThrough[] {
   const notes = new Map<string, PassedThrough>()
   for (const route of routes) {
     const { upstream, hosts } = route.config

@@ -9,28 +9,32 @@ export const passedPrefix = (route: DocumentedRoute): string => patternOf(route)
 
 /**
  * Whether documents show a route as an operation.
- * @param hideScopes  scopes, with `*` at the end for all that begin so; a route that cannot be called without one is hidden
+ * @param hideScopes  scopes, with `*` at the end for all that begin so; a route that cannot be called without one is
+ *   hidden
  */
-export function isVisible (route: DocumentedRoute, hideScopes: readonly string[]): boolean {
+export function isVisible(route: DocumentedRoute, hideScopes: readonly string[]): boolean {
   // what is passed through is the service's to describe: it has no operations here
   return route.config.passThrough !== true && !patternOf(route).includes('*') && isShown(route, hideScopes)
 }
 
 /** Whether documents mention that the route passes everything below its prefix through. */
-export function isPassedThrough (route: DocumentedRoute, hideScopes: readonly string[]): boolean {
+export function isPassedThrough(route: DocumentedRoute, hideScopes: readonly string[]): boolean {
   return route.config.passThrough === true && isShown(route, hideScopes)
 }
 
-function isShown (route: DocumentedRoute, hideScopes: readonly string[]): boolean {
+function isShown(route: DocumentedRoute, hideScopes: readonly string[]): boolean {
   const { auth, api } = route.config
   // the router's own routes, Swagger UI's for example, say nothing of who may call
   if (route.schema?.hide || auth === undefined) return false
   if (api?.operation.extensions['x-internal'] === true) return false
   const { mode, optional, uses } = authForm(auth)
   if (optional || uses.length === 0 || hideScopes.length === 0) return true
-  const asked = uses.map(({ requirement: { scopes = [] } }) => scopes.some((scope) => hideScopes.some((pattern) => fits(scope, pattern))))
+  const asked = uses.map(({ requirement: { scopes = [] } }) =>
+    scopes.some((scope) => hideScopes.some((pattern) => fits(scope, pattern))),
+  )
   // of several ways in, one that asks for no such scope suffices
   return mode === 'all' ? !asked.includes(true) : asked.includes(false)
 }
 
-const fits = (scope: string, pattern: string): boolean => pattern.endsWith('*') ? scope.startsWith(pattern.slice(0, -1)) : scope === pattern
+const fits = (scope: string, pattern: string): boolean =>
+  pattern.endsWith('*') ? scope.startsWith(pattern.slice(0, -1)) : scope === pattern

@@ -31,7 +31,7 @@ export class QueryReader {
    * @param part       `query` or `body`
    * @param keepsRest  whether undeclared names are read too
    */
-  constructor (parameters: readonly TextParameter[], part: string, keepsRest = false) {
+  constructor(parameters: readonly TextParameter[], part: string, keepsRest = false) {
     this.#part = part
     this.#keepsRest = keepsRest
     let open: TextParameter | null = null
@@ -47,7 +47,7 @@ export class QueryReader {
       }
     }
     this.#open = open
-    this.#present = this.#named.flatMap(({ required, allowEmptyValue }, i) => required && allowEmptyValue ? [i] : [])
+    this.#present = this.#named.flatMap(({ required, allowEmptyValue }, i) => (required && allowEmptyValue ? [i] : []))
     this.#aliases = new NameAliases([...this.#indexes.keys(), ...this.#byProperty.keys(), ...this.#deep.keys()])
   }
 
@@ -55,7 +55,7 @@ export class QueryReader {
    * @param raw     what stands behind the question mark
    * @param values  gets the value of each parameter that came, under its name
    */
-  read (raw: string, values: Values): Violation[] | null {
+  read(raw: string, values: Values): Violation[] | null {
     const violations: Violation[] = []
     const texts: Texts[] = []
     for (let start = 0; start < raw.length && violations.length < MOST;) {
@@ -69,12 +69,14 @@ export class QueryReader {
       if (texts[i] !== undefined) this.#readValue(this.#named[i]!, texts[i]!, values, violations)
     }
     for (const i of this.#present) {
-      if (texts[i] === undefined) violations.push({ in: this.#part, pointer: '', expected: `a property ${JSON.stringify(this.#named[i]!.name)}` })
+      if (texts[i] === undefined) {
+        violations.push({ in: this.#part, pointer: '', expected: `a property ${JSON.stringify(this.#named[i]!.name)}` })
+      }
     }
     return violations.length === 0 ? null : violations
   }
 
-  #readPair (pair: string, texts: Texts[], values: Values, violations: Violation[]): void {
+  #readPair(pair: string, texts: Texts[], values: Values, violations: Violation[]): void {
     const equals = pair.indexOf('=')
     let name = equals === -1 ? pair : pair.slice(0, equals)
     const text = equals === -1 ? '' : pair.slice(equals + 1)
@@ -94,31 +96,42 @@ export class QueryReader {
     }
   }
 
-  #readValue (parameter: TextParameter, texts: string | string[], values: Values, violations: Violation[]): void {
+  #readValue(parameter: TextParameter, texts: string | string[], values: Values, violations: Violation[]): void {
     const { name } = parameter
     try {
       const value = namedValue(parameter, texts)
-      if (value === MISWRITTEN) violations.push({ in: this.#part, pointer: `/${pointerToken(name)}`, expected: writtenAs(parameter) })
-      else if (value !== undefined) values[name] = value
+      if (value === MISWRITTEN) {
+        violations.push({ in: this.#part, pointer: `/${pointerToken(name)}`, expected: writtenAs(parameter) })
+      } else if (value !== undefined) values[name] = value
     } catch (error) {
       this.#tellFault(error, `/${pointerToken(name)}`, violations)
     }
   }
 
   /** A name that is no parameter by itself: a property of one, or undeclared. */
-  #readOther (name: string, raw: string, values: Values, violations: Violation[]): void {
+  #readOther(name: string, raw: string, values: Values, violations: Violation[]): void {
     const text = decodeForm(raw)
     const bracket = this.#deep.size === 0 ? -1 : name.indexOf('[')
     const deep = bracket === -1 ? undefined : this.#deep.get(name.slice(0, bracket))
     if (deep !== undefined) {
       const object = (values[deep.name] ??= Object.create(null)) as Values
-      if (!putDeep(object, name.slice(bracket), text)) violations.push({ in: this.#part, pointer: `/${pointerToken(deep.name)}`, expected: 'names in brackets that are not nested too deep: name[a][b]' })
+      if (!putDeep(object, name.slice(bracket), text)) {
+        violations.push({
+          in: this.#part,
+          pointer: `/${pointerToken(deep.name)}`,
+          expected: 'names in brackets that are not nested too deep: name[a][b]',
+        })
+      }
       return
     }
     const property = this.#byProperty.get(name)
     const alias = property === undefined ? this.#aliases.of(name) : undefined
     if (alias !== undefined) {
-      violations.push({ in: this.#part, pointer: `/${pointerToken(alias)}`, expected: expectedName(this.#deep.has(alias) ? `${alias}[...]` : alias) })
+      violations.push({
+        in: this.#part,
+        pointer: `/${pointerToken(alias)}`,
+        expected: expectedName(this.#deep.has(alias) ? `${alias}[...]` : alias),
+      })
       return
     }
     const owner = property ?? this.#open
@@ -126,14 +139,14 @@ export class QueryReader {
     else if (this.#keepsRest) append(values, name, text)
   }
 
-  #tellFault (error: unknown, pointer: string, violations: Violation[]): void {
+  #tellFault(error: unknown, pointer: string, violations: Violation[]): void {
     if (!(error instanceof EncodingFault)) throw error
     violations.push({ in: this.#part, pointer, expected: 'percent-encoding of valid UTF-8' })
   }
 }
 
 /** @returns undefined when it may be empty and is */
-function namedValue (parameter: TextParameter, texts: string | string[]): unknown {
+function namedValue(parameter: TextParameter, texts: string | string[]): unknown {
   const { explode, style, shape, allowEmptyValue } = parameter
   if (texts === '' && allowEmptyValue) return undefined
   if (parameter.json) return typeof texts === 'string' ? valueOfText(parameter, texts) : jsonList(parameter, texts)
@@ -145,12 +158,12 @@ function namedValue (parameter: TextParameter, texts: string | string[]): unknow
   return shape.list ? MISWRITTEN : texts.map((text) => parameter.decode(text))
 }
 
-function jsonList (parameter: TextParameter, texts: readonly string[]): unknown {
+function jsonList(parameter: TextParameter, texts: readonly string[]): unknown {
   const values = parameter.shape.list ? texts.map((text) => valueOfText(parameter, text)) : [MISWRITTEN]
   return values.includes(MISWRITTEN) ? MISWRITTEN : values
 }
 
-function append (values: Values, name: string, text: string): void {
+function append(values: Values, name: string, text: string): void {
   const before = values[name]
   if (before === undefined) values[name] = text
   else if (Array.isArray(before)) before.push(text)

@@ -18,12 +18,12 @@ export interface CheckedRequest {
 export class RequestCheck {
   readonly #parts: PartCheck[] = []
 
-  add (part: PartCheck): void {
+  add(part: PartCheck): void {
     this.#parts.push(part)
   }
 
   /** GW_VALIDATION with every violation, or undefined when the request is valid. */
-  error (request: CheckedRequest): GatehouseError | undefined {
+  error(request: CheckedRequest): GatehouseError | undefined {
     let all: Violation[] | undefined
     for (let i = 0; i < this.#parts.length; i++) {
       const violations = violationsOfPart(this.#parts[i]!, request)
@@ -33,16 +33,20 @@ export class RequestCheck {
   }
 }
 
-function violationsOfPart (check: PartCheck, request: CheckedRequest): Violation[] | null {
+function violationsOfPart(check: PartCheck, request: CheckedRequest): Violation[] | null {
   switch (check.part) {
-    case 'params': return check.text(request.params as Record<string, unknown>)
-    case 'query': return check.text(request.query as Record<string, unknown>)
-    case 'headers': return check.text(request.headers)
-    default: return violationsOfBody(check, request)
+    case 'params':
+      return check.text(request.params as Record<string, unknown>)
+    case 'query':
+      return check.text(request.query as Record<string, unknown>)
+    case 'headers':
+      return check.text(request.headers)
+    default:
+      return violationsOfBody(check, request)
   }
 }
 
-function violationsOfBody (check: PartCheck, { body, rawBody, headers }: CheckedRequest): Violation[] | null {
+function violationsOfBody(check: PartCheck, { body, rawBody, headers }: CheckedRequest): Violation[] | null {
   if (body === undefined) return check.json(null, 0) === null ? null : [{ in: 'body', pointer: '', expected: 'a body' }]
   const size = rawBody?.length ?? Infinity
   const type = String(headers['content-type'])

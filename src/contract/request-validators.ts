@@ -23,16 +23,18 @@ export class RequestValidators {
    * @param part    as Fastify calls it: `params`, `querystring`, `headers` or `body`
    * @param shared  schemas by `$id` that references may name
    */
-  get (schema: unknown, part: string, shared: Record<string, unknown> = {}): CheckedSchema {
-    if (Object.keys(shared).length > 0 || typeof schema !== 'object' || schema === null) return this.#byForm(schema, part, shared)
+  get(schema: unknown, part: string, shared: Record<string, unknown> = {}): CheckedSchema {
+    if (Object.keys(shared).length > 0 || typeof schema !== 'object' || schema === null) {
+      return this.#byForm(schema, part, shared)
+    }
     let known = this.#bySchema.get(schema)
-    if (!known) this.#bySchema.set(schema, known = new Map())
+    if (!known) this.#bySchema.set(schema, (known = new Map()))
     let checked = known.get(part)
-    if (!checked) known.set(part, checked = this.#byForm(schema, part, shared))
+    if (!checked) known.set(part, (checked = this.#byForm(schema, part, shared)))
     return checked
   }
 
-  #byForm (original: unknown, part: string, shared: Record<string, unknown>): CheckedSchema {
+  #byForm(original: unknown, part: string, shared: Record<string, unknown>): CheckedSchema {
     const { schema, mistakes } = selfContained(original, shared)
     if (part === 'headers') lowerCaseHeaderNames(schema)
     const key = `${part} ${JSON.stringify(schema)}`
@@ -56,10 +58,10 @@ export interface PartValidator {
 }
 
 /**
- * The check of one part as Fastify's handlers know it: parameters and queries become numbers and booleans where the schema
- * says so. Headers stay text, since they are forwarded.
+ * The check of one part as Fastify's handlers know it: parameters and queries become numbers and booleans where the
+ * schema says so. Headers stay text, since they are forwarded.
  */
-export function partValidator (check: PartCheck): PartValidator {
+export function partValidator(check: PartCheck): PartValidator {
   const validate = ((value: unknown) => {
     validate.errors = violationsIn(check, value)
     return validate.errors === null
@@ -68,10 +70,12 @@ export function partValidator (check: PartCheck): PartValidator {
   return validate
 }
 
-function violationsIn (check: PartCheck, value: unknown): Violation[] | null {
+function violationsIn(check: PartCheck, value: unknown): Violation[] | null {
   if (check.part === 'body') {
     // an unparsed stream would pass for an object
-    if (typeof (value as { pipe?: unknown } | null)?.pipe === 'function') return [{ in: 'body', pointer: '', expected: 'a media type that this route parses' }]
+    if (typeof (value as { pipe?: unknown } | null)?.pipe === 'function') {
+      return [{ in: 'body', pointer: '', expected: 'a media type that this route parses' }]
+    }
     return check.json(value, Infinity)
   }
   if (typeof value !== 'object' || value === null) return check.json(value, 0)

@@ -8,8 +8,16 @@ import { selfContained } from './self-contained-schema.ts'
 /** Says what is wrong with a response; null when nothing is, or when no schema speaks of its status. */
 export interface ResponseCheck {
   /** @param body  null for content that it does not read */
-  (status: number, contentType: string | undefined, body: Buffer | null, headers?: Record<string, unknown>): Violation[] | null
-  /** Whether it reads the content of such a response; of others it checks the head alone. Absent where it reads all, and no head. */
+  (
+    status: number,
+    contentType: string | undefined,
+    body: Buffer | null,
+    headers?: Record<string, unknown>,
+  ): Violation[] | null
+  /**
+   * Whether it reads the content of such a response; of others it checks the head alone. Absent where it reads all, and
+   * no head.
+   */
   readonly reads?: (contentType: string | undefined) => boolean
 }
 
@@ -17,8 +25,10 @@ export interface ResponseCheck {
  * The check of a route's responses; its validators are compiled by the first response that needs them.
  * @param responses  schemas by status: `200`, `2xx` or `default`, the nearest wins
  */
-export function compileResponseCheck (responses: Record<string, object>): ResponseCheck {
-  const byStatus = new Map(Object.entries(responses).map(([status, schema]) => [status.toLowerCase(), checkOf(schema, status)]))
+export function compileResponseCheck(responses: Record<string, object>): ResponseCheck {
+  const byStatus = new Map(
+    Object.entries(responses).map(([status, schema]) => [status.toLowerCase(), checkOf(schema, status)]),
+  )
   return (status, contentType, body) => {
     const check = byStatus.get(String(status)) ?? byStatus.get(`${statusClass(status)}xx`) ?? byStatus.get('default')
     if (check === undefined) return null
@@ -31,21 +41,25 @@ export function compileResponseCheck (responses: Record<string, object>): Respon
 export const statusClass = (status: number): number => Math.min(Math.floor(status / 100), 5)
 
 /** What is wrong with the schemas of responses, in words, each with its status; empty when nothing is. */
-export function responseMistakes (responses: Record<string, object>): string[] {
+export function responseMistakes(responses: Record<string, object>): string[] {
   return Object.entries(responses).flatMap(([status, response]) => {
     const { schema, mistakes } = selfContained(response)
     return (mistakes.length > 0 ? mistakes : schemaMistakes(schema)).map((mistake) => `${status}: ${mistake}`)
   })
 }
 
-const checkOf = (response: object, status: string): PartCheck => new PartCheck(selfContained(response).schema, 'body', `response ${status}`)
+const checkOf = (response: object, status: string): PartCheck =>
+  new PartCheck(selfContained(response).schema, 'body', `response ${status}`)
 
-type Value = { value: unknown } | { violation: Violation, empty: boolean }
+type Value = { value: unknown } | { violation: Violation; empty: boolean }
 
-function valueOf (contentType: string | undefined, body: Buffer): Value {
+function valueOf(contentType: string | undefined, body: Buffer): Value {
   if (contentType === undefined || !isJson(contentType)) {
     if (body.length > 0 && contentType !== undefined && isText(contentType)) return { value: body.toString('utf8') }
-    return { empty: body.length === 0, violation: { in: 'headers', pointer: '/content-type', expected: 'application/json' } }
+    return {
+      empty: body.length === 0,
+      violation: { in: 'headers', pointer: '/content-type', expected: 'application/json' },
+    }
   }
   try {
     if (isUtf8(body)) return { value: JSON.parse(body.toString('utf8')) }
@@ -54,6 +68,9 @@ function valueOf (contentType: string | undefined, body: Buffer): Value {
 }
 
 /** An empty body is right where the schema says `null`. */
-function nothingWas ({ violation, empty }: Extract<Value, { violation: Violation }>, check: PartCheck): Violation[] | null {
+function nothingWas(
+  { violation, empty }: Extract<Value, { violation: Violation }>,
+  check: PartCheck,
+): Violation[] | null {
   return empty && check.json(null, 0) === null ? null : [violation]
 }

@@ -9,11 +9,11 @@ export interface RouterPath {
 const TEMPLATE = /\{([^{}]*)\}/g
 
 /**
- * Turns a path of an API document (`/pets/{petId}.{ext}`, `/v1/{name}:cancel`) into the pattern of the router. Names that
- * the router would read otherwise are replaced by others.
+ * Turns a path of an API document (`/pets/{petId}.{ext}`, `/v1/{name}:cancel`) into the pattern of the router. Names
+ * that the router would read otherwise are replaced by others.
  * @throws Error  when no request can have such a path
  */
-export function routerPath (path: string): RouterPath {
+export function routerPath(path: string): RouterPath {
   const parameters: [string, string][] = []
   let url = ''
   let end = 0
@@ -28,7 +28,7 @@ export function routerPath (path: string): RouterPath {
 }
 
 /** What a parameter matches when the router would take what follows for a part of its name. */
-function expressionBefore (rest: string): string {
+function expressionBefore(rest: string): string {
   const [next] = rest
   if (next === undefined || next === '/' || next === '-' || next === '.') return ''
   const another = /^[^/]*\{/.test(rest)
@@ -37,16 +37,20 @@ function expressionBefore (rest: string): string {
 }
 
 /** Characters that mean something to the router, as text. */
-function literal (text: string, at: number): string {
+function literal(text: string, at: number): string {
   if (/[?#]/.test(text)) throw new Error('a path has no query and no fragment: take "?" and "#" out of it')
   const plain = decoded(text)
   // eslint-disable-next-line no-control-regex
-  if (/[\\;\0-\x1f\x7f]/.test(plain)) throw new Error('backslashes, semicolons and control characters never arrive, since paths with them are refused: take them out of it')
+  if (/[\\;\0-\x1f\x7f]/.test(plain)) {
+    throw new Error(
+      'backslashes, semicolons and control characters never arrive, since paths with them are refused: take them out of it',
+    )
+  }
   return plain.replaceAll(':', '::').replaceAll('*', `:star${at}(\\*)`)
 }
 
 /** The router compares what is decoded already. */
-function decoded (text: string): string {
+function decoded(text: string): string {
   try {
     return decodeURI(text)
   } catch {
@@ -54,7 +58,7 @@ function decoded (text: string): string {
   }
 }
 
-function routerName (name: string, taken: readonly [string, string][]): string {
+function routerName(name: string, taken: readonly [string, string][]): string {
   let free = /^[A-Za-z_]\w*$/.test(name) && !(name in {}) ? name : name.replace(/\W/g, '_').replace(/^(?=\d|$)/, 'p')
   while (free in {} || taken.some(([other]) => other === free)) free += '_'
   return free

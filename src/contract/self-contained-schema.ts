@@ -1,4 +1,12 @@
-import { atPointer, isObject, type JsonSchema, pointerOf, pointerToken, type SchemaObject, walkSchema } from './json-schema.ts'
+import {
+  atPointer,
+  isObject,
+  type JsonSchema,
+  pointerOf,
+  pointerToken,
+  type SchemaObject,
+  walkSchema,
+} from './json-schema.ts'
 
 /** A schema that stands on its own, and what is wrong with it. */
 export interface SelfContainedSchema {
@@ -16,7 +24,7 @@ export interface SelfContainedSchema {
  * things; tuples of draft-07 (`items: [...]`, TypeBox writes them too) become `prefixItems`.
  * @param shared  schemas by `$id` that references may name
  */
-export function selfContained (schema: unknown, shared: Record<string, unknown> = {}): SelfContainedSchema {
+export function selfContained(schema: unknown, shared: Record<string, unknown> = {}): SelfContainedSchema {
   let copy: JsonSchema
   try {
     copy = plainCopy(schema)
@@ -30,13 +38,13 @@ export function selfContained (schema: unknown, shared: Record<string, unknown> 
 }
 
 /** Plain JSON, without symbols and hidden keys. */
-function plainCopy (schema: unknown): JsonSchema {
+function plainCopy(schema: unknown): JsonSchema {
   const copy = JSON.parse(JSON.stringify(schema)) as JsonSchema
   walkSchema(copy, useTuplesOf2020)
   return copy
 }
 
-function useTuplesOf2020 (schema: SchemaObject): void {
+function useTuplesOf2020(schema: SchemaObject): void {
   if (!Array.isArray(schema.items)) return
   const { items, additionalItems } = schema
   delete schema.items
@@ -59,25 +67,31 @@ class ReferenceResolver {
   readonly #queue: [schema: unknown, pointer: string, base: string][] = []
   readonly #visited = new Set<unknown>()
 
-  constructor (root: SchemaObject, shared: Record<string, unknown>) {
+  constructor(root: SchemaObject, shared: Record<string, unknown>) {
     this.#root = root
     this.#shared = shared
     this.#queue.push([root, '', ''])
   }
 
   /** Rewrites the references of the root, and of every schema that they lead to. */
-  resolve (): void {
+  resolve(): void {
     const references: Place[] = []
     for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
       const [schema, at, base] = next
       const found: Place[] = []
-      walkSchema(schema, (place, pointer) => {
-        if (this.#visited.has(place)) return
-        this.#visited.add(place)
-        this.#takeName(place, pointer)
-        if (typeof place.$ref === 'string') found.push([place, pointer])
-        if ('$dynamicRef' in place || '$recursiveRef' in place) this.mistakes.push(`${pointer || 'it'} uses a dynamic reference: use "$ref"`)
-      }, at)
+      walkSchema(
+        schema,
+        (place, pointer) => {
+          if (this.#visited.has(place)) return
+          this.#visited.add(place)
+          this.#takeName(place, pointer)
+          if (typeof place.$ref === 'string') found.push([place, pointer])
+          if ('$dynamicRef' in place || '$recursiveRef' in place) {
+            this.mistakes.push(`${pointer || 'it'} uses a dynamic reference: use "$ref"`)
+          }
+        },
+        at,
+      )
       for (const [place, pointer] of found) this.#rewrite(place, pointer, base)
       references.push(...found)
     }
@@ -86,31 +100,35 @@ class ReferenceResolver {
     }
   }
 
-  #leadsBack (schema: SchemaObject): boolean {
+  #leadsBack(schema: SchemaObject): boolean {
     const passed = new Set<unknown>()
-    for (let next: unknown = schema; isObject(next) && typeof next.$ref === 'string'; next = atPointer(this.#root, pointerOf(next.$ref))) {
+    for (
+      let next: unknown = schema;
+      isObject(next) && typeof next.$ref === 'string';
+      next = atPointer(this.#root, pointerOf(next.$ref))
+    ) {
       if (passed.has(next)) return true
       passed.add(next)
     }
     return false
   }
 
-  #takeName (schema: SchemaObject, pointer: string): void {
+  #takeName(schema: SchemaObject, pointer: string): void {
     const { $id, $anchor } = schema
     if (typeof $id === 'string') this.#named.set($id.replace(/(.)#$/, '$1'), pointer)
     if (typeof $anchor === 'string') this.#named.set(`#${$anchor}`, pointer)
     for (const name of NAMES) if (name in schema) delete schema[name]
   }
 
-  #rewrite (schema: SchemaObject, pointer: string, base: string): void {
+  #rewrite(schema: SchemaObject, pointer: string, base: string): void {
     const target = this.#target(schema.$ref, base)
     if (target === undefined) this.mistakes.push(`${pointer}/$ref is "${schema.$ref}", which leads nowhere`)
     else schema.$ref = `#${encodePointer(target)}`
   }
 
   /** JSON pointer of what a reference names; undefined when there is nothing. */
-  #target (reference: string, base: string): string | undefined {
-    const [name, fragment] = reference.includes('#') ? reference.split('#', 2) as [string, string] : [reference, '']
+  #target(reference: string, base: string): string | undefined {
+    const [name, fragment] = reference.includes('#') ? (reference.split('#', 2) as [string, string]) : [reference, '']
     const pointer = pointerOf(fragment)
     if (name === '') {
       if (pointer !== '' && !pointer.startsWith('/')) return this.#named.get(`#${pointer}`)
@@ -120,7 +138,7 @@ class ReferenceResolver {
     return start === undefined ? undefined : this.#existing(start + pointer, start)
   }
 
-  #existing (pointer: string, base: string): string | undefined {
+  #existing(pointer: string, base: string): string | undefined {
     const found = atPointer(this.#root, pointer)
     if (!isObject(found)) return typeof found === 'boolean' ? pointer : undefined
     // a schema may stand where no keyword holds one, such as in a map of one's own
@@ -129,9 +147,9 @@ class ReferenceResolver {
   }
 
   /** Takes a shared schema into `$defs`. */
-  #adopt (name: string): string | undefined {
+  #adopt(name: string): string | undefined {
     if (!Object.hasOwn(this.#shared, name)) return undefined
-    const definitions = this.#root.$defs ??= {}
+    const definitions = (this.#root.$defs ??= {})
     let key = name.replace(/[^\w.-]+/g, '-')
     while (Object.hasOwn(definitions, key)) key += '-'
     const pointer = `/$defs/${pointerToken(key)}`
@@ -143,4 +161,5 @@ class ReferenceResolver {
 }
 
 /** A JSON pointer as the fragment of a URI (RFC 6901, section 6). */
-export const encodePointer = (pointer: string): string => pointer.split('/').map(encodeURIComponent).join('/').replaceAll('%24', '$')
+export const encodePointer = (pointer: string): string =>
+  pointer.split('/').map(encodeURIComponent).join('/').replaceAll('%24', '$')

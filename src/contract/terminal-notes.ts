@@ -15,7 +15,7 @@ export interface TerminalCall {
 }
 
 /** How to read a stream of events, which a page does not end to wait for. */
-export function streamNote (call: TerminalCall): string {
+export function streamNote(call: TerminalCall): string {
   const method = call.method === 'GET' ? [] : ['-X', call.method]
   const type = `Content-Type: ${call.mediaType}`
   const body = call.mediaType === undefined ? [] : ['-H', quoted(type), '-d', quoted('<body>')]
@@ -25,15 +25,17 @@ export function streamNote (call: TerminalCall): string {
 }
 
 /** How to open a WebSocket, which a page of documentation cannot. */
-export function socketNote (call: TerminalCall): string {
+export function socketNote(call: TerminalCall): string {
   const url = quoted(webSocketAddress(call.address) + target(call))
   const line = ['wscat -c', url, ...credentials(call, '--auth')].join(' ')
   return `This route can be upgraded to a WebSocket, which this page cannot do. On a terminal:\n\n${code(line)}`
 }
 
 /** Path and query. A value that the user has to put in is a name in angle brackets. */
-function target ({ path, parameters, security }: TerminalCall): string {
-  const required = (parameters as { in?: string, name: string, required?: boolean }[]).filter((parameter) => parameter.in === 'query' && parameter.required)
+function target({ path, parameters, security }: TerminalCall): string {
+  const required = (parameters as { in?: string; name: string; required?: boolean }[]).filter(
+    (parameter) => parameter.in === 'query' && parameter.required,
+  )
   const keys = security.filter((scheme) => scheme.type === 'apiKey' && scheme.in === 'query')
   const names = [...required, ...keys].map(({ name }) => String(name))
   const query = names.map((name) => `${encodeURIComponent(name)}=<${name}>`).join('&')
@@ -42,7 +44,7 @@ function target ({ path, parameters, security }: TerminalCall): string {
 }
 
 /** @param userOption  the option for name and password */
-function credentials ({ security }: TerminalCall, userOption: string): string[] {
+function credentials({ security }: TerminalCall, userOption: string): string[] {
   return security.flatMap(({ type, scheme, in: place, name }) => {
     if (type === 'http' && scheme === 'bearer') return ['-H', quoted('Authorization: Bearer <token>')]
     if (type === 'http' && scheme === 'basic') return [userOption, quoted('<user>:<password>')]

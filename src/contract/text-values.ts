@@ -5,14 +5,14 @@ import { pointerToken } from './json-schema.ts'
 const DECIMAL = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 
 /** A copy that can be coerced; texts that came several times are lists, and forms have objects too. */
-export function copyOfTexts (values: Record<string, unknown>): Record<string, unknown> {
+export function copyOfTexts(values: Record<string, unknown>): Record<string, unknown> {
   // a spread takes `__proto__` for a name like any other
   const copy = { ...values }
   for (const name in copy) if (typeof copy[name] === 'object') copy[name] = copyOfValue(copy[name])
   return copy
 }
 
-function copyOfValue (value: unknown): unknown {
+function copyOfValue(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   return Array.isArray(value) ? value.map(copyOfValue) : copyOfTexts(value as Record<string, unknown>)
 }
@@ -23,20 +23,30 @@ function copyOfValue (value: unknown): unknown {
  * @param original  the texts as they came
  * @param coerced   the same after validation, with numbers where the schema wants some
  */
-export function misreadNumbers (original: Record<string, unknown>, coerced: Record<string, unknown>, part: string): Violation[] | null {
+export function misreadNumbers(
+  original: Record<string, unknown>,
+  coerced: Record<string, unknown>,
+  part: string,
+): Violation[] | null {
   let violations: Violation[] | null = null
   for (const name in coerced) {
     const value = coerced[name]
     if (typeof value === 'number') {
       if (isMisread(original[name], value)) (violations ??= []).push(misread(part, `/${pointerToken(name)}`))
     } else if (typeof value === 'object' && value !== null) {
-      collectMisread(original[name], value, part, `/${pointerToken(name)}`, violations ??= [])
+      collectMisread(original[name], value, part, `/${pointerToken(name)}`, (violations ??= []))
     }
   }
   return violations?.length === 0 ? null : violations
 }
 
-function collectMisread (original: unknown, coerced: unknown, part: string, pointer: string, violations: Violation[]): void {
+function collectMisread(
+  original: unknown,
+  coerced: unknown,
+  part: string,
+  pointer: string,
+  violations: Violation[],
+): void {
   if (typeof coerced === 'number') {
     if (isMisread(original, coerced)) violations.push(misread(part, pointer))
   } else if (Array.isArray(coerced)) {
@@ -44,7 +54,15 @@ function collectMisread (original: unknown, coerced: unknown, part: string, poin
     const texts = Array.isArray(original) ? original : [original]
     for (let i = 0; i < coerced.length; i++) collectMisread(texts[i], coerced[i], part, `${pointer}/${i}`, violations)
   } else if (typeof coerced === 'object' && coerced !== null) {
-    for (const name of Object.keys(coerced)) collectMisread((original as Record<string, unknown>)[name], (coerced as Record<string, unknown>)[name], part, `${pointer}/${pointerToken(name)}`, violations)
+    for (const name of Object.keys(coerced)) {
+      collectMisread(
+        (original as Record<string, unknown>)[name],
+        (coerced as Record<string, unknown>)[name],
+        part,
+        `${pointer}/${pointerToken(name)}`,
+        violations,
+      )
+    }
   }
 }
 

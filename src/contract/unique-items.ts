@@ -1,8 +1,8 @@
 import type { FuncKeywordDefinition } from 'ajv'
 
 /**
- * `uniqueItems` in time that grows with the length of the array. Ajv compares every pair of objects, and so 20,000 small
- * objects, well below any body limit, would hold up the whole gateway for half a minute.
+ * `uniqueItems` in time that grows with the length of the array. Ajv compares every pair of objects, and so 20,000
+ * small objects, well below any body limit, would hold up the whole gateway for half a minute.
  */
 export const UNIQUE_ITEMS: FuncKeywordDefinition = {
   keyword: 'uniqueItems',
@@ -12,11 +12,12 @@ export const UNIQUE_ITEMS: FuncKeywordDefinition = {
   validate: (unique: boolean, items: unknown[]) => !unique || haveNoEqual(items),
 }
 
-function haveNoEqual (items: readonly unknown[]): boolean {
+function haveNoEqual(items: readonly unknown[]): boolean {
   const seen = new Set<unknown>()
   for (const item of items) {
     // strings that spell the canonical text of an object must not equal it
-    const key = typeof item === 'object' && item !== null ? canonicalText(item) : typeof item === 'string' ? `"${item}` : item
+    const key =
+      typeof item === 'object' && item !== null ? canonicalText(item) : typeof item === 'string' ? `"${item}` : item
     if (seen.has(key)) return false
     seen.add(key)
   }
@@ -24,9 +25,11 @@ function haveNoEqual (items: readonly unknown[]): boolean {
 }
 
 /** JSON with the members of objects in one order, so that equal values have equal texts. */
-function canonicalText (value: unknown): string {
+function canonicalText(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`
-  const members = Object.keys(value).sort().map((name) => `${JSON.stringify(name)}:${canonicalText((value as Record<string, unknown>)[name])}`)
+  const members = Object.keys(value)
+    .sort()
+    .map((name) => `${JSON.stringify(name)}:${canonicalText((value as Record<string, unknown>)[name])}`)
   return `{${members.join(',')}}`
 }

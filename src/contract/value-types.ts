@@ -9,11 +9,11 @@ const NUMBERS = new Set(['integer', 'number'])
 const OF_NUMBERS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf']
 
 /**
- * The types that values of a schema may have, as far as the schema and what it is composed of and refers to say it: `allOf` and
- * what stands beside each other has to agree, of `anyOf` and `oneOf` any may be meant. One that only bounds numbers means
- * numbers.
+ * The types that values of a schema may have, as far as the schema and what it is composed of and refers to say it:
+ * `allOf` and what stands beside each other has to agree, of `anyOf` and `oneOf` any may be meant. One that only bounds
+ * numbers means numbers.
  */
-export function valueTypes (root: unknown, schema: unknown): ValueTypes {
+export function valueTypes(root: unknown, schema: unknown): ValueTypes {
   const known = new Map<unknown, ValueTypes>()
   const typesOf = (part: unknown): ValueTypes => {
     // what leads back to itself adds nothing
@@ -33,24 +33,29 @@ export function valueTypes (root: unknown, schema: unknown): ValueTypes {
   return typesOf(schema)
 }
 
-const listOf = (value: unknown): unknown[] => Array.isArray(value) ? value : []
+const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
 
-function ownTypes (schema: SchemaObject): ValueTypes {
+function ownTypes(schema: SchemaObject): ValueTypes {
   if (schema.type !== undefined) return new Set([schema.type].flat())
   if (Array.isArray(schema.enum)) return new Set(schema.enum.map(typeOf))
   if ('const' in schema) return new Set([typeOf(schema.const)])
   return OF_NUMBERS.some((keyword) => keyword in schema) ? NUMBERS : null
 }
 
-function typeOf (value: unknown): string {
+function typeOf(value: unknown): string {
   if (value === null) return 'null'
   return Array.isArray(value) ? 'array' : typeof value
 }
 
 /** An integer is a number too. */
-function both (one: ValueTypes, other: ValueTypes): ValueTypes {
+function both(one: ValueTypes, other: ValueTypes): ValueTypes {
   if (one === null || other === null) return one ?? other
-  return new Set([...one].filter((type) => other.has(type) || (type === 'integer' && other.has('number'))).concat(one.has('number') && other.has('integer') ? 'integer' : []))
+  return new Set(
+    [...one]
+      .filter((type) => other.has(type) || (type === 'integer' && other.has('number')))
+      .concat(one.has('number') && other.has('integer') ? 'integer' : []),
+  )
 }
 
-const either = (one: ValueTypes, other: ValueTypes): ValueTypes => one === null || other === null ? null : new Set([...one, ...other])
+const either = (one: ValueTypes, other: ValueTypes): ValueTypes =>
+  one === null || other === null ? null : new Set([...one, ...other])

@@ -19,7 +19,10 @@ export interface ServiceRecord {
 }
 
 type Family = 4 | 6
-interface FamilyAnswer { addresses: string[], ttl: number | undefined }
+interface FamilyAnswer {
+  addresses: string[]
+  ttl: number | undefined
+}
 
 /** Most addresses and records of one name that count: whoever answers must not fill the memory. */
 const MOST = 256
@@ -39,32 +42,36 @@ export class DnsClient {
   readonly #last = new Map<string, FamilyAnswer>()
 
   /** @throws Error when a server is no address */
-  constructor ({ servers, ttl }: DnsSettings = {}) {
+  constructor({ servers, ttl }: DnsSettings = {}) {
     this.#ttl = ttl === undefined ? undefined : milliseconds(ttl)
     this.hasOwnServers = servers !== undefined
     if (servers !== undefined) this.#resolver.setServers(servers)
   }
 
   /** The addresses of a name, sorted. @throws Error when there are none, or nobody says */
-  async addresses (name: string): Promise<DnsAnswer<string[]>> {
+  async addresses(name: string): Promise<DnsAnswer<string[]>> {
     const { addresses, ttl } = this.hasOwnServers ? await this.#ask(name) : await this.#askSystem(name)
     if (addresses.length === 0) throw Object.assign(new Error(`no address is known for ${name}`), { code: 'ENOTFOUND' })
     return { value: [...new Set(addresses)].sort().slice(0, MOST), ttl: this.#ttl ?? ttl }
   }
 
   /** The places of a service. @throws Error when there are none, or nobody says */
-  async services (name: string): Promise<DnsAnswer<ServiceRecord[]>> {
+  async services(name: string): Promise<DnsAnswer<ServiceRecord[]>> {
     const records = await this.#resolver.resolveSrv(name)
     // what stands in a record comes from outside, and goes into URLs; "." says that there is no service
-    const value = records.filter((record) => HOST_NAME.test(record.name) && record.port > 0).slice(0, MOST)
+    const value = records
+      .filter((record) => HOST_NAME.test(record.name) && record.port > 0)
+      .slice(0, MOST)
       .map(({ name, port, priority, weight }) => ({ name, port, priority, weight }))
-    if (value.length === 0) throw Object.assign(new Error(`no place is known for the service ${name}`), { code: 'ENOTFOUND' })
+    if (value.length === 0) {
+      throw Object.assign(new Error(`no place is known for the service ${name}`), { code: 'ENOTFOUND' })
+    }
     // Node does not tell the time of these records
     return { value, ttl: this.#ttl }
   }
 
   /** The system knows hosts files and search domains, a name server the time of its records. */
-  async #askSystem (name: string): Promise<FamilyAnswer> {
+  async #askSystem(name: string): Promise<FamilyAnswer> {
     const [found, timed] = await Promise.all([
       lookup(name, { all: true }),
       this.#ttl === undefined ? this.#ask(name).catch(() => null) : null,
@@ -72,7 +79,7 @@ export class DnsClient {
     return { addresses: found.map(({ address }) => address), ttl: timed?.ttl }
   }
 
-  async #ask (name: string): Promise<FamilyAnswer> {
+  async #ask(name: string): Promise<FamilyAnswer> {
     const answers = await Promise.allSettled([this.#family(name, 4), this.#family(name, 6)])
     const found = answers.filter((answer) => answer.status === 'fulfilled').map(({ value }) => value)
     const addresses = found.flatMap((answer) => answer.addresses)
@@ -83,11 +90,16 @@ export class DnsClient {
   }
 
   /** A server that stumbles over one family must not make the addresses of that family come and go. */
-  async #family (name: string, family: Family): Promise<FamilyAnswer> {
+  async #family(name: string, family: Family): Promise<FamilyAnswer> {
     const key = `${family} ${name}`
     try {
-      const records = await (family === 4 ? this.#resolver.resolve4(name, { ttl: true }) : this.#resolver.resolve6(name, { ttl: true }))
-      const answer = { addresses: records.map(({ address }) => address).filter((address) => isIP(address) === family), ttl: 1000 * Math.min(...records.map(({ ttl }) => ttl)) }
+      const records = await (family === 4
+        ? this.#resolver.resolve4(name, { ttl: true })
+        : this.#resolver.resolve6(name, { ttl: true }))
+      const answer = {
+        addresses: records.map(({ address }) => address).filter((address) => isIP(address) === family),
+        ttl: 1000 * Math.min(...records.map(({ ttl }) => ttl)),
+      }
       this.#last.set(key, answer)
       return answer
     } catch (error) {

@@ -14,9 +14,9 @@ const LONGEST_PAUSE = 30_000
 
 /** Who hears of the answers. */
 export interface RefreshListener<T> {
-  answered (value: T): void
+  answered(value: T): void
   /** Called at the first failure after an answer only. */
-  failed (error: Error): void
+  failed(error: Error): void
 }
 
 /** Asks a question again whenever the answer has become too old; after failures sooner, at growing distances. */
@@ -28,14 +28,14 @@ export class TtlRefresh<T> {
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor (ask: () => Promise<DnsAnswer<T>>, listener: RefreshListener<T>, bounds = BOUNDS) {
+  constructor(ask: () => Promise<DnsAnswer<T>>, listener: RefreshListener<T>, bounds = BOUNDS) {
     this.#ask = ask
     this.#listener = listener
     this.#bounds = bounds
   }
 
   /** Begins to ask. @returns when the first question has been answered, or not */
-  async start (): Promise<void> {
+  async start(): Promise<void> {
     let ttl: number | undefined
     try {
       const answer = await this.#ask()
@@ -47,10 +47,15 @@ export class TtlRefresh<T> {
       if (this.#closed) return
       if (this.#failures++ === 0) this.#listener.failed(error as Error)
     }
-    this.#timer = setTimeout(() => { this.start().catch(() => {}) }, pauseAfter(this.#failures, ttl, this.#bounds)).unref()
+    this.#timer = setTimeout(
+      () => {
+        this.start().catch(() => {})
+      },
+      pauseAfter(this.#failures, ttl, this.#bounds),
+    ).unref()
   }
 
-  close (): void {
+  close(): void {
     this.#closed = true
     clearTimeout(this.#timer)
   }
@@ -61,7 +66,7 @@ export class TtlRefresh<T> {
  * @param failures  in a row; 0 after an answer
  * @param ttl       of the answer
  */
-export function pauseAfter (failures: number, ttl: number | undefined, { least, most }: RefreshBounds = BOUNDS): number {
+export function pauseAfter(failures: number, ttl: number | undefined, { least, most }: RefreshBounds = BOUNDS): number {
   if (failures > 0) return Math.min(least * 2 ** Math.min(failures - 1, 20), Math.max(least, LONGEST_PAUSE), most)
   return Math.min(Math.max(ttl ?? DEFAULT_TTL, least), most)
 }

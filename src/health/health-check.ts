@@ -28,9 +28,12 @@ export class HealthCheck {
   /** Checks in a row that speak against what is believed. */
   #against = 0
   #timer: NodeJS.Timeout | undefined
-  #last: { at: string, result: string } | null = null
+  #last: { at: string; result: string } | null = null
 
-  constructor ({ interval = 10_000, timeout = 2000, healthy = 2, unhealthy = 3 }: HealthCheckSettings, parts: HealthCheckParts) {
+  constructor(
+    { interval = 10_000, timeout = 2000, healthy = 2, unhealthy = 3 }: HealthCheckSettings,
+    parts: HealthCheckParts,
+  ) {
     this.#parts = parts
     this.#interval = milliseconds(interval)
     this.#timeout = milliseconds(timeout)
@@ -39,31 +42,39 @@ export class HealthCheck {
     this.#random = parts.random ?? Math.random
   }
 
-  isAvailable (): boolean { return this.#isHealthy }
+  isAvailable(): boolean {
+    return this.#isHealthy
+  }
 
   /** Milliseconds until it may be well again, at best. */
-  availableIn (): number { return this.#isHealthy ? 0 : this.#interval * (this.#rise - this.#against) }
+  availableIn(): number {
+    return this.#isHealthy ? 0 : this.#interval * (this.#rise - this.#against)
+  }
 
   /** Begins to check, with the first check at once. */
-  start (): void {
+  start(): void {
     if (!this.#end.signal.aborted && this.#timer === undefined) this.#wait(0)
   }
 
-  close (): void {
+  close(): void {
     this.#end.abort()
     clearTimeout(this.#timer)
   }
 
-  remember (): object | null { return this.#isHealthy ? null : { unhealthy: 1 } }
+  remember(): object | null {
+    return this.#isHealthy ? null : { unhealthy: 1 }
+  }
 
-  recall ({ unhealthy }: Readonly<Record<string, number>>): void { if (unhealthy === 1) this.#isHealthy = false }
+  recall({ unhealthy }: Readonly<Record<string, number>>): void {
+    if (unhealthy === 1) this.#isHealthy = false
+  }
 
-  describe (): Record<string, unknown> {
-    return { healthy: this.#isHealthy, ...this.#last === null ? {} : { lastCheck: this.#last } }
+  describe(): Record<string, unknown> {
+    return { healthy: this.#isHealthy, ...(this.#last === null ? {} : { lastCheck: this.#last }) }
   }
 
   /** Takes the result of a check in. @param wrong  what is wrong; null when nothing is */
-  judge (wrong: string | null): void {
+  judge(wrong: string | null): void {
     this.#last = { at: new Date().toISOString(), result: wrong ?? 'passed' }
     if ((wrong === null) === this.#isHealthy) {
       this.#against = 0
@@ -77,14 +88,19 @@ export class HealthCheck {
     if (this.#isHealthy) this.#parts.onReturn()
   }
 
-  async #check (): Promise<void> {
-    const wrong = await this.#parts.probe(AbortSignal.any([this.#end.signal, AbortSignal.timeout(this.#timeout)])).then(() => null, (error: Error) => error.name === 'TimeoutError' ? `no answer within ${this.#timeout} ms` : error.message)
+  async #check(): Promise<void> {
+    const wrong = await this.#parts.probe(AbortSignal.any([this.#end.signal, AbortSignal.timeout(this.#timeout)])).then(
+      () => null,
+      (error: Error) => (error.name === 'TimeoutError' ? `no answer within ${this.#timeout} ms` : error.message),
+    )
     if (this.#end.signal.aborted) return
     this.judge(wrong)
     this.#wait(this.#interval * (1 + JITTER * (2 * this.#random() - 1)))
   }
 
-  #wait (delay: number): void {
-    this.#timer = setTimeout(() => { this.#check().catch(() => this.#wait(this.#interval)) }, delay).unref()
+  #wait(delay: number): void {
+    this.#timer = setTimeout(() => {
+      this.#check().catch(() => this.#wait(this.#interval))
+    }, delay).unref()
   }
 }

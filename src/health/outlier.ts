@@ -33,7 +33,17 @@ export class Outlier {
   /** How often it was ejected, less for each base time that it has done well since. */
   #ejections = 0
 
-  constructor ({ consecutive5xx = 5, consecutiveGatewayErrors = 0, consecutiveLocalErrors = 5, baseEjectionTime = 30_000, maxEjectionTime = 300_000 }: OutlierSettings, parts: OutlierParts, now: () => number) {
+  constructor(
+    {
+      consecutive5xx = 5,
+      consecutiveGatewayErrors = 0,
+      consecutiveLocalErrors = 5,
+      baseEjectionTime = 30_000,
+      maxEjectionTime = 300_000,
+    }: OutlierSettings,
+    parts: OutlierParts,
+    now: () => number,
+  ) {
     this.#limits = [consecutive5xx, consecutiveGatewayErrors, consecutiveLocalErrors]
     this.#base = milliseconds(baseEjectionTime)
     this.#longest = Math.max(this.#base, milliseconds(maxEjectionTime))
@@ -41,7 +51,7 @@ export class Outlier {
     this.#now = now
   }
 
-  isAvailable (): boolean {
+  isAvailable(): boolean {
     if (!this.#isEjected) return true
     if (this.#now() < this.#until) return false
     this.#isEjected = false
@@ -50,10 +60,12 @@ export class Outlier {
     return true
   }
 
-  availableIn (): number { return this.#isEjected ? Math.max(0, this.#until - this.#now()) : 0 }
+  availableIn(): number {
+    return this.#isEjected ? Math.max(0, this.#until - this.#now()) : 0
+  }
 
   /** An answer has come; what its body does is another matter. */
-  answered (status: number): void {
+  answered(status: number): void {
     this.#local = 0
     this.#count(status < 500)
     if (status < 500) {
@@ -68,7 +80,7 @@ export class Outlier {
     else if (server > 0 && this.#server >= server) this.eject('consecutive_5xx')
   }
 
-  ended (status: number, failure: string | null): void {
+  ended(status: number, failure: string | null): void {
     if (failure === null || failure === 'cancelled') return
     if (status === 0) this.#count(false)
     this.#local++
@@ -76,7 +88,7 @@ export class Outlier {
     if (local > 0 && this.#local >= local) this.eject('consecutive_local_errors')
   }
 
-  eject (cause: Cause, details: object = {}): void {
+  eject(cause: Cause, details: object = {}): void {
     if (this.#isEjected || !this.#parts.mayEject()) return
     const now = this.#now()
     const wellFor = Math.max(0, now - this.#until)
@@ -89,27 +101,33 @@ export class Outlier {
   }
 
   /** Share of requests that were answered below 500 since it was asked last; null when there were too few. */
-  takeSuccessRate (least: number): number | null {
+  takeSuccessRate(least: number): number | null {
     const rate = this.#results < least ? null : this.#successes / this.#results
     this.#results = this.#successes = 0
     return rate
   }
 
-  remember (): object | null { return this.#ejections === 0 ? null : { forMs: this.availableIn(), ejections: this.#ejections } }
+  remember(): object | null {
+    return this.#ejections === 0 ? null : { forMs: this.availableIn(), ejections: this.#ejections }
+  }
 
-  recall ({ forMs = 0, ejections = 0 }: Readonly<Record<string, number>>): void {
+  recall({ forMs = 0, ejections = 0 }: Readonly<Record<string, number>>): void {
     this.#ejections = ejections
     this.#until = this.#now() + Math.min(forMs, this.#longest)
     this.#isEjected = forMs > 0
   }
 
-  describe (): Record<string, unknown> {
-    return this.#isEjected ? { ejectedForMs: Math.ceil(this.availableIn()), ejections: this.#ejections } : { ejections: this.#ejections }
+  describe(): Record<string, unknown> {
+    return this.#isEjected
+      ? { ejectedForMs: Math.ceil(this.availableIn()), ejections: this.#ejections }
+      : { ejections: this.#ejections }
   }
 
-  close (): void { this.#parts.closed() }
+  close(): void {
+    this.#parts.closed()
+  }
 
-  #count (success: boolean): void {
+  #count(success: boolean): void {
     this.#results++
     if (success) this.#successes++
     this.#parts.counted?.()

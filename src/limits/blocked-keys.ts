@@ -12,27 +12,31 @@ interface Block {
 }
 
 /**
- * Remembers refusals, each until it may be over: whoever is past a limit costs no round trip. None is refused that would
- * have been allowed, since nothing but time gives back what a limit has taken.
+ * Remembers refusals, each until it may be over: whoever is past a limit costs no round trip. None is refused that
+ * would have been allowed, since nothing but time gives back what a limit has taken.
  */
 export class BlockedKeys {
   readonly #blocks: RecentKeys<Block>
 
   /** @param size  most keys that are remembered */
-  constructor (size: number) {
+  constructor(size: number) {
     this.#blocks = new RecentKeys(size)
   }
 
-  get size (): number { return this.#blocks.size }
-  clear (): void { this.#blocks.clear() }
+  get size(): number {
+    return this.#blocks.size
+  }
+  clear(): void {
+    this.#blocks.clear()
+  }
 
   /** @param now  when the limit was asked, not when it answered */
-  note (key: string, cost: number, now: number, refusal: Taken): void {
+  note(key: string, cost: number, now: number, refusal: Taken): void {
     this.#blocks.set(key, { cost, asked: now, refusal })
   }
 
   /** The refusal of a request as it is known beforehand; null when the limit must be asked. */
-  refusal (key: string, cost: number, now: number): Taken | null {
+  refusal(key: string, cost: number, now: number): Taken | null {
     const block = this.#blocks.get(key)
     if (block === undefined) return null
     const passed = now - block.asked

@@ -13,8 +13,13 @@ export interface CalendarPeriod extends Period {
  * @param timeZone  IANA name, or `UTC`
  * @throws RangeError when there is no such time zone
  */
-export function calendarPeriods (per: 'day' | 'month', timeZone: string): (now: number) => CalendarPeriod {
-  const format = new Intl.DateTimeFormat('en-CA-u-ca-iso8601-nu-latn', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' })
+export function calendarPeriods(per: 'day' | 'month', timeZone: string): (now: number) => CalendarPeriod {
+  const format = new Intl.DateTimeFormat('en-CA-u-ca-iso8601-nu-latn', {
+    timeZone,
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+  })
   const dateAt = (time: number): string => {
     const parts = Object.fromEntries(format.formatToParts(time).map(({ type, value }) => [type, value]))
     return `${parts.year!.padStart(4, '0')}-${parts.month}-${parts.day}`
@@ -35,8 +40,12 @@ export function calendarPeriods (per: 'day' | 'month', timeZone: string): (now: 
     // worked out once in a period, which is far from cheap
     if (now < current.start || now >= current.end) {
       const [year, month, day] = dateAt(now).split('-').map(Number) as [number, number, number]
-      const dateOf = (y: number, m: number, d: number): string => new Date(Date.UTC(y, m - 1, d)).toISOString().slice(0, 10)
-      const [first, next] = per === 'day' ? [dateOf(year, month, day), dateOf(year, month, day + 1)] : [dateOf(year, month, 1), dateOf(year, month + 1, 1)]
+      const dateOf = (y: number, m: number, d: number): string =>
+        new Date(Date.UTC(y, m - 1, d)).toISOString().slice(0, 10)
+      const [first, next] =
+        per === 'day'
+          ? [dateOf(year, month, day), dateOf(year, month, day + 1)]
+          : [dateOf(year, month, 1), dateOf(year, month + 1, 1)]
       current = { name: per === 'day' ? first : first.slice(0, 7), start: beginOf(first), end: beginOf(next) }
     }
     return current

@@ -24,13 +24,13 @@ export class FixedWindow implements MemoryLimiter {
    * @param periodAt  the window that begins with a request, or in which it falls
    * @param size      most keys that are remembered
    */
-  constructor (max: number, periodAt: (now: number) => Period, size: number) {
+  constructor(max: number, periodAt: (now: number) => Period, size: number) {
     this.#max = max
     this.#periodAt = periodAt
     this.#windows = new RecentKeys(size)
   }
 
-  take (key: string, cost: number, now: number): Taken {
+  take(key: string, cost: number, now: number): Taken {
     let window = this.#windows.get(key)
     // a clock that was set back must not make a window longer than it is
     if (window === undefined || now >= window.end || now < window.start) {
@@ -39,16 +39,20 @@ export class FixedWindow implements MemoryLimiter {
       this.#windows.set(key, window)
     }
     const resetMs = window.end - now
-    if (window.count + cost > this.#max) return { allowed: false, remaining: this.#max - window.count, resetMs, retryAfterMs: resetMs }
+    if (window.count + cost > this.#max) {
+      return { allowed: false, remaining: this.#max - window.count, resetMs, retryAfterMs: resetMs }
+    }
     window.count += cost
     return { allowed: true, remaining: this.#max - window.count, resetMs, retryAfterMs: 0 }
   }
 
-  give (key: string, cost: number): void {
+  give(key: string, cost: number): void {
     const window = this.#windows.get(key)
     if (window !== undefined) window.count = Math.max(0, window.count - cost)
   }
 }
 
 /** Windows of a length, begun by a request. */
-export const windowOf = (windowMs: number) => (now: number): Period => ({ start: now, end: now + windowMs })
+export const windowOf =
+  (windowMs: number) =>
+  (now: number): Period => ({ start: now, end: now + windowMs })

@@ -6,8 +6,8 @@ const BATCH = 500
 
 /** What renewing and ending leases ask of Redis. Failures are nobody's business: a lease ends by itself. */
 export interface LeaseCommands {
-  renew (leases: readonly (readonly [key: string, id: string])[]): void
-  end (key: string, id: string): void
+  renew(leases: readonly (readonly [key: string, id: string])[]): void
+  end(key: string, id: string): void
 }
 
 /**
@@ -21,17 +21,21 @@ export class LeaseKeeper {
   #count = 0
   #timer: NodeJS.Timeout | null = null
 
-  constructor (commands: LeaseCommands) {
+  constructor(commands: LeaseCommands) {
     this.#commands = commands
   }
 
-  get size (): number { return this.#held.size }
+  get size(): number {
+    return this.#held.size
+  }
 
   /** An id for the next request; unique among all gateways. */
-  newId (): string { return `${this.#owner}:${(this.#count++).toString(36)}` }
+  newId(): string {
+    return `${this.#owner}:${(this.#count++).toString(36)}`
+  }
 
   /** @returns ends the lease */
-  hold (key: string, id: string): () => void {
+  hold(key: string, id: string): () => void {
     const lease = `${id} ${key}`
     this.#held.set(lease, key)
     this.#timer ??= setInterval(() => this.#renew(), LEASE_MS / 3).unref()
@@ -40,12 +44,12 @@ export class LeaseKeeper {
     }
   }
 
-  close (): void {
+  close(): void {
     if (this.#timer !== null) clearInterval(this.#timer)
     this.#timer = null
   }
 
-  #renew (): void {
+  #renew(): void {
     const leases = [...this.#held].map(([lease, key]) => [key, lease.slice(0, lease.indexOf(' '))] as const)
     for (let i = 0; i < leases.length; i += BATCH) this.#commands.renew(leases.slice(i, i + BATCH))
   }

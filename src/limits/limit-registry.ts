@@ -35,7 +35,7 @@ export class LimitRegistry {
   readonly #known = new Map<string, Limit>()
 
   /** @param size  most keys that a limit remembers in memory */
-  constructor (size: number) {
+  constructor(size: number) {
     this.#size = size
   }
 
@@ -43,21 +43,36 @@ export class LimitRegistry {
    * @param file  who declares the rule, for the message
    * @throws BootProblems when the rule limits nothing or cannot be, or contradicts another of the same name
    */
-  limit (rule: LimitRule, file: string): Limit {
-    const refuse = (message: string): never => { throw new BootProblems([{ file, field: 'rateLimit', message }]) }
+  limit(rule: LimitRule, file: string): Limit {
+    const refuse = (message: string): never => {
+      throw new BootProblems([{ file, field: 'rateLimit', message }])
+    }
     checkNumbers(rule, refuse)
     const known = this.#known.get(rule.name)
     if (known !== undefined) {
-      if (!isDeepStrictEqual(known.rule, rule)) refuse(`the limit "${rule.name}" is ${ruleText(rule)} here and ${ruleText(known.rule)} elsewhere: one name is one limit`)
+      if (!isDeepStrictEqual(known.rule, rule)) {
+        refuse(
+          `the limit "${rule.name}" is ${ruleText(rule)} here and ${ruleText(known.rule)} elsewhere: one name is one limit`,
+        )
+      }
       return known
     }
     const limit: Limit = {
       rule,
       keyOf: limitKey(rule.by),
-      isExempt: attempt(() => exemption(rule.except), () => refuse(`except.addresses: found ${rule.except!.addresses!.map((address) => `"${address}"`).join(', ')}, allowed: IP addresses and networks such as 10.0.0.0/8`)),
+      isExempt: attempt(
+        () => exemption(rule.except),
+        () =>
+          refuse(
+            `except.addresses: found ${rule.except!.addresses!.map((address) => `"${address}"`).join(', ')}, allowed: IP addresses and networks such as 10.0.0.0/8`,
+          ),
+      ),
       capacity: capacityOf(rule),
       prefix: statePrefix(rule),
-      memory: attempt(() => memoryLimiter(rule, this.#size), () => refuse(`quota.timeZone: found "${rule.timeZone}", allowed: IANA time zone such as Europe/Berlin`)),
+      memory: attempt(
+        () => memoryLimiter(rule, this.#size),
+        () => refuse(`quota.timeZone: found "${rule.timeZone}", allowed: IANA time zone such as Europe/Berlin`),
+      ),
     }
     this.#known.set(rule.name, limit)
     return limit
@@ -68,28 +83,39 @@ export class LimitRegistry {
 export const capacityOf = ({ burst, max }: LimitRule): number => burst ?? max
 
 /** What counts against a rule in memory. */
-export function memoryLimiter (rule: LimitRule, size: number): MemoryLimiter {
+export function memoryLimiter(rule: LimitRule, size: number): MemoryLimiter {
   const { max, windowMs } = rule
   switch (rule.algorithm) {
-    case 'fixed': return new FixedWindow(max, windowOf(windowMs), size)
-    case 'sliding': return new SlidingWindow(max, windowMs, size)
-    case 'token-bucket': return new TokenBucket(max, windowMs, capacityOf(rule), size)
-    case 'concurrency': return new Concurrency(max)
-    case 'quota': return new FixedWindow(max, calendarPeriods(rule.per!, rule.timeZone ?? 'UTC'), size)
+    case 'fixed':
+      return new FixedWindow(max, windowOf(windowMs), size)
+    case 'sliding':
+      return new SlidingWindow(max, windowMs, size)
+    case 'token-bucket':
+      return new TokenBucket(max, windowMs, capacityOf(rule), size)
+    case 'concurrency':
+      return new Concurrency(max)
+    case 'quota':
+      return new FixedWindow(max, calendarPeriods(rule.per!, rule.timeZone ?? 'UTC'), size)
   }
 }
 
-function checkNumbers ({ algorithm, max, windowMs, burst }: LimitRule, refuse: (message: string) => never): void {
+function checkNumbers({ algorithm, max, windowMs, burst }: LimitRule, refuse: (message: string) => never): void {
   const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1 && value <= LARGEST
   if (!isCount(max)) refuse(`found max ${max}, allowed: a whole number of at least 1`)
-  if (algorithm !== 'concurrency' && algorithm !== 'quota' && !isCount(windowMs)) refuse(`found a window of ${windowMs} ms, allowed: at least 1 ms`)
+  if (algorithm !== 'concurrency' && algorithm !== 'quota' && !isCount(windowMs)) {
+    refuse(`found a window of ${windowMs} ms, allowed: at least 1 ms`)
+  }
   if (burst === undefined) return
-  if (algorithm !== 'token-bucket') refuse(`found burst with the algorithm ${algorithm}, allowed: with token-bucket only`)
+  if (algorithm !== 'token-bucket') {
+    refuse(`found burst with the algorithm ${algorithm}, allowed: with token-bucket only`)
+  }
   // beyond it, tokens times milliseconds is no whole number any more
-  if (!isCount(burst) || burst * windowMs > Number.MAX_SAFE_INTEGER) refuse(`found burst ${burst}, allowed: a whole number of at least 1, and less in so long a window`)
+  if (!isCount(burst) || burst * windowMs > Number.MAX_SAFE_INTEGER) {
+    refuse(`found burst ${burst}, allowed: a whole number of at least 1, and less in so long a window`)
+  }
 }
 
-function attempt<T> (make: () => T, fail: () => never): T {
+function attempt<T>(make: () => T, fail: () => never): T {
   try {
     return make()
   } catch {
@@ -97,4 +123,5 @@ function attempt<T> (make: () => T, fail: () => never): T {
   }
 }
 
-const ruleText = (rule: LimitRule): string => `${limitText(rule)} by ${byText(rule.by)}${rule.except ? ' with exceptions' : ''}`
+const ruleText = (rule: LimitRule): string =>
+  `${limitText(rule)} by ${byText(rule.by)}${rule.except ? ' with exceptions' : ''}`

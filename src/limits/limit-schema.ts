@@ -8,81 +8,167 @@ export type KeyFunction = (request: FastifyRequest) => string | null | undefined
 const By = Type.Unsafe<'consumer' | 'address' | 'group' | 'route' | { header: string } | KeyFunction>({
   ...Type.Union([
     Type.Enum(['consumer', 'address', 'group', 'route']),
-    Type.Object({ header: Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", title: 'header name', description: 'Its value; requests without the header are counted by address.' }) }, { additionalProperties: false }),
+    Type.Object(
+      {
+        header: Type.String({
+          pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+          title: 'header name',
+          description: 'Its value; requests without the header are counted by address.',
+        }),
+      },
+      { additionalProperties: false },
+    ),
     // TypeScript files alone can hold one
     Type.Unsafe<KeyFunction>({ isFunction: true, title: 'a function of the request' }),
   ]),
   title: '"consumer", "address", "group", "route", { header: name }, or in TypeScript a function of the request',
-  description: "Whose requests are counted together. `consumer` (default): the authenticated consumer, or the address where there is none. `address`: the client's address, IPv6 by /64; counted before authentication. `group`: everybody of the consumer's first group, or the consumer where there is none. `route`: everybody, for each route by itself. `{ header: name }`: requests with the same value of a header, which the client is free to choose. A function of the request, in TypeScript alone: requests for which it returns the same text; null counts by consumer.",
+  description:
+    "Whose requests are counted together. `consumer` (default): the authenticated consumer, or the address where there is none. `address`: the client's address, IPv6 by /64; counted before authentication. `group`: everybody of the consumer's first group, or the consumer where there is none. `route`: everybody, for each route by itself. `{ header: name }`: requests with the same value of a header, which the client is free to choose. A function of the request, in TypeScript alone: requests for which it returns the same text; null counts by consumer.",
 })
 export type LimitBy = Static<typeof By>
 
 const shared = {
   by: Type.Optional(By),
-  except: Type.Optional(Type.Object({
-    addresses: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { minItems: 1, description: 'Addresses and networks (CIDR) of clients.' })),
-    consumers: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { minItems: 1, description: 'Ids of consumers.' })),
-  }, { additionalProperties: false, minProperties: 1, description: 'Whose requests are neither counted nor refused.' })),
+  except: Type.Optional(
+    Type.Object(
+      {
+        addresses: Type.Optional(
+          Type.Array(Type.String({ minLength: 1 }), {
+            minItems: 1,
+            description: 'Addresses and networks (CIDR) of clients.',
+          }),
+        ),
+        consumers: Type.Optional(
+          Type.Array(Type.String({ minLength: 1 }), { minItems: 1, description: 'Ids of consumers.' }),
+        ),
+      },
+      { additionalProperties: false, minProperties: 1, description: 'Whose requests are neither counted nor refused.' },
+    ),
+  ),
 }
 
-const WindowLimit = Type.Object({
-  max: Type.Integer({ minimum: 1, description: 'How many requests a window allows.' }),
-  // counted by the clock, so that it may be longer than a timer
-  window: Duration({ least: 1, most: Number.MAX_SAFE_INTEGER, description: 'Length of the window, such as `1 minute`.' }),
-  algorithm: Type.Optional(Type.Enum(['fixed', 'sliding', 'token-bucket'], { description: '`fixed` (default): a window begins with the first request, and the next one when it is over. `sliding`: never more than `max` in any window, wherever it begins. `token-bucket`: `max` requests a `window` come back evenly, up to `burst`.' })),
-  burst: Type.Optional(Type.Integer({ minimum: 1, description: 'How many requests a `token-bucket` holds, which may come at once. Default: `max`.' })),
-  ...shared,
-}, { additionalProperties: false, description: 'At most `max` requests a `window`.' })
+const WindowLimit = Type.Object(
+  {
+    max: Type.Integer({ minimum: 1, description: 'How many requests a window allows.' }),
+    // counted by the clock, so that it may be longer than a timer
+    window: Duration({
+      least: 1,
+      most: Number.MAX_SAFE_INTEGER,
+      description: 'Length of the window, such as `1 minute`.',
+    }),
+    algorithm: Type.Optional(
+      Type.Enum(['fixed', 'sliding', 'token-bucket'], {
+        description:
+          '`fixed` (default): a window begins with the first request, and the next one when it is over. `sliding`: never more than `max` in any window, wherever it begins. `token-bucket`: `max` requests a `window` come back evenly, up to `burst`.',
+      }),
+    ),
+    burst: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description: 'How many requests a `token-bucket` holds, which may come at once. Default: `max`.',
+      }),
+    ),
+    ...shared,
+  },
+  { additionalProperties: false, description: 'At most `max` requests a `window`.' },
+)
 
-const ConcurrencyLimit = Type.Object({
-  concurrent: Type.Integer({ minimum: 1, description: 'How many requests may be under way at once. A request is over when its response ends or the client goes away; a WebSocket when it closes.' }),
-  ...shared,
-}, { additionalProperties: false, description: 'At most `concurrent` requests at once.' })
+const ConcurrencyLimit = Type.Object(
+  {
+    concurrent: Type.Integer({
+      minimum: 1,
+      description:
+        'How many requests may be under way at once. A request is over when its response ends or the client goes away; a WebSocket when it closes.',
+    }),
+    ...shared,
+  },
+  { additionalProperties: false, description: 'At most `concurrent` requests at once.' },
+)
 
-const QuotaLimit = Type.Object({
-  quota: Type.Object({
-    max: Type.Integer({ minimum: 1, description: 'How many requests a period allows.' }),
-    per: Type.Enum(['day', 'month'], { description: 'The period: a day or month of the calendar.' }),
-    timeZone: Type.Optional(Type.String({ minLength: 1, description: 'IANA time zone in which the period begins, such as `Europe/Berlin`. Default: `UTC`.' })),
-  }, { additionalProperties: false }),
-  ...shared,
-}, { additionalProperties: false, description: 'At most so many requests in a day or month of the calendar.' })
+const QuotaLimit = Type.Object(
+  {
+    quota: Type.Object(
+      {
+        max: Type.Integer({ minimum: 1, description: 'How many requests a period allows.' }),
+        per: Type.Enum(['day', 'month'], { description: 'The period: a day or month of the calendar.' }),
+        timeZone: Type.Optional(
+          Type.String({
+            minLength: 1,
+            description: 'IANA time zone in which the period begins, such as `Europe/Berlin`. Default: `UTC`.',
+          }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+    ...shared,
+  },
+  { additionalProperties: false, description: 'At most so many requests in a day or month of the calendar.' },
+)
 
-const OneLimit = Type.Union([WindowLimit, ConcurrencyLimit, QuotaLimit], { title: '{ max, window }, { concurrent } or { quota: { max, per } }' })
+const OneLimit = Type.Union([WindowLimit, ConcurrencyLimit, QuotaLimit], {
+  title: '{ max, window }, { concurrent } or { quota: { max, per } }',
+})
 const LimitList = Type.Array(OneLimit, { minItems: 1 })
 
 /** `rateLimit` of a gateway, an upstream or a route. */
 export const LimitDeclaration = Type.Union([OneLimit, LimitList], {
   title: '{ max, window, by }, { concurrent }, { quota: { max, per } }, or a list of these',
-  description: 'How often the API may be called: `{ max, window }`, `{ concurrent }`, `{ quota: { max, per } }`, or a list of these, which all hold.',
+  description:
+    'How often the API may be called: `{ max, window }`, `{ concurrent }`, `{ quota: { max, per } }`, or a list of these, which all hold.',
 })
 export type LimitDeclaration = Static<typeof LimitDeclaration>
 
 /** `cost` of an upstream or a route. */
-export const CostDeclaration = Type.Union([
-  Type.Integer({ minimum: 1 }),
-  Type.Record(Type.String({ pattern: '^[A-Z]+(-[A-Z]+)*$' }), Type.Integer({ minimum: 1 })),
-], { title: 'whole number of at least 1, or { METHOD: number }', description: 'For how many requests one counts: a number, or one for each method (`{ POST: 5 }`; the others cost 1, HEAD as much as GET). It has no effect on `concurrent`. Default: 1.' })
+export const CostDeclaration = Type.Union(
+  [
+    Type.Integer({ minimum: 1 }),
+    Type.Record(Type.String({ pattern: '^[A-Z]+(-[A-Z]+)*$' }), Type.Integer({ minimum: 1 })),
+  ],
+  {
+    title: 'whole number of at least 1, or { METHOD: number }',
+    description:
+      'For how many requests one counts: a number, or one for each method (`{ POST: 5 }`; the others cost 1, HEAD as much as GET). It has no effect on `concurrent`. Default: 1.',
+  },
+)
 export type CostDeclaration = Static<typeof CostDeclaration>
 
 /** What a request of a method costs. */
 export const costOf = (cost: CostDeclaration | undefined, method: string): number =>
-  typeof cost === 'object' ? cost[method] ?? (method === 'HEAD' ? cost.GET : undefined) ?? 1 : cost ?? 1
+  typeof cost === 'object' ? (cost[method] ?? (method === 'HEAD' ? cost.GET : undefined) ?? 1) : (cost ?? 1)
 
 /** What happens to limits beside those of routes; the `limits` section of the configuration. */
-export const LimitSettings = Type.Object({
-  onFailure: Type.Enum(['open', 'closed'], { default: 'open', description: 'What happens to requests that Redis cannot count, because it is away or answers errors. `open`: each process counts them in its memory, so that at most one further limit per process passes. `closed`: they are answered 503.' }),
-}, { additionalProperties: false, default: {}, description: 'How limits are counted.' })
+export const LimitSettings = Type.Object(
+  {
+    onFailure: Type.Enum(['open', 'closed'], {
+      default: 'open',
+      description:
+        'What happens to requests that Redis cannot count, because it is away or answers errors. `open`: each process counts them in its memory, so that at most one further limit per process passes. `closed`: they are answered 503.',
+    }),
+  },
+  { additionalProperties: false, default: {}, description: 'How limits are counted.' },
+)
 export type OnFailure = Static<typeof LimitSettings>['onFailure']
 
 /** `plans` of the configuration. */
-export const Plans = Type.Record(Type.String({ minLength: 1 }), Type.Object({
-  limits: LimitList,
-}, { additionalProperties: false }), { description: 'Plans of consumers by name, such as `{ free: { limits: [{ quota: { max: 1000, per: \'day\' } }] } }`. The limits of a plan hold on every authenticated route, on top of those of the route. A route with `rateLimit: false` is free of them.' })
+export const Plans = Type.Record(
+  Type.String({ minLength: 1 }),
+  Type.Object(
+    {
+      limits: LimitList,
+    },
+    { additionalProperties: false },
+  ),
+  {
+    description:
+      "Plans of consumers by name, such as `{ free: { limits: [{ quota: { max: 1000, per: 'day' } }] } }`. The limits of a plan hold on every authenticated route, on top of those of the route. A route with `rateLimit: false` is free of them.",
+  },
+)
 
 /** A limit in force on a route. Rules with the same `name` are one limit, however many routes share it. */
 export interface LimitRule {
-  /** `gateway`, `upstream:orders`, `route:GET /orders/:id`, `plan:free`; further limits of a list add ` #2` and so on */
+  /**
+   * `gateway`, `upstream:orders`, `route:GET /orders/:id`, `plan:free`; further limits of a list add ` #2` and so on
+   */
   name: string
   algorithm: 'fixed' | 'sliding' | 'token-bucket' | 'concurrency' | 'quota'
   /** Requests in a window or period, or at once. */
@@ -95,27 +181,28 @@ export interface LimitRule {
   per?: 'day' | 'month'
   timeZone?: string
   by: LimitBy
-  except?: { addresses?: string[], consumers?: string[] }
+  except?: { addresses?: string[]; consumers?: string[] }
 }
 
 /** The rules of a declaration. */
-export function limitRules (name: string, declaration: LimitDeclaration): LimitRule[] {
+export function limitRules(name: string, declaration: LimitDeclaration): LimitRule[] {
   return [declaration].flat().map((limit, i) => {
     const { by = 'consumer', except } = limit
-    const rule = { name: i === 0 ? name : `${name} #${i + 1}`, by, ...except ? { except } : {} }
+    const rule = { name: i === 0 ? name : `${name} #${i + 1}`, by, ...(except ? { except } : {}) }
     if ('concurrent' in limit) return { ...rule, algorithm: 'concurrency', max: limit.concurrent, windowMs: 0 }
     if ('quota' in limit) return { ...rule, algorithm: 'quota', windowMs: 0, ...limit.quota }
     // a burst is what a token bucket has and a window has not
     const { max, window, burst, algorithm = burst === undefined ? 'fixed' : 'token-bucket' } = limit
-    return { ...rule, algorithm, max, windowMs: milliseconds(window), ...burst === undefined ? {} : { burst } }
+    return { ...rule, algorithm, max, windowMs: milliseconds(window), ...(burst === undefined ? {} : { burst }) }
   })
 }
 
 /** Whose requests are counted together, in a word or two. */
-export const byText = (by: LimitBy): string => typeof by === 'string' ? by : typeof by === 'function' ? 'function' : `header ${by.header}`
+export const byText = (by: LimitBy): string =>
+  typeof by === 'string' ? by : typeof by === 'function' ? 'function' : `header ${by.header}`
 
 /** How many requests a limit allows, in words: `100 requests in 60 s`. */
-export function limitText ({ algorithm, max, windowMs, burst, per, timeZone }: LimitRule): string {
+export function limitText({ algorithm, max, windowMs, burst, per, timeZone }: LimitRule): string {
   if (algorithm === 'concurrency') return `${max} requests at once`
   if (algorithm === 'quota') return `${max} requests a ${per}${timeZone === undefined ? '' : ` (${timeZone})`}`
   const window = `${max} requests in ${algorithm === 'sliding' ? 'any ' : ''}${windowMs / 1000} s`

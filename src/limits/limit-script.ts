@@ -8,11 +8,11 @@ import { STEPS } from './sliding-window.ts'
 export const LEASE_MS = 30_000
 
 /**
- * Takes the cost of a request from every limit that is about it, or from none: one atomic step for Redis, by its clock, so
- * that gateways need not agree on the time. The algorithms are those of the files beside this one.
+ * Takes the cost of a request from every limit that is about it, or from none: one atomic step for Redis, by its clock,
+ * so that gateways need not agree on the time. The algorithms are those of the files beside this one.
  *
- * KEYS: a state for each limit. ARGV: the time or -1 for that of Redis, the cost, then for each limit its algorithm and three
- * numbers of it. The answer has four for each limit: allowed, remaining, resetMs, retryAfterMs.
+ * KEYS: a state for each limit. ARGV: the time or -1 for that of Redis, the cost, then for each limit its algorithm and
+ * three numbers of it. The answer has four for each limit: allowed, remaining, resetMs, retryAfterMs.
  */
 export const TAKE = `
 local now, cost = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -127,7 +127,10 @@ if all then for _, commit in ipairs(commits) do commit() end end
 return answer
 `
 
-/** Keeps the places of requests under way for another lease. KEYS: a state for each. ARGV: the lease, then the id of each. */
+/**
+ * Keeps the places of requests under way for another lease. KEYS: a state for each. ARGV: the lease, then the id of
+ * each.
+ */
 export const RENEW = `
 local time = redis.call('TIME')
 local ends = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[1]))
@@ -144,9 +147,9 @@ end
 /** Where a rule is counted in Redis, and what the script has to know of it. */
 export interface ScriptRule {
   /** Before the key of whoever is counted; by the gateway's clock where the calendar decides. */
-  prefix (now: number): string
+  prefix(now: number): string
   /** Algorithm and its three numbers, the last of which may be the id of the request. */
-  words (now: number, id: string): [string, number, number, number | string]
+  words(now: number, id: string): [string, number, number, number | string]
 }
 
 /**
@@ -154,12 +157,15 @@ export interface ScriptRule {
  * they are encoded: no two limits can meet. What a rule says of time belongs to the key, so that a changed limit does
  * not inherit the state of the old one.
  */
-export function scriptRule (rule: LimitRule): ScriptRule {
+export function scriptRule(rule: LimitRule): ScriptRule {
   const { name, algorithm, max, windowMs } = rule
   const base = `{gatehouse}:limit:${encodeURIComponent(name.toWellFormed())}:${algorithm}:`
   if (algorithm === 'quota') {
     const periodAt = calendarPeriods(rule.per!, rule.timeZone ?? 'UTC')
-    return { prefix: (now) => `${base}${periodAt(now).name}:`, words: (now) => [algorithm, max, periodAt(now).end - now, 0] }
+    return {
+      prefix: (now) => `${base}${periodAt(now).name}:`,
+      words: (now) => [algorithm, max, periodAt(now).end - now, 0],
+    }
   }
   if (algorithm === 'concurrency') return { prefix: () => base, words: (_, id) => [algorithm, max, LEASE_MS, id] }
   const prefix = `${base}${windowMs}:`

@@ -21,29 +21,36 @@ export type LimitStage = (request: KeyedRequest, cost: number) => Outcome
 const UNCOUNTED: Verdict = { state: null, release: null }
 
 /** Asks one limit in memory: the way of most requests, without a promise or a list. */
-export function oneInMemory (limit: Limit, now: () => number = Date.now): LimitStage {
+export function oneInMemory(limit: Limit, now: () => number = Date.now): LimitStage {
   const { keyOf, isExempt, memory, capacity } = limit
   const concurrent = isConcurrency(limit)
   return (request, cost) => {
     if (isExempt !== null && isExempt(request)) return null
     const key = keyOf(request)
     const taken = memory.take(key, cost, now())
-    return { state: { limit, capacity, taken }, release: concurrent && taken.allowed ? () => memory.give(key, 1) : null }
+    return {
+      state: { limit, capacity, taken },
+      release: concurrent && taken.allowed ? () => memory.give(key, 1) : null,
+    }
   }
 }
 
 /** Asks several limits, or one that is not in memory. */
-export function limitStage (limits: readonly Limit[], store: LimitStore): LimitStage {
+export function limitStage(limits: readonly Limit[], store: LimitStore): LimitStage {
   const mayExempt = limits.some(({ isExempt }) => isExempt !== null)
   return (request, cost) => {
     const asked = mayExempt ? limits.filter(({ isExempt }) => !isExempt?.(request)) : limits
     if (asked.length === 0) return null
-    const taking = store.take(asked, asked.map(({ keyOf }) => keyOf(request)), cost)
+    const taking = store.take(
+      asked,
+      asked.map(({ keyOf }) => keyOf(request)),
+      cost,
+    )
     return taking instanceof Promise ? taking.then((result) => verdictOf(asked, result)) : verdictOf(asked, taking)
   }
 }
 
-function verdictOf (limits: readonly Limit[], taking: Taking | null): Verdict {
+function verdictOf(limits: readonly Limit[], taking: Taking | null): Verdict {
   if (taking === null) return UNCOUNTED
   let tightest: Verdict['state'] = null
   for (let i = 0; i < limits.length; i++) {

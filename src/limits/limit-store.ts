@@ -18,22 +18,24 @@ export interface LimitStore {
    * @param keys  whose request it is, for each limit
    * @returns null when nobody can count
    */
-  take (limits: readonly Limit[], keys: readonly string[], cost: number): Taking | null | Promise<Taking | null>
+  take(limits: readonly Limit[], keys: readonly string[], cost: number): Taking | null | Promise<Taking | null>
 }
 
 /** Counts in the memory of the process. */
 export class MemoryStore implements LimitStore {
   readonly #now: () => number
 
-  constructor (now: () => number = () => Date.now()) {
+  constructor(now: () => number = () => Date.now()) {
     this.#now = now
   }
 
-  take (limits: readonly Limit[], keys: readonly string[], cost: number): Taking {
+  take(limits: readonly Limit[], keys: readonly string[], cost: number): Taking {
     const now = this.#now()
     const taken = limits.map(({ memory }, i) => memory.take(keys[i]!, cost, now))
     const give = (matters: (limit: Limit, i: number) => boolean): void => {
-      for (const [i, limit] of limits.entries()) if (taken[i]!.allowed && matters(limit, i)) limit.memory.give(keys[i]!, cost)
+      for (const [i, limit] of limits.entries()) {
+        if (taken[i]!.allowed && matters(limit, i)) limit.memory.give(keys[i]!, cost)
+      }
     }
     if (!taken.every(({ allowed }) => allowed)) {
       give(() => true)
@@ -47,7 +49,9 @@ export const isConcurrency = ({ rule }: Limit): boolean => rule.algorithm === 'c
 
 /** What a gateway asks that must not let through what it cannot count. */
 const closed: LimitStore = {
-  take () { throw gatehouseError('GW_LIMITS_UNAVAILABLE', { headers: { 'retry-after': '1' } }) },
+  take() {
+    throw gatehouseError('GW_LIMITS_UNAVAILABLE', { headers: { 'retry-after': '1' } })
+  },
 }
 
 /**
@@ -55,12 +59,12 @@ const closed: LimitStore = {
  * @param shared     the store that gateways share, if there is one
  * @param onFailure  what happens while that cannot count
  */
-export function storeOf (shared: LimitStore | null, onFailure: OnFailure): LimitStore {
+export function storeOf(shared: LimitStore | null, onFailure: OnFailure): LimitStore {
   if (shared === null) return new MemoryStore()
   // while the shared store cannot count, at most one further limit passes for each gateway
   const fallback = onFailure === 'closed' ? closed : new MemoryStore()
   return {
-    take (limits, keys, cost) {
+    take(limits, keys, cost) {
       const taking = shared.take(limits, keys, cost)
       if (taking instanceof Promise) return taking.then((result) => result ?? fallback.take(limits, keys, cost))
       return taking ?? fallback.take(limits, keys, cost)

@@ -18,12 +18,14 @@ export interface Limiter {
    * @param cost  at least 1; more than the limit can never be allowed
    * @param now   milliseconds since 1970
    */
-  take (key: string, cost: number, now: number): Taken | Promise<Taken>
+  take(key: string, cost: number, now: number): Taken | Promise<Taken>
 }
 
-/** A limiter in the memory of the process. It never waits, so that nothing happens between two limits of one request. */
+/**
+ * A limiter in the memory of the process. It never waits, so that nothing happens between two limits of one request.
+ */
 export interface MemoryLimiter extends Limiter {
-  take (key: string, cost: number, now: number): Taken
+  take(key: string, cost: number, now: number): Taken
   /** Gives back what `take` has taken: at the same moment, or for requests under way when they are over. */
-  give (key: string, cost: number): void
+  give(key: string, cost: number): void
 }

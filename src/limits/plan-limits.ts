@@ -18,9 +18,10 @@ export class PlanLimits {
   readonly #consumers = new Map<string, PlanSet>()
 
   /** @throws BootProblems when a limit is none */
-  constructor ({ plans = {}, consumers = {} }: PlanSettings, registry: LimitRegistry) {
+  constructor({ plans = {}, consumers = {} }: PlanSettings, registry: LimitRegistry) {
     const compile = (name: string, declaration: LimitDeclaration): PlanSet => ({
-      name, limits: limitRules(name, declaration).map((rule) => registry.limit(rule, 'configuration')),
+      name,
+      limits: limitRules(name, declaration).map((rule) => registry.limit(rule, 'configuration')),
     })
     for (const [name, { limits }] of Object.entries(plans)) this.#plans.set(name, compile(`plan:${name}`, limits))
     for (const [id, { limits }] of Object.entries(consumers)) {
@@ -28,11 +29,15 @@ export class PlanLimits {
     }
   }
 
-  get isEmpty (): boolean { return this.#plans.size === 0 && this.#consumers.size === 0 }
-  get all (): Limit[] { return [...this.#plans.values(), ...this.#consumers.values()].flatMap(({ limits }) => limits) }
+  get isEmpty(): boolean {
+    return this.#plans.size === 0 && this.#consumers.size === 0
+  }
+  get all(): Limit[] {
+    return [...this.#plans.values(), ...this.#consumers.values()].flatMap(({ limits }) => limits)
+  }
 
   /** The limits of a consumer; null when it has none of its own and no plan. */
-  of ({ id, plan }: { id: string, plan?: string }): PlanSet | null {
+  of({ id, plan }: { id: string; plan?: string }): PlanSet | null {
     return this.#consumers.get(id) ?? (plan === undefined ? undefined : this.#plans.get(plan)) ?? null
   }
 }

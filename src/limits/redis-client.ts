@@ -6,7 +6,9 @@ import type { RedisSettings } from './redis-schema.ts'
 
 /** Milliseconds that a command may wait for its answer: longer than a busy moment of Redis or of the machine. */
 const PATIENCE = 2000
-/** Milliseconds without a byte from a node of a cluster that was asked something, after which its connection is closed. */
+/**
+ * Milliseconds without a byte from a node of a cluster that was asked something, after which its connection is closed.
+ */
 const NODE_SILENCE = 5000
 const CONNECT_TIMEOUT = 2000
 /** Longest pause between two attempts: short enough to be back within two seconds. */
@@ -30,21 +32,33 @@ const OPTIONS: RedisOptions = {
 /** A connection, and the way to end it for good. */
 export interface RedisConnection {
   client: Redis | Cluster
-  close (): void
+  close(): void
 }
 
 /** What is not done while Redis is away, and is done again once it is back; for the log. */
-interface Consequence { away: string, back: string }
-const LIMITS: Consequence = { away: 'each gateway counts limits by itself until it is back', back: 'limits are counted there again' }
+interface Consequence {
+  away: string
+  back: string
+}
+const LIMITS: Consequence = {
+  away: 'each gateway counts limits by itself until it is back',
+  back: 'limits are counted there again',
+}
 
 /**
- * A connection to Redis that never holds a request up for long. It is made with the first command or with `client.connect()`. A
- * command fails when it has waited 2 s for its answer, and a Redis that has answered nothing for 2 s counts as away: from then on
- * commands fail at once, and the connection is made again in the background. The log tells once when it is lost, and once when it is back.
+ * A connection to Redis that never holds a request up for long. It is made with the first command or with
+ * `client.connect()`. A command fails when it has waited 2 s for its answer, and a Redis that has answered nothing for
+ * 2 s counts as away: from then on commands fail at once, and the connection is made again in the background. The log
+ * tells once when it is lost, and once when it is back.
  * @param settings  they may hold passwords, so no message shows them
  * @param patience  milliseconds that a command may wait for its answer
  */
-export function connectRedis (settings: RedisSettings, log: FastifyBaseLogger, means: Consequence = LIMITS, patience = PATIENCE): RedisConnection {
+export function connectRedis(
+  settings: RedisSettings,
+  log: FastifyBaseLogger,
+  means: Consequence = LIMITS,
+  patience = PATIENCE,
+): RedisConnection {
   const client = clientOf(settings, OPTIONS)
   let closing = false
   let away = false
@@ -62,7 +76,7 @@ export function connectRedis (settings: RedisSettings, log: FastifyBaseLogger, m
   })
   return {
     client,
-    close () {
+    close() {
       closing = true
       client.disconnect()
     },
@@ -70,7 +84,11 @@ export function connectRedis (settings: RedisSettings, log: FastifyBaseLogger, m
 }
 
 /** Closes a connection over which no answer comes. In a cluster each node has its own, and the others go on. */
-export function watchSilence (client: Redis | Cluster, patience = PATIENCE, onSilence: (reason: string) => void = () => {}): void {
+export function watchSilence(
+  client: Redis | Cluster,
+  patience = PATIENCE,
+  onSilence: (reason: string) => void = () => {},
+): void {
   const watch = new CommandWatch(patience, () => {
     if (client instanceof Cluster) return
     onSilence(`it has not answered for ${patience} ms`)
@@ -79,7 +97,7 @@ export function watchSilence (client: Redis | Cluster, patience = PATIENCE, onSi
   watch.follow(client)
 }
 
-function clientOf (settings: RedisSettings, options: RedisOptions): Redis | Cluster {
+function clientOf(settings: RedisSettings, options: RedisOptions): Redis | Cluster {
   if (typeof settings === 'string') {
     addressOf(settings, 6379)
     return new Redis(settings, options)
@@ -87,31 +105,59 @@ function clientOf (settings: RedisSettings, options: RedisOptions): Redis | Clus
   if ('cluster' in settings) {
     const addresses = settings.cluster.map((url) => addressOf(url, 6379))
     const { username, password, tls } = addresses[0]!
-    // how and when the nodes are connected to is the cluster's business; what waits for that does so for a command's time at most
+    // how and when the nodes are connected to is the cluster's business; what waits for that does so for a command's
+    // time at most
     const { lazyConnect, retryStrategy: _, enableOfflineQueue, ...redisOptions } = options
-    return new Cluster(addresses.map(({ host, port }) => ({ host, port })), {
-      lazyConnect, enableOfflineQueue, clusterRetryStrategy: retry, redisOptions: { ...redisOptions, username, password, tls, socketTimeout: NODE_SILENCE },
-    })
+    return new Cluster(
+      addresses.map(({ host, port }) => ({ host, port })),
+      {
+        lazyConnect,
+        enableOfflineQueue,
+        clusterRetryStrategy: retry,
+        redisOptions: { ...redisOptions, username, password, tls, socketTimeout: NODE_SILENCE },
+      },
+    )
   }
   const { sentinels, name, username, password, db } = settings
   const addresses = sentinels.map((url) => addressOf(url, 26379))
   const { tls, username: sentinelUsername, password: sentinelPassword } = addresses[0]!
   return new Redis({
-    ...options, sentinels: addresses.map(({ host, port }) => ({ host, port })), name, username, password, db,
-    sentinelUsername, sentinelPassword, tls, sentinelTLS: tls, enableTLSForSentinelMode: tls !== undefined,
+    ...options,
+    sentinels: addresses.map(({ host, port }) => ({ host, port })),
+    name,
+    username,
+    password,
+    db,
+    sentinelUsername,
+    sentinelPassword,
+    tls,
+    sentinelTLS: tls,
+    enableTLSForSentinelMode: tls !== undefined,
   })
 }
 
 /** The parts of a URL. */
-function addressOf (url: string, defaultPort: number): { host: string, port: number, username?: string, password?: string, tls?: object } {
+function addressOf(
+  url: string,
+  defaultPort: number,
+): { host: string; port: number; username?: string; password?: string; tls?: object } {
   const parsed = URL.parse(url)
-  if (parsed === null || parsed.hostname === '') throw new BootProblems([{ file: 'configuration', field: 'redis', message: 'found text that is not a URL (not shown), allowed: redis://user:password@host:port, with the password percent-encoded' }])
+  if (parsed === null || parsed.hostname === '') {
+    throw new BootProblems([
+      {
+        file: 'configuration',
+        field: 'redis',
+        message:
+          'found text that is not a URL (not shown), allowed: redis://user:password@host:port, with the password percent-encoded',
+      },
+    ])
+  }
   const { protocol, hostname, port, username, password } = parsed
   return {
     host: hostname.replace(/^\[|\]$/g, ''),
     port: Number(port || defaultPort),
-    ...username ? { username: decodeURIComponent(username) } : {},
-    ...password ? { password: decodeURIComponent(password) } : {},
-    ...protocol === 'rediss:' ? { tls: {} } : {},
+    ...(username ? { username: decodeURIComponent(username) } : {}),
+    ...(password ? { password: decodeURIComponent(password) } : {}),
+    ...(protocol === 'rediss:' ? { tls: {} } : {}),
   }
 }

@@ -8,14 +8,23 @@ export interface RedisLimits extends RedisConnection {
   store: RedisStore
 }
 
-/** Prepares both; the connection is made with `client.connect()`. Loaded only with `redis`, since the client is a large package. */
-export function redisLimits (settings: RedisSettings, log: FastifyBaseLogger): RedisLimits {
+/**
+ * Prepares both; the connection is made with `client.connect()`. Loaded only with `redis`, since the client is a large
+ * package.
+ */
+export function redisLimits(settings: RedisSettings, log: FastifyBaseLogger): RedisLimits {
   const { client, close } = connectRedis(settings, log)
-  const store = new RedisStore(client, { onError: ({ message }) => log.error({ reason: message }, 'Redis answers errors: each gateway counts limits by itself until it does no more') })
+  const store = new RedisStore(client, {
+    onError: ({ message }) =>
+      log.error(
+        { reason: message },
+        'Redis answers errors: each gateway counts limits by itself until it does no more',
+      ),
+  })
   return {
     client,
     store,
-    close () {
+    close() {
       store.close()
       close()
     },

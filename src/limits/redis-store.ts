@@ -15,8 +15,8 @@ const MOST_WAITING = 10_000
 
 type Word = string | number
 type ScriptedRedis = (Redis | Cluster) & {
-  gatehouseTake (keys: number, ...words: Word[]): Promise<number[]>
-  gatehouseRenew (keys: number, ...words: Word[]): Promise<null>
+  gatehouseTake(keys: number, ...words: Word[]): Promise<number[]>
+  gatehouseRenew(keys: number, ...words: Word[]): Promise<null>
 }
 
 export interface RedisStoreOptions {
@@ -39,13 +39,19 @@ export class RedisStore implements LimitStore {
   readonly #leases: LeaseKeeper
   /** Whether its last answer was an error. */
   #failing = false
-  /** Whether the first connection was made, or could not be made. Until then requests wait for it, and later never again. */
+  /**
+   * Whether the first connection was made, or could not be made. Until then requests wait for it, and later never
+   * again.
+   */
   #isDecided = false
   /** Resolves when it is known whether there is a connection. */
   #opening: Promise<void> | null = null
   #waiting = 0
 
-  constructor (redis: Redis | Cluster, { onError = () => {}, now = () => Date.now(), clock = 'redis' }: RedisStoreOptions = {}) {
+  constructor(
+    redis: Redis | Cluster,
+    { onError = () => {}, now = () => Date.now(), clock = 'redis' }: RedisStoreOptions = {},
+  ) {
     redis.defineCommand('gatehouseTake', { lua: TAKE })
     redis.defineCommand('gatehouseRenew', { lua: RENEW })
     this.#redis = redis as ScriptedRedis
@@ -53,12 +59,18 @@ export class RedisStore implements LimitStore {
     this.#now = now
     this.#ownClock = clock === 'now'
     this.#leases = new LeaseKeeper({
-      renew: (leases) => { this.#redis.gatehouseRenew(leases.length, ...leases.map(([key]) => key), LEASE_MS, ...leases.map(([, id]) => id)).catch(() => {}) },
-      end: (key, id) => { this.#redis.zrem(key, id).catch(() => {}) },
+      renew: (leases) => {
+        this.#redis
+          .gatehouseRenew(leases.length, ...leases.map(([key]) => key), LEASE_MS, ...leases.map(([, id]) => id))
+          .catch(() => {})
+      },
+      end: (key, id) => {
+        this.#redis.zrem(key, id).catch(() => {})
+      },
     })
   }
 
-  take (limits: readonly Limit[], keys: readonly string[], cost: number): Taking | null | Promise<Taking | null> {
+  take(limits: readonly Limit[], keys: readonly string[], cost: number): Taking | null | Promise<Taking | null> {
     if (this.#redis.status !== 'ready') {
       // what was refused then is not counted any more
       if (this.#blocked.size > 0) this.#blocked.clear()
@@ -79,20 +91,32 @@ export class RedisStore implements LimitStore {
     const known = names.map((name) => this.#blocked.refusal(name, cost, now))
     if (known.some((taken) => taken !== null)) return { taken: known, release: null }
     const id = limits.some(isConcurrency) ? this.#leases.newId() : ''
-    return this.#redis.gatehouseTake(names.length, ...names, this.#ownClock ? now : -1, cost, ...rules.flatMap((rule) => rule.words(now, id)))
-      .then((answer) => this.#taking(limits, names, id, cost, now, answer), (error: Error) => {
-        if (error.name === 'ReplyError' && !this.#failing) {
-          this.#failing = true
-          this.#onError(error)
-        }
-        return null
-      })
+    return this.#redis
+      .gatehouseTake(
+        names.length,
+        ...names,
+        this.#ownClock ? now : -1,
+        cost,
+        ...rules.flatMap((rule) => rule.words(now, id)),
+      )
+      .then(
+        (answer) => this.#taking(limits, names, id, cost, now, answer),
+        (error: Error) => {
+          if (error.name === 'ReplyError' && !this.#failing) {
+            this.#failing = true
+            this.#onError(error)
+          }
+          return null
+        },
+      )
   }
 
-  close (): void { this.#leases.close() }
+  close(): void {
+    this.#leases.close()
+  }
 
   /** Waits until the first connection is made, has failed, or takes too long. */
-  #opened (): Promise<void> {
+  #opened(): Promise<void> {
     if (this.#opening !== null) return this.#opening
     const redis = this.#redis
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -109,16 +133,28 @@ export class RedisStore implements LimitStore {
     return this.#opening
   }
 
-  #rule (rule: LimitRule): ScriptRule {
+  #rule(rule: LimitRule): ScriptRule {
     let found = this.#rules.get(rule)
-    if (found === undefined) this.#rules.set(rule, found = scriptRule(rule))
+    if (found === undefined) this.#rules.set(rule, (found = scriptRule(rule)))
     return found
   }
 
-  #taking (limits: readonly Limit[], names: readonly string[], id: string, cost: number, now: number, answer: readonly number[]): Taking {
+  #taking(
+    limits: readonly Limit[],
+    names: readonly string[],
+    id: string,
+    cost: number,
+    now: number,
+    answer: readonly number[],
+  ): Taking {
     this.#failing = false
     const taken = limits.map((limit, i): Taken => {
-      const [allowed, remaining, resetMs, retryAfterMs] = answer.slice(4 * i, 4 * i + 4) as [number, number, number, number]
+      const [allowed, remaining, resetMs, retryAfterMs] = answer.slice(4 * i, 4 * i + 4) as [
+        number,
+        number,
+        number,
+        number,
+      ]
       const said = { allowed: allowed === 1, remaining, resetMs, retryAfterMs }
       // places of requests under way come back at any time
       if (!said.allowed && !isConcurrency(limit)) this.#blocked.note(names[i]!, cost, now, said)
@@ -126,6 +162,11 @@ export class RedisStore implements LimitStore {
     })
     if (id === '' || !taken.every(({ allowed }) => allowed)) return { taken, release: null }
     const ends = names.filter((_, i) => isConcurrency(limits[i]!)).map((name) => this.#leases.hold(name, id))
-    return { taken, release: () => { for (const end of ends) end() } }
+    return {
+      taken,
+      release: () => {
+        for (const end of ends) end()
+      },
+    }
   }
 }

@@ -29,13 +29,13 @@ export class SlidingWindow implements MemoryLimiter {
   readonly #logs: RecentKeys<Log>
 
   /** @param size  most keys that are remembered */
-  constructor (max: number, windowMs: number, size: number) {
+  constructor(max: number, windowMs: number, size: number) {
     this.#max = max
     this.#windowMs = windowMs
     this.#logs = new RecentKeys(size)
   }
 
-  take (key: string, cost: number, now: number): Taken {
+  take(key: string, cost: number, now: number): Taken {
     let log = this.#logs.get(key)
     if (log === undefined) {
       log = { entries: [], total: 0 }
@@ -45,7 +45,12 @@ export class SlidingWindow implements MemoryLimiter {
     const { entries } = log
     const newest = entries.at(-1)
     if (log.total + cost > this.#max) {
-      return { allowed: false, remaining: this.#max - log.total, resetMs: (newest?.last ?? now) + this.#windowMs - now, retryAfterMs: this.#enoughAt(log, cost, now) - now }
+      return {
+        allowed: false,
+        remaining: this.#max - log.total,
+        resetMs: (newest?.last ?? now) + this.#windowMs - now,
+        retryAfterMs: this.#enoughAt(log, cost, now) - now,
+      }
     }
     log.total += cost
     if (newest !== undefined && (now - newest.first) * STEPS < this.#windowMs) {
@@ -55,7 +60,7 @@ export class SlidingWindow implements MemoryLimiter {
     return { allowed: true, remaining: this.#max - log.total, resetMs: this.#windowMs, retryAfterMs: 0 }
   }
 
-  give (key: string, cost: number): void {
+  give(key: string, cost: number): void {
     const log = this.#logs.get(key)
     const newest = log?.entries.at(-1)
     if (log === undefined || newest === undefined) return
@@ -65,17 +70,19 @@ export class SlidingWindow implements MemoryLimiter {
   }
 
   /** Takes out what is a window ago. */
-  #forget (log: Log, now: number): void {
+  #forget(log: Log, now: number): void {
     const { entries } = log
     // a clock that was set back: all of it is taken for as late as can be
-    if (entries.length > 0 && entries.at(-1)!.last > now) log.entries.splice(0, Infinity, { first: now, last: now, count: log.total })
+    if (entries.length > 0 && entries.at(-1)!.last > now) {
+      log.entries.splice(0, Infinity, { first: now, last: now, count: log.total })
+    }
     let gone = 0
     while (gone < entries.length && now - entries[gone]!.last >= this.#windowMs) log.total -= entries[gone++]!.count
     if (gone > 0) entries.splice(0, gone)
   }
 
   /** When enough has come back. */
-  #enoughAt ({ entries, total }: Log, cost: number, now: number): number {
+  #enoughAt({ entries, total }: Log, cost: number, now: number): number {
     let used = total
     for (const { last, count } of entries) {
       used -= count

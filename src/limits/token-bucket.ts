@@ -2,7 +2,10 @@ import type { MemoryLimiter, Taken } from './limiter.ts'
 import { RecentKeys } from './recent-keys.ts'
 
 interface Bucket {
-  /** Tokens times the window in milliseconds: so what comes back in a millisecond is a whole number, and nothing is rounded. */
+  /**
+   * Tokens times the window in milliseconds: so what comes back in a millisecond is a whole number, and nothing is
+   * rounded.
+   */
   level: number
   /** When the level was right, in milliseconds since 1970. */
   at: number
@@ -16,14 +19,14 @@ export class TokenBucket implements MemoryLimiter {
   readonly #buckets: RecentKeys<Bucket>
 
   /** @param size  most keys that are remembered */
-  constructor (max: number, windowMs: number, burst: number, size: number) {
+  constructor(max: number, windowMs: number, burst: number, size: number) {
     this.#max = max
     this.#windowMs = windowMs
     this.#capacity = burst * windowMs
     this.#buckets = new RecentKeys(size)
   }
 
-  take (key: string, cost: number, now: number): Taken {
+  take(key: string, cost: number, now: number): Taken {
     let bucket = this.#buckets.get(key)
     if (bucket === undefined) {
       bucket = { level: this.#capacity, at: now }
@@ -43,7 +46,7 @@ export class TokenBucket implements MemoryLimiter {
     }
   }
 
-  give (key: string, cost: number): void {
+  give(key: string, cost: number): void {
     const bucket = this.#buckets.get(key)
     if (bucket !== undefined) bucket.level = Math.min(this.#capacity, bucket.level + cost * this.#windowMs)
   }

@@ -9,7 +9,7 @@ const WEIGHT = /^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/
  * equally well, gets JSON.
  * @param accept  `Accept` (RFC 9110, section 12.5.1); parameters of types other than `q` are not compared
  */
-export function prefersHtml (accept: string | undefined): boolean {
+export function prefersHtml(accept: string | undefined): boolean {
   // most clients name no text at all
   if (accept === undefined || !/text\//i.test(accept)) return false
   const weights = weightsOf(accept)
@@ -18,7 +18,7 @@ export function prefersHtml (accept: string | undefined): boolean {
 }
 
 /** Weights by media range; members that are malformed are passed over. */
-function weightsOf (accept: string): ReadonlyMap<string, number> {
+function weightsOf(accept: string): ReadonlyMap<string, number> {
   const weights = new Map<string, number>()
   for (const member of accept.toLowerCase().split(',', MOST_MEMBERS)) {
     const [range, ...parameters] = member.split(';').map((part) => part.trim())
@@ -34,8 +34,11 @@ function weightsOf (accept: string): ReadonlyMap<string, number> {
 const weightOf = (weights: ReadonlyMap<string, number>, type: string, subtype: string): number =>
   weights.get(`${type}/${subtype}`) ?? weights.get(`${type}/*`) ?? weights.get('*/*') ?? 0
 
-/** The `Vary` of an answer whose form depends on `Accept` (RFC 9110, section 12.5.5). @param stated  what it says already */
-export function variedByAccept (stated: string | number | string[] | undefined): string {
+/**
+ * The `Vary` of an answer whose form depends on `Accept` (RFC 9110, section 12.5.5). @param stated  what it says
+ * already
+ */
+export function variedByAccept(stated: string | number | string[] | undefined): string {
   const fields = [stated ?? []].flat().join(', ')
   if (fields === '') return 'Accept'
   return /(?:^|,)\s*(?:accept|\*)\s*(?:,|$)/i.test(fields) ? fields : `${fields}, Accept`

@@ -27,11 +27,11 @@ type TimedSocket = Socket & { [kUpload]?: Upload }
 
 /** Where a body goes that nobody collects. */
 interface BodySink {
-  destroy (error: Error): void
+  destroy(error: Error): void
 }
 
 /** Names the stream into which a body is piped: it is destroyed with the error when the body is too slow. */
-export function bodyGoesTo (request: TimedRequest, sink: BodySink): void {
+export function bodyGoesTo(request: TimedRequest, sink: BodySink): void {
   request[kSink] = sink
 }
 
@@ -52,16 +52,16 @@ class Upload {
   answeredAt: number | null = null
   expiredAt: number | null = null
 
-  constructor (request: IncomingMessage, response: ServerResponse) {
+  constructor(request: IncomingMessage, response: ServerResponse) {
     this.request = request
     this.response = response
   }
 }
 
 /**
- * Ends requests whose bodies arrive too slowly. Only the time counts during which the gateway reads: not while the upstream is
- * slow to take the body, and not before `100 Continue`. One timer looks at all bodies once a second and compares the bytes that
- * each connection has received, so that a body costs nothing per chunk.
+ * Ends requests whose bodies arrive too slowly. Only the time counts during which the gateway reads: not while the
+ * upstream is slow to take the body, and not before `100 Continue`. One timer looks at all bodies once a second and
+ * compares the bytes that each connection has received, so that a body costs nothing per chunk.
  */
 export class BodyClock {
   readonly #pace: BodyPace
@@ -70,28 +70,37 @@ export class BodyClock {
   readonly #timer: NodeJS.Timeout
 
   /** @param now  milliseconds of a monotonic clock */
-  constructor (pace: BodyPace, now = () => performance.now()) {
+  constructor(pace: BodyPace, now = () => performance.now()) {
     this.#pace = pace
     this.#now = now
     this.#timer = setInterval(() => this.sweep(), SWEEP).unref()
   }
 
   /** Whether a body is arriving on a connection. */
-  watches (socket: Socket): boolean { return this.#sockets.has(socket) }
+  watches(socket: Socket): boolean {
+    return this.#sockets.has(socket)
+  }
 
-  close (): void { clearInterval(this.#timer) }
+  close(): void {
+    clearInterval(this.#timer)
+  }
 
   /** Looks after the body of a request, if it has one. To be called when the request is handled. */
-  watch (request: IncomingMessage, response: ServerResponse): void {
+  watch(request: IncomingMessage, response: ServerResponse): void {
     const { headers } = request
-    if (headers['transfer-encoding'] === undefined && (headers['content-length'] === undefined || headers['content-length'] === '0')) return
+    if (
+      headers['transfer-encoding'] === undefined &&
+      (headers['content-length'] === undefined || headers['content-length'] === '0')
+    ) {
+      return
+    }
     const socket: TimedSocket = request.socket
     socket[kUpload] = new Upload(request, response)
     this.#sockets.add(socket)
   }
 
   /** Looks at all bodies. @param now  for tests */
-  sweep (now = this.#now()): void {
+  sweep(now = this.#now()): void {
     for (const socket of this.#sockets) {
       const upload = socket[kUpload]!
       // the connection of a client that was too slow ends, whatever it sends
@@ -102,7 +111,7 @@ export class BodyClock {
     }
   }
 
-  #look (socket: TimedSocket, upload: Upload, now: number): void {
+  #look(socket: TimedSocket, upload: Upload, now: number): void {
     const { request, response } = upload
     if (upload.expiredAt !== null) {
       if (now - upload.expiredAt < AFTER_EXPIRY) return
@@ -135,12 +144,14 @@ export class BodyClock {
     if (isRead && upload.wasRead) upload.windowTime += sinceLook
     upload.wasRead = isRead
     if (upload.windowTime < RATE_WINDOW) return
-    if (rate > 0 && (received - upload.windowSeen) * 1000 < rate * upload.windowTime) return this.#expire(socket, upload, now)
+    if (rate > 0 && (received - upload.windowSeen) * 1000 < rate * upload.windowTime) {
+      return this.#expire(socket, upload, now)
+    }
     upload.windowSeen = received
     upload.windowTime = 0
   }
 
-  #expire (socket: Socket, upload: Upload, now: number): void {
+  #expire(socket: Socket, upload: Upload, now: number): void {
     upload.expiredAt = now
     const { request, response } = upload
     const sink = request[kSink]
@@ -161,10 +172,11 @@ export class BodyClock {
 const tooSlow = (): GatehouseError => gatehouseError('GW_REQUEST_TIMEOUT', { headers: { connection: 'close' } })
 
 /** Whether somebody takes the body as fast as it comes, so that only the client can be slow. */
-const isBeingRead = (request: IncomingMessage): boolean => request.readableFlowing !== null && !request.socket.isPaused()
+const isBeingRead = (request: IncomingMessage): boolean =>
+  request.readableFlowing !== null && !request.socket.isPaused()
 
 /** Answers a request whose reader listens to no errors. */
-function answerAlone (response: ServerResponse): void {
+function answerAlone(response: ServerResponse): void {
   const { status, headers, body } = unroutedAnswer('GW_REQUEST_TIMEOUT', response.req.headers.accept)
   response.writeHead(status, headers).end(body)
 }

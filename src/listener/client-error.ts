@@ -26,10 +26,10 @@ type AnsweringSocket = Socket & {
 }
 
 /**
- * Answers what Node's parser has refused, before there is a request, and closes the connection. Complete requests before it get
- * their answers first: their upstreams may have acted already.
+ * Answers what Node's parser has refused, before there is a request, and closes the connection. Complete requests
+ * before it get their answers first: their upstreams may have acted already.
  */
-export function answerClientError (this: FastifyInstance, error: ParserError, socket: AnsweringSocket): void {
+export function answerClientError(this: FastifyInstance, error: ParserError, socket: AnsweringSocket): void {
   // bytes behind a last request, or behind what has been refused already
   if (isClosing(socket) || socket[kRefused]) return
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
@@ -50,18 +50,23 @@ export function answerClientError (this: FastifyInstance, error: ParserError, so
   } else refuse(this, error, socket)
 }
 
-/** Waits for the answers to the other complete requests, one after the other. Node has given the socket to the next one. */
-function afterAnswer (app: FastifyInstance, error: ParserError, socket: AnsweringSocket): void {
+/**
+ * Waits for the answers to the other complete requests, one after the other. Node has given the socket to the next one.
+ */
+function afterAnswer(app: FastifyInstance, error: ParserError, socket: AnsweringSocket): void {
   const next = socket._httpMessage
   if (next != null && next.req.complete) next.once('finish', () => afterAnswer(app, error, socket))
   else if (next?.headersSent) socket.destroy()
   else if (!isClosing(socket) && socket.writable) refuse(app, error, socket)
 }
 
-function refuse (app: FastifyInstance, error: ParserError, socket: Socket): void {
+function refuse(app: FastifyInstance, error: ParserError, socket: Socket): void {
   const code = CODES[error.code ?? ''] ?? lineRefusal(error) ?? 'GW_BAD_REQUEST'
   const { status, requestId, headers, body } = unroutedAnswer(code, acceptIn(error.rawPacket))
-  app.log.info({ reqId: requestId, client: socket.remoteAddress, status, code, reason: error.code }, 'refused by the parser')
+  app.log.info(
+    { reqId: requestId, client: socket.remoteAddress, status, code, reason: error.code },
+    'refused by the parser',
+  )
   let head = `HTTP/1.1 ${status} ${ERRORS[code].title}\r\n`
   for (const name in headers) head += `${name}: ${headers[name]}\r\n`
   endGently.call(socket, `${head}\r\n${body}`)
@@ -70,7 +75,7 @@ function refuse (app: FastifyInstance, error: ParserError, socket: Socket): void
 const ACCEPT = '\r\naccept:'
 
 /** The last `Accept` in what the parser has refused: it only chooses the form of the answer. */
-function acceptIn (packet: unknown): string | undefined {
+function acceptIn(packet: unknown): string | undefined {
   const text = Buffer.isBuffer(packet) ? packet.toString('latin1') : ''
   const at = text.toLowerCase().lastIndexOf(ACCEPT)
   const end = text.indexOf('\r\n', at + ACCEPT.length)

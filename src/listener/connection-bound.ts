@@ -7,11 +7,11 @@ const FEW_FILES = 4096
 const LOG_INTERVAL = 10_000
 
 interface Log {
-  warn (details: object, message: string): void
+  warn(details: object, message: string): void
 }
 
 /** How many files and sockets this process may open; null when the system does not say. */
-export function openFileLimit (): number | null {
+export function openFileLimit(): number | null {
   try {
     const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))
     return limit && Number(limit[1])
@@ -21,15 +21,20 @@ export function openFileLimit (): number | null {
 }
 
 /**
- * Bounds the client connections of a server. The default leaves half of the files that may be open to connections with upstreams,
- * so that a flood of clients cannot make every request fail with "too many open files".
+ * Bounds the client connections of a server. The default leaves half of the files that may be open to connections with
+ * upstreams, so that a flood of clients cannot make every request fail with "too many open files".
  * @param stated  most connections; 0 for no bound, undefined for the default
  */
-export function boundConnections (server: Server, stated: number | undefined, log: Log, files = openFileLimit()): void {
+export function boundConnections(server: Server, stated: number | undefined, log: Log, files = openFileLimit()): void {
   const most = stated ?? (files === null ? 0 : Math.floor(files / 2))
   if (most > 0) server.maxConnections = most
   server.once('listening', () => {
-    if (files !== null && files < FEW_FILES) log.warn({ files, maxConnections: most }, `this process may open only ${files} files: raise the limit (ulimit -n) for more connections`)
+    if (files !== null && files < FEW_FILES) {
+      log.warn(
+        { files, maxConnections: most },
+        `this process may open only ${files} files: raise the limit (ulimit -n) for more connections`,
+      )
+    }
   })
   let refused = 0
   let nextLine = 0
@@ -38,7 +43,10 @@ export function boundConnections (server: Server, stated: number | undefined, lo
     const now = performance.now()
     if (now < nextLine) return
     nextLine = now + LOG_INTERVAL
-    log.warn({ refused, maxConnections: most }, 'client connections were refused: raise listener.maxConnections, and the limit of open files with it')
+    log.warn(
+      { refused, maxConnections: most },
+      'client connections were refused: raise listener.maxConnections, and the limit of open files with it',
+    )
     refused = 0
   })
 }

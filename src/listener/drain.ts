@@ -5,8 +5,10 @@ const SWEEP_MS = 50
 /** How long a request that is just arriving may take to complete its headers, once the server stops. Milliseconds. */
 export const GRACE_MS = 1000
 
-/** For so many milliseconds no connection of the server is closed for being idle: its next request may be on the way. */
-export function spareIdleConnections (server: { closeIdleConnections? (): void }, time: number): void {
+/**
+ * For so many milliseconds no connection of the server is closed for being idle: its next request may be on the way.
+ */
+export function spareIdleConnections(server: { closeIdleConnections?(): void }, time: number): void {
   const closeIdle = server.closeIdleConnections
   if (!closeIdle) return
   const end = performance.now() + time
@@ -16,8 +18,8 @@ export function spareIdleConnections (server: { closeIdleConnections? (): void }
 }
 
 /**
- * Lets a stopping server end soon: client connections are closed as they fall idle, so that a stop waits for requests in
- * flight, and not for keep-alive timeouts or for headers that never end.
+ * Lets a stopping server end soon: client connections are closed as they fall idle, so that a stop waits for requests
+ * in flight, and not for keep-alive timeouts or for headers that never end.
  */
 export class ConnectionDrain {
   readonly #servers: Server[] = []
@@ -25,14 +27,14 @@ export class ConnectionDrain {
   readonly #upgraded = new WeakSet<Socket>()
   #retired: Promise<void> | undefined
 
-  constructor (server: Server) {
+  constructor(server: Server) {
     this.add(server)
     // one of several servers hands its upgrades to the first
     server.on('upgrade', (_request, socket) => this.#upgraded.add(socket as Socket))
   }
 
   /** Adds another server of the same gateway, such as the one for the second address of `localhost`. */
-  add (server: Server): void {
+  add(server: Server): void {
     if (this.#servers.includes(server)) return
     this.#servers.push(server)
     server.on('connection', (socket) => {
@@ -42,7 +44,7 @@ export class ConnectionDrain {
   }
 
   /** To be called when the first server begins to close. */
-  begin (): void {
+  begin(): void {
     for (const [index, server] of this.#servers.entries()) {
       if (!server.listening) continue
       this.#sweep(server)
@@ -51,10 +53,13 @@ export class ConnectionDrain {
     }
   }
 
-  #sweep (server: Server): void {
+  #sweep(server: Server): void {
     const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS).unref()
     // a tunnel has an end of its own
-    const cut = setTimeout(() => this.#destroy((socket) => !hasRequest(socket) && !this.#upgraded.has(socket)), GRACE_MS).unref()
+    const cut = setTimeout(
+      () => this.#destroy((socket) => !hasRequest(socket) && !this.#upgraded.has(socket)),
+      GRACE_MS,
+    ).unref()
     server.once('close', () => {
       clearInterval(sweep)
       clearTimeout(cut)
@@ -62,41 +67,49 @@ export class ConnectionDrain {
   }
 
   /**
-   * Accepts no more connections, and keeps those that there are: WebSockets and responses go on until they end by themselves, for
-   * as long as that takes. Other connections are closed with their next answer, or when they have been idle for a second, not
-   * before, since a client may be sending a request on one.
+   * Accepts no more connections, and keeps those that there are: WebSockets and responses go on until they end by
+   * themselves, for as long as that takes. Other connections are closed with their next answer, or when they have been
+   * idle for a second, not before, since a client may be sending a request on one.
    * @returns when the last connection has ended
    */
-  retire (): Promise<void> {
-    this.#retired ??= Promise.all(this.#servers.map((server) => {
-      server.prependListener('request', endConnection)
-      spareIdleConnections(server, GRACE_MS)
-      if (server.listening) this.#sweep(server)
-      return new Promise((resolve) => { server.close(resolve) })
-    })).then(() => {})
+  retire(): Promise<void> {
+    this.#retired ??= Promise.all(
+      this.#servers.map((server) => {
+        server.prependListener('request', endConnection)
+        spareIdleConnections(server, GRACE_MS)
+        if (server.listening) this.#sweep(server)
+        return new Promise((resolve) => {
+          server.close(resolve)
+        })
+      }),
+    ).then(() => {})
     return this.#retired
   }
 
   /** Resolves when the last connection has ended of a gateway that has retired; undefined for one that has not. */
-  get retired (): Promise<void> | undefined { return this.#retired }
+  get retired(): Promise<void> | undefined {
+    return this.#retired
+  }
 
   /** Connections with a WebSocket, or with a request whose answer is not complete. */
-  get busy (): number {
+  get busy(): number {
     let count = 0
     for (const socket of this.#sockets) if (this.#upgraded.has(socket) || hasRequest(socket)) count++
     return count
   }
 
   /** Closes every connection at once. */
-  cut (): void { this.#destroy(() => true) }
+  cut(): void {
+    this.#destroy(() => true)
+  }
 
-  #destroy (which: (socket: Socket) => boolean): void {
+  #destroy(which: (socket: Socket) => boolean): void {
     for (const socket of this.#sockets) if (which(socket)) socket.destroy()
   }
 }
 
 /** Makes an answer the last of its connection. */
-function endConnection (_request: IncomingMessage, response: ServerResponse): void {
+function endConnection(_request: IncomingMessage, response: ServerResponse): void {
   response.shouldKeepAlive = false
 }
 

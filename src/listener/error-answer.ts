@@ -4,26 +4,52 @@ import { prefersHtml, variedByAccept } from './accepted-form.ts'
 import { fromFastifyError } from './fastify-errors.ts'
 import { PAGE_CONTENT_TYPE, PAGE_POLICY } from './page-shell.ts'
 import { problemPage } from './problem-page.ts'
-import { ERRORS, gatehouseError, problemDocument, PROBLEM_CONTENT_TYPE, reasonOf, type ErrorCode, type GatehouseError } from '../errors.ts'
+import {
+  ERRORS,
+  gatehouseError,
+  problemDocument,
+  PROBLEM_CONTENT_TYPE,
+  reasonOf,
+  type ErrorCode,
+  type GatehouseError,
+} from '../errors.ts'
 
 /** Answers of 500 and more that are about the request: nothing has failed. */
 const OF_CLIENTS: ReadonlySet<string> = new Set<ErrorCode>([
-  'GW_UNSUPPORTED_CODING', 'GW_UNSUPPORTED_METHOD', 'GW_UNSUPPORTED_VERSION', 'GW_NOT_CACHED', 'GW_DESTINATION_ELSEWHERE',
+  'GW_UNSUPPORTED_CODING',
+  'GW_UNSUPPORTED_METHOD',
+  'GW_UNSUPPORTED_VERSION',
+  'GW_NOT_CACHED',
+  'GW_DESTINATION_ELSEWHERE',
 ])
 
 /** Replies whose answer is the page of a problem; unlike the document, it has no type of its own to be known by. */
 const pages = new WeakSet<FastifyReply>()
 
 /** Whether a reply is one of the gateway's own error answers. */
-export const isProblemAnswer = (reply: FastifyReply): boolean => reply.getHeader('content-type') === PROBLEM_CONTENT_TYPE || pages.has(reply)
+export const isProblemAnswer = (reply: FastifyReply): boolean =>
+  reply.getHeader('content-type') === PROBLEM_CONTENT_TYPE || pages.has(reply)
 
 /**
- * The one place where an error becomes an answer: problem+json, or a page for browsers, with the real cause in the log alone.
+ * The one place where an error becomes an answer: problem+json, or a page for browsers, with the real cause in the log
+ * alone.
  */
-export function answerError (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const problem = toGatehouseError(error)
-  if (problem.code === 'GW_INTERNAL') request.log.error({ reqId: request.id, code: problem.code, err: problem.cause ?? error }, problem.message)
-  else if (problem.statusCode >= 500 && !OF_CLIENTS.has(problem.code)) request.log.error({ reqId: request.id, code: problem.code, upstream: request.routeOptions.config?.upstream, target: request.exchange?.target?.id, reason: reasonOf(problem.cause ?? error) }, problem.message)
+  if (problem.code === 'GW_INTERNAL') {
+    request.log.error({ reqId: request.id, code: problem.code, err: problem.cause ?? error }, problem.message)
+  } else if (problem.statusCode >= 500 && !OF_CLIENTS.has(problem.code)) {
+    request.log.error(
+      {
+        reqId: request.id,
+        code: problem.code,
+        upstream: request.routeOptions.config?.upstream,
+        target: request.exchange?.target?.id,
+        reason: reasonOf(problem.cause ?? error),
+      },
+      problem.message,
+    )
+  }
   if (problem.answer) {
     const { status, headers, body } = problem.answer
     // a body without a type stays without one, which Fastify lets a stream alone do
@@ -36,10 +62,14 @@ export function answerError (error: FastifyError, request: FastifyRequest, reply
   if (problem.code === 'GW_UNSUPPORTED_MEDIA_TYPE') reply.header('accept', acceptedTypes(request))
   const path = request.originalUrl.split('?', 1)[0]!
   const document = problemDocument(problem, request.id, path)
-  reply.code(problem.statusCode).header('cache-control', 'no-store').header('vary', variedByAccept(reply.getHeader('vary')))
+  reply
+    .code(problem.statusCode)
+    .header('cache-control', 'no-store')
+    .header('vary', variedByAccept(reply.getHeader('vary')))
   if (prefersHtml(request.headers.accept)) {
     pages.add(reply)
-    reply.header('content-type', PAGE_CONTENT_TYPE)
+    reply
+      .header('content-type', PAGE_CONTENT_TYPE)
       .header('content-security-policy', PAGE_POLICY)
       .header('x-content-type-options', 'nosniff')
       .send(problemPage(document, problem.headers?.['retry-after'], problem.headers?.['www-authenticate']))
@@ -47,11 +77,15 @@ export function answerError (error: FastifyError, request: FastifyRequest, reply
 }
 
 /** The media types that the route of a request takes. */
-function acceptedTypes ({ routeOptions: { config: { consumes, operationCheck } } }: FastifyRequest): string {
+function acceptedTypes({
+  routeOptions: {
+    config: { consumes, operationCheck },
+  },
+}: FastifyRequest): string {
   return operationCheck?.body?.allowed ?? consumes?.join(', ') ?? '*/*'
 }
 
-function toGatehouseError (error: FastifyError): GatehouseError {
+function toGatehouseError(error: FastifyError): GatehouseError {
   if (Object.hasOwn(ERRORS, error.code ?? '')) return error as unknown as GatehouseError
   const known = fromFastifyError(error)
   if (known !== null) return known

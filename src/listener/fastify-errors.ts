@@ -14,7 +14,7 @@ const CODES: Record<string, ErrorCode> = {
 }
 
 /** The gateway's word for an error that Fastify has raised about a request; null for all others. */
-export function fromFastifyError (error: Partial<FastifyError>): GatehouseError | null {
+export function fromFastifyError(error: Partial<FastifyError>): GatehouseError | null {
   const code = CODES[error.code ?? '']
   return code === undefined ? null : gatehouseError(code, { cause: error })
 }

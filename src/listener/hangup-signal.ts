@@ -11,7 +11,7 @@ const STANDARD_STREAMS = [0, 1, 2]
  * @param say         gets the line about an ignored signal
  * @param isTerminal  whether a file descriptor is a terminal that is still open
  */
-export function ignoreHangup (say: () => void, isTerminal: (descriptor: number) => boolean = isatty): void {
+export function ignoreHangup(say: () => void, isTerminal: (descriptor: number) => boolean = isatty): void {
   const terminals = STANDARD_STREAMS.filter(isTerminal)
   process.on('SIGHUP', () => {
     if (terminals.length > 0 && !terminals.some(isTerminal)) process.kill(process.pid, 'SIGTERM')
@@ -20,6 +20,7 @@ export function ignoreHangup (say: () => void, isTerminal: (descriptor: number) 
 }
 
 /** What a gateway says about SIGHUP. */
-export const NO_RELOAD = 'SIGHUP is ignored, since the gateway cannot reload yet: restart it to take over changes, or run it with --watch'
+export const NO_RELOAD =
+  'SIGHUP is ignored, since the gateway cannot reload yet: restart it to take over changes, or run it with --watch'
 /** What `--watch` says. */
 export const NO_RELOAD_NEEDED = 'SIGHUP is ignored: changes of files are taken over by themselves'

@@ -24,12 +24,19 @@ export interface IdleMemoryOptions {
 }
 
 /**
- * Gives memory back to the system when the process is idle. V8 makes room for new objects while many are made, as at boot or
- * under load, and keeps that room (up to 64 MiB) until it is short of memory.
+ * Gives memory back to the system when the process is idle. V8 makes room for new objects while many are made, as at
+ * boot or under load, and keeps that room (up to 64 MiB) until it is short of memory.
  * @returns what ends the looking
  */
-export function releaseIdleMemory (options: IdleMemoryOptions = {}): () => void {
-  const { look = LOOK, pause = PAUSE, now = () => performance.now(), isIdle = idleCheck(), youngBytes = youngGeneration, collect = collectGarbage } = options
+export function releaseIdleMemory(options: IdleMemoryOptions = {}): () => void {
+  const {
+    look = LOOK,
+    pause = PAUSE,
+    now = () => performance.now(),
+    isIdle = idleCheck(),
+    youngBytes = youngGeneration,
+    collect = collectGarbage,
+  } = options
   let next = -Infinity
   const timer = setInterval(() => {
     // asked each time, since it speaks of the time since it was asked last
@@ -41,7 +48,7 @@ export function releaseIdleMemory (options: IdleMemoryOptions = {}): () => void 
   return () => clearInterval(timer)
 }
 
-function idleCheck (): () => boolean {
+function idleCheck(): () => boolean {
   let before = performance.eventLoopUtilization()
   return () => {
     const now = performance.eventLoopUtilization()
@@ -51,12 +58,15 @@ function idleCheck (): () => boolean {
   }
 }
 
-function youngGeneration (): number {
+function youngGeneration(): number {
   return v8.getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')?.physical_space_size ?? 0
 }
 
-/** Collects all garbage and returns the pages that are free after it to the system, which Node does by itself only when memory is short. */
-export function collectGarbage (): void {
+/**
+ * Collects all garbage and returns the pages that are free after it to the system, which Node does by itself only when
+ * memory is short.
+ */
+export function collectGarbage(): void {
   v8.setFlagsFromString('--expose-gc')
   const collect = vm.runInNewContext('typeof gc === "function" ? gc : undefined') as ((how: object) => void) | undefined
   v8.setFlagsFromString('--no-expose-gc')

@@ -23,7 +23,14 @@ ${content}
 </main></body></html>
 `
 
-const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;', '\u0000': '\ufffd' }
+const ENTITIES: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+  '\u0000': '\ufffd',
+}
 
 /** Text for the content and the quoted attributes of a page. */
 // eslint-disable-next-line no-control-regex -- NUL is an error in HTML

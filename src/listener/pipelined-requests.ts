@@ -10,10 +10,11 @@ const kWaiting = Symbol('gatehouse.waiting')
 type PipelinedSocket = Socket & { [kWaiting]?: number }
 
 /**
- * Serves the pipelined requests of a connection one after the other (RFC 9112, section 9.3.2). Node would begin with all at once, so that
- * one connection with a few kilobytes could ask an upstream for thousands of answers at the same time.
+ * Serves the pipelined requests of a connection one after the other (RFC 9112, section 9.3.2). Node would begin with
+ * all at once, so that one connection with a few kilobytes could ask an upstream for thousands of answers at the same
+ * time.
  */
-export function inTurn (handle: Handle): Handle {
+export function inTurn(handle: Handle): Handle {
   return (request, response) => {
     // a response has the socket when none before it is under way
     if (response.socket !== null) return handle(request, response)
@@ -33,6 +34,6 @@ export function inTurn (handle: Handle): Handle {
   }
 }
 
-function holdBack (this: PipelinedSocket): void {
+function holdBack(this: PipelinedSocket): void {
   if (this[kWaiting]! >= MOST_WAITING) this.pause()
 }

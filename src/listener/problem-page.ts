@@ -7,16 +7,32 @@ const MOST_MEMBERS = 10
 const LONGEST = 300
 
 /** Members that have places of their own. */
-const PLACED: ReadonlySet<string> = new Set(['type', 'title', 'status', 'detail', 'instance', 'code', 'requestId', 'errors'])
+const PLACED: ReadonlySet<string> = new Set([
+  'type',
+  'title',
+  'status',
+  'detail',
+  'instance',
+  'code',
+  'requestId',
+  'errors',
+])
 
 /**
- * A problem document (RFC 9457) as a page, for browsers. Clients choose much of the text, so all of it is escaped and bounded.
+ * A problem document (RFC 9457) as a page, for browsers. Clients choose much of the text, so all of it is escaped and
+ * bounded.
  * @param retryAfter  `Retry-After`, in seconds
  * @param challenges  `WWW-Authenticate`
  */
-export function problemPage (problem: Readonly<Record<string, unknown>>, retryAfter?: string, challenges?: string): string {
+export function problemPage(
+  problem: Readonly<Record<string, unknown>>,
+  retryAfter?: string,
+  challenges?: string,
+): string {
   const { title, status, detail, instance, code, requestId, errors } = problem
-  const further = Object.entries(problem).filter(([name]) => !PLACED.has(name)).slice(0, MOST_MEMBERS)
+  const further = Object.entries(problem)
+    .filter(([name]) => !PLACED.has(name))
+    .slice(0, MOST_MEMBERS)
   const rows = [
     row('Path', coded(instance)),
     row('Code', coded(code)),
@@ -24,42 +40,60 @@ export function problemPage (problem: Readonly<Record<string, unknown>>, retryAf
     row('Try again in', retryAfter === undefined ? '' : `${shown(retryAfter)} s`),
     row('Request id', coded(requestId)),
   ]
-  return pageOf(`${String(status)} ${cut(title)}`, `<p class="over">${shown(status)}</p>
+  return pageOf(
+    `${String(status)} ${cut(title)}`,
+    `<p class="over">${shown(status)}</p>
 <h1>${shown(title)}</h1>
 <p>${code === 'GW_VALIDATION' && errors !== undefined ? 'Correct these parts and send the request again.' : shown(detail === ERRORS.GW_UNAUTHORIZED.message ? credentialsText(challenges) : detail)}</p>
-${violations(errors)}<dl>${rows.join('')}</dl>`)
+${violations(errors)}<dl>${rows.join('')}</dl>`,
+  )
 }
 
 /** Schemes of authentication as people know them; others go by their names. */
 const KINDS: Readonly<Record<string, string>> = {
-  bearer: 'a token (Authorization: Bearer)', apikey: 'an API key', basic: 'name and password (HTTP Basic)', signature: 'a signature (HTTP Message Signatures)',
+  bearer: 'a token (Authorization: Bearer)',
+  apikey: 'an API key',
+  basic: 'name and password (HTTP Basic)',
+  signature: 'a signature (HTTP Message Signatures)',
 }
-/** Scheme at the beginning of a challenge, outside quotes: parameters have `=` after their names (RFC 9110, section 11.6.1). */
+/**
+ * Scheme at the beginning of a challenge, outside quotes: parameters have `=` after their names (RFC 9110, section
+ * 11.6.1).
+ */
 const SCHEME = /(?:^|,)\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?=\s+[^=\s]|\s*(?:,|$))/g
 const QUOTED = /"(?:[^"\\]|\\.)*"/g
 
 /** The message of a 401 in words for people: nobody sees the header fields of a page. */
-function credentialsText (challenges = ''): string {
-  const schemes = [...challenges.slice(0, LONGEST * MOST_MEMBERS).replace(QUOTED, 'x').matchAll(SCHEME)].map(([, name]) => name!)
+function credentialsText(challenges = ''): string {
+  const schemes = [
+    ...challenges
+      .slice(0, LONGEST * MOST_MEMBERS)
+      .replace(QUOTED, 'x')
+      .matchAll(SCHEME),
+  ].map(([, name]) => name!)
   const kinds = [...new Set(schemes.map((name) => KINDS[name.toLowerCase()] ?? name))]
   if (kinds.length === 0) return 'Send valid credentials. Ask the operator of this gateway which kind they are of.'
   const asksPeople = schemes.some((name) => name.toLowerCase() === 'basic')
   return `Send valid credentials: ${kinds.join(' or ')}.${asksPeople ? '' : ' A browser does not send them by itself: use a program that does.'}`
 }
 
-function violations (errors: unknown): string {
+function violations(errors: unknown): string {
   if (!Array.isArray(errors) || errors.length === 0) return ''
-  const items = (errors as Partial<Violation>[]).slice(0, MOST_VIOLATIONS)
-    .map(({ in: part, pointer, expected }) => `<li><code>${shown(`${cut(part)}${cut(pointer)}`)}</code>: expected ${shown(expected)}</li>`)
+  const items = (errors as Partial<Violation>[])
+    .slice(0, MOST_VIOLATIONS)
+    .map(
+      ({ in: part, pointer, expected }) =>
+        `<li><code>${shown(`${cut(part)}${cut(pointer)}`)}</code>: expected ${shown(expected)}</li>`,
+    )
   if (errors.length > MOST_VIOLATIONS) items.push(`<li>${errors.length - MOST_VIOLATIONS} more</li>`)
   return `<ul>${items.join('')}</ul>\n`
 }
 
-const row = (name: string, value: string): string => value === '' ? '' : `<dt>${name}</dt><dd>${value}</dd>`
+const row = (name: string, value: string): string => (value === '' ? '' : `<dt>${name}</dt><dd>${value}</dd>`)
 
-const coded = (value: unknown): string => value === '' ? '' : `<code>${shown(value)}</code>`
+const coded = (value: unknown): string => (value === '' ? '' : `<code>${shown(value)}</code>`)
 
-function shownValue (value: unknown): string {
+function shownValue(value: unknown): string {
   if (Array.isArray(value)) return value.every((item) => typeof item === 'string') ? shown(value.join(', ')) : ''
   return typeof value === 'object' ? '' : shown(value)
 }

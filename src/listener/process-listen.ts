@@ -8,13 +8,19 @@ const LISTENING = 'tracing:net.server.listen:asyncEnd'
 export const FIRST_DISCOVERY = 2000
 
 /** Why an address cannot be listened on, and what to do; undefined for errors of another kind. */
-export function listenFailure (error: unknown, host: string, port: number): string | undefined {
+export function listenFailure(error: unknown, host: string, port: number): string | undefined {
   switch ((error as NodeJS.ErrnoException).code) {
-    case 'EADDRINUSE': return `port ${port} on ${host} is in use by another process: stop that, or choose another port with --port or GATEHOUSE_PORT`
-    case 'EACCES': return `no permission to listen on port ${port}: choose one above 1023 with --port or GATEHOUSE_PORT`
-    case 'EADDRNOTAVAIL': return `${host} is not an address of this machine: choose one that is with --host or GATEHOUSE_HOST, or 0.0.0.0 for all`
-    case 'ENOTFOUND': case 'EAI_AGAIN': return `the name ${host} cannot be resolved: choose an address with --host or GATEHOUSE_HOST`
-    default: return undefined
+    case 'EADDRINUSE':
+      return `port ${port} on ${host} is in use by another process: stop that, or choose another port with --port or GATEHOUSE_PORT`
+    case 'EACCES':
+      return `no permission to listen on port ${port}: choose one above 1023 with --port or GATEHOUSE_PORT`
+    case 'EADDRNOTAVAIL':
+      return `${host} is not an address of this machine: choose one that is with --host or GATEHOUSE_HOST, or 0.0.0.0 for all`
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `the name ${host} cannot be resolved: choose an address with --host or GATEHOUSE_HOST`
+    default:
+      return undefined
   }
 }
 
@@ -22,7 +28,7 @@ export function listenFailure (error: unknown, host: string, port: number): stri
  * Looks for the targets, then starts to listen.
  * @returns the address, such as `http://127.0.0.1:3000`
  */
-export async function listen (app: FastifyInstance): Promise<string> {
+export async function listen(app: FastifyInstance): Promise<string> {
   const { host, port } = app.config
   await app.upstreams.discover(FIRST_DISCOVERY)
   const { level } = app.log
@@ -40,17 +46,24 @@ export async function listen (app: FastifyInstance): Promise<string> {
 }
 
 /**
- * Logs where the gateway and its documentation are. Warns when anybody can read the documentation, unless the configuration
- * says `docs.auth: 'none'` and so wants that.
+ * Logs where the gateway and its documentation are. Warns when anybody can read the documentation, unless the
+ * configuration says `docs.auth: 'none'` and so wants that.
  * @param notes   further warnings, which come first
  * @param logged  lines that need no repetition
  * @returns every line of this start
  */
-export function announce (app: FastifyInstance, address: string, notes: readonly string[] = [], logged: readonly string[] = []): string[] {
+export function announce(
+  app: FastifyInstance,
+  address: string,
+  notes: readonly string[] = [],
+  logged: readonly string[] = [],
+): string[] {
   const warnings = [...notes]
   const { docs } = app.config
   if (docs && (docs.auth === undefined || (docs.auth !== 'none' && 'optional' in docs.auth))) {
-    warnings.push(`the documentation at ${docs.path} is public: set docs.auth to say who may read it ('none' for everybody), or docs: false to switch it off`)
+    warnings.push(
+      `the documentation at ${docs.path} is public: set docs.auth to say who may read it ('none' for everybody), or docs: false to switch it off`,
+    )
   }
   const ready = `ready on ${address}${docs ? `, documentation on ${address}${docs.path}` : ''}`
   for (const warning of warnings) if (!logged.includes(warning)) app.log.warn(warning)
@@ -60,7 +73,7 @@ export function announce (app: FastifyInstance, address: string, notes: readonly
 }
 
 /** Writes the lines that the logger has gathered, for one that somebody waits for. */
-export function flushLog (app: FastifyInstance): void {
-  const { flush } = app.log as { flush? (): void }
+export function flushLog(app: FastifyInstance): void {
+  const { flush } = app.log as { flush?(): void }
   flush?.call(app.log)
 }

@@ -3,9 +3,9 @@ import { spareIdleConnections } from './drain.ts'
 /** The part of an application that stopping needs. */
 export interface StoppableApp {
   readiness: { ready: boolean }
-  server: { closeAllConnections? (): void, closeIdleConnections? (): void }
-  close (): PromiseLike<unknown>
-  log: Record<'info' | 'warn' | 'fatal', (details: object, message: string) => void> & { flush? (): void }
+  server: { closeAllConnections?(): void; closeIdleConnections?(): void }
+  close(): PromiseLike<unknown>
+  log: Record<'info' | 'warn' | 'fatal', (details: object, message: string) => void> & { flush?(): void }
 }
 
 /** Milliseconds. */
@@ -24,9 +24,11 @@ export const AFTER_CUT = 1000
 const LONGEST_TIMER = 2 ** 31 - 1
 
 /** Resolves to whether `work` was done within `time` milliseconds. */
-async function within (work: PromiseLike<unknown>, time: number): Promise<boolean> {
+async function within(work: PromiseLike<unknown>, time: number): Promise<boolean> {
   let timer: NodeJS.Timeout
-  const late = new Promise<boolean>((resolve) => { timer = setTimeout(resolve, Math.min(time, LONGEST_TIMER), false) })
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, Math.min(time, LONGEST_TIMER), false)
+  })
   try {
     return await Promise.race([work.then(() => true), late])
   } finally {
@@ -38,7 +40,7 @@ async function within (work: PromiseLike<unknown>, time: number): Promise<boolea
  * Stops an application without failing a request: readiness goes off, load balancers get `delay` to notice, the
  * listener closes, requests in flight get `timeout` to finish, and what is left then is cut.
  */
-export async function shutDown (app: StoppableApp, { delay, timeout }: ShutdownTimes): Promise<void> {
+export async function shutDown(app: StoppableApp, { delay, timeout }: ShutdownTimes): Promise<void> {
   app.readiness.ready = false
   if (delay > 0) await within(new Promise(() => {}), delay)
   // Node takes a connection on which nothing has come yet for an idle one, though its request is on the way

@@ -9,19 +9,21 @@ export const SAME_SIGNAL = 250
 export const STOP_MESSAGE = 'gatehouse:stop'
 
 /**
- * Stops the application on SIGTERM, SIGINT, the supervisor's message, or an error that nothing has caught. A second signal
- * ends the process at once.
+ * Stops the application on SIGTERM, SIGINT, the supervisor's message, or an error that nothing has caught. A second
+ * signal ends the process at once.
  * @returns the exit code, once the application has stopped: 0, or 1 after an error
  */
-export function untilStopped (app: StoppableApp, times: ShutdownTimes): Promise<number> {
+export function untilStopped(app: StoppableApp, times: ShutdownTimes): Promise<number> {
   return new Promise((resolve) => {
     let stoppingSince = 0
     const stop = (code: number): void => {
       stoppingSince = Date.now()
-      shutDown(app, times).then(() => resolve(code)).catch((error) => {
-        app.log.fatal({ err: error }, 'stopping failed')
-        resolve(1)
-      })
+      shutDown(app, times)
+        .then(() => resolve(code))
+        .catch((error) => {
+          app.log.fatal({ err: error }, 'stopping failed')
+          resolve(1)
+        })
     }
     for (const signal of SIGNALS) {
       process.on(signal, () => {

@@ -5,7 +5,7 @@ const kRefusal = Symbol('gatehouse.refusal')
 type RefusedRequest = IncomingMessage & { [kRefusal]?: ErrorCode }
 
 /** Notes why a request must be refused before it is routed. */
-export function refuse (request: RefusedRequest, code: ErrorCode): void {
+export function refuse(request: RefusedRequest, code: ErrorCode): void {
   request[kRefusal] ??= code
 }
 

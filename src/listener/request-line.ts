@@ -21,14 +21,16 @@ const LINE_BEGIN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+(?: [^\s]*)?$/
 const LONGEST = 8192
 
 /**
- * Why the parser has refused a request line that is well-formed: its method or its version is unknown. Undefined when the line
- * is malformed.
+ * Why the parser has refused a request line that is well-formed: its method or its version is unknown. Undefined when
+ * the line is malformed.
  */
-export function lineRefusal (error: NodeJS.ErrnoException): ErrorCode | undefined {
+export function lineRefusal(error: NodeJS.ErrnoException): ErrorCode | undefined {
   const { code, rawPacket, bytesParsed = 0 } = error as ParserError
   if (code === 'HPE_PAUSED_H2_UPGRADE') return 'GW_UNSUPPORTED_VERSION'
   const aboutMethod = code === 'HPE_INVALID_METHOD'
-  if (rawPacket === undefined || !(aboutMethod || code === 'HPE_INVALID_CONSTANT' || code === 'HPE_INVALID_VERSION')) return undefined
+  if (rawPacket === undefined || !(aboutMethod || code === 'HPE_INVALID_CONSTANT' || code === 'HPE_INVALID_VERSION')) {
+    return undefined
+  }
   // other requests can stand before this line; a wrong version can be noticed after its end
   const start = rawPacket.subarray(0, aboutMethod ? bytesParsed : bytesParsed - 1).lastIndexOf('\n') + 1
   const line = rawPacket.toString('latin1', start, start + LONGEST)

@@ -14,7 +14,7 @@ import { unroutedAnswer } from './unrouted-answer.ts'
 import { routeUpgrades, wantsWebSocket } from './upgrade.ts'
 
 /** Fastify's and Node's options for the side that clients see. */
-export function serverOptions ({ listener, bodyLimit }: Config): FastifyServerOptions {
+export function serverOptions({ listener, bodyLimit }: Config): FastifyServerOptions {
   const options: FastifyServerOptions & { http: object } = {
     http: {
       maxHeaderSize: bytes(listener.maxHeaderSize),
@@ -41,7 +41,7 @@ declare module 'fastify' {
 }
 
 /** What can only be said to the server itself, once Fastify has made it. */
-export function prepareListener (app: FastifyInstance): void {
+export function prepareListener(app: FastifyInstance): void {
   const { maxConnections, bodyIdleTimeout, minBodyRate } = app.config.listener
   const clock = new BodyClock({ idle: milliseconds(bodyIdleTimeout), rate: bytes(minBodyRate) })
   app.decorate('bodyClock', clock)
@@ -64,7 +64,11 @@ export function prepareListener (app: FastifyInstance): void {
 }
 
 /** Node's parser reads RTSP and ICE too and hands them over as HTTP, with methods that no router knows. */
-function refuseProtocol (app: FastifyInstance, { socket, headers: { accept } }: IncomingMessage, response: ServerResponse): void {
+function refuseProtocol(
+  app: FastifyInstance,
+  { socket, headers: { accept } }: IncomingMessage,
+  response: ServerResponse,
+): void {
   const code = 'GW_UNSUPPORTED_VERSION'
   const { status, requestId, headers, body } = unroutedAnswer(code, accept)
   app.log.info({ reqId: requestId, client: socket.remoteAddress, status, code }, 'refused, it is no HTTP')

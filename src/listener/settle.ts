@@ -8,15 +8,15 @@ import { isProblemAnswer } from './error-answer.ts'
  *
  * Every promise on a request's way is either awaited by Fastify (an async hook or handler) or ends here.
  */
-export function settle (work: Promise<unknown>, reply: FastifyReply): void {
+export function settle(work: Promise<unknown>, reply: FastifyReply): void {
   work.catch((error: unknown) => failReply(reply, error))
 }
 
 /**
- * Runs what a stream, a timer or a connection calls back for a request. What it throws becomes the client's answer: thrown
- * out of an event it would end the process.
+ * Runs what a stream, a timer or a connection calls back for a request. What it throws becomes the client's answer:
+ * thrown out of an event it would end the process.
  */
-export function guarded (reply: FastifyReply, work: () => unknown): void {
+export function guarded(reply: FastifyReply, work: () => unknown): void {
   try {
     work()
   } catch (error) {
@@ -25,10 +25,10 @@ export function guarded (reply: FastifyReply, work: () => unknown): void {
 }
 
 /**
- * An `onSend` hook that leaves error documents alone when it fails at one. Fastify would else answer with the text of the
- * second error, which is for nobody outside.
+ * An `onSend` hook that leaves error documents alone when it fails at one. Fastify would else answer with the text of
+ * the second error, which is for nobody outside.
  */
-export function sendStage (stage: onSendHookHandler<unknown>): onSendHookHandler<unknown> {
+export function sendStage(stage: onSendHookHandler<unknown>): onSendHookHandler<unknown> {
   return function (request, reply, payload, done) {
     try {
       stage.call(this, request, reply, payload, done)
@@ -44,7 +44,7 @@ export function sendStage (stage: onSendHookHandler<unknown>): onSendHookHandler
  * Answers a request with an error, in whatever state its reply is: an error document when nothing was sent, a broken
  * connection when a part of the response was. Never throws.
  */
-export function failReply (reply: FastifyReply, thrown: unknown): void {
+export function failReply(reply: FastifyReply, thrown: unknown): void {
   const { raw } = reply
   const error = thrown instanceof Error ? thrown : gatehouseError('GW_INTERNAL', { cause: new Error(String(thrown)) })
   try {
@@ -54,15 +54,21 @@ export function failReply (reply: FastifyReply, thrown: unknown): void {
     }
     // a refusal that its client did not wait for is no error of the gateway
     if (raw.destroyed && !raw.headersSent && isRefusal(error)) return
-    reply.log.error({ reqId: reply.request.id, code: 'GW_INTERNAL', err: error }, 'an error after the response had begun')
+    reply.log.error(
+      { reqId: reply.request.id, code: 'GW_INTERNAL', err: error },
+      'an error after the response had begun',
+    )
   } catch (second) {
-    reply.log.error({ reqId: reply.request.id, code: 'GW_INTERNAL', err: second, cause: error }, 'an error could not be answered')
+    reply.log.error(
+      { reqId: reply.request.id, code: 'GW_INTERNAL', err: second, cause: error },
+      'an error could not be answered',
+    )
   }
   // a client must not take a part for the whole; one that has everything already is left alone
   if (!raw.writableEnded) raw.destroy()
 }
 
-function isRefusal (error: Error): boolean {
+function isRefusal(error: Error): boolean {
   const { code = 'GW_INTERNAL' } = error as NodeJS.ErrnoException
   return code !== 'GW_INTERNAL' && Object.hasOwn(ERRORS, code)
 }

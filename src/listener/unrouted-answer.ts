@@ -13,7 +13,7 @@ export interface UnroutedAnswer {
 }
 
 /** @param accept  `Accept` of the client, as far as it is known */
-export function unroutedAnswer (code: ErrorCode, accept: string | undefined): UnroutedAnswer {
+export function unroutedAnswer(code: ErrorCode, accept: string | undefined): UnroutedAnswer {
   const requestId = randomUUID()
   const document = problemDocument(gatehouseError(code), requestId, '')
   const isPage = prefersHtml(accept)
@@ -24,9 +24,13 @@ export function unroutedAnswer (code: ErrorCode, accept: string | undefined): Un
     headers: {
       // RFC 9110, section 6.6.1
       date: new Date().toUTCString(),
-      ...isPage
-        ? { 'content-type': PAGE_CONTENT_TYPE, 'content-security-policy': PAGE_POLICY, 'x-content-type-options': 'nosniff' }
-        : { 'content-type': PROBLEM_CONTENT_TYPE },
+      ...(isPage
+        ? {
+            'content-type': PAGE_CONTENT_TYPE,
+            'content-security-policy': PAGE_POLICY,
+            'x-content-type-options': 'nosniff',
+          }
+        : { 'content-type': PROBLEM_CONTENT_TYPE }),
       'content-length': Buffer.byteLength(body),
       'cache-control': 'no-store',
       vary: 'Accept',

@@ -12,11 +12,15 @@ export const isHandshake = ({ headers }: Pick<IncomingMessage, 'headers'>): bool
   headers['sec-websocket-key'] !== undefined && headers['sec-websocket-version'] !== undefined
 
 /**
- * Which requests Node hands over as upgrades; only right when Node asks. Others that carry `Upgrade` (h2c, for example, or one
- * behind a request that has no answer yet) are plain requests, whose header is not forwarded, as RFC 9110, section 7.8 allows, and demands in HTTP/1.0.
+ * Which requests Node hands over as upgrades; only right when Node asks. Others that carry `Upgrade` (h2c, for example,
+ * or one behind a request that has no answer yet) are plain requests, whose header is not forwarded, as RFC 9110,
+ * section 7.8 allows, and demands in HTTP/1.0.
  */
 export const wantsWebSocket = (request: IncomingMessage): boolean =>
-  request.method === 'GET' && request.httpVersion === '1.1' && request.headers.upgrade?.toLowerCase() === 'websocket' && !isBusy(request.socket)
+  request.method === 'GET' &&
+  request.httpVersion === '1.1' &&
+  request.headers.upgrade?.toLowerCase() === 'websocket' &&
+  !isBusy(request.socket)
 
 /** Whether an earlier response still has the socket. */
 const isBusy = ({ _httpMessage }: Socket & { _httpMessage?: object | null }): boolean => _httpMessage != null
@@ -25,7 +29,7 @@ const isBusy = ({ _httpMessage }: Socket & { _httpMessage?: object | null }): bo
 const LINGER_MS = 1000
 
 /** A response on a connection that Node's parser has let go of; the connection ends with it. */
-export function responseOn (request: IncomingMessage): ServerResponse {
+export function responseOn(request: IncomingMessage): ServerResponse {
   const { socket } = request
   const response = new ServerResponse(request)
   response.shouldKeepAlive = false
@@ -41,7 +45,10 @@ export function responseOn (request: IncomingMessage): ServerResponse {
 }
 
 /** Sends upgrade requests through the same routes and stages as every other request. */
-export function routeUpgrades (server: Server, handle: (request: IncomingMessage, response: ServerResponse) => void): void {
+export function routeUpgrades(
+  server: Server,
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+): void {
   server.on('upgrade', (request: UpgradeRequest, socket, head) => {
     // errors after this point belong to the socket alone; without a listener they would end the process
     socket.on('error', () => socket.destroy())

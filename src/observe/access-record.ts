@@ -1,15 +1,16 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { traceIdOf } from './trace-context.ts'
 
-const rounded = (ms: number | undefined): number | undefined => ms === undefined ? undefined : Math.round(ms * 100) / 100
+const rounded = (ms: number | undefined): number | undefined =>
+  ms === undefined ? undefined : Math.round(ms * 100) / 100
 
 /**
  * What the access log tells of a request. The query is left out, since tokens and personal data stand in queries.
- * `ms` is from the first byte of the request to the last of the response, `upstreamMs` from sending it to the upstream to the
- * first byte of its answer. `queueMs` is the wait for a
+ * `ms` is from the first byte of the request to the last of the response, `upstreamMs` from sending it to the upstream
+ * to the first byte of its answer. `queueMs` is the wait for a
  * target with room. `attempts` is there when the request has been sent more than once.
  */
-export function accessRecord (request: FastifyRequest, reply: FastifyReply, aborted: boolean): Record<string, unknown> {
+export function accessRecord(request: FastifyRequest, reply: FastifyReply, aborted: boolean): Record<string, unknown> {
   const { config, url } = request.routeOptions
   const { traceparent } = request.headers
   const target = request.originalUrl

@@ -3,7 +3,17 @@ import type { Config } from '../config/config-schema.ts'
 import { terminalLine, wantsColors } from './terminal-log.ts'
 
 /** What never stands in a log, wherever an object carries it. */
-const SECRETS = ['authorization', 'cookie', '["set-cookie"]', '["proxy-authorization"]', '["x-api-key"]', 'password', 'secret', 'token', 'privateKey']
+const SECRETS = [
+  'authorization',
+  'cookie',
+  '["set-cookie"]',
+  '["proxy-authorization"]',
+  '["x-api-key"]',
+  'password',
+  'secret',
+  'token',
+  'privateKey',
+]
 const REDACTED = SECRETS.flatMap((name) => {
   const path = name.startsWith('[') ? name : `.${name}`
   return [name, `*${path}`, `*.headers${path}`, `headers${path}`]
@@ -12,8 +22,11 @@ const REDACTED = SECRETS.flatMap((name) => {
 let lastMoment = 0
 let lastText = ''
 
-/** The time as ISO 8601 text; it is formatted once for all lines of a millisecond, which is a good part of what a line costs. */
-function isoTime (): string {
+/**
+ * The time as ISO 8601 text; it is formatted once for all lines of a millisecond, which is a good part of what a line
+ * costs.
+ */
+function isoTime(): string {
   const now = Date.now()
   if (now !== lastMoment) {
     lastMoment = now
@@ -26,7 +39,7 @@ function isoTime (): string {
 const MOST_WAITING = 1024 * 1024
 
 /** The process's logger: JSON lines, or short ones for people on a terminal. */
-export function createLogger ({ level, format }: Config['log']): Logger {
+export function createLogger({ level, format }: Config['log']): Logger {
   const readable = format === 'pretty' || (format === 'auto' && process.stdout.isTTY)
   const options = {
     level,
@@ -41,13 +54,19 @@ export function createLogger ({ level, format }: Config['log']): Logger {
 }
 
 /** Standard output for people: each line is written at once, and none holds up the process. */
-function terminal (): DestinationStream & Pick<ReturnType<typeof pino.destination>, 'flush' | 'flushSync'> {
+function terminal(): DestinationStream & Pick<ReturnType<typeof pino.destination>, 'flush' | 'flushSync'> {
   const destination = pino.destination({ dest: 1, sync: false, minLength: 0, maxLength: MOST_WAITING })
   const colors = wantsColors(process.stdout, process.env)
   return {
-    write (line) { destination.write(terminalLine(line, colors)) },
-    flush (done) { destination.flush(done) },
+    write(line) {
+      destination.write(terminalLine(line, colors))
+    },
+    flush(done) {
+      destination.flush(done)
+    },
     // before the end that follows a fatal line
-    flushSync () { destination.flushSync() },
+    flushSync() {
+      destination.flushSync()
+    },
   }
 }

@@ -10,7 +10,7 @@ const ACCEPTABLE = /^[\w.:~+/=-]{1,128}$/
  * The `X-Request-Id` of a trusted proxy is taken over, so that one id follows a request through the whole chain.
  * @param trusts  whether a connection comes from a trusted proxy
  */
-export function requestIds (trusts: (socket: Socket) => boolean): (request: IncomingMessage) => string {
+export function requestIds(trusts: (socket: Socket) => boolean): (request: IncomingMessage) => string {
   const process = randomBytes(9).toString('base64url')
   let counter = 0
   return (request) => {

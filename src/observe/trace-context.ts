@@ -5,7 +5,7 @@ const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a
  * The trace id of a `traceparent`.
  * @returns undefined for a header that is missing or invalid, as one that came twice is
  */
-export function traceIdOf (traceparent: string | string[] | undefined): string | undefined {
+export function traceIdOf(traceparent: string | string[] | undefined): string | undefined {
   if (typeof traceparent !== 'string') return undefined
   const [, version, traceId, more] = TRACEPARENT.exec(traceparent) ?? []
   return version === '00' && more !== undefined ? undefined : traceId

@@ -14,7 +14,9 @@ import { checkOperations } from './operation-rules.ts'
 import { liftSwagger, SWAGGER_HOMES } from './swagger-lift.ts'
 import type { ApiDocument, FaultMode } from './types.ts'
 
-const refuse = (file: string, message: string): never => { throw new BootProblems([{ file, field: '', message }]) }
+const refuse = (file: string, message: string): never => {
+  throw new BootProblems([{ file, field: '', message }])
+}
 
 /** Rounds of looking for mistakes and mending them; what is left out may have been what others refer to. */
 const MOST_ROUNDS = 50
@@ -24,14 +26,24 @@ const MOST_ROUNDS = 50
  * @param faults  what happens to mistakes
  * @throws BootProblems with everything that is wrong
  */
-export async function buildDocument (source: DocumentSource, sources: DocumentSources, schemaMistakes: SchemaMistakes, faults: FaultMode = 'refuse'): Promise<ApiDocument> {
+export async function buildDocument(
+  source: DocumentSource,
+  sources: DocumentSources,
+  schemaMistakes: SchemaMistakes,
+  faults: FaultMode = 'refuse',
+): Promise<ApiDocument> {
   const version = versionOf(source)
   const grammar = version === '2.0' ? SWAGGER : OPENAPI
   const { root: bundled, origins, mistakes, notes: ofBundle } = await bundleDocument(source, grammar, sources)
   const mender = new DocumentMender(faults)
   const mended: string[] = []
   /** Checks until nothing is wrong any more; what follows relies on what has been checked. */
-  const check = <Result>(root: SchemaObject, grammar: Grammar, notes: DocumentNotes, round: (notes: DocumentNotes) => [Mistake[], Result]): [DocumentNotes, Result] => {
+  const check = <Result>(
+    root: SchemaObject,
+    grammar: Grammar,
+    notes: DocumentNotes,
+    round: (notes: DocumentNotes) => [Mistake[], Result],
+  ): [DocumentNotes, Result] => {
     for (let left = MOST_ROUNDS; ; left--) {
       const own = notes.copy()
       const [found, result] = round(own)
@@ -43,7 +55,10 @@ export async function buildDocument (source: DocumentSource, sources: DocumentSo
   }
   const before = new DocumentNotes()
   for (const [pointer, message] of ofBundle) before.add(message, pointer)
-  const [checked] = check(bundled, grammar, before, (notes) => [[...mistakes.splice(0), ...checkStructure(grammar, bundled, notes)], null])
+  const [checked] = check(bundled, grammar, before, (notes) => [
+    [...mistakes.splice(0), ...checkStructure(grammar, bundled, notes)],
+    null,
+  ])
   if (version === '2.0') origins.moved = SWAGGER_HOMES
   const root = await lift(bundled, version, checked)
   const [notes, found] = check(root, OPENAPI, checked, (own) => {
@@ -53,33 +68,46 @@ export async function buildDocument (source: DocumentSource, sources: DocumentSo
   })
   const places = origins.whereabouts([...found.map(({ pointer }) => pointer), ...mender.pointers])
   return {
-    name: source.name, version, root, notes: notes.tell(origins), mended,
+    name: source.name,
+    version,
+    root,
+    notes: notes.tell(origins),
+    mended,
     operations: found.map(({ unused, ...operation }, place) => ({ ...operation, where: places[place]!.where })),
     omitted: mender.omitted.map((operation, place) => ({ ...operation, where: places[found.length + place]!.where })),
   }
 }
 
 /** A line for each thing that has been left out or loosened: where, what was wrong, and what became of it. */
-function linesOf (origins: DocumentOrigins, mistakes: readonly Mistake[], mended: readonly Mended[]): string[] {
+function linesOf(origins: DocumentOrigins, mistakes: readonly Mistake[], mended: readonly Mended[]): string[] {
   const messages = new Map(mistakes)
   const places = origins.whereabouts(mended.map(({ pointer }) => pointer))
-  return mended.map(({ pointer, message }, at) => `${places[at]!.where}: ${message} (${places[at]!.field} ${messages.get(pointer)!})`)
+  return mended.map(
+    ({ pointer, message }, at) => `${places[at]!.where}: ${message} (${places[at]!.field} ${messages.get(pointer)!})`,
+  )
 }
 
-async function lift (root: SchemaObject, version: string, notes: DocumentNotes): Promise<SchemaObject> {
+async function lift(root: SchemaObject, version: string, notes: DocumentNotes): Promise<SchemaObject> {
   if (version.startsWith('3.1')) return root
   const lifted = version === '2.0' ? await liftSwagger(root, notes) : root
   liftToThreeOne(lifted, notes)
   return lifted
 }
 
-function versionOf ({ name, value }: DocumentSource): string {
+function versionOf({ name, value }: DocumentSource): string {
   if (!isObject(value)) return refuse(name, 'is no OpenAPI document: it holds no object')
   const version: unknown = value.openapi ?? value.swagger
   // YAML reads 2.0 without quotes as a number
   if (value.swagger === 2) value.swagger = '2.0'
   if (value.swagger === '2.0') return '2.0'
   if (typeof value.openapi === 'string' && /^3\.[01](\.|$)/.test(value.openapi)) return value.openapi
-  if (value.openapi === 3 || value.openapi === 3.1) return refuse(name, '"openapi" is a number, allowed: text with quotes, such as "3.0.3" or "3.1.0"')
-  return refuse(name, version === undefined ? 'is no OpenAPI document: it has neither "openapi" nor "swagger"' : `is of version ${JSON.stringify(version)}, allowed: "openapi" 3.0.x or 3.1.x, or "swagger" "2.0"`)
+  if (value.openapi === 3 || value.openapi === 3.1) {
+    return refuse(name, '"openapi" is a number, allowed: text with quotes, such as "3.0.3" or "3.1.0"')
+  }
+  return refuse(
+    name,
+    version === undefined
+      ? 'is no OpenAPI document: it has neither "openapi" nor "swagger"'
+      : `is of version ${JSON.stringify(version)}, allowed: "openapi" 3.0.x or 3.1.x, or "swagger" "2.0"`,
+  )
 }

@@ -19,16 +19,16 @@ export class DocumentCache {
   readonly #folder: string
 
   /** @param folder  made when the first text is kept */
-  constructor (folder: string) {
+  constructor(folder: string) {
     this.#folder = folder
   }
 
-  #file (url: string): string {
+  #file(url: string): string {
     return join(this.#folder, `${hash('sha256', url, 'hex').slice(0, 32)}.json`)
   }
 
   /** What was fetched from a URL; undefined when there is nothing, or nothing that can be read. */
-  async read (url: string): Promise<CachedText | undefined> {
+  async read(url: string): Promise<CachedText | undefined> {
     try {
       const file = this.#file(url)
       const stats = await stat(file)
@@ -36,7 +36,12 @@ export class DocumentCache {
       const entry: unknown = JSON.parse(await readFile(file, 'utf8'))
       if (!isObject(entry) || entry.url !== url || typeof entry.text !== 'string') return undefined
       const { text, etag, lastModified } = entry
-      return { url, text, ...(typeof etag === 'string' && { etag }), ...(typeof lastModified === 'string' && { lastModified }) }
+      return {
+        url,
+        text,
+        ...(typeof etag === 'string' && { etag }),
+        ...(typeof lastModified === 'string' && { lastModified }),
+      }
     } catch {
       return undefined
     }
@@ -46,7 +51,7 @@ export class DocumentCache {
    * Keeps a text; whoever reads meanwhile gets the old one or the new one, whole.
    * @throws when the folder cannot be written to
    */
-  async write (entry: CachedText): Promise<void> {
+  async write(entry: CachedText): Promise<void> {
     const file = this.#file(entry.url)
     const draft = `${file}.${randomUUID()}.tmp`
     await mkdir(this.#folder, { recursive: true })

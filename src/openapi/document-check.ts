@@ -8,10 +8,11 @@ import { type Part, type Place, walkDocument, wholeDocument } from './document-w
 export type Mistake = [pointer: string, message: string]
 
 const TYPES = ['string', 'number', 'integer', 'boolean', 'array', 'object', 'null']
-const isTypes = (value: unknown, known: readonly string[]): boolean => [value].flat().length > 0 && [value].flat().every((type) => known.includes(type as string))
+const isTypes = (value: unknown, known: readonly string[]): boolean =>
+  [value].flat().length > 0 && [value].flat().every((type) => known.includes(type as string))
 
 /** A value of a document, short enough for a message. */
-export function shown (value: unknown): string {
+export function shown(value: unknown): string {
   if (value === undefined) return 'is missing'
   if (Array.isArray(value)) return value.length === 0 ? 'is an empty list' : 'is a list'
   if (isObject(value)) return 'is an object'
@@ -34,7 +35,10 @@ const DATA: Record<string, [fits: (value: unknown) => boolean, allowed: string]>
   positive: [(value) => isNumber(value) && value > 0, 'a number above 0'],
   count: [isCount, 'a whole number from 0'],
   texts: [(value) => Array.isArray(value) && value.every(isText), 'a list of text'],
-  textLists: [(value) => isObject(value) && Object.values(value).every((list) => Array.isArray(list) && list.every(isText)), 'an object of lists of text'],
+  textLists: [
+    (value) => isObject(value) && Object.values(value).every((list) => Array.isArray(list) && list.every(isText)),
+    'an object of lists of text',
+  ],
   list: [(value) => Array.isArray(value) && value.length > 0, 'a list with at least one value'],
   bound: [(value) => isNumber(value) || typeof value === 'boolean', 'a number (true or false before OpenAPI 3.1)'],
   types: [(value) => isTypes(value, TYPES), `${TYPES.join(', ')}, or a list of these`],
@@ -48,7 +52,7 @@ const DIALECT = /^https?:\/\/(json-schema\.org\/draft\/2020-12\/|spec\.openapis\
  * Checks what a document consists of. What many public documents have and what makes nothing less safe is put right:
  * fields with nothing in them go, as does `required: true` within a schema.
  */
-export function checkStructure (grammar: Grammar, root: SchemaObject, notes: DocumentNotes): Mistake[] {
+export function checkStructure(grammar: Grammar, root: SchemaObject, notes: DocumentNotes): Mistake[] {
   const mistakes: Mistake[] = []
   const misfit = (place: Place): void => {
     const { value, shape, pointer, holder, key } = place
@@ -72,7 +76,9 @@ export function checkStructure (grammar: Grammar, root: SchemaObject, notes: Doc
       }
       if (part.kind === 'Schema') checkSchema(part, mistakes, notes)
       for (const [field, shape] of Object.entries(grammar[part.kind]!.fields)) {
-        if (shape.startsWith('!') && part.value[field] === undefined) mistakes.push([part.pointer, `has no "${field}", which it needs`])
+        if (shape.startsWith('!') && part.value[field] === undefined) {
+          mistakes.push([part.pointer, `has no "${field}", which it needs`])
+        }
       }
       return true
     },
@@ -80,21 +86,28 @@ export function checkStructure (grammar: Grammar, root: SchemaObject, notes: Doc
       const { value, shape, pointer } = place
       if (shape === 'any') return
       if (value === null && !shape.endsWith('ypes') && shape !== 'list') return misfit(place)
-      const [fits, allowed] = DATA[shape] ?? [(word: unknown) => isText(word) && shape.split('|').includes(word), shape.replaceAll('|', ', ')]
+      const [fits, allowed] = DATA[shape] ?? [
+        (word: unknown) => isText(word) && shape.split('|').includes(word),
+        shape.replaceAll('|', ', '),
+      ]
       if (fits(value)) return
-      if (shape.endsWith('ypes') && [value].flat().includes(null)) mistakes.push([pointer, 'is null, allowed: the word "null", with quotes'])
-      else mistakes.push([pointer, `${shown(value)}, allowed: ${allowed}`])
+      if (shape.endsWith('ypes') && [value].flat().includes(null)) {
+        mistakes.push([pointer, 'is null, allowed: the word "null", with quotes'])
+      } else mistakes.push([pointer, `${shown(value)}, allowed: ${allowed}`])
     },
     unknown: ({ key, pointer }, kind) => {
       const guess = closest(String(key), Object.keys(grammar[kind]!.fields))
-      notes.add(`the field "${key}" is not known there and is ignored${guess === undefined ? '' : `, did you mean "${guess}"?`}`, pointer)
+      notes.add(
+        `the field "${key}" is not known there and is ignored${guess === undefined ? '' : `, did you mean "${guess}"?`}`,
+        pointer,
+      )
     },
   })
   return mistakes
 }
 
 /** Beside the reference of anything but a schema, only text counts (OpenAPI 3.1, section 4.8.23). */
-function checkBesideReference ({ value, pointer }: Part, notes: DocumentNotes): void {
+function checkBesideReference({ value, pointer }: Part, notes: DocumentNotes): void {
   for (const field of Object.keys(value)) {
     if (['$ref', 'summary', 'description'].includes(field) || field.startsWith('x-')) continue
     notes.add('what stands beside a "$ref" is ignored, as the specification says', pointer)
@@ -102,18 +115,28 @@ function checkBesideReference ({ value, pointer }: Part, notes: DocumentNotes): 
   }
 }
 
-function checkSchema ({ value, pointer }: Part, mistakes: Mistake[], notes: DocumentNotes): void {
+function checkSchema({ value, pointer }: Part, mistakes: Mistake[], notes: DocumentNotes): void {
   for (const keyword of ['$dynamicRef', '$recursiveRef']) {
-    if (value[keyword] !== undefined) mistakes.push([`${pointer}/${keyword}`, 'is a reference whose target changes with the place that it is used from, allowed: "$ref", with a schema for each use'])
+    if (value[keyword] !== undefined) {
+      mistakes.push([
+        `${pointer}/${keyword}`,
+        'is a reference whose target changes with the place that it is used from, allowed: "$ref", with a schema for each use',
+      ])
+    }
   }
   for (const keyword of ['allOf', 'prefixItems']) {
     if (!Array.isArray(value[keyword]) || value[keyword].length > 0) continue
     notes.add(`"${keyword}" is an empty list, which says nothing`, pointer)
     delete value[keyword]
   }
-  if (typeof value.$schema === 'string' && !DIALECT.test(value.$schema)) notes.add('"$schema" names another dialect of JSON Schema than 2020-12, and the schema is read as 2020-12', pointer)
+  if (typeof value.$schema === 'string' && !DIALECT.test(value.$schema)) {
+    notes.add('"$schema" names another dialect of JSON Schema than 2020-12, and the schema is read as 2020-12', pointer)
+  }
   if (typeof value.required === 'boolean') {
-    notes.add('"required" of a schema is true or false, which says nothing: the object around it lists what it requires', pointer)
+    notes.add(
+      '"required" of a schema is true or false, which says nothing: the object around it lists what it requires',
+      pointer,
+    )
     delete value.required
   }
 }

@@ -26,11 +26,11 @@ export interface ApiChange {
 const address = ({ method, path }: ApiOperation): string => `${method} ${path.replaceAll(/\{[^{}]*\}/g, '{}')}`
 
 /**
- * What breaks clients between two documents, in the order of the document before. Each change is told once, however many
- * operations use the schema.
+ * What breaks clients between two documents, in the order of the document before. Each change is told once, however
+ * many operations use the schema.
  * @throws BootProblems when a document has too many alternatives to be compared
  */
-export function apiChanges (before: ApiDocument, after: ApiDocument): ApiChange[] {
+export function apiChanges(before: ApiDocument, after: ApiDocument): ApiChange[] {
   const current = new Map(after.operations.map((operation) => [address(operation), operation]))
   const diff = new OperationDiff(before, after, new SchemaDiff(before.root, after.root))
   const changes = new Map<string, ApiChange>()
@@ -38,7 +38,16 @@ export function apiChanges (before: ApiDocument, after: ApiDocument): ApiChange[
     const name = `${old.method} ${old.path}`
     const now = current.get(address(old))
     if (now === undefined) {
-      changes.set(name, { rule: 'operation-removed', level: 'breaking', operations: [name], part: '', message: 'the operation is removed: clients that call it are answered 404 or 405', where: old.where, before: old.pointer, after: null })
+      changes.set(name, {
+        rule: 'operation-removed',
+        level: 'breaking',
+        operations: [name],
+        part: '',
+        message: 'the operation is removed: clients that call it are answered 404 or 405',
+        where: old.where,
+        before: old.pointer,
+        after: null,
+      })
       continue
     }
     for (const change of compared(diff, old, now, after.name)) {
@@ -51,15 +60,30 @@ export function apiChanges (before: ApiDocument, after: ApiDocument): ApiChange[
   return [...changes.values()]
 }
 
-function compared (diff: OperationDiff, old: ApiOperation, now: ApiOperation, file: string): OperationChange[] {
+function compared(diff: OperationDiff, old: ApiOperation, now: ApiOperation, file: string): OperationChange[] {
   try {
     return diff.changes(old, now)
   } catch (error) {
-    if (error instanceof TooIntricate) throw new BootProblems([{ file, field: `${now.method} ${now.path}`, message: error.message }])
+    if (error instanceof TooIntricate) {
+      throw new BootProblems([{ file, field: `${now.method} ${now.path}`, message: error.message }])
+    }
     throw error
   }
 }
 
-function told ({ rule, breaks, part, path, message, before, after }: OperationChange, operation: string, { where }: ApiOperation): ApiChange {
-  return { rule, level: breaks ? 'breaking' : 'unsure', operations: [operation], part: path === '' ? part : `${part}: ${path.replace(/^\./, '')}`, message, where, before, after }
+function told(
+  { rule, breaks, part, path, message, before, after }: OperationChange,
+  operation: string,
+  { where }: ApiOperation,
+): ApiChange {
+  return {
+    rule,
+    level: breaks ? 'breaking' : 'unsure',
+    operations: [operation],
+    part: path === '' ? part : `${part}: ${path.replace(/^\./, '')}`,
+    message,
+    where,
+    before,
+    after,
+  }
 }

@@ -3,9 +3,11 @@
  * - `text`, `flag`, `number`, `count`, `texts` (a list of text), `list`: plain JSON of that type;
  * - `positive`: a number above zero, `textLists`: a map of lists of text;
  * - `words`: text for people, where numbers and the like do no harm; `any`: not looked into;
- * - `types`: the `type` of a schema, and `fileTypes` that of Swagger 2.0; `bound`: `exclusiveMinimum` and `exclusiveMaximum`;
+ * - `types`: the `type` of a schema, and `fileTypes` that of Swagger 2.0; `bound`: `exclusiveMinimum` and
+ * `exclusiveMaximum`;
  * - `a|b`: one of these words;
- * - `Part`, `Part[]`, `Part{}`: a part of that kind, a list of them, or a map by names; in `Part{x}` names with `x-` are extensions;
+ * - `Part`, `Part[]`, `Part{}`: a part of that kind, a list of them, or a map by names; in `Part{x}` names with `x-`
+ * are extensions;
  * - with `!` before it: must be there.
  */
 export type Shape = string
@@ -26,29 +28,95 @@ const NAMED = { type: 'words', ...TEXTS }
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace']
 
 const SCHEMA: PartKind['fields'] = {
-  ...TEXTS, title: 'words', xml: 'any', default: 'any', example: 'any', examples: 'any', const: 'any', $comment: 'words', $vocabulary: 'any',
-  $ref: 'text', $id: 'text', id: 'any', $schema: 'text', $anchor: 'text', $dynamicRef: 'any', $dynamicAnchor: 'any', $recursiveRef: 'any', $recursiveAnchor: 'any',
-  type: 'types', format: 'text', enum: 'list', nullable: 'flag', deprecated: 'flag', readOnly: 'flag', writeOnly: 'flag', discriminator: 'Discriminator',
-  allOf: 'Schema[]', anyOf: 'Schema[]', oneOf: 'Schema[]', prefixItems: 'Schema[]',
-  not: 'Schema', if: 'Schema', then: 'Schema', else: 'Schema', items: 'Schema', additionalItems: 'Schema', contains: 'Schema', additionalProperties: 'Schema',
-  propertyNames: 'Schema', unevaluatedItems: 'Schema', unevaluatedProperties: 'Schema', contentSchema: 'Schema',
-  properties: 'Schema{}', patternProperties: 'Schema{}', dependentSchemas: 'Schema{}', $defs: 'Schema{}', definitions: 'Schema{}',
-  required: 'texts', dependentRequired: 'textLists', uniqueItems: 'flag', pattern: 'text', contentMediaType: 'text', contentEncoding: 'text',
-  multipleOf: 'positive', maximum: 'number', minimum: 'number', exclusiveMaximum: 'bound', exclusiveMinimum: 'bound',
-  maxLength: 'count', minLength: 'count', maxItems: 'count', minItems: 'count', maxContains: 'count', minContains: 'count', maxProperties: 'count', minProperties: 'count',
+  ...TEXTS,
+  title: 'words',
+  xml: 'any',
+  default: 'any',
+  example: 'any',
+  examples: 'any',
+  const: 'any',
+  $comment: 'words',
+  $vocabulary: 'any',
+  $ref: 'text',
+  $id: 'text',
+  id: 'any',
+  $schema: 'text',
+  $anchor: 'text',
+  $dynamicRef: 'any',
+  $dynamicAnchor: 'any',
+  $recursiveRef: 'any',
+  $recursiveAnchor: 'any',
+  type: 'types',
+  format: 'text',
+  enum: 'list',
+  nullable: 'flag',
+  deprecated: 'flag',
+  readOnly: 'flag',
+  writeOnly: 'flag',
+  discriminator: 'Discriminator',
+  allOf: 'Schema[]',
+  anyOf: 'Schema[]',
+  oneOf: 'Schema[]',
+  prefixItems: 'Schema[]',
+  not: 'Schema',
+  if: 'Schema',
+  then: 'Schema',
+  else: 'Schema',
+  items: 'Schema',
+  additionalItems: 'Schema',
+  contains: 'Schema',
+  additionalProperties: 'Schema',
+  propertyNames: 'Schema',
+  unevaluatedItems: 'Schema',
+  unevaluatedProperties: 'Schema',
+  contentSchema: 'Schema',
+  properties: 'Schema{}',
+  patternProperties: 'Schema{}',
+  dependentSchemas: 'Schema{}',
+  $defs: 'Schema{}',
+  definitions: 'Schema{}',
+  required: 'texts',
+  dependentRequired: 'textLists',
+  uniqueItems: 'flag',
+  pattern: 'text',
+  contentMediaType: 'text',
+  contentEncoding: 'text',
+  multipleOf: 'positive',
+  maximum: 'number',
+  minimum: 'number',
+  exclusiveMaximum: 'bound',
+  exclusiveMinimum: 'bound',
+  maxLength: 'count',
+  minLength: 'count',
+  maxItems: 'count',
+  minItems: 'count',
+  maxContains: 'count',
+  minContains: 'count',
+  maxProperties: 'count',
+  minProperties: 'count',
 }
 
 const COMMON: Grammar = {
-  Info: { fields: { ...TEXTS, title: 'words', version: 'words', termsOfService: 'words', contact: 'any', license: 'any' } },
+  Info: {
+    fields: { ...TEXTS, title: 'words', version: 'words', termsOfService: 'words', contact: 'any', license: 'any' },
+  },
   Tag: { fields: { ...TEXTS, name: '!words', kind: 'words', parent: 'words' } },
   Requirement: { fields: {}, rest: 'texts' },
   Discriminator: { fields: { propertyName: '!text', mapping: 'any' } },
 }
 
 const VALUE: PartKind['fields'] = {
-  ...TEXTS, required: 'flag', deprecated: 'flag', allowEmptyValue: 'flag', explode: 'flag', allowReserved: 'flag',
+  ...TEXTS,
+  required: 'flag',
+  deprecated: 'flag',
+  allowEmptyValue: 'flag',
+  explode: 'flag',
+  allowReserved: 'flag',
   style: 'matrix|label|simple|form|spaceDelimited|pipeDelimited|deepObject',
-  schema: 'Schema', content: 'Media{}', example: 'any', examples: 'Example{}',
+  schema: 'Schema',
+  content: 'Media{}',
+  example: 'any',
+  examples: 'Example{}',
 }
 
 /** OpenAPI 3.0 and 3.1. */
@@ -56,38 +124,88 @@ export const OPENAPI: Grammar = {
   ...COMMON,
   Document: {
     fields: {
-      openapi: '!text', info: 'Info', jsonSchemaDialect: 'text', servers: 'Server[]', paths: 'Path{x}', webhooks: 'PathItem{}', components: 'Components',
-      security: 'Requirement[]', tags: 'Tag[]', externalDocs: 'any', $self: 'any',
+      openapi: '!text',
+      info: 'Info',
+      jsonSchemaDialect: 'text',
+      servers: 'Server[]',
+      paths: 'Path{x}',
+      webhooks: 'PathItem{}',
+      components: 'Components',
+      security: 'Requirement[]',
+      tags: 'Tag[]',
+      externalDocs: 'any',
+      $self: 'any',
     },
   },
   Server: { fields: { ...TEXTS, url: '!text', name: 'words', variables: 'any' } },
   Components: {
     fields: {
-      schemas: 'Schema{}', responses: 'Response{}', parameters: 'Parameter{}', examples: 'Example{}', requestBodies: 'RequestBody{}', headers: 'Header{}',
-      securitySchemes: 'SecurityScheme{}', links: 'Link{}', callbacks: 'Callback{}', pathItems: 'PathItem{}',
+      schemas: 'Schema{}',
+      responses: 'Response{}',
+      parameters: 'Parameter{}',
+      examples: 'Example{}',
+      requestBodies: 'RequestBody{}',
+      headers: 'Header{}',
+      securitySchemes: 'SecurityScheme{}',
+      links: 'Link{}',
+      callbacks: 'Callback{}',
+      pathItems: 'PathItem{}',
     },
   },
   Path: pathItem('Parameter', METHODS),
   PathItem: { ...pathItem('Parameter', METHODS), home: ['components', 'pathItems'] },
   Operation: {
     fields: {
-      ...TEXTS, tags: 'texts', operationId: 'text', parameters: 'Parameter[]', requestBody: 'RequestBody', responses: 'Response{x}', callbacks: 'Callback{}',
-      deprecated: 'flag', security: 'Requirement[]', servers: 'Server[]',
+      ...TEXTS,
+      tags: 'texts',
+      operationId: 'text',
+      parameters: 'Parameter[]',
+      requestBody: 'RequestBody',
+      responses: 'Response{x}',
+      callbacks: 'Callback{}',
+      deprecated: 'flag',
+      security: 'Requirement[]',
+      servers: 'Server[]',
     },
   },
-  Parameter: { fields: { ...VALUE, name: '!text', in: '!path|query|header|cookie' }, home: ['components', 'parameters'] },
+  Parameter: {
+    fields: { ...VALUE, name: '!text', in: '!path|query|header|cookie' },
+    home: ['components', 'parameters'],
+  },
   Header: { fields: VALUE, home: ['components', 'headers'] },
   RequestBody: { fields: { ...TEXTS, content: '!Media{}', required: 'flag' }, home: ['components', 'requestBodies'] },
   Example: { fields: { ...TEXTS, value: 'any', externalValue: 'any' }, home: ['components', 'examples'] },
   Media: { fields: { schema: 'Schema', example: 'any', examples: 'Example{}', encoding: 'Encoding{}' } },
-  Encoding: { fields: { contentType: 'text', headers: 'Header{}', style: 'form|spaceDelimited|pipeDelimited|deepObject', explode: 'flag', allowReserved: 'flag' } },
-  Response: { fields: { ...TEXTS, headers: 'Header{}', content: 'Media{}', links: 'Link{}' }, home: ['components', 'responses'] },
+  Encoding: {
+    fields: {
+      contentType: 'text',
+      headers: 'Header{}',
+      style: 'form|spaceDelimited|pipeDelimited|deepObject',
+      explode: 'flag',
+      allowReserved: 'flag',
+    },
+  },
+  Response: {
+    fields: { ...TEXTS, headers: 'Header{}', content: 'Media{}', links: 'Link{}' },
+    home: ['components', 'responses'],
+  },
   Callback: { fields: {}, rest: 'PathItem', home: ['components', 'callbacks'] },
-  Link: { fields: { ...TEXTS, operationRef: 'any', operationId: 'any', parameters: 'any', requestBody: 'any', server: 'any' }, home: ['components', 'links'] },
+  Link: {
+    fields: { ...TEXTS, operationRef: 'any', operationId: 'any', parameters: 'any', requestBody: 'any', server: 'any' },
+    home: ['components', 'links'],
+  },
   SecurityScheme: {
     fields: {
-      ...NAMED, type: '!apiKey|http|mutualTLS|oauth2|openIdConnect', name: 'text', in: 'query|header|cookie', scheme: 'text', bearerFormat: 'words', flows: 'any',
-      openIdConnectUrl: 'words', deprecated: 'any', oauth2MetadataUrl: 'any',
+      ...NAMED,
+      type: '!apiKey|http|mutualTLS|oauth2|openIdConnect',
+      name: 'text',
+      in: 'query|header|cookie',
+      scheme: 'text',
+      bearerFormat: 'words',
+      flows: 'any',
+      openIdConnectUrl: 'words',
+      deprecated: 'any',
+      oauth2MetadataUrl: 'any',
     },
     home: ['components', 'securitySchemes'],
   },
@@ -96,7 +214,11 @@ export const OPENAPI: Grammar = {
 
 /** Parameters and headers of Swagger 2.0 hold the keywords of their schema themselves. */
 const VALUE_2: PartKind['fields'] = {
-  ...SCHEMA, type: 'string|number|integer|boolean|array|file', collectionFormat: 'csv|ssv|tsv|pipes|multi', required: 'flag', allowEmptyValue: 'flag',
+  ...SCHEMA,
+  type: 'string|number|integer|boolean|array|file',
+  collectionFormat: 'csv|ssv|tsv|pipes|multi',
+  required: 'flag',
+  allowEmptyValue: 'flag',
 }
 
 /** Swagger 2.0. */
@@ -104,30 +226,67 @@ export const SWAGGER: Grammar = {
   ...COMMON,
   Document: {
     fields: {
-      swagger: '!text', info: 'Info', host: 'text', basePath: 'text', schemes: 'texts', consumes: 'texts', produces: 'texts', paths: 'Path{x}',
-      definitions: 'Schema{}', parameters: 'Parameter{}', responses: 'Response{}', securityDefinitions: 'SecurityScheme{}', security: 'Requirement[]',
-      tags: 'Tag[]', externalDocs: 'any',
+      swagger: '!text',
+      info: 'Info',
+      host: 'text',
+      basePath: 'text',
+      schemes: 'texts',
+      consumes: 'texts',
+      produces: 'texts',
+      paths: 'Path{x}',
+      definitions: 'Schema{}',
+      parameters: 'Parameter{}',
+      responses: 'Response{}',
+      securityDefinitions: 'SecurityScheme{}',
+      security: 'Requirement[]',
+      tags: 'Tag[]',
+      externalDocs: 'any',
     },
   },
   Path: pathItem('Parameter', METHODS.slice(0, -1)),
   Operation: {
     fields: {
-      ...TEXTS, tags: 'texts', operationId: 'text', consumes: 'texts', produces: 'texts', parameters: 'Parameter[]', responses: 'Response{x}', schemes: 'texts',
-      deprecated: 'flag', security: 'Requirement[]',
+      ...TEXTS,
+      tags: 'texts',
+      operationId: 'text',
+      consumes: 'texts',
+      produces: 'texts',
+      parameters: 'Parameter[]',
+      responses: 'Response{x}',
+      schemes: 'texts',
+      deprecated: 'flag',
+      security: 'Requirement[]',
     },
   },
-  Parameter: { fields: { ...VALUE_2, name: '!text', in: '!path|query|header|formData|body', schema: 'Schema' }, home: ['parameters'] },
+  Parameter: {
+    fields: { ...VALUE_2, name: '!text', in: '!path|query|header|formData|body', schema: 'Schema' },
+    home: ['parameters'],
+  },
   Header: { fields: VALUE_2 },
   Response: { fields: { ...TEXTS, schema: 'Schema', headers: 'Header{}', examples: 'any' }, home: ['responses'] },
   SecurityScheme: {
     fields: {
-      ...NAMED, type: '!basic|apiKey|oauth2', name: 'text', in: 'query|header', flow: 'implicit|password|application|accessCode', authorizationUrl: 'words',
-      tokenUrl: 'words', scopes: 'any',
+      ...NAMED,
+      type: '!basic|apiKey|oauth2',
+      name: 'text',
+      in: 'query|header',
+      flow: 'implicit|password|application|accessCode',
+      authorizationUrl: 'words',
+      tokenUrl: 'words',
+      scopes: 'any',
     },
   },
   Schema: { fields: { ...SCHEMA, type: 'fileTypes', discriminator: 'text' }, home: ['definitions'] },
 }
 
-function pathItem (parameter: string, methods: string[]): PartKind {
-  return { fields: { ...TEXTS, $ref: 'text', servers: 'Server[]', parameters: `${parameter}[]`, ...Object.fromEntries(methods.map((method) => [method, 'Operation'])) } }
+function pathItem(parameter: string, methods: string[]): PartKind {
+  return {
+    fields: {
+      ...TEXTS,
+      $ref: 'text',
+      servers: 'Server[]',
+      parameters: `${parameter}[]`,
+      ...Object.fromEntries(methods.map((method) => [method, 'Operation'])),
+    },
+  }
 }

@@ -4,14 +4,26 @@ import type { DocumentNotes } from './document-notes.ts'
 import { walkDocument, wholeDocument } from './document-walk.ts'
 
 /** Keywords that say something about a schema to people, and nothing to a validator. */
-const ANNOTATIONS = new Set(['title', 'description', 'summary', 'deprecated', 'default', 'example', 'examples', 'externalDocs', 'readOnly', 'writeOnly', 'xml'])
+const ANNOTATIONS = new Set([
+  'title',
+  'description',
+  'summary',
+  'deprecated',
+  'default',
+  'example',
+  'examples',
+  'externalDocs',
+  'readOnly',
+  'writeOnly',
+  'xml',
+])
 const isAnnotation = (keyword: string): boolean => ANNOTATIONS.has(keyword) || keyword.startsWith('x-')
 
 /**
- * Lifts a document of OpenAPI 3.0 to 3.1, in place. Upgraders that go by the names on the way to an object take data for schemas
- * and schemas for data; this one goes by the grammar.
+ * Lifts a document of OpenAPI 3.0 to 3.1, in place. Upgraders that go by the names on the way to an object take data
+ * for schemas and schemas for data; this one goes by the grammar.
  */
-export function liftToThreeOne (root: SchemaObject, notes: DocumentNotes): void {
+export function liftToThreeOne(root: SchemaObject, notes: DocumentNotes): void {
   root.openapi = '3.1.1'
   walkDocument(OPENAPI, wholeDocument(root), {
     part: ({ kind, value, pointer, holder, key }) => {
@@ -25,7 +37,7 @@ export function liftToThreeOne (root: SchemaObject, notes: DocumentNotes): void 
   })
 }
 
-function liftSchema (schema: SchemaObject, pointer: string, notes: DocumentNotes): SchemaObject {
+function liftSchema(schema: SchemaObject, pointer: string, notes: DocumentNotes): SchemaObject {
   if (typeof schema.$ref === 'string') dropBesideReference(schema, pointer, notes)
   liftBound(schema, 'exclusiveMinimum', 'minimum')
   liftBound(schema, 'exclusiveMaximum', 'maximum')
@@ -47,8 +59,11 @@ function liftSchema (schema: SchemaObject, pointer: string, notes: DocumentNotes
   return lifted
 }
 
-/** What stands beside a `$ref` is ignored (OpenAPI 3.0, section 4.7.23); text for people does no harm, and `nullable` is meant. */
-function dropBesideReference (schema: SchemaObject, pointer: string, notes: DocumentNotes): void {
+/**
+ * What stands beside a `$ref` is ignored (OpenAPI 3.0, section 4.7.23); text for people does no harm, and `nullable` is
+ * meant.
+ */
+function dropBesideReference(schema: SchemaObject, pointer: string, notes: DocumentNotes): void {
   for (const keyword of Object.keys(schema)) {
     if (keyword === '$ref' || keyword === 'nullable' || (isAnnotation(keyword) && keyword !== 'default')) continue
     notes.add('what stands beside a "$ref" is ignored, as OpenAPI 3.0 says', pointer)
@@ -56,7 +71,7 @@ function dropBesideReference (schema: SchemaObject, pointer: string, notes: Docu
   }
 }
 
-function liftBound (schema: SchemaObject, exclusive: string, bound: string): void {
+function liftBound(schema: SchemaObject, exclusive: string, bound: string): void {
   if (typeof schema[exclusive] !== 'boolean') return
   if (schema[exclusive] && schema[bound] !== undefined) {
     schema[exclusive] = schema[bound]
@@ -65,10 +80,10 @@ function liftBound (schema: SchemaObject, exclusive: string, bound: string): voi
 }
 
 /**
- * A schema that allows null too. A `type` takes it up, and then an `enum` must list it (OpenAPI 3.0.3); where others decide about the
- * value (`$ref`, `allOf` and the like), these keep their say about everything but null.
+ * A schema that allows null too. A `type` takes it up, and then an `enum` must list it (OpenAPI 3.0.3); where others
+ * decide about the value (`$ref`, `allOf` and the like), these keep their say about everything but null.
  */
-function allowNull (schema: SchemaObject, pointer: string): SchemaObject {
+function allowNull(schema: SchemaObject, pointer: string): SchemaObject {
   const composed = ['$ref', 'allOf', 'anyOf', 'oneOf', 'not'].some((keyword) => keyword in schema)
   if (!composed) {
     if (schema.type !== undefined) schema.type = [...new Set([schema.type, 'null'].flat())]
@@ -82,7 +97,7 @@ function allowNull (schema: SchemaObject, pointer: string): SchemaObject {
 }
 
 /** Bytes are no JSON text (OpenAPI 3.1, section 4.8.14.3). */
-function liftFormat (schema: SchemaObject): void {
+function liftFormat(schema: SchemaObject): void {
   if (![schema.type].flat().includes('string')) return
   if (schema.format === 'binary') {
     delete schema.type

@@ -22,7 +22,8 @@ const FOR_PEOPLE = /^\/(tags|servers|externalDocs|webhooks)(?:\/|$)/
 /** Schemas of a component, in OpenAPI and in Swagger 2.0. */
 const COMPONENT = /^(\/components\/\w+|\/definitions|\/parameters|\/responses)\/[^/]+/
 /** What the whole document depends on, and who may call. */
-const WHOLE = /^(?:\/(?:paths|components(?:\/\w+)?|definitions|parameters|responses|info|openapi|swagger|security(?:\/.*)?|securityDefinitions))?$/
+const WHOLE =
+  /^(?:\/(?:paths|components(?:\/\w+)?|definitions|parameters|responses|info|openapi|swagger|security(?:\/.*)?|securityDefinitions))?$/
 /** Steps to a schema that looks at the same value as the one that holds it. */
 const IN_PLACE = /\/(?:(?:allOf|anyOf|oneOf)\/\d+|not|if|then|else|dependentSchemas\/[^/]+)$/
 
@@ -36,15 +37,17 @@ export class DocumentMender {
   /** Pointers of the operations that have been left out, in the order of `omitted`. */
   readonly #pointers: string[] = []
 
-  constructor (mode: FaultMode) {
+  constructor(mode: FaultMode) {
     this.#mode = mode
   }
 
   /** Pointers of the operations that are left out. */
-  get pointers (): readonly string[] { return this.#pointers }
+  get pointers(): readonly string[] {
+    return this.#pointers
+  }
 
   /** @returns the mistakes for which nothing can be done; when there are any, the document is of no use */
-  mend (root: SchemaObject, grammar: Grammar, mistakes: readonly Mistake[]): Mistake[] {
+  mend(root: SchemaObject, grammar: Grammar, mistakes: readonly Mistake[]): Mistake[] {
     if (this.#mode === 'refuse') return [...mistakes]
     const reach = new OperationReach(root)
     const loosened: SchemaObject[] = []
@@ -68,7 +71,7 @@ export class DocumentMender {
     return rest
   }
 
-  #loosen (root: SchemaObject, pointer: string): SchemaObject | undefined {
+  #loosen(root: SchemaObject, pointer: string): SchemaObject | undefined {
     const { holder, key } = placeOf(root, pointer)
     if (!isObject(holder) && !Array.isArray(holder)) return undefined
     const { description } = (holder as SchemaObject)[key] ?? {}
@@ -77,7 +80,7 @@ export class DocumentMender {
     return loose
   }
 
-  #omit (root: SchemaObject, operation: string, fault: string): void {
+  #omit(root: SchemaObject, operation: string, fault: string): void {
     const { holder, key: method } = placeOf(root, operation)
     if (!isObject(holder) || holder[method] === undefined) return
     delete holder[method]
@@ -89,13 +92,14 @@ export class DocumentMender {
   }
 
   /** Takes out what no operation uses. @returns false when the document cannot do without it */
-  #remove (root: SchemaObject, pointer: string, schema: string | undefined): boolean {
+  #remove(root: SchemaObject, pointer: string, schema: string | undefined): boolean {
     const [, ofPeople] = FOR_PEOPLE.exec(pointer) ?? []
     const [component] = COMPONENT.exec(pointer) ?? []
     const [, path] = /^\/paths\/([^/]+)/.exec(pointer) ?? []
     if (ofPeople !== undefined) delete root[ofPeople]
-    else if (pointer.startsWith('/info/')) root.info = { title: text(root.info?.title), version: text(root.info?.version) }
-    else if (path !== undefined) this.#omitPath(root, unescaped(path))
+    else if (pointer.startsWith('/info/')) {
+      root.info = { title: text(root.info?.title), version: text(root.info?.version) }
+    } else if (path !== undefined) this.#omitPath(root, unescaped(path))
     else if (component !== undefined && schema !== undefined) this.#loosen(root, schema)
     else if (component !== undefined) {
       const { holder, key } = placeOf(root, component)
@@ -103,12 +107,17 @@ export class DocumentMender {
       delete holder[key]
     } else return false
     // what is used no more has been told with the operations that are left out
-    if (!this.#told.has(pointer)) this.mended.push({ pointer, message: path === undefined ? 'left out: no operation uses it' : `left out: ${unescaped(path)}` })
+    if (!this.#told.has(pointer)) {
+      this.mended.push({
+        pointer,
+        message: path === undefined ? 'left out: no operation uses it' : `left out: ${unescaped(path)}`,
+      })
+    }
     return true
   }
 
   /** A path of which nobody knows the operations is left out with every method. */
-  #omitPath (root: SchemaObject, path: string): void {
+  #omitPath(root: SchemaObject, path: string): void {
     delete root.paths[path]
     if (!path.startsWith('/')) return
     for (const method of METHODS) {
@@ -118,16 +127,18 @@ export class DocumentMender {
   }
 }
 
-const text = (value: unknown): string => typeof value === 'string' ? value : ''
+const text = (value: unknown): string => (typeof value === 'string' ? value : '')
 const unescaped = (token: string): string => token.replaceAll('~1', '/').replaceAll('~0', '~')
 
-function placeOf (root: SchemaObject, pointer: string): { holder: unknown, key: string } {
+function placeOf(root: SchemaObject, pointer: string): { holder: unknown; key: string } {
   const at = pointer.lastIndexOf('/')
   return { holder: atPointer(root, pointer.slice(0, at)), key: unescaped(pointer.slice(at + 1)) }
 }
 
-/** Pointer of the schema in which something stands, and of what it is a part of as far as both look at the same value. */
-function schemaAround (root: SchemaObject, grammar: Grammar, pointer: string): string | undefined {
+/**
+ * Pointer of the schema in which something stands, and of what it is a part of as far as both look at the same value.
+ */
+function schemaAround(root: SchemaObject, grammar: Grammar, pointer: string): string | undefined {
   for (let at = pointer; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) {
     if (shapeAt(grammar, root, at) !== 'Schema') continue
     while (IN_PLACE.test(at)) at = at.replace(IN_PLACE, '')

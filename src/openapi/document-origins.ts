@@ -23,11 +23,23 @@ export interface Whereabouts {
   field: string
 }
 
-const tokensOf = (pointer: string): string[] => pointer.split('/').slice(1).map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
+const tokensOf = (pointer: string): string[] =>
+  pointer
+    .split('/')
+    .slice(1)
+    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
 
 /** A JSON pointer in words. */
 const fieldOf = (pointer: string): string =>
-  tokensOf(pointer).reduce((field, token) => /^\d{1,6}$/.test(token) && !/responses$/.test(field) ? `${field}[${token}]` : field === '' ? token : `${field}.${token}`, '')
+  tokensOf(pointer).reduce(
+    (field, token) =>
+      /^\d{1,6}$/.test(token) && !/responses$/.test(field)
+        ? `${field}[${token}]`
+        : field === ''
+          ? token
+          : `${field}.${token}`,
+    '',
+  )
 
 /** Most problems that are told of one document. */
 const MAX_PROBLEMS = 50
@@ -37,14 +49,17 @@ export class DocumentOrigins {
   readonly #origins = new Map<string, Origin>()
 
   /** Says that what stands at a pointer of the document, and below it, stands at another pointer of a file. */
-  add (pointer: string, source: DocumentSource, sourcePointer: string): void {
+  add(pointer: string, source: DocumentSource, sourcePointer: string): void {
     this.#origins.set(pointer, { source, pointer: sourcePointer })
   }
 
-  /** Where parts stand since the document was lifted, and where they stood before: `/components/schemas` for `/definitions`. */
+  /**
+   * Where parts stand since the document was lifted, and where they stood before: `/components/schemas` for
+   * `/definitions`.
+   */
   moved: ReadonlyMap<string, string> = new Map()
 
-  of (lifted: string): Origin {
+  of(lifted: string): Origin {
     const [home] = /^\/components\/\w+/.exec(lifted) ?? ['']
     const before = this.moved.get(home)
     const pointer = before === undefined ? lifted : before + lifted.slice(home.length)
@@ -56,7 +71,7 @@ export class DocumentOrigins {
   }
 
   /** Whether a place lies in something that came from a part of a file. */
-  isWithin (place: string, source: DocumentSource, pointer: string): boolean {
+  isWithin(place: string, source: DocumentSource, pointer: string): boolean {
     for (let start = place; start !== ''; start = start.slice(0, start.lastIndexOf('/'))) {
       const origin = this.#origins.get(start)
       if (origin?.source === source && origin.pointer === pointer) return true
@@ -65,7 +80,7 @@ export class DocumentOrigins {
   }
 
   /** Files and lines of parts, found in one pass over each file. */
-  whereabouts (pointers: readonly string[]): Whereabouts[] {
+  whereabouts(pointers: readonly string[]): Whereabouts[] {
     const result: Whereabouts[] = []
     const bySource = new Map<DocumentSource, [place: number, pointer: string][]>()
     pointers.forEach((pointer, place) => {
@@ -76,17 +91,25 @@ export class DocumentOrigins {
     })
     for (const [source, list] of bySource) {
       const lines = source.linesOf(list.map(([, pointer]) => tokensOf(pointer)))
-      list.forEach(([place, pointer], at) => { result[place] = { where: `${source.name}:${lines[at]}`, field: fieldOf(pointer) } })
+      list.forEach(([place, pointer], at) => {
+        result[place] = { where: `${source.name}:${lines[at]}`, field: fieldOf(pointer) }
+      })
     }
     return result
   }
 
   /** Problems at pointers, in words; past the first fifty they are only counted. */
-  problems (found: readonly (readonly [pointer: string, message: string])[]): Problem[] {
+  problems(found: readonly (readonly [pointer: string, message: string])[]): Problem[] {
     const told = found.slice(0, MAX_PROBLEMS)
     const places = this.whereabouts(told.map(([pointer]) => pointer))
     const problems = told.map(([, message], at) => ({ file: places[at]!.where, field: places[at]!.field, message }))
-    if (found.length > told.length) problems.push({ file: this.of('').source.name, field: '', message: `has ${found.length - told.length} more problems: mend these first` })
+    if (found.length > told.length) {
+      problems.push({
+        file: this.of('').source.name,
+        field: '',
+        message: `has ${found.length - told.length} more problems: mend these first`,
+      })
+    }
     return problems
   }
 }

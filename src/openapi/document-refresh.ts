@@ -18,7 +18,10 @@ export interface DocumentRefreshOptions {
   /** Told when a look fails, at the first of several in a row only. */
   onFailure: (problems: readonly Problem[]) => void
   /** Default: those of Node. */
-  timers?: { setTimeout: (run: () => void, ms: number) => { unref?: () => unknown }, clearTimeout: (timer: never) => void }
+  timers?: {
+    setTimeout: (run: () => void, ms: number) => { unref?: () => unknown }
+    clearTimeout: (timer: never) => void
+  }
   /** From 0 to 1. Default: Math.random */
   random?: () => number
 }
@@ -32,35 +35,49 @@ export class DocumentRefresh {
   #hasFailed = false
   #closed = false
 
-  constructor (options: DocumentRefreshOptions) {
-    this.#options = { timers: { setTimeout, clearTimeout: clearTimeout as (timer: never) => void }, random: Math.random, ...options }
+  constructor(options: DocumentRefreshOptions) {
+    this.#options = {
+      timers: { setTimeout, clearTimeout: clearTimeout as (timer: never) => void },
+      random: Math.random,
+      ...options,
+    }
     this.#document = options.document
   }
 
-  start (): void {
+  start(): void {
     this.#wait()
   }
 
   /** Looks now, for a command; a look that is under way counts. @returns whether there was something new */
-  refresh (): Promise<boolean> {
-    this.#looking ??= this.#look().finally(() => { this.#looking = undefined })
+  refresh(): Promise<boolean> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined
+    })
     return this.#looking
   }
 
-  close (): void {
+  close(): void {
     this.#closed = true
     this.#options.timers.clearTimeout(this.#timer as never)
   }
 
-  #wait (): void {
+  #wait(): void {
     if (this.#closed) return
     const { timers, interval, random } = this.#options
-    const timer = timers.setTimeout(() => { this.refresh().catch(() => {}).finally(() => this.#wait()).catch(() => {}) }, Math.round(interval * (1 + JITTER * (2 * random() - 1))))
+    const timer = timers.setTimeout(
+      () => {
+        this.refresh()
+          .catch(() => {})
+          .finally(() => this.#wait())
+          .catch(() => {})
+      },
+      Math.round(interval * (1 + JITTER * (2 * random() - 1))),
+    )
     timer.unref?.()
     this.#timer = timer
   }
 
-  async #look (): Promise<boolean> {
+  async #look(): Promise<boolean> {
     const { reference, load, onChange, onFailure } = this.#options
     try {
       const document = await refreshApiDocument(reference, load, this.#document)
@@ -74,7 +91,11 @@ export class DocumentRefresh {
     } catch (error) {
       const isFirst = !this.#hasFailed && !this.#closed
       this.#hasFailed = true
-      if (isFirst) onFailure(error instanceof BootProblems ? error.problems : [{ file: reference, field: '', message: reasonOf(error) }])
+      if (isFirst) {
+        onFailure(
+          error instanceof BootProblems ? error.problems : [{ file: reference, field: '', message: reasonOf(error) }],
+        )
+      }
       return false
     }
   }

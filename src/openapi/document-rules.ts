@@ -18,10 +18,11 @@ export type SchemaMistakes = (schema: SchemaObject) => Iterable<readonly [keywor
 const NAMES = ['$id', '$anchor', '$schema', '$dynamicAnchor', '$recursiveAnchor', '$vocabulary', 'id']
 
 /**
- * Checks the references of a lifted document and what its schemas state, and takes out names of schemas that nothing uses any more.
+ * Checks the references of a lifted document and what its schemas state, and takes out names of schemas that nothing
+ * uses any more.
  * @param schemaMistakes  what the compiler of schemas would refuse
  */
-export function checkDocument (root: SchemaObject, notes: DocumentNotes, schemaMistakes: SchemaMistakes): Mistake[] {
+export function checkDocument(root: SchemaObject, notes: DocumentNotes, schemaMistakes: SchemaMistakes): Mistake[] {
   const mistakes: Mistake[] = []
   const inSchemas: Mistake[] = []
   const graph = new ReferenceGraph()
@@ -39,20 +40,43 @@ export function checkDocument (root: SchemaObject, notes: DocumentNotes, schemaM
       }
       if (kind === 'Callback') notes.add('callbacks are documented only', pointer)
       if (kind === 'Link') notes.add('links are documented only', pointer)
-      if ((kind === 'Path' || kind === 'Operation') && value.servers) notes.add('servers of paths and operations are documented only: the targets of the upstream file count', `${pointer}/servers`)
+      if ((kind === 'Path' || kind === 'Operation') && value.servers) {
+        notes.add(
+          'servers of paths and operations are documented only: the targets of the upstream file count',
+          `${pointer}/servers`,
+        )
+      }
     },
   })
-  if (isObject(root.webhooks) && Object.keys(root.webhooks).length > 0) notes.add('webhooks are documented only', '/webhooks')
-  if (typeof root.jsonSchemaDialect === 'string' && !/json-schema\.org\/draft\/2020-12|spec\.openapis\.org\/oas\/3\.1/.test(root.jsonSchemaDialect)) {
-    notes.add('"jsonSchemaDialect" names another dialect of JSON Schema than 2020-12, and schemas are read as 2020-12', '/jsonSchemaDialect')
+  if (isObject(root.webhooks) && Object.keys(root.webhooks).length > 0) {
+    notes.add('webhooks are documented only', '/webhooks')
   }
-  for (const pointer of graph.reduced) notes.add('a schema is made, by "allOf", of a union that it is a branch of: the union does not count there', `${pointer}/$ref`)
-  for (const [pointer, reference] of graph.circles()) mistakes.push([`${pointer}/$ref`, `is "${reference}", which leads back to itself before anything of the value is looked at`])
+  if (
+    typeof root.jsonSchemaDialect === 'string' &&
+    !/json-schema\.org\/draft\/2020-12|spec\.openapis\.org\/oas\/3\.1/.test(root.jsonSchemaDialect)
+  ) {
+    notes.add(
+      '"jsonSchemaDialect" names another dialect of JSON Schema than 2020-12, and schemas are read as 2020-12',
+      '/jsonSchemaDialect',
+    )
+  }
+  for (const pointer of graph.reduced) {
+    notes.add(
+      'a schema is made, by "allOf", of a union that it is a branch of: the union does not count there',
+      `${pointer}/$ref`,
+    )
+  }
+  for (const [pointer, reference] of graph.circles()) {
+    mistakes.push([
+      `${pointer}/$ref`,
+      `is "${reference}", which leads back to itself before anything of the value is looked at`,
+    ])
+  }
   return [...mistakes, ...usedMistakes(root, inSchemas, notes), ...checkWeight(root, schemas)]
 }
 
 /** What is wrong with schemas that are compiled; nothing is ever checked against one that no operation uses. */
-function usedMistakes (root: SchemaObject, mistakes: readonly Mistake[], notes: DocumentNotes): Mistake[] {
+function usedMistakes(root: SchemaObject, mistakes: readonly Mistake[], notes: DocumentNotes): Mistake[] {
   if (mistakes.length === 0) return []
   const reach = new OperationReach(root)
   return mistakes.filter(([pointer]) => {
@@ -62,7 +86,12 @@ function usedMistakes (root: SchemaObject, mistakes: readonly Mistake[], notes: 
   })
 }
 
-function checkReference (root: SchemaObject, { kind, value, pointer }: Part, graph: ReferenceGraph, mistakes: Mistake[]): void {
+function checkReference(
+  root: SchemaObject,
+  { kind, value, pointer }: Part,
+  graph: ReferenceGraph,
+  mistakes: Mistake[],
+): void {
   const target = referencePointer(value.$ref)
   const at = `${pointer}/$ref`
   // it has been told where it was resolved
@@ -70,14 +99,19 @@ function checkReference (root: SchemaObject, { kind, value, pointer }: Part, gra
   const home = OPENAPI[kind]!.home?.join('/')
   const [, component] = /^\/components\/(\w+)\/[^/]+$/.exec(target) ?? []
   if (home !== undefined && component !== undefined && home !== `components/${component}`) {
-    mistakes.push([at, `is "${value.$ref}", which names one of ${component}, allowed: one of ${home.slice(home.indexOf('/') + 1)}`])
+    mistakes.push([
+      at,
+      `is "${value.$ref}", which names one of ${component}, allowed: one of ${home.slice(home.indexOf('/') + 1)}`,
+    ])
   } else if (kind === 'Schema') {
     const heir = atPointer(root, pointer.replace(/(\/allOf\/\d+)+$/, ''))
     graph.add(pointer, target, value.$ref, unionsWith(root, atPointer(root, target), heir))
-  } else if (!followReference(root, value, pointer)) mistakes.push([at, `is "${value.$ref}", which leads nowhere or back to itself`])
+  } else if (!followReference(root, value, pointer)) {
+    mistakes.push([at, `is "${value.$ref}", which leads nowhere or back to itself`])
+  }
 }
 
-function readSchema ({ value, pointer }: Part, notes: DocumentNotes): void {
+function readSchema({ value, pointer }: Part, notes: DocumentNotes): void {
   for (const name of NAMES) if (name in value) delete value[name]
   if (Array.isArray(value.items)) {
     value.prefixItems = value.items

@@ -27,7 +27,13 @@ export interface SourceOptions {
   isAllowed: (url: URL) => boolean
 }
 
-const READ_ERRORS: Record<string, string> = { ENOENT: 'there is no such file', ENOTDIR: 'there is no such file', EISDIR: 'it is a folder', EACCES: 'there is no permission to read it', ELOOP: 'its symbolic links go round' }
+const READ_ERRORS: Record<string, string> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file',
+  EISDIR: 'it is a folder',
+  EACCES: 'there is no permission to read it',
+  ELOOP: 'its symbolic links go round',
+}
 
 const isWeb = (reference: string): boolean => /^https?:\/\//i.test(reference)
 
@@ -40,7 +46,7 @@ export class DocumentSources {
   readonly #sources = new Map<string, DocumentSource>()
   #bytesLeft = MAX_BYTES
 
-  constructor (options: SourceOptions) {
+  constructor(options: SourceOptions) {
     this.#options = options
   }
 
@@ -51,7 +57,7 @@ export class DocumentSources {
    * The file that the operator names.
    * @throws SourceRefused, or BootProblems when it cannot be parsed
    */
-  root (reference: string): Promise<DocumentSource> {
+  root(reference: string): Promise<DocumentSource> {
     return isWeb(reference) ? this.#remote(webAddress(reference), true) : this.#local(this.#options.folder, reference)
   }
 
@@ -60,21 +66,31 @@ export class DocumentSources {
    * @param address  the reference without its fragment
    * @throws SourceRefused, or BootProblems when it cannot be parsed
    */
-  async related (address: string, from: DocumentSource): Promise<DocumentSource> {
+  async related(address: string, from: DocumentSource): Promise<DocumentSource> {
     if (isWeb(from.id) || isWeb(address)) {
       const url = webAddress(address, isWeb(from.id) ? from.id : undefined)
-      if (!this.#options.isAllowed(url)) throw new SourceRefused(`names ${shownUrl(url)}, which no reference may fetch: add "${url.origin}/" to "openapi.remote", or put a copy into the folder`)
+      if (!this.#options.isAllowed(url)) {
+        throw new SourceRefused(
+          `names ${shownUrl(url)}, which no reference may fetch: add "${url.origin}/" to "openapi.remote", or put a copy into the folder`,
+        )
+      }
       return this.#remote(url, false)
     }
-    if (/^[a-z][a-z\d+.-]*:/i.test(address)) throw new SourceRefused('names something that is neither a file of the folder nor an http or https URL')
+    if (/^[a-z][a-z\d+.-]*:/i.test(address)) {
+      throw new SourceRefused('names something that is neither a file of the folder nor an http or https URL')
+    }
     return this.#local(dirname(from.id), decodePath(address))
   }
 
-  async #local (start: string, path: string): Promise<DocumentSource> {
+  async #local(start: string, path: string): Promise<DocumentSource> {
     const { folder, baseDir } = this.#options
-    const outside = new SourceRefused(`names a file outside of ${relative(baseDir, folder) || folder}, where nothing is read: put it into that folder`)
+    const outside = new SourceRefused(
+      `names a file outside of ${relative(baseDir, folder) || folder}, where nothing is read: put it into that folder`,
+    )
     if (isAbsolute(path) || path.includes('\0')) throw outside
-    const home = await realpath(folder).catch(() => { throw new SourceRefused(`cannot be read: there is no folder ${relative(baseDir, folder) || folder}`) })
+    const home = await realpath(folder).catch(() => {
+      throw new SourceRefused(`cannot be read: there is no folder ${relative(baseDir, folder) || folder}`)
+    })
     const within = (file: string, top: string): boolean => file.startsWith(top.endsWith(sep) ? top : top + sep)
     const wanted = resolve(start, path)
     // before the file system is asked, so that nobody learns what lies outside
@@ -84,10 +100,14 @@ export class DocumentSources {
     const known = this.#sources.get(real)
     if (known) return known
     this.#count()
-    return this.#keep(real, join(relative(baseDir, folder), relative(home, real)), await readBounded(real, this.#bytesLeft))
+    return this.#keep(
+      real,
+      join(relative(baseDir, folder), relative(home, real)),
+      await readBounded(real, this.#bytesLeft),
+    )
   }
 
-  async #remote (url: URL, isNamed: boolean): Promise<DocumentSource> {
+  async #remote(url: URL, isNamed: boolean): Promise<DocumentSource> {
     const id = url.href.replace(/#.*$/, '')
     const known = this.#sources.get(id)
     if (known) return known
@@ -95,11 +115,13 @@ export class DocumentSources {
     return this.#keep(id, shownUrl(url), await this.#options.fetchText(url, this.#bytesLeft, isNamed))
   }
 
-  #count (): void {
-    if (this.#sources.size >= MAX_FILES) throw new SourceRefused(`is one file too many: a document may have ${MAX_FILES}`)
+  #count(): void {
+    if (this.#sources.size >= MAX_FILES) {
+      throw new SourceRefused(`is one file too many: a document may have ${MAX_FILES}`)
+    }
   }
 
-  #keep (id: string, name: string, text: string): DocumentSource {
+  #keep(id: string, name: string, text: string): DocumentSource {
     this.#bytesLeft -= Buffer.byteLength(text)
     if (this.#bytesLeft < 0) throw tooLarge()
     const source = { id, name, ...readDocumentText(text, name) }
@@ -112,17 +134,22 @@ export class DocumentSources {
 /** What tells a text from another version of it. */
 export const digestOf = (text: string): string => hash('sha256', text, 'base64')
 
-const tooLarge = (): SourceRefused => new SourceRefused(`makes the document larger than ${MAX_BYTES / 1024 / 1024} MiB, all of its files together: split the API, or leave out examples and text`)
+const tooLarge = (): SourceRefused =>
+  new SourceRefused(
+    `makes the document larger than ${MAX_BYTES / 1024 / 1024} MiB, all of its files together: split the API, or leave out examples and text`,
+  )
 
-function unreadable (error: unknown): never {
-  throw new SourceRefused(`cannot be read: ${READ_ERRORS[(error as NodeJS.ErrnoException).code ?? ''] ?? 'the file system refuses it'}`)
+function unreadable(error: unknown): never {
+  throw new SourceRefused(
+    `cannot be read: ${READ_ERRORS[(error as NodeJS.ErrnoException).code ?? ''] ?? 'the file system refuses it'}`,
+  )
 }
 
 /**
  * Reads a file that does not grow past a bound while it is read; no pipe and no device.
  * @throws SourceRefused
  */
-export async function readBounded (path: string, maxBytes: number): Promise<string> {
+export async function readBounded(path: string, maxBytes: number): Promise<string> {
   // neither waits for a pipe, nor goes after a link that has come since
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW).catch(unreadable)
   try {
@@ -131,21 +158,29 @@ export async function readBounded (path: string, maxBytes: number): Promise<stri
     if (stats.size > maxBytes) throw tooLarge()
     const bytes = Buffer.alloc(stats.size)
     let length = 0
-    for (let read = -1; read !== 0 && length < bytes.length; length += read) ({ bytesRead: read } = await file.read(bytes, length, bytes.length - length, length))
+    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
+      ;({ bytesRead: read } = await file.read(bytes, length, bytes.length - length, length))
+    }
     return bytes.toString('utf8', 0, length)
   } finally {
     await file.close()
   }
 }
 
-function webAddress (address: string, base?: string): URL {
+function webAddress(address: string, base?: string): URL {
   const url = URL.parse(address, base)
-  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) throw new SourceRefused('is no valid http or https URL')
-  if (url.username || url.password) throw new SourceRefused('has a user name or password in its URL, where logs and messages would show them: leave them out')
+  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    throw new SourceRefused('is no valid http or https URL')
+  }
+  if (url.username || url.password) {
+    throw new SourceRefused(
+      'has a user name or password in its URL, where logs and messages would show them: leave them out',
+    )
+  }
   return url
 }
 
-function decodePath (address: string): string {
+function decodePath(address: string): string {
   try {
     return decodeURIComponent(address)
   } catch {

@@ -20,20 +20,21 @@ export interface Part extends Place {
 
 export interface Visitor {
   /**
-   * Called at each part, before what it holds. False leaves out what it holds; what it replaces the part with is walked in its place.
+   * Called at each part, before what it holds. False leaves out what it holds; what it replaces the part with is walked
+   * in its place.
    */
-  part? (part: Part): boolean | void
+  part?(part: Part): boolean | void
   /** Called at each place that holds a map or a list of parts, or what should be one. False leaves it out. */
-  group? (place: Place): boolean | void
+  group?(place: Place): boolean | void
   /** Called at each place that holds plain data. */
-  data? (place: Place): void
+  data?(place: Place): void
   /** Called where a part should be an object, a map or a list, and is not. */
-  misfit? (place: Place): void
+  misfit?(place: Place): void
   /**
    * Called at each field whose name the kind of part does not know.
    * @param kind  of the part that has the field
    */
-  unknown? (place: Place, kind: string): void
+  unknown?(place: Place, kind: string): void
 }
 
 /** Thrown when parts lie in each other too deeply. */
@@ -43,15 +44,17 @@ export class TooDeep extends Error {}
 const MAX_DEPTH = 500
 
 /** Walks what a document consists of, by its grammar; data such as examples is never taken for a part. */
-export function walkDocument (grammar: Grammar, top: Place, visitor: Visitor): void {
+export function walkDocument(grammar: Grammar, top: Place, visitor: Visitor): void {
   new Walk(grammar, visitor).place(top, 0)
 }
 
 /** The whole of a document, as the place where a walk begins. */
 export const wholeDocument = (root: unknown): Place => ({ shape: 'Document', value: root, pointer: '', key: '' })
 
-/** The shape that the grammar gives to the place at a pointer; undefined where it knows of none, or there is nothing. */
-export function shapeAt (grammar: Grammar, root: unknown, pointer: string): Shape | undefined {
+/**
+ * The shape that the grammar gives to the place at a pointer; undefined where it knows of none, or there is nothing.
+ */
+export function shapeAt(grammar: Grammar, root: unknown, pointer: string): Shape | undefined {
   let shape: Shape = 'Document'
   let value = root
   for (const token of pointer.split('/').slice(1)) {
@@ -65,7 +68,7 @@ export function shapeAt (grammar: Grammar, root: unknown, pointer: string): Shap
   return shape
 }
 
-function shapeWithin (grammar: Grammar, shape: Shape, value: object, key: string): Shape | undefined {
+function shapeWithin(grammar: Grammar, shape: Shape, value: object, key: string): Shape | undefined {
   const group = groupOf(shape)
   if (group) return group[1] === '{x}' && key.startsWith('x-') ? undefined : group[0]
   if (!Object.hasOwn(grammar, shape)) return undefined
@@ -78,11 +81,11 @@ function shapeWithin (grammar: Grammar, shape: Shape, value: object, key: string
 /** Kind and brackets of the shapes of groups; null for others. Shapes are few, and places many. */
 const groups = new Map<Shape, readonly [kind: string, brackets: string] | null>()
 
-function groupOf (shape: Shape): readonly [kind: string, brackets: string] | null {
+function groupOf(shape: Shape): readonly [kind: string, brackets: string] | null {
   let group = groups.get(shape)
   if (group === undefined) {
     const [, kind, brackets] = /^(\w+)(\[\]|\{x?\})$/.exec(shape) ?? []
-    groups.set(shape, group = kind === undefined ? null : [kind, brackets!])
+    groups.set(shape, (group = kind === undefined ? null : [kind, brackets!]))
   }
   return group
 }
@@ -91,12 +94,12 @@ class Walk {
   readonly #grammar: Grammar
   readonly #visitor: Visitor
 
-  constructor (grammar: Grammar, visitor: Visitor) {
+  constructor(grammar: Grammar, visitor: Visitor) {
     this.#grammar = grammar
     this.#visitor = visitor
   }
 
-  place (place: Place, depth: number): void {
+  place(place: Place, depth: number): void {
     if (depth > MAX_DEPTH) throw new TooDeep()
     const { shape } = place
     const group = groupOf(shape)
@@ -105,22 +108,27 @@ class Walk {
     else this.#visitor.data?.(place)
   }
 
-  #group (place: Place, kind: string, group: string, depth: number): void {
+  #group(place: Place, kind: string, group: string, depth: number): void {
     if (this.#visitor.group?.(place) === false) return
     const { value, pointer } = place
     if (group === '[]' ? !Array.isArray(value) : !isObject(value)) return this.#visitor.misfit?.(place)
     const holder = value as Record<string | number, unknown>
     for (const key of Array.isArray(value) ? value.keys() : Object.keys(holder)) {
       if (group === '{x}' && String(key).startsWith('x-')) continue
-      this.place({ shape: kind, value: holder[key], pointer: `${pointer}/${pointerToken(String(key))}`, holder, key }, depth + 1)
+      this.place(
+        { shape: kind, value: holder[key], pointer: `${pointer}/${pointerToken(String(key))}`, holder, key },
+        depth + 1,
+      )
     }
   }
 
-  #part (place: Place, depth: number): void {
+  #part(place: Place, depth: number): void {
     if (!isObject(place.value)) {
       // schemas may be `true` and `false`, and those of draft-07 list what stands in an array
       if (place.shape === 'Schema' && typeof place.value === 'boolean') return
-      if (place.shape === 'Schema' && place.key === 'items' && Array.isArray(place.value)) return this.place({ ...place, shape: 'Schema[]' }, depth)
+      if (place.shape === 'Schema' && place.key === 'items' && Array.isArray(place.value)) {
+        return this.place({ ...place, shape: 'Schema[]' }, depth)
+      }
       return this.#visitor.misfit?.(place)
     }
     const { shape: kind, value, pointer } = place
@@ -131,8 +139,9 @@ class Walk {
     for (const key of Object.keys(holder)) {
       const field = Object.hasOwn(fields, key) ? fields[key] : key.startsWith('x-') ? undefined : rest
       const inner = { value: holder[key], pointer: `${pointer}/${pointerToken(key)}`, holder, key }
-      if (field !== undefined) this.place({ ...inner, shape: field.startsWith('!') ? field.slice(1) : field }, depth + 1)
-      else if (!key.startsWith('x-')) this.#visitor.unknown?.({ ...inner, shape: 'any' }, kind)
+      if (field !== undefined) {
+        this.place({ ...inner, shape: field.startsWith('!') ? field.slice(1) : field }, depth + 1)
+      } else if (!key.startsWith('x-')) this.#visitor.unknown?.({ ...inner, shape: 'any' }, kind)
     }
   }
 }

@@ -8,17 +8,17 @@ interface Wanted {
 }
 
 /**
- * Lines on which parts of a JSON text stand, found in one pass that skips everything else, since the parser of YAML takes
- * seconds for what `JSON.parse` does in milliseconds.
+ * Lines on which parts of a JSON text stand, found in one pass that skips everything else, since the parser of YAML
+ * takes seconds for what `JSON.parse` does in milliseconds.
  * @param text  valid JSON
  */
-export function jsonLines (text: string, paths: readonly TextPath[]): number[] {
+export function jsonLines(text: string, paths: readonly TextPath[]): number[] {
   const root: Wanted = { ends: [], steps: new Map() }
   paths.forEach((path, index) => {
     let wanted = root
     for (const step of path) {
       let next = wanted.steps.get(String(step))
-      if (!next) wanted.steps.set(String(step), next = { ends: [], steps: new Map() })
+      if (!next) wanted.steps.set(String(step), (next = { ends: [], steps: new Map() }))
       wanted = next
     }
     wanted.ends.push(index)
@@ -34,20 +34,24 @@ class JsonScan {
   /** Up to where lines have been counted. */
   #counted = 0
 
-  constructor (text: string, paths: number) {
+  constructor(text: string, paths: number) {
     this.#text = text
     this.#lines = Array(paths).fill(1)
   }
 
-  run (root: Wanted): number[] {
+  run(root: Wanted): number[] {
     this.#skipSpace()
     this.#value(root)
     return this.#lines
   }
 
   /** All paths through a value get its line; those that go on into its parts get better ones later. */
-  #mark (wanted: Wanted, position: number): void {
-    for (let next = this.#text.indexOf('\n', this.#counted); next !== -1 && next < position; next = this.#text.indexOf('\n', next + 1)) {
+  #mark(wanted: Wanted, position: number): void {
+    for (
+      let next = this.#text.indexOf('\n', this.#counted);
+      next !== -1 && next < position;
+      next = this.#text.indexOf('\n', next + 1)
+    ) {
       this.#line++
       this.#counted = next + 1
     }
@@ -58,7 +62,7 @@ class JsonScan {
     }
   }
 
-  #value (wanted: Wanted): void {
+  #value(wanted: Wanted): void {
     const start = this.#text[this.#at]
     if (wanted.steps.size === 0 || (start !== '{' && start !== '[')) return this.#skipValue()
     this.#at++
@@ -81,17 +85,17 @@ class JsonScan {
     this.#at++
   }
 
-  #skipSpace (): void {
+  #skipSpace(): void {
     while (this.#at < this.#text.length && this.#text.charCodeAt(this.#at) <= 32) this.#at++
   }
 
-  #skipSeparator (): void {
+  #skipSeparator(): void {
     this.#skipSpace()
     if (this.#text[this.#at] === ',') this.#at++
     this.#skipSpace()
   }
 
-  #skipString (): void {
+  #skipString(): void {
     let end = this.#at
     for (let slashes = 1; slashes % 2 === 1;) {
       end = this.#text.indexOf('"', end + 1)
@@ -100,7 +104,7 @@ class JsonScan {
     this.#at = end + 1
   }
 
-  #skipValue (): void {
+  #skipValue(): void {
     for (let depth = 0; this.#at < this.#text.length;) {
       const character = this.#text[this.#at]
       if (character === '"') {

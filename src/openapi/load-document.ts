@@ -15,8 +15,8 @@ export interface LoadOptions {
   /** Names of files in messages are told from here. */
   baseDir: string
   /**
-   * What a `$ref` may fetch: hosts (`schemas.example.com`, over https) and starts of URLs (`https://example.com/schemas/`). References
-   * of a document that is itself fetched need it too. Default: nothing.
+   * What a `$ref` may fetch: hosts (`schemas.example.com`, over https) and starts of URLs
+   * (`https://example.com/schemas/`). References of a document that is itself fetched need it too. Default: nothing.
    */
   allow?: readonly string[]
   /** What the compiler of schemas would refuse: another module compiles them. */
@@ -33,42 +33,74 @@ export interface LoadOptions {
 const made = new WeakMap<ApiDocument, ReadonlyMap<string, string>>()
 
 /** Real paths and URLs of all that a document was made from. */
-export const documentFiles = (document: ApiDocument): string[] => [...made.get(document)?.keys() ?? []]
+export const documentFiles = (document: ApiDocument): string[] => [...(made.get(document)?.keys() ?? [])]
 
 const isUrl = (id: string): boolean => /^https?:\/\//i.test(id)
 
-function remoteTexts ({ folder, allow = [], onWarning = () => {}, fetch = globalThis.fetch as Fetch }: LoadOptions, fallback: RemoteOptions['fallback']): RemoteTexts {
-  return new RemoteTexts({ cache: new DocumentCache(join(folder, '.cache')), fetch, isAllowed: allowedBy(allow), fallback, onWarning })
+function remoteTexts(
+  { folder, allow = [], onWarning = () => {}, fetch = globalThis.fetch as Fetch }: LoadOptions,
+  fallback: RemoteOptions['fallback'],
+): RemoteTexts {
+  return new RemoteTexts({
+    cache: new DocumentCache(join(folder, '.cache')),
+    fetch,
+    isAllowed: allowedBy(allow),
+    fallback,
+    onWarning,
+  })
 }
 
-async function loadFrom (remote: RemoteTexts, reference: string, { folder, baseDir, allow = [], schemaMistakes, faults = 'refuse' }: LoadOptions): Promise<ApiDocument> {
-  const sources = new DocumentSources({ folder, baseDir, isAllowed: allowedBy(allow), fetchText: (url, maxBytes, isNamed) => remote.text(url, maxBytes, isNamed) })
+async function loadFrom(
+  remote: RemoteTexts,
+  reference: string,
+  { folder, baseDir, allow = [], schemaMistakes, faults = 'refuse' }: LoadOptions,
+): Promise<ApiDocument> {
+  const sources = new DocumentSources({
+    folder,
+    baseDir,
+    isAllowed: allowedBy(allow),
+    fetchText: (url, maxBytes, isNamed) => remote.text(url, maxBytes, isNamed),
+  })
   const source = await sources.root(reference).catch((error: unknown) => {
     if (!(error instanceof SourceRefused)) throw error
-    throw new BootProblems([{ file: isUrl(reference) ? reference.replace(/[?#].*$|(?<=\/\/)[^/]*@/g, '') : reference, field: '', message: error.message }])
+    throw new BootProblems([
+      {
+        file: isUrl(reference) ? reference.replace(/[?#].*$|(?<=\/\/)[^/]*@/g, '') : reference,
+        field: '',
+        message: error.message,
+      },
+    ])
   })
   const document = await buildDocument(source, sources, schemaMistakes, faults).catch((error: unknown) => {
     if (!(error instanceof TooDeep)) throw error
-    throw new BootProblems([{ file: source.name, field: '', message: 'is nested too deeply once its files are put together: make it flatter, with "$ref"' }])
+    throw new BootProblems([
+      {
+        file: source.name,
+        field: '',
+        message: 'is nested too deeply once its files are put together: make it flatter, with "$ref"',
+      },
+    ])
   })
   made.set(document, sources.digests)
   return document
 }
 
 /**
- * Reads an API document: Swagger 2.0, OpenAPI 3.0 or 3.1, JSON or YAML. What comes from URLs is kept on disk, and used when the
- * service is away or has published something that is not good.
+ * Reads an API document: Swagger 2.0, OpenAPI 3.0 or 3.1, JSON or YAML. What comes from URLs is kept on disk, and used
+ * when the service is away or has published something that is not good.
  * @param reference  a file name from the folder, or an http(s) URL
  * @throws BootProblems with everything that is wrong with it, each with file and line
  */
-export async function loadApiDocument (reference: string, options: LoadOptions): Promise<ApiDocument> {
+export async function loadApiDocument(reference: string, options: LoadOptions): Promise<ApiDocument> {
   const remote = remoteTexts(options, 'away')
   let document: ApiDocument
   try {
     document = await loadFrom(remote, reference, options)
   } catch (error) {
     if (!(error instanceof BootProblems) || !remote.isFresh) throw error
-    document = await loadFrom(remoteTexts(options, 'only'), reference, options).catch(() => { throw error })
+    document = await loadFrom(remoteTexts(options, 'only'), reference, options).catch(() => {
+      throw error
+    })
     options.onWarning?.(`what was fetched is not good, and what was fetched before is used: ${error.message}`)
     return document
   }
@@ -82,22 +114,32 @@ export async function loadApiDocument (reference: string, options: LoadOptions):
  * @returns null when nothing has changed, which costs one conditional request for each URL
  * @throws BootProblems when something cannot be read, or is not good
  */
-export async function refreshApiDocument (reference: string, options: LoadOptions, before: ApiDocument): Promise<ApiDocument | null> {
+export async function refreshApiDocument(
+  reference: string,
+  options: LoadOptions,
+  before: ApiDocument,
+): Promise<ApiDocument | null> {
   const remote = remoteTexts(options, 'never')
-  if (!await hasChanged(remote, made.get(before), isUrl(reference))) return null
+  if (!(await hasChanged(remote, made.get(before), isUrl(reference)))) return null
   const document = await loadFrom(remote, reference, options)
   await remote.keep()
   return document
 }
 
-async function hasChanged (remote: RemoteTexts, digests: ReadonlyMap<string, string> | undefined, startsRemote: boolean): Promise<boolean> {
+async function hasChanged(
+  remote: RemoteTexts,
+  digests: ReadonlyMap<string, string> | undefined,
+  startsRemote: boolean,
+): Promise<boolean> {
   if (!digests) return true
   let isRoot = true
   for (const [id, digest] of digests) {
     const text = isUrl(id) ? remote.text(new URL(id), MAX_BYTES, isRoot && startsRemote) : readBounded(id, MAX_BYTES)
     isRoot = false
     // whoever reads all of it tells of what cannot be read, and where it is asked for
-    const found = await text.catch((error: unknown) => { if (!(error instanceof SourceRefused)) throw error })
+    const found = await text.catch((error: unknown) => {
+      if (!(error instanceof SourceRefused)) throw error
+    })
     if (found === undefined || digestOf(found) !== digest) return true
   }
   return false

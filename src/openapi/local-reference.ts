@@ -8,7 +8,7 @@ export interface Located {
 }
 
 /** The JSON pointer of a `#/...` reference (RFC 6901, section 6); undefined when it is none. */
-export function referencePointer (reference: unknown): string | undefined {
+export function referencePointer(reference: unknown): string | undefined {
   if (typeof reference !== 'string' || !(reference === '#' || reference.startsWith('#/'))) return undefined
   const pointer = reference.slice(1)
   if (!pointer.includes('%')) return pointer
@@ -21,7 +21,9 @@ export function referencePointer (reference: unknown): string | undefined {
 
 /** A JSON pointer as a reference. Characters that a URI cannot have are escaped, as validators expect. */
 export const pointerReference = (pointer: string): string =>
-  /^[\w/.~$-]*$/.test(pointer) ? `#${pointer}` : `#${pointer.split('/').map(encodeURIComponent).join('/').replaceAll('%24', '$')}`
+  /^[\w/.~$-]*$/.test(pointer)
+    ? `#${pointer}`
+    : `#${pointer.split('/').map(encodeURIComponent).join('/').replaceAll('%24', '$')}`
 
 /** Longest chain of references that is followed. */
 const MAX_CHAIN = 50
@@ -30,7 +32,7 @@ const MAX_CHAIN = 50
  * What a value of a document is once its references are followed.
  * @returns undefined when it is no object, or its references lead nowhere or back to themselves
  */
-export function followReference (root: SchemaObject, value: unknown, pointer: string): Located | undefined {
+export function followReference(root: SchemaObject, value: unknown, pointer: string): Located | undefined {
   for (let step = 0; step < MAX_CHAIN; step++) {
     if (!isObject(value)) return undefined
     if (value.$ref === undefined) return { object: value, pointer }

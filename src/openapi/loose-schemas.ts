@@ -7,11 +7,12 @@ import { referencePointer } from './local-reference.ts'
 const REVERSED = ['not', 'if', 'then', 'else', 'unevaluatedProperties', 'unevaluatedItems', 'maxContains'] as const
 
 /**
- * Sees to it that a document refuses nothing more since some of its schemas allow everything: where they lie within a `oneOf`, more than
- * one branch may fit now, and what they lie below a `not` or an `if` would be refused. Changes the document.
+ * Sees to it that a document refuses nothing more since some of its schemas allow everything: where they lie within a
+ * `oneOf`, more than one branch may fit now, and what they lie below a `not` or an `if` would be refused. Changes the
+ * document.
  * @param loosened  the schemas that allow everything
  */
-export function keepLoose (root: SchemaObject, grammar: Grammar, loosened: readonly SchemaObject[]): void {
+export function keepLoose(root: SchemaObject, grammar: Grammar, loosened: readonly SchemaObject[]): void {
   /** By a schema: those that hold it or refer to it. */
   const users = new Map<unknown, SchemaObject[]>()
   const use = (used: unknown, user: SchemaObject): void => {
@@ -39,10 +40,15 @@ export function keepLoose (root: SchemaObject, grammar: Grammar, loosened: reado
   for (const schema of affected) for (const user of users.get(schema) ?? []) affected.add(user)
   for (const schema of affected) {
     for (const keyword of REVERSED) delete schema[keyword]
-    if (!Array.isArray(schema.oneOf) || !schema.oneOf.some((branch: unknown) => isObject(branch) && affected.has(branch))) continue
+    if (
+      !Array.isArray(schema.oneOf) ||
+      !schema.oneOf.some((branch: unknown) => isObject(branch) && affected.has(branch))
+    ) {
+      continue
+    }
     const { oneOf } = schema
     delete schema.oneOf
     if (schema.anyOf === undefined) schema.anyOf = oneOf
-    else schema.allOf = [...schema.allOf ?? [], { anyOf: oneOf }]
+    else schema.allOf = [...(schema.allOf ?? []), { anyOf: oneOf }]
   }
 }

@@ -9,7 +9,7 @@ export const plainMediaType = (name: string): string => name.split(';', 1)[0]!.t
  * The media types of a Content map. Of two that differ in parameters only, the one without any counts, else the first.
  * @param pointer  of the map
  */
-export function mediaTypes (root: SchemaObject, content: unknown, pointer: string): ApiMedia[] {
+export function mediaTypes(root: SchemaObject, content: unknown, pointer: string): ApiMedia[] {
   const found = new Map<string, ApiMedia>()
   for (const [name, value] of Object.entries(isObject(content) ? content : {})) {
     const type = plainMediaType(name)
@@ -25,16 +25,27 @@ export function mediaTypes (root: SchemaObject, content: unknown, pointer: strin
 }
 
 /** Encoding Objects with the references of their headers followed. */
-function readEncoding (root: SchemaObject, encoding: unknown, pointer: string): Record<string, SchemaObject> {
+function readEncoding(root: SchemaObject, encoding: unknown, pointer: string): Record<string, SchemaObject> {
   const found: [string, SchemaObject][] = []
   for (const [property, value] of Object.entries(isObject(encoding) ? encoding : {})) {
     const at = `${pointer}/${pointerToken(property)}`
     const located = followReference(root, value, at)
     if (!located) continue
     const { headers } = located.object
-    found.push([property, isObject(headers)
-      ? { ...located.object, headers: Object.fromEntries(Object.entries(headers).map(([name, header]) => [name, followReference(root, header, '')?.object ?? header])) }
-      : located.object])
+    found.push([
+      property,
+      isObject(headers)
+        ? {
+            ...located.object,
+            headers: Object.fromEntries(
+              Object.entries(headers).map(([name, header]) => [
+                name,
+                followReference(root, header, '')?.object ?? header,
+              ]),
+            ),
+          }
+        : located.object,
+    ])
   }
   return Object.fromEntries(found)
 }

@@ -5,14 +5,22 @@ export interface MockPreference {
   example?: string
 }
 
-const PREFERENCE = /[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)|"((?:[^"\\]|\\.)*)"))?[ \t]*(?:;[^,]*)?(?:,|$)/y
+const PREFERENCE =
+  /[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)|"((?:[^"\\]|\\.)*)"))?[ \t]*(?:;[^,]*)?(?:,|$)/y
 
-/** Reads a `Prefer` header; other preferences are passed over, as the RFC says, and of two with one name the first counts. */
-export function mockPreference (header: string | undefined): MockPreference {
+/**
+ * Reads a `Prefer` header; other preferences are passed over, as the RFC says, and of two with one name the first
+ * counts.
+ */
+export function mockPreference(header: string | undefined): MockPreference {
   const preference: MockPreference = {}
   if (header === undefined) return preference
   PREFERENCE.lastIndex = 0
-  for (let match = PREFERENCE.exec(header); match !== null && PREFERENCE.lastIndex <= header.length; match = PREFERENCE.exec(header)) {
+  for (
+    let match = PREFERENCE.exec(header);
+    match !== null && PREFERENCE.lastIndex <= header.length;
+    match = PREFERENCE.exec(header)
+  ) {
     const [all, name, token, quoted] = match
     const value = token ?? quoted?.replaceAll(/\\(.)/g, '$1') ?? ''
     switch (name!.toLowerCase()) {

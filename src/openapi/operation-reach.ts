@@ -13,7 +13,7 @@ export class OperationReach {
   /** What belongs to an operation: itself, and the parameters of its path. */
   readonly #operations = new Map<string, readonly string[]>()
 
-  constructor (root: SchemaObject) {
+  constructor(root: SchemaObject) {
     this.#root = root
     const waiting: string[] = []
     for (const [path, item] of Object.entries<unknown>(isObject(root.paths) ? root.paths : {})) {
@@ -28,7 +28,9 @@ export class OperationReach {
       }
     }
     for (let user = waiting.pop(); user !== undefined; user = waiting.pop()) {
-      for (const target of (this.#operations.get(user) ?? [user]).flatMap((pointer) => this.#targetsIn(atPointer(root, pointer)))) {
+      for (const target of (this.#operations.get(user) ?? [user]).flatMap((pointer) =>
+        this.#targetsIn(atPointer(root, pointer)),
+      )) {
         const known = this.#users.get(target)
         if (known) known.add(user)
         else {
@@ -40,7 +42,7 @@ export class OperationReach {
   }
 
   /** Pointers of the operations that use what stands at a pointer, or something in it. */
-  usersOf (pointer: string): string[] {
+  usersOf(pointer: string): string[] {
     const found = new Set<string>()
     for (const node of this.#users.keys()) {
       const parts = this.#operations.get(node) ?? [node]
@@ -52,14 +54,16 @@ export class OperationReach {
   }
 
   /** Data that looks like a reference counts as one: then an operation seems to use a part that it does not. */
-  #targetsIn (value: unknown): string[] {
+  #targetsIn(value: unknown): string[] {
     const targets: string[] = []
     const collect = (part: unknown): void => {
       if (typeof part !== 'object' || part === null) return
       for (const [key, inner] of Object.entries(part)) {
         if (key === '$ref') this.#add(targets, referencePointer(inner))
         else if (key === 'mapping' && isObject(inner)) {
-          for (const named of Object.values(inner)) this.#add(targets, referencePointer(named) ?? `/components/schemas/${pointerToken(String(named))}`)
+          for (const named of Object.values(inner)) {
+            this.#add(targets, referencePointer(named) ?? `/components/schemas/${pointerToken(String(named))}`)
+          }
         }
         collect(inner)
       }
@@ -68,7 +72,7 @@ export class OperationReach {
     return targets
   }
 
-  #add (targets: string[], target: string | undefined): void {
+  #add(targets: string[], target: string | undefined): void {
     if (target !== undefined && atPointer(this.#root, target) !== undefined) targets.push(target)
   }
 }

@@ -27,7 +27,7 @@ export interface ReadOperation extends Omit<ApiOperation, 'where'> {
 export const isRoutable = (path: string): boolean => path.startsWith('/') && !/[?#]/.test(path)
 
 /** Operations of a lifted document. */
-export function readOperations (root: SchemaObject): ReadOperation[] {
+export function readOperations(root: SchemaObject): ReadOperation[] {
   const operations: ReadOperation[] = []
   for (const [path, item] of Object.entries(isObject(root.paths) ? root.paths : {})) {
     if (!isRoutable(path)) continue
@@ -43,11 +43,21 @@ export function readOperations (root: SchemaObject): ReadOperation[] {
   return operations
 }
 
-function readOperation (root: SchemaObject, path: string, method: string, item: Located, object: SchemaObject): ReadOperation {
+function readOperation(
+  root: SchemaObject,
+  path: string,
+  method: string,
+  item: Located,
+  object: SchemaObject,
+): ReadOperation {
   const pointer = `${item.pointer}/${method}`
   const security: unknown = object.security ?? root.security
-  const all = readParameters(root, [[item.object.parameters, `${item.pointer}/parameters`], [object.parameters, `${pointer}/parameters`]])
-  const isUnused = (parameter: ApiParameter): boolean => parameter.in === 'path' && !path.includes(`{${parameter.name}}`)
+  const all = readParameters(root, [
+    [item.object.parameters, `${item.pointer}/parameters`],
+    [object.parameters, `${pointer}/parameters`],
+  ])
+  const isUnused = (parameter: ApiParameter): boolean =>
+    parameter.in === 'path' && !path.includes(`{${parameter.name}}`)
   return {
     method: method.toUpperCase(),
     path,
@@ -59,14 +69,18 @@ function readOperation (root: SchemaObject, path: string, method: string, item: 
     body: readBody(root, object.requestBody, `${pointer}/requestBody`),
     responses: Object.entries(isObject(object.responses) ? object.responses : {})
       .filter(([status]) => !status.startsWith('x-'))
-      .map(([status, response]) => readResponse(root, status, response, `${pointer}/responses/${pointerToken(status)}`)),
-    security: Array.isArray(security) ? security as ApiOperation['security'] : null,
-    extensions: Object.fromEntries([item.object, object].flatMap((part) => Object.entries(part).filter(([name]) => name.startsWith('x-')))),
+      .map(([status, response]) =>
+        readResponse(root, status, response, `${pointer}/responses/${pointerToken(status)}`),
+      ),
+    security: Array.isArray(security) ? (security as ApiOperation['security']) : null,
+    extensions: Object.fromEntries(
+      [item.object, object].flatMap((part) => Object.entries(part).filter(([name]) => name.startsWith('x-'))),
+    ),
   }
 }
 
 /** Those of the later list take the place of those of the former with the same name and place. */
-function readParameters (root: SchemaObject, lists: [unknown, string][]): ApiParameter[] {
+function readParameters(root: SchemaObject, lists: [unknown, string][]): ApiParameter[] {
   const found = new Map<string, ApiParameter>()
   for (const [list, pointer] of lists) {
     if (!Array.isArray(list)) continue
@@ -81,7 +95,7 @@ function readParameters (root: SchemaObject, lists: [unknown, string][]): ApiPar
   return [...found.values()]
 }
 
-function readParameter (root: SchemaObject, value: unknown, at: string): ApiParameter | undefined {
+function readParameter(root: SchemaObject, value: unknown, at: string): ApiParameter | undefined {
   const located = followReference(root, value, at)
   if (!located) return undefined
   const { object, pointer } = located
@@ -103,14 +117,17 @@ function readParameter (root: SchemaObject, value: unknown, at: string): ApiPara
   }
 }
 
-function readBody (root: SchemaObject, value: unknown, at: string): ApiBody | null {
+function readBody(root: SchemaObject, value: unknown, at: string): ApiBody | null {
   const located = followReference(root, value, at)
   return located
-    ? { required: located.object.required === true, content: mediaTypes(root, located.object.content, `${located.pointer}/content`) }
+    ? {
+        required: located.object.required === true,
+        content: mediaTypes(root, located.object.content, `${located.pointer}/content`),
+      }
     : null
 }
 
-function readResponse (root: SchemaObject, status: string, value: unknown, at: string): ApiResponse {
+function readResponse(root: SchemaObject, status: string, value: unknown, at: string): ApiResponse {
   // `2xx` is how many write it
   const code = /^[1-5]xx$/i.test(status) ? status.toUpperCase() : status
   const located = followReference(root, value, at)

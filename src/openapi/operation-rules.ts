@@ -8,9 +8,15 @@ import { IGNORED_HEADERS, isRoutable, type ReadOperation, STYLES } from './opera
 const MAX_OPERATIONS = 5000
 
 /** Checks what operations say about each other, their paths and the document. */
-export function checkOperations (root: SchemaObject, operations: readonly ReadOperation[], notes: DocumentNotes): Mistake[] {
+export function checkOperations(
+  root: SchemaObject,
+  operations: readonly ReadOperation[],
+  notes: DocumentNotes,
+): Mistake[] {
   const mistakes: Mistake[] = []
-  if (operations.length > MAX_OPERATIONS) return [['/paths', `has ${operations.length} operations, allowed: ${MAX_OPERATIONS}: split the API`]]
+  if (operations.length > MAX_OPERATIONS) {
+    return [['/paths', `has ${operations.length} operations, allowed: ${MAX_OPERATIONS}: split the API`]]
+  }
   if (operations.length === 0) notes.add('there is no operation, so nothing is routed', '')
   for (const path of Object.keys(isObject(root.paths) ? root.paths : {})) checkPath(path, notes, mistakes)
   checkShapes(operations, mistakes)
@@ -22,7 +28,9 @@ export function checkOperations (root: SchemaObject, operations: readonly ReadOp
     // RFC 9110, section 9.3.8
     if (method === 'TRACE') notes.add('TRACE is never forwarded, and its operations are left out', pointer)
     if (operationId !== undefined) {
-      if (ids.has(operationId)) notes.add(`the operationId "${operationId}" stands at more than one operation`, `${pointer}/operationId`)
+      if (ids.has(operationId)) {
+        notes.add(`the operationId "${operationId}" stands at more than one operation`, `${pointer}/operationId`)
+      }
       ids.set(operationId, pointer)
     }
     checkSecurity(object.security, `${pointer}/security`, schemes, mistakes)
@@ -31,14 +39,21 @@ export function checkOperations (root: SchemaObject, operations: readonly ReadOp
   return mistakes
 }
 
-function checkPath (path: string, notes: DocumentNotes, mistakes: Mistake[]): void {
+function checkPath(path: string, notes: DocumentNotes, mistakes: Mistake[]): void {
   const pointer = `/paths/${pointerToken(path)}`
   if (path.startsWith('x-')) return
   if (!path.startsWith('/')) mistakes.push([pointer, 'is no path, allowed: one that starts with "/"'])
   else if (!isRoutable(path)) notes.add('paths with "?" or "#" cannot be routed and are left out', pointer)
-  if (/[;\\]/.test(path)) mistakes.push([pointer, 'has ";" or "\\", which the gateway refuses in paths, since services read them in several ways: leave it out'])
+  if (/[;\\]/.test(path)) {
+    mistakes.push([
+      pointer,
+      'has ";" or "\\", which the gateway refuses in paths, since services read them in several ways: leave it out',
+    ])
+  }
   const names = templateNames(path)
-  if (path.replace(/\{[^{}/]+\}/g, '').match(/[{}]/)) mistakes.push([pointer, 'has a brace that stands for itself or is not closed, allowed: {name} within one segment'])
+  if (path.replace(/\{[^{}/]+\}/g, '').match(/[{}]/)) {
+    mistakes.push([pointer, 'has a brace that stands for itself or is not closed, allowed: {name} within one segment'])
+  }
   const twice = names.find((name, at) => names.indexOf(name) !== at)
   if (twice !== undefined) mistakes.push([pointer, `has {${twice}} twice, allowed: a name for each`])
 }
@@ -46,45 +61,73 @@ function checkPath (path: string, notes: DocumentNotes, mistakes: Mistake[]): vo
 const templateNames = (path: string): string[] => [...path.matchAll(/\{([^{}/]+)\}/g)].map(([, name]) => name!)
 
 /** Paths that differ in the names of parameters only are the same (OpenAPI 3.1, section 4.8.8). */
-function checkShapes (operations: readonly ReadOperation[], mistakes: Mistake[]): void {
+function checkShapes(operations: readonly ReadOperation[], mistakes: Mistake[]): void {
   const shapes = new Map<string, string>()
   for (const { method, path, pointer } of operations) {
     const shape = `${method} ${path.replace(/\{[^{}/]+\}/g, '{}')}`
     const other = shapes.get(shape)
-    if (other !== undefined && other !== path) mistakes.push([pointer, `has the same method and path as ${method} ${other}: names of parameters do not tell paths apart`])
-    else shapes.set(shape, path)
+    if (other !== undefined && other !== path) {
+      mistakes.push([
+        pointer,
+        `has the same method and path as ${method} ${other}: names of parameters do not tell paths apart`,
+      ])
+    } else shapes.set(shape, path)
   }
 }
 
 /** A scheme that nobody knows could be anything, so that no mapping of it is right. */
-function checkSecurity (security: unknown, pointer: string, schemes: SchemaObject, mistakes: Mistake[]): void {
+function checkSecurity(security: unknown, pointer: string, schemes: SchemaObject, mistakes: Mistake[]): void {
   if (!Array.isArray(security)) return
   security.forEach((requirement, place) => {
     for (const name of Object.keys(isObject(requirement) ? requirement : {})) {
       if (Object.hasOwn(schemes, name)) continue
       const known = Object.keys(schemes)
-      mistakes.push([`${pointer}/${place}/${pointerToken(name)}`, `names no security scheme of the document, allowed: ${known.length > 0 ? known.join(', ') : 'none, since it has none'}`])
+      mistakes.push([
+        `${pointer}/${place}/${pointerToken(name)}`,
+        `names no security scheme of the document, allowed: ${known.length > 0 ? known.join(', ') : 'none, since it has none'}`,
+      ])
     }
   })
 }
 
-function checkPathParameters (root: SchemaObject, { path, pointer, unused, parameters }: ReadOperation, notes: DocumentNotes, mistakes: Mistake[]): void {
-  for (const { name, style, schemaPointer } of parameters.filter((parameter) => parameter.in === 'path' && parameter.style === 'matrix')) {
+function checkPathParameters(
+  root: SchemaObject,
+  { path, pointer, unused, parameters }: ReadOperation,
+  notes: DocumentNotes,
+  mistakes: Mistake[],
+): void {
+  for (const { name, style, schemaPointer } of parameters.filter(
+    (parameter) => parameter.in === 'path' && parameter.style === 'matrix',
+  )) {
     const segment = path.split('/').find((one) => one.includes(`{${name}}`))!
-    if (segment.indexOf('{') !== segment.length - name.length - 2) mistakes.push([pointer, `has {${name}} of the style ${style} in the segment "${segment}", allowed: {${name}} alone, or after fixed text`])
-    else if (schemaPointer === null) mistakes.push([pointer, `has {${name}} of the style ${style} without a "schema", which says how it is written: give it one`])
+    if (segment.indexOf('{') !== segment.length - name.length - 2) {
+      mistakes.push([
+        pointer,
+        `has {${name}} of the style ${style} in the segment "${segment}", allowed: {${name}} alone, or after fixed text`,
+      ])
+    } else if (schemaPointer === null) {
+      mistakes.push([
+        pointer,
+        `has {${name}} of the style ${style} without a "schema", which says how it is written: give it one`,
+      ])
+    }
   }
   const item = pointer.slice(0, pointer.lastIndexOf('/'))
   for (const list of [`${item}/parameters`, `${pointer}/parameters`]) checkParameters(root, list, notes, mistakes)
   const stated = new Set(parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name))
   const missing = templateNames(path).filter((name) => !stated.has(name))
   // both at once is a name that was mistyped, and a check that would be lost
-  if (missing.length > 0 && unused.length > 0) mistakes.push([pointer, `has the path parameter "${unused[0]}", which is not in its path, and none for {${missing[0]}}: give both one name`])
-  else if (missing.length > 0) notes.add('a name in a path has no parameter, so that any text is allowed there', pointer)
-  else if (unused.length > 0) notes.add('a path parameter is not in its path and is ignored', pointer)
+  if (missing.length > 0 && unused.length > 0) {
+    mistakes.push([
+      pointer,
+      `has the path parameter "${unused[0]}", which is not in its path, and none for {${missing[0]}}: give both one name`,
+    ])
+  } else if (missing.length > 0) {
+    notes.add('a name in a path has no parameter, so that any text is allowed there', pointer)
+  } else if (unused.length > 0) notes.add('a path parameter is not in its path and is ignored', pointer)
 }
 
-function checkParameters (root: SchemaObject, list: string, notes: DocumentNotes, mistakes: Mistake[]): void {
+function checkParameters(root: SchemaObject, list: string, notes: DocumentNotes, mistakes: Mistake[]): void {
   const parameters: unknown = atPointer(root, list)
   if (!Array.isArray(parameters)) return
   const seen = new Set<string>()
@@ -96,12 +139,20 @@ function checkParameters (root: SchemaObject, list: string, notes: DocumentNotes
     const key = `${where} ${String(name).toLowerCase()}`
     if (seen.has(`${where} ${name}`)) mistakes.push([at, `is a second ${where} parameter "${name}", allowed: one`])
     seen.add(`${where} ${name}`)
-    if (where === 'header' && IGNORED_HEADERS.has(key.slice(7))) notes.add('header parameters Accept, Content-Type and Authorization are ignored, as the specification says', at)
+    if (where === 'header' && IGNORED_HEADERS.has(key.slice(7))) {
+      notes.add('header parameters Accept, Content-Type and Authorization are ignored, as the specification says', at)
+    }
     const styles: readonly string[] = STYLES[where as keyof typeof STYLES] ?? []
-    if (style !== undefined && !styles.includes(style)) mistakes.push([`${at}/style`, `is "${style}" in a ${where} parameter, allowed: ${styles.join(', ')}`])
-    if (content !== undefined && schema !== undefined) mistakes.push([at, 'has both "schema" and "content", allowed: one of them'])
-    else if (isObject(content) && Object.keys(content).length !== 1) mistakes.push([`${at}/content`, `has ${Object.keys(content).length} media types, allowed: one`])
-    else if (schema === undefined && content === undefined) notes.add('a parameter has neither "schema" nor "content", so that any value is allowed', at)
+    if (style !== undefined && !styles.includes(style)) {
+      mistakes.push([`${at}/style`, `is "${style}" in a ${where} parameter, allowed: ${styles.join(', ')}`])
+    }
+    if (content !== undefined && schema !== undefined) {
+      mistakes.push([at, 'has both "schema" and "content", allowed: one of them'])
+    } else if (isObject(content) && Object.keys(content).length !== 1) {
+      mistakes.push([`${at}/content`, `has ${Object.keys(content).length} media types, allowed: one`])
+    } else if (schema === undefined && content === undefined) {
+      notes.add('a parameter has neither "schema" nor "content", so that any value is allowed', at)
+    }
     if (style === 'deepObject' && explode === false) notes.add('"deepObject" is always exploded', at)
   })
 }

@@ -4,8 +4,8 @@ import { referencePointer } from './local-reference.ts'
 import { METHODS } from './operation-reader.ts'
 
 /**
- * Most schemas that one operation may need, those that its references lead to included: they are compiled at once, by the first request
- * that needs one. The largest public documents reach 6200 (DocuSign) and 5100 (Stripe).
+ * Most schemas that one operation may need, those that its references lead to included: they are compiled at once, by
+ * the first request that needs one. The largest public documents reach 6200 (DocuSign) and 5100 (Stripe).
  */
 const MOST_SCHEMAS = 15_000
 
@@ -23,7 +23,7 @@ interface Node {
  * Finds operations that need more schemas than a validator can be made of while other requests wait.
  * @param schemas  every schema of the document
  */
-export function checkWeight (root: SchemaObject, schemas: ReadonlySet<unknown>, most = MOST_SCHEMAS): Mistake[] {
+export function checkWeight(root: SchemaObject, schemas: ReadonlySet<unknown>, most = MOST_SCHEMAS): Mistake[] {
   // a document that has no more can have no such operation
   if (schemas.size <= most) return []
   const parts = new Parts(root, schemas)
@@ -35,13 +35,18 @@ export function checkWeight (root: SchemaObject, schemas: ReadonlySet<unknown>, 
     for (const method of METHODS) {
       if (item[method] === undefined) continue
       const start = [`${at}/${method}`, `${at}/parameters`].map((pointer) => parts.at(pointer))
-      if (weighsMore(start, ++turn, most)) mistakes.push([`${at}/${method}`, `needs more than ${most} schemas, with those that its references lead to: make them fewer, or split the operation`])
+      if (weighsMore(start, ++turn, most)) {
+        mistakes.push([
+          `${at}/${method}`,
+          `needs more than ${most} schemas, with those that its references lead to: make them fewer, or split the operation`,
+        ])
+      }
     }
   }
   return mistakes
 }
 
-function weighsMore (start: Node[], turn: number, most: number): boolean {
+function weighsMore(start: Node[], turn: number, most: number): boolean {
   let weight = 0
   for (let node = start.pop(); node !== undefined; node = start.pop()) {
     if (node.seenBy === turn) continue
@@ -58,13 +63,13 @@ class Parts {
   readonly #schemas: ReadonlySet<unknown>
   readonly #nodes = new Map<string, Node>()
 
-  constructor (root: SchemaObject, schemas: ReadonlySet<unknown>) {
+  constructor(root: SchemaObject, schemas: ReadonlySet<unknown>) {
     this.#root = root
     this.#schemas = schemas
   }
 
   /** The part at a pointer, with all that can be reached from it. */
-  at (pointer: string): Node {
+  at(pointer: string): Node {
     const known = this.#nodes.get(pointer)
     if (known !== undefined) return known
     const waiting: string[] = [pointer]
@@ -79,14 +84,14 @@ class Parts {
     return made
   }
 
-  #node (pointer: string): Node {
+  #node(pointer: string): Node {
     let node = this.#nodes.get(pointer)
-    if (node === undefined) this.#nodes.set(pointer, node = { weight: 0, targets: [], seenBy: 0 })
+    if (node === undefined) this.#nodes.set(pointer, (node = { weight: 0, targets: [], seenBy: 0 }))
     return node
   }
 
   /** Counts the schemas of a part. @returns pointers of what its references lead to */
-  #read (node: Node, pointer: string): Set<string> {
+  #read(node: Node, pointer: string): Set<string> {
     const targets = new Set<string>()
     const look = (part: unknown): void => {
       if (typeof part !== 'object' || part === null) return

@@ -9,8 +9,8 @@ interface Edge {
 }
 
 /**
- * Which schemas look at a value through which others. A circle of such would look at one value for ever; a circle that goes through
- * a property or an item ends where the value does.
+ * Which schemas look at a value through which others. A circle of such would look at one value for ever; a circle that
+ * goes through a property or an item ends where the value does.
  */
 export class ReferenceGraph {
   /** By the pointer of a schema: where the references lead that look at the same value. */
@@ -24,7 +24,7 @@ export class ReferenceGraph {
    * @param reference  as written
    * @param without    unions of what it names that do not count there
    */
-  add (pointer: string, target: string, reference: string, without: readonly string[] = []): void {
+  add(pointer: string, target: string, reference: string, without: readonly string[] = []): void {
     const edge = { target, pointer, reference, without }
     if (without.length > 0) this.reduced.push(pointer)
     for (let start = pointer; ; start = start.replace(IN_PLACE, '')) {
@@ -36,12 +36,12 @@ export class ReferenceGraph {
   }
 
   /** One reference of each circle, with the pointer of the schema that holds it. */
-  circles (): [pointer: string, reference: string][] {
+  circles(): [pointer: string, reference: string][] {
     const found = new Map<string, string>()
     const done = new Set<string>()
     for (const start of this.#edges.keys()) {
       const open = new Set<string>()
-      const way: { node: string, edges: readonly Edge[], next: number }[] = []
+      const way: { node: string; edges: readonly Edge[]; next: number }[] = []
       const enter = (node: string, edges: readonly Edge[]): void => {
         open.add(node)
         way.push({ node, edges, next: 0 })
@@ -63,8 +63,10 @@ export class ReferenceGraph {
     return [...found]
   }
 
-  #edgesOf ({ target, without }: Edge): readonly Edge[] {
+  #edgesOf({ target, without }: Edge): readonly Edge[] {
     const all = this.#edges.get(target) ?? []
-    return without.length === 0 ? all : all.filter(({ pointer }) => !without.some((keyword) => pointer.startsWith(`${target}/${keyword}/`)))
+    return without.length === 0
+      ? all
+      : all.filter(({ pointer }) => !without.some((keyword) => pointer.startsWith(`${target}/${keyword}/`)))
   }
 }

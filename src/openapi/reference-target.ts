@@ -18,7 +18,7 @@ export class TargetFinder {
   readonly #sources: DocumentSources
   readonly #names = new Map<DocumentSource, SchemaNames>()
 
-  constructor (sources: DocumentSources) {
+  constructor(sources: DocumentSources) {
     this.#sources = sources
   }
 
@@ -27,7 +27,7 @@ export class TargetFinder {
    * @param from  where it stands
    * @throws SourceRefused with the reason, in words that go on from the reference
    */
-  async find (reference: string, from: Target, detours = 0): Promise<Target> {
+  async find(reference: string, from: Target, detours = 0): Promise<Target> {
     const hash = reference.indexOf('#')
     const address = hash === -1 ? reference : reference.slice(0, hash)
     const fragment = hash === -1 ? '' : pointerOf(reference.slice(hash + 1))
@@ -41,7 +41,7 @@ export class TargetFinder {
   }
 
   /** The schema of any file read so far whose `$id` is an address. */
-  #byId (address: string, { source, pointer }: Target): Target | undefined {
+  #byId(address: string, { source, pointer }: Target): Target | undefined {
     const own = this.#namesOf(source).byId(address, pointer)
     if (own !== undefined) return { source, pointer: own }
     for (const [other, names] of this.#names) {
@@ -52,7 +52,7 @@ export class TargetFinder {
   }
 
   /** A part that is there; on the way to it there may be objects that are nothing but a reference. */
-  async #existing (target: Target, detours: number): Promise<Target> {
+  async #existing(target: Target, detours: number): Promise<Target> {
     const { source, pointer } = target
     if (atPointer(source.value, pointer) !== undefined) return target
     for (let end = pointer.lastIndexOf('/'); end > 0; end = pointer.lastIndexOf('/', end - 1)) {
@@ -65,9 +65,14 @@ export class TargetFinder {
     throw new SourceRefused('leads nowhere')
   }
 
-  #namesOf (source: DocumentSource): SchemaNames {
+  #namesOf(source: DocumentSource): SchemaNames {
     let names = this.#names.get(source)
-    if (!names) this.#names.set(source, names = new SchemaNames(source.value, /^https?:/.test(source.id) ? source.id : `file://${source.id}`))
+    if (!names) {
+      this.#names.set(
+        source,
+        (names = new SchemaNames(source.value, /^https?:/.test(source.id) ? source.id : `file://${source.id}`)),
+      )
+    }
     return names
   }
 }

@@ -8,7 +8,10 @@ const TIMEOUT = 10_000
 const TOTAL_TIMEOUT = 30_000
 const MAX_REDIRECTS = 5
 
-export type Fetch = (url: URL, init: { headers: Record<string, string>, redirect: 'manual', signal: AbortSignal }) => Promise<Response>
+export type Fetch = (
+  url: URL,
+  init: { headers: Record<string, string>; redirect: 'manual'; signal: AbortSignal },
+) => Promise<Response>
 
 export interface RemoteOptions {
   cache: DocumentCache
@@ -27,12 +30,12 @@ export class RemoteTexts {
   readonly #fresh: CachedText[] = []
   #deadline: AbortSignal | undefined
 
-  constructor (options: RemoteOptions) {
+  constructor(options: RemoteOptions) {
     this.#options = options
   }
 
   /** Whether anything came that is not in the cache. */
-  get isFresh (): boolean {
+  get isFresh(): boolean {
     return this.#fresh.length > 0
   }
 
@@ -41,14 +44,14 @@ export class RemoteTexts {
    * @param isNamed  by the operator, so that it may lead anywhere
    * @throws SourceRefused
    */
-  async text (url: URL, maxBytes: number, isNamed: boolean): Promise<string> {
+  async text(url: URL, maxBytes: number, isNamed: boolean): Promise<string> {
     const id = url.href.replace(/#.*$/, '')
     let fetched = this.#fetched.get(id)
-    if (!fetched) this.#fetched.set(id, fetched = this.#get(new URL(id), maxBytes, isNamed))
+    if (!fetched) this.#fetched.set(id, (fetched = this.#get(new URL(id), maxBytes, isNamed)))
     return (await fetched).text
   }
 
-  async #get (url: URL, maxBytes: number, isNamed: boolean): Promise<CachedText> {
+  async #get(url: URL, maxBytes: number, isNamed: boolean): Promise<CachedText> {
     const { cache, fallback, onWarning } = this.#options
     const cached = await cache.read(url.href)
     if (fallback === 'only') {
@@ -67,7 +70,7 @@ export class RemoteTexts {
     }
   }
 
-  async #ask (url: URL, cached: CachedText | undefined, maxBytes: number, isNamed: boolean): Promise<CachedText> {
+  async #ask(url: URL, cached: CachedText | undefined, maxBytes: number, isNamed: boolean): Promise<CachedText> {
     this.#deadline ??= AbortSignal.timeout(TOTAL_TIMEOUT)
     const signal = AbortSignal.any([AbortSignal.timeout(TIMEOUT), this.#deadline])
     const headers = {
@@ -80,24 +83,36 @@ export class RemoteTexts {
       const response = await this.#options.fetch(target, { headers, redirect: 'manual', signal })
       const location = response.headers.get('location')
       if (response.status === 304 && cached) return cached
-      if (response.status === 200) return { url: url.href, text: await readText(response, maxBytes), ...validatorsOf(response) }
+      if (response.status === 200) {
+        return { url: url.href, text: await readText(response, maxBytes), ...validatorsOf(response) }
+      }
       await response.body?.cancel()
-      if (location === null || ![301, 302, 303, 307, 308].includes(response.status)) throw new SourceRefused(`cannot be fetched: the service answers ${response.status}`)
+      if (location === null || ![301, 302, 303, 307, 308].includes(response.status)) {
+        throw new SourceRefused(`cannot be fetched: the service answers ${response.status}`)
+      }
       target = this.#redirected(location, target, isNamed)
     }
     throw new SourceRefused(`cannot be fetched: it is redirected more than ${MAX_REDIRECTS} times`)
   }
 
-  #redirected (location: string, from: URL, isNamed: boolean): URL {
+  #redirected(location: string, from: URL, isNamed: boolean): URL {
     const target = URL.parse(location, from)
-    if (!target || !/^https?:$/.test(target.protocol) || target.username || target.password) throw new SourceRefused('cannot be fetched: it is redirected to what is no plain http or https URL')
-    if (from.protocol === 'https:' && target.protocol === 'http:') throw new SourceRefused('cannot be fetched: it is redirected from https to http')
-    if (!isNamed && !this.#options.isAllowed(target)) throw new SourceRefused(`cannot be fetched: it is redirected to ${shownUrl(target)}, which "openapi.remote" does not list`)
+    if (!target || !/^https?:$/.test(target.protocol) || target.username || target.password) {
+      throw new SourceRefused('cannot be fetched: it is redirected to what is no plain http or https URL')
+    }
+    if (from.protocol === 'https:' && target.protocol === 'http:') {
+      throw new SourceRefused('cannot be fetched: it is redirected from https to http')
+    }
+    if (!isNamed && !this.#options.isAllowed(target)) {
+      throw new SourceRefused(
+        `cannot be fetched: it is redirected to ${shownUrl(target)}, which "openapi.remote" does not list`,
+      )
+    }
     return target
   }
 
   /** Puts what came into the cache, once it has turned out to be good. */
-  async keep (): Promise<void> {
+  async keep(): Promise<void> {
     for (const entry of this.#fresh) {
       await this.#options.cache.write(entry).catch((error: unknown) => {
         this.#options.onWarning(`${shownUrl(new URL(entry.url))} cannot be kept for the next start: ${reasonOf(error)}`)
@@ -106,18 +121,18 @@ export class RemoteTexts {
   }
 }
 
-function failureOf (error: unknown): string {
+function failureOf(error: unknown): string {
   if (error instanceof DOMException && error.name === 'TimeoutError') return 'it takes too long'
   return reasonOf((error as Error).cause ?? error)
 }
 
-function validatorsOf ({ headers }: Response): Pick<CachedText, 'etag' | 'lastModified'> {
+function validatorsOf({ headers }: Response): Pick<CachedText, 'etag' | 'lastModified'> {
   const etag = headers.get('etag')
   const lastModified = headers.get('last-modified')
   return { ...(etag !== null && { etag }), ...(lastModified !== null && { lastModified }) }
 }
 
-async function readText (response: Response, maxBytes: number): Promise<string> {
+async function readText(response: Response, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of response.body ?? []) {
@@ -132,12 +147,24 @@ async function readText (response: Response, maxBytes: number): Promise<string> 
  * Whether a URL is one of those that an operator allows.
  * @param allow  hosts, which means https, and starts of URLs, which end at a `/` of theirs
  */
-export function allowedBy (allow: readonly string[]): (url: URL) => boolean {
+export function allowedBy(allow: readonly string[]): (url: URL) => boolean {
   const rules = allow.map((rule) => {
     const start = /^https?:\/\//i.test(rule) ? URL.parse(rule) : URL.parse(`https://${rule}/`)
-    return start && { origin: start.origin, path: start.pathname.endsWith('/') ? start.pathname : `${start.pathname}/`, exact: start.pathname }
+    return (
+      start && {
+        origin: start.origin,
+        path: start.pathname.endsWith('/') ? start.pathname : `${start.pathname}/`,
+        exact: start.pathname,
+      }
+    )
   })
   // an encoded slash or dot may mean another path to the service than here
-  return (url) => !/%2f|%2e|%5c/i.test(url.pathname) &&
-    rules.some((rule) => rule !== null && url.origin === rule.origin && (url.pathname === rule.exact || url.pathname.startsWith(rule.path)))
+  return (url) =>
+    !/%2f|%2e|%5c/i.test(url.pathname) &&
+    rules.some(
+      (rule) =>
+        rule !== null &&
+        url.origin === rule.origin &&
+        (url.pathname === rule.exact || url.pathname.startsWith(rule.path)),
+    )
 }

@@ -8,11 +8,11 @@ export class SchemaNames {
   readonly #value: unknown
   /** `$id` as written, and as a URL, to JSON pointer. */
   readonly #ids = new Map<string, string>()
-  readonly #resources: { pointer: string, url: string }[] = []
+  readonly #resources: { pointer: string; url: string }[] = []
   readonly #anchors = new Map<string, string[]>()
 
   /** @param base  URL of the file, which relative names start from */
-  constructor (value: unknown, base: string) {
+  constructor(value: unknown, base: string) {
     this.#value = value
     const visit = (part: unknown, pointer: string, url: string): void => {
       if (typeof part !== 'object' || part === null) return
@@ -23,7 +23,7 @@ export class SchemaNames {
           for (const name of [part.$id.replace(/#$/, ''), url]) if (!this.#ids.has(name)) this.#ids.set(name, pointer)
         }
         for (const name of [part.$anchor, part.$dynamicAnchor]) {
-          if (typeof name === 'string') this.#anchors.set(name, [...this.#anchors.get(name) ?? [], pointer])
+          if (typeof name === 'string') this.#anchors.set(name, [...(this.#anchors.get(name) ?? []), pointer])
         }
       }
       for (const key of Object.keys(part)) {
@@ -35,17 +35,17 @@ export class SchemaNames {
   }
 
   /** Pointer of the schema that an address names, as written or from the schema around the place. */
-  byId (address: string, place: string): string | undefined {
+  byId(address: string, place: string): string | undefined {
     if (this.#ids.size === 0) return undefined
     const around = this.#around(place)
     return this.#ids.get(address) ?? (around && this.#ids.get(URL.parse(address, around.url)?.href ?? ''))
   }
 
   /**
-   * Pointer of what a fragment names: a JSON pointer counts from the schema with an `$id` around the place, and where it leads
-   * nowhere from there, as many are written, from the top of the file; a name counts in that schema first.
+   * Pointer of what a fragment names: a JSON pointer counts from the schema with an `$id` around the place, and where
+   * it leads nowhere from there, as many are written, from the top of the file; a name counts in that schema first.
    */
-  byFragment (fragment: string, place: string): string | undefined {
+  byFragment(fragment: string, place: string): string | undefined {
     const start = this.#around(place)?.pointer ?? ''
     if (fragment === '' || fragment.startsWith('/')) {
       return start !== '' && atPointer(this.#value, start + fragment) !== undefined ? start + fragment : fragment
@@ -55,7 +55,7 @@ export class SchemaNames {
   }
 
   /** The innermost schema with an `$id` around a place. */
-  #around (place: string): { pointer: string, url: string } | undefined {
+  #around(place: string): { pointer: string; url: string } | undefined {
     return this.#resources.findLast(({ pointer }) => place === pointer || place.startsWith(`${pointer}/`))
   }
 }

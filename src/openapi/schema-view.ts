@@ -12,7 +12,10 @@ export interface LocatedSchema {
 /** Schemas that all hold for one value; none allow everything. */
 export type SchemaNode = readonly LocatedSchema[]
 
-/** One way in which a value may fit a node: one type, one alternative, with all parts of `allOf` and all references put together. */
+/**
+ * One way in which a value may fit a node: one type, one alternative, with all parts of `allOf` and all references put
+ * together.
+ */
 export interface SchemaView {
   /** Null for any. */
   type: string | null
@@ -39,13 +42,13 @@ const MOST_DEPTH = 100
 
 /** Said of documents that cannot be compared within bounds. */
 export class TooIntricate extends Error {
-  constructor (pointer: string) {
+  constructor(pointer: string) {
     super(`#${pointer} is too intricate to compare: it has too many alternatives, or parts within parts`)
   }
 }
 
 /** What a reference within the document points at; undefined when there is nothing. */
-export function referencedSchema (root: SchemaObject, reference: unknown): LocatedSchema | undefined {
+export function referencedSchema(root: SchemaObject, reference: unknown): LocatedSchema | undefined {
   const pointer = referencePointer(reference)
   if (pointer === undefined) return undefined
   const schema = atPointer(root, pointer)
@@ -53,43 +56,57 @@ export function referencedSchema (root: SchemaObject, reference: unknown): Locat
 }
 
 /** Every way in which a value may fit. @throws TooIntricate */
-export function schemaViews (root: SchemaObject, node: SchemaNode): SchemaView[] {
+export function schemaViews(root: SchemaObject, node: SchemaNode): SchemaView[] {
   let ways: LocatedSchema[][] = [[]]
   for (const part of node) ways = product(ways, expand(root, part, []), part.pointer)
   return ways.flatMap((parts) => typedViews(parts, node))
 }
 
-/** The alternatives of a schema, each a list of schemas without references, `allOf`, `oneOf` and `anyOf`. @param within  what is being expanded around it */
-function expand (root: SchemaObject, part: LocatedSchema, within: readonly JsonSchema[]): LocatedSchema[][] {
+/**
+ * The alternatives of a schema, each a list of schemas without references, `allOf`, `oneOf` and `anyOf`. @param within
+ * what is being expanded around it
+ */
+function expand(root: SchemaObject, part: LocatedSchema, within: readonly JsonSchema[]): LocatedSchema[][] {
   const { schema, pointer } = part
   if (typeof schema === 'boolean') return schema ? [[]] : []
   // a schema that contains itself as a part says nothing more by it
   if (within.includes(schema)) return [[]]
   if (within.length > MOST_DEPTH) throw new TooIntricate(pointer)
   const inner = [...within, schema]
-  const below = (keyword: string): LocatedSchema[] => Array.isArray(schema[keyword]) ? schema[keyword].map((one: JsonSchema, i: number) => ({ schema: one, pointer: `${pointer}/${keyword}/${i}` })) : []
+  const below = (keyword: string): LocatedSchema[] =>
+    Array.isArray(schema[keyword])
+      ? schema[keyword].map((one: JsonSchema, i: number) => ({ schema: one, pointer: `${pointer}/${keyword}/${i}` }))
+      : []
   let ways: LocatedSchema[][] = [[part]]
   const target = referencedSchema(root, schema.$ref)
   if (target !== undefined) ways = product(ways, expand(root, target, inner), pointer)
   for (const one of below('allOf')) ways = product(ways, expand(root, one, inner), pointer)
   for (const keyword of ['oneOf', 'anyOf']) {
     const alternatives = below(keyword)
-    if (alternatives.length > 0) ways = product(ways, alternatives.flatMap((one) => expand(root, one, inner)), pointer)
+    if (alternatives.length > 0) {
+      ways = product(
+        ways,
+        alternatives.flatMap((one) => expand(root, one, inner)),
+        pointer,
+      )
+    }
   }
   return ways
 }
 
-function product (left: LocatedSchema[][], right: LocatedSchema[][], pointer: string): LocatedSchema[][] {
+function product(left: LocatedSchema[][], right: LocatedSchema[][], pointer: string): LocatedSchema[][] {
   if (left.length * right.length > MOST_VIEWS) throw new TooIntricate(pointer)
-  return left.flatMap((one) => right.map((other) => [...one, ...other.filter(({ schema }) => !one.some((known) => known.schema === schema))]))
+  return left.flatMap((one) =>
+    right.map((other) => [...one, ...other.filter(({ schema }) => !one.some((known) => known.schema === schema))]),
+  )
 }
 
 /** One view for each type that the parts allow together. */
-function typedViews (located: readonly LocatedSchema[], node: SchemaNode): SchemaView[] {
-  const parts = located as readonly { schema: SchemaObject, pointer: string }[]
+function typedViews(located: readonly LocatedSchema[], node: SchemaNode): SchemaView[] {
+  const parts = located as readonly { schema: SchemaObject; pointer: string }[]
   let types: string[] | null = null
   for (const { schema } of parts) {
-    const own = schema.type === undefined ? null : [schema.type].flat() as string[]
+    const own = schema.type === undefined ? null : ([schema.type].flat() as string[])
     if (own !== null) types = types === null ? own : meet(types, own)
   }
   types ??= inferred(parts.map(({ schema }) => schema))
@@ -97,10 +114,14 @@ function typedViews (located: readonly LocatedSchema[], node: SchemaNode): Schem
   const last = parts.at(-1) ?? node[0] ?? { schema: {}, pointer: '' }
   const shape = {
     pointer: last.pointer,
-    name: /^\/(?:components\/schemas|\$defs|definitions)\/([^/]+)$/.exec(last.pointer)?.[1] ?? String((last.schema as SchemaObject).title ?? `#${last.pointer}`),
+    name:
+      /^\/(?:components\/schemas|\$defs|definitions)\/([^/]+)$/.exec(last.pointer)?.[1] ??
+      String((last.schema as SchemaObject).title ?? `#${last.pointer}`),
     properties: named(parts, 'properties'),
     patterns: named(parts, 'patternProperties'),
-    required: new Set(parts.flatMap(({ schema }) => Array.isArray(schema.required) ? schema.required as string[] : [])),
+    required: new Set(
+      parts.flatMap(({ schema }) => (Array.isArray(schema.required) ? (schema.required as string[]) : [])),
+    ),
     additional: single(parts, 'additionalProperties'),
     closed: parts.some(({ schema }) => schema.additionalProperties === false || schema.unevaluatedProperties === false),
     prefix: prefixNodes(parts),
@@ -115,15 +136,20 @@ function typedViews (located: readonly LocatedSchema[], node: SchemaNode): Schem
 }
 
 /** Types that both lists allow; an integer is a number. */
-function meet (one: readonly string[], other: readonly string[]): string[] {
+function meet(one: readonly string[], other: readonly string[]): string[] {
   const narrower = (type: string): boolean => other.includes(type) || (type === 'integer' && other.includes('number'))
-  return [...new Set([...one.filter(narrower), ...other.filter((type) => type === 'integer' && one.includes('number'))])]
+  return [
+    ...new Set([...one.filter(narrower), ...other.filter((type) => type === 'integer' && one.includes('number'))]),
+  ]
 }
 
 /** Types that schemas mean which do not state any. */
-function inferred (schemas: readonly SchemaObject[]): string[] | null {
-  const has = (...names: string[]): boolean => schemas.some((schema) => names.some((name) => schema[name] !== undefined))
-  const values = schemas.flatMap((schema) => schema.const !== undefined ? [schema.const] : Array.isArray(schema.enum) ? schema.enum as unknown[] : [])
+function inferred(schemas: readonly SchemaObject[]): string[] | null {
+  const has = (...names: string[]): boolean =>
+    schemas.some((schema) => names.some((name) => schema[name] !== undefined))
+  const values = schemas.flatMap((schema) =>
+    schema.const !== undefined ? [schema.const] : Array.isArray(schema.enum) ? (schema.enum as unknown[]) : [],
+  )
   if (values.length > 0) return [...new Set(values.map(typeOf))]
   if (has('properties', 'required', 'additionalProperties', 'patternProperties')) return ['object']
   if (has('items', 'prefixItems', 'minItems', 'maxItems')) return ['array']
@@ -131,24 +157,30 @@ function inferred (schemas: readonly SchemaObject[]): string[] | null {
   return null
 }
 
-const typeOf = (value: unknown): string => value === null ? 'null' : Array.isArray(value) ? 'array' : Number.isInteger(value) ? 'integer' : typeof value
-const isOfType = (value: unknown, type: string): boolean => typeOf(value) === type || (type === 'number' && typeof value === 'number')
+const typeOf = (value: unknown): string =>
+  value === null ? 'null' : Array.isArray(value) ? 'array' : Number.isInteger(value) ? 'integer' : typeof value
+const isOfType = (value: unknown, type: string): boolean =>
+  typeOf(value) === type || (type === 'number' && typeof value === 'number')
 
-function combined (schemas: readonly SchemaObject[]): SchemaObject {
+function combined(schemas: readonly SchemaObject[]): SchemaObject {
   const keywords: SchemaObject = {}
   for (const schema of schemas) {
     const own = schema.const === undefined ? schema : { ...schema, enum: [schema.const] }
     for (const [keyword, combine] of Object.entries(COMBINED)) {
-      if (own[keyword] !== undefined) keywords[keyword] = keywords[keyword] === undefined ? own[keyword] : combine(keywords[keyword], own[keyword])
+      if (own[keyword] !== undefined) {
+        keywords[keyword] = keywords[keyword] === undefined ? own[keyword] : combine(keywords[keyword], own[keyword])
+      }
     }
     for (const keyword of OPAQUE) {
-      if (own[keyword] !== undefined) keywords[keyword] = [...keywords[keyword] ?? [], JSON.stringify(own[keyword])].sort()
+      if (own[keyword] !== undefined) {
+        keywords[keyword] = [...(keywords[keyword] ?? []), JSON.stringify(own[keyword])].sort()
+      }
     }
   }
   return keywords
 }
 
-function named (parts: readonly { schema: SchemaObject, pointer: string }[], keyword: string): Map<string, SchemaNode> {
+function named(parts: readonly { schema: SchemaObject; pointer: string }[], keyword: string): Map<string, SchemaNode> {
   const nodes = new Map<string, LocatedSchema[]>()
   for (const { schema, pointer } of parts) {
     if (!isObject(schema[keyword])) continue
@@ -161,15 +193,21 @@ function named (parts: readonly { schema: SchemaObject, pointer: string }[], key
   return nodes
 }
 
-function single (parts: readonly { schema: SchemaObject, pointer: string }[], keyword: string): SchemaNode | null {
+function single(parts: readonly { schema: SchemaObject; pointer: string }[], keyword: string): SchemaNode | null {
   const stated = parts.filter(({ schema }) => isObject(schema[keyword]))
-  return stated.length === 0 ? null : stated.map(({ schema, pointer }) => ({ schema: schema[keyword], pointer: `${pointer}/${keyword}` }))
+  return stated.length === 0
+    ? null
+    : stated.map(({ schema, pointer }) => ({ schema: schema[keyword], pointer: `${pointer}/${keyword}` }))
 }
 
-function prefixNodes (parts: readonly { schema: SchemaObject, pointer: string }[]): SchemaNode[] {
+function prefixNodes(parts: readonly { schema: SchemaObject; pointer: string }[]): SchemaNode[] {
   const nodes: LocatedSchema[][] = []
   for (const { schema, pointer } of parts) {
-    if (Array.isArray(schema.prefixItems)) schema.prefixItems.forEach((own: JsonSchema, i: number) => (nodes[i] ??= []).push({ schema: own, pointer: `${pointer}/prefixItems/${i}` }))
+    if (Array.isArray(schema.prefixItems)) {
+      schema.prefixItems.forEach((own: JsonSchema, i: number) =>
+        (nodes[i] ??= []).push({ schema: own, pointer: `${pointer}/prefixItems/${i}` }),
+      )
+    }
   }
   return nodes
 }

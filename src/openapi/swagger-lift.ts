@@ -10,20 +10,25 @@ const MULTIPART = 'multipart/form-data'
 
 /** Where the parts of a lifted document stood before. */
 export const SWAGGER_HOMES: ReadonlyMap<string, string> = new Map([
-  ['/components/schemas', '/definitions'], ['/components/parameters', '/parameters'], ['/components/requestBodies', '/parameters'],
-  ['/components/responses', '/responses'], ['/components/securitySchemes', '/securityDefinitions'],
+  ['/components/schemas', '/definitions'],
+  ['/components/parameters', '/parameters'],
+  ['/components/requestBodies', '/parameters'],
+  ['/components/responses', '/responses'],
+  ['/components/securitySchemes', '/securityDefinitions'],
 ])
 
 /**
- * Lifts a checked document of Swagger 2.0 to OpenAPI 3.0. The library that does it loses some of what a document says, so each
- * operation is given first what it has by reference, from its path and by default.
+ * Lifts a checked document of Swagger 2.0 to OpenAPI 3.0. The library that does it loses some of what a document says,
+ * so each operation is given first what it has by reference, from its path and by default.
  * @returns the new document; the old one is used up
  */
-export async function liftSwagger (root: SchemaObject, notes: DocumentNotes): Promise<SchemaObject> {
+export async function liftSwagger(root: SchemaObject, notes: DocumentNotes): Promise<SchemaObject> {
   const { upgradeFromTwoToThree } = await import('@scalar/openapi-upgrader/2.0-to-3.0')
   dropBesideReferences(root, notes)
   const needed = prepareOperations(root, notes)
-  for (const pointer of Object.keys(isObject(root.parameters) ? root.parameters : {})) prepareParameter(root.parameters[pointer], `/parameters/${pointerToken(pointer)}`, notes)
+  for (const pointer of Object.keys(isObject(root.parameters) ? root.parameters : {})) {
+    prepareParameter(root.parameters[pointer], `/parameters/${pointerToken(pointer)}`, notes)
+  }
   prepareHeaders(root, notes)
   const aside = takeExtensions(root)
   const lifted = upgradeFromTwoToThree(root) as SchemaObject
@@ -39,7 +44,7 @@ export async function liftSwagger (root: SchemaObject, notes: DocumentNotes): Pr
 }
 
 /** A Reference Object has nothing but its `$ref` (Swagger 2.0), and `x-nullable` is meant. */
-function dropBesideReferences (root: SchemaObject, notes: DocumentNotes): void {
+function dropBesideReferences(root: SchemaObject, notes: DocumentNotes): void {
   walkDocument(SWAGGER, wholeDocument(root), {
     part: ({ kind, value, pointer }) => {
       if (kind !== 'Schema') return
@@ -56,11 +61,16 @@ function dropBesideReferences (root: SchemaObject, notes: DocumentNotes): void {
 }
 
 /** @returns pointers of operations whose form must be sent */
-function prepareOperations (root: SchemaObject, notes: DocumentNotes): string[] {
+function prepareOperations(root: SchemaObject, notes: DocumentNotes): string[] {
   const needed: string[] = []
-  for (const list of [root, ...Object.values(root.paths ?? {}).flatMap((item) => isObject(item) ? METHODS.map((method) => item[method]) : [])]) {
+  for (const list of [
+    root,
+    ...Object.values(root.paths ?? {}).flatMap((item) => (isObject(item) ? METHODS.map((method) => item[method]) : [])),
+  ]) {
     // an empty list says no more than none
-    for (const field of ['consumes', 'produces']) if (Array.isArray(list?.[field]) && list[field].length === 0) delete list[field]
+    for (const field of ['consumes', 'produces']) {
+      if (Array.isArray(list?.[field]) && list[field].length === 0) delete list[field]
+    }
   }
   for (const [path, item] of Object.entries<SchemaObject>(root.paths ?? {})) {
     if (path.startsWith('x-') || !isObject(item)) continue
@@ -70,12 +80,21 @@ function prepareOperations (root: SchemaObject, notes: DocumentNotes): string[] 
     for (const method of METHODS) {
       const operation: unknown = item[method]
       if (!isObject(operation)) continue
-      if (operation.schemes !== undefined) notes.add('"schemes" of an operation are ignored: the targets of the upstream file count', `${at}/${method}`)
+      if (operation.schemes !== undefined) {
+        notes.add('"schemes" of an operation are ignored: the targets of the upstream file count', `${at}/${method}`)
+      }
       delete operation.schemes
       const own = resolved(root, operation.parameters)
-      const has = (name: unknown, place: unknown): boolean => own.some((parameter) => parameter.in === place && parameter.name === name)
+      const has = (name: unknown, place: unknown): boolean =>
+        own.some((parameter) => parameter.in === place && parameter.name === name)
       // a body is one, whatever its name; fields of a form stand for themselves
-      const body = inherited.filter((parameter) => isBody(parameter) && !(parameter.in === 'body' ? own.some(isBody) : has(parameter.name, 'formData') || own.some((other) => other.in === 'body')))
+      const body = inherited.filter(
+        (parameter) =>
+          isBody(parameter) &&
+          !(parameter.in === 'body'
+            ? own.some(isBody)
+            : has(parameter.name, 'formData') || own.some((other) => other.in === 'body')),
+      )
       const all = [...own, ...structuredClone(body)]
       if (all.length > 0) operation.parameters = all
       all.forEach((parameter, place) => prepareParameter(parameter, `${at}/${method}/parameters/${place}`, notes))
@@ -88,8 +107,8 @@ function prepareOperations (root: SchemaObject, notes: DocumentNotes): string[] 
 const isBody = (parameter: SchemaObject): boolean => parameter.in === 'body' || parameter.in === 'formData'
 
 /** Parameters with the references to bodies, which 3.0 has no parameters for, followed. */
-function resolved (root: SchemaObject, list: unknown): SchemaObject[] {
-  return (Array.isArray(list) ? list as SchemaObject[] : []).map((parameter) => {
+function resolved(root: SchemaObject, list: unknown): SchemaObject[] {
+  return (Array.isArray(list) ? (list as SchemaObject[]) : []).map((parameter) => {
     if (parameter.$ref === undefined) return parameter
     const found = followReference(root, parameter, '')
     const isNamed = /^\/parameters\/[^/]+$/.test(referencePointer(parameter.$ref) ?? '')
@@ -98,32 +117,48 @@ function resolved (root: SchemaObject, list: unknown): SchemaObject[] {
 }
 
 /** What forms are sent as when nothing says it. @returns whether a field is required */
-function prepareForm (root: SchemaObject, operation: SchemaObject, parameters: SchemaObject[]): boolean {
+function prepareForm(root: SchemaObject, operation: SchemaObject, parameters: SchemaObject[]): boolean {
   const fields = parameters.filter((parameter) => parameter.in === 'formData')
   if (fields.length === 0) return false
-  const types = ((operation.consumes ?? root.consumes ?? []) as string[]).filter((type) => type === FORM || type === MULTIPART)
-  if (types.length === 0) operation.consumes = fields.some(({ type }) => type === 'file') ? [MULTIPART] : [FORM, MULTIPART]
+  const types = ((operation.consumes ?? root.consumes ?? []) as string[]).filter(
+    (type) => type === FORM || type === MULTIPART,
+  )
+  if (types.length === 0) {
+    operation.consumes = fields.some(({ type }) => type === 'file') ? [MULTIPART] : [FORM, MULTIPART]
+  }
   return fields.some(({ required }) => required === true)
 }
 
 /** `collectionFormat` of lists: the default is stated, and what 3.0 cannot say becomes text that nobody splits. */
-function prepareParameter (parameter: unknown, pointer: string, notes: DocumentNotes, place = isObject(parameter) ? parameter.in : ''): void {
+function prepareParameter(
+  parameter: unknown,
+  pointer: string,
+  notes: DocumentNotes,
+  place = isObject(parameter) ? parameter.in : '',
+): void {
   if (!isObject(parameter)) return
-  if (parameter.in === 'formData' && parameter.allowEmptyValue === true) notes.add('"allowEmptyValue" of a form is ignored: an empty text must fit the field', pointer)
+  if (parameter.in === 'formData' && parameter.allowEmptyValue === true) {
+    notes.add('"allowEmptyValue" of a form is ignored: an empty text must fit the field', pointer)
+  }
   if (parameter.type !== 'array') return
-  const format = parameter.collectionFormat ??= 'csv'
+  const format = (parameter.collectionFormat ??= 'csv')
   const isLong = place === 'query' || place === 'formData'
   const known = isLong ? format !== 'tsv' : format === 'csv'
   if (known) return
-  notes.add(`a list with "collectionFormat: ${format}" in ${isLong ? 'a query or form' : `a ${place}`} is checked as text, not by its items`, pointer)
+  notes.add(
+    `a list with "collectionFormat: ${format}" in ${isLong ? 'a query or form' : `a ${place}`} is checked as text, not by its items`,
+    pointer,
+  )
   for (const keyword of Object.keys(parameter)) {
-    if (!['name', 'in', 'description', 'required'].includes(keyword) && !keyword.startsWith('x-')) delete parameter[keyword]
+    if (!['name', 'in', 'description', 'required'].includes(keyword) && !keyword.startsWith('x-')) {
+      delete parameter[keyword]
+    }
   }
   parameter.type = 'string'
 }
 
 /** Lists in headers of responses, which have the one form that 3.0 knows, or are text. */
-function prepareHeaders (root: SchemaObject, notes: DocumentNotes): void {
+function prepareHeaders(root: SchemaObject, notes: DocumentNotes): void {
   walkDocument(SWAGGER, wholeDocument(root), {
     part: ({ kind, value, pointer }) => {
       if (kind !== 'Header') return
@@ -134,7 +169,7 @@ function prepareHeaders (root: SchemaObject, notes: DocumentNotes): void {
 }
 
 /** Extensions of paths are not for the library, which takes them for operations. */
-function takeExtensions (root: SchemaObject): [pointer: string, name: string, value: unknown][] {
+function takeExtensions(root: SchemaObject): [pointer: string, name: string, value: unknown][] {
   const aside: [string, string, unknown][] = []
   const take = (holder: unknown, pointer: string): void => {
     for (const name of Object.keys(isObject(holder) ? holder : {})) {
@@ -152,7 +187,7 @@ function takeExtensions (root: SchemaObject): [pointer: string, name: string, va
   return aside
 }
 
-function putBack (root: SchemaObject, aside: [pointer: string, name: string, value: unknown][]): void {
+function putBack(root: SchemaObject, aside: [pointer: string, name: string, value: unknown][]): void {
   for (const [pointer, name, value] of aside) {
     const holder = atPointer(root, pointer)
     if (isObject(holder)) holder[name] = value

@@ -21,7 +21,10 @@ export interface ApiDocument {
   readonly mended?: readonly string[]
 }
 
-/** What happens to a document with a fault: nothing of it is served, or all but the faulty operations, or all, with faulty schemas that allow everything. */
+/**
+ * What happens to a document with a fault: nothing of it is served, or all but the faulty operations, or all, with
+ * faulty schemas that allow everything.
+ */
 export type FaultMode = 'refuse' | 'omit' | 'loosen'
 
 /** An operation that a document has and the gateway does not serve. */

@@ -6,8 +6,32 @@ import { plainMediaType } from './media-reader.ts'
 
 /** Formats that values are checked against; others say something to people only (JSON Schema 2020-12, section 7). */
 export const KNOWN_FORMATS: ReadonlySet<string> = new Set([
-  'date', 'time', 'date-time', 'iso-time', 'iso-date-time', 'duration', 'uri', 'uri-reference', 'uri-template', 'url', 'email', 'hostname', 'ipv4', 'ipv6', 'regex',
-  'uuid', 'json-pointer', 'json-pointer-uri-fragment', 'relative-json-pointer', 'int32', 'int64', 'float', 'double', 'password', 'binary', 'byte',
+  'date',
+  'time',
+  'date-time',
+  'iso-time',
+  'iso-date-time',
+  'duration',
+  'uri',
+  'uri-reference',
+  'uri-template',
+  'url',
+  'email',
+  'hostname',
+  'ipv4',
+  'ipv6',
+  'regex',
+  'uuid',
+  'json-pointer',
+  'json-pointer-uri-fragment',
+  'relative-json-pointer',
+  'int32',
+  'int64',
+  'float',
+  'double',
+  'password',
+  'binary',
+  'byte',
 ])
 const NUMBER_FORMATS = new Set(['int32', 'int64', 'float', 'double'])
 /** Formats of both, or of neither. */
@@ -22,129 +46,236 @@ const OF_A_REQUEST = /\/(?:requestBody|requestBodies\/[^/]+)\/content\/[^/]+$/
 const WITHOUT_BODY = new Set(['get', 'head', 'trace'])
 
 /** Notes what a part says that no request and no response is held against. */
-export function noteUnenforced (root: SchemaObject, part: Part, notes: DocumentNotes): void {
+export function noteUnenforced(root: SchemaObject, part: Part, notes: DocumentNotes): void {
   switch (part.kind) {
-    case 'Document': return noteServers(part, notes)
-    case 'Operation': return noteOperation(part, notes)
-    case 'Parameter': return noteParameter(root, part, notes)
-    case 'Header': return noteHeader(part, notes)
-    case 'Media': return noteMedia(root, part, notes)
-    case 'Response': return noteResponse(part, notes)
-    case 'Schema': return noteSchema(part, notes)
+    case 'Document':
+      return noteServers(part, notes)
+    case 'Operation':
+      return noteOperation(part, notes)
+    case 'Parameter':
+      return noteParameter(root, part, notes)
+    case 'Header':
+      return noteHeader(part, notes)
+    case 'Media':
+      return noteMedia(root, part, notes)
+    case 'Response':
+      return noteResponse(part, notes)
+    case 'Schema':
+      return noteSchema(part, notes)
   }
 }
 
-function noteServers ({ value: { servers } }: Part, notes: DocumentNotes): void {
+function noteServers({ value: { servers } }: Part, notes: DocumentNotes): void {
   for (const [place, server] of (Array.isArray(servers) ? servers : []).entries()) {
-    const path = isObject(server) && typeof server.url === 'string' ? server.url.replace(/^(?:[a-z][a-z\d+.-]*:)?\/\/[^/]*/i, '') : ''
-    if (!/^\/?$/.test(path)) notes.add('the path of "servers" is documented only: "targets" or "prefix" of the upstream file state it', `/servers/${place}/url`)
+    const path =
+      isObject(server) && typeof server.url === 'string'
+        ? server.url.replace(/^(?:[a-z][a-z\d+.-]*:)?\/\/[^/]*/i, '')
+        : ''
+    if (!/^\/?$/.test(path)) {
+      notes.add(
+        'the path of "servers" is documented only: "targets" or "prefix" of the upstream file state it',
+        `/servers/${place}/url`,
+      )
+    }
   }
 }
 
-function noteOperation ({ key, value, pointer }: Part, notes: DocumentNotes): void {
+function noteOperation({ key, value, pointer }: Part, notes: DocumentNotes): void {
   // those of callbacks and webhooks are documented only
   if (!/^\/(?:paths|components\/pathItems)\/[^/]+\/\w+$/.test(pointer)) return
   const method = String(key)
-  if (method === 'trace') notes.add('TRACE is never forwarded, since it shows a client what others have added to its request', pointer)
-  if (value.requestBody !== undefined && WITHOUT_BODY.has(method)) notes.add(`the body of a ${method.toUpperCase()} request means nothing (RFC 9110), so that none is asked for and none is looked into`, `${pointer}/requestBody`)
-  if (!isObject(value.responses) || Object.keys(value.responses).every((status) => status.startsWith('x-'))) notes.add('an operation has no responses, so that any is allowed', pointer)
+  if (method === 'trace') {
+    notes.add('TRACE is never forwarded, since it shows a client what others have added to its request', pointer)
+  }
+  if (value.requestBody !== undefined && WITHOUT_BODY.has(method)) {
+    notes.add(
+      `the body of a ${method.toUpperCase()} request means nothing (RFC 9110), so that none is asked for and none is looked into`,
+      `${pointer}/requestBody`,
+    )
+  }
+  if (!isObject(value.responses) || Object.keys(value.responses).every((status) => status.startsWith('x-'))) {
+    notes.add('an operation has no responses, so that any is allowed', pointer)
+  }
 }
 
-function noteParameter (root: SchemaObject, { value, pointer }: Part, notes: DocumentNotes): void {
+function noteParameter(root: SchemaObject, { value, pointer }: Part, notes: DocumentNotes): void {
   const { in: place, style, explode, allowEmptyValue } = value
-  if (allowEmptyValue === true && place !== 'query') notes.add('"allowEmptyValue" is for parameters of a query, and ignored elsewhere', pointer)
+  if (allowEmptyValue === true && place !== 'query') {
+    notes.add('"allowEmptyValue" is for parameters of a query, and ignored elsewhere', pointer)
+  }
   const types = typesOf(root, value.schema)
   if (types === null) return
-  if (style === 'deepObject' && !types.has('object')) notes.add('"deepObject" is for objects: of other values it says nothing', pointer)
+  if (style === 'deepObject' && !types.has('object')) {
+    notes.add('"deepObject" is for objects: of other values it says nothing', pointer)
+  }
   if (style === 'spaceDelimited' || style === 'pipeDelimited') {
-    if (!types.has('array') && !types.has('object')) notes.add(`"${style}" is for lists and objects: of other values it says nothing`, pointer)
+    if (!types.has('array') && !types.has('object')) {
+      notes.add(`"${style}" is for lists and objects: of other values it says nothing`, pointer)
+    }
     if (explode === true) notes.add(`"explode" says nothing in the style "${style}": lists come as one text`, pointer)
   }
 }
 
-function noteHeader ({ value, pointer }: Part, notes: DocumentNotes): void {
-  if (/\/encoding\/[^/]+\/headers\/[^/]+$/.test(pointer)) notes.add('headers of the parts of a form are documented only', pointer)
-  else if (value.style !== undefined && value.style !== 'simple') notes.add('the style of a header is "simple", whatever else it says', `${pointer}/style`)
-}
-
-function noteResponse ({ value, pointer }: Part, notes: DocumentNotes): void {
-  for (const name of Object.keys(isObject(value.headers) ? value.headers : {})) {
-    if (name.toLowerCase() === 'content-type') notes.add('a response header Content-Type is ignored, as the specification says: "content" describes it', `${pointer}/headers/${name}`)
+function noteHeader({ value, pointer }: Part, notes: DocumentNotes): void {
+  if (/\/encoding\/[^/]+\/headers\/[^/]+$/.test(pointer)) {
+    notes.add('headers of the parts of a form are documented only', pointer)
+  } else if (value.style !== undefined && value.style !== 'simple') {
+    notes.add('the style of a header is "simple", whatever else it says', `${pointer}/style`)
   }
 }
 
-function noteMedia (root: SchemaObject, { key, value, pointer, holder }: Part, notes: DocumentNotes): void {
+function noteResponse({ value, pointer }: Part, notes: DocumentNotes): void {
+  for (const name of Object.keys(isObject(value.headers) ? value.headers : {})) {
+    if (name.toLowerCase() === 'content-type') {
+      notes.add(
+        'a response header Content-Type is ignored, as the specification says: "content" describes it',
+        `${pointer}/headers/${name}`,
+      )
+    }
+  }
+}
+
+function noteMedia(root: SchemaObject, { key, value, pointer, holder }: Part, notes: DocumentNotes): void {
   const type = plainMediaType(String(key))
   if (!type.includes('/') && type !== '*') notes.add('a media type without a "/" fits no body', pointer)
-  if (Object.keys(holder ?? {}).find((name) => plainMediaType(name) === type) !== key) notes.add('of media types that differ in their parameters only, the one without any counts, else the first', pointer)
+  if (Object.keys(holder ?? {}).find((name) => plainMediaType(name) === type) !== key) {
+    notes.add(
+      'of media types that differ in their parameters only, the one without any counts, else the first',
+      pointer,
+    )
+  }
   if (OF_A_VALUE.test(pointer)) return
   const isRequest = OF_A_REQUEST.test(pointer)
   if (isObject(value.encoding)) noteEncoding(root, type, isRequest, value, pointer, notes)
   if (value.schema === undefined || JSON_TYPE.test(type)) return
   if (!isRequest) {
-    if (XML_TYPE.test(type) || !type.startsWith('text/') || type === 'text/event-stream') notes.add('of responses, only JSON and text are held against their schema', pointer)
+    if (XML_TYPE.test(type) || !type.startsWith('text/') || type === 'text/event-stream') {
+      notes.add('of responses, only JSON and text are held against their schema', pointer)
+    }
   } else if (XML_TYPE.test(type)) notes.add('bodies in XML are let through unread', pointer)
-  else if (/^multipart\/(?!form-data$)/.test(type)) notes.add('of multipart bodies, only "multipart/form-data" is looked into', pointer)
-  else if (!FORM_TYPES.has(type) && !type.startsWith('text/') && saysMoreThanLength(root, value.schema)) notes.add('of bodies that are neither JSON, form nor text, only the length is held against a schema', pointer)
+  else if (/^multipart\/(?!form-data$)/.test(type)) {
+    notes.add('of multipart bodies, only "multipart/form-data" is looked into', pointer)
+  } else if (!FORM_TYPES.has(type) && !type.startsWith('text/') && saysMoreThanLength(root, value.schema)) {
+    notes.add('of bodies that are neither JSON, form nor text, only the length is held against a schema', pointer)
+  }
 }
 
-function noteEncoding (root: SchemaObject, type: string, isRequest: boolean, { encoding, schema }: SchemaObject, pointer: string, notes: DocumentNotes): void {
-  if (!isRequest || !FORM_TYPES.has(type)) return notes.add('"encoding" is for forms in requests, and ignored elsewhere', `${pointer}/encoding`)
+function noteEncoding(
+  root: SchemaObject,
+  type: string,
+  isRequest: boolean,
+  { encoding, schema }: SchemaObject,
+  pointer: string,
+  notes: DocumentNotes,
+): void {
+  if (!isRequest || !FORM_TYPES.has(type)) {
+    return notes.add('"encoding" is for forms in requests, and ignored elsewhere', `${pointer}/encoding`)
+  }
   const names = propertyNames(root, schema)
   for (const [name, value] of Object.entries<unknown>(encoding)) {
     const at = `${pointer}/encoding/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
     if (names.size > 0 && !names.has(name)) notes.add('"encoding" names a field that the schema does not have', at)
     const { style, explode } = isObject(value) ? value : {}
-    if (type === 'multipart/form-data' && ((style !== undefined && style !== 'form') || explode === false)) notes.add('"style" and "explode" say nothing of a field in "multipart/form-data": each part is one value of it', at)
+    if (type === 'multipart/form-data' && ((style !== undefined && style !== 'form') || explode === false)) {
+      notes.add(
+        '"style" and "explode" say nothing of a field in "multipart/form-data": each part is one value of it',
+        at,
+      )
+    }
   }
 }
 
-function noteSchema ({ value, pointer }: Part, notes: DocumentNotes): void {
+function noteSchema({ value, pointer }: Part, notes: DocumentNotes): void {
   // what OpenAPI 3.0 has of it has become a type by now
-  if (value.nullable !== undefined) notes.add('"nullable" says nothing since OpenAPI 3.1: write "type" as a list with "null"', pointer)
+  if (value.nullable !== undefined) {
+    notes.add('"nullable" says nothing since OpenAPI 3.1: write "type" as a list with "null"', pointer)
+  }
   const bytes = value.contentMediaType === 'application/octet-stream' || value.format === 'byte'
-  if (!bytes && ['contentEncoding', 'contentMediaType', 'contentSchema'].some((keyword) => keyword in value)) notes.add('what is encoded within a text ("contentEncoding", "contentMediaType", "contentSchema") is documented only', pointer)
+  if (!bytes && ['contentEncoding', 'contentMediaType', 'contentSchema'].some((keyword) => keyword in value)) {
+    notes.add(
+      'what is encoded within a text ("contentEncoding", "contentMediaType", "contentSchema") is documented only',
+      pointer,
+    )
+  }
   const { format, type } = value
   const types = [type ?? []].flat() as string[]
-  if (typeof format === 'string' && !KNOWN_FORMATS.has(format)) notes.add(`the format "${format}" is documented only`, pointer)
-  else if (typeof format === 'string' && types.length > 0 && !LOOSE_FORMATS.has(format)) {
+  if (typeof format === 'string' && !KNOWN_FORMATS.has(format)) {
+    notes.add(`the format "${format}" is documented only`, pointer)
+  } else if (typeof format === 'string' && types.length > 0 && !LOOSE_FORMATS.has(format)) {
     const fitting = NUMBER_FORMATS.has(format) ? ['integer', 'number'] : ['string']
-    if (!types.some((name) => fitting.includes(name))) notes.add(`the format "${format}" says nothing of this type`, pointer)
+    if (!types.some((name) => fitting.includes(name))) {
+      notes.add(`the format "${format}" says nothing of this type`, pointer)
+    }
   }
   noteDiscriminator(value, pointer, notes)
 }
 
-function noteDiscriminator ({ discriminator, oneOf, anyOf }: SchemaObject, pointer: string, notes: DocumentNotes): void {
+function noteDiscriminator({ discriminator, oneOf, anyOf }: SchemaObject, pointer: string, notes: DocumentNotes): void {
   if (!isObject(discriminator)) return
   const union: unknown[] = [oneOf ?? anyOf ?? []].flat()
-  if (union.length === 0) return notes.add('a "discriminator" without "oneOf" or "anyOf" is documented only: the schema that it stands in counts', pointer)
-  const branches = new Set(union.map((branch) => isObject(branch) ? branch.$ref : undefined))
-  if (branches.has(undefined)) notes.add('a "discriminator" decides between references only; where one of the schemas stands in place, all of them are tried', pointer)
+  if (union.length === 0) {
+    return notes.add(
+      'a "discriminator" without "oneOf" or "anyOf" is documented only: the schema that it stands in counts',
+      pointer,
+    )
+  }
+  const branches = new Set(union.map((branch) => (isObject(branch) ? branch.$ref : undefined)))
+  if (branches.has(undefined)) {
+    notes.add(
+      'a "discriminator" decides between references only; where one of the schemas stands in place, all of them are tried',
+      pointer,
+    )
+  }
   for (const [name, target] of Object.entries(isObject(discriminator.mapping) ? discriminator.mapping : {})) {
-    if (!branches.has(target) && !branches.has(`#/components/schemas/${target}`)) notes.add('a "discriminator" maps a value to what is not among its schemas, so that this value is refused', `${pointer}/discriminator/mapping/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`)
+    if (!branches.has(target) && !branches.has(`#/components/schemas/${target}`)) {
+      notes.add(
+        'a "discriminator" maps a value to what is not among its schemas, so that this value is refused',
+        `${pointer}/discriminator/mapping/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+      )
+    }
   }
 }
 
 /** Types that a schema states; null when it states none by itself. */
-function typesOf (root: SchemaObject, schema: unknown): ReadonlySet<string> | null {
+function typesOf(root: SchemaObject, schema: unknown): ReadonlySet<string> | null {
   const type: unknown = followReference(root, schema, '')?.object.type
   return type === undefined ? null : new Set([type].flat() as string[])
 }
 
-function propertyNames (root: SchemaObject, schema: unknown, depth = 0): Set<string> {
+function propertyNames(root: SchemaObject, schema: unknown, depth = 0): Set<string> {
   const names = new Set<string>()
   const found = followReference(root, schema, '')?.object
   if (found === undefined || depth > 8) return names
   for (const name of Object.keys(isObject(found.properties) ? found.properties : {})) names.add(name)
-  for (const keyword of ['allOf', 'anyOf', 'oneOf']) for (const part of Array.isArray(found[keyword]) ? found[keyword] : []) for (const name of propertyNames(root, part, depth + 1)) names.add(name)
+  for (const keyword of ['allOf', 'anyOf', 'oneOf']) {
+    for (const part of Array.isArray(found[keyword]) ? found[keyword] : []) {
+      for (const name of propertyNames(root, part, depth + 1)) names.add(name)
+    }
+  }
   return names
 }
 
-const PLAIN = new Set(['type', 'format', 'minLength', 'maxLength', 'title', 'description', 'contentMediaType', 'contentEncoding', 'example', 'examples', 'default', 'deprecated'])
+const PLAIN = new Set([
+  'type',
+  'format',
+  'minLength',
+  'maxLength',
+  'title',
+  'description',
+  'contentMediaType',
+  'contentEncoding',
+  'example',
+  'examples',
+  'default',
+  'deprecated',
+])
 
 /** Whether bytes could break a schema in other ways than by their number. */
-function saysMoreThanLength (root: SchemaObject, schema: unknown): boolean {
+function saysMoreThanLength(root: SchemaObject, schema: unknown): boolean {
   const found = followReference(root, schema, '')?.object
   if (found === undefined) return schema === false
-  return (found.type !== undefined && found.type !== 'string') || Object.keys(found).some((keyword) => !PLAIN.has(keyword) && !keyword.startsWith('x-'))
+  return (
+    (found.type !== undefined && found.type !== 'string') ||
+    Object.keys(found).some((keyword) => !PLAIN.has(keyword) && !keyword.startsWith('x-'))
+  )
 }

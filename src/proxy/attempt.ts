@@ -28,16 +28,16 @@ export interface AttemptOwner {
   readonly body: Buffer | Readable | null
   /** Protocol to upgrade to. */
   readonly upgrade: string | undefined
-  attemptAnswered (attempt: Attempt, status: number, headers: IncomingHttpHeaders, statusText: string | undefined): void
-  attemptUpgraded (status: number, headers: IncomingHttpHeaders, socket: Duplex): void
+  attemptAnswered(attempt: Attempt, status: number, headers: IncomingHttpHeaders, statusText: string | undefined): void
+  attemptUpgraded(status: number, headers: IncomingHttpHeaders, socket: Duplex): void
   /** A response before the one that is waited for. */
-  onInformational (status: number, headers: IncomingHttpHeaders): void
-  onChunk (chunk: Buffer): void
-  attemptEnded (trailers: IncomingHttpHeaders): void
-  tunnelClosed (): void
-  attemptFailed (attempt: Attempt, error: Error, failure: AttemptFailure): void
+  onInformational(status: number, headers: IncomingHttpHeaders): void
+  onChunk(chunk: Buffer): void
+  attemptEnded(trailers: IncomingHttpHeaders): void
+  tunnelClosed(): void
+  attemptFailed(attempt: Attempt, error: Error, failure: AttemptFailure): void
   /** Something of the gateway's own has thrown. Never throws. */
-  broken (error: unknown): void
+  broken(error: unknown): void
 }
 
 /** One sending of a request to one target. It tells the target how it has gone, exactly once. */
@@ -55,41 +55,50 @@ export class Attempt implements BreakableHandler {
   #state: 'under way' | 'dropped' | 'over' = 'under way'
   #timer: NodeJS.Timeout | null = null
 
-  constructor (owner: AttemptOwner, target: Target) {
+  constructor(owner: AttemptOwner, target: Target) {
     this.#owner = owner
     this.target = target
   }
 
-  get isUnderWay (): boolean { return this.#state === 'under way' }
+  get isUnderWay(): boolean {
+    return this.#state === 'under way'
+  }
 
   /** @param headers  those of the request, or a copy when it is under way elsewhere */
-  send (headers = this.#owner.headers): void {
+  send(headers = this.#owner.headers): void {
     const { target } = this
     const { request, plan, path, body, upgrade } = this.#owner
     // a body that streams takes as long as the client does, and cannot be sent again
-    if (plan.retry !== null && plan.retry.perTry > 0 && !isStream(body)) this.#timer = setTimeout(onTooSlow, plan.retry.perTry, this).unref()
+    if (plan.retry !== null && plan.retry.perTry > 0 && !isStream(body)) {
+      this.#timer = setTimeout(onTooSlow, plan.retry.perTry, this).unref()
+    }
     aimHeaders(headers, request, target, plan)
     target.began()
-    target.dispatch({
-      path: target.basePath === '' ? path : target.basePath + path,
-      method: request.method as Dispatcher.HttpMethod,
-      headers,
-      body,
-      headersTimeout: plan.timeouts.firstByte,
-      bodyTimeout: plan.timeouts.idle,
-      upgrade,
-    }, new GuardedHandler(this))
+    target.dispatch(
+      {
+        path: target.basePath === '' ? path : target.basePath + path,
+        method: request.method as Dispatcher.HttpMethod,
+        headers,
+        body,
+        headersTimeout: plan.timeouts.firstByte,
+        bodyTimeout: plan.timeouts.idle,
+        upgrade,
+      },
+      new GuardedHandler(this),
+    )
   }
 
   /** Breaks it off; nothing is heard of it any more. */
-  stop (failure: AttemptFailure): void {
+  stop(failure: AttemptFailure): void {
     if (this.#state === 'over') return
     this.#over(this.#state === 'dropped' ? null : failure)
     this.controller?.abort(unwanted())
   }
 
-  /** Does without the content of an answer that has been judged by its head; a short one is read to keep its connection. */
-  drop (headers: IncomingHttpHeaders): void {
+  /**
+   * Does without the content of an answer that has been judged by its head; a short one is read to keep its connection.
+   */
+  drop(headers: IncomingHttpHeaders): void {
     if (!(Number(headers['content-length']) <= DRAINED)) {
       this.#over(null)
       this.controller!.abort(unwanted())
@@ -100,7 +109,7 @@ export class Attempt implements BreakableHandler {
   }
 
   /** The time for its answer is up. */
-  expire (): void {
+  expire(): void {
     if (this.#state !== 'under way') return
     const error = gatehouseError('GW_UPSTREAM_TIMEOUT')
     this.stop('timeout')
@@ -108,10 +117,10 @@ export class Attempt implements BreakableHandler {
   }
 
   /**
-   * Ends the exchange because the gateway itself has thrown while it handled an event of this attempt. undici would take the
-   * error for one of the connection, or hand it to nobody, and the client would wait for ever.
+   * Ends the exchange because the gateway itself has thrown while it handled an event of this attempt. undici would
+   * take the error for one of the connection, or hand it to nobody, and the client would wait for ever.
    */
-  broke (error: unknown): void {
+  broke(error: unknown): void {
     try {
       this.stop('cancelled')
     } catch {
@@ -120,15 +129,33 @@ export class Attempt implements BreakableHandler {
     this.#owner.broken(error)
   }
 
-  onRequestStart (controller: Dispatcher.DispatchController): void {
+  onRequestStart(controller: Dispatcher.DispatchController): void {
     this.controller = controller
     if (this.#state === 'over') controller.abort(unwanted())
-    const { plan: { timeouts: { firstByte } }, body } = this.#owner
+    const {
+      plan: {
+        timeouts: { firstByte },
+      },
+      body,
+    } = this.#owner
     // undici counts half seconds
-    if (firstByte > 0 && firstByte < PRECISE && this.#timer === null && this.#state === 'under way' && !isStream(body)) this.#timer = setTimeout(onTooSlow, firstByte, this).unref()
+    if (
+      firstByte > 0 &&
+      firstByte < PRECISE &&
+      this.#timer === null &&
+      this.#state === 'under way' &&
+      !isStream(body)
+    ) {
+      this.#timer = setTimeout(onTooSlow, firstByte, this).unref()
+    }
   }
 
-  onResponseStart (controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, statusText?: string): void {
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+    statusText?: string,
+  ): void {
     if (this.#state === 'over') return
     const elapsed = performance.now() - this.sentAt
     if (status < 200) {
@@ -146,7 +173,12 @@ export class Attempt implements BreakableHandler {
     this.#owner.attemptAnswered(this, status, headers, statusText)
   }
 
-  onRequestUpgrade (_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, socket: Duplex): void {
+  onRequestUpgrade(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+    socket: Duplex,
+  ): void {
     if (this.#state === 'over') {
       socket.destroy()
       return
@@ -154,7 +186,10 @@ export class Attempt implements BreakableHandler {
     // RFC 6455, section 4.1: it has agreed to something that nobody has asked for
     if (String(headers.upgrade).toLowerCase() !== 'websocket') {
       socket.destroy()
-      this.onResponseError(this.controller!, new Error(`changed to the protocol ${JSON.stringify(headers.upgrade ?? null)}, which nobody has asked for`))
+      this.onResponseError(
+        this.controller!,
+        new Error(`changed to the protocol ${JSON.stringify(headers.upgrade ?? null)}, which nobody has asked for`),
+      )
       return
     }
     this.#answered(status, performance.now() - this.sentAt)
@@ -170,17 +205,17 @@ export class Attempt implements BreakableHandler {
     this.#owner.attemptUpgraded(status, headers, socket)
   }
 
-  onResponseData (_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#state === 'under way') this.#owner.onChunk(chunk)
   }
 
-  onResponseEnd (_controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
+  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
     const wasUnderWay = this.#state === 'under way'
     if (this.#state !== 'over') this.#over(null)
     if (wasUnderWay) this.#owner.attemptEnded(trailers)
   }
 
-  onResponseError (_controller: Dispatcher.DispatchController, error: Error): void {
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#state === 'over') return
     const wasUnderWay = this.#state === 'under way'
     const failure = attemptFailure(error)
@@ -188,14 +223,14 @@ export class Attempt implements BreakableHandler {
     if (wasUnderWay) this.#owner.attemptFailed(this, error, failure)
   }
 
-  #answered (status: number, elapsed: number): void {
+  #answered(status: number, elapsed: number): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.status = status
     this.firstByte = elapsed
     this.target.answered(status, elapsed)
   }
 
-  #over (failure: AttemptFailure | null): void {
+  #over(failure: AttemptFailure | null): void {
     this.#state = 'over'
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.target.ended(this.status, failure, this.firstByte ?? 0)
@@ -212,12 +247,14 @@ export const unwanted = (): Error => Object.assign(new Error('the response is no
 const TAKEN_OFF = /^(?:chunked|identity)$/i
 
 /** What makes a response none that could be handed on. */
-function mistakeOf ({ 'transfer-encoding': coding }: IncomingHttpHeaders): string | null {
+function mistakeOf({ 'transfer-encoding': coding }: IncomingHttpHeaders): string | null {
   // nobody would take the coding off, or tell the client of it
-  return coding !== undefined && !TAKEN_OFF.test(String(coding).trim()) ? `answered in the transfer coding ${JSON.stringify(coding)}, which nobody has asked for` : null
+  return coding !== undefined && !TAKEN_OFF.test(String(coding).trim())
+    ? `answered in the transfer coding ${JSON.stringify(coding)}, which nobody has asked for`
+    : null
 }
 
-function onTooSlow (attempt: Attempt): void {
+function onTooSlow(attempt: Attempt): void {
   try {
     attempt.expire()
   } catch (error) {
@@ -225,7 +262,7 @@ function onTooSlow (attempt: Attempt): void {
   }
 }
 
-function onDrainTooSlow (attempt: Attempt): void {
+function onDrainTooSlow(attempt: Attempt): void {
   try {
     attempt.stop('cancelled')
   } catch (error) {

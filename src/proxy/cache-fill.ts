@@ -4,7 +4,15 @@ import { wholeLength } from '../cache/byte-range.ts'
 import type { CacheKey } from '../cache/cache-store.ts'
 import type { CacheOutcome } from '../cache/cache-status.ts'
 import { isReusable, isUpstreamError, mayStandIn } from '../cache/reuse.ts'
-import { freshened, inOwnMemory, isOfUse, type StoredHead, storedHead, type UpstreamAnswer, withBody } from '../cache/storable-response.ts'
+import {
+  freshened,
+  inOwnMemory,
+  isOfUse,
+  type StoredHead,
+  storedHead,
+  type UpstreamAnswer,
+  withBody,
+} from '../cache/storable-response.ts'
 import { freshFor, type StoredResponse } from '../cache/stored-response.ts'
 import { isAbout } from '../cache/validators.ts'
 import { AttemptLoop } from './attempt-loop.ts'
@@ -36,7 +44,16 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   #length = 0
 
   /** @param isBehind  whether the client has its answer already */
-  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path: string, headers: string[], body: Buffer | null, task: FillTask, isBehind: boolean) {
+  constructor(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    plan: ForwardPlan,
+    path: string,
+    headers: string[],
+    body: Buffer | null,
+    task: FillTask,
+    isBehind: boolean,
+  ) {
     super(request, reply, plan, path, headers, body)
     this.task = task
     this.#isBehind = isBehind
@@ -47,16 +64,16 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     this.#registration = new FillRegistration(task.cache, this, task.name)
   }
 
-  protected override watch (): void {}
+  protected override watch(): void {}
 
-  override broken (error: unknown): void {
+  override broken(error: unknown): void {
     super.broken(error)
     // nobody may be left waiting when the failure could not be told to all
     for (const reader of [...this.#readers]) if (!reader.isDone) reader.broken(error)
   }
 
   /** @returns whether the reader can have the response of this request */
-  join (reader: CacheReader): boolean {
+  join(reader: CacheReader): boolean {
     // who asks after a change must not get what was there before it
     if (this.task.cache.isPurgedSince(this.#since, this.#key, this.#head?.tags ?? [])) return false
     if (this.#answer !== null) {
@@ -75,27 +92,34 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   }
 
   /** The client is gone; with the last of them the request to the upstream ends. */
-  leave (reader: CacheReader): void {
+  leave(reader: CacheReader): void {
     this.#readers.delete(reader)
     if (this.#readers.size === 0 && !this.#isBehind) this.abort()
     else this.readerReady()
   }
 
   /** A reader takes more again. */
-  readerReady (): void {
+  readerReady(): void {
     for (const reader of this.#readers) if (reader.isFull) return
     this.controller?.resume()
   }
 
-  override onInformational (status: number, headers: IncomingHttpHeaders): void {
+  override onInformational(status: number, headers: IncomingHttpHeaders): void {
     for (const reader of this.#readers) sendInformational(reader.reply, status, headers, this.plan)
   }
 
-  protected override onHead (status: number, headers: IncomingHttpHeaders): void {
+  protected override onHead(status: number, headers: IncomingHttpHeaders): void {
     const { task, plan } = this
     const { cache, policy, stored } = task
     const cameAt = cache.now()
-    const answer: UpstreamAnswer = { status, headers, publicHeaders: publicHeaders(headers, plan, this.request, cameAt), control: policy.controlOf(status, headers), sentAt: this.#sentAt, cameAt }
+    const answer: UpstreamAnswer = {
+      status,
+      headers,
+      publicHeaders: publicHeaders(headers, plan, this.request, cameAt),
+      control: policy.controlOf(status, headers),
+      sentAt: this.#sentAt,
+      cameAt,
+    }
     this.#answer = answer
     if (stored !== null && (status === 304 || isUpstreamError(status))) {
       if (status === 304) {
@@ -114,7 +138,10 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     }
     if (this.request.method === 'HEAD') this.#learnFromHead(answer)
     const audience = audienceOfAnswer(task, plan, this.request, answer)
-    const head = audience === 'none' || wholeLength(headers) > policy.maxObjectSize ? null : storedHead(answer, policy, this.request.raw.headers, task.storing)
+    const head =
+      audience === 'none' || wholeLength(headers) > policy.maxObjectSize
+        ? null
+        : storedHead(answer, policy, this.request.raw.headers, task.storing)
     if (head !== null && isOfUse(head)) {
       this.#head = head
       this.#key = audience === 'all' ? task.sharedKey : task.ownKey
@@ -127,9 +154,11 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     for (const reader of this.#readers) {
       // the one whose request it is gets just this
       if (reader.request === this.request) reader.begin(answer, null, this.#outcome(false))
-      else if (this.#head !== null && this.#isFor(reader, this.#head)) reader.begin(answer, this.#head, this.#outcome(true))
-      else {
-        // another variant may still be one for several; what is for nobody else would make them wait one after the other
+      else if (this.#head !== null && this.#isFor(reader, this.#head)) {
+        reader.begin(answer, this.#head, this.#outcome(true))
+      } else {
+        // another variant may still be one for several; what is for nobody else would make them wait one after the
+        // other
         reader.askAgain(this.#head === null || reader.fits(this.#head) ? 'alone' : 'anew')
         this.#readers.delete(reader)
       }
@@ -137,7 +166,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     if (this.#readers.size === 0 && !this.#isBehind) this.abort()
   }
 
-  override onChunk (chunk: Buffer): void {
+  override onChunk(chunk: Buffer): void {
     let wait = false
     for (const reader of this.#readers) if (!reader.write(chunk)) wait = true
     if (this.#head === null) {
@@ -153,27 +182,37 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     if (wait) this.controller!.pause()
   }
 
-  protected override onEnd (trailers: IncomingHttpHeaders): void {
+  protected override onEnd(trailers: IncomingHttpHeaders): void {
     this.#registration.close()
-    this.#hold.end(this.#readers, this.#head === null ? undefined : this.#store(this.#head, inOwnMemory(this.#chunks, this.#length)))
+    this.#hold.end(
+      this.#readers,
+      this.#head === null ? undefined : this.#store(this.#head, inOwnMemory(this.#chunks, this.#length)),
+    )
     for (const reader of this.#readers) reader.end(trailers)
   }
 
-  protected override onFailure (error: Error, started: boolean): void {
+  protected override onFailure(error: Error, started: boolean): void {
     this.#registration.close()
     this.#hold.end(this.#readers, undefined)
     const { stored, cache, storing } = this.task
     if (!started && stored !== null && !this.clientGone && mayStandIn(stored, storing.directives, cache.now())) {
-      for (const reader of this.#readers) reader.useStored(stored, { forwarded: 'stale', ttl: freshFor(stored, cache.now()) })
+      for (const reader of this.#readers) {
+        reader.useStored(stored, { forwarded: 'stale', ttl: freshFor(stored, cache.now()) })
+      }
       return
     }
     for (const reader of this.#readers) this.fellBack = reader.fail(error, started) || this.fellBack
   }
 
-  #store (head: StoredHead, body: Buffer): Promise<unknown> | undefined {
-    const { plan, task: { cache } } = this
+  #store(head: StoredHead, body: Buffer): Promise<unknown> | undefined {
+    const {
+      plan,
+      task: { cache },
+    } = this
     const { headers } = this.#answer!
-    if (plan.enforceResponse && plan.responseCheck?.(head.status, headers['content-type'], body, headers)) return undefined
+    if (plan.enforceResponse && plan.responseCheck?.(head.status, headers['content-type'], body, headers)) {
+      return undefined
+    }
     const response = withBody(head, body, headers)
     if (response === null) return undefined
     if (isReusable(head, cache.now())) this.#registration.unpass()
@@ -181,33 +220,43 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   }
 
   /** Answers with what is stored in place of the upstream's error. */
-  #standIn (stored: StoredResponse, headers: IncomingHttpHeaders): void {
+  #standIn(stored: StoredResponse, headers: IncomingHttpHeaders): void {
     this.dismiss(headers)
     this.#registration.close()
     for (const reader of this.#readers) reader.useStored(stored, this.#validated(stored, undefined))
   }
 
   /** What a 304 has changed may have changed who may have it; the one who has asked gets it in any case. */
-  async #useFreshened (response: StoredResponse, headers: IncomingHttpHeaders): Promise<void> {
+  async #useFreshened(response: StoredResponse, headers: IncomingHttpHeaders): Promise<void> {
     const { task } = this
     this.dismiss(headers)
     this.#registration.close()
     const audience = audienceOfFreshened(task, this.plan, this.request, response)
     const outcome = this.#validated(response, audience !== 'none' || undefined)
-    for (const reader of this.#readers) if (audience !== 'none' || reader.request === this.request) reader.useStored(response, outcome)
+    for (const reader of this.#readers) {
+      if (audience !== 'none' || reader.request === this.request) reader.useStored(response, outcome)
+    }
     await replaceStored(task, response, audience, this.#since)
     if (audience === 'none') for (const reader of this.#readers) if (reader.request !== this.request) reader.askAgain()
   }
 
-  #later (work: Promise<void>): void { work.catch((error) => this.broken(error)) }
+  #later(work: Promise<void>): void {
+    work.catch((error) => this.broken(error))
+  }
 
-  #validated (stored: StoredResponse, isStored: true | undefined): CacheOutcome {
+  #validated(stored: StoredResponse, isStored: true | undefined): CacheOutcome {
     const { status, cameAt } = this.#answer!
-    return { forwarded: 'stale', upstreamStatus: status, ttl: freshFor(stored, cameAt), stored: isStored, collapsed: false }
+    return {
+      forwarded: 'stale',
+      upstreamStatus: status,
+      ttl: freshFor(stored, cameAt),
+      stored: isStored,
+      collapsed: false,
+    }
   }
 
   /** A 304 about something else than what is stored, which is of no use then. */
-  async #startAnew (headers: IncomingHttpHeaders): Promise<void> {
+  async #startAnew(headers: IncomingHttpHeaders): Promise<void> {
     const { task } = this
     this.dismiss(headers)
     this.#registration.close()
@@ -216,18 +265,22 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   }
 
   /** The head of a 200 tells whether what is stored still holds (RFC 9111, section 4.3.5). */
-  #learnFromHead (answer: UpstreamAnswer): void {
+  #learnFromHead(answer: UpstreamAnswer): void {
     const { task } = this
     const { stored } = task
     if (stored === null || answer.status !== 200) return
     const length = answer.headers['content-length']
-    const holds = isAbout(answer.headers, stored) && (length === undefined || stored.part !== null || Number(length) === stored.body.byteLength)
+    const holds =
+      isAbout(answer.headers, stored) &&
+      (length === undefined || stored.part !== null || Number(length) === stored.body.byteLength)
     const response = holds ? freshened(stored, answer, task.policy) : { ...stored, lifetime: 0, mustValidate: true }
-    this.#later(replaceStored(task, response, audienceOfFreshened(task, this.plan, this.request, response), this.#since))
+    this.#later(
+      replaceStored(task, response, audienceOfFreshened(task, this.plan, this.request, response), this.#since),
+    )
   }
 
   /** @param passes  whether later misses need not wait for one another, since what comes is not for several */
-  #giveUpStoring (passes = true): void {
+  #giveUpStoring(passes = true): void {
     this.#head = null
     this.#chunks = []
     if (passes) this.#registration.pass()
@@ -235,16 +288,24 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   }
 
   /** What is not used without a validation is for those alone who wait for one, if for anybody. */
-  #keepForValidations (): void { if (this.task.stored === null) this.#registration.close() }
+  #keepForValidations(): void {
+    if (this.task.stored === null) this.#registration.close()
+  }
 
   /** What others get must be something that the cache could give them. */
-  #isFor (reader: CacheReader, head: StoredHead): boolean { return reader.mayShare(head, this.task.stored !== null, this.now()) }
+  #isFor(reader: CacheReader, head: StoredHead): boolean {
+    return reader.mayShare(head, this.task.stored !== null, this.now())
+  }
 
-  #outcome (collapsed: boolean): CacheOutcome {
+  #outcome(collapsed: boolean): CacheOutcome {
     return { forwarded: this.task.reason, upstreamStatus: this.#answer!.status, stored: this.#head !== null, collapsed }
   }
 
-  now (): number { return this.task.cache.now() }
+  now(): number {
+    return this.task.cache.now()
+  }
   /** The clients get their answer from now on. */
-  streams (): void { this.clearDeadline() }
+  streams(): void {
+    this.clearDeadline()
+  }
 }

@@ -20,8 +20,8 @@ import { affinityCookie, copyResponseHeaders } from './response-headers.ts'
 import { setStatus } from './response-status.ts'
 
 /**
- * How a request is answered whose turn with another's was in vain: as if it came now, without waiting for others, or without what is
- * stored, which has turned out to be of no use (also when the store does not let go of it).
+ * How a request is answered whose turn with another's was in vain: as if it came now, without waiting for others, or
+ * without what is stored, which has turned out to be of no use (also when the store does not let go of it).
  */
 export type Again = 'anew' | 'alone' | 'without-stored'
 
@@ -47,7 +47,13 @@ export class CacheReader implements ResponseSource {
   isFull = false
 
   /** @param again  answers the request in another way, because what comes is not for it */
-  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, wanted: Wanted, again: (again: Again) => void) {
+  constructor(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    plan: ForwardPlan,
+    wanted: Wanted,
+    again: (again: Again) => void,
+  ) {
     this.request = request
     this.reply = reply
     this.#plan = plan
@@ -57,7 +63,7 @@ export class CacheReader implements ResponseSource {
   }
 
   /** @returns whether the fill takes it */
-  attach (fill: SharedFill): boolean {
+  attach(fill: SharedFill): boolean {
     this.#fill = fill
     if (!fill.join(this)) return false
     watchClient(this.reply.raw, this)
@@ -65,23 +71,25 @@ export class CacheReader implements ResponseSource {
   }
 
   /** Whether a response is one for this request. */
-  fits (head: StoredHead): boolean { return isSelected(head, this.request.raw.headers) }
+  fits(head: StoredHead): boolean {
+    return isSelected(head, this.request.raw.headers)
+  }
 
   /**
-   * Whether it can have the answer to the request of another: it must be one that the cache could give it without asking the upstream
-   * (RFC 9111, section 4), or the upstream's word on what both have asked about.
+   * Whether it can have the answer to the request of another: it must be one that the cache could give it without
+   * asking the upstream (RFC 9111, section 4), or the upstream's word on what both have asked about.
    * @param isValidation  whether that request was a validation
    */
-  mayShare (head: StoredHead, isValidation: boolean, now: number): boolean {
+  mayShare(head: StoredHead, isValidation: boolean, now: number): boolean {
     const { directives, validates } = this.#wanted
     return this.fits(head) && ((isValidation && validates) || reuseOf(head, directives, now) !== 'validate')
   }
 
   /**
-   * The gateway itself has thrown while it answered this client, which gets 500; the others that share the request to the
-   * upstream are none the worse.
+   * The gateway itself has thrown while it answered this client, which gets 500; the others that share the request to
+   * the upstream are none the worse.
    */
-  broken (error: unknown): void {
+  broken(error: unknown): void {
     this.isDone = true
     this.isFull = false
     try {
@@ -93,7 +101,7 @@ export class CacheReader implements ResponseSource {
   }
 
   /** @param shared  what others share of the response; null for the one who has asked for it */
-  begin (answer: UpstreamAnswer, shared: StoredHead | null, outcome: CacheOutcome): void {
+  begin(answer: UpstreamAnswer, shared: StoredHead | null, outcome: CacheOutcome): void {
     try {
       this.#begin(answer, shared, outcome)
     } catch (error) {
@@ -101,7 +109,7 @@ export class CacheReader implements ResponseSource {
     }
   }
 
-  #begin ({ status, headers, cameAt }: UpstreamAnswer, shared: StoredHead | null, outcome: CacheOutcome): void {
+  #begin({ status, headers, cameAt }: UpstreamAnswer, shared: StoredHead | null, outcome: CacheOutcome): void {
     const { request, reply } = this
     noteOutcome(request, reply, outcome)
     if (shared === null) {
@@ -115,7 +123,13 @@ export class CacheReader implements ResponseSource {
       reply.header('age', Math.floor(shared.initialAge))
     }
     // the upstream was asked without the client's conditions, so that the answer can be stored
-    if (isNotModified(request.raw.headers, { status, headers: (shared?.headers ?? headers) as StoredResponse['headers'], storedAt: cameAt })) {
+    if (
+      isNotModified(request.raw.headers, {
+        status,
+        headers: (shared?.headers ?? headers) as StoredResponse['headers'],
+        storedAt: cameAt,
+      })
+    ) {
       for (const name of ['content-length', 'content-type', 'content-encoding']) reply.removeHeader(name)
       this.isDone = true
       reply.code(304).send()
@@ -126,7 +140,7 @@ export class CacheReader implements ResponseSource {
   }
 
   /** @returns whether more is welcome at once */
-  write (chunk: Buffer): boolean {
+  write(chunk: Buffer): boolean {
     if (this.isDone) return true
     try {
       this.isFull = !this.#writer.write(chunk)
@@ -136,7 +150,7 @@ export class CacheReader implements ResponseSource {
     return !this.isFull
   }
 
-  end (trailers: IncomingHttpHeaders): void {
+  end(trailers: IncomingHttpHeaders): void {
     if (this.isDone) return
     this.isDone = true
     try {
@@ -147,7 +161,7 @@ export class CacheReader implements ResponseSource {
   }
 
   /** @returns whether the client gets the fallback */
-  fail (error: Error, started: boolean): boolean {
+  fail(error: Error, started: boolean): boolean {
     if (this.isDone) return false
     this.isDone = true
     try {
@@ -158,7 +172,7 @@ export class CacheReader implements ResponseSource {
     }
   }
 
-  fallBack (answer: FallbackAnswer, reason: string): void {
+  fallBack(answer: FallbackAnswer, reason: string): void {
     this.isDone = true
     try {
       this.#writer.fallBack(answer, reason)
@@ -168,7 +182,7 @@ export class CacheReader implements ResponseSource {
   }
 
   /** Gets what is stored in place of the upstream's answer. */
-  useStored (stored: StoredResponse, outcome: CacheOutcome): void {
+  useStored(stored: StoredResponse, outcome: CacheOutcome): void {
     if (this.isDone) return
     this.isDone = true
     try {
@@ -179,7 +193,7 @@ export class CacheReader implements ResponseSource {
     }
   }
 
-  askAgain (again: Again = 'anew'): void {
+  askAgain(again: Again = 'anew'): void {
     if (this.#isGone) return
     unwatchClient(this.reply.raw)
     this.isDone = true
@@ -187,25 +201,29 @@ export class CacheReader implements ResponseSource {
   }
 
   /** The client is gone. */
-  abort (): void {
+  abort(): void {
     if (this.#isGone) return
     this.#isGone = true
     this.#fill!.leave(this)
     this.fail(new Error('the client is gone'), true)
   }
 
-  pause (): void { this.isFull = true }
+  pause(): void {
+    this.isFull = true
+  }
 
-  resume (): void {
+  resume(): void {
     if (!this.isFull) return
     this.isFull = false
     this.#fill!.readerReady()
   }
 
-  cancel (): void {
+  cancel(): void {
     this.isFull = false
     if (!this.isDone && !this.#isGone) this.abort()
   }
 
-  streams (): void { this.#fill!.streams() }
+  streams(): void {
+    this.#fill!.streams()
+  }
 }

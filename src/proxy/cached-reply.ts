@@ -17,7 +17,15 @@ declare module 'fastify' {
 }
 
 /** Fields that a 304 does without (RFC 9110, section 15.4.5). */
-const ABOUT_BODY = new Set(['content-length', 'content-type', 'content-encoding', 'content-language', 'content-range', 'content-md5', 'accept-ranges'])
+const ABOUT_BODY = new Set([
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'content-language',
+  'content-range',
+  'content-md5',
+  'accept-ranges',
+])
 
 /** Longer bodies are not kept as text too. Bytes. */
 const TEXT_LIMIT = 16 * 1024
@@ -29,14 +37,14 @@ const UNREAD = 60_000
 const payloads = new WeakMap<StoredResponse, string | Buffer>()
 
 /** Notes what the cache has done, for the client and the log. */
-export function noteOutcome (request: FastifyRequest, reply: FastifyReply, outcome: CacheOutcome): void {
-  const result = request.cacheResult = outcomeWord(outcome)
+export function noteOutcome(request: FastifyRequest, reply: FastifyReply, outcome: CacheOutcome): void {
+  const result = (request.cacheResult = outcomeWord(outcome))
   request.server.responseCache.count(request.routeOptions.config.upstream!, result)
   reply.header('cache-status', cacheStatus(outcome))
 }
 
 /** Whether a stored response has what the request asks for: all of it, or the range. */
-export function covers (stored: StoredResponse, { headers, method }: FastifyRequest): boolean {
+export function covers(stored: StoredResponse, { headers, method }: FastifyRequest): boolean {
   if (stored.part === null) return true
   if (method !== 'GET' || headers.range === undefined || !rangeHolds(headers, stored.headers)) return false
   const range = requestedRange(headers.range, stored.part.total)
@@ -44,7 +52,13 @@ export function covers (stored: StoredResponse, { headers, method }: FastifyRequ
 }
 
 /** Answers a request with a stored response (RFC 9111, section 4): whole, a range of it, or 304. */
-export function sendStored (request: FastifyRequest, reply: FastifyReply, stored: StoredResponse, outcome: CacheOutcome, now: number): void {
+export function sendStored(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  stored: StoredResponse,
+  outcome: CacheOutcome,
+  now: number,
+): void {
   const { headers, method } = request
   noteOutcome(request, reply, outcome)
   reply.header('age', Math.floor(currentAge(stored, now)))
@@ -54,15 +68,26 @@ export function sendStored (request: FastifyRequest, reply: FastifyReply, stored
     return
   }
   copyStoredHeaders(reply, stored.headers, null)
-  const range = method === 'GET' && headers.range !== undefined && (stored.status === 200 || stored.status === 206) && rangeHolds(headers, stored.headers)
-    ? requestedRange(headers.range, totalOf(stored))
-    : null
+  const range =
+    method === 'GET' &&
+    headers.range !== undefined &&
+    (stored.status === 200 || stored.status === 206) &&
+    rangeHolds(headers, stored.headers)
+      ? requestedRange(headers.range, totalOf(stored))
+      : null
   if (range === 'unsatisfiable') {
     reply.removeHeader('content-length')
-    reply.code(416).header('content-range', `bytes */${totalOf(stored)}`).send()
+    reply
+      .code(416)
+      .header('content-range', `bytes */${totalOf(stored)}`)
+      .send()
   } else if (range !== null) {
     const body = slice(stored, range)!
-    reply.code(206).header('content-range', contentRange(range, totalOf(stored))).header('content-length', body.byteLength).send(sendable(reply, body))
+    reply
+      .code(206)
+      .header('content-range', contentRange(range, totalOf(stored)))
+      .header('content-length', body.byteLength)
+      .send(sendable(reply, body))
   } else {
     reply.code(stored.status)
     // RFC 9110, section 8.6
@@ -73,7 +98,7 @@ export function sendStored (request: FastifyRequest, reply: FastifyReply, stored
   }
 }
 
-function sendWhole (reply: FastifyReply, stored: StoredResponse): void {
+function sendWhole(reply: FastifyReply, stored: StoredResponse): void {
   if (stored.body.byteLength === 0) {
     if (stored.status !== 204) reply.header('content-length', 0)
     reply.send()
@@ -93,7 +118,7 @@ function sendWhole (reply: FastifyReply, stored: StoredResponse): void {
       reply.send(body)
       return
     }
-    payloads.set(stored, payload = body)
+    payloads.set(stored, (payload = body))
   } else if (typeof payload === 'string') reply.serializer(asItIs)
   reply.send(payload)
 }
@@ -101,7 +126,11 @@ function sendWhole (reply: FastifyReply, stored: StoredResponse): void {
 const asItIs = (payload: unknown): string => payload as string
 
 /** @param without  names to leave out */
-export function copyStoredHeaders (reply: FastifyReply, headers: StoredHeaders, without: ReadonlySet<string> | null): void {
+export function copyStoredHeaders(
+  reply: FastifyReply,
+  headers: StoredHeaders,
+  without: ReadonlySet<string> | null,
+): void {
   for (const name in headers) {
     if (name === OWN_CONTROL || (without !== null && without.has(name))) continue
     const value = headers[name]!

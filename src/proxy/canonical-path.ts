@@ -24,12 +24,14 @@ const UNRESERVED = /[A-Za-z0-9._~-]/
  * @param withSemicolons  whether `;` may stand in the path, for a caller that finds out whether it may stand there
  * @returns the canonical form, or null when the target is ambiguous and must be refused with 400
  */
-export function canonicalTarget (target: string, withSemicolons = false): string | null {
+export function canonicalTarget(target: string, withSemicolons = false): string | null {
   if (target !== '' && CANONICAL.test(target)) return target
   const queryAt = target.indexOf('?')
   const path = queryAt === -1 ? target : target.slice(0, queryAt)
   const query = queryAt === -1 ? '' : target.slice(queryAt)
-  if (path[0] !== '/' || (withSemicolons ? FORBIDDEN_ELSE : FORBIDDEN).test(path) || QUERY_FORBIDDEN.test(query)) return null
+  if (path[0] !== '/' || (withSemicolons ? FORBIDDEN_ELSE : FORBIDDEN).test(path) || QUERY_FORBIDDEN.test(query)) {
+    return null
+  }
   const normalised = encodeHighBytes(path)
     .replace(/%[0-9a-f]{2}/gi, normaliseTriplet)
     .replace(/\/{2,}/g, '/')
@@ -44,16 +46,21 @@ export function canonicalTarget (target: string, withSemicolons = false): string
  * How a backend reads a canonical path that decodes separators before it routes, takes path parameters away and merges
  * slashes. The path itself when there is nothing to decode.
  */
-export function decodedPath (path: string): string {
-  return path.includes('%') ? path.replace(/%2F|%5C/g, '/').replace(/%3B[^/]*/g, '').replace(/\/{2,}/g, '/') : path
+export function decodedPath(path: string): string {
+  return path.includes('%')
+    ? path
+        .replace(/%2F|%5C/g, '/')
+        .replace(/%3B[^/]*/g, '')
+        .replace(/\/{2,}/g, '/')
+    : path
 }
 
-function normaliseTriplet (triplet: string): string {
+function normaliseTriplet(triplet: string): string {
   const character = String.fromCharCode(Number.parseInt(triplet.slice(1), 16))
   return UNRESERVED.test(character) ? character : triplet.toUpperCase()
 }
 
-function isUtf8Path (path: string): boolean {
+function isUtf8Path(path: string): boolean {
   try {
     decodeURIComponent(path)
     return true
@@ -63,6 +70,6 @@ function isUtf8Path (path: string): boolean {
 }
 
 /** Node hands raw bytes above 0x7F on as latin1; what clients mean is their percent-encoding. */
-function encodeHighBytes (text: string): string {
+function encodeHighBytes(text: string): string {
   return text.replace(/[\x80-\xff]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
 }

@@ -7,7 +7,13 @@ import { acceptsCoding, preferredCoding } from '../response/accept-encoding.ts'
 import { decoder, encoder, isDecodable, looksCompressed } from '../response/codings.ts'
 import type { CompressionRules } from '../response/compression-rules.ts'
 import type { Coding } from '../response/compression-schema.ts'
-import { forOtherBytes, mayTransform, nameTagAsKnown, notModified, varyByEncoding } from '../response/content-headers.ts'
+import {
+  forOtherBytes,
+  mayTransform,
+  nameTagAsKnown,
+  notModified,
+  varyByEncoding,
+} from '../response/content-headers.ts'
 import { failureAnswer } from './attempt-failure.ts'
 import { forgetContent } from './failed-reply.ts'
 
@@ -22,22 +28,31 @@ export class CompressionStage {
   readonly #compressWhole: CompressWhole
   readonly #kept: EncodedBodies<Coding>
 
-  constructor (rules: CompressionRules, compressWhole: CompressWhole, kept: EncodedBodies<Coding>) {
+  constructor(rules: CompressionRules, compressWhole: CompressWhole, kept: EncodedBodies<Coding>) {
     this.#rules = rules
     this.#compressWhole = compressWhole
     this.#kept = kept
   }
 
-  run (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done): void {
+  run(request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done): void {
     const isHead = request.method === 'HEAD'
     if (reply.statusCode === 304) nameTagAsKnown(request, reply)
     if (this.#standsForWhole(reply) && mayTransform(request, reply)) varyByEncoding(reply)
     // of nothing there is no coding, whatever the upstream says
     if (payload == null && !isHead && !WITHOUT_WHOLE.has(reply.statusCode)) reply.removeHeader('content-encoding')
-    if (WITHOUT_WHOLE.has(reply.statusCode) || reply.hasHeader('content-range') || !(isBody(payload) || (isHead && payload == null)) || !mayTransform(request, reply)) return done(null, payload)
+    if (
+      WITHOUT_WHOLE.has(reply.statusCode) ||
+      reply.hasHeader('content-range') ||
+      !(isBody(payload) || (isHead && payload == null)) ||
+      !mayTransform(request, reply)
+    ) {
+      return done(null, payload)
+    }
     const accepted = request.headers['accept-encoding']
     let body = payload as Body | null | undefined
-    const coded = String(reply.getHeader('content-encoding') ?? 'identity').trim().toLowerCase()
+    const coded = String(reply.getHeader('content-encoding') ?? 'identity')
+      .trim()
+      .toLowerCase()
     if (coded !== 'identity') {
       if (!isDecodable(coded)) return done(null, body)
       varyByEncoding(reply)
@@ -60,21 +75,27 @@ export class CompressionStage {
     else if (body === payload && request.storedBody !== null) {
       settle(this.#sendKept(request.storedBody, coding, reply, done), reply)
       return
-    } else if (!(body instanceof Readable) && !looksCompressed(body)) return this.#compressWhole(coding, reply, body, done)
-    else {
+    } else if (!(body instanceof Readable) && !looksCompressed(body)) {
+      return this.#compressWhole(coding, reply, body, done)
+    } else {
       reply.header('content-encoding', coding)
       body = through(streamOf(body), encoder(coding), reply)
     }
     done(null, body)
   }
 
-  /** Whether it is a 304 or a part, whose `Vary` is that of the whole (RFC 9110, sections 15.3.7 and 15.4.5); a 304 does not tell its type. */
-  #standsForWhole (reply: FastifyReply): boolean {
+  /**
+   * Whether it is a 304 or a part, whose `Vary` is that of the whole (RFC 9110, sections 15.3.7 and 15.4.5); a 304 does
+   * not tell its type.
+   */
+  #standsForWhole(reply: FastifyReply): boolean {
     const type = reply.getHeader('content-type')
-    return reply.statusCode === 304 ? type === undefined || this.#rules.covers(type, undefined) : reply.statusCode === 206 && this.#rules.covers(type, undefined)
+    return reply.statusCode === 304
+      ? type === undefined || this.#rules.covers(type, undefined)
+      : reply.statusCode === 206 && this.#rules.covers(type, undefined)
   }
 
-  async #sendKept (body: Buffer, coding: Coding, reply: FastifyReply, done: Done): Promise<void> {
+  async #sendKept(body: Buffer, coding: Coding, reply: FastifyReply, done: Done): Promise<void> {
     const encoded = await this.#kept.get(body, coding)
     reply.header('content-encoding', coding).header('content-length', encoded.byteLength)
     done(null, encoded)
@@ -84,11 +105,13 @@ export class CompressionStage {
 /** Statuses without a body, or with a part of one. */
 const WITHOUT_WHOLE = new Set([204, 205, 206, 304])
 
-const isBody = (payload: unknown): payload is Body => typeof payload === 'string' || Buffer.isBuffer(payload) || payload instanceof Readable
-const streamOf = (body: Body): Readable => body instanceof Readable ? body : Readable.from([Buffer.from(body as string)])
+const isBody = (payload: unknown): payload is Body =>
+  typeof payload === 'string' || Buffer.isBuffer(payload) || payload instanceof Readable
+const streamOf = (body: Body): Readable =>
+  body instanceof Readable ? body : Readable.from([Buffer.from(body as string)])
 
 /** Bytes of a body; undefined when they are not known before its end. */
-function lengthOf (body: Body | null | undefined, reply: FastifyReply): number | undefined {
+function lengthOf(body: Body | null | undefined, reply: FastifyReply): number | undefined {
   if (typeof body === 'string' || Buffer.isBuffer(body)) return Buffer.byteLength(body)
   const stated = reply.getHeader('content-length')
   return stated === undefined ? undefined : Number(stated)
@@ -96,17 +119,23 @@ function lengthOf (body: Body | null | undefined, reply: FastifyReply): number |
 
 /** Whether the client has the content already: an upstream may not know the weak form of its tag. */
 const hasIt = ({ method, headers }: FastifyRequest, reply: FastifyReply): boolean =>
-  headers['if-none-match'] !== undefined && reply.hasHeader('etag') && (method === 'GET' || method === 'HEAD') &&
-  isNotModified({ 'if-none-match': headers['if-none-match'] }, { status: reply.statusCode, headers: { etag: String(reply.getHeader('etag')) }, storedAt: 0 })
+  headers['if-none-match'] !== undefined &&
+  reply.hasHeader('etag') &&
+  (method === 'GET' || method === 'HEAD') &&
+  isNotModified(
+    { 'if-none-match': headers['if-none-match'] },
+    { status: reply.statusCode, headers: { etag: String(reply.getHeader('etag')) }, storedAt: 0 },
+  )
 
 /** Sends a body through a coder; either end takes the other with it. */
-function through (body: Readable, coder: Transform, reply: FastifyReply): Readable {
+function through(body: Readable, coder: Transform, reply: FastifyReply): Readable {
   const destroy = coder._destroy.bind(coder)
-  coder._destroy = (error, callback) => destroy(error, () => {
-    // an answer of the gateway is still possible, which is in no coding
-    if (error !== null && !reply.raw.headersSent) forgetContent(reply)
-    callback(error && failureAnswer(error))
-  })
+  coder._destroy = (error, callback) =>
+    destroy(error, () => {
+      // an answer of the gateway is still possible, which is in no coding
+      if (error !== null && !reply.raw.headersSent) forgetContent(reply)
+      callback(error && failureAnswer(error))
+    })
   pipeline(body, coder, () => {})
   return coder
 }

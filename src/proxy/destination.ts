@@ -12,29 +12,36 @@ import { upstreamPath } from './upstream-path.ts'
 export const hasDestination = (method: string): boolean => method === 'COPY' || method === 'MOVE'
 
 /**
- * Puts the `Destination` of a COPY or MOVE into the headers for the upstream, behind `host`: a path now, a URL of the target
- * once that is chosen.
+ * Puts the `Destination` of a COPY or MOVE into the headers for the upstream, behind `host`: a path now, a URL of the
+ * target once that is chosen.
  *
- * The service writes to that path, so it has to pass the same checks as the path of the request. It must be one that the
- * gateway forwards to the same upstream for the same method and credentials. All else is answered 502 (section 9.8.5).
+ * The service writes to that path, so it has to pass the same checks as the path of the request. It must be one that
+ * the gateway forwards to the same upstream for the same method and credentials. All else is answered 502 (section
+ * 9.8.5).
  * @param headers  of the request, `host` being the first
  */
-export function addDestination (headers: string[], request: FastifyRequest, plan: ForwardPlan): void {
+export function addDestination(headers: string[], request: FastifyRequest, plan: ForwardPlan): void {
   for (let i = headers.length - 2; i > 0; i -= 2) if (headers[i] === 'destination') headers.splice(i, 2)
   noteDestination(request, destinationPath(String(request.raw.headers.destination), request, plan))
   headers.splice(2, 0, 'destination', '')
 }
 
 /** @returns the path for the upstream, without the target's base path */
-function destinationPath (destination: string, request: FastifyRequest, plan: ForwardPlan): string {
+function destinationPath(destination: string, request: FastifyRequest, plan: ForwardPlan): string {
   const { hostRouter, routeTable } = request.server
-  const { method, raw: { headers } } = request
+  const {
+    method,
+    raw: { headers },
+  } = request
   const internal = hostRouter.read(publicPathOf(destination, request, plan), method, headers)
   if (internal === 'GW_BAD_PATH') throw unclear()
   if (!internal.startsWith('/')) throw elsewhere()
   const found = routeTable.find(method, routerTarget(internal).split('?', 1)[0]!, headers)
   if (found === null) throw elsewhere()
-  const { row: { options }, params } = found
+  const {
+    row: { options },
+    params,
+  } = found
   const { config = {} } = options
   const { routeOptions } = request
   // a route of a hand-written plugin has no plan of its own: its paths are known to be its own
@@ -46,7 +53,7 @@ function destinationPath (destination: string, request: FastifyRequest, plan: Fo
 }
 
 /** Path and query of a destination, if it is a path or a URL of the host that the client has asked. */
-function publicPathOf (destination: string, { raw }: FastifyRequest, { forwarded }: ForwardPlan): string {
+function publicPathOf(destination: string, { raw }: FastifyRequest, { forwarded }: ForwardPlan): string {
   const [, scheme, authority, rest] = /^(https?):\/\/([^/?#]*)(.*)$/i.exec(destination) ?? []
   // section 8.3: a URL, or a path of the same host
   if (authority === undefined) {
@@ -61,23 +68,26 @@ function publicPathOf (destination: string, { raw }: FastifyRequest, { forwarded
   return withoutPrefix(rest!.startsWith('/') ? rest! : `/${rest}`, raw, forwarded)
 }
 
-/** A path without the prefix that a trusted proxy has stripped from the path of the request, in whatever spelling it has it. */
-function withoutPrefix (path: string, raw: Request, forwarded: ForwardPlan['forwarded']): string {
+/**
+ * A path without the prefix that a trusted proxy has stripped from the path of the request, in whatever spelling it has
+ * it.
+ */
+function withoutPrefix(path: string, raw: Request, forwarded: ForwardPlan['forwarded']): string {
   const outer = forwarded.outerPrefix(raw)
   if (outer === '') return path
-  const read = isAsIs(raw.url!) ? path : canonicalTarget(path, true) ?? path
+  const read = isAsIs(raw.url!) ? path : (canonicalTarget(path, true) ?? path)
   if (!read.startsWith(outer) || !['', '/', '?'].includes(read.charAt(outer.length))) return path
   return read[outer.length] === '/' ? read.slice(outer.length) : `/${read.slice(outer.length)}`
 }
 
 /**
- * A destination for a service that decides by paths: its path is what the routes read, or as it came where nobody reads paths and
- * where it is refused later.
+ * A destination for a service that decides by paths: its path is what the routes read, or as it came where nobody reads
+ * paths and where it is refused later.
  */
-export function shownDestination (destination: string, raw: Request, forwarded: ForwardPlan['forwarded']): string {
+export function shownDestination(destination: string, raw: Request, forwarded: ForwardPlan['forwarded']): string {
   const [, origin = '', given = ''] = /^(https?:\/\/[^/?#]*)?(.*)$/is.exec(destination) ?? []
   const path = withoutPrefix(given, raw, forwarded)
-  return origin + (isAsIs(raw.url!) ? path : canonicalTarget(path) ?? path)
+  return origin + (isAsIs(raw.url!) ? path : (canonicalTarget(path) ?? path))
 }
 
 type Request = Pick<IncomingMessage, 'headers' | 'socket' | 'url'>
@@ -86,7 +96,8 @@ const withoutDefaultPort = (scheme: string, host: string): string =>
   host.toLowerCase().replace(scheme.toLowerCase() === 'https' ? /:443$/ : /:80$/, '')
 
 const unclear = (): GatehouseError => gatehouseError('GW_BAD_REQUEST', { detail: UNCLEAR })
-const UNCLEAR = 'Destination is not a URL or path that can be read in one way only: ' +
+const UNCLEAR =
+  'Destination is not a URL or path that can be read in one way only: ' +
   'send it without dot segments, semicolons and invalid percent-encoding.'
 
 const elsewhere = (): GatehouseError => gatehouseError('GW_DESTINATION_ELSEWHERE')

@@ -143,19 +143,30 @@ export interface ForwardPlan {
 /** Names an upstream uses to tell what it runs on. */
 const REVEALING = ['server', 'x-powered-by', 'x-aspnet-version', 'x-aspnetmvc-version']
 
-/** By these many frameworks replace the method, which would carry a request past the rules of the route it was sent to. */
+/**
+ * By these many frameworks replace the method, which would carry a request past the rules of the route it was sent to.
+ */
 const METHOD_OVERRIDES = ['x-http-method', 'x-http-method-override', 'x-method-override']
 
 /** What may make an upstream answer as though another request had come, and is no part of a cache's key. */
-const UNKEYED = ['x-host', 'x-original-host', 'x-forwarded-path', 'x-forwarded-uri', 'x-amz-website-redirect-location', 'x-wap-profile']
+const UNKEYED = [
+  'x-host',
+  'x-original-host',
+  'x-forwarded-path',
+  'x-forwarded-uri',
+  'x-amz-website-redirect-location',
+  'x-wap-profile',
+]
 
-/** Headers that the gateway states itself, as an upstream's copy would contradict it, and one that would be no field of an object. */
+/**
+ * Headers that the gateway states itself, as an upstream's copy would contradict it, and one that would be no field of
+ * an object.
+ */
 const OWN_RESPONSE_HEADERS = ['x-request-id', 'ratelimit', 'ratelimit-policy', '__proto__']
 
-export function forwardPlan (settings: ForwardSettings): ForwardPlan {
-  const identity = Object.keys(settings.identityHeaders ?? {}).length > 0
-    ? compileIdentityHeaders(settings.identityHeaders!)
-    : null
+export function forwardPlan(settings: ForwardSettings): ForwardPlan {
+  const identity =
+    Object.keys(settings.identityHeaders ?? {}).length > 0 ? compileIdentityHeaders(settings.identityHeaders!) : null
   const request = mergeRules(settings.requestHeaders)
   const response = mergeRules(settings.responseHeaders)
   const { host: fixedHost, put: requestPut } = withoutHost(request.put)
@@ -172,19 +183,21 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     strippedPrefix: settings.strippedPrefix ?? '',
     rewrite: settings.rewrite ?? null,
     checksHeaders: settings.checksHeaders ?? false,
-    spellings: spellingsOf([...settings.checkedHeaders ?? [], ...settings.cache?.policy?.countedHeaders ?? []]),
+    spellings: spellingsOf([...(settings.checkedHeaders ?? []), ...(settings.cache?.policy?.countedHeaders ?? [])]),
     conditions: null,
     preserveHost: fixedHost === null && (settings.preserveHost ?? false),
     fixedHost,
     sendRealIp: settings.sendRealIp === true && !request.drop.includes('x-real-ip'),
     requestDrop: nameSet(
-      HOP_BY_HOP, FORWARDED_NAMES, ['host', 'expect', 'via', 'x-request-id'],
-      withPlainNames([...identity?.names ?? [], ...request.drop]),
+      HOP_BY_HOP,
+      FORWARDED_NAMES,
+      ['host', 'expect', 'via', 'x-request-id'],
+      withPlainNames([...(identity?.names ?? []), ...request.drop]),
       settings.cache?.policy ? UNKEYED : undefined,
       // no key of a cache knows of them
       settings.forwardMethodOverride && !settings.cache?.policy ? undefined : METHOD_OVERRIDES,
       // a compressed response could not be refused before it is sent
-      responseCheck !== null && settings.enforceResponse ? ['accept-encoding'] : undefined
+      responseCheck !== null && settings.enforceResponse ? ['accept-encoding'] : undefined,
     ),
     withheld: null,
     credentials: NO_CREDENTIALS,
@@ -194,7 +207,14 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
     dropQuery: null,
     identity,
     settled: nameSet(identity?.names, request.drop),
-    responseDrop: nameSet(HOP_BY_HOP, REVEALING, OWN_RESPONSE_HEADERS, settings.ownResponseHeaders, response.drop, settings.cache ? [OWN_CONTROL] : undefined),
+    responseDrop: nameSet(
+      HOP_BY_HOP,
+      REVEALING,
+      OWN_RESPONSE_HEADERS,
+      settings.ownResponseHeaders,
+      response.drop,
+      settings.cache ? [OWN_CONTROL] : undefined,
+    ),
     responsePut: response.put,
     responseCheck,
     enforceResponse: settings.enforceResponse ?? false,
@@ -210,12 +230,12 @@ export function forwardPlan (settings: ForwardSettings): ForwardPlan {
  * Completes a plan with credentials and identity that its upstream must not get. Routes are known only when all of them
  * are registered, which is after the plans were made.
  */
-export function withhold (plan: ForwardPlan, withheld: Required<CredentialPlaces>, known: KnownFields): void {
+export function withhold(plan: ForwardPlan, withheld: Required<CredentialPlaces>, known: KnownFields): void {
   const { headers, cookies, query } = withheld
   const own = plan as { -readonly [Field in keyof ForwardPlan]: ForwardPlan[Field] }
   own.withheld = withheld
   own.requestDrop = nameSet(Object.keys(plan.requestDrop), withPlainNames(headers))
-  own.dropCookies = orNull([...plan.dropCookies ?? [], ...cookies])
+  own.dropCookies = orNull([...(plan.dropCookies ?? []), ...cookies])
   own.credentials = {
     headers: known.credentials.headers.filter((name) => !own.requestDrop[name]),
     cookies: known.credentials.cookies.filter((name) => own.dropCookies === null || !own.dropCookies.includes(name)),
@@ -223,16 +243,19 @@ export function withhold (plan: ForwardPlan, withheld: Required<CredentialPlaces
   own.serviceHeaders = known.serviceHeaders
   if (known.conditions.length > 0) {
     own.conditions = known.conditions
-    own.spellings = spellingsOf([...Object.values(plan.spellings ?? {}).flat(), ...known.conditions.map(({ name }) => name)])
+    own.spellings = spellingsOf([
+      ...Object.values(plan.spellings ?? {}).flat(),
+      ...known.conditions.map(({ name }) => name),
+    ])
   }
-  own.dropQuery = orNull([...plan.dropQuery ?? [], ...query])
+  own.dropQuery = orNull([...(plan.dropQuery ?? []), ...query])
 }
 
-function spellingsOf (names: readonly string[]): Spellings | null {
+function spellingsOf(names: readonly string[]): Spellings | null {
   if (names.length === 0) return null
   const spellings: Record<string, string[]> = Object.create(null)
   for (const name of new Set(names)) (spellings[plainName(name)] ??= []).push(name)
   return spellings
 }
 
-const orNull = (names: readonly string[] = []): readonly string[] | null => names.length > 0 ? names : null
+const orNull = (names: readonly string[] = []): readonly string[] | null => (names.length > 0 ? names : null)

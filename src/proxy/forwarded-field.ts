@@ -7,7 +7,7 @@ export type ForwardedElement = Partial<Record<string, string>>
 const PARAMETER = /[ \t]*([\w!#$%&'*+.^`|~-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]+))[ \t]*(?:([;,])|$)/y
 
 /** The elements of a `Forwarded` field, that of the nearest proxy last; null for a field that is not valid. */
-export function forwardedElements (value: string): ForwardedElement[] | null {
+export function forwardedElements(value: string): ForwardedElement[] | null {
   const elements: ForwardedElement[] = []
   let element: ForwardedElement = Object.create(null)
   let isOpen = true
@@ -26,40 +26,49 @@ export function forwardedElements (value: string): ForwardedElement[] | null {
 }
 
 /**
- * The address in a node of `Forwarded` or an entry of `X-Forwarded-For`, without its port; the name of a hidden node, or
- * `unknown` (section 6).
+ * The address in a node of `Forwarded` or an entry of `X-Forwarded-For`, without its port; the name of a hidden node,
+ * or `unknown` (section 6).
  */
-export function nodeAddress (node: string): string {
+export function nodeAddress(node: string): string {
   const text = node.trim()
   const bare = /^\[([^\]]+)\](?::\w+)?$/.exec(text)?.[1] ?? /^(\d+\.\d+\.\d+\.\d+):\w+$/.exec(text)?.[1] ?? text
   return isIPv4(bare) || isIPv6(bare) || /^_[\w.-]+$/.test(bare) ? bare : 'unknown'
 }
 
 /** An address as a node of `Forwarded`. */
-export const forwardedNode = (address: string): string => isIPv6(address) ? `"[${address}]"` : address
+export const forwardedNode = (address: string): string => (isIPv6(address) ? `"[${address}]"` : address)
 
 /** The last of several values, which is that of the nearest proxy. */
-const lastOf = (values: string): string => values.slice(values.lastIndexOf(',') + 1).trim().toLowerCase()
+const lastOf = (values: string): string =>
+  values
+    .slice(values.lastIndexOf(',') + 1)
+    .trim()
+    .toLowerCase()
 
 /** Scheme of a request by what a proxy has called it; undefined for another one. */
-export function forwardedProto (values: string): 'http' | 'https' | undefined {
+export function forwardedProto(values: string): 'http' | 'https' | undefined {
   switch (lastOf(values)) {
-    case 'https': case 'wss': return 'https'
-    case 'http': case 'ws': return 'http'
-    default: return undefined
+    case 'https':
+    case 'wss':
+      return 'https'
+    case 'http':
+    case 'ws':
+      return 'http'
+    default:
+      return undefined
   }
 }
 
 const HOST = /^(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/
 
 /** Host of a request by what a proxy has called it; undefined for one that is not valid. */
-export function forwardedHost (values: string): string | undefined {
+export function forwardedHost(values: string): string | undefined {
   const host = lastOf(values)
   return HOST.test(host) ? host : undefined
 }
 
 /** Port of a request; undefined for one that is not valid, or another one than the host states. */
-export function forwardedPort (values: string, host: string | undefined): string | undefined {
+export function forwardedPort(values: string, host: string | undefined): string | undefined {
   const port = lastOf(values)
   if (!/^[1-9]\d{0,4}$/.test(port) || Number(port) > 65535) return undefined
   const [, stated = port] = /:(\d+)$/.exec(host ?? '') ?? []
@@ -72,7 +81,10 @@ const PREFIX = /^(?:\/[A-Za-z0-9._~!$&'()*+=:@-]+)+$/
 const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/
 
 /** Prefixes that proxies have stripped, joined, that of the outermost first; undefined for what is no path. */
-export function forwardedPrefix (values: string): string | undefined {
-  const prefix = values.split(',').map((value) => value.trim().replace(/\/$/, '')).join('')
+export function forwardedPrefix(values: string): string | undefined {
+  const prefix = values
+    .split(',')
+    .map((value) => value.trim().replace(/\/$/, ''))
+    .join('')
   return prefix.length <= LONGEST_PREFIX && PREFIX.test(prefix) && !DOT_SEGMENT.test(prefix) ? prefix : undefined
 }

@@ -1,17 +1,39 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { BlockList, isIP, isIPv6, type Socket } from 'node:net'
 import {
-  type ForwardedElement, forwardedElements, forwardedHost, forwardedNode, forwardedPort, forwardedPrefix, forwardedProto,
+  type ForwardedElement,
+  forwardedElements,
+  forwardedHost,
+  forwardedNode,
+  forwardedPort,
+  forwardedPrefix,
+  forwardedProto,
   nodeAddress,
 } from './forwarded-field.ts'
 
-/** Says that a request is a copy, of whose answer nobody hears. Services may keep their effects to themselves then, so that only a trusted proxy may say it. */
+/**
+ * Says that a request is a copy, of whose answer nobody hears. Services may keep their effects to themselves then, so
+ * that only a trusted proxy may say it.
+ */
 export const MIRROR_FIELD = 'x-gatehouse-mirror'
 
 /** Fields by which proxies tell of the client; a client's own are removed unless it is a trusted proxy. */
 export const FORWARDED_NAMES: readonly string[] = [
-  'forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-forwarded-prefix',
-  'x-forwarded-by', 'x-forwarded-server', 'x-forwarded-scheme', 'x-forwarded-ssl', 'x-real-ip', 'x-original-url', 'x-rewrite-url', 'true-client-ip', MIRROR_FIELD,
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-forwarded-port',
+  'x-forwarded-prefix',
+  'x-forwarded-by',
+  'x-forwarded-server',
+  'x-forwarded-scheme',
+  'x-forwarded-ssl',
+  'x-real-ip',
+  'x-original-url',
+  'x-rewrite-url',
+  'true-client-ip',
+  MIRROR_FIELD,
 ]
 
 const kPeer = Symbol('gatehouse.peer')
@@ -23,7 +45,10 @@ interface Peer {
   node: string
   trusted: boolean
   proto: 'http' | 'https'
-  /** As it has asked for it last: nearly all requests of a connection have one host, and what is said of it is made once. */
+  /**
+   * As it has asked for it last: nearly all requests of a connection have one host, and what is said of it is made
+   * once.
+   */
   host: string | null
   /** What `Forwarded` says of such a request. */
   element: string
@@ -31,7 +56,7 @@ interface Peer {
   origin: string
 }
 
-type PeerSocket = Socket & { encrypted?: boolean, [kPeer]?: Peer }
+type PeerSocket = Socket & { encrypted?: boolean; [kPeer]?: Peer }
 
 /** Says who is at the other end of a connection, and writes the headers that tell the upstream. */
 export class ForwardedHeaders {
@@ -43,7 +68,7 @@ export class ForwardedHeaders {
    * @param trustProxy  addresses and networks (CIDR) whose own forwarded headers are believed
    * @param via         name of this gateway in `Via` (RFC 9110, section 7.6.3)
    */
-  constructor (trustProxy: readonly string[], via: string) {
+  constructor(trustProxy: readonly string[], via: string) {
     this.#trustsNobody = trustProxy.length === 0
     for (const entry of trustProxy) {
       const [address, bits] = entry.split('/') as [string, string?]
@@ -55,7 +80,7 @@ export class ForwardedHeaders {
   }
 
   /** Whether the connection comes from one of the trusted networks. */
-  trusts (socket: Socket): boolean {
+  trusts(socket: Socket): boolean {
     return this.#peer(socket).trusted
   }
 
@@ -63,10 +88,10 @@ export class ForwardedHeaders {
    * Makes one statement of what a trusted proxy says in `Forwarded` and `X-Forwarded-*`, before anything reads it:
    * afterwards the `X-Forwarded-*` of the request hold it, and `Forwarded` is gone.
    *
-   * `X-Forwarded-For`, `-Proto` and `-Host` count when there is one of them, and else `Forwarded`. They are never mixed: a
-   * proxy that writes one kind often hands on the other as its client has sent it.
+   * `X-Forwarded-For`, `-Proto` and `-Host` count when there is one of them, and else `Forwarded`. They are never
+   * mixed: a proxy that writes one kind often hands on the other as its client has sent it.
    */
-  receive ({ headers, socket }: IncomingMessage): void {
+  receive({ headers, socket }: IncomingMessage): void {
     if (this.#trustsNobody || !this.#peer(socket).trusted) return
     const { forwarded, 'x-forwarded-for': chain, 'x-forwarded-proto': proto, 'x-forwarded-host': host } = headers
     const { 'x-forwarded-port': port, 'x-forwarded-prefix': prefix } = headers
@@ -82,8 +107,8 @@ export class ForwardedHeaders {
   }
 
   /** Puts into `X-Forwarded-*` what the elements of `Forwarded` state, that of the nearest proxy last. */
-  #translate (headers: IncomingHttpHeaders, elements: readonly ForwardedElement[]): void {
-    const addresses = elements.flatMap(({ for: node }) => node === undefined ? [] : nodeAddress(node))
+  #translate(headers: IncomingHttpHeaders, elements: readonly ForwardedElement[]): void {
+    const addresses = elements.flatMap(({ for: node }) => (node === undefined ? [] : nodeAddress(node)))
     if (addresses.length > 0) headers['x-forwarded-for'] = addresses.join(', ')
     // the last that is stated by a trusted proxy, seen from here
     let from = elements.length - 1
@@ -99,7 +124,7 @@ export class ForwardedHeaders {
    * Appends `Via`, `Forwarded` (RFC 7239) and the `X-Forwarded-*` that upstreams know.
    * @param prefix  path that was stripped from the target; `''` for none
    */
-  append (headers: string[], request: IncomingMessage, prefix: string): void {
+  append(headers: string[], request: IncomingMessage, prefix: string): void {
     const incoming = request.headers
     const peer = this.#peerOf(request)
     const { proto, element } = peer
@@ -116,9 +141,13 @@ export class ForwardedHeaders {
       const publicHost = text(incoming['x-forwarded-host']) ?? host
       const nodes = chain ? chain.split(',').map((node) => forwardedNode(nodeAddress(node))) : []
       headers.push(
-        'x-forwarded-for', chain ? `${chain}, ${peer.address}` : peer.address,
-        'x-forwarded-proto', publicProto,
-        'forwarded', forwardedField([...nodes, peer.node], publicHost, publicProto))
+        'x-forwarded-for',
+        chain ? `${chain}, ${peer.address}` : peer.address,
+        'x-forwarded-proto',
+        publicProto,
+        'forwarded',
+        forwardedField([...nodes, peer.node], publicHost, publicProto),
+      )
       if (publicHost !== '') headers.push('x-forwarded-host', publicHost)
       const port = text(incoming['x-forwarded-port'])
       if (port !== undefined) headers.push('x-forwarded-port', port)
@@ -129,12 +158,15 @@ export class ForwardedHeaders {
   }
 
   /** Prefix that a trusted proxy has stripped, so that no path of the request has it; `''` for none. */
-  outerPrefix ({ headers: { 'x-forwarded-prefix': prefix }, socket }: Pick<IncomingMessage, 'headers' | 'socket'>): string {
+  outerPrefix({
+    headers: { 'x-forwarded-prefix': prefix },
+    socket,
+  }: Pick<IncomingMessage, 'headers' | 'socket'>): string {
     return prefix !== undefined && this.#peer(socket).trusted ? String(prefix) : ''
   }
 
   /** Scheme and host of a request, as `append` tells the upstream of them. */
-  originOf (request: IncomingMessage): string {
+  originOf(request: IncomingMessage): string {
     const peer = this.#peerOf(request)
     if (!peer.trusted) return peer.origin
     const { host = '', 'x-forwarded-proto': proto, 'x-forwarded-host': publicHost } = request.headers
@@ -142,27 +174,30 @@ export class ForwardedHeaders {
   }
 
   /**
-   * What the upstream is told beside the origin, and may answer by: a part of the keys of stored responses. Among it is the
-   * host as it is spelled, when that is not in lower case: a signature may cover it, so the upstream gets it unchanged.
+   * What the upstream is told beside the origin, and may answer by: a part of the keys of stored responses. Among it is
+   * the host as it is spelled, when that is not in lower case: a signature may cover it, so the upstream gets it
+   * unchanged.
    * @param preserveHost  whether the upstream gets `Host` as it came
    */
-  variantOf (request: IncomingMessage, preserveHost: boolean): string {
+  variantOf(request: IncomingMessage, preserveHost: boolean): string {
     const { host = '', 'x-forwarded-host': stated } = request.headers
     if (this.#trustsNobody || !this.#peer(request.socket).trusted) return isLower(host) ? '' : `${host}\n\n\n\n`
     const { 'x-forwarded-port': port = '', 'x-forwarded-prefix': prefix = '' } = request.headers
     const publicHost = text(stated) ?? host
     const spelled = isLower(publicHost) ? '' : publicHost
     const shown = preserveHost && stated !== undefined ? host : ''
-    return spelled === '' && shown === '' && port === '' && prefix === '' ? '' : `${spelled}\n${shown}\n${String(port)}\n${String(prefix)}\n`
+    return spelled === '' && shown === '' && port === '' && prefix === ''
+      ? ''
+      : `${spelled}\n${shown}\n${String(port)}\n${String(prefix)}\n`
   }
 
-  #peer (socket: PeerSocket): Peer {
+  #peer(socket: PeerSocket): Peer {
     socket[kPeer] ??= this.#describe(socket)
     return socket[kPeer]
   }
 
   /** The peer with what is said of this request. */
-  #peerOf ({ socket, headers: { host = '' } }: IncomingMessage): Peer {
+  #peerOf({ socket, headers: { host = '' } }: IncomingMessage): Peer {
     const peer = this.#peer(socket)
     if (peer.host !== host) {
       peer.host = host
@@ -172,12 +207,12 @@ export class ForwardedHeaders {
     return peer
   }
 
-  #isTrusted (address: string): boolean {
+  #isTrusted(address: string): boolean {
     const version = isIP(address)
     return version !== 0 && this.#trusted.check(address, version === 6 ? 'ipv6' : 'ipv4')
   }
 
-  #describe ({ remoteAddress: remote = '', encrypted = false }: PeerSocket): Peer {
+  #describe({ remoteAddress: remote = '', encrypted = false }: PeerSocket): Peer {
     const address = remote.startsWith('::ffff:') && isIP(remote.slice(7)) === 4 ? remote.slice(7) : remote
     return {
       address,
@@ -192,15 +227,17 @@ export class ForwardedHeaders {
 }
 
 /**
- * A `Forwarded` field. Host and scheme, as the client has used them, stand in the first element and nowhere else, so that
- * readers of the first, the last or any element find the same.
+ * A `Forwarded` field. Host and scheme, as the client has used them, stand in the first element and nowhere else, so
+ * that readers of the first, the last or any element find the same.
  */
 const forwardedField = ([first, ...others]: readonly string[], host: string, proto: string): string =>
-  [`for=${first};${host === '' ? '' : `host="${host}";`}proto=${proto}`, ...others.map((node) => `for=${node}`)]
-    .join(', ')
+  [`for=${first};${host === '' ? '' : `host="${host}";`}proto=${proto}`, ...others.map((node) => `for=${node}`)].join(
+    ', ',
+  )
 
 const originOf = (proto: string, host: string): string => `${proto}://${host.toLowerCase()}`
 
 const isLower = (host: string): boolean => host === host.toLowerCase()
 
-const text = (value: string | string[] | undefined): string | undefined => value === undefined ? undefined : String(value)
+const text = (value: string | string[] | undefined): string | undefined =>
+  value === undefined ? undefined : String(value)

@@ -5,21 +5,21 @@ import type { Dispatcher } from 'undici'
 /** Hears of the events of one exchange with an upstream, and of its own mistakes in that. */
 export interface BreakableHandler extends Dispatcher.DispatchHandler {
   /** One of its methods has thrown. Must not throw. */
-  broke (error: unknown): void
+  broke(error: unknown): void
 }
 
 /**
- * Stands between undici and a handler of ours. What the handler throws goes back to it: undici would take it for an error of
- * the connection, or of nobody, and the client would wait for ever or the process end.
+ * Stands between undici and a handler of ours. What the handler throws goes back to it: undici would take it for an
+ * error of the connection, or of nobody, and the client would wait for ever or the process end.
  */
 export class GuardedHandler implements Dispatcher.DispatchHandler {
   readonly #handler: BreakableHandler
 
-  constructor (handler: BreakableHandler) {
+  constructor(handler: BreakableHandler) {
     this.#handler = handler
   }
 
-  onRequestStart (controller: Dispatcher.DispatchController, context: unknown): void {
+  onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
     try {
       this.#handler.onRequestStart?.(controller, context)
     } catch (error) {
@@ -27,7 +27,12 @@ export class GuardedHandler implements Dispatcher.DispatchHandler {
     }
   }
 
-  onResponseStart (controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, statusText?: string): void {
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+    statusText?: string,
+  ): void {
     try {
       this.#handler.onResponseStart?.(controller, status, headers, statusText)
     } catch (error) {
@@ -35,7 +40,12 @@ export class GuardedHandler implements Dispatcher.DispatchHandler {
     }
   }
 
-  onRequestUpgrade (controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, socket: Duplex): void {
+  onRequestUpgrade(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+    socket: Duplex,
+  ): void {
     try {
       this.#handler.onRequestUpgrade?.(controller, status, headers, socket)
     } catch (error) {
@@ -44,7 +54,7 @@ export class GuardedHandler implements Dispatcher.DispatchHandler {
     }
   }
 
-  onResponseData (controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     try {
       this.#handler.onResponseData?.(controller, chunk)
     } catch (error) {
@@ -52,7 +62,7 @@ export class GuardedHandler implements Dispatcher.DispatchHandler {
     }
   }
 
-  onResponseEnd (controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
+  onResponseEnd(controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
     try {
       this.#handler.onResponseEnd?.(controller, trailers)
     } catch (error) {
@@ -60,7 +70,7 @@ export class GuardedHandler implements Dispatcher.DispatchHandler {
     }
   }
 
-  onResponseError (controller: Dispatcher.DispatchController, error: Error): void {
+  onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
     try {
       this.#handler.onResponseError?.(controller, error)
     } catch (thrown) {

@@ -1,7 +1,7 @@
 import type { HeaderRules } from '../upstream/declaration-schema.ts'
 
 /** Header rules of upstream and route as one: the route comes last and so has the last word. */
-export function mergeRules (layers: HeaderRules[] = []): { drop: string[], put: string[] } {
+export function mergeRules(layers: HeaderRules[] = []): { drop: string[]; put: string[] } {
   const drop = new Set<string>()
   let put: [string, string][] = []
   for (const { set = {}, add = {}, remove = [] } of layers) {
@@ -14,8 +14,8 @@ export function mergeRules (layers: HeaderRules[] = []): { drop: string[], put: 
 }
 
 /** Takes `Host` out of the headers that are put in: it stands first among those of a request, and only once. */
-export function withoutHost (put: readonly string[]): { host: string | null, put: readonly string[] } {
+export function withoutHost(put: readonly string[]): { host: string | null; put: readonly string[] } {
   const at = put.findLastIndex((name, i) => i % 2 === 0 && name === 'host')
   if (at === -1) return { host: null, put }
-  return { host: put[at + 1]!, put: put.filter((_, i) => put[i - i % 2] !== 'host') }
+  return { host: put[at + 1]!, put: put.filter((_, i) => put[i - (i % 2)] !== 'host') }
 }

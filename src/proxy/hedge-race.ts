@@ -19,28 +19,33 @@ export class HedgeRace {
   #timer: NodeJS.Timeout | null = null
   #decided = false
 
-  constructor (policy: HedgePolicy, owner: HedgedRequest, retry: RetryState) {
+  constructor(policy: HedgePolicy, owner: HedgedRequest, retry: RetryState) {
     this.#policy = policy
     this.#owner = owner
     this.#retry = retry
   }
 
   /** Waits for the time of the next copy, if there may be one. */
-  arm (): void {
+  arm(): void {
     const { delay, max } = this.#policy
     if (this.#decided || this.#timer !== null || delay === undefined || this.#copies.length >= max) return
     this.#timer = setTimeout(onSlow, delay, this).unref()
   }
 
-  disarm (): void {
+  disarm(): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
   }
 
   /** Sends a copy to a target that does not have the request, if there is one and the budget allows it. */
-  sendCopy (): void {
+  sendCopy(): void {
     this.#timer = null
-    const { plan: { upstream }, request, target: slow, headers } = this.#owner
+    const {
+      plan: { upstream },
+      request,
+      target: slow,
+      headers,
+    } = this.#owner
     const asked = new Set([...this.#retry.tried, slow!, ...this.#copies.map((copy) => copy.target)])
     const target = upstream.select(request, asked)
     if (target === null || !this.#retry.takeBudget(performance.now(), target)) return
@@ -53,29 +58,31 @@ export class HedgeRace {
   }
 
   /** The attempt that is still under way and may bring the answer instead of a failed one. */
-  standIn (failed: Attempt, current: Attempt): Attempt | undefined {
+  standIn(failed: Attempt, current: Attempt): Attempt | undefined {
     return [current, ...this.#copies].find((attempt) => attempt !== failed && attempt.isUnderWay)
   }
 
   /** An answer is taken: the other attempts are broken off. */
-  settle (winner: Attempt, current: Attempt): void {
+  settle(winner: Attempt, current: Attempt): void {
     // of a slower attempt it is known that it takes at least so long
     this.#policy.note(performance.now() - current.sentAt)
     if (current !== winner && current.isUnderWay) current.stop('cancelled')
     this.close(winner)
   }
 
-  broken (error: unknown): void { this.#owner.broken(error) }
+  broken(error: unknown): void {
+    this.#owner.broken(error)
+  }
 
   /** Nothing is waited for any more. @param kept  the attempt that goes on */
-  close (kept?: Attempt): void {
+  close(kept?: Attempt): void {
     this.#decided = true
     this.disarm()
     for (const copy of this.#copies) if (copy !== kept && copy.isUnderWay) copy.stop('cancelled')
   }
 }
 
-function onSlow (race: HedgeRace): void {
+function onSlow(race: HedgeRace): void {
   try {
     race.sendCopy()
   } catch (error) {

@@ -3,14 +3,22 @@
  * `Connection` may name further ones.
  */
 export const HOP_BY_HOP: readonly string[] = [
-  'connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer',
-  'transfer-encoding', 'upgrade', 'http2-settings',
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
 ]
 
 /** A set of header names for look-ups on the hot path; hostile names such as `__proto__` find nothing in it. */
 export type NameSet = Readonly<Record<string, true>>
 
-export function nameSet (...groups: (readonly string[] | undefined)[]): NameSet {
+export function nameSet(...groups: (readonly string[] | undefined)[]): NameSet {
   const set: Record<string, true> = Object.create(null)
   for (const group of groups) for (const name of group ?? []) set[name.toLowerCase()] = true
   return set
@@ -29,14 +37,28 @@ export const withPlainNames = (names: readonly string[]): string[] =>
     return UNUSUAL_NAME.test(name) ? [name, plainName(name)] : [name]
   })
 
-const END_TO_END = new Set(['host', 'content-length', 'content-type', 'content-encoding', 'content-range', 'authorization', 'cookie', 'cache-control', 'range', 'max-forwards'])
+const END_TO_END = new Set([
+  'host',
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'content-range',
+  'authorization',
+  'cookie',
+  'cache-control',
+  'range',
+  'max-forwards',
+])
 
 /**
  * Names that a `Connection` header lists, in small letters; null when it names nothing that needs taking away.
  * Fields that are meant for all recipients (RFC 9110, section 7.6.1) cannot be named away.
  */
-export function connectionNames (connection: string | string[] | undefined): readonly string[] | null {
+export function connectionNames(connection: string | string[] | undefined): readonly string[] | null {
   if (connection === undefined || connection === 'keep-alive' || connection === 'close') return null
-  return String(connection).toLowerCase().split(',').map((name) => name.trim())
+  return String(connection)
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim())
     .filter((name) => name !== '' && !END_TO_END.has(name))
 }

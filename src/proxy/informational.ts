@@ -10,16 +10,38 @@ const FORWARDED = new Set([102, 103])
 const MOST = 10
 
 const kSent = Symbol('gatehouse.informational')
-type Informed = ServerResponse & { [kSent]?: number, writeInformation?: (status: number, headers: Record<string, string | string[]>) => void }
+type Informed = ServerResponse & {
+  [kSent]?: number
+  writeInformation?: (status: number, headers: Record<string, string | string[]>) => void
+}
 
 /** Hands an informational response on (RFC 9110, section 15.2; Early Hints: RFC 8297). HTTP/1.0 knows none. */
-export function sendInformational (reply: FastifyReply, status: number, headers: IncomingHttpHeaders, plan: ForwardPlan): void {
+export function sendInformational(
+  reply: FastifyReply,
+  status: number,
+  headers: IncomingHttpHeaders,
+  plan: ForwardPlan,
+): void {
   const raw = reply.raw as Informed
   const sent = raw[kSent] ?? 0
-  if (!FORWARDED.has(status) || raw.headersSent || raw.destroyed || raw.writableEnded || sent >= MOST || reply.request.raw.httpVersion !== '1.1') return
+  if (
+    !FORWARDED.has(status) ||
+    raw.headersSent ||
+    raw.destroyed ||
+    raw.writableEnded ||
+    sent >= MOST ||
+    reply.request.raw.httpVersion !== '1.1'
+  ) {
+    return
+  }
   raw[kSent] = sent + 1
   // RFC 9110, section 8.6: no length
-  const { date: _date, 'content-length': _length, [HSTS]: _hsts, ...hints } = publicHeaders(headers, plan, reply.request, null)
+  const {
+    date: _date,
+    'content-length': _length,
+    [HSTS]: _hsts,
+    ...hints
+  } = publicHeaders(headers, plan, reply.request, null)
   try {
     // Node 24 has none for any status
     if (raw.writeInformation !== undefined) raw.writeInformation(status, hints)

@@ -3,10 +3,11 @@ const PARAMETER = /[ \t]*;[ \t]*(?:([^\s=;,"<]*)[ \t]*(?:=[ \t]*(?:"((?:[^"\\]|\
 const GAP = /[ \t,]*/y
 
 /**
- * A `Link` field with other addresses: each target and each `anchor`. From where a value is no list of links, it stays as it came.
+ * A `Link` field with other addresses: each target and each `anchor`. From where a value is no list of links, it stays
+ * as it came.
  * @param replaced  what stands in place of a URI reference
  */
-export function withLinks (value: string, replaced: (reference: string) => string): string {
+export function withLinks(value: string, replaced: (reference: string) => string): string {
   let result = ''
   /** Up to where `result` goes. */
   let copied = 0
@@ -21,7 +22,8 @@ export function withLinks (value: string, replaced: (reference: string) => strin
       const [text, name = '', quoted] = found
       at += text.length
       if (quoted === undefined || name.toLowerCase() !== 'anchor') continue
-      result += value.slice(copied, at - quoted.length - 1) + replaced(quoted.replace(/\\(.)/g, '$1')).replace(/["\\]/g, '\\$&')
+      result +=
+        value.slice(copied, at - quoted.length - 1) + replaced(quoted.replace(/\\(.)/g, '$1')).replace(/["\\]/g, '\\$&')
       copied = at - 1
     }
     at = endOf(/[ \t]*/y, value, at)
@@ -29,13 +31,13 @@ export function withLinks (value: string, replaced: (reference: string) => strin
   }
 }
 
-function endOf (gap: RegExp, value: string, from: number): number {
+function endOf(gap: RegExp, value: string, from: number): number {
   gap.lastIndex = from
   gap.exec(value)
   return gap.lastIndex
 }
 
-function parameterAt (value: string, from: number): RegExpExecArray | null {
+function parameterAt(value: string, from: number): RegExpExecArray | null {
   PARAMETER.lastIndex = from
   return PARAMETER.exec(value)
 }

@@ -13,10 +13,12 @@ const isCounted = ({ method, headers }: IncomingMessage): boolean =>
  * How often a request may still be forwarded, this time included; null when nothing limits it.
  * @throws GW_BAD_REQUEST when the count is no number
  */
-function forwardsLeft (request: IncomingMessage): number | null {
+function forwardsLeft(request: IncomingMessage): number | null {
   if (!isCounted(request)) return null
   const stated = String(request.headers['max-forwards'])
-  if (!/^\d+$/.test(stated)) throw gatehouseError('GW_BAD_REQUEST', { detail: 'Max-Forwards is not a number: send digits only.' })
+  if (!/^\d+$/.test(stated)) {
+    throw gatehouseError('GW_BAD_REQUEST', { detail: 'Max-Forwards is not a number: send digits only.' })
+  }
   return Math.min(Number(stated), MOST + 1)
 }
 
@@ -24,7 +26,7 @@ function forwardsLeft (request: IncomingMessage): number | null {
  * Answers a request that may not be forwarded any more, as its final recipient.
  * @returns whether it did
  */
-export function answerLastRecipient (request: FastifyRequest, reply: FastifyReply): boolean {
+export function answerLastRecipient(request: FastifyRequest, reply: FastifyReply): boolean {
   if (forwardsLeft(request.raw) !== 0) return false
   const allow = request.server.hostRouter.methodsAt(request.originalUrl, request.headers).join(', ')
   // a TRACE would be answered with all of the request, credentials included
@@ -34,7 +36,7 @@ export function answerLastRecipient (request: FastifyRequest, reply: FastifyRepl
 }
 
 /** Sends the count of a request on, one less. @param headers  name, value, ... for the upstream */
-export function countForward (headers: string[], request: IncomingMessage): void {
+export function countForward(headers: string[], request: IncomingMessage): void {
   const left = forwardsLeft(request)
   if (left === null) return
   for (let i = 0; i < headers.length; i += 2) if (headers[i] === 'max-forwards') headers[i + 1] = String(left - 1)

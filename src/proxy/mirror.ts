@@ -17,8 +17,8 @@ const ANSWER_LIMIT = 1024 * 1024
 const REPORT_INTERVAL = 10_000
 
 /**
- * Sends copies of requests to a shadow of an upstream and throws the answers away. It never slows or fails the request that is
- * copied: what does not fit within its bounds is not copied.
+ * Sends copies of requests to a shadow of an upstream and throws the answers away. It never slows or fails the request
+ * that is copied: what does not fit within its bounds is not copied.
  */
 export class Mirror {
   readonly upstream: Upstream
@@ -30,7 +30,7 @@ export class Mirror {
   #missed = 0
   #reportedAt = -Infinity
 
-  constructor (upstream: Upstream, { percent, maxRequests, maxBody, timeout }: MirrorSettings) {
+  constructor(upstream: Upstream, { percent, maxRequests, maxBody, timeout }: MirrorSettings) {
     this.upstream = upstream
     this.#percent = percent ?? 100
     this.#maxRequests = maxRequests ?? 100
@@ -44,7 +44,13 @@ export class Mirror {
    * @param headers  those for the upstream; the first is `host`
    * @param body     a streamed one is copied as it passes
    */
-  copy (request: FastifyRequest, plan: HostSettings, path: string, headers: readonly string[], body: Buffer | Readable | null): void {
+  copy(
+    request: FastifyRequest,
+    plan: HostSettings,
+    path: string,
+    headers: readonly string[],
+    body: Buffer | Readable | null,
+  ): void {
     if (this.#percent < 100 && Math.random() * 100 >= this.#percent) return
     if (this.#underWay >= this.#maxRequests) return this.#miss('too many under way')
     const own = headers.slice()
@@ -62,7 +68,7 @@ export class Mirror {
   }
 
   /** What is thrown here would reach the request that is copied, through its body. */
-  #sendLater (request: FastifyRequest, plan: HostSettings, path: string, headers: string[], body: Buffer): void {
+  #sendLater(request: FastifyRequest, plan: HostSettings, path: string, headers: string[], body: Buffer): void {
     try {
       this.#send(request, plan, path, headers, body)
     } catch (error) {
@@ -70,7 +76,7 @@ export class Mirror {
     }
   }
 
-  #send (request: FastifyRequest, plan: HostSettings, path: string, headers: string[], body: Buffer | null): void {
+  #send(request: FastifyRequest, plan: HostSettings, path: string, headers: string[], body: Buffer | null): void {
     const target = this.upstream.select(request, null)
     if (target === null) return this.#miss('no target')
     aimHeaders(headers, request, target, plan)
@@ -85,10 +91,20 @@ export class Mirror {
     }
     const discard = new Discard(over)
     const timer = setTimeout(() => discard.abort(), this.#timeout).unref()
-    target.dispatch({ path: target.basePath + path, method: request.method as Dispatcher.HttpMethod, headers, body, headersTimeout: this.#timeout, bodyTimeout: this.#timeout }, new GuardedHandler(discard))
+    target.dispatch(
+      {
+        path: target.basePath + path,
+        method: request.method as Dispatcher.HttpMethod,
+        headers,
+        body,
+        headersTimeout: this.#timeout,
+        bodyTimeout: this.#timeout,
+      },
+      new GuardedHandler(discard),
+    )
   }
 
-  #miss (reason: string): void {
+  #miss(reason: string): void {
     this.#missed++
     const now = performance.now()
     if (now - this.#reportedAt < REPORT_INTERVAL) return
@@ -106,39 +122,45 @@ class Discard implements BreakableHandler {
   #length = 0
   #done = false
 
-  constructor (over: (status: number, failure: unknown) => void) {
+  constructor(over: (status: number, failure: unknown) => void) {
     this.#over = over
   }
 
-  abort (): void {
+  abort(): void {
     this.#finish(Object.assign(new Error('the shadow is too slow'), { code: 'GW_UPSTREAM_TIMEOUT' }))
     this.#controller?.abort(new Error('the shadow is too slow'))
   }
 
   /** Nobody waits for the answer: it is given up. */
-  broke (): void {
+  broke(): void {
     this.#done = true
     this.#controller?.abort(new Error('the shadow is given up'))
   }
 
-  onRequestStart (controller: Dispatcher.DispatchController): void {
+  onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     if (this.#done) controller.abort(new Error('the shadow is too slow'))
   }
 
-  onResponseStart (_controller: Dispatcher.DispatchController, status: number): void { this.#status = status }
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {
+    this.#status = status
+  }
 
-  onResponseData (controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#length += chunk.length
     if (this.#length <= ANSWER_LIMIT) return
     this.#finish(null)
     controller.abort(new Error('nobody reads it'))
   }
 
-  onResponseEnd (): void { this.#finish(null) }
-  onResponseError (_controller: Dispatcher.DispatchController, error: Error): void { this.#finish(error) }
+  onResponseEnd(): void {
+    this.#finish(null)
+  }
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#finish(error)
+  }
 
-  #finish (failure: unknown): void {
+  #finish(failure: unknown): void {
     if (this.#done) return
     this.#done = true
     this.#over(this.#status, failure)

@@ -18,25 +18,37 @@ const kReply = Symbol('gatehouse.reply')
 type Replied = { [kReply]: FastifyReply }
 
 /** How `@fastify/http-proxy` is answered by the object that it takes for an undici client. */
-type ClientCallback = (error: Error | null, response?: { statusCode: number, headers: Record<string, string>, body: unknown }) => void
+type ClientCallback = (
+  error: Error | null,
+  response?: { statusCode: number; headers: Record<string, string>; body: unknown },
+) => void
 
 /**
  * Forwards the undeclared paths below a prefix with `@fastify/http-proxy`, over the same attempt loop as the declared
- * routes: its client is ours, so targets, timeouts, headers and errors are shared, and its own retries, header rewriting and
- * URL building have no say.
+ * routes: its client is ours, so targets, timeouts, headers and errors are shared, and its own retries, header
+ * rewriting and URL building have no say.
  * @param scope   a scope whose body parser hands the stream through
  * @param prefix  internal prefix, `''` for the root
  */
-export function registerPassThrough (scope: FastifyInstance, prefix: string, plan: ForwardPlan, config: FastifyContextConfig): void {
+export function registerPassThrough(
+  scope: FastifyInstance,
+  prefix: string,
+  plan: ForwardPlan,
+  config: FastifyContextConfig,
+): void {
   const client = {
-    request ({ headers }: { headers: Replied }, done: ClientCallback): void {
+    request({ headers }: { headers: Replied }, done: ClientCallback): void {
       const reply = headers[kReply]
       const { request } = reply
-      if (isSmall(request, plan)) settle(smallBody(request, reply).then((body) => relay(request, reply, plan, body, done)), reply)
-      else relay(request, reply, plan, requestBody(request, plan), done)
+      if (isSmall(request, plan)) {
+        settle(
+          smallBody(request, reply).then((body) => relay(request, reply, plan, body, done)),
+          reply,
+        )
+      } else relay(request, reply, plan, requestBody(request, plan), done)
     },
     // the connections belong to the upstream, which closes them
-    destroy (): void {},
+    destroy(): void {},
   }
   scope.register(httpProxy, {
     prefix,
@@ -65,7 +77,13 @@ export function registerPassThrough (scope: FastifyInstance, prefix: string, pla
   } as unknown as FastifyHttpProxyOptions)
 }
 
-function relay (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, body: Buffer | Readable | null, done: ClientCallback): void {
+function relay(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  plan: ForwardPlan,
+  body: Buffer | Readable | null,
+  done: ClientCallback,
+): void {
   const path = upstreamPath(request.raw.url!, request.params, plan)
   const headers = requestHeaders(request, plan, body !== null)
   plan.mirror?.copy(request, plan, path, headers, body)

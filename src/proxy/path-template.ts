@@ -7,10 +7,13 @@ const DOT_SEGMENT = /(?:^|\/)\.{1,2}(?:\/|$)/
  * @param template  path with parameters and a wildcard
  * @param pattern   internal pattern of the route
  * @returns a function from the route's decoded parameters and the canonical target to the path. A parameter is encoded
- *   again, so that it never becomes a further segment or a query; what the wildcard stands for is copied as it came. A path
- *   that would leave its place (by dot segments that parameters make up together) is refused with 400.
+ *   again, so that it never becomes a further segment or a query; what the wildcard stands for is copied as it came. A
+ *   path that would leave its place (by dot segments that parameters make up together) is refused with 400.
  */
-export function compilePathTemplate (template: string, pattern: string): (params: Record<string, string | undefined>, target: string) => string {
+export function compilePathTemplate(
+  template: string,
+  pattern: string,
+): (params: Record<string, string | undefined>, target: string) => string {
   const slashes = pattern.split('/').length - 1
   const [path, query] = template.split(/\?(.*)/s) as [string, string?]
   const expandPath = fill(path, (tail) => tail)
@@ -23,14 +26,21 @@ export function compilePathTemplate (template: string, pattern: string): (params
   }
 }
 
-function fill (template: string, wildcard: (tail: string) => string): (params: Record<string, string | undefined>, tail: string) => string {
+function fill(
+  template: string,
+  wildcard: (tail: string) => string,
+): (params: Record<string, string | undefined>, tail: string) => string {
   const parts = template.split(/(:[A-Za-z_]\w*|\*)/)
-  return (params, tail) => parts.map((part, i) =>
-    i % 2 === 0 ? part : part === '*' ? wildcard(tail) : encodeURIComponent(params[part.slice(1)] ?? '')).join('')
+  return (params, tail) =>
+    parts
+      .map((part, i) =>
+        i % 2 === 0 ? part : part === '*' ? wildcard(tail) : encodeURIComponent(params[part.slice(1)] ?? ''),
+      )
+      .join('')
 }
 
 /** The path of a target after so many slashes: what a wildcard stands for. */
-function afterSlashes (target: string, slashes: number): string {
+function afterSlashes(target: string, slashes: number): string {
   let from = 0
   for (let i = 0; i < slashes; i++) from = target.indexOf('/', from) + 1
   const query = target.indexOf('?', from)
@@ -38,7 +48,7 @@ function afterSlashes (target: string, slashes: number): string {
 }
 
 /** An expanded template with the query of the request: behind its own, when it has one. */
-export function withQuery (path: string, target: string): string {
+export function withQuery(path: string, target: string): string {
   const query = target.indexOf('?')
   if (query === -1) return path
   return path.includes('?') ? `${path}&${target.slice(query + 1)}` : path + target.slice(query)

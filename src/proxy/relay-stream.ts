@@ -3,12 +3,12 @@ import { Readable } from 'node:stream'
 /** Where a response comes from. */
 export interface ResponseSource {
   /** Sends nothing for a while. */
-  pause (): void
-  resume (): void
+  pause(): void
+  resume(): void
   /** The rest is not wanted. */
-  cancel (): void
+  cancel(): void
   /** The client gets its answer from now on, so that the exchange may take as long as that does. */
-  streams (): void
+  streams(): void
 }
 
 /** Bytes that may wait for the client. */
@@ -18,14 +18,16 @@ const WAITING = 64 * 1024
 export class RelayStream extends Readable {
   readonly #source: ResponseSource
 
-  constructor (source: ResponseSource) {
+  constructor(source: ResponseSource) {
     super({ highWaterMark: WAITING })
     this.#source = source
   }
 
-  override _read (): void { this.#source.resume() }
+  override _read(): void {
+    this.#source.resume()
+  }
 
-  override _destroy (error: Error | null, callback: (error: Error | null) => void): void {
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     if (!this.readableEnded) this.#source.cancel()
     callback(error)
   }

@@ -23,7 +23,9 @@ const TOO_LARGE: Violation[] = [{ in: 'body', pointer: '', expected: `at most ${
 export type Deliver = (reply: FastifyReply, body: string | Buffer | Readable | undefined) => void
 
 /** Hands the body to Fastify, and with it the status and headers that are on the reply. */
-const send: Deliver = (reply, body) => { reply.send(body) }
+const send: Deliver = (reply, body) => {
+  reply.send(body)
+}
 
 /** Writes one response to one client, whose headers are on the reply already. */
 export class ReplyWriter {
@@ -40,7 +42,7 @@ export class ReplyWriter {
   #stream: RelayStream | null = null
   #finished = false
 
-  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, source: ResponseSource, deliver = send) {
+  constructor(request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, source: ResponseSource, deliver = send) {
     this.#request = request
     this.#reply = reply
     this.#plan = plan
@@ -49,15 +51,21 @@ export class ReplyWriter {
   }
 
   /** The head has come. @param headers  the upstream's own, of which only those that frame are looked at */
-  begin (status: number, headers: IncomingHttpHeaders): void {
-    const { method, raw: { complete, httpVersion } } = this.#request
+  begin(status: number, headers: IncomingHttpHeaders): void {
+    const {
+      method,
+      raw: { complete, httpVersion },
+    } = this.#request
     if (!complete) this.#closeAfterEarlyAnswer()
     // RFC 9110, section 8.6
     if (status === 204) this.#reply.removeHeader('content-length')
     const { responseCheck } = this.#plan
     if (method === 'HEAD' || status === 304) return
     const hasContent = status !== 204
-    const reads = responseCheck !== null && hasContent && (responseCheck.reads === undefined || responseCheck.reads(headers['content-type']))
+    const reads =
+      responseCheck !== null &&
+      hasContent &&
+      (responseCheck.reads === undefined || responseCheck.reads(headers['content-type']))
     if (responseCheck?.reads !== undefined && !reads && !this.#passesCheck(null)) {
       this.#source.cancel()
       return
@@ -75,13 +83,15 @@ export class ReplyWriter {
       this.#chunks = []
       process.nextTick(awaitBody, this)
     } else {
-      if (length === -1 && headers.trailer !== undefined && httpVersion === '1.1') this.#reply.header('trailer', headers.trailer)
+      if (length === -1 && headers.trailer !== undefined && httpVersion === '1.1') {
+        this.#reply.header('trailer', headers.trailer)
+      }
       this.#beginStream(length === -1)
     }
   }
 
   /** @returns whether more is welcome at once */
-  write (chunk: Buffer): boolean {
+  write(chunk: Buffer): boolean {
     if (this.#copy !== null) this.#copy.add(chunk)
     if (this.#stream !== null) return this.#stream.push(chunk)
     if (this.#chunks === null) return true
@@ -91,15 +101,20 @@ export class ReplyWriter {
     return true
   }
 
-  end (trailers: IncomingHttpHeaders): void {
+  end(trailers: IncomingHttpHeaders): void {
     this.#relayEnd(trailers)
-    this.#copy?.end((body) => guarded(this.#reply, () => this.#passesCheck(body)), () => guarded(this.#reply, () => this.#reportViolations(TOO_LARGE)))
+    this.#copy?.end(
+      (body) => guarded(this.#reply, () => this.#passesCheck(body)),
+      () => guarded(this.#reply, () => this.#reportViolations(TOO_LARGE)),
+    )
   }
 
-  #relayEnd (trailers: IncomingHttpHeaders): void {
+  #relayEnd(trailers: IncomingHttpHeaders): void {
     if (this.#stream !== null) {
       const relayed = relayableTrailers(trailers)
-      if (relayed !== null && this.#reply.getHeader('content-length') === undefined) this.#reply.raw.addTrailers(relayed as any)
+      if (relayed !== null && this.#reply.getHeader('content-length') === undefined) {
+        this.#reply.raw.addTrailers(relayed as any)
+      }
       this.#stream.push(null)
       return
     }
@@ -114,7 +129,7 @@ export class ReplyWriter {
    * @param isGone   whether nobody is left to answer
    * @returns whether the client gets the fallback
    */
-  fail (error: Error, started: boolean, isGone: boolean): boolean {
+  fail(error: Error, started: boolean, isGone: boolean): boolean {
     if (this.#stream !== null) {
       if (!isGone) this.#tellBreak(error)
       this.#stream.destroy(error)
@@ -142,14 +157,23 @@ export class ReplyWriter {
   }
 
   /** The client only sees its connection break; the log says why. */
-  #tellBreak (error: Error): void {
+  #tellBreak(error: Error): void {
     const request = this.#request
     const { code } = failureAnswer(error)
-    request.log.error({ reqId: request.id, code, upstream: this.#plan.upstream.name, target: request.exchange?.target?.id, reason: reasonOf(error) }, 'the response broke off after its head')
+    request.log.error(
+      {
+        reqId: request.id,
+        code,
+        upstream: this.#plan.upstream.name,
+        target: request.exchange?.target?.id,
+        reason: reasonOf(error),
+      },
+      'the response broke off after its head',
+    )
   }
 
   /** @param reason  what it is sent instead of */
-  fallBack ({ status, headers, body }: FallbackAnswer, reason: string): void {
+  fallBack({ status, headers, body }: FallbackAnswer, reason: string): void {
     this.#finished = true
     this.#plan.upstream.report('fell_back', null, { reqId: this.#request.id, reason })
     if (!this.#request.raw.complete) this.#closeAfterEarlyAnswer()
@@ -157,7 +181,7 @@ export class ReplyWriter {
   }
 
   /** Begins to send a small body that takes its time: whoever waits for the headers shall have them. */
-  streamLateBody (): void {
+  streamLateBody(): void {
     const chunks = this.#chunks
     if (this.#finished || chunks === null) return
     this.#chunks = null
@@ -168,14 +192,16 @@ export class ReplyWriter {
   }
 
   /** Whether a small body is still to come. */
-  get awaitsBody (): boolean { return this.#chunks !== null && !this.#finished }
+  get awaitsBody(): boolean {
+    return this.#chunks !== null && !this.#finished
+  }
 
-  #finish (body: string | Buffer | Readable | undefined): void {
+  #finish(body: string | Buffer | Readable | undefined): void {
     this.#finished = true
     guarded(this.#reply, () => this.#deliver(this.#reply, body))
   }
 
-  #beginStream (headersFirst: boolean): void {
+  #beginStream(headersFirst: boolean): void {
     this.#source.streams()
     // undici does not time an upstream that is paused, as it is while the client does not read
     this.#reply.raw.socket?.setTimeout(this.#plan.timeouts.idle)
@@ -189,29 +215,36 @@ export class ReplyWriter {
    * The upstream answered before it had read the whole request: the rest is not waited for, so the client's connection
    * cannot be used again (RFC 9112, section 9.6).
    */
-  #closeAfterEarlyAnswer (): void {
+  #closeAfterEarlyAnswer(): void {
     const reply = this.#reply
-    if (this.#request.raw.httpVersionMajor === 1) reply.header('connection', reply.hasHeader('upgrade') ? 'close, upgrade' : 'close')
+    if (this.#request.raw.httpVersionMajor === 1) {
+      reply.header('connection', reply.hasHeader('upgrade') ? 'close, upgrade' : 'close')
+    }
   }
 
   /** @param body  null for one that is not read */
-  #passesCheck (body: Buffer | null): boolean {
+  #passesCheck(body: Buffer | null): boolean {
     const reply = this.#reply
     const check = this.#plan.responseCheck!
     // one that looks at nothing but the body has nothing to say
     if (body === null && check.reads === undefined) return true
-    const violations = check(reply.statusCode, reply.getHeader('content-type') as string | undefined, body, check.reads && reply.getHeaders())
+    const violations = check(
+      reply.statusCode,
+      reply.getHeader('content-type') as string | undefined,
+      body,
+      check.reads && reply.getHeaders(),
+    )
     return violations === null || this.#reportViolations(violations)
   }
 
-  #tooLargeToCheck (): void {
+  #tooLargeToCheck(): void {
     if (!this.#checked) return
     this.#reportViolations(TOO_LARGE)
     this.#source.cancel()
   }
 
   /** @returns whether the response may go on to the client */
-  #reportViolations (violations: Violation[]): boolean {
+  #reportViolations(violations: Violation[]): boolean {
     const plan = this.#plan
     const request = this.#request
     const { config } = request.routeOptions
@@ -231,12 +264,12 @@ export class ReplyWriter {
 }
 
 /** Nearly every small body comes together with its headers; only for one that does not there is a timer. */
-function awaitBody (writer: ReplyWriter): void {
+function awaitBody(writer: ReplyWriter): void {
   if (writer.awaitsBody) setTimeout(streamLateBody, COLLECT_TIME, writer).unref()
 }
 const streamLateBody = (writer: ReplyWriter): void => writer.streamLateBody()
 
-function flushHeaders (raw: ServerResponse): void {
+function flushHeaders(raw: ServerResponse): void {
   // there are none yet while a hook still waits for something
   if (!raw.headersSent && !raw.destroyed && raw.getHeaderNames().length > 0) raw.flushHeaders()
 }

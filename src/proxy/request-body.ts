@@ -12,10 +12,10 @@ const SMALL = 64 * 1024
 const tooLarge = (): GatehouseError => gatehouseError('GW_BODY_TOO_LARGE', { headers: { connection: 'close' } })
 
 /**
- * Whether the body of a request is collected before it is sent on: it states a small length, and there is room for it. A client
- * that sends it slowly then takes no slot of the upstream, and the request can be sent again.
+ * Whether the body of a request is collected before it is sent on: it states a small length, and there is room for it.
+ * A client that sends it slowly then takes no slot of the upstream, and the request can be sent again.
  */
-export function isSmall ({ rawBody, raw: { headers }, server }: FastifyRequest, plan: ForwardPlan): boolean {
+export function isSmall({ rawBody, raw: { headers }, server }: FastifyRequest, plan: ForwardPlan): boolean {
   const { 'content-length': stated } = headers
   if (stated === undefined || rawBody !== undefined) return false
   const length = Number(stated)
@@ -24,17 +24,22 @@ export function isSmall ({ rawBody, raw: { headers }, server }: FastifyRequest, 
 }
 
 /** Collects the body of a request that `isSmall`. */
-export async function smallBody (request: FastifyRequest, { raw }: FastifyReply): Promise<Buffer> {
+export async function smallBody(request: FastifyRequest, { raw }: FastifyReply): Promise<Buffer> {
   const { checkedBody } = request
   if (checkedBody?.errored) throw checkedBody.errored
   return collectBody(checkedBody ?? request.raw, SMALL, new HeldBody(request.server.bodyMemory, raw))
 }
 
 /** The bytes that were validated when a schema had them collected, else the stream as it arrives. */
-export function requestBody (request: FastifyRequest, plan: ForwardPlan): Buffer | Readable | null {
+export function requestBody(request: FastifyRequest, plan: ForwardPlan): Buffer | Readable | null {
   if (request.rawBody !== undefined) return request.rawBody
   const { headers } = request.raw
-  if (headers['transfer-encoding'] === undefined && (headers['content-length'] === undefined || headers['content-length'] === '0')) return null
+  if (
+    headers['transfer-encoding'] === undefined &&
+    (headers['content-length'] === undefined || headers['content-length'] === '0')
+  ) {
+    return null
+  }
   if (Number(headers['content-length'] ?? 0) > plan.bodyLimit) throw tooLarge()
   // never the request itself: undici takes a body's socket away, which log and limits still want to see
   const body = new LimitedBody(plan.bodyLimit)

@@ -12,10 +12,11 @@ import { countForward } from './max-forwards.ts'
 import { isProxyClaim } from './proxy-claims.ts'
 
 /**
- * The headers of the request to the upstream: name, value, name, value. `host` comes first, its value is put in for each
- * target. Node's parsed headers are the source, so that what was checked (one value for each name) is what is sent.
+ * The headers of the request to the upstream: name, value, name, value. `host` comes first, its value is put in for
+ * each target. Node's parsed headers are the source, so that what was checked (one value for each name) is what is
+ * sent.
  */
-export function requestHeaders (request: FastifyRequest, plan: ForwardPlan, hasBody: boolean): string[] {
+export function requestHeaders(request: FastifyRequest, plan: ForwardPlan, hasBody: boolean): string[] {
   const incoming = request.raw.headers
   const headers = ['host', '']
   const named = namedAway(incoming, plan)
@@ -40,8 +41,15 @@ export function requestHeaders (request: FastifyRequest, plan: ForwardPlan, hasB
     if (typeof value === 'string') headers.push(name, value)
     else for (const single of value) headers.push(name, single)
   }
-  if ((incoming.traceparent !== undefined || incoming.tracestate !== undefined) && (traceIdOf(incoming.traceparent) === undefined || named?.includes('traceparent'))) dropTrace(headers)
-  if (hasDestination(request.method) && isSent('destination', incoming, plan, named)) addDestination(headers, request, plan)
+  if (
+    (incoming.traceparent !== undefined || incoming.tracestate !== undefined) &&
+    (traceIdOf(incoming.traceparent) === undefined || named?.includes('traceparent'))
+  ) {
+    dropTrace(headers)
+  }
+  if (hasDestination(request.method) && isSent('destination', incoming, plan, named)) {
+    addDestination(headers, request, plan)
+  }
   if (incoming['max-forwards'] !== undefined) countForward(headers, request.raw)
   plan.forwarded.append(headers, request.raw, plan.strippedPrefix)
   if (plan.sendRealIp) {
@@ -52,43 +60,58 @@ export function requestHeaders (request: FastifyRequest, plan: ForwardPlan, hasB
   headers.push('x-request-id', request.id)
   if (plan.identity !== null && request.consumer !== null) headers.push(...plan.identity.values(request.consumer))
   const found = request.consumer?.upstreamHeaders
-  if (found !== undefined) for (let i = 0; i < found.length; i += 2) if (!plan.settled[found[i]!]) headers.push(found[i]!, found[i + 1]!)
+  if (found !== undefined) {
+    for (let i = 0; i < found.length; i += 2) if (!plan.settled[found[i]!]) headers.push(found[i]!, found[i + 1]!)
+  }
   if (plan.requestPut.length > 0) headers.push(...plan.requestPut)
   return headers
 }
 
 /** Whether a field of the request goes on. @param named  what `Connection` takes away */
-const isSent = (name: string, incoming: IncomingHttpHeaders, plan: ForwardPlan, named: readonly string[] | null): boolean =>
-  incoming[name] !== undefined && !plan.requestDrop[name] && !named?.includes(name)
+const isSent = (
+  name: string,
+  incoming: IncomingHttpHeaders,
+  plan: ForwardPlan,
+  named: readonly string[] | null,
+): boolean => incoming[name] !== undefined && !plan.requestDrop[name] && !named?.includes(name)
 
 /** Takes a trace context away that nobody may use (W3C Trace Context, section 4.3). */
-function dropTrace (headers: string[]): void {
-  for (let i = headers.length - 2; i > 0; i -= 2) if (headers[i] === 'traceparent' || headers[i] === 'tracestate') headers.splice(i, 2)
+function dropTrace(headers: string[]): void {
+  for (let i = headers.length - 2; i > 0; i -= 2) {
+    if (headers[i] === 'traceparent' || headers[i] === 'tracestate') headers.splice(i, 2)
+  }
 }
 
 /**
- * Refuses several values of a header by which routes are chosen: the router has compared all of them as one text, and the
- * upstream may read the first or the last, which would have been another route.
+ * Refuses several values of a header by which routes are chosen: the router has compared all of them as one text, and
+ * the upstream may read the first or the last, which would have been another route.
  */
-function refuseAmbiguous (incoming: IncomingHttpHeaders, conditions: readonly HeaderCondition[]): void {
+function refuseAmbiguous(incoming: IncomingHttpHeaders, conditions: readonly HeaderCondition[]): void {
   for (const { name, values } of conditions) {
     const value = incoming[name]
     if (typeof value !== 'string' || !value.includes(',') || values.includes(value)) continue
     if (value.split(',').some((member) => values.includes(member.trim().replace(/^"(.*)"$/, '$1')))) {
-      throw gatehouseError('GW_BAD_REQUEST', { detail: `${name} has several values, and routes are chosen by it: send it once, with one value.` })
+      throw gatehouseError('GW_BAD_REQUEST', {
+        detail: `${name} has several values, and routes are chosen by it: send it once, with one value.`,
+      })
     }
   }
 }
 
-/** Whether the client's `Connection` takes away a field that it has sent, so that the upstream sees another request than the gateway. */
+/**
+ * Whether the client's `Connection` takes away a field that it has sent, so that the upstream sees another request than
+ * the gateway.
+ */
 export const hidesFields = (incoming: IncomingHttpHeaders, plan: ForwardPlan): boolean =>
   connectionNames(incoming.connection)?.some((name) => incoming[name] !== undefined && !plan.requestDrop[name]) ?? false
 
 /** Fields that the client's `Connection` takes away. One that the route has looked at must not be among them. */
-function namedAway (incoming: IncomingHttpHeaders, plan: ForwardPlan): readonly string[] | null {
+function namedAway(incoming: IncomingHttpHeaders, plan: ForwardPlan): readonly string[] | null {
   const named = connectionNames(incoming.connection)
   if (plan.checksHeaders && hidesFields(incoming, plan)) {
-    throw gatehouseError('GW_BAD_REQUEST', { detail: 'Connection names a header that this route checks: send that header without naming it in Connection.' })
+    throw gatehouseError('GW_BAD_REQUEST', {
+      detail: 'Connection names a header that this route checks: send that header without naming it in Connection.',
+    })
   }
   return named
 }

@@ -17,16 +17,27 @@ const HELD_LIMIT = 64 * 1024
 /** Sends the upstream's response to the one client that has asked. */
 export class ResponseRelay extends AttemptLoop implements ResponseSource {
   readonly #writer: ReplyWriter
-  /** What has come after the head of an answer that waits until the cache has purged what it changes; null when it does not wait. */
+  /**
+   * What has come after the head of an answer that waits until the cache has purged what it changes; null when it does
+   * not wait.
+   */
   #held: (() => void)[] | null = null
   #heldBytes = 0
 
-  constructor (request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path: string, headers: string[], body: Buffer | Readable | null, deliver?: Deliver) {
+  constructor(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    plan: ForwardPlan,
+    path: string,
+    headers: string[],
+    body: Buffer | Readable | null,
+    deliver?: Deliver,
+  ) {
     super(request, reply, plan, path, headers, body)
     this.#writer = new ReplyWriter(request, reply, plan, this, deliver)
   }
 
-  protected override onHead (status: number, headers: IncomingHttpHeaders): void {
+  protected override onHead(status: number, headers: IncomingHttpHeaders): void {
     const { plan } = this
     const purging = plan.cache === null ? null : invalidate(this.request, plan, status, headers)
     if (plan.fallback !== null && plan.fallback.on.has(status)) {
@@ -36,11 +47,14 @@ export class ResponseRelay extends AttemptLoop implements ResponseSource {
     } else if (purging === null) this.#begin(status, headers)
     else {
       this.#held = []
-      settle(purging.then(() => this.#release(status, headers)), this.reply)
+      settle(
+        purging.then(() => this.#release(status, headers)),
+        this.reply,
+      )
     }
   }
 
-  override onChunk (chunk: Buffer): void {
+  override onChunk(chunk: Buffer): void {
     if (this.#held === null) {
       if (!this.#writer.write(chunk)) this.pause()
       return
@@ -50,17 +64,17 @@ export class ResponseRelay extends AttemptLoop implements ResponseSource {
     if (this.#heldBytes > HELD_LIMIT) this.pause()
   }
 
-  protected override onEnd (trailers: IncomingHttpHeaders): void {
+  protected override onEnd(trailers: IncomingHttpHeaders): void {
     if (this.#held === null) this.#writer.end(trailers)
     else this.#held.push(() => this.#writer.end(trailers))
   }
 
-  protected override onFailure (error: Error, started: boolean): void {
+  protected override onFailure(error: Error, started: boolean): void {
     if (this.#held !== null && !this.clientGone) this.#held.push(() => this.onFailure(error, started))
     else this.fellBack = this.#writer.fail(error, started, this.clientGone)
   }
 
-  #begin (status: number, headers: IncomingHttpHeaders): void {
+  #begin(status: number, headers: IncomingHttpHeaders): void {
     const { reply, plan } = this
     setStatus(reply, status)
     copyResponseHeaders(reply, status, headers, plan)
@@ -70,7 +84,7 @@ export class ResponseRelay extends AttemptLoop implements ResponseSource {
   }
 
   /** The cache has purged what the answer has changed, so that the client may have it. */
-  #release (status: number, headers: IncomingHttpHeaders): void {
+  #release(status: number, headers: IncomingHttpHeaders): void {
     const events = this.#held!
     this.#held = null
     if (this.clientGone) return
@@ -80,8 +94,16 @@ export class ResponseRelay extends AttemptLoop implements ResponseSource {
     if (wasPaused) this.resume()
   }
 
-  pause (): void { this.controller!.pause() }
-  resume (): void { this.controller!.resume() }
-  cancel (): void { this.controller!.abort(unwanted()) }
-  streams (): void { this.clearDeadline() }
+  pause(): void {
+    this.controller!.pause()
+  }
+  resume(): void {
+    this.controller!.resume()
+  }
+  cancel(): void {
+    this.controller!.abort(unwanted())
+  }
+  streams(): void {
+    this.clearDeadline()
+  }
 }

@@ -20,15 +20,18 @@ export class RetryState {
   #last: Target | null = null
 
   /** @param startedAt  when the request was sent first, by the monotonic clock in milliseconds */
-  constructor (request: FastifyRequest, plan: ForwardPlan, body: Buffer | Readable | null, startedAt: number) {
+  constructor(request: FastifyRequest, plan: ForwardPlan, body: Buffer | Readable | null, startedAt: number) {
     this.#request = request
     this.#plan = plan
     this.#body = body
     this.#startedAt = startedAt
   }
 
-  /** A target that has not been tried or, when all have been, another than the last or else that; null when there is none. */
-  select (): Target | null {
+  /**
+   * A target that has not been tried or, when all have been, another than the last or else that; null when there is
+   * none.
+   */
+  select(): Target | null {
     const { upstream } = this.#plan
     const untried = upstream.select(this.#request, this.tried)
     if (untried !== null) return untried
@@ -44,7 +47,7 @@ export class RetryState {
    * @param retryAfter  that field of the response
    * @returns milliseconds to wait before it; undefined for none
    */
-  next (target: Target, failure: AttemptFailure | null, retryAfter: string | undefined): number | undefined {
+  next(target: Target, failure: AttemptFailure | null, retryAfter: string | undefined): number | undefined {
     const { retry, upstream, timeouts } = this.#plan
     this.tried.add(target)
     this.#last = target
@@ -67,15 +70,18 @@ export class RetryState {
   }
 
   /** @param now  milliseconds of the monotonic clock */
-  takeBudget (now: number, target: Target): boolean {
+  takeBudget(now: number, target: Target): boolean {
     const { upstream } = this.#plan
     if (upstream.retryBudget.take(now)) return true
     upstream.report('retry_budget_exhausted', target, { reqId: this.#request.id })
     return false
   }
 
-  /** A request that never left can be sent again with any method, a streamed body as long as nothing of it has been read. */
-  #isRepeatable (unsent: boolean): boolean {
+  /**
+   * A request that never left can be sent again with any method, a streamed body as long as nothing of it has been
+   * read.
+   */
+  #isRepeatable(unsent: boolean): boolean {
     const body = this.#body
     if (isStream(body)) return unsent && !body.readableDidRead
     return unsent || this.#plan.retry!.methods.has(this.#request.method)

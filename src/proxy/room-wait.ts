@@ -7,11 +7,11 @@ interface WaitingRequest {
   readonly request: FastifyRequest
   readonly plan: ForwardPlan
   /** Sends it, if a target has room. */
-  trySend (): boolean
+  trySend(): boolean
   /** Answers it, because it may wait no longer. */
-  refuse (): void
+  refuse(): void
   /** The gateway itself has thrown. */
-  broken (error: unknown): void
+  broken(error: unknown): void
 }
 
 /** The wait of a request until a target has room. */
@@ -20,18 +20,21 @@ export class RoomWait implements Waiter {
   #waited = 0
   #since: number | null = null
 
-  constructor (owner: WaitingRequest) {
+  constructor(owner: WaitingRequest) {
     this.#owner = owner
   }
 
   /** Milliseconds, with those of earlier attempts. */
-  get ms (): number {
+  get ms(): number {
     return this.#since === null ? this.#waited : this.#waited + performance.now() - this.#since
   }
 
   /** Goes to the end of the line, if there is one with room for it. */
-  begin (): boolean {
-    const { plan: { upstream }, request } = this.#owner
+  begin(): boolean {
+    const {
+      plan: { upstream },
+      request,
+    } = this.#owner
     if (upstream.queue?.join(this)) {
       this.#since = performance.now()
       return true
@@ -40,7 +43,7 @@ export class RoomWait implements Waiter {
     return false
   }
 
-  end (): void {
+  end(): void {
     if (this.#since === null) return
     this.#owner.plan.upstream.queue!.leave(this)
     this.#waited = this.ms
@@ -48,7 +51,7 @@ export class RoomWait implements Waiter {
   }
 
   /** Called by whichever request makes room, which an error of this one must not reach. */
-  resume (): boolean {
+  resume(): boolean {
     try {
       return this.#owner.trySend()
     } catch (error) {
@@ -58,9 +61,12 @@ export class RoomWait implements Waiter {
     }
   }
 
-  waitOver (): void {
+  waitOver(): void {
     try {
-      const { plan: { upstream }, request } = this.#owner
+      const {
+        plan: { upstream },
+        request,
+      } = this.#owner
       upstream.report('queue_timeout', null, { reqId: request.id })
       this.#owner.refuse()
     } catch (error) {

@@ -9,7 +9,7 @@ const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
 const asItIs = (payload: unknown): string => payload as string
 
 /** The form of a whole body in which Fastify leaves it alone. */
-export function sendable (reply: FastifyReply, body: Buffer): string | Buffer | Readable | undefined {
+export function sendable(reply: FastifyReply, body: Buffer): string | Buffer | Readable | undefined {
   // nothing to be of a type; Fastify would call an empty text one
   if (body.length === 0) return undefined
   // Fastify would invent a type for a body without a proper one; it leaves a stream alone

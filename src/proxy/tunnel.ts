@@ -16,14 +16,23 @@ export class OpenTunnels {
   readonly #open = new Set<Tunnel>()
   /** No more are let in. */
   closing = false
-  /** Milliseconds of silence after which the one side is cut, once the other has ended, and for how long a side may stay that the gateway has ended. */
+  /**
+   * Milliseconds of silence after which the one side is cut, once the other has ended, and for how long a side may stay
+   * that the gateway has ended.
+   */
   halfOpenTime = 30_000
 
-  get size (): number { return this.#open.size }
-  add (tunnel: Tunnel): void { this.#open.add(tunnel) }
-  delete (tunnel: Tunnel): void { this.#open.delete(tunnel) }
+  get size(): number {
+    return this.#open.size
+  }
+  add(tunnel: Tunnel): void {
+    this.#open.add(tunnel)
+  }
+  delete(tunnel: Tunnel): void {
+    this.#open.delete(tunnel)
+  }
   /** Ends every WebSocket with close code 1001 at both sides. */
-  closeAll (): void {
+  closeAll(): void {
     this.closing = true
     for (const tunnel of this.#open) tunnel.close()
   }
@@ -44,7 +53,7 @@ export class Tunnel extends ResponseRelay {
   #toClient: Direction | null = null
   #toUpstream: Direction | null = null
 
-  protected override onUpgrade (status: number, headers: IncomingHttpHeaders, upstream: Duplex): void {
+  protected override onUpgrade(status: number, headers: IncomingHttpHeaders, upstream: Duplex): void {
     const { request } = this
     const client = request.raw.socket
     if (client.destroyed || client.readableEnded || this.clientGone) {
@@ -62,14 +71,17 @@ export class Tunnel extends ResponseRelay {
     }
   }
 
-  #connect (status: number, headers: IncomingHttpHeaders, client: Socket, upstream: Duplex): void {
+  #connect(status: number, headers: IncomingHttpHeaders, client: Socket, upstream: Duplex): void {
     const { reply, request } = this
     const { tunnels } = request.server as FastifyInstance
     reply.code(status)
     reply.hijack()
     reply.raw.detachSocket(client)
     const cookie = affinityCookie(this.plan.upstream, request, this.target!, status)
-    client.write(handshake(publicHeaders(headers, this.plan, request, null), request.id, cookie, isSecure(request)), 'latin1')
+    client.write(
+      handshake(publicHeaders(headers, this.plan, request, null), request.id, cookie, isSecure(request)),
+      'latin1',
+    )
     client.setNoDelay(true)
     client.setKeepAlive(true, KEEP_ALIVE_MS)
     // what goes to the client counts as much as what comes from it
@@ -78,13 +90,15 @@ export class Tunnel extends ResponseRelay {
     this.#toUpstream = new Direction(client, upstream, closeFrame(GOING_AWAY, true), tunnels.halfOpenTime)
     tunnels.add(this)
     let open = 2
-    const closed = () => { if (--open === 0) tunnels.delete(this) }
+    const closed = () => {
+      if (--open === 0) tunnels.delete(this)
+    }
     client.once('close', closed)
     upstream.once('close', closed)
     if (tunnels.closing) this.close()
   }
 
-  close (): void {
+  close(): void {
     this.#toClient?.close()
     this.#toUpstream?.close()
   }
@@ -100,7 +114,7 @@ class Direction {
   #closing = false
 
   /** @param halfOpen  milliseconds that the sink may be silent once the source has ended */
-  constructor (source: Duplex, sink: Duplex, frame: Buffer, halfOpen: number) {
+  constructor(source: Duplex, sink: Duplex, frame: Buffer, halfOpen: number) {
     this.#source = source
     this.#sink = sink
     this.#closeFrame = frame
@@ -122,7 +136,7 @@ class Direction {
   }
 
   /** Ends the direction with a close frame, after the frame that is under way. */
-  close (): void {
+  close(): void {
     if (this.#closing) return
     this.#closing = true
     if (this.#frames.reached) this.#finish()
@@ -130,14 +144,14 @@ class Direction {
     else (this.#source as Socket).setTimeout(this.#halfOpen, () => this.#source.destroy())
   }
 
-  #relay (chunk: Buffer): void {
+  #relay(chunk: Buffer): void {
     if (this.#sink.writableEnded) return
     const length = this.#frames.advance(chunk, this.#closing)
     if (!this.#sink.write(length === chunk.length ? chunk : chunk.subarray(0, length))) this.#source.pause()
     if (this.#closing && this.#frames.reached) this.#finish()
   }
 
-  #finish (): void {
+  #finish(): void {
     if (!this.#sink.writableEnded) this.#sink.end(this.#closeFrame)
     // nobody hears what the source still says, so that it cannot stay by talking on
     const source = this.#source
@@ -146,7 +160,7 @@ class Direction {
   }
 
   /** The source says no more; a sink that does not answer its end would keep its place for ever. */
-  #endSink (): void {
+  #endSink(): void {
     const sink = this.#sink as Socket
     if (!sink.writableEnded) sink.end()
     if (!sink.destroyed) sink.setTimeout(this.#halfOpen, () => sink.destroy())
@@ -154,7 +168,12 @@ class Direction {
 }
 
 /** The head of a 101. @param headers  those of the upstream as clients get them, with the header rules of the route */
-function handshake (headers: Record<string, string | string[]>, requestId: string, cookie: string | null, secure: boolean): string {
+function handshake(
+  headers: Record<string, string | string[]>,
+  requestId: string,
+  cookie: string | null,
+  secure: boolean,
+): string {
   let head = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n'
   for (const name in headers) {
     if (name === 'content-length' || (name === HSTS && !secure)) continue

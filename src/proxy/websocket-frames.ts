@@ -8,7 +8,7 @@ export class FrameBoundary {
   #payloadLeft = 0
 
   /** Whether everything so far was whole frames. */
-  get reached (): boolean {
+  get reached(): boolean {
     return this.#headerLength === 0 && this.#payloadLeft === 0
   }
 
@@ -16,7 +16,7 @@ export class FrameBoundary {
    * @param stop  ends at the first boundary
    * @returns how many bytes of the chunk were followed
    */
-  advance (chunk: Buffer, stop: boolean): number {
+  advance(chunk: Buffer, stop: boolean): number {
     let at = 0
     while (at < chunk.length) {
       if (this.#payloadLeft > 0) {
@@ -32,13 +32,14 @@ export class FrameBoundary {
     return at
   }
 
-  #finishHeader (): void {
+  #finishHeader(): void {
     if (this.#headerLength < 2) return
     const second = this.#header[1]!
     const short = second & 0x7f
     const extended = short === 126 ? 2 : short === 127 ? 8 : 0
     if (this.#headerLength < 2 + extended + (second & 0x80 ? 4 : 0)) return
-    this.#payloadLeft = extended === 0 ? short : extended === 2 ? this.#header.readUInt16BE(2) : Number(this.#header.readBigUInt64BE(2))
+    this.#payloadLeft =
+      extended === 0 ? short : extended === 2 ? this.#header.readUInt16BE(2) : Number(this.#header.readBigUInt64BE(2))
     this.#headerLength = 0
   }
 }
@@ -47,7 +48,7 @@ export class FrameBoundary {
  * A close frame (RFC 6455, section 5.5.1).
  * @param masked  whether it goes to a server; the mask of zeros is allowed, it protects nothing here
  */
-export function closeFrame (code: number, masked: boolean): Buffer {
+export function closeFrame(code: number, masked: boolean): Buffer {
   const payload = [code >> 8, code & 0xff]
   return Buffer.from(masked ? [0x88, 0x82, 0, 0, 0, 0, ...payload] : [0x88, 0x02, ...payload])
 }

@@ -9,13 +9,14 @@ const SMOOTHING = 0.3
 const BASELINE_PERIOD = 30_000
 
 /**
- * Finds how many requests in flight an upstream can take: the gradient algorithm, as in Envoy's adaptive concurrency and
- * Netflix's concurrency-limits. The gradient is the latency without load over the latency now; the limit becomes
+ * Finds how many requests in flight an upstream can take: the gradient algorithm, as in Envoy's adaptive concurrency
+ * and Netflix's concurrency-limits. The gradient is the latency without load over the latency now; the limit becomes
  * `limit * gradient + sqrt(limit)`, so that it rises by a little while answers are as fast as ever and falls as soon as
  * they queue.
  *
- * The latency without load is the lowest sample of the last half to whole minute. At the end of each period the limit is
- * halved for one sample, so that an upstream which is always busy shows its real latency and the limit cannot creep up.
+ * The latency without load is the lowest sample of the last half to whole minute. At the end of each period the limit
+ * is halved for one sample, so that an upstream which is always busy shows its real latency and the limit cannot creep
+ * up.
  */
 export class AdaptiveLimit {
   inFlight = 0
@@ -35,7 +36,7 @@ export class AdaptiveLimit {
   #mostInFlight = 0
 
   /** @param now  milliseconds of a monotonic clock */
-  constructor (minimum: number, maximum: number, now: () => number = () => performance.now()) {
+  constructor(minimum: number, maximum: number, now: () => number = () => performance.now()) {
     this.#minimum = minimum
     this.#maximum = maximum
     this.#now = now
@@ -44,18 +45,18 @@ export class AdaptiveLimit {
     this.#periodEnd = this.#sampleStart + BASELINE_PERIOD
   }
 
-  get limit (): number {
+  get limit(): number {
     return Math.max(this.#minimum, Math.floor(this.#probing ? this.#limit / 2 : this.#limit))
   }
 
-  tryAcquire (): boolean {
+  tryAcquire(): boolean {
     if (this.inFlight >= this.limit) return false
     this.inFlight++
     if (this.inFlight > this.#mostInFlight) this.#mostInFlight = this.inFlight
     return true
   }
 
-  release (latency: number, failed: boolean): void {
+  release(latency: number, failed: boolean): void {
     this.inFlight--
     if (failed) this.#failures++
     else if (latency > 0) {
@@ -70,7 +71,7 @@ export class AdaptiveLimit {
     this.#mostInFlight = this.inFlight
   }
 
-  #adapt (now: number): void {
+  #adapt(now: number): void {
     const latency = this.#answers === 0 ? Infinity : this.#latencies / this.#answers
     this.#lowest = Math.min(this.#lowest, latency)
     const wasProbing = this.#probing
@@ -83,7 +84,8 @@ export class AdaptiveLimit {
     if (wasProbing) return
     const unloaded = Math.min(this.#lowest, this.#lowestBefore)
     const failed = this.#failures / (this.#answers + this.#failures)
-    const gradient = (latency === Infinity ? 0.5 : Math.min(1, Math.max(0.5, TOLERANCE * unloaded / latency))) * (1 - failed)
+    const gradient =
+      (latency === Infinity ? 0.5 : Math.min(1, Math.max(0.5, (TOLERANCE * unloaded) / latency))) * (1 - failed)
     // a limit that nobody comes near is neither too high nor too low
     if (gradient === 1 && this.#mostInFlight < this.#limit / 2) return
     const next = this.#limit * gradient + Math.sqrt(this.#limit)

@@ -18,7 +18,7 @@ const WHILE_PROBING = 1000
 export class CircuitBreaker {
   readonly name = 'circuit'
   readonly #failures: number
-  readonly #rate: { share: number, minimum: number, counts: SlidingCounts } | null
+  readonly #rate: { share: number; minimum: number; counts: SlidingCounts } | null
   readonly #open: number
   readonly #maxOpen: number
   readonly #on: FailureSet
@@ -36,11 +36,19 @@ export class CircuitBreaker {
    * @param report  is told of each change of state
    * @param now     milliseconds of a monotonic clock
    */
-  constructor (settings: BreakerDeclaration, report: (decision: BreakerDecision, details?: object) => void, now: () => number = () => performance.now()) {
+  constructor(
+    settings: BreakerDeclaration,
+    report: (decision: BreakerDecision, details?: object) => void,
+    now: () => number = () => performance.now(),
+  ) {
     const { failureRate, failures = failureRate ? Infinity : 5, open = 10_000, maxOpen, on = DEFAULT_CAUSES } = settings
     this.#failures = failures
     this.#rate = failureRate
-      ? { share: failureRate.percent / 100, minimum: failureRate.minimum ?? 20, counts: new SlidingCounts(milliseconds(failureRate.window ?? 10_000)) }
+      ? {
+          share: failureRate.percent / 100,
+          minimum: failureRate.minimum ?? 20,
+          counts: new SlidingCounts(milliseconds(failureRate.window ?? 10_000)),
+        }
       : null
     this.#open = milliseconds(open)
     this.#maxOpen = Math.max(this.#open, maxOpen === undefined ? 10 * this.#open : milliseconds(maxOpen))
@@ -49,18 +57,18 @@ export class CircuitBreaker {
     this.#now = now
   }
 
-  isAvailable (): boolean {
+  isAvailable(): boolean {
     if (this.#state === 'closed') return true
     return this.#state === 'half_open' ? !this.#probing : this.#now() >= this.#until
   }
 
   /** Milliseconds until a request may be sent again. */
-  availableIn (): number {
+  availableIn(): number {
     if (this.isAvailable()) return 0
     return this.#state === 'open' ? this.#until - this.#now() : WHILE_PROBING
   }
 
-  began (): void {
+  began(): void {
     if (this.#state === 'open' && this.#now() >= this.#until) {
       this.#state = 'half_open'
       this.#report('half_opened')
@@ -68,37 +76,41 @@ export class CircuitBreaker {
     if (this.#state === 'half_open') this.#probing = true
   }
 
-  answered (status: number): void {
+  answered(status: number): void {
     if (this.#on.hasStatus(status)) this.#failed()
     else this.#succeeded()
   }
 
-  ended (status: number, failure: Failure | null): void {
+  ended(status: number, failure: Failure | null): void {
     if (failure === null) return
     if (this.#on.hasFailure(failure)) this.#failed()
     // an attempt that tells nothing, such as one whose client went away: another may probe
     else if (status === 0) this.#probing = false
   }
 
-  remember (): object | null { return this.#state === 'closed' ? null : { forMs: Math.max(0, this.#until - this.#now()), trips: this.#trips } }
+  remember(): object | null {
+    return this.#state === 'closed' ? null : { forMs: Math.max(0, this.#until - this.#now()), trips: this.#trips }
+  }
 
-  recall ({ forMs = 0, trips = 0 }: Readonly<Record<string, number>>): void {
+  recall({ forMs = 0, trips = 0 }: Readonly<Record<string, number>>): void {
     this.#state = 'open'
     this.#trips = Math.min(trips, 30)
     this.#until = this.#now() + Math.min(forMs, this.#maxOpen)
   }
 
-  describe (): Record<string, unknown> {
-    return this.#state === 'open' ? { circuit: 'open', probeInMs: Math.ceil(this.availableIn()) } : { circuit: this.#state }
+  describe(): Record<string, unknown> {
+    return this.#state === 'open'
+      ? { circuit: 'open', probeInMs: Math.ceil(this.availableIn()) }
+      : { circuit: this.#state }
   }
 
-  #failed (): void {
+  #failed(): void {
     if (this.#state === 'open') return
     this.#consecutive++
     if (this.#state === 'half_open' || this.#consecutive >= this.#failures || this.#rateExceeded()) this.#trip()
   }
 
-  #succeeded (): void {
+  #succeeded(): void {
     if (this.#state === 'open') return
     this.#consecutive = 0
     if (this.#state === 'closed') {
@@ -110,7 +122,7 @@ export class CircuitBreaker {
     this.#report('closed')
   }
 
-  #rateExceeded (): boolean {
+  #rateExceeded(): boolean {
     if (this.#rate === null) return false
     const { share, minimum, counts } = this.#rate
     const now = this.#now()
@@ -119,7 +131,7 @@ export class CircuitBreaker {
     return counts.first(now) >= minimum && counts.second(now) >= counts.first(now) * share
   }
 
-  #trip (): void {
+  #trip(): void {
     const time = Math.min(this.#maxOpen, this.#open * 2 ** this.#trips++)
     this.#state = 'open'
     this.#until = this.#now() + time

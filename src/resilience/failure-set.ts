@@ -11,19 +11,19 @@ export class FailureSet {
   readonly #failures: ReadonlySet<Failure>
   readonly #anyServerError: boolean
 
-  constructor (causes: readonly Cause[]) {
+  constructor(causes: readonly Cause[]) {
     this.#statuses = new Set(causes.filter((cause) => typeof cause === 'number'))
     this.#failures = new Set(causes.map((cause) => FAILURE_OF[cause]).filter((failure) => failure !== undefined))
     this.#anyServerError = causes.includes('5xx')
   }
 
   /** Whether a response of this status is one of them. */
-  hasStatus (status: number): boolean {
+  hasStatus(status: number): boolean {
     return status >= 400 && ((this.#anyServerError && status >= 500) || this.#statuses.has(status))
   }
 
   /** Whether an attempt that failed so, without a response or in the midst of one, is one of them. */
-  hasFailure (failure: Failure): boolean {
+  hasFailure(failure: Failure): boolean {
     return this.#failures.has(failure)
   }
 }

@@ -12,14 +12,14 @@ export interface FallbackAnswer {
 }
 
 /** The fallback of a route, ready to be sent; null for none. */
-export function fallbackAnswer (settings: FallbackSettings | undefined): FallbackAnswer | null {
+export function fallbackAnswer(settings: FallbackSettings | undefined): FallbackAnswer | null {
   if (!settings) return null
   const { status = 200, headers = {}, body, on = [] } = settings
   const type = typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json'
   return {
     status,
     headers: {
-      ...body === undefined ? {} : { 'content-type': type },
+      ...(body === undefined ? {} : { 'content-type': type }),
       ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
     },
     body: body === undefined ? undefined : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),

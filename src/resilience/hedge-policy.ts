@@ -12,7 +12,7 @@ export class HedgePolicy {
   readonly #fixed: number | undefined
   readonly #latencies: RecentQuantile | null
 
-  constructor ({ after, max = 1 }: Exclude<HedgeSettings, false>) {
+  constructor({ after, max = 1 }: Exclude<HedgeSettings, false>) {
     const percentile = /^p(\d\d)$/.exec(String(after))
     this.max = max
     this.#fixed = percentile ? undefined : milliseconds(after)
@@ -20,20 +20,24 @@ export class HedgePolicy {
   }
 
   /** Whether a request may be sent twice at once. */
-  covers (method: string, body: unknown): boolean {
+  covers(method: string, body: unknown): boolean {
     return body === null && SAFE.has(method)
   }
 
   /** Milliseconds to wait for an answer; undefined while too little is known. */
-  get delay (): number | undefined {
+  get delay(): number | undefined {
     return this.#fixed ?? this.#latencies?.current
   }
 
-  /** Notes how long the first attempt of a request took, or had taken when another was faster. @param latency  milliseconds */
-  note (latency: number): void {
+  /**
+   * Notes how long the first attempt of a request took, or had taken when another was faster. @param latency
+   * milliseconds
+   */
+  note(latency: number): void {
     this.#latencies?.add(latency)
   }
 }
 
 /** The policy of a route; null when nothing is sent twice. */
-export const hedgePolicy = (settings: HedgeSettings | undefined): HedgePolicy | null => settings ? new HedgePolicy(settings) : null
+export const hedgePolicy = (settings: HedgeSettings | undefined): HedgePolicy | null =>
+  settings ? new HedgePolicy(settings) : null

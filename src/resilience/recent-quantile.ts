@@ -11,16 +11,16 @@ export class RecentQuantile {
   #current: number | undefined
 
   /** @param quantile  between 0 and 1 */
-  constructor (quantile: number) {
+  constructor(quantile: number) {
     this.#quantile = quantile
   }
 
   /** Undefined until there are 20 values. */
-  get current (): number | undefined {
+  get current(): number | undefined {
     return this.#current
   }
 
-  add (value: number): void {
+  add(value: number): void {
     this.#values[this.#count++ % KEPT] = value
     if (this.#count < FEWEST || (this.#count - FEWEST) % STRIDE !== 0) return
     const sorted = this.#values.slice(0, Math.min(this.#count, KEPT)).sort()

@@ -4,7 +4,17 @@ import { DEFAULT_CAUSES, type RetrySettings } from './resilience-schema.ts'
 import { retryAfterDelay } from './retry-after.ts'
 
 /** Methods of which a second copy does no harm (RFC 9110, section 9.2.2; QUERY: RFC 10008). */
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'QUERY', 'PUT', 'DELETE', 'PROPFIND', 'REPORT', 'SEARCH'])
+const IDEMPOTENT: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'OPTIONS',
+  'QUERY',
+  'PUT',
+  'DELETE',
+  'PROPFIND',
+  'REPORT',
+  'SEARCH',
+])
 
 /** When a request of a route is sent to the upstream again, and how long to wait before. */
 export class RetryPolicy {
@@ -26,7 +36,7 @@ export class RetryPolicy {
   readonly #random: () => number
 
   /** @param settings  undefined when nobody has stated any */
-  constructor (settings: Exclude<RetrySettings, false> | undefined, random: () => number = Math.random) {
+  constructor(settings: Exclude<RetrySettings, false> | undefined, random: () => number = Math.random) {
     const { attempts, on, methods, backoff = {}, respectRetryAfter = true, perTryTimeout = 0 } = settings ?? {}
     this.failsOver = settings === undefined
     this.attempts = attempts ?? (settings === undefined ? 1 : 2)
@@ -41,13 +51,13 @@ export class RetryPolicy {
   }
 
   /**
-   * Milliseconds to wait before the next attempt, or undefined when the upstream asks for a longer time than the request may wait.
-   * Full jitter keeps clients that failed together from coming back together.
+   * Milliseconds to wait before the next attempt, or undefined when the upstream asks for a longer time than the
+   * request may wait. Full jitter keeps clients that failed together from coming back together.
    * @param earlier     further attempts that have been made
    * @param retryAfter  the field of the response, where there is one
    * @param now         milliseconds since 1970
    */
-  delay (earlier: number, retryAfter: string | undefined, now = Date.now()): number | undefined {
+  delay(earlier: number, retryAfter: string | undefined, now = Date.now()): number | undefined {
     const backoff = Math.round(this.#random() * Math.min(this.#max, this.#base * 2 ** earlier))
     if (retryAfter === undefined || !this.#respectsRetryAfter) return backoff
     const asked = retryAfterDelay(retryAfter, now) ?? 0

@@ -10,41 +10,41 @@ export class SlidingCounts {
   #second = 0
 
   /** @param window  milliseconds */
-  constructor (window: number) {
+  constructor(window: number) {
     this.#slotLength = window / SLOTS
   }
 
   /** @param now  milliseconds of a clock that never goes back */
-  addFirst (now: number): void {
+  addFirst(now: number): void {
     this.#advance(now)
     this.#first++
     this.#firstBySlot[this.#slot % SLOTS]!++
   }
 
-  addSecond (now: number): void {
+  addSecond(now: number): void {
     this.#advance(now)
     this.#second++
     this.#secondBySlot[this.#slot % SLOTS]!++
   }
 
   /** How many of the first kind there have been. */
-  first (now: number): number {
+  first(now: number): number {
     this.#advance(now)
     return this.#first
   }
 
-  second (now: number): number {
+  second(now: number): number {
     this.#advance(now)
     return this.#second
   }
 
-  clear (): void {
+  clear(): void {
     this.#firstBySlot.fill(0)
     this.#secondBySlot.fill(0)
     this.#first = this.#second = 0
   }
 
-  #advance (now: number): void {
+  #advance(now: number): void {
     const slot = Math.floor(now / this.#slotLength)
     if (slot <= this.#slot) return
     for (let passed = Math.min(slot - this.#slot, SLOTS); passed > 0; passed--) {

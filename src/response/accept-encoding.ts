@@ -8,7 +8,7 @@ const MEMBER = /^\s*([!#$%&'*+.^_`|~0-9a-z-]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?
 const MOST_MEMBERS = 20
 
 /** What `Accept-Encoding` says (RFC 9110, section 12.5.3); members that are malformed are passed over. */
-function weightsOf (field: string): Weights {
+function weightsOf(field: string): Weights {
   const weights = new Map<string, number>()
   for (const member of field.toLowerCase().split(',', MOST_MEMBERS)) {
     const match = MEMBER.exec(member)
@@ -18,7 +18,7 @@ function weightsOf (field: string): Weights {
 }
 
 /** Names that recipients take for one (RFC 9110, section 8.4.1). */
-const plain = (coding: string): string => coding === 'x-gzip' ? 'gzip' : coding
+const plain = (coding: string): string => (coding === 'x-gzip' ? 'gzip' : coding)
 
 /**
  * The coding that the client likes best.
@@ -26,7 +26,7 @@ const plain = (coding: string): string => coding === 'x-gzip' ? 'gzip' : coding
  * @param offered  those that can be had, the preferred first
  * @returns null for none: the body is sent as it is, which is what a client without `Accept-Encoding` gets too
  */
-export function preferredCoding (field: string | undefined, offered: readonly Coding[]): Coding | null {
+export function preferredCoding(field: string | undefined, offered: readonly Coding[]): Coding | null {
   if (field === undefined) return null
   const weights = weightsOf(field)
   let best: Coding | null = null
@@ -39,8 +39,11 @@ export function preferredCoding (field: string | undefined, offered: readonly Co
   return (weights.get('identity') ?? 0) > most ? null : best
 }
 
-/** Whether the client takes a coding. One that says nothing is taken for one that cannot decode. @param coding  in small letters */
-export function acceptsCoding (field: string | undefined, coding: string): boolean {
+/**
+ * Whether the client takes a coding. One that says nothing is taken for one that cannot decode. @param coding  in small
+ * letters
+ */
+export function acceptsCoding(field: string | undefined, coding: string): boolean {
   if (field === undefined) return false
   const weights = weightsOf(field)
   return (weights.get(plain(coding)) ?? weights.get('*') ?? 0) > 0

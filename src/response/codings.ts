@@ -1,6 +1,18 @@
 import type { Transform } from 'node:stream'
 import { promisify } from 'node:util'
-import { brotliCompress, constants, createBrotliCompress, createBrotliDecompress, createGunzip, createGzip, createInflate, createZstdCompress, createZstdDecompress, gzip, zstdCompress } from 'node:zlib'
+import {
+  brotliCompress,
+  constants,
+  createBrotliCompress,
+  createBrotliDecompress,
+  createGunzip,
+  createGzip,
+  createInflate,
+  createZstdCompress,
+  createZstdDecompress,
+  gzip,
+  zstdCompress,
+} from 'node:zlib'
 import type { Coding } from './compression-schema.ts'
 
 // windows of 512 KiB: the usual ones of 4 MiB cost that much memory for each response under way
@@ -36,21 +48,25 @@ const WHOLE: Record<Coding, (body: Buffer) => Promise<Buffer>> = {
 
 export const encoder = (coding: Coding): Transform => ENCODERS[coding]()
 /** Its output waits for the reader, so that a small body which stands for an endless one takes no memory. */
-export function decoder (coding: DecodableCoding): Transform {
+export function decoder(coding: DecodableCoding): Transform {
   const made = DECODERS[coding]()
   const flush = made._flush.bind(made)
   // nothing at all stands for nothing, though it is no data of the coding
-  made._flush = (done) => made.bytesWritten === 0 ? done() : flush(done)
+  made._flush = (done) => (made.bytesWritten === 0 ? done() : flush(done))
   return made
 }
 export const encodeWhole = (body: Buffer, coding: Coding): Promise<Buffer> => WHOLE[coding](body)
 export const isDecodable = (coding: string): coding is DecodableCoding => Object.hasOwn(DECODERS, coding)
 
 /**
- * Whether a body begins as gzip and zlib data do. So does the text "80" or "x ", which @fastify/compress then calls compressed and
- * sends as it is.
+ * Whether a body begins as gzip and zlib data do. So does the text "80" or "x ", which @fastify/compress then calls
+ * compressed and sends as it is.
  */
-export function looksCompressed (body: string | Buffer): boolean {
-  const [first, second, third] = typeof body === 'string' ? [body.charCodeAt(0), body.charCodeAt(1), body.charCodeAt(2)] : body
-  return (first === 0x1f && second === 0x8b && third === 8) || ((first! & 0x8f) === 8 && ((first! << 8) + second!) % 31 === 0)
+export function looksCompressed(body: string | Buffer): boolean {
+  const [first, second, third] =
+    typeof body === 'string' ? [body.charCodeAt(0), body.charCodeAt(1), body.charCodeAt(2)] : body
+  return (
+    (first === 0x1f && second === 0x8b && third === 8) ||
+    ((first! & 0x8f) === 8 && ((first! << 8) + second!) % 31 === 0)
+  )
 }

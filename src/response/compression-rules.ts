@@ -2,7 +2,8 @@ import { bytes } from '../units.ts'
 import { CODINGS, type Coding, type Compression } from './compression-schema.ts'
 
 /** What gets smaller; images, archives, audio and video are compressed already. */
-const COMPRESSIBLE = /^(?:text\/.+|application\/(?:javascript|ecmascript|x-javascript|json|x-ndjson|jsonl|json-seq|xml|yaml|x-yaml|toml|sql|wasm|graphql|rtf|x-www-form-urlencoded|vnd\.ms-fontobject)|[^/]+\/.+\+(?:json|xml|yaml|json-seq)|image\/(?:bmp|x-icon|vnd\.microsoft\.icon)|font\/(?:ttf|otf|collection))$/
+const COMPRESSIBLE =
+  /^(?:text\/.+|application\/(?:javascript|ecmascript|x-javascript|json|x-ndjson|jsonl|json-seq|xml|yaml|x-yaml|toml|sql|wasm|graphql|rtf|x-www-form-urlencoded|vnd\.ms-fontobject)|[^/]+\/.+\+(?:json|xml|yaml|json-seq)|image\/(?:bmp|x-icon|vnd\.microsoft\.icon)|font\/(?:ttf|otf|collection))$/
 
 /** The `compress` of a route, made ready. */
 export class CompressionRules {
@@ -11,7 +12,7 @@ export class CompressionRules {
   readonly #minSize: number
   readonly #types: ReadonlySet<string> | null
 
-  constructor (settings: Exclude<Compression, false>) {
+  constructor(settings: Exclude<Compression, false>) {
     const { encodings = CODINGS, minSize = '1KiB', types } = settings === true ? {} : settings
     this.encodings = encodings
     this.#minSize = Math.max(1, bytes(minSize))
@@ -23,11 +24,13 @@ export class CompressionRules {
    * @param type    `Content-Type`
    * @param length  bytes; undefined for one that is not known
    */
-  covers (type: unknown, length: number | undefined): boolean {
+  covers(type: unknown, length: number | undefined): boolean {
     if (typeof type !== 'string' || (length !== undefined && !(length >= this.#minSize))) return false
     const media = type.split(';', 1)[0]!.trim().toLowerCase()
     // browsers would wait for what stands in a buffer
     if (media === 'text/event-stream') return false
-    return this.#types === null ? COMPRESSIBLE.test(media) : this.#types.has(media) || this.#types.has(`${media.split('/', 1)[0]}/*`)
+    return this.#types === null
+      ? COMPRESSIBLE.test(media)
+      : this.#types.has(media) || this.#types.has(`${media.split('/', 1)[0]}/*`)
   }
 }

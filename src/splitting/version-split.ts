@@ -7,7 +7,7 @@ export interface SplitRequest {
   id: string
   ip: string
   headers: IncomingHttpHeaders
-  consumer: { id: string, groups: readonly string[] } | null
+  consumer: { id: string; groups: readonly string[] } | null
 }
 
 type Fits = (request: SplitRequest) => boolean
@@ -16,28 +16,32 @@ type Fits = (request: SplitRequest) => boolean
 export class VersionSplit {
   /** Whether no other version may stand in. */
   readonly strict: boolean
-  readonly #conditions: readonly { version: string, fits: Fits }[]
-  readonly #shares: readonly { version: string, weight: number }[]
+  readonly #conditions: readonly { version: string; fits: Fits }[]
+  readonly #shares: readonly { version: string; weight: number }[]
   readonly #keyOf: (request: SplitRequest) => string
 
   /** @param name  of the upstream, so that it is not the same consumers who get every canary */
-  constructor (name: string, { versions, by = 'consumer', strict = false }: SplitDeclaration) {
+  constructor(name: string, { versions, by = 'consumer', strict = false }: SplitDeclaration) {
     this.strict = strict
     const entries = Object.entries(versions)
-    this.#conditions = entries.flatMap(([version, { when }]) => when === undefined ? [] : [{ version, fits: compile(when) }])
-    this.#shares = entries.flatMap(([version, { weight = 0 }]) => weight > 0 ? [{ version, weight }] : [])
-    this.#keyOf = by === 'request'
-      ? ({ id }) => `${name} ${id}`
-      : ({ consumer, ip }) => by === 'consumer' && consumer !== null ? `${name} c ${consumer.id}` : `${name} a ${ip}`
+    this.#conditions = entries.flatMap(([version, { when }]) =>
+      when === undefined ? [] : [{ version, fits: compile(when) }],
+    )
+    this.#shares = entries.flatMap(([version, { weight = 0 }]) => (weight > 0 ? [{ version, weight }] : []))
+    this.#keyOf =
+      by === 'request'
+        ? ({ id }) => `${name} ${id}`
+        : ({ consumer, ip }) =>
+            by === 'consumer' && consumer !== null ? `${name} c ${consumer.id}` : `${name} a ${ip}`
   }
 
-  versionOf (request: SplitRequest): string {
+  versionOf(request: SplitRequest): string {
     for (const { version, fits } of this.#conditions) if (fits(request)) return version
     return this.#shared(this.#keyOf(request))
   }
 
   /** By weighted rendezvous hashing: a version that grows takes from the others, and gives up nobody. */
-  #shared (key: string): string {
+  #shared(key: string): string {
     let chosen = this.#shares[0]!.version
     let most = -1
     for (const { version, weight } of this.#shares) {
@@ -51,7 +55,7 @@ export class VersionSplit {
   }
 }
 
-function compile ({ headers = {}, cookies = {}, consumers, groups }: Condition): Fits {
+function compile({ headers = {}, cookies = {}, consumers, groups }: Condition): Fits {
   const wanted = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const)
   const crumbs = Object.entries(cookies).map(([name, value]) => `${name}=${value}`)
   return ({ headers, consumer }) => {

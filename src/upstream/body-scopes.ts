@@ -2,8 +2,8 @@ import type { FastifyInstance, RouteOptions } from 'fastify'
 import { collectBodies, streamAnyBodies } from '../contract/body-parsers.ts'
 
 /**
- * The routes of an upstream by what becomes of their request bodies: Fastify parses bodies by scope, so those that take the same
- * share one.
+ * The routes of an upstream by what becomes of their request bodies: Fastify parses bodies by scope, so those that take
+ * the same share one.
  */
 export class BodyScopes {
   /** Of all routes whose bodies nobody looks at. */
@@ -12,7 +12,7 @@ export class BodyScopes {
   /** Of routes whose document says what bodies they have. */
   readonly #described: RouteOptions[] = []
 
-  add (options: RouteOptions): void {
+  add(options: RouteOptions): void {
     const { consumes, api, requestValidation = 'off' } = options.config!
     if (consumes === undefined) {
       const isDescribed = requestValidation !== 'off' && api !== undefined && api.operation.body !== null
@@ -29,7 +29,12 @@ export class BodyScopes {
    * @param bodyLimit  of routes that state none. Bytes
    * @param streamed   registers what else streams its bodies
    */
-  register (scope: FastifyInstance, bodyLimit: number, route: (scope: FastifyInstance, options: RouteOptions) => void, streamed: (scope: FastifyInstance) => Promise<void>): void {
+  register(
+    scope: FastifyInstance,
+    bodyLimit: number,
+    route: (scope: FastifyInstance, options: RouteOptions) => void,
+    streamed: (scope: FastifyInstance) => Promise<void>,
+  ): void {
     scope.register(async (child) => {
       streamAnyBodies(child)
       for (const options of this.#streaming) route(child, options)

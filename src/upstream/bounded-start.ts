@@ -5,14 +5,16 @@ import { type Dispatcher, errors } from 'undici'
 /** Most requests that wait for a stream. */
 const MOST_WAITING = 2000
 
-/** Counts the requests that undici holds back; those that were given up among them, since it keeps these all the same. */
+/**
+ * Counts the requests that undici holds back; those that were given up among them, since it keeps these all the same.
+ */
 export interface StartQueue {
   waiting: number
 }
 
 /**
- * Gives up a request that gets no stream in time. undici lets requests wait for a session whose settings have not come, one after
- * the other and for as long as that takes.
+ * Gives up a request that gets no stream in time. undici lets requests wait for a session whose settings have not come,
+ * one after the other and for as long as that takes.
  */
 export class BoundedStart implements Dispatcher.DispatchHandler {
   readonly #handler: Dispatcher.DispatchHandler
@@ -23,50 +25,71 @@ export class BoundedStart implements Dispatcher.DispatchHandler {
   #expired = false
 
   /** @param bound  milliseconds until the request must be on its way */
-  constructor (handler: Dispatcher.DispatchHandler, body: unknown, bound: number, queue: StartQueue) {
+  constructor(handler: Dispatcher.DispatchHandler, body: unknown, bound: number, queue: StartQueue) {
     this.#handler = handler
     this.#queue = queue
     queue.waiting++
     const text = `no stream could be opened within ${bound} ms`
     // a body that streams is bound to this attempt, so that nobody may send it elsewhere
-    this.#error = typeof (body as Readable | null)?.pipe === 'function' ? new errors.HeadersTimeoutError(text) : new errors.ConnectTimeoutError(text)
+    this.#error =
+      typeof (body as Readable | null)?.pipe === 'function'
+        ? new errors.HeadersTimeoutError(text)
+        : new errors.ConnectTimeoutError(text)
     this.#timer = setTimeout(expire, bound, this).unref()
   }
 
   /** Whether one more would have to wait for too many. */
-  static isFull ({ waiting }: StartQueue): boolean { return waiting >= MOST_WAITING }
+  static isFull({ waiting }: StartQueue): boolean {
+    return waiting >= MOST_WAITING
+  }
 
   /** What a request is told that finds the queue full. */
-  static refusal (): Error { return new errors.ConnectTimeoutError(`${MOST_WAITING} requests wait for a stream`) }
+  static refusal(): Error {
+    return new errors.ConnectTimeoutError(`${MOST_WAITING} requests wait for a stream`)
+  }
 
-  expire (): void {
+  expire(): void {
     this.#expired = true
     this.#handler.onResponseError!(null as never, this.#error)
   }
 
-  onRequestStart (controller: Dispatcher.DispatchController, context: unknown): void {
+  onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
     this.#leave()
     if (this.#expired) controller.abort(this.#error)
     else this.#handler.onRequestStart!(controller, context)
   }
 
-  onRequestUpgrade (controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, socket: Duplex): void {
+  onRequestUpgrade(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+    socket: Duplex,
+  ): void {
     this.#handler.onRequestUpgrade!(controller, status, headers, socket)
   }
 
-  onResponseStart (controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, text?: string): void {
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+    text?: string,
+  ): void {
     this.#handler.onResponseStart!(controller, status, headers, text)
   }
 
-  onResponseData (controller: Dispatcher.DispatchController, chunk: Buffer): void { this.#handler.onResponseData!(controller, chunk) }
-  onResponseEnd (controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void { this.#handler.onResponseEnd!(controller, trailers) }
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#handler.onResponseData!(controller, chunk)
+  }
+  onResponseEnd(controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
+    this.#handler.onResponseEnd!(controller, trailers)
+  }
 
-  onResponseError (controller: Dispatcher.DispatchController, error: Error): void {
+  onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
     this.#leave()
     if (!this.#expired) this.#handler.onResponseError!(controller, error)
   }
 
-  #leave (): void {
+  #leave(): void {
     if (!this.#waits) return
     this.#waits = false
     this.#queue.waiting--

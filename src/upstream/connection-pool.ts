@@ -4,7 +4,10 @@ import { clientOptions, type DialSettings } from './dial.ts'
 
 /** A connection that idles longer than the upstream keeps it would break the next request. Milliseconds. */
 const IDLE = 4000
-/** Fields of one connection, which HTTP/2 does not have: Node ends the whole session over them (RFC 9113, section 8.2.2). */
+/**
+ * Fields of one connection, which HTTP/2 does not have: Node ends the whole session over them (RFC 9113, section
+ * 8.2.2).
+ */
 const CONNECTION_FIELDS = /^(?:te|proxy-connection|http2-settings)$/i
 
 /** The connections of a gateway, shared by whoever dials the same address in the same way. */
@@ -13,12 +16,16 @@ export class ConnectionPools {
   readonly #draining = new Set<ConnectionPool>()
 
   /** How many are in use. */
-  get size (): number { return this.#open.size }
+  get size(): number {
+    return this.#open.size
+  }
   /** How many nobody uses any more, with requests that are not done. */
-  get draining (): number { return this.#draining.size }
+  get draining(): number {
+    return this.#draining.size
+  }
 
   /** Connections to an address: those that are there, or new ones. Each needs a `release`. */
-  acquire (settings: DialSettings): ConnectionPool {
+  acquire(settings: DialSettings): ConnectionPool {
     const key = poolKey(settings)
     let pool = this.#open.get(key)
     if (pool === undefined) {
@@ -30,7 +37,7 @@ export class ConnectionPools {
   }
 
   /** Gives connections back; when nobody else has them, they close once their requests are done. */
-  async release (pool: ConnectionPool): Promise<void> {
+  async release(pool: ConnectionPool): Promise<void> {
     if (--pool.users > 0) return
     this.#open.delete(pool.key)
     this.#draining.add(pool)
@@ -39,7 +46,7 @@ export class ConnectionPools {
   }
 
   /** Cuts what is still draining. */
-  cut (): void {
+  cut(): void {
     for (const pool of this.#draining) pool.destroy()
   }
 }
@@ -57,22 +64,22 @@ export class ConnectionPool {
   /** What undici is told of the name for SNI: it takes that of `Host`, which may be the client's. */
   readonly #servername: string | undefined
 
-  constructor (key: string, settings: DialSettings) {
+  constructor(key: string, settings: DialSettings) {
     this.key = key
     this.#settings = settings
     this.#pool = makePool(settings, settings.http2)
     const { protocol, hostname } = new URL(settings.origin)
-    this.#servername = protocol === 'https:' ? settings.tls?.serverName ?? hostname : undefined
+    this.#servername = protocol === 'https:' ? (settings.tls?.serverName ?? hostname) : undefined
   }
 
-  dispatch (options: Dispatcher.DispatchOptions & { servername?: string }, handler: Dispatcher.DispatchHandler): void {
+  dispatch(options: Dispatcher.DispatchOptions & { servername?: string }, handler: Dispatcher.DispatchHandler): void {
     if (this.#servername !== undefined) options.servername = this.#servername
     if (this.#settings.http2 === false) {
       this.#pool.dispatch(options, handler)
       return
     }
     if (options.upgrade) {
-      (this.#upgrades ??= makePool(this.#settings, false)).dispatch(options, handler)
+      ;(this.#upgrades ??= makePool(this.#settings, false)).dispatch(options, handler)
       return
     }
     if (BoundedStart.isFull(this)) {
@@ -84,11 +91,11 @@ export class ConnectionPool {
   }
 
   /** Closes when the requests that it has are done. */
-  async drain (): Promise<void> {
+  async drain(): Promise<void> {
     await Promise.all([this.#pool.close().catch(() => {}), this.#upgrades?.close().catch(() => {})])
   }
 
-  destroy (): void {
+  destroy(): void {
     this.#pool.destroy().catch(() => {})
     this.#upgrades?.destroy().catch(() => {})
   }
@@ -98,12 +105,19 @@ const poolKey = ({ origin, socket, addresses, tls, http2, connectTimeout, firstB
   JSON.stringify([origin, socket, addresses, tls?.fingerprint, http2, connectTimeout, firstByte])
 
 const makePool = (dial: DialSettings, http2: DialSettings['http2']): Pool =>
-  new Pool(dial.origin, { ...clientOptions(dial, http2), headersTimeout: dial.firstByte, keepAliveTimeout: IDLE, pipelining: 1 })
+  new Pool(dial.origin, {
+    ...clientOptions(dial, http2),
+    headersTimeout: dial.firstByte,
+    keepAliveTimeout: IDLE,
+    pipelining: 1,
+  })
 
 /** `te: trailers` alone may stay, which gRPC needs. */
-function withoutConnectionFields (headers: string[]): string[] {
+function withoutConnectionFields(headers: string[]): string[] {
   for (let i = 0; i < headers.length; i += 2) {
-    if (CONNECTION_FIELDS.test(headers[i]!)) return headers.filter((_, at) => !isConnectionField(headers, at - at % 2))
+    if (CONNECTION_FIELDS.test(headers[i]!)) {
+      return headers.filter((_, at) => !isConnectionField(headers, at - (at % 2)))
+    }
   }
   return headers
 }

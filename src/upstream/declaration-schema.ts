@@ -18,30 +18,55 @@ import { trafficFields } from './traffic-schema.ts'
 export type { TargetDeclaration } from './target-schema.ts'
 
 const HEADER_NAME = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
-const HeaderValue = Type.String({ pattern: '^[\\t\\x20-\\x7E\\x80-\\xFF]*$', title: 'header value without control characters' })
+const HeaderValue = Type.String({
+  pattern: '^[\\t\\x20-\\x7E\\x80-\\xFF]*$',
+  title: 'header value without control characters',
+})
 const HeaderName = Type.String({ pattern: HEADER_NAME, title: 'header name' })
 const HeaderMap = (description: string) => Type.Record(HeaderName, HeaderValue, { description })
 
-const HeaderRules = (description: string) => Type.Object({
-  set: Type.Optional(HeaderMap('Replaces the header, or adds it.')),
-  add: Type.Optional(HeaderMap('Adds a further value to the header.')),
-  remove: Type.Optional(Type.Array(HeaderName, { description: 'Takes the header away.' })),
-}, { additionalProperties: false, description })
+const HeaderRules = (description: string) =>
+  Type.Object(
+    {
+      set: Type.Optional(HeaderMap('Replaces the header, or adds it.')),
+      add: Type.Optional(HeaderMap('Adds a further value to the header.')),
+      remove: Type.Optional(Type.Array(HeaderName, { description: 'Takes the header away.' })),
+    },
+    { additionalProperties: false, description },
+  )
 export type HeaderRules = Static<ReturnType<typeof HeaderRules>>
 
 /** Methods that a route may have. CONNECT and TRACE are never forwarded (RFC 9110, section 9.3.8). */
 export const FORWARDED_METHODS = METHODS.filter((method) => method !== 'CONNECT' && method !== 'TRACE')
 const Method = Type.Enum(FORWARDED_METHODS, { title: 'HTTP method in capitals' })
 
-const Path = (description: string) => Type.String({ pattern: '^/[\\x21-\\x7E]*$', title: 'path that starts with "/"', description })
-const JsonSchema = Type.Unsafe<TSchema | Record<string, unknown>>({ type: 'object', title: 'JSON Schema or TypeBox schema' })
+const Path = (description: string) =>
+  Type.String({ pattern: '^/[\\x21-\\x7E]*$', title: 'path that starts with "/"', description })
+const JsonSchema = Type.Unsafe<TSchema | Record<string, unknown>>({
+  type: 'object',
+  title: 'JSON Schema or TypeBox schema',
+})
 
-const PartialTimeouts = Type.Partial(Type.Object(Object.fromEntries(Object.entries(Timeouts.properties)
-  .map(([name, { default: _, ...schema }]: [string, any]) => [name, schema])) as unknown as typeof Timeouts.properties), { additionalProperties: false, description: 'How long the upstream may take; past it the answer is 504.' })
+const PartialTimeouts = Type.Partial(
+  Type.Object(
+    Object.fromEntries(
+      Object.entries(Timeouts.properties).map(([name, { default: _, ...schema }]: [string, any]) => [name, schema]),
+    ) as unknown as typeof Timeouts.properties,
+  ),
+  { additionalProperties: false, description: 'How long the upstream may take; past it the answer is 504.' },
+)
 
-const Limit = Type.Union([Type.Literal(false), LimitDeclaration], { title: 'false, { max, window, by }, { concurrent }, { quota: { max, per } }, or a list of these' })
-const RequestValidation = Type.Enum(['off', 'report', 'enforce'], { description: 'What happens to a request that breaks the operation of the `openapi` document: nothing, a log line and a metric, or 400. Default: `enforce`. Schemas of routes written in this file are always enforced.' })
-const ResponseValidation = Type.Enum(['off', 'report', 'enforce'], { description: 'What happens to a response that breaks its schema: nothing, a log line and a metric, or 502. Default: `off`.' })
+const Limit = Type.Union([Type.Literal(false), LimitDeclaration], {
+  title: 'false, { max, window, by }, { concurrent }, { quota: { max, per } }, or a list of these',
+})
+const RequestValidation = Type.Enum(['off', 'report', 'enforce'], {
+  description:
+    'What happens to a request that breaks the operation of the `openapi` document: nothing, a log line and a metric, or 400. Default: `enforce`. Schemas of routes written in this file are always enforced.',
+})
+const ResponseValidation = Type.Enum(['off', 'report', 'enforce'], {
+  description:
+    'What happens to a response that breaks its schema: nothing, a log line and a metric, or 502. Default: `off`.',
+})
 
 /** What an upstream and a route may both say; a route's own word wins. */
 const shared = {
@@ -61,113 +86,239 @@ const shared = {
   requestValidation: Type.Optional(RequestValidation),
   responseValidation: Type.Optional(ResponseValidation),
   mock: Type.Optional(MockDeclaration),
-  forwardCredentials: Type.Optional(Type.Boolean({ description: "Sends credentials (`Authorization`, keys and tokens in headers, cookies and the query) on to the upstream. Default: false, an upstream gets none that any route of the same hosts reads. Sessions of the gateway's own login are never sent on." })),
-  tags: Type.Optional(Type.Array(Type.String(), { description: 'Tags in the documentation. Default: the name of the upstream.' })),
+  forwardCredentials: Type.Optional(
+    Type.Boolean({
+      description:
+        "Sends credentials (`Authorization`, keys and tokens in headers, cookies and the query) on to the upstream. Default: false, an upstream gets none that any route of the same hosts reads. Sessions of the gateway's own login are never sent on.",
+    }),
+  ),
+  tags: Type.Optional(
+    Type.Array(Type.String(), { description: 'Tags in the documentation. Default: the name of the upstream.' }),
+  ),
 }
 
 const MediaTypes = (description: string) =>
   Type.Array(Type.String({ pattern: '^[\\w!#$&^.+-]+/[\\w!#$&^.+*-]+$' }), { minItems: 1, description })
 
-export const RouteDeclaration = Type.Object({
-  method: Type.Union([Method, Type.Array(Method, { minItems: 1, uniqueItems: true })], { description: 'A method or several. GET answers HEAD too.' }),
-  url: Path('Path below the prefix, with parameters (`/:id`), patterns (`/:id(\\d+)`) and a wildcard at its end (`/*`). `/` is the prefix itself.'),
-  match: Type.Optional(Type.Object({
-    headers: Type.Record(HeaderName, Type.String(), { description: 'Headers that must have exactly these values.' }),
-  }, { additionalProperties: false, description: 'Further conditions of the route.' })),
-  schema: Type.Optional(Type.Object({
-    params: Type.Optional(JsonSchema),
-    querystring: Type.Optional(JsonSchema),
-    headers: Type.Optional(JsonSchema),
-    body: Type.Optional(JsonSchema),
-    response: Type.Optional(Type.Record(Type.String({ pattern: '^([1-5]\\d\\d|[1-5][xX][xX]|default)$' }), JsonSchema)),
-    consumes: Type.Optional(MediaTypes('Media types of the body. Default: `application/json`.')),
-    produces: Type.Optional(MediaTypes('Media types of successful responses, for the documentation: `text/event-stream` adds a command for `curl`. Default: `application/json`.')),
-    summary: Type.Optional(Type.String()),
-    description: Type.Optional(Type.String()),
-    operationId: Type.Optional(Type.String()),
-    deprecated: Type.Optional(Type.Boolean()),
-    hide: Type.Optional(Type.Boolean({ description: 'Leaves the route out of the documentation.' })),
-  }, { additionalProperties: false, description: 'What a valid request and response look like. Requests that break it never reach the upstream.' })),
-  rewritePath: Type.Optional(Path("Path that the upstream gets instead, such as `/v2/items/:id`; `*` is the wildcard's text.")),
-  redirect: Type.Optional(Type.Object({
-    to: Type.String({ pattern: '^(https?://|/)[\\x21-\\x7E]*$', title: 'absolute URL or path', description: 'Where to, with the parameters of the route; the query is kept.' }),
-    status: Type.Optional(Type.Enum([301, 302, 303, 307, 308], { description: 'Default: 308.' })),
-  }, { additionalProperties: false, description: 'Answers with a redirect instead of forwarding.' })),
-  websocket: Type.Optional(Type.Boolean({ description: 'Lets WebSocket upgrades through on this GET route.' })),
-  mirror: Type.Optional(Type.Boolean({ description: 'Whether requests are copied to the `mirror` of the upstream. Default: true.' })),
-  retries: Type.Optional(RouteRetries),
-  hedging: Type.Optional(Hedging),
-  fallback: Type.Optional(Fallback),
-  ...shared,
-}, { additionalProperties: false })
+export const RouteDeclaration = Type.Object(
+  {
+    method: Type.Union([Method, Type.Array(Method, { minItems: 1, uniqueItems: true })], {
+      description: 'A method or several. GET answers HEAD too.',
+    }),
+    url: Path(
+      'Path below the prefix, with parameters (`/:id`), patterns (`/:id(\\d+)`) and a wildcard at its end (`/*`). `/` is the prefix itself.',
+    ),
+    match: Type.Optional(
+      Type.Object(
+        {
+          headers: Type.Record(HeaderName, Type.String(), {
+            description: 'Headers that must have exactly these values.',
+          }),
+        },
+        { additionalProperties: false, description: 'Further conditions of the route.' },
+      ),
+    ),
+    schema: Type.Optional(
+      Type.Object(
+        {
+          params: Type.Optional(JsonSchema),
+          querystring: Type.Optional(JsonSchema),
+          headers: Type.Optional(JsonSchema),
+          body: Type.Optional(JsonSchema),
+          response: Type.Optional(
+            Type.Record(Type.String({ pattern: '^([1-5]\\d\\d|[1-5][xX][xX]|default)$' }), JsonSchema),
+          ),
+          consumes: Type.Optional(MediaTypes('Media types of the body. Default: `application/json`.')),
+          produces: Type.Optional(
+            MediaTypes(
+              'Media types of successful responses, for the documentation: `text/event-stream` adds a command for `curl`. Default: `application/json`.',
+            ),
+          ),
+          summary: Type.Optional(Type.String()),
+          description: Type.Optional(Type.String()),
+          operationId: Type.Optional(Type.String()),
+          deprecated: Type.Optional(Type.Boolean()),
+          hide: Type.Optional(Type.Boolean({ description: 'Leaves the route out of the documentation.' })),
+        },
+        {
+          additionalProperties: false,
+          description: 'What a valid request and response look like. Requests that break it never reach the upstream.',
+        },
+      ),
+    ),
+    rewritePath: Type.Optional(
+      Path("Path that the upstream gets instead, such as `/v2/items/:id`; `*` is the wildcard's text."),
+    ),
+    redirect: Type.Optional(
+      Type.Object(
+        {
+          to: Type.String({
+            pattern: '^(https?://|/)[\\x21-\\x7E]*$',
+            title: 'absolute URL or path',
+            description: 'Where to, with the parameters of the route; the query is kept.',
+          }),
+          status: Type.Optional(Type.Enum([301, 302, 303, 307, 308], { description: 'Default: 308.' })),
+        },
+        { additionalProperties: false, description: 'Answers with a redirect instead of forwarding.' },
+      ),
+    ),
+    websocket: Type.Optional(Type.Boolean({ description: 'Lets WebSocket upgrades through on this GET route.' })),
+    mirror: Type.Optional(
+      Type.Boolean({ description: 'Whether requests are copied to the `mirror` of the upstream. Default: true.' }),
+    ),
+    retries: Type.Optional(RouteRetries),
+    hedging: Type.Optional(Hedging),
+    fallback: Type.Optional(Fallback),
+    ...shared,
+  },
+  { additionalProperties: false },
+)
 export type RouteDeclaration = Static<typeof RouteDeclaration>
 
 /** Where something runs: a list, or one target as text. */
 const listOrText = (options: { description: string }) =>
-  Type.Union([TargetText, Type.Array(TargetDeclaration, { minItems: 1 })], { title: `${TARGET_TITLE}; one as text, or a list of them`, ...options })
+  Type.Union([TargetText, Type.Array(TargetDeclaration, { minItems: 1 })], {
+    title: `${TARGET_TITLE}; one as text, or a list of them`,
+    ...options,
+  })
 
-/** Labels may have underscores, which no host name has (RFC 1123, section 2.1), but DNS (RFC 2181, section 11) and browsers take. */
+/**
+ * Labels may have underscores, which no host name has (RFC 1123, section 2.1), but DNS (RFC 2181, section 11) and
+ * browsers take.
+ */
 const LABEL = '[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?'
 const HOST_TITLE = 'host name in small letters, or "*.example.com"'
 const HostName = Type.String({ pattern: `^(\\*\\.)?${LABEL}(\\.${LABEL})*$`, title: HOST_TITLE })
 
 /** `mirror` of an upstream. */
-const MirrorSettings = Type.Object({
-  targets: listOrText({ description: 'Where the shadow runs.' }),
-  percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100, description: 'Share of the requests that are copied. Default: 100.' })),
-  maxRequests: Type.Optional(Type.Integer({ minimum: 1, description: 'How many copies may be under way; further ones are not made. Default: 100.' })),
-  maxBody: Type.Optional(ByteSize({ description: 'Largest body that is copied. Default: `64KiB`.' })),
-  timeout: Type.Optional(Duration({ description: 'How long the shadow may take to answer. Default: `10s`.' })),
-}, { additionalProperties: false, description: 'Sends a copy of each request to a shadow, with `X-Gatehouse-Mirror: 1`, and throws its answer away. It never slows or fails the request. WebSockets are not copied.' })
+const MirrorSettings = Type.Object(
+  {
+    targets: listOrText({ description: 'Where the shadow runs.' }),
+    percent: Type.Optional(
+      Type.Number({ minimum: 0, maximum: 100, description: 'Share of the requests that are copied. Default: 100.' }),
+    ),
+    maxRequests: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description: 'How many copies may be under way; further ones are not made. Default: 100.',
+      }),
+    ),
+    maxBody: Type.Optional(ByteSize({ description: 'Largest body that is copied. Default: `64KiB`.' })),
+    timeout: Type.Optional(Duration({ description: 'How long the shadow may take to answer. Default: `10s`.' })),
+  },
+  {
+    additionalProperties: false,
+    description:
+      'Sends a copy of each request to a shadow, with `X-Gatehouse-Mirror: 1`, and throws its answer away. It never slows or fails the request. WebSockets are not copied.',
+  },
+)
 /** `mirror` with its targets as a list. */
 export type MirrorSettings = Omit<Static<typeof MirrorSettings>, 'targets'> & { targets: TargetDeclaration[] }
 
 /** `targets` of an upstream. */
-export const Targets = listOrText({ description: 'Where the service runs; may be left out only where `mock` answers for it. Which of several gets a request says `balance`; one that refuses the connection is passed over. Names are looked up by `dns`; `srv:` and `file:` stand for as many as there are at the time.' })
+export const Targets = listOrText({
+  description:
+    'Where the service runs; may be left out only where `mock` answers for it. Which of several gets a request says `balance`; one that refuses the connection is passed over. Names are looked up by `dns`; `srv:` and `file:` stand for as many as there are at the time.',
+})
 
 /** The contract of an upstream file. `docs/upstream-reference.md` is generated from it. */
-export const UpstreamDeclaration = Type.Object({
-  name: Type.String({ pattern: '^[a-z0-9]+(-[a-z0-9]+)*$', title: 'kebab-case name', description: 'Name of the upstream, unique in the gateway: in logs, limits and as the tag of its operations.' }),
-  description: Type.Optional(Type.String({ description: 'What the API is for; shown in the documentation.' })),
-  prefix: Type.Optional(Type.String({ pattern: '^(/[A-Za-z0-9._~-]+)*/?$', title: 'path such as "/orders"', description: 'Path under which the routes are. Default: `/`.' })),
-  hosts: Type.Optional(Type.Union([HostName, Type.Array(HostName, { minItems: 1, uniqueItems: true })], { title: `${HOST_TITLE}, or a list of these`, description: 'Hosts that the upstream answers for: exact names, or `*.example.com` for one label. Default: every host.' })),
-  targets: Type.Optional(Targets),
-  openapi: Type.Optional(ApiDeclaration),
-  routes: Type.Optional(Type.Array(RouteDeclaration, { description: 'The declared operations.' })),
-  passThrough: Type.Optional(Type.Union([Type.Boolean(), Type.Object({
-    auth: Type.Optional(AuthDeclaration),
-    rateLimit: Type.Optional(Limit),
-    websocket: Type.Optional(Type.Boolean({ description: 'Whether WebSocket upgrades are let through too. Default: true.' })),
-  }, { additionalProperties: false })], { title: 'true, false, or { auth, rateLimit, websocket }', description: 'Forwards the paths below the prefix that no route declares, WebSockets included. Default: false, they are answered 404.' })),
-  paths: Type.Optional(Type.Enum(['canonical', 'as-is'], { description: 'How paths are forwarded: in one canonical form, where ambiguous ones are refused, or byte for byte as they came. `as-is` is for a pass-through that is alone on its `hosts`, without a prefix, routes or a document. Default: `canonical`.' })),
-  stripPrefix: Type.Optional(Type.Boolean({ description: 'Forwards the path without the prefix. Default: false.' })),
-  preserveHost: Type.Optional(Type.Boolean({
-    description: "Sends the client's `Host` to the targets. With false they get their own host. " +
-      'Default: that of the gateway; where it states none, true if the upstream has `hosts`, and false if not.',
-  })),
-  sendRealIp: Type.Optional(Type.Boolean({
-    description: "Sends `X-Real-IP`, the client's address as limits see it. Default: that of the gateway, false.",
-  })),
-  identityHeaders: Type.Optional(IdentityHeaders),
-  forwardMethodOverride: Type.Optional(Type.Boolean({ description: 'Sends `X-HTTP-Method-Override`, `X-HTTP-Method` and `X-Method-Override` on, by which many services replace the method that the route, its `auth` and its limits were chosen by. Never sent on cached routes. Default: that of the gateway, false.' })),
-  split: Type.Optional(SplitDeclaration),
-  mirror: Type.Optional(MirrorSettings),
-  ...trafficFields,
-  ...shared,
-}, { additionalProperties: false })
+export const UpstreamDeclaration = Type.Object(
+  {
+    name: Type.String({
+      pattern: '^[a-z0-9]+(-[a-z0-9]+)*$',
+      title: 'kebab-case name',
+      description: 'Name of the upstream, unique in the gateway: in logs, limits and as the tag of its operations.',
+    }),
+    description: Type.Optional(Type.String({ description: 'What the API is for; shown in the documentation.' })),
+    prefix: Type.Optional(
+      Type.String({
+        pattern: '^(/[A-Za-z0-9._~-]+)*/?$',
+        title: 'path such as "/orders"',
+        description: 'Path under which the routes are. Default: `/`.',
+      }),
+    ),
+    hosts: Type.Optional(
+      Type.Union([HostName, Type.Array(HostName, { minItems: 1, uniqueItems: true })], {
+        title: `${HOST_TITLE}, or a list of these`,
+        description:
+          'Hosts that the upstream answers for: exact names, or `*.example.com` for one label. Default: every host.',
+      }),
+    ),
+    targets: Type.Optional(Targets),
+    openapi: Type.Optional(ApiDeclaration),
+    routes: Type.Optional(Type.Array(RouteDeclaration, { description: 'The declared operations.' })),
+    passThrough: Type.Optional(
+      Type.Union(
+        [
+          Type.Boolean(),
+          Type.Object(
+            {
+              auth: Type.Optional(AuthDeclaration),
+              rateLimit: Type.Optional(Limit),
+              websocket: Type.Optional(
+                Type.Boolean({ description: 'Whether WebSocket upgrades are let through too. Default: true.' }),
+              ),
+            },
+            { additionalProperties: false },
+          ),
+        ],
+        {
+          title: 'true, false, or { auth, rateLimit, websocket }',
+          description:
+            'Forwards the paths below the prefix that no route declares, WebSockets included. Default: false, they are answered 404.',
+        },
+      ),
+    ),
+    paths: Type.Optional(
+      Type.Enum(['canonical', 'as-is'], {
+        description:
+          'How paths are forwarded: in one canonical form, where ambiguous ones are refused, or byte for byte as they came. `as-is` is for a pass-through that is alone on its `hosts`, without a prefix, routes or a document. Default: `canonical`.',
+      }),
+    ),
+    stripPrefix: Type.Optional(Type.Boolean({ description: 'Forwards the path without the prefix. Default: false.' })),
+    preserveHost: Type.Optional(
+      Type.Boolean({
+        description:
+          "Sends the client's `Host` to the targets. With false they get their own host. " +
+          'Default: that of the gateway; where it states none, true if the upstream has `hosts`, and false if not.',
+      }),
+    ),
+    sendRealIp: Type.Optional(
+      Type.Boolean({
+        description: "Sends `X-Real-IP`, the client's address as limits see it. Default: that of the gateway, false.",
+      }),
+    ),
+    identityHeaders: Type.Optional(IdentityHeaders),
+    forwardMethodOverride: Type.Optional(
+      Type.Boolean({
+        description:
+          'Sends `X-HTTP-Method-Override`, `X-HTTP-Method` and `X-Method-Override` on, by which many services replace the method that the route, its `auth` and its limits were chosen by. Never sent on cached routes. Default: that of the gateway, false.',
+      }),
+    ),
+    split: Type.Optional(SplitDeclaration),
+    mirror: Type.Optional(MirrorSettings),
+    ...trafficFields,
+    ...shared,
+  },
+  { additionalProperties: false },
+)
 /** What an upstream file may say, with its short forms. */
 export type UpstreamInput = Static<typeof UpstreamDeclaration>
 /** An upstream with its short forms written out. */
 export type UpstreamDeclaration = WithLists<UpstreamInput>
 
 /** A declaration with hosts and targets as lists. */
-export type WithLists<Declared> = Omit<Declared, 'hosts' | 'targets' | 'mirror'> & { hosts?: string[], targets?: TargetDeclaration[], mirror?: MirrorSettings }
+export type WithLists<Declared> = Omit<Declared, 'hosts' | 'targets' | 'mirror'> & {
+  hosts?: string[]
+  targets?: TargetDeclaration[]
+  mirror?: MirrorSettings
+}
 
 /**
  * Writes out the short forms of a declaration: hosts and targets as lists. What is not right stays as it is.
  * @param declaration  anything; it is not changed
  */
-export function withLists<Declared> (declaration: Declared): WithLists<Declared> {
+export function withLists<Declared>(declaration: Declared): WithLists<Declared> {
   if (!isObject(declaration)) return declaration as WithLists<Declared>
   const lists: Record<string, unknown> = { ...declaration }
   for (const key of ['hosts', 'targets']) if (typeof lists[key] === 'string') lists[key] = [lists[key]]
@@ -177,4 +328,5 @@ export function withLists<Declared> (declaration: Declared): WithLists<Declared>
 }
 
 /** Whether a value is an object with fields. */
-export const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -22,8 +22,10 @@ export interface UpstreamPlugin {
  *   routes: [{ method: 'GET', url: '/:id' }],
  * })
  */
-export function defineUpstream (declaration: UpstreamInput): UpstreamPlugin {
-  const plugin = async (app: FastifyInstance) => { await app.declareUpstream(declaration) }
+export function defineUpstream(declaration: UpstreamInput): UpstreamPlugin {
+  const plugin = async (app: FastifyInstance) => {
+    await app.declareUpstream(declaration)
+  }
   return Object.assign(plugin, { [kDeclaration]: declaration })
 }
 
@@ -32,7 +34,7 @@ export const declarationOf = (plugin: unknown): UpstreamInput | undefined =>
   (plugin as Partial<UpstreamPlugin> | null)?.[kDeclaration]
 
 /** Whether somebody meant to export it: a declaration, with or without `defineUpstream`. */
-function isDeclaration (value: unknown): boolean {
+function isDeclaration(value: unknown): boolean {
   if (declarationOf(value) !== undefined) return true
   if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return false
   return 'name' in value && ['targets', 'prefix', 'routes', 'openapi', 'passThrough'].some((key) => key in value)
@@ -42,16 +44,17 @@ function isDeclaration (value: unknown): boolean {
  * A hand-written plugin that tells when it is none: Fastify would drop the declaration that a function returns.
  * @param told  called when it has returned one; what the plugin is to Fastify (its name, its parameters) stays
  */
-export const watchedPlugin = (plugin: FastifyPluginAsync, told: () => void): FastifyPluginAsync => new Proxy(plugin, {
-  apply (target, self, args) {
-    const result: unknown = Reflect.apply(target, self, args)
-    if (!(result instanceof Promise)) {
-      if (isDeclaration(result)) told()
-      return result
-    }
-    return result.then((value: unknown) => {
-      if (isDeclaration(value)) told()
-      return value
-    })
-  },
-})
+export const watchedPlugin = (plugin: FastifyPluginAsync, told: () => void): FastifyPluginAsync =>
+  new Proxy(plugin, {
+    apply(target, self, args) {
+      const result: unknown = Reflect.apply(target, self, args)
+      if (!(result instanceof Promise)) {
+        if (isDeclaration(result)) told()
+        return result
+      }
+      return result.then((value: unknown) => {
+        if (isDeclaration(value)) told()
+        return value
+      })
+    },
+  })

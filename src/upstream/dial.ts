@@ -22,7 +22,10 @@ export interface DialSettings {
 }
 
 /** What a client of undici needs to make such connections. */
-export function clientOptions ({ origin, socket, addresses, tls, connectTimeout, lookup, ...dial }: DialSettings, http2 = dial.http2): Client.Options {
+export function clientOptions(
+  { origin, socket, addresses, tls, connectTimeout, lookup, ...dial }: DialSettings,
+  http2 = dial.http2,
+): Client.Options {
   const useH2c = http2 === 'prior-knowledge'
   const { hostname } = new URL(origin)
   const connector = buildConnector({
@@ -32,40 +35,54 @@ export function clientOptions ({ origin, socket, addresses, tls, connectTimeout,
     preferH2: http2 === true,
     // stated, so that no variable of the environment can switch it off
     rejectUnauthorized: tls?.verify ?? true,
-    ...tls?.context ? { secureContext: tls.context } : {},
+    ...(tls?.context ? { secureContext: tls.context } : {}),
     ...lookupOption(addresses, lookup),
-    ...useH2c ? { useH2c } : {},
+    ...(useH2c ? { useH2c } : {}),
   })
   // an address has no SNI (RFC 6066, section 3); the certificate is checked against it all the same
   const servername = tls?.serverName ?? (isIP(bare(hostname)) ? '' : hostname)
-  const options = { connect: (given: buildConnector.Options, callback: buildConnector.Callback) => connector({ ...given, servername }, callback), allowH2: http2 !== false }
-  return useH2c ? { ...options, useH2c } as Client.Options : options
+  const options = {
+    connect: (given: buildConnector.Options, callback: buildConnector.Callback) =>
+      connector({ ...given, servername }, callback),
+    allowH2: http2 !== false,
+  }
+  return useH2c ? ({ ...options, useH2c } as Client.Options) : options
 }
 
 /** Resolves when a TCP connection, or one to the socket, stands. */
-export function reach ({ origin, socket, addresses, lookup }: DialSettings, signal: AbortSignal): Promise<void> {
+export function reach({ origin, socket, addresses, lookup }: DialSettings, signal: AbortSignal): Promise<void> {
   const { hostname, port, protocol } = new URL(origin)
-  const place = socket === undefined ? { host: bare(hostname), port: Number(port || (protocol === 'https:' ? 443 : 80)), ...lookupOption(addresses, lookup) } : { path: socket }
+  const place =
+    socket === undefined
+      ? {
+          host: bare(hostname),
+          port: Number(port || (protocol === 'https:' ? 443 : 80)),
+          ...lookupOption(addresses, lookup),
+        }
+      : { path: socket }
   return new Promise((resolve, reject) => {
     const connection = connect({ ...place, signal })
     connection.once('connect', () => {
       connection.destroy()
       resolve()
     })
-    connection.once('error', (error) => reject(signal.aborted ? signal.reason as Error : error))
+    connection.once('error', (error) => reject(signal.aborted ? (signal.reason as Error) : error))
   })
 }
 
 /** A host without the brackets of IPv6. */
 const bare = (hostname: string): string => hostname.replace(/^\[|\]$/g, '')
 
-function lookupOption (addresses: DialSettings['addresses'], lookup: DialSettings['lookup']): { lookup?: LookupFunction } {
+function lookupOption(
+  addresses: DialSettings['addresses'],
+  lookup: DialSettings['lookup'],
+): { lookup?: LookupFunction } {
   if (addresses !== undefined) return { lookup: inTurn(addresses) }
   return lookup === undefined ? {} : { lookup: asked(lookup) }
 }
 
 /** Gives each new connection another of the addresses first. */
-function inTurn (addresses: readonly string[]): LookupFunction {
+function inTurn(addresses: readonly string[]): LookupFunction {
   const found = addresses.map((address) => ({ address, family: isIP(address) }))
   let first = 0
   return (_name, options, callback) => {
@@ -76,8 +93,10 @@ function inTurn (addresses: readonly string[]): LookupFunction {
   }
 }
 
-function asked (lookup: (name: string) => Promise<string[]>): LookupFunction {
+function asked(lookup: (name: string) => Promise<string[]>): LookupFunction {
   return (name, options, callback) => {
-    lookup(name).then((addresses) => inTurn(addresses)(name, options, callback)).catch((error) => callback(error, []))
+    lookup(name)
+      .then((addresses) => inTurn(addresses)(name, options, callback))
+      .catch((error) => callback(error, []))
   }
 }

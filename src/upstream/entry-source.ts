@@ -3,7 +3,14 @@ import type { DnsAnswer } from '../discovery/dns-client.ts'
 import { TtlRefresh } from '../discovery/ttl-refresh.ts'
 import { BootProblems, reasonOf } from '../errors.ts'
 import type { SrvTarget, UrlTarget } from './target-schema.ts'
-import { addressOf, pathMistake, schemeOf, type TargetPlace, type TargetSettings, targetSettings } from './target-settings.ts'
+import {
+  addressOf,
+  pathMistake,
+  schemeOf,
+  type TargetPlace,
+  type TargetSettings,
+  targetSettings,
+} from './target-settings.ts'
 import type { SourceParts, TargetSource } from './target-source.ts'
 import { TlsSource } from './target-tls.ts'
 
@@ -22,12 +29,15 @@ export class EntrySource implements TargetSource {
    * @param field  where the entry stands, for messages
    * @throws BootProblems about its URL or its TLS files
    */
-  constructor (entry: UrlTarget | SrvTarget, field: string, parts: SourceParts) {
+  constructor(entry: UrlTarget | SrvTarget, field: string, parts: SourceParts) {
     const mistake = parts.isAsIs ? pathMistake(entry) : null
     if (mistake !== null) throw new BootProblems([{ file: parts.file, field, message: mistake }])
     this.#entry = entry
     this.#parts = parts
-    this.#tls = entry.tls === undefined ? null : new TlsSource(entry.tls, { baseDir: parts.baseDir, file: parts.file, field: `${field}.tls` }, parts.log)
+    this.#tls =
+      entry.tls === undefined
+        ? null
+        : new TlsSource(entry.tls, { baseDir: parts.baseDir, file: parts.file, field: `${field}.tls` }, parts.log)
     this.#ask = questionOf(entry, parts)
     // a name is a target before its addresses are known, unless these are the targets
     const waits = this.#ask !== null && (parts.allAddresses || 'srv' in entry)
@@ -35,36 +45,44 @@ export class EntrySource implements TargetSource {
     this.targets = this.#settle()
   }
 
-  async start (changed: () => void): Promise<void> {
+  async start(changed: () => void): Promise<void> {
     this.#changed = changed
     const { log, file, dnsInterval } = this.#parts
     if (this.#tls !== null) this.#tls.changed = () => this.#update()
     if (this.#ask === null) return
     const name = 'srv' in this.#entry ? this.#entry.srv : this.#entry.url
-    this.#refresh = new TtlRefresh(this.#ask, {
-      answered: (places) => this.#take(places),
-      failed: (error) => log.warn({ file, name, reason: reasonOf(error) }, 'the name of a target cannot be looked up: the last answer stays'),
-    }, dnsInterval === undefined ? undefined : { least: dnsInterval, most: dnsInterval })
+    this.#refresh = new TtlRefresh(
+      this.#ask,
+      {
+        answered: (places) => this.#take(places),
+        failed: (error) =>
+          log.warn(
+            { file, name, reason: reasonOf(error) },
+            'the name of a target cannot be looked up: the last answer stays',
+          ),
+      },
+      dnsInterval === undefined ? undefined : { least: dnsInterval, most: dnsInterval },
+    )
     await this.#refresh.start()
   }
 
-  close (): void {
+  close(): void {
     this.#refresh?.close()
     this.#tls?.close()
   }
 
-  #take (places: TargetPlace[]): void {
+  #take(places: TargetPlace[]): void {
     if (JSON.stringify(places) === JSON.stringify(this.#places)) return
     this.#places = places
     this.#update()
   }
 
-  #update (): void {
+  #update(): void {
     this.targets = this.#settle()
     this.#changed()
   }
 
-  #settle (): readonly TargetSettings[] {
+  #settle(): readonly TargetSettings[] {
     const { connectTimeout, firstByte, dns } = this.#parts
     const lookup = dns.hasOwnServers ? async (name: string) => (await dns.addresses(name)).value : undefined
     const dial = { tls: this.#tls && this.#tls.material, connectTimeout, firstByte, lookup }
@@ -73,7 +91,10 @@ export class EntrySource implements TargetSource {
 }
 
 /** What is asked of name servers to find the entry; null when everything is known. */
-function questionOf (entry: UrlTarget | SrvTarget, { dns, allAddresses }: SourceParts): (() => Promise<DnsAnswer<TargetPlace[]>>) | null {
+function questionOf(
+  entry: UrlTarget | SrvTarget,
+  { dns, allAddresses }: SourceParts,
+): (() => Promise<DnsAnswer<TargetPlace[]>>) | null {
   if ('srv' in entry) {
     const scheme = schemeOf(entry)
     const service = entry.srv.replace(/\.$/, '')
@@ -83,20 +104,35 @@ function questionOf (entry: UrlTarget | SrvTarget, { dns, allAddresses }: Source
       const found = await Promise.all(value.map(({ name }) => dns.addresses(name).catch(() => null)))
       const times = [ttl, ...found.map((answer) => answer?.ttl)].filter((time) => time !== undefined)
       return {
-        value: value.map(({ name, port, weight, priority }, i) => ({ origin: new URL(`${scheme}//${name}:${port}`).origin, addresses: found[i]?.value, weight, priority })).sort(byOrigin),
+        value: value
+          .map(({ name, port, weight, priority }, i) => ({
+            origin: new URL(`${scheme}//${name}:${port}`).origin,
+            addresses: found[i]?.value,
+            weight,
+            priority,
+          }))
+          .sort(byOrigin),
         ttl: times.length > 0 ? Math.min(...times) : undefined,
       }
     }
   }
-  const { url: { hostname, origin }, socket } = addressOf(entry)
-  if (socket !== undefined || isIP(hostname.replace(/^\[|\]$/g, '')) !== 0 || /(?:^|\.)localhost$/.test(hostname)) return null
+  const {
+    url: { hostname, origin },
+    socket,
+  } = addressOf(entry)
+  if (socket !== undefined || isIP(hostname.replace(/^\[|\]$/g, '')) !== 0 || /(?:^|\.)localhost$/.test(hostname)) {
+    return null
+  }
   return async () => {
     const { value, ttl } = await dns.addresses(hostname)
     if (!allAddresses) return { value: [{ origin, addresses: value }], ttl }
     // one machine often has an address of each family, and must not count twice
     const first = value.filter((address) => isIP(address) === 4)
-    return { value: (first.length > 0 ? first : value).map((address) => ({ origin, addresses: [address], byAddress: true })), ttl }
+    return {
+      value: (first.length > 0 ? first : value).map((address) => ({ origin, addresses: [address], byAddress: true })),
+      ttl,
+    }
   }
 }
 
-const byOrigin = (a: TargetPlace, b: TargetPlace): number => a.origin < b.origin ? -1 : 1
+const byOrigin = (a: TargetPlace, b: TargetPlace): number => (a.origin < b.origin ? -1 : 1)

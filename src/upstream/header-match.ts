@@ -15,18 +15,18 @@ export const matchesHeaders = (match: HeaderMatch, headers: IncomingHttpHeaders)
 export const headerConstraint = {
   name: 'headers',
   mustMatchWhenDerived: false,
-  storage () {
-    const entries: { match: HeaderMatch, routes: number }[] = []
+  storage() {
+    const entries: { match: HeaderMatch; routes: number }[] = []
     return {
       // the router also calls this with a route's own condition, to collect the routes that share it
-      get (value: IncomingHttpHeaders | HeaderMatch): number {
+      get(value: IncomingHttpHeaders | HeaderMatch): number {
         let routes = 0
         for (const entry of entries) {
           if (entry.match === value || matchesHeaders(entry.match, value)) routes |= entry.routes
         }
         return routes
       },
-      set (match: HeaderMatch, routes: number): void {
+      set(match: HeaderMatch, routes: number): void {
         const known = entries.find((entry) => entry.match === match)
         if (known) known.routes = routes
         else entries.push({ match, routes })

@@ -45,12 +45,14 @@ export class HostRouter {
   readonly #wildcard = new Map<string, HostGroup[]>()
   /** Host header as it came to its groups; null is not a valid host. Bounded, since clients choose the keys. */
   readonly #remembered = new Map<string, HostGroup[] | null>()
-  /** That of the last request, and what it came to: comparing is cheaper than hashing, and most gateways have but one. */
+  /**
+   * That of the last request, and what it came to: comparing is cheaper than hashing, and most gateways have but one.
+   */
   #lastHost: string | null = null
   #lastGroups: HostGroup[] | null = null
 
   /** @param table  every route of the gateway */
-  constructor (table: RouteTable) {
+  constructor(table: RouteTable) {
     this.#table = table
   }
 
@@ -58,30 +60,36 @@ export class HostRouter {
    * Internal prefix of the routes that answer for these hosts; `''` without hosts.
    * @param isAsIs  whether the upstream, which is alone on its hosts, gets paths as they came
    */
-  prefixOf (hosts: readonly string[] | undefined, isAsIs = false): string {
+  prefixOf(hosts: readonly string[] | undefined, isAsIs = false): string {
     if (!hosts) return ''
     const key = [...hosts].sort().join(' ')
     let group = this.#groups.get(key)
     if (!group) {
-      group = { prefix: `${isAsIs ? AS_IS : GROUP}${this.#groups.size}`, isAsIs, router: createRouter(ROUTER_OPTIONS as any) }
+      group = {
+        prefix: `${isAsIs ? AS_IS : GROUP}${this.#groups.size}`,
+        isAsIs,
+        router: createRouter(ROUTER_OPTIONS as any),
+      }
       this.#groups.set(key, group)
       for (const host of hosts) {
-        const [map, name] = host.startsWith('*.') ? [this.#wildcard, host.slice(1)] as const : [this.#exact, host] as const
-        map.set(name, [...map.get(name) ?? [], group])
+        const [map, name] = host.startsWith('*.')
+          ? ([this.#wildcard, host.slice(1)] as const)
+          : ([this.#exact, host] as const)
+        map.set(name, [...(map.get(name) ?? []), group])
       }
     }
     return group.prefix
   }
 
   /** Makes a route of a host group known; `path` is the public pattern. */
-  add (hosts: readonly string[], method: string, path: string, match?: HeaderMatch): void {
+  add(hosts: readonly string[], method: string, path: string, match?: HeaderMatch): void {
     this.prefixOf(hosts)
     const { router } = this.#groups.get([...hosts].sort().join(' '))!
-    router.on(method as HTTPMethod, path, match ? { constraints: { headers: match } } as any : {}, () => {})
+    router.on(method as HTTPMethod, path, match ? ({ constraints: { headers: match } } as any) : {}, () => {})
   }
 
   /** The internal target of a request, for the application's `rewriteUrl`. */
-  rewrite (request: IncomingMessage): string {
+  rewrite(request: IncomingMessage): string {
     const refusal = refusalOf(request) ?? messageRefusal(request)
     const reading = refusal ?? this.#special(request) ?? this.read(request.url!, request.method!, request.headers)
     if (isTarget(reading)) return isAsIs(reading) ? hideTarget(request, reading) : reading
@@ -90,20 +98,25 @@ export class HostRouter {
   }
 
   /** Where the gateway itself answers an OPTIONS; undefined for other requests. */
-  #special (request: IncomingMessage): `/${string}` | ErrorCode | undefined {
+  #special(request: IncomingMessage): `/${string}` | ErrorCode | undefined {
     if (request.method !== 'OPTIONS') return undefined
     if (!asksWholeServer(request.method, request.url!)) return this.#preflight(request)
     const { host = '' } = request.headers
     return originForm(request.url!, host) === null || this.#groupsOf(host) === null ? 'GW_BAD_HOST' : REFUSED_PATH
   }
 
-  /** Where a preflight is answered; undefined for other requests, and when the route that it is about has nothing to say. */
-  #preflight (request: IncomingMessage): `/${string}` | undefined {
+  /**
+   * Where a preflight is answered; undefined for other requests, and when the route that it is about has nothing to
+   * say.
+   */
+  #preflight(request: IncomingMessage): `/${string}` | undefined {
     if (!isPreflight(request)) return undefined
     const { url, headers } = request
     const method = headers['access-control-request-method']!
     const internal = this.read(url!, method, headers)
-    const config = isTarget(internal) ? this.#table.find(method, routerPath(internal), headers)?.row.options.config : undefined
+    const config = isTarget(internal)
+      ? this.#table.find(method, routerPath(internal), headers)?.row.options.config
+      : undefined
     if (config?.corsPolicy === undefined) return undefined
     notePreflight(request, config as typeof config & { corsPolicy: CorsPolicy })
     return `${PREFLIGHT_PATH}/x`
@@ -113,8 +126,8 @@ export class HostRouter {
    * @param target  as it came, in origin-form or absolute-form
    * @returns the internal target, or why the request must be refused
    */
-  read (target: string, method: string, headers: IncomingHttpHeaders): `/${string}` | ErrorCode {
-    const host = headers.host ?? headers[':authority'] as string ?? ''
+  read(target: string, method: string, headers: IncomingHttpHeaders): `/${string}` | ErrorCode {
+    const host = headers.host ?? (headers[':authority'] as string) ?? ''
     const origin = originForm(target, host)
     if (origin === null) return 'GW_BAD_HOST'
     const groups = this.#groupsOf(host)
@@ -124,15 +137,24 @@ export class HostRouter {
     return isTarget(canonical) ? this.#route(canonical, groups!, method, headers, hasSeparator(canonical)) : canonical
   }
 
-  /** @param origin  target in origin-form @param groups  those of its host @returns the canonical target, or why the request must be refused */
-  #canonical (origin: string, groups: readonly HostGroup[] | null): `/${string}` | ErrorCode {
+  /**
+   * @param origin  target in origin-form @param groups  those of its host @returns the canonical target, or why the
+   *   request must be refused
+   */
+  #canonical(origin: string, groups: readonly HostGroup[] | null): `/${string}` | ErrorCode {
     const canonical = canonicalTarget(origin, this.#table.hasMatrix)
     if (canonical === null || canonical.startsWith(GROUP) || canonical.startsWith(PREFLIGHT_PATH)) return 'GW_BAD_PATH'
-    return groups === null ? 'GW_BAD_HOST' : canonical as `/${string}`
+    return groups === null ? 'GW_BAD_HOST' : (canonical as `/${string}`)
   }
 
   /** The internal target of a canonical one. @param separated  whether it has an encoded separator */
-  #route (canonical: string, groups: readonly HostGroup[], method: string, headers: IncomingHttpHeaders, separated: boolean): `/${string}` | ErrorCode {
+  #route(
+    canonical: string,
+    groups: readonly HostGroup[],
+    method: string,
+    headers: IncomingHttpHeaders,
+    separated: boolean,
+  ): `/${string}` | ErrorCode {
     const internal = internalTarget(groups, canonical, method, headers)
     if (this.#table.hasMatrix && !this.#hasSoundSemicolons(internal, method, headers)) return 'GW_BAD_PATH'
     if (EMPTY_SEGMENT.test(canonical) && this.#leavesEmpty(internal, method, headers)) return 'GW_NOT_FOUND'
@@ -141,39 +163,44 @@ export class HostRouter {
   }
 
   /**
-   * The methods that have a route at a path. Clients choose long paths, so what does not depend on the method is done once, and
-   * the methods are asked one by one only when some route has the path.
+   * The methods that have a route at a path. Clients choose long paths, so what does not depend on the method is done
+   * once, and the methods are asked one by one only when some route has the path.
    * @param target  as it came
    */
-  methodsAt (target: string, headers: IncomingHttpHeaders): string[] {
-    const host = headers.host ?? headers[':authority'] as string ?? ''
+  methodsAt(target: string, headers: IncomingHttpHeaders): string[] {
+    const host = headers.host ?? (headers[':authority'] as string) ?? ''
     const origin = originForm(target, host)
     if (origin === null) return []
     const groups = this.#groupsOf(host)
     const unread = unreadGroup(groups)
-    if (unread !== undefined) return this.#table.methodsServed((method) => pathIfTarget(unreadTarget(unread, origin, method)), headers)
+    if (unread !== undefined) {
+      return this.#table.methodsServed((method) => pathIfTarget(unreadTarget(unread, origin, method)), headers)
+    }
     const canonical = this.#canonical(origin, groups)
     if (!isTarget(canonical) || groups === null) return []
     const path = pathOf(canonical)
     if (!this.#table.hasPath(path) && !groups.some(({ prefix }) => this.#table.hasPath(prefix + path))) return []
     const separated = hasSeparator(canonical)
-    return this.#table.methodsServed((method) => pathIfTarget(this.#route(canonical, groups, method, headers, separated)), headers)
+    return this.#table.methodsServed(
+      (method) => pathIfTarget(this.#route(canonical, groups, method, headers, separated)),
+      headers,
+    )
   }
 
   /**
-   * An encoded separator is data to the gateway and a separator to backends that decode before they route. It may not carry
-   * a request past what the route asks for that such a backend would take it to.
+   * An encoded separator is data to the gateway and a separator to backends that decode before they route. It may not
+   * carry a request past what the route asks for that such a backend would take it to.
    */
-  #hidesSeparator (internal: string, method: string, headers: IncomingHttpHeaders): boolean {
+  #hidesSeparator(internal: string, method: string, headers: IncomingHttpHeaders): boolean {
     const found = this.#table.find(method, pathOf(internal), headers)
     return found !== null && this.guard.hidesSeparator(found.row.options, method, internal, headers)
   }
 
   /**
-   * A semicolon may only begin a declared matrix parameter, written as declared. Services that take path parameters away may not
-   * be led past what another route asks for.
+   * A semicolon may only begin a declared matrix parameter, written as declared. Services that take path parameters
+   * away may not be led past what another route asks for.
    */
-  #hasSoundSemicolons (internal: string, method: string, headers: IncomingHttpHeaders): boolean {
+  #hasSoundSemicolons(internal: string, method: string, headers: IncomingHttpHeaders): boolean {
     const path = pathOf(internal)
     if (!SEMICOLON.test(path)) return true
     const { matrix } = this.#table.find(method, path, headers)?.row.options.config ?? {}
@@ -181,13 +208,16 @@ export class HostRouter {
     return matrix.fits(path) && !this.#hidesSeparator(internal, method, headers)
   }
 
-  /** The router lets a parameter be empty, which would give `/orders/` the rules of `/orders/:id`; to backends it may be `/orders`. */
-  #leavesEmpty (internal: string, method: string, headers: IncomingHttpHeaders): boolean {
+  /**
+   * The router lets a parameter be empty, which would give `/orders/` the rules of `/orders/:id`; to backends it may be
+   * `/orders`.
+   */
+  #leavesEmpty(internal: string, method: string, headers: IncomingHttpHeaders): boolean {
     const { params = {} } = this.#table.find(method, pathOf(internal), headers) ?? {}
     return Object.entries(params).some(([name, value]) => value === '' && name !== '*')
   }
 
-  #groupsOf (header: string): HostGroup[] | null {
+  #groupsOf(header: string): HostGroup[] | null {
     if (header !== this.#lastHost) {
       this.#lastGroups = this.#findGroups(header)
       this.#lastHost = header
@@ -195,14 +225,14 @@ export class HostRouter {
     return this.#lastGroups
   }
 
-  #findGroups (header: string): HostGroup[] | null {
+  #findGroups(header: string): HostGroup[] | null {
     const remembered = this.#remembered.get(header)
     if (remembered !== undefined) return remembered
     const host = header.toLowerCase()
     let groups: HostGroup[] | null = null
     if (host === '' || VALID_HOST.test(host)) {
       const name = host.replace(/:\d+$/, '').replace(/\.$/, '')
-      groups = [...this.#exact.get(name) ?? [], ...this.#wildcard.get(name.slice(name.indexOf('.'))) ?? []]
+      groups = [...(this.#exact.get(name) ?? []), ...(this.#wildcard.get(name.slice(name.indexOf('.'))) ?? [])]
     }
     if (this.#remembered.size >= REMEMBERED_HOSTS) this.#remembered.clear()
     this.#remembered.set(header, groups)
@@ -211,7 +241,8 @@ export class HostRouter {
 }
 
 /** Whether a reading is a target; codes of errors begin with a letter. */
-export const isTarget = (reading: `/${string}` | ErrorCode): reading is `/${string}` => reading.charCodeAt(0) === 47 /* / */
+export const isTarget = (reading: `/${string}` | ErrorCode): reading is `/${string}` =>
+  reading.charCodeAt(0) === 47 /* / */
 
 /** The target that a client means by an internal one, in canonical form where that is what is forwarded. */
 export const publicTarget = (internal: string): string => internal.replace(/^\/\.host-(?:as-is-)?\d+(?=\/)/, '')
@@ -219,7 +250,7 @@ export const publicTarget = (internal: string): string => internal.replace(/^\/\
 const pathOf = (target: string): string => target.split('?', 1)[0]!
 
 /** Whether the path of a canonical target has an encoded separator. */
-function hasSeparator (canonical: string): boolean {
+function hasSeparator(canonical: string): boolean {
   if (!canonical.includes('%')) return false
   const path = pathOf(canonical)
   return separatedPath(path) !== path
@@ -228,19 +259,28 @@ function hasSeparator (canonical: string): boolean {
 /** The path by which the router finds the route of an internal target. */
 export const routerPath = (internal: string): string => pathOf(routerTarget(internal))
 
-const pathIfTarget = (reading: `/${string}` | ErrorCode): string | null => isTarget(reading) ? routerPath(reading) : null
+const pathIfTarget = (reading: `/${string}` | ErrorCode): string | null =>
+  isTarget(reading) ? routerPath(reading) : null
 
 /** The group whose paths nobody reads, which is alone on its hosts. @param groups  those of a host */
-const unreadGroup = (groups: readonly HostGroup[] | null): HostGroup | undefined => groups?.[0]?.isAsIs ? groups[0] : undefined
+const unreadGroup = (groups: readonly HostGroup[] | null): HostGroup | undefined =>
+  groups?.[0]?.isAsIs ? groups[0] : undefined
 
 /** The internal target on a host whose paths nobody reads; only methods that are forwarded have a route. */
-function unreadTarget ({ prefix, router }: HostGroup, target: string, method: string): `/${string}` | ErrorCode {
+function unreadTarget({ prefix, router }: HostGroup, target: string, method: string): `/${string}` | ErrorCode {
   if (!isSendable(target)) return 'GW_BAD_PATH'
-  return router.find(method as HTTPMethod, '/', {} as never) === null ? 'GW_NOT_FOUND' : `${prefix}${target}` as `/${string}`
+  return router.find(method as HTTPMethod, '/', {} as never) === null
+    ? 'GW_NOT_FOUND'
+    : (`${prefix}${target}` as `/${string}`)
 }
 
 /** @param canonical  the canonical target */
-function internalTarget (groups: readonly HostGroup[], canonical: string, method: string, headers: IncomingHttpHeaders): string {
+function internalTarget(
+  groups: readonly HostGroup[],
+  canonical: string,
+  method: string,
+  headers: IncomingHttpHeaders,
+): string {
   if (groups.length === 0) return canonical
   const path = pathOf(canonical)
   for (const group of groups) {

@@ -1,10 +1,29 @@
 import type { FastifyContextConfig, RouteOptions } from 'fastify'
 import type { Problem } from '../errors.ts'
 
-/** What the stages read once, in their onRoute hooks; a later value would stand in the documents and be enforced by nobody. */
+/**
+ * What the stages read once, in their onRoute hooks; a later value would stand in the documents and be enforced by
+ * nobody.
+ */
 const READ_ONCE = [
-  'auth', 'limit', 'limits', 'cost', 'cors', 'csrf', 'securityHeaders', 'compress', 'clientCache', 'responses', 'responseValidation',
-  'requestValidation', 'consumes', 'websocket', 'upstream', 'hosts', 'publicUrl', 'hostPrefix',
+  'auth',
+  'limit',
+  'limits',
+  'cost',
+  'cors',
+  'csrf',
+  'securityHeaders',
+  'compress',
+  'clientCache',
+  'responses',
+  'responseValidation',
+  'requestValidation',
+  'consumes',
+  'websocket',
+  'upstream',
+  'hosts',
+  'publicUrl',
+  'hostPrefix',
 ] as const satisfies (keyof FastifyContextConfig)[]
 
 /** Places of a route in which stages put hooks. */
@@ -16,12 +35,12 @@ interface Noted {
   /** Values as JSON, by field. */
   values: Map<string, string | undefined>
   /** The hooks that the stages have put on the route. */
-  hooks: Map<typeof HOOKS[number], unknown[]>
+  hooks: Map<(typeof HOOKS)[number], unknown[]>
 }
 
 /**
- * Finds what hand-written plugins change on their routes with onRoute hooks of their own. These run after the stages of the gateway
- * have read the route, so the change would have no effect, or would take authentication away.
+ * Finds what hand-written plugins change on their routes with onRoute hooks of their own. These run after the stages of
+ * the gateway have read the route, so the change would have no effect, or would take authentication away.
  */
 export class LateChanges {
   readonly #own = new WeakMap<RouteOptions, Set<unknown>>()
@@ -31,17 +50,19 @@ export class LateChanges {
   #isEnded = false
 
   /** Every file has registered its routes: from now on there may be no others. */
-  end (): void {
+  end(): void {
     this.#isEnded = true
   }
 
   /**
    * Notes the hooks of a route before the stages add theirs.
-   * @throws when it is too late for a route: Fastify would leave it in the router without its hooks, and the first request would end the process
+   * @throws when it is too late for a route: Fastify would leave it in the router without its hooks, and the first
+   *   request would end the process
    */
-  begin (route: RouteOptions, file: string): void {
+  begin(route: RouteOptions, file: string): void {
     if (this.#isEnded) {
-      const message = 'is added after the boot, as in an onReady hook: add it in the plugin itself, and await what it waits for'
+      const message =
+        'is added after the boot, as in an onReady hook: add it in the plugin itself, and await what it waits for'
       this.#tooLate.push({ file, field: nameOf(route), message })
       throw new Error(`${nameOf(route)}: ${message}`)
     }
@@ -49,27 +70,37 @@ export class LateChanges {
   }
 
   /** Notes a route once the stages have read it. */
-  note (route: RouteOptions, file: string): void {
+  note(route: RouteOptions, file: string): void {
     const own = this.#own.get(route) ?? new Set()
     const hooks = new Map(HOOKS.map((hook) => [hook, hooksOf(route, hook).filter((one) => !own.has(one))]))
     this.#noted.set(route, { file, name: nameOf(route), values: valuesOf(route), hooks })
   }
 
   /** What has changed since. */
-  problems (): Problem[] {
+  problems(): Problem[] {
     const problems: Problem[] = [...this.#tooLate]
     for (const [route, { file, name, values, hooks }] of this.#noted) {
-      const say = (field: string, message: string): void => { problems.push({ file, field: `${name}: ${field}`, message }) }
+      const say = (field: string, message: string): void => {
+        problems.push({ file, field: `${name}: ${field}`, message })
+      }
       const now = valuesOf(route)
       for (const [field, value] of values) {
         const found = now.get(field)
         // Fastify registers a route at `/` of a prefix a second time, with a slash at its end
         if (found === value || (field === 'url' && found === `${value!.slice(0, -1)}/"`)) continue
-        say(field, `is changed from ${value ?? 'nothing'} to ${found ?? 'nothing'} by an onRoute hook, after the gateway has read it: state it on the route itself`)
+        say(
+          field,
+          `is changed from ${value ?? 'nothing'} to ${found ?? 'nothing'} by an onRoute hook, after the gateway has read it: state it on the route itself`,
+        )
       }
       for (const [hook, put] of hooks) {
         const left = new Set(hooksOf(route, hook))
-        if (put.some((one) => !left.has(one))) say(hook, 'an onRoute hook has taken away hooks that the gateway put there (authentication or limits): add to the array instead of replacing it')
+        if (put.some((one) => !left.has(one))) {
+          say(
+            hook,
+            'an onRoute hook has taken away hooks that the gateway put there (authentication or limits): add to the array instead of replacing it',
+          )
+        }
       }
     }
     return problems
@@ -78,12 +109,14 @@ export class LateChanges {
 
 const nameOf = ({ method, url }: RouteOptions): string => `${[method].flat().join(',')} ${url}`
 
-const hooksOf = (route: RouteOptions, hook: typeof HOOKS[number]): unknown[] => [route[hook] ?? []].flat()
+const hooksOf = (route: RouteOptions, hook: (typeof HOOKS)[number]): unknown[] => [route[hook] ?? []].flat()
 
-function valuesOf (route: RouteOptions): Map<string, string | undefined> {
+function valuesOf(route: RouteOptions): Map<string, string | undefined> {
   const config = route.config ?? {}
   return new Map([
     ...READ_ONCE.map((field) => [`config.${field}`, JSON.stringify(config[field])] as const),
-    ['method', JSON.stringify(route.method)], ['url', JSON.stringify(route.url)], ['constraints', JSON.stringify(route.constraints)],
+    ['method', JSON.stringify(route.method)],
+    ['url', JSON.stringify(route.url)],
+    ['constraints', JSON.stringify(route.constraints)],
   ])
 }

@@ -2,7 +2,7 @@ import type { LooseSegment } from './loose-path.ts'
 
 interface Node<T> {
   texts: Map<string, Node<T>>
-  parameters: { segment: LooseSegment & { kind: 'parameter' }, node: Node<T> }[]
+  parameters: { segment: LooseSegment & { kind: 'parameter' }; node: Node<T> }[]
   /** Of the pattern that ends here. */
   value: T | null
   /** Of the pattern that takes whatever comes from here on. */
@@ -16,7 +16,7 @@ export class PatternTree<T> {
   readonly #root = emptyNode<T>()
 
   /** The value of a pattern, which is made when it is not there yet. */
-  at (pattern: readonly LooseSegment[], make: () => T): T {
+  at(pattern: readonly LooseSegment[], make: () => T): T {
     let node = this.#root
     for (const segment of pattern) {
       if (segment.kind === 'wildcard') {
@@ -30,26 +30,26 @@ export class PatternTree<T> {
   }
 
   /**
-   * Visits the value of every pattern that a path fits, until a visit returns true. Text goes before parameters and these before a
-   * wildcard, as in the router.
+   * Visits the value of every pattern that a path fits, until a visit returns true. Text goes before parameters and
+   * these before a wildcard, as in the router.
    */
-  find (path: readonly string[], visit: (value: T) => boolean): boolean {
+  find(path: readonly string[], visit: (value: T) => boolean): boolean {
     return findFrom(this.#root, path, 0, visit)
   }
 
   /** Visits the value of every pattern that some path fits which also fits this one. */
-  overlapping (pattern: readonly LooseSegment[], visit: (value: T) => void): void {
+  overlapping(pattern: readonly LooseSegment[], visit: (value: T) => void): void {
     overlapFrom(this.#root, pattern, 0, visit)
   }
 }
 
-function textChild<T> (node: Node<T>, text: string): Node<T> {
+function textChild<T>(node: Node<T>, text: string): Node<T> {
   let child = node.texts.get(text)
-  if (child === undefined) node.texts.set(text, child = emptyNode())
+  if (child === undefined) node.texts.set(text, (child = emptyNode()))
   return child
 }
 
-function parameterChild<T> (node: Node<T>, segment: LooseSegment & { kind: 'parameter' }): Node<T> {
+function parameterChild<T>(node: Node<T>, segment: LooseSegment & { kind: 'parameter' }): Node<T> {
   const known = node.parameters.find((other) => other.segment.key === segment.key)
   if (known !== undefined) return known.node
   const child = { segment, node: emptyNode<T>() }
@@ -59,7 +59,7 @@ function parameterChild<T> (node: Node<T>, segment: LooseSegment & { kind: 'para
   return child.node
 }
 
-function findFrom<T> (node: Node<T>, path: readonly string[], i: number, visit: (value: T) => boolean): boolean {
+function findFrom<T>(node: Node<T>, path: readonly string[], i: number, visit: (value: T) => boolean): boolean {
   if (i === path.length) {
     if (node.value !== null && visit(node.value)) return true
   } else {
@@ -73,7 +73,7 @@ function findFrom<T> (node: Node<T>, path: readonly string[], i: number, visit: 
   return node.rest !== null && visit(node.rest)
 }
 
-function overlapFrom<T> (node: Node<T>, pattern: readonly LooseSegment[], i: number, visit: (value: T) => void): void {
+function overlapFrom<T>(node: Node<T>, pattern: readonly LooseSegment[], i: number, visit: (value: T) => void): void {
   const segment = pattern[i]
   if (node.rest !== null) visit(node.rest)
   if (segment === undefined) {

@@ -1,4 +1,11 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler, preHandlerHookHandler, RouteOptions } from 'fastify'
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  onRequestHookHandler,
+  preHandlerHookHandler,
+  RouteOptions,
+} from 'fastify'
 import { collectBodies } from '../contract/body-parsers.ts'
 import { gatehouseError } from '../errors.ts'
 import { admit } from '../proxy/admission.ts'
@@ -16,23 +23,29 @@ interface NotFoundOptions {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Answers what no route below the prefix of this scope does. It inherits `auth` and `rateLimit` of the gateway, as routes do. */
-    setNotFoundHandler (options: NotFoundOptions, handler: NotFoundHandler): this
+    /**
+     * Answers what no route below the prefix of this scope does. It inherits `auth` and `rateLimit` of the gateway, as
+     * routes do.
+     */
+    setNotFoundHandler(options: NotFoundOptions, handler: NotFoundHandler): this
   }
 }
 
 /**
- * Prepares the scope of a hand-written plugin. Fastify has places where such a plugin handles requests that have passed no stage of
- * the gateway: hooks that run first, error handlers, not-found handlers. Its requests are marked once they have passed, and its
- * not-found handlers get the stages of a route.
+ * Prepares the scope of a hand-written plugin. Fastify has places where such a plugin handles requests that have passed
+ * no stage of the gateway: hooks that run first, error handlers, not-found handlers. Its requests are marked once they
+ * have passed, and its not-found handlers get the stages of a route.
  * @param bodyLimit  of bodies that are parsed. Bytes
  * @param inherit    fills in what a route inherits from the gateway, and notes a route without `auth`
  * @param registered  sees each route once the stages have read it
  * @param notFound   sees each not-found handler, as the route that it stands for
  */
-export function preparePluginScope (
-  scope: FastifyInstance, bodyLimit: number, inherit: (route: RouteOptions, name: string) => void,
-  registered: (route: RouteOptions) => void, notFound: (route: RouteOptions) => void
+export function preparePluginScope(
+  scope: FastifyInstance,
+  bodyLimit: number,
+  inherit: (route: RouteOptions, name: string) => void,
+  registered: (route: RouteOptions) => void,
+  notFound: (route: RouteOptions) => void,
 ): void {
   // JSON is parsed as any Fastify handler expects, with its bytes kept for forwarding; the rest streams
   collectBodies(scope, { bodyLimit, consumes: DEFAULT_CONSUMES })
@@ -46,11 +59,20 @@ export function preparePluginScope (
   guardSendHooks(scope)
 
   const { setNotFoundHandler } = scope
-  scope.setNotFoundHandler = function (this: FastifyInstance, options?: NotFoundOptions | NotFoundHandler, handler?: NotFoundHandler) {
+  scope.setNotFoundHandler = function (
+    this: FastifyInstance,
+    options?: NotFoundOptions | NotFoundHandler,
+    handler?: NotFoundHandler,
+  ) {
     const own = typeof options === 'object' ? options : {}
     const answer = typeof options === 'function' ? options : handler
     const prefix = this.prefix || '/'
-    const route: RouteOptions = { method: [...this.supportedMethods], url: `${prefix.replace(/\/$/, '')}/*`, config: { ...own.config }, handler: () => {} }
+    const route: RouteOptions = {
+      method: [...this.supportedMethods],
+      url: `${prefix.replace(/\/$/, '')}/*`,
+      config: { ...own.config },
+      handler: () => {},
+    }
     inherit(route, `setNotFoundHandler({ config }, handler) of ${prefix}`)
     // the boot is lost already
     if (route.config!.auth === undefined) return this
@@ -72,6 +94,8 @@ export function preparePluginScope (
 }
 
 /** `reply.callNotFound()` comes from any hook of any route, and skips the hooks before this one. */
-const refuseUnadmitted = (isOpen: boolean): preHandlerHookHandler => (request, _reply, done) => {
-  done(request.admitted && (isOpen || request.authorized) ? undefined : gatehouseError('GW_NOT_FOUND'))
-}
+const refuseUnadmitted =
+  (isOpen: boolean): preHandlerHookHandler =>
+  (request, _reply, done) => {
+    done(request.admitted && (isOpen || request.authorized) ? undefined : gatehouseError('GW_NOT_FOUND'))
+  }

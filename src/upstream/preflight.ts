@@ -14,7 +14,7 @@ export const isPreflight = ({ method, headers }: IncomingMessage): boolean =>
   method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined
 
 /** Notes which route a preflight is about. */
-export function notePreflight (request: PreflightRequest, config: Preflighted): void {
+export function notePreflight(request: PreflightRequest, config: Preflighted): void {
   request[kRoute] = config
 }
 

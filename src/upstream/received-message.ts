@@ -2,15 +2,15 @@ import type { IncomingMessage } from 'node:http'
 import type { ErrorCode } from '../errors.ts'
 
 /**
- * Whether a request asks about the server as a whole (RFC 9110, section 9.3.7). A client that takes the gateway for a proxy writes
- * `*` as a URL without a path (RFC 9112, section 3.2.4).
+ * Whether a request asks about the server as a whole (RFC 9110, section 9.3.7). A client that takes the gateway for a
+ * proxy writes `*` as a URL without a path (RFC 9112, section 3.2.4).
  * @param target  as it came
  */
 export const asksWholeServer = (method: string, target: string): boolean =>
   method === 'OPTIONS' && (target === '*' || /^https?:\/\/[^/?#]+$/i.test(target))
 
 /** Turns absolute-form (RFC 9112, section 3.2.2) into origin-form; null when it names another host than `Host`. */
-export function originForm (target: string, host: string): string | null {
+export function originForm(target: string, host: string): string | null {
   if (target.charCodeAt(0) === 47 /* / */) return target
   const [, authority, rest] = /^https?:\/\/([^/?#]*)(.*)$/i.exec(target) ?? []
   // asterisk-form and authority-form have no path, which is refused as such
@@ -19,8 +19,10 @@ export function originForm (target: string, host: string): string | null {
   return rest!.startsWith('/') ? rest! : `/${rest}`
 }
 
-/** What is wrong with the message as such: more or fewer hosts than one, or a body that was coded in a way unknown here. */
-export function messageRefusal (request: IncomingMessage): ErrorCode | undefined {
+/**
+ * What is wrong with the message as such: more or fewer hosts than one, or a body that was coded in a way unknown here.
+ */
+export function messageRefusal(request: IncomingMessage): ErrorCode | undefined {
   const { headers, rawHeaders, httpVersionMajor: major, httpVersionMinor: minor } = request
   // the parser lets versions pass that nobody speaks
   if (major !== 1 || minor > 1) return 'GW_UNSUPPORTED_VERSION'
@@ -31,7 +33,7 @@ export function messageRefusal (request: IncomingMessage): ErrorCode | undefined
   return undefined
 }
 
-function repeatedHost (rawHeaders: readonly string[]): boolean {
+function repeatedHost(rawHeaders: readonly string[]): boolean {
   let seen = false
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!

@@ -58,13 +58,13 @@ export class Registrar {
   readonly #claims: RouteClaims
   readonly late = new LateChanges()
 
-  constructor (parts: RegistrarParts) {
+  constructor(parts: RegistrarParts) {
     this.#parts = parts
     this.#claims = new RouteClaims(parts, this.problems)
   }
 
   /** The plugin that registers one file of `routes/` in a scope of its own. */
-  plugin (routeFile: RouteFile): FastifyPluginAsync {
+  plugin(routeFile: RouteFile): FastifyPluginAsync {
     return async (scope) => {
       scope.decorate('routeFile', routeFile.file)
       if ('declaration' in routeFile) {
@@ -80,10 +80,20 @@ export class Registrar {
         return
       }
       const { file } = routeFile
-      preparePluginScope(scope, bytes(this.#parts.config.bodyLimit), (route, name) => this.#inherit(route, name, file), (route) => this.late.note(route, file), (route) => this.#parts.hosts.guard.add(route, file, true))
+      preparePluginScope(
+        scope,
+        bytes(this.#parts.config.bodyLimit),
+        (route, name) => this.#inherit(route, name, file),
+        (route) => this.late.note(route, file),
+        (route) => this.#parts.hosts.guard.add(route, file, true),
+      )
       try {
-        const plugin = watchedPlugin(routeFile.plugin, () => this.problems.push({ file, field: 'default export', message: RETURNS_DECLARATION }))
-        await withoutExit(async () => { await scope.register(plugin) })
+        const plugin = watchedPlugin(routeFile.plugin, () =>
+          this.problems.push({ file, field: 'default export', message: RETURNS_DECLARATION }),
+        )
+        await withoutExit(async () => {
+          await scope.register(plugin)
+        })
       } catch (error) {
         this.#note(error as Error, routeFile.file)
       }
@@ -91,10 +101,10 @@ export class Registrar {
   }
 
   /**
-   * Sees the routes of the files before any stage does, so that what they inherit is there when a stage looks: hooks run
-   * in the order of their registration, and this one must be the first.
+   * Sees the routes of the files before any stage does, so that what they inherit is there when a stage looks: hooks
+   * run in the order of their registration, and this one must be the first.
    */
-  watchRoutes (app: FastifyInstance): void {
+  watchRoutes(app: FastifyInstance): void {
     const watch = (route: RouteOptions, file: string): void => this.#watch(route, file)
     const claim = (route: RouteOptions): void => this.#claims.claimOwn(route)
     app.addHook('onRoute', function (route) {
@@ -104,7 +114,7 @@ export class Registrar {
   }
 
   /** Looks at the routes once all plugins are done with them. */
-  finish (): void {
+  finish(): void {
     this.problems.push(...this.late.problems())
   }
 
@@ -112,7 +122,7 @@ export class Registrar {
    * Registers every route of a declaration that has been checked.
    * @param api  what its document has brought along
    */
-  declare (scope: FastifyInstance, declaration: UpstreamDeclaration, file: string, api?: ImportedApi): void {
+  declare(scope: FastifyInstance, declaration: UpstreamDeclaration, file: string, api?: ImportedApi): void {
     const { config, hosts, upstreams } = this.#parts
     if (!this.#claims.claimName(declaration.name, file)) return
     this.#claims.claimHosts(declaration, file)
@@ -124,16 +134,35 @@ export class Registrar {
       ...this.#parts,
       declaration,
       upstream: upstreams.add(declaration.name, upstreamParts(declaration, context), file),
-      mirror: declaration.mirror ? new Mirror(upstreams.add(`${declaration.name}~mirror`, shadowParts(declaration, context), file), declaration.mirror) : null,
+      mirror: declaration.mirror
+        ? new Mirror(
+            upstreams.add(`${declaration.name}~mirror`, shadowParts(declaration, context), file),
+            declaration.mirror,
+          )
+        : null,
       hostPrefix: hosts.prefixOf(declaration.hosts, declaration.paths === 'as-is'),
-      storesSome: [declaration, ...routes.map((route) => route.declaration)].some(({ cache = false }) => cache !== false),
+      storesSome: [declaration, ...routes.map((route) => route.declaration)].some(
+        ({ cache = false }) => cache !== false,
+      ),
     }
     const scopes = new BodyScopes()
     for (const route of routes) {
-      const plan = routePlan(parts, route.declaration, parts.hostPrefix + route.path, route.declaration.websocket ?? false, route.auth === 'none', responseCheck(scope, route, declaration), checkedHeaders(route))
+      const plan = routePlan(
+        parts,
+        route.declaration,
+        parts.hostPrefix + route.path,
+        route.declaration.websocket ?? false,
+        route.auth === 'none',
+        responseCheck(scope, route, declaration),
+        checkedHeaders(route),
+      )
       for (const method of methodsOf(route, routes)) {
         const match = headerMatch(route.declaration)
-        const problem = this.#parts.table.claim({ method, path: route.path, hosts: declaration.hosts, match }, file, route.field)
+        const problem = this.#parts.table.claim(
+          { method, path: route.path, hosts: declaration.hosts, match },
+          file,
+          route.field,
+        )
         if (problem) {
           // the HEAD beside a GET collides for the same reason
           if (route.methods.includes(method)) this.problems.push(problem)
@@ -144,13 +173,18 @@ export class Registrar {
       }
     }
     const passesThrough = declaration.passThrough && this.#claims.claimPassThrough(declaration, file, parts.hostPrefix)
-    scopes.register(scope, bytes(config.bodyLimit), (child, options) => this.#route(child, options, file), async (child) => {
-      if (passesThrough) await registerUndeclared(child, { ...parts, claims: this.#claims })
-    })
+    scopes.register(
+      scope,
+      bytes(config.bodyLimit),
+      (child, options) => this.#route(child, options, file),
+      async (child) => {
+        if (passesThrough) await registerUndeclared(child, { ...parts, claims: this.#claims })
+      },
+    )
   }
 
   /** Registers a route; what is wrong with it keeps no other from being looked at. */
-  #route (scope: FastifyInstance, options: RouteOptions, file: string): void {
+  #route(scope: FastifyInstance, options: RouteOptions, file: string): void {
     try {
       scope.route(options)
     } catch (error) {
@@ -159,11 +193,13 @@ export class Registrar {
   }
 
   /** Sees every route that a file registers, before it is there. */
-  #watch (route: RouteOptions, file: string): void {
+  #watch(route: RouteOptions, file: string): void {
     const { table, hosts } = this.#parts
     this.late.begin(route, file)
     // those of a pass-through; declared routes have one each
-    if (route.config?.upstream !== undefined && Array.isArray(route.method)) route.method = this.#claims.passedThrough(route.url, route.method)
+    if (route.config?.upstream !== undefined && Array.isArray(route.method)) {
+      route.method = this.#claims.passedThrough(route.url, route.method)
+    }
     const config = this.#inherit(route, `${[route.method].flat().join(',')} ${route.url}`, file)
     // the routes of a declaration have been claimed before, under the name of their field
     if (config.upstream === undefined) {
@@ -181,9 +217,9 @@ export class Registrar {
    * Fills in what a route inherits from the gateway.
    * @param name  of the route, for messages
    */
-  #inherit (route: RouteOptions, name: string, file: string): FastifyContextConfig {
+  #inherit(route: RouteOptions, name: string, file: string): FastifyContextConfig {
     // a copy, since several routes may have been given one object
-    const config = route.config = { ...route.config }
+    const config = (route.config = { ...route.config })
     config.publicUrl ??= config.hostPrefix ? route.url.slice(config.hostPrefix.length) || '/' : route.url
     config.auth ??= this.#parts.config.auth
     config.cors ??= this.#parts.config.cors
@@ -196,26 +232,40 @@ export class Registrar {
   }
 
   /** A route written by hand stands under the limits of the gateway too. */
-  #inheritLimits (config: FastifyContextConfig, route: string, file: string): void {
+  #inheritLimits(config: FastifyContextConfig, route: string, file: string): void {
     if (config.limits !== undefined || config.limit === false) return
     if (config.limit !== undefined) {
       const problems = checkAgainst(LimitDeclaration, config.limit, file)
       if (problems.length > 0) {
-        this.problems.push(...problems.map((problem) => ({ ...problem, field: `${route}: config.limit${problem.field ? `.${problem.field}` : ''}` })))
+        this.problems.push(
+          ...problems.map((problem) => ({
+            ...problem,
+            field: `${route}: config.limit${problem.field ? `.${problem.field}` : ''}`,
+          })),
+        )
         config.limit = undefined
       }
     }
     const { rateLimit } = this.#parts.config
-    config.limits = [...rateLimit ? limitRules('gateway', rateLimit) : [], ...config.limit ? limitRules(`route:${route}`, config.limit) : []]
+    config.limits = [
+      ...(rateLimit ? limitRules('gateway', rateLimit) : []),
+      ...(config.limit ? limitRules(`route:${route}`, config.limit) : []),
+    ]
   }
 
-  #note (error: Error & { code?: string }, file: string, upstream?: string): void {
+  #note(error: Error & { code?: string }, file: string, upstream?: string): void {
     const { code } = error
     if (error instanceof BootProblems) {
       // stages know the upstream alone
-      this.problems.push(...error.problems.map((problem) => problem.file === upstream ? { ...problem, file } : problem))
+      this.problems.push(
+        ...error.problems.map((problem) => (problem.file === upstream ? { ...problem, file } : problem)),
+      )
     } else if (code === 'AVV_ERR_PLUGIN_EXEC_TIMEOUT' || code === 'FST_ERR_PLUGIN_TIMEOUT') {
-      this.problems.push({ file, field: '', message: 'the plugin is not done within 10 s: it waits too long, or for something that never comes' })
+      this.problems.push({
+        file,
+        field: '',
+        message: 'the plugin is not done within 10 s: it waits too long, or for something that never comes',
+      })
     } else if (code !== 'FST_ERR_DUPLICATED_ROUTE' || !this.problems.some((problem) => problem.file === file)) {
       // what the router says of routes that collide has been told with both files
       this.problems.push({ file, field: '', message: error.message })
@@ -223,10 +273,11 @@ export class Registrar {
   }
 }
 
-const RETURNS_DECLARATION = 'is a function that returns a declaration, which registers nothing: export the declaration itself, as in "export default defineUpstream({ ... })"'
+const RETURNS_DECLARATION =
+  'is a function that returns a declaration, which registers nothing: export the declaration itself, as in "export default defineUpstream({ ... })"'
 
 /** GET answers HEAD too, unless another route of the upstream does. */
-function methodsOf ({ methods, path }: DeclaredRoute, routes: readonly DeclaredRoute[]): string[] {
+function methodsOf({ methods, path }: DeclaredRoute, routes: readonly DeclaredRoute[]): string[] {
   if (!methods.includes('GET') || methods.includes('HEAD')) return methods
   return routes.some((other) => other.path === path && other.methods.includes('HEAD')) ? methods : [...methods, 'HEAD']
 }

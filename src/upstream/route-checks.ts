@@ -3,8 +3,14 @@ import { compileResponseCheck, type ResponseCheck } from '../contract/response-c
 import type { UpstreamDeclaration } from './declaration-schema.ts'
 import type { DeclaredRoute } from './declared-routes.ts'
 
-/** What looks at the responses of a route: its own schemas, else those of its operation; null when nobody wants to know. */
-export function responseCheck (app: FastifyInstance, { declaration, api }: DeclaredRoute, upstream: UpstreamDeclaration): ResponseCheck | null {
+/**
+ * What looks at the responses of a route: its own schemas, else those of its operation; null when nobody wants to know.
+ */
+export function responseCheck(
+  app: FastifyInstance,
+  { declaration, api }: DeclaredRoute,
+  upstream: UpstreamDeclaration,
+): ResponseCheck | null {
   const own = declaration.schema?.response
   if ((declaration.responseValidation ?? upstream.responseValidation ?? 'off') === 'off') return null
   if (own !== undefined) return compileResponseCheck(own)
@@ -13,4 +19,6 @@ export function responseCheck (app: FastifyInstance, { declaration, api }: Decla
 
 /** Headers that the operation of a document checks, in lower case. */
 export const checkedHeaders = ({ api }: DeclaredRoute): string[] =>
-  api === undefined ? [] : api.operation.parameters.filter((parameter) => parameter.in === 'header').map(({ name }) => name.toLowerCase())
+  api === undefined
+    ? []
+    : api.operation.parameters.filter((parameter) => parameter.in === 'header').map(({ name }) => name.toLowerCase())

@@ -20,7 +20,10 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call. Every route of `routes/` must state it, or inherit it. */
     auth?: AuthDeclaration
-    /** A limit of this route alone, as a hand-written plugin states it; `false` frees it from all, those of plans included. */
+    /**
+     * A limit of this route alone, as a hand-written plugin states it; `false` frees it from all, those of plans
+     * included.
+     */
     limit?: LimitDeclaration | false
     /** For how many requests one counts. Default: 1. */
     cost?: CostDeclaration

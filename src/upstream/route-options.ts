@@ -10,7 +10,9 @@ import type { DeclaredRoute } from './declared-routes.ts'
 import { mockHandler, ownOperation } from './mock-handler.ts'
 import { redirectHandler } from './redirect.ts'
 
-const refuseOmitted = (): never => { throw gatehouseError('GW_OPERATION_OMITTED') }
+const refuseOmitted = (): never => {
+  throw gatehouseError('GW_OPERATION_OMITTED')
+}
 
 export const DEFAULT_CONSUMES: readonly string[] = ['application/json']
 
@@ -19,10 +21,18 @@ export const headerMatch = ({ match }: Partial<RouteDeclaration>): Record<string
   match && Object.fromEntries(Object.entries(match.headers).map(([name, value]) => [name.toLowerCase(), value]))
 
 /** The Fastify route of one method of a declared route. */
-export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRoute, method: string, hostPrefix: string, plan: ForwardPlan, config: Config): RouteOptions {
+export function routeOptions(
+  upstream: UpstreamDeclaration,
+  route: DeclaredRoute,
+  method: string,
+  hostPrefix: string,
+  plan: ForwardPlan,
+  config: Config,
+): RouteOptions {
   const { declaration: own } = route
   const { response, consumes = DEFAULT_CONSUMES, hide, ...schema } = own.schema ?? {}
-  const requestValidation = route.api === undefined ? undefined : own.requestValidation ?? upstream.requestValidation ?? 'enforce'
+  const requestValidation =
+    route.api === undefined ? undefined : (own.requestValidation ?? upstream.requestValidation ?? 'enforce')
   const match = headerMatch(own)
   const mock = own.mock ?? upstream.mock ?? false
   const options: RouteOptions = {
@@ -47,7 +57,7 @@ export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRout
       securityHeaders: own.securityHeaders ?? upstream.securityHeaders ?? config.securityHeaders,
       compress: own.compress ?? upstream.compress ?? config.compress,
       clientCache: own.clientCache ?? upstream.clientCache,
-      ...own.rateLimit === false ? { limit: false } : {},
+      ...(own.rateLimit === false ? { limit: false } : {}),
       cost: own.cost ?? upstream.cost,
       responses: response,
       responseValidation: own.responseValidation ?? upstream.responseValidation,
@@ -65,11 +75,18 @@ export function routeOptions (upstream: UpstreamDeclaration, route: DeclaredRout
       : own.redirect
         ? redirectHandler(own.redirect, hostPrefix + route.path)
         : mock !== false
-          ? mockHandler(response === undefined && route.api !== undefined ? route.api : ownOperation(own, `${upstream.name}: ${route.field}`), mock)
+          ? mockHandler(
+              response === undefined && route.api !== undefined
+                ? route.api
+                : ownOperation(own, `${upstream.name}: ${route.field}`),
+              mock,
+            )
           : (request: FastifyRequest, reply: FastifyReply) => forward(request, reply, plan),
   }
   if (match) options.constraints = { headers: match } as RouteOptions['constraints']
   // of those that stream, the plan knows the limit
-  if (schema.body || route.api !== undefined) options.bodyLimit = bytes(own.bodyLimit ?? upstream.bodyLimit ?? config.bodyLimit)
+  if (schema.body || route.api !== undefined) {
+    options.bodyLimit = bytes(own.bodyLimit ?? upstream.bodyLimit ?? config.bodyLimit)
+  }
   return options
 }

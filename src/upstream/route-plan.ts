@@ -37,16 +37,24 @@ export interface PlanParts {
  * @param checkedHeaders  headers that the operation of a document checks, in lower case
  * @param open  whether the route says `auth: 'none'`
  */
-export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, pattern: string, websocket: boolean, open: boolean, responseCheck: ResponseCheck | null = null, checkedHeaders: readonly string[] = []): ForwardPlan {
+export function routePlan(
+  parts: PlanParts,
+  route: Partial<RouteDeclaration>,
+  pattern: string,
+  websocket: boolean,
+  open: boolean,
+  responseCheck: ResponseCheck | null = null,
+  checkedHeaders: readonly string[] = [],
+): ForwardPlan {
   const { config, declaration, hostPrefix } = parts
   const stripped = declaration.stripPrefix ? prefixOf(declaration) : ''
   const plan = forwardPlan({
     ...inheritedSettings(parts),
     open,
     timeouts: timeoutSettings(route.timeouts, declaration.timeouts, config.timeouts),
-    ...route.retries === undefined ? {} : { retries: route.retries },
-    ...route.hedging === undefined ? {} : { hedging: route.hedging },
-    ...route.fallback === undefined ? {} : { fallback: route.fallback },
+    ...(route.retries === undefined ? {} : { retries: route.retries }),
+    ...(route.hedging === undefined ? {} : { hedging: route.hedging }),
+    ...(route.fallback === undefined ? {} : { fallback: route.fallback }),
     stripLength: hostPrefix.length + stripped.length,
     strippedPrefix: stripped,
     rewrite: route.rewritePath === undefined ? null : compilePathTemplate(route.rewritePath, pattern),
@@ -69,35 +77,62 @@ export function routePlan (parts: PlanParts, route: Partial<RouteDeclaration>, p
 }
 
 /** Headers that the schema of a route names, in lower case. */
-function schemaHeaders ({ schema }: Partial<RouteDeclaration>): string[] {
-  const { properties = {}, required = [] } = (schema?.headers ?? {}) as { properties?: object, required?: string[] }
+function schemaHeaders({ schema }: Partial<RouteDeclaration>): string[] {
+  const { properties = {}, required = [] } = (schema?.headers ?? {}) as { properties?: object; required?: string[] }
   return [...new Set([...Object.keys(properties), ...required])].map((name) => name.toLowerCase())
 }
 
-/** The cache of a route. One that stores nothing puts out what others of the upstream have stored, when it changes something. */
-function routeCache ({ config, declaration, responses, storesSome }: PlanParts, route: Partial<RouteDeclaration>): RouteCache | null {
+/**
+ * The cache of a route. One that stores nothing puts out what others of the upstream have stored, when it changes
+ * something.
+ */
+function routeCache(
+  { config, declaration, responses, storesSome }: PlanParts,
+  route: Partial<RouteDeclaration>,
+): RouteCache | null {
   const settings = route.cache ?? declaration.cache ?? false
   if (settings === false) return storesSome ? { cache: responses, policy: null, route: '' } : null
   const { match } = route
   // one URL can mean another resource there, where a proxy states the same host for both
   const place = declaration.paths === 'as-is' ? `as-is ${declaration.name}\n` : ''
-  return { cache: responses, policy: new CachePolicy(settings === true ? {} : settings, (route.compress ?? declaration.compress ?? config.compress ?? false) !== false), route: match === undefined ? place : `${JSON.stringify(match)}\n` }
+  return {
+    cache: responses,
+    policy: new CachePolicy(
+      settings === true ? {} : settings,
+      (route.compress ?? declaration.compress ?? config.compress ?? false) !== false,
+    ),
+    route: match === undefined ? place : `${JSON.stringify(match)}\n`,
+  }
 }
 
-function ownResponseHeaders (route: Partial<RouteDeclaration>, upstream: UpstreamDeclaration, gateway: Config): string[] {
+function ownResponseHeaders(
+  route: Partial<RouteDeclaration>,
+  upstream: UpstreamDeclaration,
+  gateway: Config,
+): string[] {
   const security = route.securityHeaders ?? upstream.securityHeaders ?? gateway.securityHeaders
   return [
-    ...(route.cors ?? upstream.cors ?? gateway.cors) ? CORS_HEADERS : [],
-    ...typeof security === 'object' && security.override ? securityHeaderNames(security) : [],
+    ...((route.cors ?? upstream.cors ?? gateway.cors) ? CORS_HEADERS : []),
+    ...(typeof security === 'object' && security.override ? securityHeaderNames(security) : []),
   ]
 }
 
-/** Whether targets get the client's `Host`: a service that answers for stated hosts puts them into its links and cookies. */
+/**
+ * Whether targets get the client's `Host`: a service that answers for stated hosts puts them into its links and
+ * cookies.
+ */
 const preservesHost = ({ preserveHost, hosts }: Partial<UpstreamDeclaration>, config: Config): boolean =>
   preserveHost ?? config.preserveHost ?? hosts !== undefined
 
 /** The settings that hand-written plugins can state too. */
-export function inheritedSettings ({ config, forwarded, upstream, declaration }: Pick<PlanParts, 'config' | 'forwarded' | 'upstream'> & { declaration: Partial<UpstreamDeclaration> }): ForwardSettings {
+export function inheritedSettings({
+  config,
+  forwarded,
+  upstream,
+  declaration,
+}: Pick<PlanParts, 'config' | 'forwarded' | 'upstream'> & {
+  declaration: Partial<UpstreamDeclaration>
+}): ForwardSettings {
   return {
     upstream,
     forwarded,
@@ -114,4 +149,4 @@ export function inheritedSettings ({ config, forwarded, upstream, declaration }:
   }
 }
 
-const sizeOf = (size: string | number | undefined): number | undefined => size === undefined ? undefined : bytes(size)
+const sizeOf = (size: string | number | undefined): number | undefined => (size === undefined ? undefined : bytes(size))

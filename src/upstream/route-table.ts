@@ -57,7 +57,7 @@ export class RouteTable implements Iterable<RouteRow> {
   /** Who has a method, host, path and conditions. */
   readonly #owners = new Map<string, Owner>()
   /** With their URLs as they were added; the plugins that add them may still change their methods. */
-  readonly #own: { url: string, route: RouteOptions, setting: string | undefined }[] = []
+  readonly #own: { url: string; route: RouteOptions; setting: string | undefined }[] = []
   #router: Instance<any> | null = null
   #ownRouter: Instance<any> | null = null
   /** Every path, whatever the methods and conditions. */
@@ -65,19 +65,29 @@ export class RouteTable implements Iterable<RouteRow> {
   #hasMatrix = false
 
   /** Whether some route has a matrix parameter, so that `;` may stand in a path. */
-  get hasMatrix (): boolean { return this.#hasMatrix }
-  get rows (): readonly RouteRow[] { return this.#rows }
+  get hasMatrix(): boolean {
+    return this.#hasMatrix
+  }
+  get rows(): readonly RouteRow[] {
+    return this.#rows
+  }
   /** Those of the gateway itself that clients can reach. */
-  get ownRoutes (): readonly OwnRoute[] { return this.#own.flatMap(({ url, route, setting }) => ownRoutesOf(url, route, setting)) }
+  get ownRoutes(): readonly OwnRoute[] {
+    return this.#own.flatMap(({ url, route, setting }) => ownRoutesOf(url, route, setting))
+  }
   /** Every method that some route has; GET answers HEAD. */
-  get methods (): string[] { return [...new Set(this.#rows.flatMap(({ method }) => method === 'GET' ? [method, 'HEAD'] : [method]))] }
-  [Symbol.iterator] (): Iterator<RouteRow> { return this.#rows[Symbol.iterator]() }
+  get methods(): string[] {
+    return [...new Set(this.#rows.flatMap(({ method }) => (method === 'GET' ? [method, 'HEAD'] : [method])))]
+  }
+  [Symbol.iterator](): Iterator<RouteRow> {
+    return this.#rows[Symbol.iterator]()
+  }
 
   /**
    * Notes a route before it is registered.
    * @returns a problem that names both files when another route has the same method, host, path and conditions
    */
-  claim (route: RouteAddress, file: string, field: string): Problem | null {
+  claim(route: RouteAddress, file: string, field: string): Problem | null {
     for (const [host, key] of keysOf(route)) {
       const owner = this.#owners.get(key)
       if (owner !== undefined) return { file, field, message: collision(route, host, owner, file) }
@@ -90,7 +100,7 @@ export class RouteTable implements Iterable<RouteRow> {
    * Notes a route of the gateway itself.
    * @param setting  field of the configuration that says where it is
    */
-  claimOwn (route: RouteOptions, setting: string | undefined): void {
+  claimOwn(route: RouteOptions, setting: string | undefined): void {
     for (const method of [route.method].flat()) {
       for (const [, key] of keysOf({ method, path: route.url })) this.#owners.set(key, { setting })
     }
@@ -98,7 +108,7 @@ export class RouteTable implements Iterable<RouteRow> {
   }
 
   /** File that has claimed the route; undefined when it is free, or the gateway's own. */
-  claimant (route: RouteAddress): string | undefined {
+  claimant(route: RouteAddress): string | undefined {
     const owners = keysOf(route).map(([, key]) => this.#owners.get(key))
     const owner = owners.find((other) => other !== undefined)
     return owner && 'file' in owner ? owner.file : undefined
@@ -108,10 +118,18 @@ export class RouteTable implements Iterable<RouteRow> {
    * Finds the route of a request with the router and the options that the application itself uses.
    * @param path  canonical path under its host group
    */
-  find (method: string, path: string, headers: IncomingHttpHeaders): { row: RouteRow, params: Record<string, string | undefined> } | null {
+  find(
+    method: string,
+    path: string,
+    headers: IncomingHttpHeaders,
+  ): { row: RouteRow; params: Record<string, string | undefined> } | null {
     // made when it is needed first, which for most gateways is never
     this.#router ??= routerOf(this.#rows)
-    const find = (name: string) => this.#router!.find(name as HTTPMethod, path, { headers } as object) as { store: RouteRow, params: Record<string, string | undefined> } | null
+    const find = (name: string) =>
+      this.#router!.find(name as HTTPMethod, path, { headers } as object) as {
+        store: RouteRow
+        params: Record<string, string | undefined>
+      } | null
     // GET answers HEAD
     const match = find(method) ?? (method === 'HEAD' ? find('GET') : null)
     return match && { row: match.store, params: match.params }
@@ -121,30 +139,39 @@ export class RouteTable implements Iterable<RouteRow> {
    * The methods that are answered at a path.
    * @param internalPath  canonical path under its host group, for a method; null when such a request is refused
    */
-  methodsServed (internalPath: (method: string) => string | null, headers: IncomingHttpHeaders): string[] {
+  methodsServed(internalPath: (method: string) => string | null, headers: IncomingHttpHeaders): string[] {
     const { ownRoutes } = this
     this.#ownRouter ??= routerOfOwn(ownRoutes)
     const methods = new Set([...this.methods, ...ownRoutes.map(({ method }) => method)])
     return [...methods].filter((method) => {
       const path = internalPath(method)
-      return path !== null && (this.#serves(method, path, headers) || this.#ownRouter!.find(method as HTTPMethod, path) !== null)
+      return (
+        path !== null &&
+        (this.#serves(method, path, headers) || this.#ownRouter!.find(method as HTTPMethod, path) !== null)
+      )
     })
   }
 
-  /** Whether some route takes a path, whatever its method and conditions. @param path  canonical path under a host group, or under none */
-  hasPath (path: string): boolean {
-    this.#paths ??= routerOfPaths([...this.#rows.map(({ options }) => options.url), ...this.ownRoutes.map((route) => route.path)])
+  /**
+   * Whether some route takes a path, whatever its method and conditions. @param path  canonical path under a host
+   * group, or under none
+   */
+  hasPath(path: string): boolean {
+    this.#paths ??= routerOfPaths([
+      ...this.#rows.map(({ options }) => options.url),
+      ...this.ownRoutes.map((route) => route.path),
+    ])
     return this.#paths.find('GET', path) !== null
   }
 
   /** A declared GET has a HEAD beside it; of those written by hand none has. */
-  #serves (method: string, path: string, headers: IncomingHttpHeaders): boolean {
+  #serves(method: string, path: string, headers: IncomingHttpHeaders): boolean {
     const { row } = this.find(method, path, headers) ?? {}
     return row !== undefined && (row.method === method || row.upstream !== '')
   }
 
   /** Adds a registered route; those hidden beside another, such as HEAD beside GET, are left out. */
-  add (route: RouteOptions, file: string): void {
+  add(route: RouteOptions, file: string): void {
     const { config = {}, schema = {}, method } = route
     this.#router = null
     this.#paths = null
@@ -159,7 +186,13 @@ export class RouteTable implements Iterable<RouteRow> {
         auth: config.auth ?? 'none',
         limits: config.limits ?? (config.limit ? limitRules(`route:${name} ${route.url}`, config.limit) : []),
         cache: cacheText(config.plan?.cache?.policy ?? null),
-        schema: [...['params', 'querystring', 'headers', 'body'].filter((part) => (schema as Record<string, unknown>)[part]), ...config.api && config.requestValidation !== 'off' ? [`document${config.requestValidation === 'report' ? ' (report)' : ''}`] : [], ...config.responses || (config.api && config.plan?.responseCheck) ? ['response'] : []],
+        schema: [
+          ...['params', 'querystring', 'headers', 'body'].filter((part) => (schema as Record<string, unknown>)[part]),
+          ...(config.api && config.requestValidation !== 'off'
+            ? [`document${config.requestValidation === 'report' ? ' (report)' : ''}`]
+            : []),
+          ...(config.responses || (config.api && config.plan?.responseCheck) ? ['response'] : []),
+        ],
         file,
         options: route,
       })
@@ -167,19 +200,23 @@ export class RouteTable implements Iterable<RouteRow> {
   }
 }
 
-const cacheText = (policy: CachePolicy | null): string => policy === null ? '-' : [...policy.methods].join(',')
+const cacheText = (policy: CachePolicy | null): string => (policy === null ? '-' : [...policy.methods].join(','))
 
 /** The hosts of a route, and what no other may have on each. */
-function keysOf ({ method, path, hosts, match }: RouteAddress): [host: string, key: string][] {
+function keysOf({ method, path, hosts, match }: RouteAddress): [host: string, key: string][] {
   const pattern = parsePattern(path)
   const shape = typeof pattern === 'string' ? path : pattern.shape
-  const conditions = Object.entries(match ?? {}).sort().join(' ')
+  const conditions = Object.entries(match ?? {})
+    .sort()
+    .join(' ')
   return (hosts ?? ['*']).map((host) => [host, [method, host, shape, conditions].join('\n')])
 }
 
-function collision ({ method, path }: RouteAddress, host: string, owner: Owner, file: string): string {
+function collision({ method, path }: RouteAddress, host: string, owner: Owner, file: string): string {
   const name = `${method} ${path}${host === '*' ? '' : ` on host ${host}`}`
-  if ('file' in owner) return `${name} is declared in ${owner.file === file ? 'this file already' : `${owner.file} too`}: change one of them`
+  if ('file' in owner) {
+    return `${name} is declared in ${owner.file === file ? 'this file already' : `${owner.file} too`}: change one of them`
+  }
   if (owner.setting === undefined) return `${name} is answered by the gateway itself: choose another path`
   return `${name} is answered by the gateway itself (${owner.setting} in the configuration): choose another path here or there`
 }
@@ -188,28 +225,35 @@ function collision ({ method, path }: RouteAddress, host: string, owner: Owner, 
 const INTERNAL = /^\/\.(?:refused|preflight)/
 
 /** Fastify registers a route at `/` of a prefix a second time, with a slash at its end. */
-function ownRoutesOf (url: string, route: RouteOptions, setting: string | undefined): OwnRoute[] {
+function ownRoutesOf(url: string, route: RouteOptions, setting: string | undefined): OwnRoute[] {
   if (INTERNAL.test(url)) return []
   const { method } = route
-  return [...new Set([url, route.url])].flatMap((path) => [method].flat().map((name) => ({ method: name, path, setting })))
+  return [...new Set([url, route.url])].flatMap((path) =>
+    [method].flat().map((name) => ({ method: name, path, setting })),
+  )
 }
 
-function routerOfOwn (routes: readonly OwnRoute[]): Instance<any> {
+function routerOfOwn(routes: readonly OwnRoute[]): Instance<any> {
   const router = createRouter(ROUTER_OPTIONS as object)
   for (const { method, path } of routes) router.on(method as HTTPMethod, path, () => {})
   return router
 }
 
-function routerOf (rows: readonly RouteRow[]): Instance<any> {
+function routerOf(rows: readonly RouteRow[]): Instance<any> {
   const router = createRouter(ROUTER_OPTIONS as object)
-  for (const row of rows) router.on(row.method as HTTPMethod, row.options.url, { constraints: row.options.constraints ?? {} }, () => {}, row)
+  for (const row of rows) {
+    router.on(row.method as HTTPMethod, row.options.url, { constraints: row.options.constraints ?? {} }, () => {}, row)
+  }
   return router
 }
 
 const OPTIONAL = /(\/:[^/()]*?)\?(\/?)$/
 
-/** Of one method, since only whether a path is found matters. It finds too much rather than too little: also what is too long for a parameter. */
-function routerOfPaths (patterns: readonly string[]): Instance<any> {
+/**
+ * Of one method, since only whether a path is found matters. It finds too much rather than too little: also what is too
+ * long for a parameter.
+ */
+function routerOfPaths(patterns: readonly string[]): Instance<any> {
   const router = createRouter({ ...ROUTER_OPTIONS, constraints: {}, maxParamLength: Number.MAX_SAFE_INTEGER } as object)
   // an optional parameter stands for two patterns, and another route may have one of them
   const all = patterns.flatMap((pattern) => [pattern.replace(OPTIONAL, '$1$2'), pattern.replace(OPTIONAL, '$2') || '/'])

@@ -6,20 +6,21 @@ const LENT = /^typebox(\/.*)?$/
 
 let registered = false
 
-const notFound = (error: unknown): boolean => ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes((error as NodeJS.ErrnoException)?.code ?? '')
+const notFound = (error: unknown): boolean =>
+  ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes((error as NodeJS.ErrnoException)?.code ?? '')
 
 /**
  * Lets files anywhere on the disk import `gatehouse`, and `typebox` when nothing of that name is installed for them:
- * route files of `--routes /somewhere` and configuration files have no `node_modules` with this package in it. `gatehouse`
- * is always this very package, so that two copies never meet in one process.
+ * route files of `--routes /somewhere` and configuration files have no `node_modules` with this package in it.
+ * `gatehouse` is always this very package, so that two copies never meet in one process.
  *
  * Has to be called before such files are imported; further calls do nothing.
  */
-export function registerSelfResolver (): void {
+export function registerSelfResolver(): void {
   if (registered) return
   registered = true
   registerHooks({
-    resolve (specifier, context, nextResolve) {
+    resolve(specifier, context, nextResolve) {
       if (specifier === 'gatehouse') return { url: PUBLIC_FACE, shortCircuit: true }
       if (!LENT.test(specifier)) return nextResolve(specifier, context)
       try {

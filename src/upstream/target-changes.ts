@@ -9,8 +9,14 @@ export interface TargetChanges {
   removed: Target[]
 }
 
-/** Finds the targets that stay, by their id, and gives these their new settings. @param make  makes those that are new */
-export function targetChanges (known: readonly Target[], wanted: readonly TargetSettings[], make: (settings: TargetSettings) => Target): TargetChanges {
+/**
+ * Finds the targets that stay, by their id, and gives these their new settings. @param make  makes those that are new
+ */
+export function targetChanges(
+  known: readonly Target[],
+  wanted: readonly TargetSettings[],
+  make: (settings: TargetSettings) => Target,
+): TargetChanges {
   const left = [...known]
   const added: Target[] = []
   const targets = wanted.map((settings) => {

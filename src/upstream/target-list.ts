@@ -26,13 +26,13 @@ export class ListSource implements TargetSource {
    * @param field  where the list stands, for messages
    * @throws BootProblems about the files of the entries
    */
-  constructor (declarations: readonly TargetDeclaration[], field: string, parts: SourceParts) {
+  constructor(declarations: readonly TargetDeclaration[], field: string, parts: SourceParts) {
     this.#parts = parts
     this.#sources = this.#make(declarations, field)
     this.#gather()
   }
 
-  async start (changed: () => void): Promise<void> {
+  async start(changed: () => void): Promise<void> {
     this.#changed = changed
     await Promise.all([...this.#sources.values()].map((source) => this.#start(source)))
   }
@@ -41,23 +41,29 @@ export class ListSource implements TargetSource {
    * Takes over another list; the old one stays until the new entries are known.
    * @throws BootProblems about the files of the entries; then everything stays as it was
    */
-  replace (declarations: readonly TargetDeclaration[], field: string): void {
+  replace(declarations: readonly TargetDeclaration[], field: string): void {
     const next = this.#make(declarations, field)
     const dropped = this.#next
     this.#next = next
     if (dropped !== null) closeAllBut(dropped, this.#sources, next)
     if (this.#changed === null) return this.#settle(next)
-    const known = Promise.all([...next.values()].filter((source) => !has(this.#sources, source) && !(dropped && has(dropped, source))).map((source) => this.#start(source)))
-    Promise.race([known, patience()]).finally(() => this.#settle(next)).catch(() => {})
+    const known = Promise.all(
+      [...next.values()]
+        .filter((source) => !has(this.#sources, source) && !(dropped && has(dropped, source)))
+        .map((source) => this.#start(source)),
+    )
+    Promise.race([known, patience()])
+      .finally(() => this.#settle(next))
+      .catch(() => {})
   }
 
-  close (): void {
+  close(): void {
     if (this.#next !== null) closeAllBut(this.#next, this.#sources)
     closeAllBut(this.#sources)
     this.#next = null
   }
 
-  #settle (next: Sources): void {
+  #settle(next: Sources): void {
     // a later list has come, or the end
     if (this.#next !== next) return
     closeAllBut(this.#sources, next)
@@ -66,7 +72,7 @@ export class ListSource implements TargetSource {
     this.#update()
   }
 
-  #make (declarations: readonly TargetDeclaration[], field: string): Sources {
+  #make(declarations: readonly TargetDeclaration[], field: string): Sources {
     const problems: Problem[] = []
     const sources = new Map<string, TargetSource>()
     declarations.forEach((declaration, i) => {
@@ -75,26 +81,29 @@ export class ListSource implements TargetSource {
       let key = JSON.stringify(entry)
       while (sources.has(key)) key += ' '
       try {
-        sources.set(key, this.#sources.get(key) ?? this.#next?.get(key) ?? sourceOf(entry, `${field}[${i}]`, this.#parts))
+        sources.set(
+          key,
+          this.#sources.get(key) ?? this.#next?.get(key) ?? sourceOf(entry, `${field}[${i}]`, this.#parts),
+        )
       } catch (error) {
         if (!(error instanceof BootProblems)) throw error
         problems.push(...error.problems)
       }
     })
     if (problems.length === 0) return sources
-    closeAllBut(sources, this.#sources, ...this.#next ? [this.#next] : [])
+    closeAllBut(sources, this.#sources, ...(this.#next ? [this.#next] : []))
     throw new BootProblems(problems)
   }
 
-  #start (source: TargetSource): Promise<void> {
+  #start(source: TargetSource): Promise<void> {
     return source.start(() => this.#update())
   }
 
-  #gather (): void {
+  #gather(): void {
     this.targets = [...this.#sources.values()].flatMap(({ targets }) => targets)
   }
 
-  #update (): void {
+  #update(): void {
     this.#gather()
     this.#changed?.()
   }
@@ -102,11 +111,14 @@ export class ListSource implements TargetSource {
 
 const has = (sources: Sources, source: TargetSource): boolean => [...sources.values()].includes(source)
 
-function closeAllBut (sources: Sources, ...kept: Sources[]): void {
+function closeAllBut(sources: Sources, ...kept: Sources[]): void {
   for (const source of sources.values()) if (!kept.some((others) => has(others, source))) source.close()
 }
 
-const patience = (): Promise<void> => new Promise((resolve) => { setTimeout(resolve, PATIENCE).unref() })
+const patience = (): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, PATIENCE).unref()
+  })
 
 const sourceOf = (entry: TargetEntry, field: string, parts: SourceParts): TargetSource =>
   'file' in entry ? new FileSource(entry, parts) : new EntrySource(entry, field, parts)
@@ -117,30 +129,41 @@ class FileSource implements TargetSource {
   readonly #stop: () => void
 
   /** @throws BootProblems with what is wrong in the file */
-  constructor ({ file }: FileTargets, parts: SourceParts) {
+  constructor({ file }: FileTargets, parts: SourceParts) {
     const path = resolve(parts.baseDir, file)
     const name = relative(parts.baseDir, path)
-    this.#stop = keepLoaded(path, name, () => {
-      const declarations = readTargets(path, name)
-      if (this.#list === null) this.#list = new ListSource(declarations, '', { ...parts, file: name })
-      else this.#list.replace(declarations, '')
-    }, parts.log)
+    this.#stop = keepLoaded(
+      path,
+      name,
+      () => {
+        const declarations = readTargets(path, name)
+        if (this.#list === null) this.#list = new ListSource(declarations, '', { ...parts, file: name })
+        else this.#list.replace(declarations, '')
+      },
+      parts.log,
+    )
   }
 
-  get targets (): readonly TargetSettings[] { return this.#list!.targets }
+  get targets(): readonly TargetSettings[] {
+    return this.#list!.targets
+  }
 
-  start (changed: () => void): Promise<void> { return this.#list!.start(changed) }
+  start(changed: () => void): Promise<void> {
+    return this.#list!.start(changed)
+  }
 
-  close (): void {
+  close(): void {
     this.#stop()
     this.#list!.close()
   }
 }
 
-function readTargets (path: string, name: string): TargetDeclaration[] {
+function readTargets(path: string, name: string): TargetDeclaration[] {
   const declarations = readCheckedFile(path, name, TargetList)
   const problems: Problem[] = []
-  declarations.forEach((declaration, i) => checkTarget(declaration, `[${i}]`, (field, message) => problems.push({ file: name, field, message })))
+  declarations.forEach((declaration, i) =>
+    checkTarget(declaration, `[${i}]`, (field, message) => problems.push({ file: name, field, message })),
+  )
   if (problems.length > 0) throw new BootProblems(problems)
   return declarations
 }

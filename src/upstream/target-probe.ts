@@ -6,14 +6,24 @@ import type { Target } from './target.ts'
 /** How much of a body is looked at. Bytes. */
 const BODY_LIMIT = 64 * 1024
 
-/** Makes the health check of a target, over a connection of its own: one that stands for long tells nothing of new ones. */
-export function targetProbe (target: Target, { path, status, body, headers }: HealthCheckSettings): (signal: AbortSignal) => Promise<void> {
+/**
+ * Makes the health check of a target, over a connection of its own: one that stands for long tells nothing of new ones.
+ */
+export function targetProbe(
+  target: Target,
+  { path, status, body, headers }: HealthCheckSettings,
+): (signal: AbortSignal) => Promise<void> {
   if (path === undefined) return (signal) => reach(target.dial, signal)
-  const passes = (code: number): boolean => status === undefined ? code < 400 : status.includes(code)
+  const passes = (code: number): boolean => (status === undefined ? code < 400 : status.includes(code))
   return async (signal) => {
     const client = new Client(target.origin, { ...clientOptions(target.dial), pipelining: 0, maxResponseSize: -1 })
     try {
-      const response = await client.request({ method: 'GET', path: target.basePath + path, headers: { 'user-agent': 'gatehouse-health-check', ...headers }, signal })
+      const response = await client.request({
+        method: 'GET',
+        path: target.basePath + path,
+        headers: { 'user-agent': 'gatehouse-health-check', ...headers },
+        signal,
+      })
       if (!passes(response.statusCode)) throw new Error(`answered ${response.statusCode}`)
       if (body === undefined) return
       let text = ''

@@ -4,50 +4,107 @@ import { targetBalanceFields } from '../balancer/balancer-schema.ts'
 const Pem = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
 
 /** `tls` of a target. */
-export const TargetTls = Type.Object({
-  verify: Type.Optional(Type.Boolean({ description: 'Whether the certificate of the target is verified. Default: true.' })),
-  serverName: Type.Optional(Type.String({ minLength: 1, description: 'Name for SNI and for the check of the certificate. Default: the host of the target.' })),
-  ca: Pem('PEM of the authorities to trust instead of the public ones.'),
-  caFile: Pem('File of `ca`; relative to the folder of the configuration, like the other files. A changed file is taken over, for new connections.'),
-  cert: Pem('PEM of the client certificate to show, with its chain.'),
-  certFile: Pem('File of `cert`.'),
-  key: Type.Optional(Type.String({ minLength: 1, writeOnly: true, description: 'PEM of the private key of `cert`, without a passphrase.' })),
-  keyFile: Pem('File of `key`.'),
-  minVersion: Type.Optional(Type.Enum(['TLSv1.2', 'TLSv1.3'], { description: 'Lowest version of TLS. Default: `TLSv1.2`.' })),
-}, { additionalProperties: false, description: 'How connections to an https target are secured.' })
+export const TargetTls = Type.Object(
+  {
+    verify: Type.Optional(
+      Type.Boolean({ description: 'Whether the certificate of the target is verified. Default: true.' }),
+    ),
+    serverName: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'Name for SNI and for the check of the certificate. Default: the host of the target.',
+      }),
+    ),
+    ca: Pem('PEM of the authorities to trust instead of the public ones.'),
+    caFile: Pem(
+      'File of `ca`; relative to the folder of the configuration, like the other files. A changed file is taken over, for new connections.',
+    ),
+    cert: Pem('PEM of the client certificate to show, with its chain.'),
+    certFile: Pem('File of `cert`.'),
+    key: Type.Optional(
+      Type.String({
+        minLength: 1,
+        writeOnly: true,
+        description: 'PEM of the private key of `cert`, without a passphrase.',
+      }),
+    ),
+    keyFile: Pem('File of `key`.'),
+    minVersion: Type.Optional(
+      Type.Enum(['TLSv1.2', 'TLSv1.3'], { description: 'Lowest version of TLS. Default: `TLSv1.2`.' }),
+    ),
+  },
+  { additionalProperties: false, description: 'How connections to an https target are secured.' },
+)
 export type TargetTls = Static<typeof TargetTls>
 
 const dialFields = {
   version: Type.Optional(Type.String({ minLength: 1, description: 'Which of the versions in `split` it is.' })),
-  http2: Type.Optional(Type.Union([Type.Boolean(), Type.Literal('prior-knowledge')], { title: 'true, false, or "prior-knowledge"', description: 'HTTP/2 to the target: `true` for https, where the target may still choose HTTP/1.1; `prior-knowledge` for http. WebSockets go over HTTP/1.1 always. Default: false.' })),
+  http2: Type.Optional(
+    Type.Union([Type.Boolean(), Type.Literal('prior-knowledge')], {
+      title: 'true, false, or "prior-knowledge"',
+      description:
+        'HTTP/2 to the target: `true` for https, where the target may still choose HTTP/1.1; `prior-knowledge` for http. WebSockets go over HTTP/1.1 always. Default: false.',
+    }),
+  ),
   tls: Type.Optional(TargetTls),
 }
 
-const UrlTarget = Type.Object({
-  url: Type.String({ pattern: '^(https?://|unix:/)', title: 'http or https URL, or "unix:" and a path', description: 'Where the service is; a path is put before every forwarded path. `unix:/run/app.sock` is a socket of this machine.' }),
-  socket: Type.Optional(Type.String({ pattern: '^/', title: 'absolute path', description: 'Unix socket to connect to; `url` then says scheme, `Host` and path.' })),
-  ...targetBalanceFields,
-  ...dialFields,
-}, { additionalProperties: false, description: 'A target at an address.' })
+const UrlTarget = Type.Object(
+  {
+    url: Type.String({
+      pattern: '^(https?://|unix:/)',
+      title: 'http or https URL, or "unix:" and a path',
+      description:
+        'Where the service is; a path is put before every forwarded path. `unix:/run/app.sock` is a socket of this machine.',
+    }),
+    socket: Type.Optional(
+      Type.String({
+        pattern: '^/',
+        title: 'absolute path',
+        description: 'Unix socket to connect to; `url` then says scheme, `Host` and path.',
+      }),
+    ),
+    ...targetBalanceFields,
+    ...dialFields,
+  },
+  { additionalProperties: false, description: 'A target at an address.' },
+)
 export type UrlTarget = Static<typeof UrlTarget>
 
-const SrvTarget = Type.Object({
-  srv: Type.String({ pattern: '^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*\\.?$', title: 'name of SRV records, such as "_http._tcp.orders.internal"', description: 'Name of SRV records (RFC 2782): each is a target with its host, port, priority and weight.' }),
-  scheme: Type.Optional(Type.Enum(['http', 'https'], { description: 'Default: `https` for a service `_https`, else `http`.' })),
-  maxConnections: targetBalanceFields.maxConnections,
-  ...dialFields,
-}, { additionalProperties: false, description: 'Targets that SRV records name.' })
+const SrvTarget = Type.Object(
+  {
+    srv: Type.String({
+      pattern: '^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*\\.?$',
+      title: 'name of SRV records, such as "_http._tcp.orders.internal"',
+      description: 'Name of SRV records (RFC 2782): each is a target with its host, port, priority and weight.',
+    }),
+    scheme: Type.Optional(
+      Type.Enum(['http', 'https'], { description: 'Default: `https` for a service `_https`, else `http`.' }),
+    ),
+    maxConnections: targetBalanceFields.maxConnections,
+    ...dialFields,
+  },
+  { additionalProperties: false, description: 'Targets that SRV records name.' },
+)
 export type SrvTarget = Static<typeof SrvTarget>
 
-const FileTargets = Type.Object({
-  file: Type.String({ minLength: 1, description: 'YAML or JSON file with a list of targets, relative to the folder of the configuration. A change is taken over; a file that is not good changes nothing, and the log says so.' }),
-}, { additionalProperties: false, description: 'Targets that a file lists.' })
+const FileTargets = Type.Object(
+  {
+    file: Type.String({
+      minLength: 1,
+      description:
+        'YAML or JSON file with a list of targets, relative to the folder of the configuration. A change is taken over; a file that is not good changes nothing, and the log says so.',
+    }),
+  },
+  { additionalProperties: false, description: 'Targets that a file lists.' },
+)
 export type FileTargets = Static<typeof FileTargets>
 
 const SHORT = 'URL, "unix:/path", "srv:name"'
-const ListedTarget = Type.Union([
-  Type.String({ pattern: '^(https?://|unix:/|srv:[A-Za-z0-9_])' }), UrlTarget, SrvTarget,
-], { title: `${SHORT}, { url, socket, weight, priority, maxConnections, version, http2, tls } or { srv, scheme, ... }` })
+const ListedTarget = Type.Union(
+  [Type.String({ pattern: '^(https?://|unix:/|srv:[A-Za-z0-9_])' }), UrlTarget, SrvTarget],
+  { title: `${SHORT}, { url, socket, weight, priority, maxConnections, version, http2, tls } or { srv, scheme, ... }` },
+)
 export type ListedTarget = Static<typeof ListedTarget>
 
 /** What a file of targets holds. */
@@ -66,7 +123,7 @@ export type TargetDeclaration = Static<typeof TargetDeclaration>
 export type TargetEntry = UrlTarget | SrvTarget | FileTargets
 
 /** A declaration with its short forms written out. */
-export function targetEntry (declaration: TargetDeclaration): TargetEntry {
+export function targetEntry(declaration: TargetDeclaration): TargetEntry {
   if (typeof declaration !== 'string') return declaration
   if (declaration.startsWith('srv:')) return { srv: declaration.slice(4) }
   return declaration.startsWith('file:') ? { file: declaration.slice(5) } : { url: declaration }

@@ -45,13 +45,15 @@ export interface DialParts {
 /** Weights of SRV records go further, and a target of weight 0 would never be chosen. */
 const MOST_WEIGHT = 1000
 
-export function schemeOf (entry: UrlTarget | SrvTarget): 'http:' | 'https:' {
+export function schemeOf(entry: UrlTarget | SrvTarget): 'http:' | 'https:' {
   if ('url' in entry) return entry.url.startsWith('https:') ? 'https:' : 'http:'
-  return (entry.scheme ?? (entry.srv.toLowerCase().startsWith('_https.') ? 'https' : 'http')) === 'https' ? 'https:' : 'http:'
+  return (entry.scheme ?? (entry.srv.toLowerCase().startsWith('_https.') ? 'https' : 'http')) === 'https'
+    ? 'https:'
+    : 'http:'
 }
 
 /** URL and socket of a declared target. */
-export function addressOf ({ url, socket }: UrlTarget): { url: URL, socket: string | undefined } {
+export function addressOf({ url, socket }: UrlTarget): { url: URL; socket: string | undefined } {
   if (!url.startsWith('unix:')) return { url: new URL(url), socket }
   return { url: new URL('http://localhost'), socket: url.slice('unix:'.length).replace(/^\/+/, '/') }
 }
@@ -63,11 +65,15 @@ export const pathMistake = (entry: UrlTarget | SrvTarget): string | null =>
     : null
 
 /** A declared target at one of its places. */
-export function targetSettings (entry: UrlTarget | SrvTarget, place: TargetPlace, { tls, connectTimeout, firstByte, lookup }: DialParts): TargetSettings {
+export function targetSettings(
+  entry: UrlTarget | SrvTarget,
+  place: TargetPlace,
+  { tls, connectTimeout, firstByte, lookup }: DialParts,
+): TargetSettings {
   const { url, socket } = 'url' in entry ? addressOf(entry) : { url: new URL(place.origin), socket: undefined }
   const basePath = url.pathname.replace(/\/+$/, '')
   const { origin, addresses, byAddress = false } = place
-  const { weight = 1, priority = 0 }: { weight?: number, priority?: number } = 'url' in entry ? entry : place
+  const { weight = 1, priority = 0 }: { weight?: number; priority?: number } = 'url' in entry ? entry : place
   return {
     id: idOf(origin, basePath, socket, byAddress ? addresses![0] : undefined),
     origin,
@@ -81,7 +87,7 @@ export function targetSettings (entry: UrlTarget | SrvTarget, place: TargetPlace
   }
 }
 
-function idOf (origin: string, basePath: string, socket: string | undefined, address: string | undefined): string {
+function idOf(origin: string, basePath: string, socket: string | undefined, address: string | undefined): string {
   if (socket !== undefined) return `unix:${socket}${basePath}`
   if (address === undefined) return origin + basePath
   const url = new URL(origin)

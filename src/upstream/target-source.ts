@@ -14,9 +14,9 @@ export interface TargetSource {
    * @param changed  called whenever `targets` is another list
    * @returns when as much is known as can be at first
    */
-  start (changed: () => void): Promise<void>
+  start(changed: () => void): Promise<void>
   /** Ends the looking. */
-  close (): void
+  close(): void
 }
 
 /** What sources are made with. */

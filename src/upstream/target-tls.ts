@@ -33,7 +33,7 @@ export class TlsSource {
   readonly #stops: (() => void)[] = []
 
   /** @throws BootProblems when a file cannot be read, a part is no PEM, or the key is of another certificate */
-  constructor (tls: TargetTls, place: TlsPlace, log: Parameters<typeof keepLoaded>[3]) {
+  constructor(tls: TargetTls, place: TlsPlace, log: Parameters<typeof keepLoaded>[3]) {
     this.material = readMaterial(tls, place)
     const load = (): void => {
       const material = readMaterial(tls, place)
@@ -48,12 +48,12 @@ export class TlsSource {
     }
   }
 
-  close (): void {
+  close(): void {
     for (const stop of this.#stops) stop()
   }
 }
 
-function readMaterial (tls: TargetTls, { baseDir, file, field }: TlsPlace): TlsMaterial {
+function readMaterial(tls: TargetTls, { baseDir, file, field }: TlsPlace): TlsMaterial {
   const fieldOf = (name: 'ca' | 'cert' | 'key'): string => `${field}.${tls[name] === undefined ? `${name}File` : name}`
   const checked = <T>(name: 'ca' | 'cert' | 'key', what: string, parse: () => T): T => {
     try {
@@ -64,7 +64,9 @@ function readMaterial (tls: TargetTls, { baseDir, file, field }: TlsPlace): TlsM
   }
   const textOf = (name: 'ca' | 'cert' | 'key'): string | undefined => {
     const path = tls[`${name}File`]
-    return path === undefined ? tls[name] : checked(name, 'cannot be used', () => readText(resolve(baseDir, path), path))
+    return path === undefined
+      ? tls[name]
+      : checked(name, 'cannot be used', () => readText(resolve(baseDir, path), path))
   }
   const [ca, cert, key] = [textOf('ca'), textOf('cert'), textOf('key')]
   const { verify = true, serverName, minVersion } = tls
@@ -72,11 +74,27 @@ function readMaterial (tls: TargetTls, { baseDir, file, field }: TlsPlace): TlsM
   if (ca !== undefined) checked('ca', 'holds no certificate in PEM form', () => new X509Certificate(ca))
   if (cert !== undefined && key !== undefined) {
     const leaf = checked('cert', 'holds no certificate in PEM form', () => new X509Certificate(cert))
-    const privateKey = checked('key', 'holds no private key in PEM form without a passphrase', () => createPrivateKey(key))
-    if (!leaf.checkPrivateKey(privateKey)) throw new BootProblems([{ file, field: fieldOf('key'), message: 'is not the key of the certificate: give the two that belong together' }])
+    const privateKey = checked('key', 'holds no private key in PEM form without a passphrase', () =>
+      createPrivateKey(key),
+    )
+    if (!leaf.checkPrivateKey(privateKey)) {
+      throw new BootProblems([
+        {
+          file,
+          field: fieldOf('key'),
+          message: 'is not the key of the certificate: give the two that belong together',
+        },
+      ])
+    }
   }
   const plain = ca === undefined && cert === undefined && minVersion === undefined
-  const context = plain ? null : checked('ca', 'cannot be used', () => createSecureContext({ ca, cert, key, minVersion: minVersion as SecureVersion | undefined }))
-  const fingerprint = createHash('sha256').update(JSON.stringify([verify, serverName, ca, cert, key, minVersion])).digest('base64')
+  const context = plain
+    ? null
+    : checked('ca', 'cannot be used', () =>
+        createSecureContext({ ca, cert, key, minVersion: minVersion as SecureVersion | undefined }),
+      )
+  const fingerprint = createHash('sha256')
+    .update(JSON.stringify([verify, serverName, ca, cert, key, minVersion]))
+    .digest('base64')
   return { verify, serverName, context, fingerprint }
 }

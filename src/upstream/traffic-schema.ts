@@ -5,8 +5,8 @@ import { HealthCheckSettings, OutlierSettings, PanicThreshold, SlowStartSettings
 import { CircuitBreakerDeclaration, Concurrency, Fallback, Hedging, Retries } from '../resilience/resilience-schema.ts'
 
 /**
- * How an upstream treats its targets. Stated by an upstream, or for all of them by the configuration; each key by itself is
- * taken from the nearest.
+ * How an upstream treats its targets. Stated by an upstream, or for all of them by the configuration; each key by
+ * itself is taken from the nearest.
  */
 export const trafficFields = {
   dns: Type.Optional(Dns),
@@ -26,7 +26,7 @@ export const trafficFields = {
 export type TrafficSettings = Static<ReturnType<typeof Type.Object<typeof trafficFields>>>
 
 /** The nearest word on each field: upstream before gateway. */
-export function trafficSettings (declaration: TrafficSettings, config: TrafficSettings): TrafficSettings {
+export function trafficSettings(declaration: TrafficSettings, config: TrafficSettings): TrafficSettings {
   const keys = Object.keys(trafficFields) as (keyof TrafficSettings)[]
   return Object.fromEntries(keys.map((key) => [key, declaration[key] ?? config[key]])) as TrafficSettings
 }

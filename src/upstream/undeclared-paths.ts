@@ -17,7 +17,7 @@ export interface UndeclaredParts extends PlanParts {
  * Registers what takes the paths of an upstream that no route declares.
  * @param scope  a scope that hands bodies through
  */
-export async function registerUndeclared (scope: FastifyInstance, parts: UndeclaredParts): Promise<void> {
+export async function registerUndeclared(scope: FastifyInstance, parts: UndeclaredParts): Promise<void> {
   const { declaration, hostPrefix, config, hosts, claims } = parts
   const route = passThroughRoute(declaration, config)
   if (route === null) return
@@ -26,7 +26,9 @@ export async function registerUndeclared (scope: FastifyInstance, parts: Undecla
   const { auth, limits, websocket } = route
   if (declaration.hosts) {
     for (const path of [prefix || '/', `${prefix}/*`]) {
-      for (const method of claims.passedThrough(hostPrefix + path, scope.supportedMethods)) hosts.add(declaration.hosts, method, path)
+      for (const method of claims.passedThrough(hostPrefix + path, scope.supportedMethods)) {
+        hosts.add(declaration.hosts, method, path)
+      }
     }
   }
   const plan = routePlan(parts, {}, '', websocket, auth === 'none')
@@ -34,7 +36,7 @@ export async function registerUndeclared (scope: FastifyInstance, parts: Undecla
     upstream: declaration.name,
     hosts: declaration.hosts,
     hostPrefix,
-    ...isAsIs ? { publicUrl: '/*' } : {},
+    ...(isAsIs ? { publicUrl: '/*' } : {}),
     auth,
     limits,
     websocket,
@@ -44,13 +46,21 @@ export async function registerUndeclared (scope: FastifyInstance, parts: Undecla
     securityHeaders: declaration.securityHeaders ?? config.securityHeaders,
     compress: declaration.compress ?? config.compress,
     clientCache: declaration.clientCache,
-    ...typeof declaration.passThrough === 'object' && declaration.passThrough.rateLimit === false ? { limit: false } : {},
+    ...(typeof declaration.passThrough === 'object' && declaration.passThrough.rateLimit === false
+      ? { limit: false }
+      : {}),
     cost: declaration.cost,
     passThrough: true,
   }
   if (isAsIs) {
     // without `@fastify/http-proxy`, which reads paths and refuses some
-    scope.route({ method: FORWARDED_METHODS, url: `${hostPrefix}/`, config: options, onRequest: showTarget, handler: (request, reply) => forward(request, reply, plan) })
+    scope.route({
+      method: FORWARDED_METHODS,
+      url: `${hostPrefix}/`,
+      config: options,
+      onRequest: showTarget,
+      handler: (request, reply) => forward(request, reply, plan),
+    })
     return
   }
   const { registerPassThrough } = await import('../proxy/pass-through.ts')

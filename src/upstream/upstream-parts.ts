@@ -20,18 +20,40 @@ export interface PartsContext {
 }
 
 /** What the shadow of an upstream is made of. @throws BootProblems about the files of its targets */
-export const shadowParts = ({ mirror, timeouts, dns, paths }: UpstreamDeclaration, context: PartsContext): UpstreamParts => ({
-  source: source(mirror!.targets, 'mirror.targets', timeoutSettings(timeouts, context.config.timeouts), dns ?? context.config.dns, paths, context),
+export const shadowParts = (
+  { mirror, timeouts, dns, paths }: UpstreamDeclaration,
+  context: PartsContext,
+): UpstreamParts => ({
+  source: source(
+    mirror!.targets,
+    'mirror.targets',
+    timeoutSettings(timeouts, context.config.timeouts),
+    dns ?? context.config.dns,
+    paths,
+    context,
+  ),
   traffic: {},
   path: '',
 })
 
 /** What an upstream is made of, after inheritance. @throws BootProblems about the files of its targets */
-export function upstreamParts (declaration: Pick<UpstreamDeclaration, 'targets' | 'timeouts'> & Partial<Pick<UpstreamDeclaration, 'prefix' | 'split' | 'paths'>> & TrafficSettings, context: PartsContext): UpstreamParts {
+export function upstreamParts(
+  declaration: Pick<UpstreamDeclaration, 'targets' | 'timeouts'> &
+    Partial<Pick<UpstreamDeclaration, 'prefix' | 'split' | 'paths'>> &
+    TrafficSettings,
+  context: PartsContext,
+): UpstreamParts {
   const { config } = context
   const traffic = trafficSettings(declaration, config)
   return {
-    source: source(declaration.targets ?? [], 'targets', timeoutSettings(declaration.timeouts, config.timeouts), traffic.dns, declaration.paths, context),
+    source: source(
+      declaration.targets ?? [],
+      'targets',
+      timeoutSettings(declaration.timeouts, config.timeouts),
+      traffic.dns,
+      declaration.paths,
+      context,
+    ),
     traffic,
     split: declaration.split,
     path: prefixOf(declaration),
@@ -39,7 +61,14 @@ export function upstreamParts (declaration: Pick<UpstreamDeclaration, 'targets' 
   }
 }
 
-function source (targets: readonly TargetDeclaration[], field: string, { connect, firstByte }: TimeoutSettings, dns: DnsSettings = {}, paths: UpstreamDeclaration['paths'], { config, file, log }: PartsContext): ListSource {
+function source(
+  targets: readonly TargetDeclaration[],
+  field: string,
+  { connect, firstByte }: TimeoutSettings,
+  dns: DnsSettings = {},
+  paths: UpstreamDeclaration['paths'],
+  { config, file, log }: PartsContext,
+): ListSource {
   return new ListSource(targets, field, {
     baseDir: config.baseDir,
     file,
@@ -53,10 +82,16 @@ function source (targets: readonly TargetDeclaration[], field: string, { connect
   })
 }
 
-function dnsClient (dns: DnsSettings, file: string): DnsClient {
+function dnsClient(dns: DnsSettings, file: string): DnsClient {
   try {
     return new DnsClient(dns)
   } catch {
-    throw new BootProblems([{ file, field: 'dns.servers', message: `found ${JSON.stringify(dns.servers)}, allowed: IP addresses with or without a port, such as "10.0.0.2" or "[::1]:8600"` }])
+    throw new BootProblems([
+      {
+        file,
+        field: 'dns.servers',
+        message: `found ${JSON.stringify(dns.servers)}, allowed: IP addresses with or without a port, such as "10.0.0.2" or "[::1]:8600"`,
+      },
+    ])
   }
 }

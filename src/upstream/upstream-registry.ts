@@ -15,59 +15,73 @@ export class UpstreamRegistry implements Iterable<Upstream> {
   readonly #pools: ConnectionPools
 
   /** @param pools  connections that are shared with others, such as the gateway that had the configuration before */
-  constructor (report: ReportDecision, pools = new ConnectionPools()) {
+  constructor(report: ReportDecision, pools = new ConnectionPools()) {
     this.#report = report
     this.#pools = pools
   }
 
   /** File that declares the upstream of this name; undefined when there is none. */
-  ownerOf (name: string): string | undefined {
+  ownerOf(name: string): string | undefined {
     return this.#owners.get(name)
   }
 
-  get (name: string): Upstream | undefined {
+  get(name: string): Upstream | undefined {
     return this.#upstreams.get(name)
   }
 
   /** Notes that a file uses a name. */
-  reserve (name: string, file: string): void {
+  reserve(name: string, file: string): void {
     this.#owners.set(name, file)
   }
 
-  add (name: string, parts: UpstreamParts, file: string): Upstream {
+  add(name: string, parts: UpstreamParts, file: string): Upstream {
     const upstream = new Upstream(name, parts, this.#report, this.#pools)
     this.#upstreams.set(name, upstream)
     this.reserve(name, file)
     return upstream
   }
 
-  [Symbol.iterator] (): Iterator<Upstream> {
+  [Symbol.iterator](): Iterator<Upstream> {
     return this.#upstreams.values()
   }
 
-  /** Looks for the targets that have to be found, and goes on to. @param bound  milliseconds that this may take at first */
-  async discover (bound: number): Promise<void> {
+  /**
+   * Looks for the targets that have to be found, and goes on to. @param bound  milliseconds that this may take at first
+   */
+  async discover(bound: number): Promise<void> {
     const late = Promise.withResolvers<void>()
     const timer = setTimeout(late.resolve, bound)
     await Promise.race([Promise.all([...this].map((upstream) => upstream.discover())), late.promise])
     clearTimeout(timer)
   }
 
-  /** What is known of targets that do not do well, for the gateway that takes over after a reload: by upstream and target. */
-  remember (): UpstreamsMemory {
-    return Object.fromEntries([...this].map(({ name, targets }) => [name, Object.fromEntries(targets.flatMap((target) => {
-      const memory = target.remember()
-      return memory === null ? [] : [[target.id, memory]]
-    }))]))
+  /**
+   * What is known of targets that do not do well, for the gateway that takes over after a reload: by upstream and
+   * target.
+   */
+  remember(): UpstreamsMemory {
+    return Object.fromEntries(
+      [...this].map(({ name, targets }) => [
+        name,
+        Object.fromEntries(
+          targets.flatMap((target) => {
+            const memory = target.remember()
+            return memory === null ? [] : [[target.id, memory]]
+          }),
+        ),
+      ]),
+    )
   }
 
   /** Takes over what the gateway before has known; targets that are new know nothing. */
-  recall (memory: UpstreamsMemory): void {
-    for (const { name, targets } of this) for (const target of targets) if (memory[name]?.[target.id] !== undefined) target.recall(memory[name][target.id]!)
+  recall(memory: UpstreamsMemory): void {
+    for (const { name, targets } of this) {
+      for (const target of targets) if (memory[name]?.[target.id] !== undefined) target.recall(memory[name][target.id]!)
+    }
   }
 
   /** @param bound  milliseconds until connections in use are cut */
-  async close (bound: number): Promise<void> {
+  async close(bound: number): Promise<void> {
     const cut = setTimeout(() => this.#pools.cut(), bound)
     await Promise.all([...this].map((upstream) => upstream.close()))
     clearTimeout(cut)

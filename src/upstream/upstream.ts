@@ -63,7 +63,12 @@ export class Upstream {
   readonly #panicBelow: number
   #isPanicking = false
 
-  constructor (name: string, { source, traffic, split, path, stickySecret }: UpstreamParts, report: ReportDecision, pools: ConnectionPools) {
+  constructor(
+    name: string,
+    { source, traffic, split, path, stickySecret }: UpstreamParts,
+    report: ReportDecision,
+    pools: ConnectionPools,
+  ) {
     this.name = name
     this.report = (decision, target, details) => report(decision, name, target, details)
     this.#source = source
@@ -76,18 +81,26 @@ export class Upstream {
     this.concurrency = concurrencyLimit(traffic.concurrency)
     this.watched = watchedText(traffic)
     this.#panicBelow = traffic.panicThreshold ?? 0
-    this.queue = traffic.queue ? new WaitQueue(traffic.queue.max ?? 100, milliseconds(traffic.queue.timeout ?? '5s'), () => this.targets.some((target) => target.hasRoom && target.isAvailable())) : null
+    this.queue = traffic.queue
+      ? new WaitQueue(traffic.queue.max ?? 100, milliseconds(traffic.queue.timeout ?? '5s'), () =>
+          this.targets.some((target) => target.hasRoom && target.isAvailable()),
+        )
+      : null
     this.#watch = this.#watcher(traffic)
     this.#takeTargets()
   }
 
-  #watcher (traffic: TrafficSettings): (target: Target) => void {
+  #watcher(traffic: TrafficSettings): (target: Target) => void {
     const { circuitBreaker } = traffic
     const watchHealth = healthWatch(traffic, (decision, target, details) => this.report(decision, target, details))
     const seesEnd = this.queue === null ? null : { ended: () => this.queue!.offer() }
     return (target) => {
       watchHealth(target)
-      if (circuitBreaker) target.monitors.push(new CircuitBreaker(circuitBreaker, (decision, details) => this.report(decision, target, details)))
+      if (circuitBreaker) {
+        target.monitors.push(
+          new CircuitBreaker(circuitBreaker, (decision, details) => this.report(decision, target, details)),
+        )
+      }
       const watch = this.#balancer.watch?.(target)
       if (watch !== undefined) target.monitors.push(watch)
       // after the others, so that they have judged when the next request asks them
@@ -95,8 +108,11 @@ export class Upstream {
     }
   }
 
-  /** Looks for targets that are found by name or listed in a file, and goes on to. @returns when as much is known as can be at first */
-  discover (): Promise<void> {
+  /**
+   * Looks for targets that are found by name or listed in a file, and goes on to. @returns when as much is known as can
+   * be at first
+   */
+  discover(): Promise<void> {
     return (this.#discovered ??= this.#source.start(() => {
       const hadOthers = this.targets.length > 0
       const { added, removed } = this.#takeTargets()
@@ -113,7 +129,7 @@ export class Upstream {
   }
 
   /** Takes over the list of the source: targets that stay keep all that is known of them. */
-  #takeTargets (): { added: Target[], removed: Target[] } {
+  #takeTargets(): { added: Target[]; removed: Target[] } {
     const changes = targetChanges(this.targets, this.#source.targets, (settings) => new Target(settings, this.#pools))
     for (const target of changes.added) this.#watch(target)
     this.targets = changes.targets
@@ -126,48 +142,49 @@ export class Upstream {
    * The target for the next attempt, or null when there is none to be had.
    * @param tried  targets that this request has failed on already; null for none
    */
-  select (request: FastifyRequest, tried: ReadonlySet<Target> | null): Target | null {
+  select(request: FastifyRequest, tried: ReadonlySet<Target> | null): Target | null {
     const candidates = this.#candidates(request, tried, true)
     if (candidates.length < 2) return candidates[0] ?? null
     return this.#balancer.select(candidates, request)
   }
 
   /** The candidates of the version that the request gets; all, when there are none and others may stand in. */
-  #ofVersion (split: VersionSplit, request: FastifyRequest, available: readonly Target[]): readonly Target[] {
+  #ofVersion(split: VersionSplit, request: FastifyRequest, available: readonly Target[]): readonly Target[] {
     const version = split.versionOf(request)
     const own = available.filter((target) => target.version === version)
     return own.length > 0 || split.strict ? own : available
   }
 
   /** Whether the request finds no target only because those that it could have are full. */
-  isFull (request: FastifyRequest): boolean {
+  isFull(request: FastifyRequest): boolean {
     return this.#candidates(request, null, false).length > 0
   }
 
   /** Whether there is a target to be had among those that have not been tried, now or when it has room. */
-  hasAvailable (request: FastifyRequest, tried: ReadonlySet<Target> | null): boolean {
+  hasAvailable(request: FastifyRequest, tried: ReadonlySet<Target> | null): boolean {
     return this.#candidates(request, tried, false).length > 0
   }
 
   /** Milliseconds until the first target may be had again, as far as is known. */
-  availableIn (): number {
+  availableIn(): number {
     return this.targets.length === 0 ? 0 : Math.min(...this.targets.map((target) => target.availableIn()))
   }
 
   /** @param room  whether full targets are left out */
-  #candidates (request: FastifyRequest, tried: ReadonlySet<Target> | null, room: boolean): readonly Target[] {
+  #candidates(request: FastifyRequest, tried: ReadonlySet<Target> | null, room: boolean): readonly Target[] {
     const { targets } = this
     // nearly always all can take it, and there is nothing to filter
     const panic = this.#panicBelow > 0 && this.#panics()
-    const fits = (target: Target): boolean => (target.hasRoom || !room) && target.isAvailable(panic) && !tried?.has(target)
+    const fits = (target: Target): boolean =>
+      (target.hasRoom || !room) && target.isAvailable(panic) && !tried?.has(target)
     const available = targets.every(fits) ? targets : targets.filter(fits)
     const own = this.#split === null ? available : this.#ofVersion(this.#split, request, available)
     return this.#hasBackups ? firstLevel(own) : own
   }
 
   /** Whether so few targets are well that their health is passed over. */
-  #panics (): boolean {
-    const well = this.targets.reduce((count, target) => target.isHealthy() ? count + 1 : count, 0)
+  #panics(): boolean {
+    const well = this.targets.reduce((count, target) => (target.isHealthy() ? count + 1 : count), 0)
     const panics = well * 100 < this.#panicBelow * this.targets.length
     if (panics !== this.#isPanicking) {
       this.#isPanicking = panics
@@ -177,37 +194,48 @@ export class Upstream {
   }
 
   /** The version of the service that a request gets; null when there is but one. */
-  versionOf (request: FastifyRequest): string | null { return this.#split === null ? null : this.#split.versionOf(request) }
+  versionOf(request: FastifyRequest): string | null {
+    return this.#split === null ? null : this.#split.versionOf(request)
+  }
 
   /** Whether a target gets requests. */
-  isServing (target: Target): boolean { return target.isAvailable(this.#isPanicking) }
+  isServing(target: Target): boolean {
+    return target.isAvailable(this.#isPanicking)
+  }
 
   /** Begins what watches the targets by itself. */
-  start (): void {
+  start(): void {
     this.#started = true
     startMonitors(this.targets)
   }
 
   /** What people and programs may know of it. */
-  describe (): Record<string, unknown> {
+  describe(): Record<string, unknown> {
     const { name, balance, concurrency, queue } = this
-    return { name, balance, panic: this.#isPanicking, ...concurrency === null ? {} : { limit: concurrency.limit }, ...queue === null ? {} : { waiting: queue.size }, targets: this.targets.map((target) => target.describe(this.#isPanicking)) }
+    return {
+      name,
+      balance,
+      panic: this.#isPanicking,
+      ...(concurrency === null ? {} : { limit: concurrency.limit }),
+      ...(queue === null ? {} : { waiting: queue.size }),
+      targets: this.targets.map((target) => target.describe(this.#isPanicking)),
+    }
   }
 
   /** Whether an absolute URL points at one of the targets; its base path comes back, or null. */
-  ownBasePath (origin: string): string | null {
+  ownBasePath(origin: string): string | null {
     const target = this.targets.find((candidate) => candidate.origin === origin)
     return target ? target.basePath : null
   }
 
   /** Lets requests in flight finish. */
-  async close (): Promise<void> {
+  async close(): Promise<void> {
     this.#source.close()
     this.queue?.close()
     await Promise.all(this.targets.map((target) => target.close()))
   }
 }
 
-function startMonitors (targets: readonly Target[]): void {
+function startMonitors(targets: readonly Target[]): void {
   for (const { monitors } of targets) for (const monitor of monitors) monitor.start?.()
 }

@@ -46,8 +46,8 @@ declare module 'fastify' {
 /**
  * Every place in a request where credentials and identity of this gateway can stand: one set for all routes.
  *
- * What a plan withholds from its upstream must not depend on the route's own `auth` alone: a browser sends the session of
- * a login to each path of the host, and the service behind an open path could use it elsewhere. So, on every plan:
+ * What a plan withholds from its upstream must not depend on the route's own `auth` alone: a browser sends the session
+ * of a login to each path of the host, and the service behind an open path could use it elsewhere. So, on every plan:
  *
  * - sessions of the gateway's own logins and headers that state identity are always withheld;
  * - other credentials (`Authorization`, keys, tokens) are withheld where any route of the same hosts reads them, unless
@@ -69,33 +69,35 @@ export class WithheldFields {
   #credentials: KnownFields['credentials'] = { headers: [], cookies: [] }
   #fromService: WithheldFromService = { headers: nameSet(), cookies: [], query: [] }
 
-  constructor ({ identityHeaders = {}, forwardAuth }: Pick<Config, 'identityHeaders' | 'forwardAuth'>) {
+  constructor({ identityHeaders = {}, forwardAuth }: Pick<Config, 'identityHeaders' | 'forwardAuth'>) {
     this.addIdentity(Object.keys(identityHeaders))
     if (forwardAuth) this.addIdentity(trustedHeaders(forwardAuth))
     this.#deciding = forwardAuth ? decidingHeaders(forwardAuth) : []
   }
 
   /** Notes headers in which some upstream is told who is calling. */
-  addIdentity (names: readonly string[]): void {
+  addIdentity(names: readonly string[]): void {
     for (const name of names) this.#identity.add(name.toLowerCase())
   }
 
   /** Notes a route; what it reads is looked up when all are known, since hooks may still change its `auth`. */
-  watch (route: RouteOptions): void {
+  watch(route: RouteOptions): void {
     this.#routes.push(route)
     const { headers = {} } = (route.constraints ?? {}) as { headers?: Record<string, string> }
-    for (const [name, value] of Object.entries(headers)) this.#conditions.push({ hosts: route.config?.hosts, name, value })
+    for (const [name, value] of Object.entries(headers)) {
+      this.#conditions.push({ hosts: route.config?.hosts, name, value })
+    }
   }
 
   /** Completes a plan: at once when the gateway is ready, else then. */
-  apply (plan: ForwardPlan, hosts: Hosts, forwardsCredentials: boolean): void {
+  apply(plan: ForwardPlan, hosts: Hosts, forwardsCredentials: boolean): void {
     const planned = { plan, hosts, forwardsCredentials }
     if (this.#schemes === null) this.#waiting.push(planned)
     else this.#complete(planned)
   }
 
   /** Completes every plan; called once, before the first request. */
-  ready (schemes: ReadonlyMap<SchemeName, AuthScheme>): void {
+  ready(schemes: ReadonlyMap<SchemeName, AuthScheme>): void {
     this.#schemes = schemes
     this.#readers = readersOf(this.#routes.splice(0))
     this.#fromService = this.#withheldFromService()
@@ -107,39 +109,47 @@ export class WithheldFields {
   }
 
   /**
-   * The value of a header as the service of `forwardAuth` may see it: without identity that a client claims, and without
-   * cookies that hold credentials of the gateway's other schemes; undefined when nothing is left.
+   * The value of a header as the service of `forwardAuth` may see it: without identity that a client claims, and
+   * without cookies that hold credentials of the gateway's other schemes; undefined when nothing is left.
    */
-  shownToService (name: string, value: string | string[] | undefined): string | string[] | undefined {
+  shownToService(name: string, value: string | string[] | undefined): string | string[] | undefined {
     const { headers, cookies } = this.#fromService
     if (value === undefined || headers[name]) return undefined
-    return name === 'cookie' ? withoutCookies(String(value), cookies) ?? undefined : value
+    return name === 'cookie' ? (withoutCookies(String(value), cookies) ?? undefined) : value
   }
 
   /** Parameters of the query that the service is not told of. */
-  get queryHiddenFromService (): readonly string[] { return this.#fromService.query }
+  get queryHiddenFromService(): readonly string[] {
+    return this.#fromService.query
+  }
 
-  #complete ({ plan, hosts, forwardsCredentials }: PlannedRoute): void {
+  #complete({ plan, hosts, forwardsCredentials }: PlannedRoute): void {
     const key = JSON.stringify([hosts, forwardsCredentials])
     let places = this.#places.get(key)
     if (places === undefined) {
-      const known = { credentials: this.#credentials, serviceHeaders: this.#deciding, conditions: this.#conditionsOn(hosts) }
+      const known = {
+        credentials: this.#credentials,
+        serviceHeaders: this.#deciding,
+        conditions: this.#conditionsOn(hosts),
+      }
       // one for all routes of the same hosts: documents bring thousands
-      this.#places.set(key, places = [this.#withheldOn(hosts, forwardsCredentials), known])
+      this.#places.set(key, (places = [this.#withheldOn(hosts, forwardsCredentials), known]))
     }
     withhold(plan, ...places)
   }
 
-  #withheldOn (hosts: Hosts, forwardsCredentials: boolean): Required<CredentialPlaces> {
+  #withheldOn(hosts: Hosts, forwardsCredentials: boolean): Required<CredentialPlaces> {
     const schemes = [...this.#schemes!.values()]
-    const names = new Set(this.#readers.filter((other) => overlap(hosts, other.hosts)).flatMap((other) => [...other.schemes]))
+    const names = new Set(
+      this.#readers.filter((other) => overlap(hosts, other.hosts)).flatMap((other) => [...other.schemes]),
+    )
     const read = schemes.filter(({ name, isSession = false }) => isSession || (!forwardsCredentials && names.has(name)))
     const { headers, cookies, query } = placesOf(read)
     return { headers: [...new Set([...headers, ...this.#identity])], cookies, query }
   }
 
   /** Headers by which routes of these hosts are chosen; lists of preferences apart, where several values are usual. */
-  #conditionsOn (hosts: Hosts): HeaderCondition[] {
+  #conditionsOn(hosts: Hosts): HeaderCondition[] {
     const values = new Map<string, Set<string>>()
     for (const condition of this.#conditions) {
       if (condition.name.startsWith('accept') || !overlap(hosts, condition.hosts)) continue
@@ -149,13 +159,13 @@ export class WithheldFields {
   }
 
   /** The service is a reader of its own: headers that `requestHeaders` names reach it, unless they state identity. */
-  #withheldFromService (): WithheldFromService {
+  #withheldFromService(): WithheldFromService {
     const { cookies, query } = placesOf([...this.#schemes!.values()].filter(({ name }) => name !== 'forwardAuth'))
     return { headers: nameSet(withPlainNames([...this.#identity])), cookies, query }
   }
 }
 
-function readersOf (routes: readonly RouteOptions[]): HostReaders[] {
+function readersOf(routes: readonly RouteOptions[]): HostReaders[] {
   const readers = new Map<string, HostReaders>()
   for (const { config = {} } of routes) {
     if (config.auth === undefined || config.auth === 'none') continue
@@ -167,13 +177,15 @@ function readersOf (routes: readonly RouteOptions[]): HostReaders[] {
   return [...readers.values()]
 }
 
-function placesOf (schemes: readonly AuthScheme[]): Required<CredentialPlaces> {
-  const all = (kind: keyof CredentialPlaces): string[] => [...new Set(schemes.flatMap(({ credentials }) => credentials[kind] ?? []))]
+function placesOf(schemes: readonly AuthScheme[]): Required<CredentialPlaces> {
+  const all = (kind: keyof CredentialPlaces): string[] => [
+    ...new Set(schemes.flatMap(({ credentials }) => credentials[kind] ?? [])),
+  ]
   return { headers: all('headers'), cookies: all('cookies'), query: all('query') }
 }
 
 /** Whether some host belongs to both sets; a route without hosts answers on all. */
-function overlap (one: Hosts, other: Hosts): boolean {
+function overlap(one: Hosts, other: Hosts): boolean {
   if (one === undefined || other === undefined) return true
   return one.some((host) => other.some((name) => host === name || includes(host, name) || includes(name, host)))
 }

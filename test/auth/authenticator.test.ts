@@ -7,7 +7,7 @@ import { FailedAttempts } from '../../src/auth/failed-attempts.ts'
 import type { AuthRequest, AuthScheme } from '../../src/auth/scheme.ts'
 
 /** A scheme whose credentials are the value of a header: `good` followed by scopes is somebody. */
-function scheme (name: string, { later = false } = {}): AuthScheme & { asked: number } {
+function scheme(name: string, { later = false } = {}): AuthScheme & { asked: number } {
   const challenge = `${name} realm="x"`
   const find = (value: unknown): Consumer => {
     const [word, ...scopes] = String(value).split(' ')
@@ -20,7 +20,7 @@ function scheme (name: string, { later = false } = {}): AuthScheme & { asked: nu
     credentials: { headers: [name] },
     asked: 0,
     isPresented: ({ headers }: AuthRequest) => headers[name] !== undefined,
-    authenticate ({ headers }: AuthRequest) {
+    authenticate({ headers }: AuthRequest) {
       made.asked++
       return later ? Promise.resolve().then(() => find(headers[name])) : find(headers[name])
     },
@@ -28,15 +28,23 @@ function scheme (name: string, { later = false } = {}): AuthScheme & { asked: nu
   return made
 }
 
-function setUp (auth: unknown, { max = Infinity, now = (): number => 0 } = {}) {
+function setUp(auth: unknown, { max = Infinity, now = (): number => 0 } = {}) {
   const schemes = new Map(['one', 'two'].map((name) => [name, scheme(name, { later: name === 'two' })]))
-  const authenticate = compileAuthenticator(auth as AuthDeclaration, (name) => schemes.get(name)!, new FailedAttempts({ max, windowMs: 1000 }, (ip) => ip, { now }))!
-  const ask = async (headers: Record<string, string>, ip = '::1') => (await authenticate({ headers, ip, raw: { rawHeaders: [] } }))?.id ?? null
+  const authenticate = compileAuthenticator(
+    auth as AuthDeclaration,
+    (name) => schemes.get(name)!,
+    new FailedAttempts({ max, windowMs: 1000 }, (ip) => ip, { now }),
+  )!
+  const ask = async (headers: Record<string, string>, ip = '::1') =>
+    (await authenticate({ headers, ip, raw: { rawHeaders: [] } }))?.id ?? null
   return { ask, schemes }
 }
 
 test("'none' asks nobody", () => {
-  assert.equal(compileAuthenticator('none', () => assert.fail(), new FailedAttempts({ max: 1, windowMs: 1 }, String)), null)
+  assert.equal(
+    compileAuthenticator('none', () => assert.fail(), new FailedAttempts({ max: 1, windowMs: 1 }, String)),
+    null,
+  )
 })
 
 test('of a list the first scheme decides whose credentials are there', async () => {
@@ -45,7 +53,11 @@ test('of a list the first scheme decides whose credentials are there', async () 
   assert.equal(schemes.get('one')!.asked, 0)
   assert.equal(await ask({ one: 'good', two: 'good' }), "one's")
   await assert.rejects(ask({ one: 'bad', two: 'good' }), { code: 'GW_UNAUTHORIZED' })
-  await assert.rejects(ask({}), (error: any) => error.code === 'GW_UNAUTHORIZED' && error.headers['www-authenticate'] === 'one realm="x", two realm="x"')
+  await assert.rejects(
+    ask({}),
+    (error: any) =>
+      error.code === 'GW_UNAUTHORIZED' && error.headers['www-authenticate'] === 'one realm="x", two realm="x"',
+  )
 })
 
 test('uses of one scheme are asked once, and any of their requirements suffices', async () => {
@@ -59,11 +71,19 @@ test('all must let a request in, and the first says who is calling', async () =>
   const { ask } = setUp({ all: [{ one: {} }, { two: { scopes: ['s'] } }] })
   assert.equal(await ask({ one: 'good', two: 'good s' }), "one's")
   await assert.rejects(ask({ one: 'good', two: 'good' }), { code: 'GW_FORBIDDEN' })
-  for (const headers of [{ one: 'good' }, { two: 'good s' }, {}, { one: 'good', two: 'bad' }] as Record<string, string>[]) await assert.rejects(ask(headers), { code: 'GW_UNAUTHORIZED' })
+  for (const headers of [{ one: 'good' }, { two: 'good s' }, {}, { one: 'good', two: 'bad' }] as Record<
+    string,
+    string
+  >[]) {
+    await assert.rejects(ask(headers), { code: 'GW_UNAUTHORIZED' })
+  }
 })
 
 test('optional lets strangers in, not somebody who lacks what is required', async () => {
-  for (const auth of [{ optional: { one: { scopes: ['s'] } } }, { optional: [{ two: { scopes: ['s'] } }, { one: { scopes: ['s'] } }] }]) {
+  for (const auth of [
+    { optional: { one: { scopes: ['s'] } } },
+    { optional: [{ two: { scopes: ['s'] } }, { one: { scopes: ['s'] } }] },
+  ]) {
     const { ask } = setUp(auth)
     assert.equal(await ask({}), null)
     assert.equal(await ask({ one: 'bad' }), null)
@@ -76,7 +96,10 @@ test('an address that fails too often with a scheme is refused before the scheme
   let now = 5000
   const { ask, schemes } = setUp([{ one: {} }, { two: {} }], { max: 2, now: () => now })
   for (let i = 0; i < 2; i++) await assert.rejects(ask({ one: 'bad' }), { code: 'GW_UNAUTHORIZED' })
-  await assert.rejects(ask({ one: 'good' }), (error: any) => error.code === 'GW_TOO_MANY_FAILURES' && error.headers['retry-after'] === '1')
+  await assert.rejects(
+    ask({ one: 'good' }),
+    (error: any) => error.code === 'GW_TOO_MANY_FAILURES' && error.headers['retry-after'] === '1',
+  )
   assert.equal(schemes.get('one')!.asked, 2)
   assert.equal(await ask({ one: 'good' }, '::2'), "one's", 'another address')
   assert.equal(await ask({ two: 'good' }), "two's", 'another scheme')

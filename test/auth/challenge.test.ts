@@ -7,7 +7,10 @@ test('a refusal names the scopes that are missing, whatever the scheme', () => {
   const bearer = insufficientScope('Bearer realm="gatehouse"', ['a', 'b', 'c'], ['b', 'other'])
   assert.deepEqual(bearer.extensions, { missingScopes: ['a', 'c'] })
   assert.match(bearer.message, /lack the scopes "a", "c", which this route requires: ask for some that have them/)
-  assert.equal(bearer.headers!['www-authenticate'], 'Bearer realm="gatehouse", error="insufficient_scope", scope="a b c"')
+  assert.equal(
+    bearer.headers!['www-authenticate'],
+    'Bearer realm="gatehouse", error="insufficient_scope", scope="a b c"',
+  )
   for (const challenge of [undefined, 'Basic realm="gatehouse"']) {
     const other = insufficientScope(challenge, ['a'], [])
     assert.deepEqual([other.extensions, other.headers], [{ missingScopes: ['a'] }, undefined])

@@ -27,7 +27,13 @@ test('an empty one is there, and several are as good as a wrong one', () => {
 })
 
 test('a cookie is found by its whole name', () => {
-  for (const [cookie, expected] of [['cc=1', undefined], ['xc=1; c=a=b', 'a=b'], ['C=1', undefined], [' c=1 ', '1'], ['c', undefined]] as const) {
+  for (const [cookie, expected] of [
+    ['cc=1', undefined],
+    ['xc=1; c=a=b', 'a=b'],
+    ['C=1', undefined],
+    [' c=1 ', '1'],
+    ['c', undefined],
+  ] as const) {
     assert.equal(credentialFrom(everywhere, request({ cookie })), expected, cookie)
   }
 })

@@ -5,35 +5,44 @@ import { authUnavailable, missingCredentials } from '../../src/auth/challenge.ts
 import { FailedAttempts } from '../../src/auth/failed-attempts.ts'
 import type { AuthRequest, AuthScheme } from '../../src/auth/scheme.ts'
 
-const request = (password: string, { ip = '192.0.2.1', user = '' } = {}): AuthRequest =>
-  ({ ip, headers: { password, user }, raw: { rawHeaders: [] } })
+const request = (password: string, { ip = '192.0.2.1', user = '' } = {}): AuthRequest => ({
+  ip,
+  headers: { password, user },
+  raw: { rawHeaders: [] },
+})
 
 /** A scheme that answers when the test says so, in the order in which it was asked. */
-function scheme ({ accounts = false } = {}) {
-  const asked: { password: string, end: () => void }[] = []
+function scheme({ accounts = false } = {}) {
+  const asked: { password: string; end: () => void }[] = []
   const made: AuthScheme = {
     name: 'basic',
     credentials: {},
     isPresented: () => true,
-    ...accounts ? { account: ({ headers }: AuthRequest) => String(headers.user) } : {},
-    authenticate: ({ headers }) => new Promise<Consumer>((resolve, reject) => {
-      const password = String(headers.password)
-      asked.push({
-        password,
-        end: () => {
-          if (password === 'good') resolve({ id: 'x', scheme: 'basic', scopes: [], groups: [], claims: {} })
-          else reject(password === 'away' ? authUnavailable() : missingCredentials([]))
-        },
-      })
-    }),
+    ...(accounts ? { account: ({ headers }: AuthRequest) => String(headers.user) } : {}),
+    authenticate: ({ headers }) =>
+      new Promise<Consumer>((resolve, reject) => {
+        const password = String(headers.password)
+        asked.push({
+          password,
+          end: () => {
+            if (password === 'good') resolve({ id: 'x', scheme: 'basic', scopes: [], groups: [], claims: {} })
+            else reject(password === 'away' ? authUnavailable() : missingCredentials([]))
+          },
+        })
+      }),
   }
   return { made, asked, end: () => asked.shift()!.end() }
 }
 
-function setUp ({ max, accounts = false }: { max: number, accounts?: boolean }) {
+function setUp({ max, accounts = false }: { max: number; accounts?: boolean }) {
   const clock = { now: 1_000_000 }
   const pauses: number[] = []
-  const failures = new FailedAttempts({ max, windowMs: 60_000 }, (ip) => ip, { now: () => clock.now, pause: async (ms) => { pauses.push(ms) } })
+  const failures = new FailedAttempts({ max, windowMs: 60_000 }, (ip) => ip, {
+    now: () => clock.now,
+    pause: async (ms) => {
+      pauses.push(ms)
+    },
+  })
   const { made, asked, end } = scheme({ accounts })
   const watch = async (password: string, more = {}): Promise<string> => {
     try {
@@ -68,7 +77,12 @@ test('what waits is refused at once when the failures before it use up the bound
   await settled()
   end()
   end()
-  assert.deepEqual(await Promise.all(answers), ['GW_UNAUTHORIZED', 'GW_UNAUTHORIZED', 'GW_TOO_MANY_FAILURES', 'GW_TOO_MANY_FAILURES'])
+  assert.deepEqual(await Promise.all(answers), [
+    'GW_UNAUTHORIZED',
+    'GW_UNAUTHORIZED',
+    'GW_TOO_MANY_FAILURES',
+    'GW_TOO_MANY_FAILURES',
+  ])
   assert.equal(asked.length, 0)
   assert.equal(await watch('good'), 'GW_TOO_MANY_FAILURES')
 })

@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test'
 import { IdentityClient, identityUrl } from '../../src/auth/identity-client.ts'
 import { closedPort, startBackend, startRawBackend } from '../support/backend.ts'
 
-function clientOf (t: TestContext, timeoutMs = 60_000): IdentityClient {
+function clientOf(t: TestContext, timeoutMs = 60_000): IdentityClient {
   const client = new IdentityClient(timeoutMs)
   t.after(() => client.close())
   return client
@@ -12,23 +12,41 @@ const get = { method: 'GET', headers: ['x-asked', 'yes'] } as const
 const ask = (client: IdentityClient, url: string) => client.ask(new URL(url), { ...get, headers: [...get.headers] })
 
 test('one request brings one answer, with status, headers and body', async (t) => {
-  const backend = await startBackend(t, (_request, response) => response.writeHead(201, { 'x-who': 'ada', 'set-cookie': ['a=1', 'b=2'] }).end('hello'))
-  const answer = await clientOf(t).ask(new URL(`${backend.url}/path?q=1`), { method: 'POST', headers: ['content-type', 'text/plain'], body: 'question' })
-  assert.deepEqual([answer.status, answer.headers['x-who'], answer.headers['set-cookie'], answer.body.toString()], [201, 'ada', ['a=1', 'b=2'], 'hello'])
-  assert.deepEqual([backend.received[0]!.method, backend.received[0]!.url, backend.received[0]!.body.toString()], ['POST', '/path?q=1', 'question'])
+  const backend = await startBackend(t, (_request, response) =>
+    response.writeHead(201, { 'x-who': 'ada', 'set-cookie': ['a=1', 'b=2'] }).end('hello'),
+  )
+  const answer = await clientOf(t).ask(new URL(`${backend.url}/path?q=1`), {
+    method: 'POST',
+    headers: ['content-type', 'text/plain'],
+    body: 'question',
+  })
+  assert.deepEqual(
+    [answer.status, answer.headers['x-who'], answer.headers['set-cookie'], answer.body.toString()],
+    [201, 'ada', ['a=1', 'b=2'], 'hello'],
+  )
+  assert.deepEqual(
+    [backend.received[0]!.method, backend.received[0]!.url, backend.received[0]!.body.toString()],
+    ['POST', '/path?q=1', 'question'],
+  )
 })
 
 test('redirects are answers', async (t) => {
-  const backend = await startBackend(t, (_request, response) => response.writeHead(302, { location: '/elsewhere' }).end())
+  const backend = await startBackend(t, (_request, response) =>
+    response.writeHead(302, { location: '/elsewhere' }).end(),
+  )
   assert.equal((await ask(clientOf(t), backend.url)).status, 302)
   assert.equal(backend.received.length, 1)
 })
 
 test('an answer that is too large is none, stated or not', async (t) => {
   const chunk = Buffer.alloc(64 * 1024)
-  const stated = await startBackend(t, (_request, response) => response.writeHead(200, { 'content-length': 2 ** 21 }).end(Buffer.alloc(2 ** 21)))
+  const stated = await startBackend(t, (_request, response) =>
+    response.writeHead(200, { 'content-length': 2 ** 21 }).end(Buffer.alloc(2 ** 21)),
+  )
   const endless = await startBackend(t, (_request, response) => {
-    const more = (): void => { while (!response.destroyed && response.write(chunk)); }
+    const more = (): void => {
+      while (!response.destroyed && response.write(chunk));
+    }
     response.on('drain', more).on('error', () => {})
     more()
   })
@@ -44,7 +62,9 @@ test('the time is for all of it: silence, a header that drips, and a body that n
     socket.write('HTTP/1.1 200 OK\r\nx-slow: ')
     socket.on('close', () => clearInterval(drip))
   })
-  const unfinished = await startRawBackend(t, (socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab'))
+  const unfinished = await startRawBackend(t, (socket) =>
+    socket.write('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab'),
+  )
   const client = clientOf(t, 100)
   await Promise.all([silent, dripping, unfinished].map(({ url }) => assert.rejects(ask(client, url))))
 })
@@ -87,12 +107,29 @@ test('only so many may wait', async (t) => {
   const waiting = Array.from({ length: 1000 }, () => ask(client, silent.url).catch((error: unknown) => error))
   await assert.rejects(ask(client, silent.url), /1000 requests are waiting/)
   await client.close()
-  assert.ok((await Promise.all(waiting)).every((error) => error instanceof Error), 'closing ends what waits')
+  assert.ok(
+    (await Promise.all(waiting)).every((error) => error instanceof Error),
+    'closing ends what waits',
+  )
 })
 
 test('an address that is none stops the boot, and is not quoted', () => {
   assert.equal(identityUrl('https://id.example.com/a?b=c', 'x').href, 'https://id.example.com/a?b=c')
-  for (const text of ['', 'id.example.com', 'ftp://id.example.com', 'http://', 'https://me:secret@id.example.com', 'https://id.example.com/#a']) {
-    assert.throws(() => identityUrl(text, 'introspection.url'), (error: Error) => error.name === 'BootProblems' && /^configuration: introspection\.url: /.test(error.message) && !error.message.includes('secret'), text)
+  for (const text of [
+    '',
+    'id.example.com',
+    'ftp://id.example.com',
+    'http://',
+    'https://me:secret@id.example.com',
+    'https://id.example.com/#a',
+  ]) {
+    assert.throws(
+      () => identityUrl(text, 'introspection.url'),
+      (error: Error) =>
+        error.name === 'BootProblems' &&
+        /^configuration: introspection\.url: /.test(error.message) &&
+        !error.message.includes('secret'),
+      text,
+    )
   }
 })

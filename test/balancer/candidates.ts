@@ -9,11 +9,17 @@ export interface TestTarget {
 
 export const target = (id: string, weight = 1, inFlight = 0): TestTarget => ({ id, weight, inFlight })
 
-export const request = (more: Partial<BalancedRequest> = {}): BalancedRequest =>
-  ({ ip: '192.0.2.1', protocol: 'http', headers: {}, consumer: null, raw: { url: '/a/x?q=1' }, ...more })
+export const request = (more: Partial<BalancedRequest> = {}): BalancedRequest => ({
+  ip: '192.0.2.1',
+  protocol: 'http',
+  headers: {},
+  consumer: null,
+  raw: { url: '/a/x?q=1' },
+  ...more,
+})
 
 /** Numbers from 0 to below 1 that are the same in every run (xorshift). */
-export function seededRandom (seed = 0x9e3779b9): () => number {
+export function seededRandom(seed = 0x9e3779b9): () => number {
   let state = seed
   return () => {
     state ^= state << 13
@@ -24,7 +30,7 @@ export function seededRandom (seed = 0x9e3779b9): () => number {
 }
 
 /** How often each was picked. */
-export function tally (picks: readonly { id: string }[]): Record<string, number> {
+export function tally(picks: readonly { id: string }[]): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const { id } of picks) counts[id] = (counts[id] ?? 0) + 1
   return counts

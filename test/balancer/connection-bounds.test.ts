@@ -11,7 +11,7 @@ import { startGateway } from '../support/gateway.ts'
 import { allOver, decided, upstream, upstreamOf } from '../resilience/exchange.ts'
 
 /** Answers when told. */
-function held (): { respond: RequestListener, waiting: ServerResponse[], most: () => number } {
+function held(): { respond: RequestListener; waiting: ServerResponse[]; most: () => number } {
   const waiting: ServerResponse[] = []
   let open = 0
   let most = 0
@@ -20,12 +20,15 @@ function held (): { respond: RequestListener, waiting: ServerResponse[], most: (
     most: () => most,
     respond: (_request, response) => {
       most = Math.max(most, ++open)
-      response.on('close', () => { open-- })
+      response.on('close', () => {
+        open--
+      })
       waiting.push(response)
     },
   }
 }
-const bounded = (url: string, more: object = {}, targetMore: object = {}) => upstream([{ url, maxConnections: 1, ...targetMore }] as never, more)
+const bounded = (url: string, more: object = {}, targetMore: object = {}) =>
+  upstream([{ url, maxConnections: 1, ...targetMore }] as never, more)
 
 test('one request too many is answered 503 at once, and goes through when there is room', async (t) => {
   const { respond, waiting, most } = held()
@@ -36,7 +39,7 @@ test('one request too many is answered 503 at once, and goes through when there 
   const refused = await fetch(`${gateway.url}/a/x`)
   assert.equal(refused.status, 503)
   assert.equal(refused.headers.get('retry-after'), '1')
-  assert.equal((await refused.json() as { code: string }).code, 'GW_UPSTREAM_OVERLOADED')
+  assert.equal(((await refused.json()) as { code: string }).code, 'GW_UPSTREAM_OVERLOADED')
   assert.equal(await decided(gateway, 'overloaded'), 1)
   waiting[0]!.end('ok')
   assert.equal((await first).status, 200)
@@ -52,7 +55,13 @@ test('a full target is passed over, for another or a backup', async (t) => {
   const { respond, waiting } = held()
   const backend = await startBackend(t, respond)
   const [other, backup] = [await startBackend(t), await startBackend(t)]
-  const gateway = await startGateway(t, upstream([{ url: backend.url, maxConnections: 1 }, { url: backup.url, priority: 1 }] as never))
+  const gateway = await startGateway(
+    t,
+    upstream([
+      { url: backend.url, maxConnections: 1 },
+      { url: backup.url, priority: 1 },
+    ] as never),
+  )
   const first = fetch(`${gateway.url}/a/x`)
   await eventually('under way', () => waiting.length === 1)
   assert.equal((await fetch(`${gateway.url}/a/x`)).status, 200)
@@ -82,7 +91,10 @@ test('requests wait in their order for room, with their bodies', async (t) => {
     waiting[i]!.end('ok')
   }
   for (const response of await Promise.all(all)) assert.equal(response.status, 200)
-  assert.deepEqual(backend.received.map(({ url, body }) => [url, String(body)]), [0, 1, 2, 3].map((i) => [`/a/${i}`, `body ${i}`]))
+  assert.deepEqual(
+    backend.received.map(({ url, body }) => [url, String(body)]),
+    [0, 1, 2, 3].map((i) => [`/a/${i}`, `body ${i}`]),
+  )
   assert.equal(most(), 1)
   await allOver(gateway)
 })
@@ -94,18 +106,23 @@ test('who waits too long is answered 503, and a client that leaves frees its pla
   const { queue } = upstreamOf(gateway)
   const first = fetch(`${gateway.url}/a/first`)
   await eventually('under way', () => waiting.length === 1)
-  const leaving = httpRequest({ port: gateway.port, path: '/a/leaving' }).on('error', () => {}).end()
+  const leaving = httpRequest({ port: gateway.port, path: '/a/leaving' })
+    .on('error', () => {})
+    .end()
   await eventually('waiting', () => queue!.size === 1)
   leaving.destroy()
   await eventually('gone', () => queue!.size === 0)
   const late = await fetch(`${gateway.url}/a/late`)
   assert.equal(late.status, 503)
-  assert.equal((await late.json() as { code: string }).code, 'GW_UPSTREAM_OVERLOADED')
+  assert.equal(((await late.json()) as { code: string }).code, 'GW_UPSTREAM_OVERLOADED')
   assert.equal(await decided(gateway, 'queue_timeout'), 1)
   waiting[0]!.end('ok')
   assert.equal((await first).status, 200)
   await allOver(gateway)
-  assert.deepEqual(backend.received.map(({ url }) => url), ['/a/first'])
+  assert.deepEqual(
+    backend.received.map(({ url }) => url),
+    ['/a/first'],
+  )
 })
 
 test('a request whose target breaks waits for its second attempt in line', async (t) => {
@@ -129,7 +146,16 @@ test('a request whose target breaks waits for its second attempt in line', async
 test('when a target is back, who has waited comes before who is new', async (t) => {
   const [busy, back] = [held(), held()]
   const [one, other] = [await startBackend(t, busy.respond), await startBackend(t, back.respond)]
-  const gateway = await startGateway(t, upstream([{ url: one.url, maxConnections: 1 }, { url: other.url, maxConnections: 1 }] as never, { queue: {} }))
+  const gateway = await startGateway(
+    t,
+    upstream(
+      [
+        { url: one.url, maxConnections: 1 },
+        { url: other.url, maxConnections: 1 },
+      ] as never,
+      { queue: {} },
+    ),
+  )
   const { targets, queue } = upstreamOf(gateway)
   let isHeldBack = true
   targets[1]!.monitors.push({ isAvailable: () => !isHeldBack })
@@ -151,7 +177,10 @@ test('when a target is back, who has waited comes before who is new', async (t) 
 test('the total timeout ends a wait', async (t) => {
   const { respond, waiting } = held()
   const backend = await startBackend(t, respond)
-  const gateway = await startGateway(t, bounded(backend.url, { queue: { timeout: '1 minute' }, timeouts: { total: '2s' } }))
+  const gateway = await startGateway(
+    t,
+    bounded(backend.url, { queue: { timeout: '1 minute' }, timeouts: { total: '2s' } }),
+  )
   const requests = [fetch(`${gateway.url}/a/x`), fetch(`${gateway.url}/a/x`)]
   await eventually('one of each', () => waiting.length === 1 && upstreamOf(gateway).queue!.size === 1)
   for (const response of await Promise.all(requests)) assert.equal(response.status, 504)
@@ -164,9 +193,19 @@ test('a WebSocket takes its place until it closes, and can wait for one', async 
   const sockets = new WebSocketServer({ server })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  t.after(() => { for (const client of sockets.clients) client.terminate(); server.close() })
+  t.after(() => {
+    for (const client of sockets.clients) client.terminate()
+    server.close()
+  })
   const gateway = await startGateway(t, {
-    'a.json': { name: 'a', prefix: '/a', auth: 'none', targets: [{ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, maxConnections: 1 }], queue: {}, routes: [{ method: 'GET', url: '/ws', websocket: true }] },
+    'a.json': {
+      name: 'a',
+      prefix: '/a',
+      auth: 'none',
+      targets: [{ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, maxConnections: 1 }],
+      queue: {},
+      routes: [{ method: 'GET', url: '/ws', websocket: true }],
+    },
   })
   const open = async (): Promise<WebSocket> => {
     const socket = new WebSocket(`ws://127.0.0.1:${gateway.port}/a/ws`)
@@ -187,17 +226,35 @@ test('clients that come and go at random leave no place taken', async (t) => {
     request.resume()
     setTimeout(() => response.end('ok'), Math.random() * 4)
   })
-  const gateway = await startGateway(t, upstream([{ url: backend.url, maxConnections: 2 }, { url: backend.url.replace('127.0.0.1', 'localhost'), maxConnections: 3 }] as never, { queue: { max: 20, timeout: '30ms' }, balance: 'least-requests' }))
+  const gateway = await startGateway(
+    t,
+    upstream(
+      [
+        { url: backend.url, maxConnections: 2 },
+        { url: backend.url.replace('127.0.0.1', 'localhost'), maxConnections: 3 },
+      ] as never,
+      { queue: { max: 20, timeout: '30ms' }, balance: 'least-requests' },
+    ),
+  )
   const { targets, queue } = upstreamOf(gateway)
   const seen: number[] = []
-  await Promise.all(Array.from({ length: 300 }, (_, i) => new Promise<void>((resolve) => {
-    const client = httpRequest({ port: gateway.port, path: '/a/x', agent: false }, (response) => {
-      seen.push(response.statusCode!)
-      response.resume()
-    }).on('error', () => {}).on('close', () => resolve()).end()
-    for (const target of targets) assert.ok(target.inFlight <= target.maxConnections)
-    if (i % 3 === 0) setTimeout(() => client.destroy(), Math.random() * 60)
-  })))
+  await Promise.all(
+    Array.from(
+      { length: 300 },
+      (_, i) =>
+        new Promise<void>((resolve) => {
+          const client = httpRequest({ port: gateway.port, path: '/a/x', agent: false }, (response) => {
+            seen.push(response.statusCode!)
+            response.resume()
+          })
+            .on('error', () => {})
+            .on('close', () => resolve())
+            .end()
+          for (const target of targets) assert.ok(target.inFlight <= target.maxConnections)
+          if (i % 3 === 0) setTimeout(() => client.destroy(), Math.random() * 60)
+        }),
+    ),
+  )
   await allOver(gateway)
   assert.equal(queue!.size, 0)
   assert.ok(seen.includes(200) && seen.every((status) => status === 200 || status === 503), String(new Set(seen)))

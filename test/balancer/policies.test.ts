@@ -17,7 +17,9 @@ test('least-requests counts what is under way by weight', () => {
 
 test('power-of-two never takes the busiest of three', () => {
   const balancer = new PowerOfTwo(seededRandom())
-  const counts = tally(Array.from({ length: 3000 }, () => balancer.select([target('a', 1, 9), target('b', 1, 3), target('c', 1, 1)])))
+  const counts = tally(
+    Array.from({ length: 3000 }, () => balancer.select([target('a', 1, 9), target('b', 1, 3), target('c', 1, 1)])),
+  )
   assert.equal(counts.a, undefined)
   assert.ok(Math.abs(counts.c! - 2000) < 150, JSON.stringify(counts))
 })
@@ -28,7 +30,12 @@ test('first-available goes down the list, whatever the weights', () => {
 })
 
 test('backups are for when no target of a lower number is left', () => {
-  const [a, b, c, d] = [{ id: 'a', priority: 1 }, { id: 'b', priority: 0 }, { id: 'c', priority: 0 }, { id: 'd', priority: 2 }]
+  const [a, b, c, d] = [
+    { id: 'a', priority: 1 },
+    { id: 'b', priority: 0 },
+    { id: 'c', priority: 0 },
+    { id: 'd', priority: 2 },
+  ]
   assert.deepEqual(firstLevel([a, b, c, d]), [b, c])
   assert.deepEqual(firstLevel([a, d]), [a])
   const all = [b, c]
@@ -37,7 +44,7 @@ test('backups are for when no target of a lower number is left', () => {
 })
 
 /** Targets `a`, `b`, ... behind the latency policy, and a clock. */
-function measured (count: number) {
+function measured(count: number) {
   const clock = { now: 0 }
   const balancer = new Latency(() => clock.now)
   const targets = Array.from({ length: count }, (_, i) => target('abc'[i]!))
@@ -92,10 +99,16 @@ test('latency heeds a peak at once, forgives it slowly, and tries a slow target 
 
 test('latency sends nothing to a target that fails fast, in whatever way it fails', () => {
   for (const fail of [
-    (watch: ReturnType<Latency<never>['watch']>) => { watch.answered(500, 0.1); watch.ended(500, null) },
+    (watch: ReturnType<Latency<never>['watch']>) => {
+      watch.answered(500, 0.1)
+      watch.ended(500, null)
+    },
     (watch: ReturnType<Latency<never>['watch']>) => watch.ended(0, 'unreachable'),
     (watch: ReturnType<Latency<never>['watch']>) => watch.ended(0, 'timeout'),
-    (watch: ReturnType<Latency<never>['watch']>) => { watch.answered(200, 0.1); watch.ended(200, 'broken') },
+    (watch: ReturnType<Latency<never>['watch']>) => {
+      watch.answered(200, 0.1)
+      watch.ended(200, 'broken')
+    },
   ]) {
     const { clock, watches, select } = measured(2)
     watches[1]!.answered(200, 50)

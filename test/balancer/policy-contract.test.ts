@@ -29,7 +29,7 @@ const POLICIES: Record<string, Make> = {
 const UNSHARED = new Set(['first-available'])
 
 /** A service whose targets answer in the order of the requests, each 10 ms after its sending. */
-function service (make: Make, targets: TestTarget[]) {
+function service(make: Make, targets: TestTarget[]) {
   let now = 0
   const random = seededRandom()
   const balancer = make(random, () => now)
@@ -54,7 +54,7 @@ function service (make: Make, targets: TestTarget[]) {
 
 for (const [name, make] of Object.entries(POLICIES)) {
   test(`${name}: picks among the candidates alone, while these come and go`, () => {
-    const targets = Array.from({ length: 8 }, (_, i) => target(`t${i}`, 1 + i % 3))
+    const targets = Array.from({ length: 8 }, (_, i) => target(`t${i}`, 1 + (i % 3)))
     const { pick, random } = service(make, targets)
     for (let i = 0; i < 4000; i++) {
       const candidates = targets.filter(() => random() < 0.4)
@@ -73,7 +73,9 @@ for (const [name, make] of Object.entries(POLICIES)) {
     for (const random of [() => 0, () => 1 - 2 ** -53]) {
       const targets = [target('a', 1), target('b', 1000), target('c', 7)]
       const balancer = make(random, () => 0)
-      for (const length of [1, 2, 3]) assert.ok(targets.slice(0, length).includes(balancer.select(targets.slice(0, length), request())))
+      for (const length of [1, 2, 3]) {
+        assert.ok(targets.slice(0, length).includes(balancer.select(targets.slice(0, length), request())))
+      }
     }
   })
 
@@ -83,7 +85,9 @@ for (const [name, make] of Object.entries(POLICIES)) {
     const targets = [target('a', 1), target('b', 2), target('c', 5)]
     const { pick } = service(make, targets)
     const counts = tally(Array.from({ length: 16_000 }, () => pick(targets, 80)))
-    for (const { id, weight } of targets) assert.ok(Math.abs(counts[id]! - weight * 2000) < weight * 200, JSON.stringify(counts))
+    for (const { id, weight } of targets) {
+      assert.ok(Math.abs(counts[id]! - weight * 2000) < weight * 200, JSON.stringify(counts))
+    }
   })
 
   test(`${name}: equal targets get equal shares, also one request at a time`, () => {

@@ -8,13 +8,23 @@ import { request, tally, target } from './candidates.ts'
 
 const KEYS = Array.from({ length: 10_000 }, (_, i) => `user-${i}`)
 const hash = () => new RendezvousHash<ReturnType<typeof target>>(({ ip }) => ip)
-const pick = (balancer: ReturnType<typeof hash>, targets: readonly ReturnType<typeof target>[]) => KEYS.map((ip) => balancer.select(targets, request({ ip })))
+const pick = (balancer: ReturnType<typeof hash>, targets: readonly ReturnType<typeof target>[]) =>
+  KEYS.map((ip) => balancer.select(targets, request({ ip })))
 
 test('a key has the same target in every process, in whatever order the targets are', () => {
   const ids = ['http://10.0.0.1:80', 'http://10.0.0.2:80', 'http://10.0.0.3:80']
-  const one = pick(hash(), ids.map((id) => target(id)))
-  const other = pick(hash(), ids.toReversed().map((id) => target(id)))
-  assert.deepEqual(one.map(({ id }) => id), other.map(({ id }) => id))
+  const one = pick(
+    hash(),
+    ids.map((id) => target(id)),
+  )
+  const other = pick(
+    hash(),
+    ids.toReversed().map((id) => target(id)),
+  )
+  assert.deepEqual(
+    one.map(({ id }) => id),
+    other.map(({ id }) => id),
+  )
 })
 
 test('when a target leaves, only its keys move, and to all others; when it is back, they come back', () => {
@@ -22,13 +32,18 @@ test('when a target leaves, only its keys move, and to all others; when it is ba
   const balancer = hash()
   const before = pick(balancer, targets)
   const gone = targets[2]!
-  const during = pick(balancer, targets.filter((each) => each !== gone))
+  const during = pick(
+    balancer,
+    targets.filter((each) => each !== gone),
+  )
   const moved = during.filter((chosen, i) => {
     if (before[i] !== gone) assert.equal(chosen, before[i])
     return before[i] === gone
   })
   assert.ok(Math.abs(moved.length - 2000) < 200, `${moved.length} moved`)
-  for (const count of Object.values(tally(moved))) assert.ok(Math.abs(count - moved.length / 4) < moved.length / 20, JSON.stringify(tally(moved)))
+  for (const count of Object.values(tally(moved))) {
+    assert.ok(Math.abs(count - moved.length / 4) < moved.length / 20, JSON.stringify(tally(moved)))
+  }
   assert.deepEqual(pick(balancer, targets), before)
 })
 
@@ -36,7 +51,9 @@ test('a target that is given more weight takes keys from the others, and gives u
   const [a, b, c] = [target('a'), target('b'), target('c')]
   const before = pick(hash(), [a, b, c])
   const after = pick(hash(), [a, { ...b, weight: 3 }, c])
-  after.forEach((chosen, i) => { if (chosen.id !== 'b') assert.equal(chosen, before[i]) })
+  after.forEach((chosen, i) => {
+    if (chosen.id !== 'b') assert.equal(chosen, before[i])
+  })
   assert.ok(Math.abs(tally(after).b! - 6000) < 300, JSON.stringify(tally(after)))
 })
 
@@ -49,7 +66,12 @@ test('requests without the key are taken in turn', () => {
 })
 
 test('the key is what the declaration names', () => {
-  const asked = request({ ip: '192.0.2.7', consumer: { id: 'alice' }, headers: { 'x-tenant': 't1', cookie: 'x=1; session=abc' }, raw: { url: '/a/b?c=d' } })
+  const asked = request({
+    ip: '192.0.2.7',
+    consumer: { id: 'alice' },
+    headers: { 'x-tenant': 't1', cookie: 'x=1; session=abc' },
+    raw: { url: '/a/b?c=d' },
+  })
   assert.equal(requestKey('address')(asked), '192.0.2.7')
   assert.equal(requestKey('path')(asked), '/a/b')
   assert.equal(requestKey('path')(request({ raw: { url: '/a/b' } })), '/a/b')
@@ -62,9 +84,24 @@ test('the key is what the declaration names', () => {
 
 test('a cookie is found by its whole name, however the header is written', () => {
   for (const [header, value] of [
-    ['s=1', '1'], ['a=s; s=2', '2'], ['as=1;s=2', '2'], ['s=1; s=2', '1'], ['s=', ''], ['s=a=b', 'a=b'], ['a; s=1 ; b', '1'], ['\t s=1', '1'],
-    ['s', undefined], ['', undefined], [';;;', undefined], ['S=1', undefined], ['ss=1', undefined], ['a="; s=1"', '1"'], [undefined, undefined],
-  ] as const) assert.equal(cookieValue(header, 's'), value, String(header))
+    ['s=1', '1'],
+    ['a=s; s=2', '2'],
+    ['as=1;s=2', '2'],
+    ['s=1; s=2', '1'],
+    ['s=', ''],
+    ['s=a=b', 'a=b'],
+    ['a; s=1 ; b', '1'],
+    ['\t s=1', '1'],
+    ['s', undefined],
+    ['', undefined],
+    [';;;', undefined],
+    ['S=1', undefined],
+    ['ss=1', undefined],
+    ['a="; s=1"', '1"'],
+    [undefined, undefined],
+  ] as const) {
+    assert.equal(cookieValue(header, 's'), value, String(header))
+  }
   const long = ';'.repeat(16_000)
   const start = cpuTime()
   for (let i = 0; i < 20; i++) cookieValue(long, 's')

@@ -3,21 +3,23 @@ import { test, type TestContext } from 'node:test'
 import { WaitQueue, type Waiter } from '../../src/balancer/wait-queue.ts'
 
 /** A queue before a place that takes `room` more. */
-function line (t: TestContext, { max = 3, timeout = 1000 } = {}) {
+function line(t: TestContext, { max = 3, timeout = 1000 } = {}) {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const place = { room: 0 }
   const queue: WaitQueue = new WaitQueue(max, timeout, () => place.room > 0)
   const told: string[] = []
   const waiter = (name: string, fits: () => boolean = () => true): Waiter => {
     const self: Waiter = {
-      resume () {
+      resume() {
         if (!fits() || place.room === 0) return false
         place.room--
         queue.leave(self)
         told.push(`${name} sent`)
         return true
       },
-      waitOver () { told.push(`${name} over`) },
+      waitOver() {
+        told.push(`${name} over`)
+      },
     }
     return self
   }
@@ -88,14 +90,14 @@ test('an offer within an offer changes no order, and one that comes back stands 
   const { place, queue, told, waiter } = line(t)
   const again: Waiter = {
     // its sending fails at once, so that it waits again, and its target has room again
-    resume () {
+    resume() {
       queue.leave(again)
       told.push('failed')
       queue.offer()
       if (told.length < 2) queue.join(again)
       return true
     },
-    waitOver () {},
+    waitOver() {},
   }
   queue.join(again)
   queue.join(waiter('b'))

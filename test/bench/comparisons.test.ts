@@ -32,7 +32,10 @@ describe('before and after', () => {
     assert.equal(contest!.goal, 1.1)
     const [after, before] = [contest!.a, contest!.b].map(({ launch }) => launch!(place).args.join(' '))
     assert.ok(!after!.includes('/other/tree'))
-    assert.match(before!, /^\/other\/tree\/bin\/gatehouse\.js start --config \/other\/tree\/bench\/gateway\.config\.ts /)
+    assert.match(
+      before!,
+      /^\/other\/tree\/bin\/gatehouse\.js start --config \/other\/tree\/bench\/gateway\.config\.ts /,
+    )
     assert.notEqual(contest!.a.name, contest!.b.name, 'each has a folder of its own')
   })
 
@@ -43,6 +46,9 @@ describe('before and after', () => {
   })
 
   test('refuses what is no gateway', () => {
-    assert.throws(() => contestsAgainst(subjects, subjects, 'gateway-open,nginx'), /--only has nginx, expected of: hit-gateway/)
+    assert.throws(
+      () => contestsAgainst(subjects, subjects, 'gateway-open,nginx'),
+      /--only has nginx, expected of: hit-gateway/,
+    )
   })
 })

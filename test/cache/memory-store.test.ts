@@ -13,7 +13,7 @@ const key = (path: string, rest = ''): CacheKey => ({ url: `http://h${path}`, re
 test('memory is bounded in bytes, whatever comes', () => {
   const store = new MemoryStore(200_000)
   for (let i = 0; i < 2000; i++) {
-    store.put(key(`/${i}`), [response(Buffer.alloc(i * 37 % 9000))])
+    store.put(key(`/${i}`), [response(Buffer.alloc((i * 37) % 9000))])
     assert.ok(store.bytes <= 200_000)
   }
   assert.ok(store.bytes > 150_000 && store.size > 10)
@@ -36,7 +36,10 @@ test('one pass over many URLs does not put out what is used', () => {
 
 test('what a response was selected by and its tags take memory too', () => {
   const text = 'x'.repeat(10_000)
-  for (const more of [{ vary: [['x-a', text]] as const }, { tags: Array.from({ length: 50 }, (_, i) => `${i}`.padEnd(200)) }]) {
+  for (const more of [
+    { vary: [['x-a', text]] as const },
+    { tags: Array.from({ length: 50 }, (_, i) => `${i}`.padEnd(200)) },
+  ]) {
     const store = new MemoryStore(200_000)
     for (let i = 0; i < 100; i++) store.put(key(`/${i}`), [response('x', more)])
     assert.ok(store.size > 5 && store.size <= 20, `${store.size}`)
@@ -50,7 +53,9 @@ test('a long name is remembered by a short one', () => {
   assert.notEqual(shortName(long), shortName(`${long}y`))
   const store = new MemoryStore(100_000)
   const again = key(long.slice(8))
-  const scan = (name: string, count: number): void => { for (let i = 0; i < count; i++) store.put(key(`/${name}/${i}`), [response(Buffer.alloc(3000))]) }
+  const scan = (name: string, count: number): void => {
+    for (let i = 0; i < count; i++) store.put(key(`/${name}/${i}`), [response(Buffer.alloc(3000))])
+  }
   scan('a', 10)
   store.put(again, [response('x')])
   scan('b', 100)
@@ -63,7 +68,9 @@ test('a long name is remembered by a short one', () => {
 test('what comes again soon after it was put out stays', () => {
   const store = new MemoryStore(100_000)
   const again = key('/again')
-  const scan = (name: string, count: number): void => { for (let i = 0; i < count; i++) store.put(key(`/${name}/${i}`), [response(Buffer.alloc(3000))]) }
+  const scan = (name: string, count: number): void => {
+    for (let i = 0; i < count; i++) store.put(key(`/${name}/${i}`), [response(Buffer.alloc(3000))])
+  }
   store.put(again, [response(Buffer.alloc(3000))])
   scan('a', 100)
   assert.equal(store.get(again), null)
@@ -73,10 +80,10 @@ test('what comes again soon after it was put out stays', () => {
 })
 
 /** Numbers that are the same in each run with one seed. */
-function random (seed: number): (below: number) => number {
+function random(seed: number): (below: number) => number {
   let state = seed
   return (below) => {
-    state = Math.imul(state ^ state >>> 15, state | 1) ^ Math.imul(state, 0x9E3779B1) + 0x6D2B79F5
+    state = Math.imul(state ^ (state >>> 15), state | 1) ^ (Math.imul(state, 0x9e3779b1) + 0x6d2b79f5)
     return (state >>> 0) % below
   }
 }
@@ -85,22 +92,40 @@ test('random operations leave what a simple model has, and counts that are right
   for (let seed = 1; seed <= 40; seed++) {
     const pick = random(seed)
     const store = new MemoryStore(1 << 30)
-    const model = new Map<string, { key: CacheKey, responses: ReturnType<typeof response>[] }>()
+    const model = new Map<string, { key: CacheKey; responses: ReturnType<typeof response>[] }>()
     for (let step = 0; step < 300; step++) {
       const own = key(`/${'ab'[pick(2)]}/${pick(6)}`, ['', 'r'][pick(2)])
       const name = `${own.url} ${own.rest}`
       const action = pick(10)
       if (action < 5) {
-        const responses = Array.from({ length: pick(3) }, (_, i) => response(Buffer.alloc(pick(500)), { vary: [['a', `${i}`]], tags: [`t${pick(3)}`] }))
+        const responses = Array.from({ length: pick(3) }, (_, i) =>
+          response(Buffer.alloc(pick(500)), { vary: [['a', `${i}`]], tags: [`t${pick(3)}`] }),
+        )
         store.put(own, responses)
         if (responses.length === 0) model.delete(name)
         else model.set(name, { key: own, responses })
       } else if (action < 8) {
-        const what = [{ url: own.url }, { url: own.url.slice(8) }, { prefix: own.url.slice(0, -1) }, { tag: `t${pick(3)}` }][pick(4)]! as { url?: string, prefix?: string, tag?: string }
+        const what = [
+          { url: own.url },
+          { url: own.url.slice(8) },
+          { prefix: own.url.slice(0, -1) },
+          { tag: `t${pick(3)}` },
+        ][pick(4)]! as { url?: string; prefix?: string; tag?: string }
         const soft = pick(2) === 0
-        const doomed = [...model].filter(([, { key: { url }, responses }]) => what.tag !== undefined
-          ? responses.some(({ tags }) => tags.includes(what.tag!))
-          : what.prefix !== undefined ? url.startsWith(what.prefix) : url.endsWith(what.url!))
+        const doomed = [...model].filter(
+          ([
+            ,
+            {
+              key: { url },
+              responses,
+            },
+          ]) =>
+            what.tag !== undefined
+              ? responses.some(({ tags }) => tags.includes(what.tag!))
+              : what.prefix !== undefined
+                ? url.startsWith(what.prefix)
+                : url.endsWith(what.url!),
+        )
         assert.equal(store.purge({ ...what, soft, now: NOW }), doomed.length, `seed ${seed}, step ${step}`)
         for (const [name, entry] of doomed) {
           if (soft) entry.responses = entry.responses.map((each) => ({ ...each, lifetime: 0 }))
@@ -109,7 +134,11 @@ test('random operations leave what a simple model has, and counts that are right
       } else {
         const found = store.get(own)
         const expected = model.get(name)?.responses ?? null
-        assert.deepEqual(found?.map((each) => [each.body.length, freshFor(each, NOW)]), expected?.map((each) => [each.body.length, freshFor(each, NOW)]), `seed ${seed}, step ${step}`)
+        assert.deepEqual(
+          found?.map((each) => [each.body.length, freshFor(each, NOW)]),
+          expected?.map((each) => [each.body.length, freshFor(each, NOW)]),
+          `seed ${seed}, step ${step}`,
+        )
       }
     }
     assert.equal(store.size, model.size)

@@ -8,9 +8,13 @@ import { startCached } from './cached-gateway.ts'
 const jwt = { secret: JWT_SECRET, clockTolerance: 0, cacheSize: 100 }
 const bearer = (sub: string, scopes: string[] = []) => ({ authorization: `Bearer ${signToken(jwt, { sub, scopes })}` })
 
-const saying = (control: string) => (request: IncomingMessage, response: ServerResponse, count: number): void => {
-  response.writeHead(200, { 'cache-control': control }).end(`${count} for ${request.headers['x-user']} ${request.headers['x-scopes'] ?? ''}`)
-}
+const saying =
+  (control: string) =>
+  (request: IncomingMessage, response: ServerResponse, count: number): void => {
+    response
+      .writeHead(200, { 'cache-control': control })
+      .end(`${count} for ${request.headers['x-user']} ${request.headers['x-scopes'] ?? ''}`)
+  }
 
 const guarded = { auth: { jwt: {} }, identityHeaders: { 'x-user': 'sub', 'x-scopes': 'scope' } }
 
@@ -41,7 +45,10 @@ test('misses of several consumers at the same time are not shared', async (t) =>
   const { ask } = await startCached(t, saying('max-age=60'), true, guarded, { jwt })
   const users = ['ada', 'bob', 'cleo', 'ada', 'bob', 'cleo']
   const answers = await Promise.all(users.map((user) => ask('/x', { headers: bearer(user) })))
-  assert.deepEqual(answers.map(({ body }) => body.split(' ')[2]), users)
+  assert.deepEqual(
+    answers.map(({ body }) => body.split(' ')[2]),
+    users,
+  )
 })
 
 test('private is private to the consumer too', async (t) => {
@@ -60,7 +67,13 @@ test('what a consumer changes is put out for all', async (t) => {
 })
 
 test('credentials that go on to the upstream are part of the key', async (t) => {
-  const { ask, asked, backend } = await startCached(t, saying('max-age=60'), true, { auth: { jwt: {} }, forwardCredentials: true }, { jwt })
+  const { ask, asked, backend } = await startCached(
+    t,
+    saying('max-age=60'),
+    true,
+    { auth: { jwt: {} }, forwardCredentials: true },
+    { jwt },
+  )
   const [one, other] = [bearer('ada'), bearer('ada', ['x'])]
   for (const headers of [one, other, one, other]) await ask('/x', { headers })
   assert.equal(asked(), 2)

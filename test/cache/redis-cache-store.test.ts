@@ -16,11 +16,13 @@ describe('responses in Redis', needsRedis, () => {
   let store: RedisCacheStore
   let now = NOW
   before(async () => {
-    ({ client: redis, stop } = await startRedisClient())
+    ;({ client: redis, stop } = await startRedisClient())
     store = new RedisCacheStore(redis, () => now)
   })
   after(() => stop())
-  beforeEach(() => { now = NOW })
+  beforeEach(() => {
+    now = NOW
+  })
 
   contract('Redis', {}, () => store)
 
@@ -34,8 +36,8 @@ describe('responses in Redis', needsRedis, () => {
     await store.put(own, [response(randomBytes(1_000_000))])
     const keys = await redis.keys(`${entry}:*`)
     assert.equal(keys.length, Math.ceil(1_000_000 / 65_536))
-    for (const key of keys) assert.ok(await redis.strlen(key) <= 65_536)
-    assert.ok(await redis.hstrlen(entry, 'bodies') === 0)
+    for (const key of keys) assert.ok((await redis.strlen(key)) <= 65_536)
+    assert.ok((await redis.hstrlen(entry, 'bodies')) === 0)
     await store.put(own, [response('small')])
     assert.deepEqual(await redis.keys(`${entry}:*`), [], 'nothing is left of what was replaced')
     await store.put(own, [response(randomBytes(1_000_000))])
@@ -47,23 +49,31 @@ describe('responses in Redis', needsRedis, () => {
     await redis.flushall()
     await store.put({ url: 'http://h/a', rest: 'cookie=secret' }, [response(randomBytes(200_000), { tags: ['t'] })])
     const keys = await redis.keys('*')
-    for (const key of keys) assert.match(key, /^gatehouse:cache:1:(\{[\w-]{43}\}(:[\w-]{16}:\d)?|(index|ends):\{\d+\})$/)
+    for (const key of keys) {
+      assert.match(key, /^gatehouse:cache:1:(\{[\w-]{43}\}(:[\w-]{16}:\d)?|(index|ends):\{\d+\})$/)
+    }
     assert.equal(new Set(keys.map((key) => /\{[\w-]{43}\}/.exec(key)?.[0])).size, 2)
   })
 
   test('responses expire when they are of no more use', async () => {
     const plain = { headers: {} }
     for (const [more, seconds] of [
-      [{ ...plain }, 60], [{ ...plain, initialAge: 20 }, 40], [{ ...plain, staleIfError: 100, staleWhileRevalidate: 30 }, 160], [{ ...plain, staleIfError: 100, neverStale: true }, 60],
-      [{}, 60 + 4 * 3600], [{ ...plain, lifetime: 2 ** 31 }, 30 * 24 * 3600],
+      [{ ...plain }, 60],
+      [{ ...plain, initialAge: 20 }, 40],
+      [{ ...plain, staleIfError: 100, staleWhileRevalidate: 30 }, 160],
+      [{ ...plain, staleIfError: 100, neverStale: true }, 60],
+      [{}, 60 + 4 * 3600],
+      [{ ...plain, lifetime: 2 ** 31 }, 30 * 24 * 3600],
     ] as const) {
       await store.put(own, [response(randomBytes(100_000), more)])
-      for (const key of [entry, ...await redis.keys(`${entry}:*`)]) assert.ok(Math.abs(await redis.pttl(key) - seconds * 1000) < 5000, JSON.stringify(more))
+      for (const key of [entry, ...(await redis.keys(`${entry}:*`))]) {
+        assert.ok(Math.abs((await redis.pttl(key)) - seconds * 1000) < 5000, JSON.stringify(more))
+      }
     }
     await store.put(own, [response('x', { ...plain, lifetime: 0 })])
     assert.equal(await redis.exists(entry), 0, 'what is of no use replaces what was there')
     await store.put(own, [response('x', { ...plain, lifetime: 0.2 })])
-    while (await redis.exists(entry) === 1) await redis.ping()
+    while ((await redis.exists(entry)) === 1) await redis.ping()
     assert.equal(await store.get(own), null)
   })
 
@@ -99,19 +109,102 @@ describe('responses in Redis', needsRedis, () => {
     await heads(() => {})
     assert.equal((await store.get(own))!.length, 1, 'the way of the test is sound')
     const changes: ((head: Record<string, any>) => void)[] = [
-      (head) => { head.status = 101 }, (head) => { head.status = '200' }, (head) => { head.status = 304 }, (head) => { head.status = 204 }, (head) => { delete head.vary }, (head) => { head.more = 1 },
-      (head) => { head.headers['x-a'] = 'a\r\nset-cookie: b' }, (head) => { head.headers['x a'] = 'a' }, (head) => { head.headers['X-A'] = 'a' }, (head) => { head.headers['x-a'] = 5 },
-      (head) => { head.headers['transfer-encoding'] = 'chunked' }, (head) => { head.headers.connection = 'close' }, (head) => { head.headers['content-length'] = '6' },
-      (head) => { head.headers['content-length'] = ['5', '5'] }, (head) => { head.lifetime = -1 }, (head) => { head.lifetime = null }, (head) => { head.storedAt = NOW + 3_600_000 },
-      (head) => { head.part = { first: 0, total: 5 } }, (head) => { head.status = 206 }, (head) => { head.status = 206; head.part = { first: 1, total: 5 } },
-      (head) => { head.body.length = 6 }, (head) => { head.body.size = 4 }, (head) => { head.body.chunks = '../../x' }, (head) => { head.body.chunks = 'aaaaaaaaaaaaaaaa' },
-      (head) => { head.body.zstd = true }, (head) => { head.body.zstd = true; head.body.length = 1e6; delete head.headers['content-length'] },
+      (head) => {
+        head.status = 101
+      },
+      (head) => {
+        head.status = '200'
+      },
+      (head) => {
+        head.status = 304
+      },
+      (head) => {
+        head.status = 204
+      },
+      (head) => {
+        delete head.vary
+      },
+      (head) => {
+        head.more = 1
+      },
+      (head) => {
+        head.headers['x-a'] = 'a\r\nset-cookie: b'
+      },
+      (head) => {
+        head.headers['x a'] = 'a'
+      },
+      (head) => {
+        head.headers['X-A'] = 'a'
+      },
+      (head) => {
+        head.headers['x-a'] = 5
+      },
+      (head) => {
+        head.headers['transfer-encoding'] = 'chunked'
+      },
+      (head) => {
+        head.headers.connection = 'close'
+      },
+      (head) => {
+        head.headers['content-length'] = '6'
+      },
+      (head) => {
+        head.headers['content-length'] = ['5', '5']
+      },
+      (head) => {
+        head.lifetime = -1
+      },
+      (head) => {
+        head.lifetime = null
+      },
+      (head) => {
+        head.storedAt = NOW + 3_600_000
+      },
+      (head) => {
+        head.part = { first: 0, total: 5 }
+      },
+      (head) => {
+        head.status = 206
+      },
+      (head) => {
+        head.status = 206
+        head.part = { first: 1, total: 5 }
+      },
+      (head) => {
+        head.body.length = 6
+      },
+      (head) => {
+        head.body.size = 4
+      },
+      (head) => {
+        head.body.chunks = '../../x'
+      },
+      (head) => {
+        head.body.chunks = 'aaaaaaaaaaaaaaaa'
+      },
+      (head) => {
+        head.body.zstd = true
+      },
+      (head) => {
+        head.body.zstd = true
+        head.body.length = 1e6
+        delete head.headers['content-length']
+      },
     ]
     for (const change of changes) {
       await heads(change)
       assert.equal(await store.get(own), null, String(change))
     }
-    for (const [field, value] of [['heads', '{'], ['heads', '[]'], ['heads', 'null'], ['heads', `[${'1,'.repeat(2e6)}1]`], ['bodies', 'hell'], ['bodies', 'hello!'], ['version', 'x'], ['outdated', 'x']] as const) {
+    for (const [field, value] of [
+      ['heads', '{'],
+      ['heads', '[]'],
+      ['heads', 'null'],
+      ['heads', `[${'1,'.repeat(2e6)}1]`],
+      ['bodies', 'hell'],
+      ['bodies', 'hello!'],
+      ['version', 'x'],
+      ['outdated', 'x'],
+    ] as const) {
       await good()
       await redis.hset(entry, field, value)
       assert.equal(await store.get(own), null, `${field} ${value.slice(0, 10)}`)
@@ -140,15 +233,30 @@ describe('responses in Redis', needsRedis, () => {
     await redis.unlink((await redis.keys(`${entry}:*`))[0]!)
     assert.equal(await store.get(own), null)
     // notes that are none of ours
-    for (const name of await redis.keys(`${PREFIX}index:*`)) for (const text of ['u/own\0http://h\0../../x', 'u/own', 'u/own\0\0\0\0', Buffer.from([0x75, 0x2F, 0xFF, 0xFE])]) await redis.zadd(name, 0, text)
-    assert.equal(await store.purge({ prefix: '/', soft: false, now }) > 0, true)
+    for (const name of await redis.keys(`${PREFIX}index:*`)) {
+      for (const text of [
+        'u/own\0http://h\0../../x',
+        'u/own',
+        'u/own\0\0\0\0',
+        Buffer.from([0x75, 0x2f, 0xff, 0xfe]),
+      ]) {
+        await redis.zadd(name, 0, text)
+      }
+    }
+    assert.equal((await store.purge({ prefix: '/', soft: false, now })) > 0, true)
   })
 
   test('of several that add to one key at once, none is lost', async () => {
     const other = new RedisCacheStore(redis, () => now)
     await store.put(own, [])
-    await Promise.all([store.add(own, response('a', { vary: [['x', 'a']] })), other.add(own, response('b', { vary: [['x', 'b']] }))])
-    await Promise.all([store.add(own, response('c', { vary: [['x', 'c']] })), other.add(own, response('d', { vary: [['x', 'd']] }))])
+    await Promise.all([
+      store.add(own, response('a', { vary: [['x', 'a']] })),
+      other.add(own, response('b', { vary: [['x', 'b']] })),
+    ])
+    await Promise.all([
+      store.add(own, response('c', { vary: [['x', 'c']] })),
+      other.add(own, response('d', { vary: [['x', 'd']] })),
+    ])
     const found = (await store.get(own))!.map(({ body }) => body.toString())
     assert.deepEqual(found.sort(), ['a', 'b', 'c', 'd'])
   })
@@ -212,7 +320,7 @@ describe('responses in Redis', needsRedis, () => {
     assert.equal(await redis.get('gatehouse:cache:1:purges'), '2')
     assert.equal(await redis.exists(entry), 0)
     assert.ok(await redis.hexists(entryKey(idOf(soft)), 'outdated'))
-    assert.ok(await redis.pttl(entryKey(idOf(soft))) > 0, 'it expires as it would')
+    assert.ok((await redis.pttl(entryKey(idOf(soft)))) > 0, 'it expires as it would')
     await assert.rejects(store.add(own, response(randomBytes(100_000))), /OOM/)
     assert.deepEqual(await redis.keys(`${entry}*`), [], 'no piece is left behind')
     await redis.config('SET', 'maxmemory', '0')
@@ -223,11 +331,15 @@ describe('responses in Redis', needsRedis, () => {
   test('an index that is none of ours makes room for a new one', async () => {
     await redis.flushall()
     await store.put(own, [response('x')])
-    for (const name of [...await redis.keys(`${PREFIX}index:*`), ...await redis.keys(`${PREFIX}ends:*`)]) {
+    for (const name of [...(await redis.keys(`${PREFIX}index:*`)), ...(await redis.keys(`${PREFIX}ends:*`))]) {
       await redis.del(name)
       await redis.lpush(name, 'x')
     }
-    assert.equal(await store.purge({ url: own.url, soft: false, now }), 0, 'it is not found any more, and nothing fails')
+    assert.equal(
+      await store.purge({ url: own.url, soft: false, now }),
+      0,
+      'it is not found any more, and nothing fails',
+    )
     await store.put(own, [response('y')])
     assert.equal(await store.purge({ url: own.url, soft: false, now }), 1)
     assert.equal(await store.get(own), null)
@@ -235,7 +347,13 @@ describe('responses in Redis', needsRedis, () => {
 
   test('a counter of purges that is no number begins anew', async () => {
     const channel = new PurgeChannel(redis, redis)
-    for (const set of [() => redis.set(COUNTER, 'x'), () => redis.set(COUNTER, '9223372036854775807'), () => redis.set(COUNTER, '-5'), () => redis.lpush(COUNTER, 'x'), () => redis.del(COUNTER)]) {
+    for (const set of [
+      () => redis.set(COUNTER, 'x'),
+      () => redis.set(COUNTER, '9223372036854775807'),
+      () => redis.set(COUNTER, '-5'),
+      () => redis.lpush(COUNTER, 'x'),
+      () => redis.del(COUNTER),
+    ]) {
       await redis.del(COUNTER)
       await set()
       await channel.publish({ url: own.url, soft: false })
@@ -246,6 +364,9 @@ describe('responses in Redis', needsRedis, () => {
   test('bodies that are too many for a key give way to the latest', async () => {
     const large = [0, 1, 2].map((i) => response(randomBytes(6_000_000), { vary: [['x', `${i}`]] }))
     await store.put(own, large)
-    assert.deepEqual((await store.get(own))!.map(({ vary }) => vary[0]![1]), ['1', '2'])
+    assert.deepEqual(
+      (await store.get(own))!.map(({ vary }) => vary[0]![1]),
+      ['1', '2'],
+    )
   })
 })

@@ -33,10 +33,17 @@ interface Known {
   isGone: boolean
 }
 
-interface Asked { url: string, method: string, variant: string, authorization: boolean, cookie: boolean, control: string }
+interface Asked {
+  url: string
+  method: string
+  variant: string
+  authorization: boolean
+  cookie: boolean
+  control: string
+}
 
 /** Numbers that look random, and are the same each time. */
-function random (seed: number): () => number {
+function random(seed: number): () => number {
   let state = seed
   return () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
@@ -46,36 +53,49 @@ function random (seed: number): () => number {
 
 const lifetimeOf = ({ sharedMaxAge, maxAge, expiresIn }: Said): number => sharedMaxAge ?? maxAge ?? expiresIn ?? 0
 
-function headersOf (said: Said, now: number): Record<string, string> {
+function headersOf(said: Said, now: number): Record<string, string> {
   const control = [
-    said.maxAge === undefined ? '' : `max-age=${said.maxAge}`, said.sharedMaxAge === undefined ? '' : `s-maxage=${said.sharedMaxAge}`,
-    said.noStore ? 'no-store' : '', said.private ? 'private' : '', said.noCache ? 'no-cache' : '', said.mustRevalidate ? 'must-revalidate' : '', said.public ? 'public' : '',
-    said.whileRevalidate === undefined ? '' : `stale-while-revalidate=${said.whileRevalidate}`, said.ifError === undefined ? '' : `stale-if-error=${said.ifError}`,
-  ].filter((directive) => directive !== '').join(', ')
+    said.maxAge === undefined ? '' : `max-age=${said.maxAge}`,
+    said.sharedMaxAge === undefined ? '' : `s-maxage=${said.sharedMaxAge}`,
+    said.noStore ? 'no-store' : '',
+    said.private ? 'private' : '',
+    said.noCache ? 'no-cache' : '',
+    said.mustRevalidate ? 'must-revalidate' : '',
+    said.public ? 'public' : '',
+    said.whileRevalidate === undefined ? '' : `stale-while-revalidate=${said.whileRevalidate}`,
+    said.ifError === undefined ? '' : `stale-if-error=${said.ifError}`,
+  ]
+    .filter((directive) => directive !== '')
+    .join(', ')
   return {
     date: new Date(now).toUTCString(),
-    ...control === '' ? {} : { 'cache-control': control },
-    ...said.expiresIn === undefined ? {} : { expires: new Date(now + said.expiresIn * 1000).toUTCString() },
-    ...said.age === undefined ? {} : { age: String(said.age) },
-    ...said.varies ? { vary: 'x-variant' } : {},
-    ...said.setsCookie ? { 'set-cookie': 'a=b' } : {},
+    ...(control === '' ? {} : { 'cache-control': control }),
+    ...(said.expiresIn === undefined ? {} : { expires: new Date(now + said.expiresIn * 1000).toUTCString() }),
+    ...(said.age === undefined ? {} : { age: String(said.age) }),
+    ...(said.varies ? { vary: 'x-variant' } : {}),
+    ...(said.setsCookie ? { 'set-cookie': 'a=b' } : {}),
   }
 }
 
 /** What an answer says after a 304: each field that came replaces the one that was there (section 3.2). */
-function freshened ({ said: before, at }: Known, news: Said, now: number): Said {
+function freshened({ said: before, at }: Known, news: Said, now: number): Said {
   const { expiresIn, age, varies, setsCookie, ...control } = news
   const { expiresIn: before1, age: _, varies: variesBefore, setsCookie: cookieBefore, ...controlBefore } = before
   const expires = expiresIn ?? (before1 === undefined ? undefined : Math.max(0, before1 - (now - at) / 1000))
   return {
-    ...Object.keys(control).length > 0 ? control : controlBefore,
-    ...expires === undefined ? {} : { expiresIn: expires }, ...age === undefined ? {} : { age },
-    ...variesBefore ? { varies: true } : {}, ...setsCookie || cookieBefore ? { setsCookie: true } : {},
+    ...(Object.keys(control).length > 0 ? control : controlBefore),
+    ...(expires === undefined ? {} : { expiresIn: expires }),
+    ...(age === undefined ? {} : { age }),
+    ...(variesBefore ? { varies: true } : {}),
+    ...(setsCookie || cookieBefore ? { setsCookie: true } : {}),
   }
 }
 
-/** Why an answer from the store was wrong (RFC 9111); null when it was right. Written apart from the cache, from the text of the RFC. */
-function mistake (asked: Asked, known: Known, now: number, originFailed: boolean): string | null {
+/**
+ * Why an answer from the store was wrong (RFC 9111); null when it was right. Written apart from the cache, from the
+ * text of the RFC.
+ */
+function mistake(asked: Asked, known: Known, now: number, originFailed: boolean): string | null {
   const { said } = known
   if (known.url !== asked.url) return 'of another URL'
   if (known.forbidsStoring) return 'the request forbade storing'
@@ -83,7 +103,9 @@ function mistake (asked: Asked, known: Known, now: number, originFailed: boolean
   if (said.setsCookie) return 'sets a cookie'
   if (known.isGone) return 'purged or changed since'
   if (said.varies && known.variant !== asked.variant) return 'another variant'
-  if (known.hadAuthorization && !(said.public || said.sharedMaxAge !== undefined || said.mustRevalidate)) return 'of an authorized request'
+  if (known.hadAuthorization && !(said.public || said.sharedMaxAge !== undefined || said.mustRevalidate)) {
+    return 'of an authorized request'
+  }
   if ((known.hadCookie || asked.cookie) && !said.public) return 'with cookies'
   if (asked.control === 'no-store') return 'the request passes the cache over'
   if (said.noCache) return 'not validated'
@@ -104,7 +126,8 @@ test('random histories: what is stored is never used where RFC 9111 forbids it, 
   const next = random(20261123)
   const chance = (probability: number): boolean => next() < probability
   const pick = <T>(values: readonly T[]): T => values[Math.floor(next() * values.length)]!
-  const maybe = <K extends keyof Said>(probability: number, name: K, value: NonNullable<Said[K]>): Pick<Said, K> => (chance(probability) ? { [name]: value } : {}) as Pick<Said, K>
+  const maybe = <K extends keyof Said>(probability: number, name: K, value: NonNullable<Said[K]>): Pick<Said, K> =>
+    (chance(probability) ? { [name]: value } : {}) as Pick<Said, K>
 
   t.mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-01-01T00:00:00Z') })
   const known = new Map<string, Known>()
@@ -132,22 +155,47 @@ test('random histories: what is stored is never used where RFC 9111 forbids it, 
     reached = 'answered'
     const id = `n${++count}`
     const { url, variant, authorization, cookie, control } = current!
-    known.set(id, { url, variant, said, at: now, hadAuthorization: authorization, hadCookie: cookie, forbidsStoring: control === 'no-store', isGone: false })
-    response.writeHead(200, { ...headers, etag: `"${id}"`, 'content-type': 'text/plain' }).end(incoming.method === 'HEAD' ? undefined : id)
+    known.set(id, {
+      url,
+      variant,
+      said,
+      at: now,
+      hadAuthorization: authorization,
+      hadCookie: cookie,
+      forbidsStoring: control === 'no-store',
+      isGone: false,
+    })
+    response
+      .writeHead(200, { ...headers, etag: `"${id}"`, 'content-type': 'text/plain' })
+      .end(incoming.method === 'HEAD' ? undefined : id)
   })
 
   let hits = 0
   for (let step = 0; step < 1500; step++) {
     if (chance(0.3)) t.mock.timers.setTime(Date.now() + pick([1, 3, 8, 20]) * 1000)
     said = {
-      ...maybe(0.7, 'maxAge', pick([0, 5, 30])), ...maybe(0.15, 'sharedMaxAge', pick([0, 10])), ...maybe(0.1, 'expiresIn', 15), ...maybe(0.1, 'age', 4),
-      ...maybe(0.05, 'noStore', true), ...maybe(0.05, 'private', true), ...maybe(0.08, 'noCache', true), ...maybe(0.1, 'mustRevalidate', true), ...maybe(0.3, 'public', true),
-      ...maybe(0.2, 'whileRevalidate', 10), ...maybe(0.2, 'ifError', 20), ...maybe(0.4, 'varies', true), ...maybe(0.05, 'setsCookie', true),
+      ...maybe(0.7, 'maxAge', pick([0, 5, 30])),
+      ...maybe(0.15, 'sharedMaxAge', pick([0, 10])),
+      ...maybe(0.1, 'expiresIn', 15),
+      ...maybe(0.1, 'age', 4),
+      ...maybe(0.05, 'noStore', true),
+      ...maybe(0.05, 'private', true),
+      ...maybe(0.08, 'noCache', true),
+      ...maybe(0.1, 'mustRevalidate', true),
+      ...maybe(0.3, 'public', true),
+      ...maybe(0.2, 'whileRevalidate', 10),
+      ...maybe(0.2, 'ifError', 20),
+      ...maybe(0.4, 'varies', true),
+      ...maybe(0.05, 'setsCookie', true),
     }
     fails = chance(0.1)
     const path = pick(['/a', '/b', '/c?x=1'])
     const asked: Asked = {
-      url: path, method: chance(0.06) ? 'POST' : 'GET', variant: pick(['1', '2']), authorization: chance(0.1), cookie: chance(0.1),
+      url: path,
+      method: chance(0.06) ? 'POST' : 'GET',
+      variant: pick(['1', '2']),
+      authorization: chance(0.1),
+      cookie: chance(0.1),
       control: chance(0.2) ? pick(['no-cache', 'no-store', 'max-age=5', 'only-if-cached']) : '',
     }
     if (chance(0.04)) {
@@ -163,12 +211,16 @@ test('random histories: what is stored is never used where RFC 9111 forbids it, 
       method: asked.method,
       headers: {
         'x-variant': asked.variant,
-        ...asked.authorization ? { authorization: 'Basic x' } : {}, ...asked.cookie ? { cookie: 'c=1' } : {}, ...asked.control === '' ? {} : { 'cache-control': asked.control },
+        ...(asked.authorization ? { authorization: 'Basic x' } : {}),
+        ...(asked.cookie ? { cookie: 'c=1' } : {}),
+        ...(asked.control === '' ? {} : { 'cache-control': asked.control }),
       },
     })
     const context = `step ${step}: ${JSON.stringify({ asked, said, reached, status, body, cache: headers['cache-status'], answer: before.get(body) })}`
     if (asked.method === 'POST') {
-      if (status < 400) for (const [id, answer] of known) if (answer.url === path) answer.isGone = id !== body || answer.isGone
+      if (status < 400) {
+        for (const [id, answer] of known) if (answer.url === path) answer.isGone = id !== body || answer.isGone
+      }
       continue
     }
     if (status === 504) {
@@ -187,16 +239,28 @@ test('random histories: what is stored is never used where RFC 9111 forbids it, 
       continue
     }
     if (!isHit && (reached as string) === 'validated') {
-      const wrong = mistake({ ...asked, control: '' }, { ...known.get(body)!, said: { varies: known.get(body)!.said.varies, maxAge: 99, public: true } }, Date.now(), false)
+      const wrong = mistake(
+        { ...asked, control: '' },
+        { ...known.get(body)!, said: { varies: known.get(body)!.said.varies, maxAge: 99, public: true } },
+        Date.now(),
+        false,
+      )
       // whom it was for counts as it did when it was stored
       assert.equal(wrong, null, context)
-      assert.ok(!before.get(body)!.isGone && !before.get(body)!.said.private && !before.get(body)!.said.noStore, context)
+      assert.ok(
+        !before.get(body)!.isGone && !before.get(body)!.said.private && !before.get(body)!.said.noStore,
+        context,
+      )
       continue
     }
     hits++
     assert.equal(mistake(asked, before.get(body)!, Date.now(), (reached as string) === 'failed'), null, context)
     // a request behind the client's back is over before the next step changes what the origin says
-    while (app.responseCache.fills.size > 0) await new Promise((resolve) => { setImmediate(resolve) })
+    while (app.responseCache.fills.size > 0) {
+      await new Promise((resolve) => {
+        setImmediate(resolve)
+      })
+    }
   }
   // a cache that stores nothing would make no mistake either
   assert.ok(hits > 200, `${hits} hits`)

@@ -5,7 +5,13 @@ import type { Answer } from '../support/http-client.ts'
 import { type CachedGateway, startCached, until } from './cached-gateway.ts'
 
 /** A gateway whose upstream answers when it is told to, in whatever order. */
-async function startHeld (t: TestContext): Promise<CachedGateway & { held: ServerResponse[], sent: IncomingMessage[], join: (headers?: Record<string, string>) => Promise<{ answer: Promise<Answer> }> }> {
+async function startHeld(t: TestContext): Promise<
+  CachedGateway & {
+    held: ServerResponse[]
+    sent: IncomingMessage[]
+    join: (headers?: Record<string, string>) => Promise<{ answer: Promise<Answer> }>
+  }
+> {
   const held: ServerResponse[] = []
   const sent: IncomingMessage[] = []
   const gateway = await startCached(t, (incoming, response) => {
@@ -18,7 +24,7 @@ async function startHeld (t: TestContext): Promise<CachedGateway & { held: Serve
     held,
     sent,
     // a client has come once something that was sent after it is answered
-    async join (headers = {}) {
+    async join(headers = {}) {
       const answer = gateway.ask('/x', { headers })
       await gateway.ask('/other', { method: 'POST' })
       return { answer }
@@ -28,9 +34,14 @@ async function startHeld (t: TestContext): Promise<CachedGateway & { held: Serve
 
 test('what may not be used without asking is not shared, and makes nobody wait again', async (t) => {
   for (const [said, isStored] of [
-    [{ 'cache-control': 'no-cache', etag: '"1"' }, true], [{ 'cache-control': 'max-age=0', etag: '"1"' }, true], [{ 'cache-control': 'max-age=10', age: '10', etag: '"1"' }, true],
+    [{ 'cache-control': 'no-cache', etag: '"1"' }, true],
+    [{ 'cache-control': 'max-age=0', etag: '"1"' }, true],
+    [{ 'cache-control': 'max-age=10', age: '10', etag: '"1"' }, true],
     // nothing can be done with these
-    [{}, false], [{ 'cache-control': 'no-cache' }, false], [{ 'cache-control': 'no-cache, stale-if-error=60' }, false], [{ 'cache-control': 's-maxage=0, stale-while-revalidate=60' }, false],
+    [{}, false],
+    [{ 'cache-control': 'no-cache' }, false],
+    [{ 'cache-control': 'no-cache, stale-if-error=60' }, false],
+    [{ 'cache-control': 's-maxage=0, stale-while-revalidate=60' }, false],
   ] as const) {
     const { held, join, asked } = await startHeld(t)
     const first = await join()
@@ -49,8 +60,18 @@ test('what may not be used without asking is not shared, and makes nobody wait a
     }
     const all = await Promise.all([first, second, third, fourth].map(({ answer }) => answer))
     const context = JSON.stringify(said)
-    assert.deepEqual(all.map(({ body }) => body), ['token 0', 'token 1', 'token 2', 'token 3'], context)
-    for (const { headers } of all) assert.equal(headers['cache-status'], `Gatehouse; fwd=uri-miss; fwd-status=200${isStored ? '; stored' : ''}`, context)
+    assert.deepEqual(
+      all.map(({ body }) => body),
+      ['token 0', 'token 1', 'token 2', 'token 3'],
+      context,
+    )
+    for (const { headers } of all) {
+      assert.equal(
+        headers['cache-status'],
+        `Gatehouse; fwd=uri-miss; fwd-status=200${isStored ? '; stored' : ''}`,
+        context,
+      )
+    }
     assert.equal(asked(), 4 + 4)
   }
 })
@@ -83,15 +104,24 @@ test('those who wait for a validation that is answered for one alone ask all at 
   await until(() => held.length === 4, 'the others, none of whom waits for the other')
   held[2]!.writeHead(200, { 'cache-control': 'private' }).end('for 2')
   held[3]!.writeHead(200, { 'cache-control': 'private' }).end('for 3')
-  assert.deepEqual((await Promise.all(all.map(({ answer }) => answer))).map(({ body }) => body).sort(), ['for 1', 'for 2', 'for 3'])
+  assert.deepEqual((await Promise.all(all.map(({ answer }) => answer))).map(({ body }) => body).sort(), [
+    'for 1',
+    'for 2',
+    'for 3',
+  ])
 })
 
 test('who waits gets what the cache could give that request, by what it asks for itself', async (t) => {
   for (const [said, asks, isShared] of [
-    ['max-age=60', {}, true], ['max-age=60', { 'cache-control': 'no-cache' }, false], ['max-age=60', { pragma: 'no-cache' }, false],
-    ['max-age=60', { 'cache-control': 'min-fresh=90' }, false], ['max-age=60', { 'cache-control': 'min-fresh=30' }, true],
-    ['max-age=0', { 'cache-control': 'max-stale=30' }, true], ['max-age=0, must-revalidate', { 'cache-control': 'max-stale=30' }, false],
-    ['max-age=0, stale-while-revalidate=30', {}, true], ['no-cache, stale-while-revalidate=30', {}, false],
+    ['max-age=60', {}, true],
+    ['max-age=60', { 'cache-control': 'no-cache' }, false],
+    ['max-age=60', { pragma: 'no-cache' }, false],
+    ['max-age=60', { 'cache-control': 'min-fresh=90' }, false],
+    ['max-age=60', { 'cache-control': 'min-fresh=30' }, true],
+    ['max-age=0', { 'cache-control': 'max-stale=30' }, true],
+    ['max-age=0, must-revalidate', { 'cache-control': 'max-stale=30' }, false],
+    ['max-age=0, stale-while-revalidate=30', {}, true],
+    ['no-cache, stale-while-revalidate=30', {}, false],
   ] as const) {
     const { held, join } = await startHeld(t)
     const own = await join()
@@ -104,7 +134,11 @@ test('who waits gets what the cache could give that request, by what it asks for
       held[1]!.writeHead(200, { 'cache-control': said, etag: '"2"' }).end('two')
     }
     held[0]!.end()
-    assert.deepEqual([(await own.answer).body, (await waiting.answer).body, held.length], ['one', isShared ? 'one' : 'two', isShared ? 1 : 2], context)
+    assert.deepEqual(
+      [(await own.answer).body, (await waiting.answer).body, held.length],
+      ['one', isShared ? 'one' : 'two', isShared ? 1 : 2],
+      context,
+    )
   }
 })
 
@@ -119,7 +153,10 @@ test('a response that becomes stale while its body is on the way makes room for 
   assert.equal(held.length, 2)
   held[0]!.end()
   held[1]!.writeHead(200, { 'cache-control': 'max-age=5' }).end('new')
-  assert.deepEqual((await Promise.all([first, early, ...late].map(({ answer }) => answer))).map(({ body }) => body), ['old', 'old', 'new', 'new'])
+  assert.deepEqual(
+    (await Promise.all([first, early, ...late].map(({ answer }) => answer))).map(({ body }) => body),
+    ['old', 'old', 'new', 'new'],
+  )
   assert.equal(held.length, 2)
 })
 
@@ -132,7 +169,12 @@ test('when those who wait have turned to the upstream themselves, what nobody re
   leader.destroy()
   await join({ 'cache-control': 'no-cache' })
   let isClosed = false
-  held[0]!.once('close', () => { isClosed = true }).writeHead(200, { 'cache-control': 'max-age=60' }).write('one')
+  held[0]!
+    .once('close', () => {
+      isClosed = true
+    })
+    .writeHead(200, { 'cache-control': 'max-age=60' })
+    .write('one')
   await until(() => held.length === 3, 'their own requests')
   await until(() => isClosed, 'the end of the first')
   for (const response of held.slice(1)) response.writeHead(200, { 'cache-control': 'max-age=60' }).end('own')

@@ -7,18 +7,28 @@ import { startCached, until } from './cached-gateway.ts'
 const MAX_AGE = { 'cache-control': 'max-age=60', 'content-type': 'text/plain' }
 
 /** Asks and hands out the response as soon as its head has come, with what has come of its body. */
-async function begin (url: string, headers: Record<string, string> = {}): Promise<{ sent: ClientRequest, response: IncomingMessage, text: () => string }> {
+async function begin(
+  url: string,
+  headers: Record<string, string> = {},
+): Promise<{ sent: ClientRequest; response: IncomingMessage; text: () => string }> {
   const sent = request(url, { headers }).end()
   sent.on('error', () => {})
-  const [response] = await once(sent, 'response') as [IncomingMessage]
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
   let text = ''
-  response.setEncoding('utf8').on('data', (chunk) => { text += chunk }).on('error', () => {})
+  response
+    .setEncoding('utf8')
+    .on('data', (chunk) => {
+      text += chunk
+    })
+    .on('error', () => {})
   return { sent, response, text: () => text }
 }
 
 test('misses at the same time are one request to the upstream', async (t) => {
   const held: ServerResponse[] = []
-  const { ask, asked, app } = await startCached(t, (_request, response) => { held.push(response) })
+  const { ask, asked, app } = await startCached(t, (_request, response) => {
+    held.push(response)
+  })
   const agent = new Agent({ keepAlive: true, maxSockets: 200 })
   t.after(() => agent.destroy())
   const answers = Array.from({ length: 200 }, () => ask('/x', { agent }))
@@ -59,7 +69,9 @@ test('a body streams to all who wait, to those who come late too, and a client t
 
 test('when nobody waits any more, the request to the upstream ends', async (t) => {
   const closed: Promise<unknown>[] = []
-  const { url, app } = await startCached(t, (_request, response) => { closed.push(once(response, 'close')) })
+  const { url, app } = await startCached(t, (_request, response) => {
+    closed.push(once(response, 'close'))
+  })
   const waiting = Array.from({ length: 3 }, () => {
     const sent = request(`${url}/x`).end()
     sent.on('error', () => {})
@@ -93,7 +105,9 @@ test('what cannot be stored goes to the one who has asked, and makes nobody wait
 test('those who want another variant ask for it, once', async (t) => {
   const held: ServerResponse[] = []
   const { ask, asked } = await startCached(t, (incoming, response, count) => {
-    const answer = (): void => { response.writeHead(200, { ...MAX_AGE, vary: 'x-lang' }).end(String(incoming.headers['x-lang'])) }
+    const answer = (): void => {
+      response.writeHead(200, { ...MAX_AGE, vary: 'x-lang' }).end(String(incoming.headers['x-lang']))
+    }
     if (count > 1) answer()
     else {
       held.push(response)
@@ -104,28 +118,38 @@ test('those who want another variant ask for it, once', async (t) => {
   await until(() => held.length === 1, 'a request')
   await ask('/livez')
   held[0]!.emit('answer')
-  assert.deepEqual((await Promise.all(answers)).map(({ body }) => body), ['de', 'de', 'fr', 'fr', 'fr'])
+  assert.deepEqual(
+    (await Promise.all(answers)).map(({ body }) => body),
+    ['de', 'de', 'fr', 'fr', 'fr'],
+  )
   assert.equal(asked(), 2)
 })
 
 test('all who wait get the error of the one request', async (t) => {
   const held: ServerResponse[] = []
-  const { ask, asked } = await startCached(t, (_request, response) => { held.push(response) })
+  const { ask, asked } = await startCached(t, (_request, response) => {
+    held.push(response)
+  })
   const answers = Array.from({ length: 4 }, () => ask('/x'))
   await until(() => held.length === 1, 'a request')
   await ask('/livez')
   held[0]!.destroy()
   const all = await Promise.all(answers)
-  assert.deepEqual(all.map(({ status }) => status), [502, 502, 502, 502])
+  assert.deepEqual(
+    all.map(({ status }) => status),
+    [502, 502, 502, 502],
+  )
   assert.equal(asked(), 1)
   assert.equal(JSON.parse(all[3]!.body).code, 'GW_UPSTREAM_BROKEN')
 })
 
 test('a slow client does not hold those who share its response', async (t) => {
   const body = 'x'.repeat(900_000)
-  const { url, ask, asked } = await startCached(t, (_request, response) => { response.writeHead(200, MAX_AGE).end(body) })
+  const { url, ask, asked } = await startCached(t, (_request, response) => {
+    response.writeHead(200, MAX_AGE).end(body)
+  })
   const slow = request(`${url}/x`).end()
-  const [response] = await once(slow, 'response') as [IncomingMessage]
+  const [response] = (await once(slow, 'response')) as [IncomingMessage]
   response.pause()
   assert.equal((await ask('/x')).body.length, body.length)
   assert.equal(asked(), 1)
@@ -135,7 +159,9 @@ test('a slow client does not hold those who share its response', async (t) => {
 test('two that share a part that is too large to be stored both get it', async (t) => {
   const body = 'x'.repeat(3_000_000)
   const held: ServerResponse[] = []
-  const { ask, asked } = await startCached(t, (_request, response) => { held.push(response) })
+  const { ask, asked } = await startCached(t, (_request, response) => {
+    held.push(response)
+  })
   const answers = [ask('/x'), ask('/x')]
   await until(() => held.length === 1, 'a request')
   await ask('/livez')
@@ -171,14 +197,29 @@ test('what was asked for before a change is not stored after it', async (t) => {
 
 test('an answer that is on its way while an operator purges is not stored', async (t) => {
   const held: ServerResponse[] = []
-  const { ask } = await startCached(t, (_request, response, count) => {
-    if (count === 1) held.push(response)
-    else response.writeHead(200, MAX_AGE).end(`answer ${count}`)
-  }, true, {}, { cache: { purge: { auth: 'none' } } })
+  const { ask } = await startCached(
+    t,
+    (_request, response, count) => {
+      if (count === 1) held.push(response)
+      else response.writeHead(200, MAX_AGE).end(`answer ${count}`)
+    },
+    true,
+    {},
+    { cache: { purge: { auth: 'none' } } },
+  )
   const before = ask('/x')
   await until(() => held.length === 1, 'a request')
   const body = JSON.stringify({ prefix: '/x' })
-  assert.equal((await ask('/cache/purge', { method: 'POST', body, headers: { 'content-type': 'application/json', 'content-length': body.length } })).status, 200)
+  assert.equal(
+    (
+      await ask('/cache/purge', {
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'application/json', 'content-length': body.length },
+      })
+    ).status,
+    200,
+  )
   held[0]!.writeHead(200, MAX_AGE).end('from before')
   await before
   assert.equal((await ask('/x')).body, 'answer 2')

@@ -12,7 +12,8 @@ import { contract, NOW, response } from './cache-store-contract.ts'
 
 const own: CacheKey = { url: 'http://h/own', rest: '' }
 const now = (): number => NOW
-const bodyOf = async (found: ReturnType<CacheStore['get']>): Promise<string | undefined> => (await found)?.at(-1)?.body.toString()
+const bodyOf = async (found: ReturnType<CacheStore['get']>): Promise<string | undefined> =>
+  (await found)?.at(-1)?.body.toString()
 
 /** A second store that can be slow, or fail, and tells what it is asked. */
 class Backing extends MemoryStore {
@@ -20,7 +21,7 @@ class Backing extends MemoryStore {
   asked: string[] = []
   waitFor: Promise<void> | null = null
 
-  async #answer<T> (what: string, result: () => T): Promise<T> {
+  async #answer<T>(what: string, result: () => T): Promise<T> {
     this.asked.push(what)
     if (this.failing) throw new Error('away')
     const found = result()
@@ -28,10 +29,18 @@ class Backing extends MemoryStore {
     return found
   }
 
-  override get (key: CacheKey): any { return this.#answer('get', () => super.get(key)) }
-  override add (key: CacheKey, value: ReturnType<typeof response>): any { return this.#answer('add', () => super.add(key, value)) }
-  override put (key: CacheKey, values: ReturnType<typeof response>[]): any { return this.#answer('put', () => super.put(key, values)) }
-  override purge (purge: any): any { return this.#answer('purge', () => super.purge(purge)) }
+  override get(key: CacheKey): any {
+    return this.#answer('get', () => super.get(key))
+  }
+  override add(key: CacheKey, value: ReturnType<typeof response>): any {
+    return this.#answer('add', () => super.add(key, value))
+  }
+  override put(key: CacheKey, values: ReturnType<typeof response>[]): any {
+    return this.#answer('put', () => super.put(key, values))
+  }
+  override purge(purge: any): any {
+    return this.#answer('purge', () => super.purge(purge))
+  }
 }
 
 /** A feed that never leaves the process. */
@@ -40,17 +49,27 @@ class Feed implements PurgeFeed {
   readonly heard = 0
   onPurge!: (purge: PurgeNews) => void
   onGap!: () => void
-  listen (onPurge: (purge: PurgeNews) => void, onGap: () => void): void { Object.assign(this, { onPurge, onGap }) }
-  async publish (purge: PurgeNews): Promise<void> { this.said.push(purge) }
-  close (): void {}
+  listen(onPurge: (purge: PurgeNews) => void, onGap: () => void): void {
+    Object.assign(this, { onPurge, onGap })
+  }
+  async publish(purge: PurgeNews): Promise<void> {
+    this.said.push(purge)
+  }
+  close(): void {}
 }
 
-function tiered (patience = 60_000) {
+function tiered(patience = 60_000) {
   const front = new MemoryStore(1 << 30)
   const back = new Backing(1 << 30)
   const feed = new Feed()
   const errors: string[] = []
-  const store = new TieredStore(front, back, feed, { now, onPurge: () => {}, onError: (error, operation) => { errors.push(`${operation}: ${(error as Error).message}`) } })
+  const store = new TieredStore(front, back, feed, {
+    now,
+    onPurge: () => {},
+    onError: (error, operation) => {
+      errors.push(`${operation}: ${(error as Error).message}`)
+    },
+  })
   store.patience = patience
   return { front, back, feed, errors, store }
 }
@@ -68,7 +87,11 @@ test('what is fresh in memory is answered at once, anything else is looked for o
   const [one, two] = [store.get(own), store.get(own)]
   assert.equal(await bodyOf(one), 'near')
   assert.equal(await bodyOf(two), 'near')
-  assert.deepEqual(back.asked.filter((what) => what === 'get'), ['get'], 'those who ask at once share a lookup')
+  assert.deepEqual(
+    back.asked.filter((what) => what === 'get'),
+    ['get'],
+    'those who ask at once share a lookup',
+  )
   assert.ok(Array.isArray(store.get(own)), 'kept in memory from then on')
 })
 
@@ -95,7 +118,11 @@ test('a second store that fails or hangs is a miss, told of each time', async ()
 
 test('what was read before a purge does not get into memory after it', async () => {
   const { front, back, feed, store } = tiered()
-  for (const purge of [() => store.purge({ url: own.url, soft: false, now: NOW }), () => feed.onPurge({ url: own.url, soft: false }), () => feed.onGap()]) {
+  for (const purge of [
+    () => store.purge({ url: own.url, soft: false, now: NOW }),
+    () => feed.onPurge({ url: own.url, soft: false }),
+    () => feed.onGap(),
+  ]) {
     await back.put(own, [response('old')])
     const { promise, resolve } = Promise.withResolvers<void>()
     back.waitFor = promise
@@ -129,7 +156,11 @@ test('a purge that is done has those done before it that the second store missed
   await assert.rejects(store.purge({ url: own.url, soft: false, now: NOW }), /away/)
   back.failing = false
   await store.purge({ tag: 'other', soft: false, now: NOW })
-  assert.deepEqual(feed.said.slice(1), [...twice({ url: own.url, soft: false }), ...twice({ tag: 'other', soft: false })], 'the failed one is tried, then both are told')
+  assert.deepEqual(
+    feed.said.slice(1),
+    [...twice({ url: own.url, soft: false }), ...twice({ tag: 'other', soft: false })],
+    'the failed one is tried, then both are told',
+  )
 })
 
 test('a purge waits for what is being stored, so that nothing comes back after it', async () => {
@@ -171,7 +202,10 @@ test('after very many such purges everything is purged', async () => {
   await back.put(own, [response('old')])
   feed.onGap()
   await new Promise(setImmediate)
-  assert.ok(feed.said.slice(1000).some(({ prefix }) => prefix === ''), 'one for all of them')
+  assert.ok(
+    feed.said.slice(1000).some(({ prefix }) => prefix === ''),
+    'one for all of them',
+  )
   assert.equal(back.size, 0)
 })
 
@@ -186,8 +220,15 @@ test('only what an owed purge is about passes the second store by; after very ma
   await back.put(below, [response('below')])
   const publish = Promise.withResolvers<void>()
   const purge = back.purge.bind(back)
-  back.purge = () => publish.promise.then(() => { throw new Error('away') })
-  const failing = [store.purge({ url: own.url, soft: false, now: NOW }), store.purge({ tag: 't', soft: false, now: NOW }), store.purge({ prefix: '/dir/', soft: false, now: NOW })]
+  back.purge = () =>
+    publish.promise.then(() => {
+      throw new Error('away')
+    })
+  const failing = [
+    store.purge({ url: own.url, soft: false, now: NOW }),
+    store.purge({ tag: 't', soft: false, now: NOW }),
+    store.purge({ prefix: '/dir/', soft: false, now: NOW }),
+  ]
   for (const key of [own, tagged, below]) assert.equal(await store.get(key), null, `in flight: ${key.url}`)
   publish.resolve()
   for (const each of failing) await assert.rejects(each, /away/)
@@ -195,7 +236,11 @@ test('only what an owed purge is about passes the second store by; after very ma
   assert.equal(await bodyOf(store.get(other)), 'other')
   store.add(own, response('new'))
   assert.equal(await bodyOf(store.get(own)), 'new', 'what memory has since the purge is served')
-  await Promise.all(Array.from({ length: 1001 }, (_, i) => store.purge({ url: `http://h/${i}`, soft: false, now: NOW }).catch(() => {})))
+  await Promise.all(
+    Array.from({ length: 1001 }, (_, i) =>
+      store.purge({ url: `http://h/${i}`, soft: false, now: NOW }).catch(() => {}),
+    ),
+  )
   const another: CacheKey = { url: 'http://elsewhere/', rest: '' }
   await back.put(another, [response('another')])
   assert.equal(await store.get(another), null)
@@ -227,7 +272,13 @@ describe('memory in front of Redis', needsRedis, () => {
   const subscribers: Redis[] = []
 
   /** The store of one process, once it listens. */
-  async function processStore (): Promise<{ store: TieredStore, front: MemoryStore, subscriber: Redis, channel: PurgeChannel, heard: () => Promise<unknown> }> {
+  async function processStore(): Promise<{
+    store: TieredStore
+    front: MemoryStore
+    subscriber: Redis
+    channel: PurgeChannel
+    heard: () => Promise<unknown>
+  }> {
     const subscriber = redis.duplicate()
     subscribers.push(subscriber)
     const channel = new PurgeChannel(redis, subscriber)
@@ -238,12 +289,35 @@ describe('memory in front of Redis', needsRedis, () => {
       resolve(what)
     }
     const front = new MemoryStore(1 << 30)
-    const store = new TieredStore(front, new RedisCacheStore(redis, now, channel), {
-      get heard () { return channel.heard },
-      publish: (purge) => channel.publish(purge),
-      close: () => channel.close(),
-      listen: (onPurge, onGap) => channel.listen((purge) => { onPurge(purge); tell(purge) }, () => { onGap(); tell('gap') }),
-    }, { now, onPurge: () => {}, onError: (error) => { throw error } })
+    const store = new TieredStore(
+      front,
+      new RedisCacheStore(redis, now, channel),
+      {
+        get heard() {
+          return channel.heard
+        },
+        publish: (purge) => channel.publish(purge),
+        close: () => channel.close(),
+        listen: (onPurge, onGap) =>
+          channel.listen(
+            (purge) => {
+              onPurge(purge)
+              tell(purge)
+            },
+            () => {
+              onGap()
+              tell('gap')
+            },
+          ),
+      },
+      {
+        now,
+        onPurge: () => {},
+        onError: (error) => {
+          throw error
+        },
+      },
+    )
     store.patience = 60_000
     // it is told of a gap once when it subscribes, and once when it knows how many purges there have been
     await eventually('it listens', () => channel.heard !== null)
@@ -251,7 +325,7 @@ describe('memory in front of Redis', needsRedis, () => {
   }
 
   before(async () => {
-    ({ client: redis, stop } = await startRedisClient())
+    ;({ client: redis, stop } = await startRedisClient())
     ;({ store } = await processStore())
   })
   after(async () => {
@@ -267,7 +341,16 @@ describe('memory in front of Redis', needsRedis, () => {
     t.after(() => other.store.close())
     other.front.put(own, [response('x', { tags: ['t'] })])
     const number = Number(await redis.get('gatehouse:cache:1:purges'))
-    for (const text of ['', 'x', '{}', `${number + 1} {}`, `${number + 1} {"from":"a","soft":false}`, `${number + 1} {"from":"a","soft":false,"url":"/","tag":"t"}`, `${number + 1} {"from":"a","soft":1,"tag":"t"}`, 'x {"from":"a","soft":false,"tag":"t"}']) {
+    for (const text of [
+      '',
+      'x',
+      '{}',
+      `${number + 1} {}`,
+      `${number + 1} {"from":"a","soft":false}`,
+      `${number + 1} {"from":"a","soft":false,"url":"/","tag":"t"}`,
+      `${number + 1} {"from":"a","soft":1,"tag":"t"}`,
+      'x {"from":"a","soft":false,"tag":"t"}',
+    ]) {
       await redis.publish('gatehouse:cache:purge', text)
     }
     const heard = other.heard()

@@ -14,8 +14,17 @@ import { runCommand } from '../support/command.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const env = { GATEHOUSE_JWT_SECRET: 'a-secret-of-at-least-32-characters!' }
-const document = (more: object = {}): string => stringify({ ...shop(), servers: [{ url: 'http://127.0.0.1:9/{base}', variables: { base: { default: 'v1' } } }], ...more })
-const tree = (folder: string): string[] => readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1)).sort()
+const document = (more: object = {}): string =>
+  stringify({
+    ...shop(),
+    servers: [{ url: 'http://127.0.0.1:9/{base}', variables: { base: { default: 'v1' } } }],
+    ...more,
+  })
+const tree = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort()
 const read = (folder: string, file: string): string => readFileSync(join(folder, file), 'utf8')
 const add = (t: TestContext, cwd: string, ...words: string[]) => runCommand(t, ['add', ...words], { cwd, env })
 
@@ -27,7 +36,17 @@ test('add copies the document and writes an upstream file that boots', async (t)
   assert.match(stdout, /gatehouse check/)
   assert.deepEqual(tree(cwd), ['given/api.yaml', 'openapi/shop.yaml', 'routes/shop.ts'])
   const text = read(cwd, 'routes/shop.ts')
-  for (const line of ["name: 'shop'", "prefix: '/shop'", 'stripPrefix: true', "targets: ['http://127.0.0.1:9/v1']", "document: 'shop.yaml'", 'key: { jwt: {} }', "requestValidation: 'report'"]) assert.ok(text.includes(line), text)
+  for (const line of [
+    "name: 'shop'",
+    "prefix: '/shop'",
+    'stripPrefix: true',
+    "targets: ['http://127.0.0.1:9/v1']",
+    "document: 'shop.yaml'",
+    'key: { jwt: {} }',
+    "requestValidation: 'report'",
+  ]) {
+    assert.ok(text.includes(line), text)
+  }
   const checked = await runCommand(t, ['check'], { cwd, env })
   assert.deepEqual([checked.code, checked.stderr], [0, ''])
   const { stdout: routes } = await runCommand(t, ['routes'], { cwd, env })
@@ -36,10 +55,24 @@ test('add copies the document and writes an upstream file that boots', async (t)
 
 test('add takes what it is told', async (t) => {
   const cwd = temporaryFolder(t, { 'api.yaml': document() })
-  const { code, stderr } = await add(t, cwd, 'api.yaml', '--name', 'store', '--prefix', '/', '--target', 'http://127.0.0.1:7', '--auth', 'none')
+  const { code, stderr } = await add(
+    t,
+    cwd,
+    'api.yaml',
+    '--name',
+    'store',
+    '--prefix',
+    '/',
+    '--target',
+    'http://127.0.0.1:7',
+    '--auth',
+    'none',
+  )
   assert.deepEqual([code, stderr], [0, ''])
   const text = read(cwd, 'routes/store.ts')
-  for (const line of ["prefix: '/'", "targets: ['http://127.0.0.1:7']", "auth: 'none'", "openapi: 'store.yaml'"]) assert.ok(text.includes(line), text)
+  for (const line of ["prefix: '/'", "targets: ['http://127.0.0.1:7']", "auth: 'none'", "openapi: 'store.yaml'"]) {
+    assert.ok(text.includes(line), text)
+  }
   assert.ok(!text.includes('stripPrefix'))
   assert.deepEqual((await runCommand(t, ['check'], { cwd, env })).stderr, '')
 })
@@ -54,7 +87,19 @@ test('add makes a mock when no server is known', async (t) => {
 
 test('add copies all files of a document', async (t) => {
   const cwd = temporaryFolder(t, {
-    'api/main.yaml': stringify({ openapi: '3.1.0', info: { title: 'Parts', version: '1' }, paths: { '/a': { get: { responses: { 200: { description: 'ok', content: { 'application/json': { schema: { $ref: 'schemas/a.yaml' } } } } } } } } }),
+    'api/main.yaml': stringify({
+      openapi: '3.1.0',
+      info: { title: 'Parts', version: '1' },
+      paths: {
+        '/a': {
+          get: {
+            responses: {
+              200: { description: 'ok', content: { 'application/json': { schema: { $ref: 'schemas/a.yaml' } } } },
+            },
+          },
+        },
+      },
+    }),
     'api/schemas/a.yaml': stringify({ type: 'object', properties: { b: { $ref: '../b.json' } } }),
     'api/b.json': '{"type": "string"}',
     'api/other.yaml': 'not: copied',
@@ -68,7 +113,9 @@ test('add copies all files of a document', async (t) => {
 
 test('add fetches a document, and takes relative servers from its URL', async (t) => {
   const server = createServer((request, response) => {
-    if (request.url === '/docs/api.json?version=2') return response.end(JSON.stringify({ ...shop(), servers: [{ url: '/base' }] }))
+    if (request.url === '/docs/api.json?version=2') {
+      return response.end(JSON.stringify({ ...shop(), servers: [{ url: '/base' }] }))
+    }
     response.writeHead(404).end()
   }).listen(0, '127.0.0.1')
   t.after(() => server.close())
@@ -82,13 +129,19 @@ test('add fetches a document, and takes relative servers from its URL', async (t
   const missing = await add(t, cwd, `${url}/none.json`)
   assert.equal(missing.code, 1)
   assert.match(missing.stderr, /404/)
-  const compared = await runCommand(t, ['openapi', '--diff', `${url}/docs/api.json?version=2`, 'openapi/shop.json'], { cwd })
+  const compared = await runCommand(t, ['openapi', '--diff', `${url}/docs/api.json?version=2`, 'openapi/shop.json'], {
+    cwd,
+  })
   assert.deepEqual([compared.code, compared.stdout], [0, '0 breaking changes\n'])
   assert.deepEqual(tree(cwd), ['openapi/shop.json', 'routes/shop.ts'])
 })
 
 test('add replaces nothing without --force, and leaves nothing half-written', async (t) => {
-  const cwd = temporaryFolder(t, { 'api.yaml': document(), 'routes/shop.ts': 'mine', 'broken.yaml': 'openapi: 3.1.0\npaths: 5\n' })
+  const cwd = temporaryFolder(t, {
+    'api.yaml': document(),
+    'routes/shop.ts': 'mine',
+    'broken.yaml': 'openapi: 3.1.0\npaths: 5\n',
+  })
   const refused = await add(t, cwd, 'api.yaml')
   assert.equal(refused.code, 1)
   assert.match(refused.stderr, /routes\/shop\.ts is there already/)
@@ -101,7 +154,15 @@ test('add replaces nothing without --force, and leaves nothing half-written', as
   assert.match((await add(t, cwd, 'api.yaml', '--name', 'other')).stderr, /routes\/other\.json is there already/)
   assert.match((await add(t, cwd, 'broken.yaml')).stderr, /^broken\.yaml/)
   assert.match((await add(t, cwd, 'missing.yaml')).stderr, /missing\.yaml/)
-  for (const words of [['--name', '../x'], ['--name', 'A b'], ['--prefix', '/../x'], ['--prefix', "/'x"], ['--target', 'ftp://x'], ['--target', 'http://a:b@c'], ['--auth', 'magic']]) {
+  for (const words of [
+    ['--name', '../x'],
+    ['--name', 'A b'],
+    ['--prefix', '/../x'],
+    ['--prefix', "/'x"],
+    ['--target', 'ftp://x'],
+    ['--target', 'http://a:b@c'],
+    ['--auth', 'magic'],
+  ]) {
     const { code, stderr } = await add(t, cwd, 'api.yaml', ...words)
     assert.deepEqual([code, stderr.split('\n').length], [1, 2], stderr)
   }
@@ -136,8 +197,21 @@ test('a hostile document puts nothing into code and file names', async (t) => {
 })
 
 test('literals hold any text', () => {
-  // eslint-disable-next-line no-template-curly-in-string
-  for (const text of ["'", '"', '\\', "\\'", '\\"', '\n\r\u2028\u2029', '${x}`', '\u202E', '\ud800', 'ünï', '\0', '\u{E0001}', '*/ //']) {
+  for (const text of [
+    "'",
+    '"',
+    '\\',
+    "\\'",
+    '\\"',
+    '\n\r\u2028\u2029',
+    '$' + '{x}`',
+    '\u202E',
+    '\ud800',
+    'ünï',
+    '\0',
+    '\u{E0001}',
+    '*/ //',
+  ]) {
     const code = literal(text)
     // eslint-disable-next-line no-new-func
     assert.equal(new Function(`return ${code}`)(), text)
@@ -159,7 +233,10 @@ test('names and prefixes come from titles and servers', () => {
 
 test('of several files all are written, or none', (t) => {
   const folder = temporaryFolder(t, { 'old/a': 'before', file: 'no folder' })
-  const at = (name: string, content = 'new'): { path: string, content: string } => ({ path: join(folder, name), content })
+  const at = (name: string, content = 'new'): { path: string; content: string } => ({
+    path: join(folder, name),
+    content,
+  })
   assert.throws(() => writeFiles([at('old/a'), at('made/here/b'), at('file/c')], true), /nothing is written/)
   assert.deepEqual(tree(folder), ['file', 'old/a'])
   assert.deepEqual(readdirSync(folder).sort(), ['file', 'old'])

@@ -9,7 +9,11 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 const COMMANDS = ['start', 'check', 'routes', 'explain', 'openapi', 'token', 'purge']
 
 test('--version prints the version', async (t) => {
-  assert.deepEqual(await runCommand(t, ['--version'], { cwd: temporaryFolder(t) }), { code: 0, stdout: `${version}\n`, stderr: '' })
+  assert.deepEqual(await runCommand(t, ['--version'], { cwd: temporaryFolder(t) }), {
+    code: 0,
+    stdout: `${version}\n`,
+    stderr: '',
+  })
 })
 
 test('--help lists every command', async (t) => {
@@ -21,7 +25,9 @@ test('--help lists every command', async (t) => {
 
 for (const name of COMMANDS) {
   test(`${name} --help explains its options, whatever the configuration`, async (t) => {
-    const { code, stdout } = await runCommand(t, [name, '--help'], { cwd: temporaryFolder(t, { 'gatehouse.config.json': '{' }) })
+    const { code, stdout } = await runCommand(t, [name, '--help'], {
+      cwd: temporaryFolder(t, { 'gatehouse.config.json': '{' }),
+    })
     assert.equal(code, 0)
     assert.match(stdout, new RegExp(`^Usage: gatehouse ${name} \\[options\\]`))
     if (name !== 'purge') assert.match(stdout, /--config <file>/)
@@ -36,7 +42,10 @@ test('wrong usage exits 1 and says what was wrong', async (t) => {
     [['start', 'now'], /too many arguments/],
     [['explain', 'GET'], /missing required argument 'url'/],
     [['start', '--port'], /argument missing/],
-    [['check', '--config', 'a.json', '-c', 'b.json'], /argument 'b\.json' is invalid\. It is given twice, as 'a\.json' before: give it once\./],
+    [
+      ['check', '--config', 'a.json', '-c', 'b.json'],
+      /argument 'b\.json' is invalid\. It is given twice, as 'a\.json' before: give it once\./,
+    ],
   ] as const) {
     const { code, stdout, stderr } = await runCommand(t, [...words], { cwd })
     assert.equal(code, 1, words.join(' '))
@@ -46,19 +55,28 @@ test('wrong usage exits 1 and says what was wrong', async (t) => {
 })
 
 test('a wrong configuration is one line for each problem, without a stack', async (t) => {
-  const cwd = temporaryFolder(t, { 'gatehouse.config.ts': 'export default { port: "abc", hots: "x" }', 'routes/README.md': '' })
+  const cwd = temporaryFolder(t, {
+    'gatehouse.config.ts': 'export default { port: "abc", hots: "x" }',
+    'routes/README.md': '',
+  })
   for (const words of [['start'], ['check'], ['routes'], ['explain', 'GET', '/'], ['openapi'], ['token']]) {
     const { code, stdout, stderr } = await runCommand(t, words, { cwd })
     assert.equal(code, 1, words.join(' '))
     assert.equal(stdout, '')
-    assert.equal(stderr, 'gatehouse.config.ts: hots: unknown key, did you mean "host"?\ngatehouse.config.ts: port: found "abc", allowed: integer 0 to 65535\n', words.join(' '))
+    assert.equal(
+      stderr,
+      'gatehouse.config.ts: hots: unknown key, did you mean "host"?\ngatehouse.config.ts: port: found "abc", allowed: integer 0 to 65535\n',
+      words.join(' '),
+    )
   }
 })
 
 test('the problem of an option names the option', async (t) => {
   // no change of a file mends it, so that watching ends too
   for (const words of [['start'], ['start', '--watch']]) {
-    const { code, stderr } = await runCommand(t, [...words, '--port', '70000'], { cwd: temporaryFolder(t, { 'routes/README.md': '' }) })
+    const { code, stderr } = await runCommand(t, [...words, '--port', '70000'], {
+      cwd: temporaryFolder(t, { 'routes/README.md': '' }),
+    })
     assert.equal(code, 1)
     assert.equal(stderr, '--port: found 70000, allowed: integer 0 to 65535\n')
   }
@@ -66,8 +84,14 @@ test('the problem of an option names the option', async (t) => {
 
 test('a configuration file that is not there, or cannot be parsed', async (t) => {
   const cwd = temporaryFolder(t, { 'a.yaml': 'a: 1\nb: [' })
-  assert.equal((await runCommand(t, ['check', '--config', 'b.ts'], { cwd })).stderr, 'b.ts: cannot be read: no such file\n')
-  assert.match((await runCommand(t, ['check', '-c', 'a.yaml'], { cwd })).stderr, /^a\.yaml:2: is not valid YAML: [^\n]+\n$/)
+  assert.equal(
+    (await runCommand(t, ['check', '--config', 'b.ts'], { cwd })).stderr,
+    'b.ts: cannot be read: no such file\n',
+  )
+  assert.match(
+    (await runCommand(t, ['check', '-c', 'a.yaml'], { cwd })).stderr,
+    /^a\.yaml:2: is not valid YAML: [^\n]+\n$/,
+  )
 })
 
 test('runs through a link, as npm installs it', async (t) => {
@@ -82,9 +106,15 @@ test('headers and claims of options', async (t) => {
   const { parseHeaders } = await import('../../src/cli/gateway-page.ts')
   const { parseClaims } = await import('../../src/cli/token-command.ts')
   assert.deepEqual(parseHeaders(['Accept: a', 'x-b:', 'accept:b:c ']), { accept: 'a, b:c', 'x-b': '' })
-  assert.throws(() => parseHeaders(['nonsense']), { message: "-H \"nonsense\" is no header, allowed: 'name: value'" })
+  assert.throws(() => parseHeaders(['nonsense']), { message: '-H "nonsense" is no header, allowed: \'name: value\'' })
   assert.throws(() => parseHeaders(['a b: c']))
-  assert.deepEqual(parseClaims(['admin=true', 'id=007', 'groups=["a"]', 'text=a=b', 'none=']), { admin: true, id: '007', groups: ['a'], text: 'a=b', none: '' })
+  assert.deepEqual(parseClaims(['admin=true', 'id=007', 'groups=["a"]', 'text=a=b', 'none=']), {
+    admin: true,
+    id: '007',
+    groups: ['a'],
+    text: 'a=b',
+    none: '',
+  })
   assert.throws(() => parseClaims(['x']), { message: '--claim "x" is no claim, allowed: name=value' })
   assert.ok(Object.hasOwn(parseClaims(['__proto__={"a":1}']), '__proto__'))
   const { code, stderr } = await runCommand(t, ['explain', 'GET', 'nonsense'], { cwd: temporaryFolder(t) })

@@ -7,8 +7,24 @@ import { parse } from 'yaml'
 const file = (name: string): URL => new URL(`../../${name}`, import.meta.url)
 const read = (name: string): string => readFileSync(file(name), 'utf8')
 
-interface Service { ports?: string[], networks: string[], read_only: boolean, cap_drop: string[], security_opt: string[], command?: string[], volumes?: string[], environment?: Record<string, string>, depends_on?: Record<string, { condition: string }>, healthcheck?: object, user?: string }
-const compose = parse(read('docker-compose.yml'), { merge: true }) as { services: Record<string, Service>, networks: Record<string, { internal?: boolean }>, secrets: Record<string, { file: string }> }
+interface Service {
+  ports?: string[]
+  networks: string[]
+  read_only: boolean
+  cap_drop: string[]
+  security_opt: string[]
+  command?: string[]
+  volumes?: string[]
+  environment?: Record<string, string>
+  depends_on?: Record<string, { condition: string }>
+  healthcheck?: object
+  user?: string
+}
+const compose = parse(read('docker-compose.yml'), { merge: true }) as {
+  services: Record<string, Service>
+  networks: Record<string, { internal?: boolean }>
+  secrets: Record<string, { file: string }>
+}
 const { gateway, ...others } = compose.services
 
 test('only the gateway is published, the rest is on a network without a way out', () => {
@@ -40,7 +56,10 @@ test('the gateway waits until all that it needs is healthy', () => {
 test('addresses of the services agree with where they listen', () => {
   for (const name of ['orders', 'users', 'users-canary', 'live', 'live-2', 'catalog']) {
     const { environment, command } = others[name]!
-    assert.equal(gateway!.environment![`${name.toUpperCase().replace('-', '_')}_URL`], `http://${name}:${environment!.PORT}`)
+    assert.equal(
+      gateway!.environment![`${name.toUpperCase().replace('-', '_')}_URL`],
+      `http://${name}:${environment!.PORT}`,
+    )
     assert.ok(existsSync(file(command![1]!)), name)
   }
 })

@@ -2,11 +2,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sameMeaning } from '../../src/cli/file-meaning.ts'
 
-const same = (name: string, before: string, after: string): boolean => sameMeaning(`/routes/${name}`, Buffer.from(before), Buffer.from(after))
+const same = (name: string, before: string, after: string): boolean =>
+  sameMeaning(`/routes/${name}`, Buffer.from(before), Buffer.from(after))
 
 const EQUAL: [name: string, before: string, after: string][] = [
   ['a.ts', 'export default { a: 1 }', '// a comment\nexport default {\n  a: 1, /* another */\n}\n'],
-  ['a.ts', 'const a = 1\nexport default a', 'const a: number = 1\ninterface B { c: string }\nexport default a as number'],
+  [
+    'a.ts',
+    'const a = 1\nexport default a',
+    'const a: number = 1\ninterface B { c: string }\nexport default a as number',
+  ],
   ['a.ts', "const a = 'x'", 'const a = "\\x78"'],
   ['a.mts', 'export const a = /b/g', '\n\nexport const a = /b/g;\n'],
   ['a.js', 'module.exports = 5\nreturn', 'module.exports = 5 // CommonJS\nreturn'],
@@ -34,5 +39,11 @@ const DIFFERENT: [name: string, before: string, after: string][] = [
   ['a.txt', 'a', 'a '],
 ]
 
-for (const [name, before, after] of EQUAL) test(`${name}: ${JSON.stringify(after)} means what ${JSON.stringify(before)} does`, () => assert.ok(same(name, before, after)))
-for (const [name, before, after] of DIFFERENT) test(`${name}: ${JSON.stringify(after)} means something else than ${JSON.stringify(before)}`, () => assert.ok(!same(name, before, after)))
+for (const [name, before, after] of EQUAL) {
+  test(`${name}: ${JSON.stringify(after)} means what ${JSON.stringify(before)} does`, () =>
+    assert.ok(same(name, before, after)))
+}
+for (const [name, before, after] of DIFFERENT) {
+  test(`${name}: ${JSON.stringify(after)} means something else than ${JSON.stringify(before)}`, () =>
+    assert.ok(!same(name, before, after)))
+}

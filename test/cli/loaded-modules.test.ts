@@ -18,7 +18,16 @@ test('modules of the user and those of the gateway are told apart', async (t) =>
   await assert.rejects(importFile(join(folder, 'routes/c.mjs'), 'c.mjs'))
   await import('../../src/auth/jwt/dev-token.ts')
   const { files, engine } = loaded()
-  assert.deepEqual(files.filter((path) => path.startsWith(folder)).sort(), ['lib/b.mjs', 'lib/missing.mjs', 'routes/a.mjs', 'routes/c.mjs'].map((name) => join(folder, name)))
-  assert.ok(engine.some((url) => url.endsWith('/src/auth/jwt/dev-token.ts')), engine.join('\n'))
-  assert.ok(engine.every((url) => !url.includes(folder)), engine.join('\n'))
+  assert.deepEqual(
+    files.filter((path) => path.startsWith(folder)).sort(),
+    ['lib/b.mjs', 'lib/missing.mjs', 'routes/a.mjs', 'routes/c.mjs'].map((name) => join(folder, name)),
+  )
+  assert.ok(
+    engine.some((url) => url.endsWith('/src/auth/jwt/dev-token.ts')),
+    engine.join('\n'),
+  )
+  assert.ok(
+    engine.every((url) => !url.includes(folder)),
+    engine.join('\n'),
+  )
 })

@@ -14,9 +14,11 @@ const HANDWRITTEN = `export default async (app) => {
 `
 
 /** A backend whose answers wait until the test gives them. */
-async function holdingBackend (t: TestContext): Promise<{ url: string, request: Promise<ServerResponse> }> {
+async function holdingBackend(t: TestContext): Promise<{ url: string; request: Promise<ServerResponse> }> {
   let got: (response: ServerResponse) => void
-  const request = new Promise<ServerResponse>((resolve) => { got = resolve })
+  const request = new Promise<ServerResponse>((resolve) => {
+    got = resolve
+  })
   const server = createServer((_request, response) => got(response))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -27,10 +29,23 @@ async function holdingBackend (t: TestContext): Promise<{ url: string, request: 
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, request }
 }
 
-async function gateway (t: TestContext, { env, target = 'http://127.0.0.1:9', words = [] }: { env?: Record<string, string>, target?: string, words?: string[] } = {}): Promise<RunningCommand & { url: string }> {
+async function gateway(
+  t: TestContext,
+  {
+    env,
+    target = 'http://127.0.0.1:9',
+    words = [],
+  }: { env?: Record<string, string>; target?: string; words?: string[] } = {},
+): Promise<RunningCommand & { url: string }> {
   const cwd = temporaryFolder(t, {
     'routes/hand.mjs': HANDWRITTEN,
-    'routes/slow.json': JSON.stringify({ name: 'slow', prefix: '/slow', targets: [target], auth: 'none', routes: [{ method: 'GET', url: '/' }] }),
+    'routes/slow.json': JSON.stringify({
+      name: 'slow',
+      prefix: '/slow',
+      targets: [target],
+      auth: 'none',
+      routes: [{ method: 'GET', url: '/' }],
+    }),
   })
   const command = startCommand(t, ['start', '--port', '0', ...words], { cwd, env })
   const ready = JSON.parse(await command.line(/"ready on /))
@@ -41,28 +56,49 @@ test('starts, says where in one line, and serves', async (t) => {
   const { url, stdout, stderr } = await gateway(t)
   assert.equal(await (await fetch(`${url}/hello`)).text(), 'hello')
   assert.equal((await fetch(`${url}/readyz`)).status, 200)
-  assert.equal(stdout().split('\n').filter((line) => line.includes(url)).length, 1)
+  assert.equal(
+    stdout()
+      .split('\n')
+      .filter((line) => line.includes(url)).length,
+    1,
+  )
   assert.match(stdout(), new RegExp(`ready on ${url}, documentation on ${url}/docs"`))
   assert.equal(stderr(), '')
 })
 
 test('all interfaces are one line too', async (t) => {
   const { stdout } = await gateway(t, { words: ['--host', '0.0.0.0'] })
-  assert.equal(stdout().trimEnd().split('\n').filter((line) => /ready|listening/.test(line)).length, 1, stdout())
+  assert.equal(
+    stdout()
+      .trimEnd()
+      .split('\n')
+      .filter((line) => /ready|listening/.test(line)).length,
+    1,
+    stdout(),
+  )
 })
 
 test('says that its documentation is public, and how to close it, as long as it is', async (t) => {
   const of = async (docs: string): Promise<string[]> => {
-    const cwd = temporaryFolder(t, { 'routes/hand.mjs': HANDWRITTEN, 'gatehouse.yaml': `docs: ${docs}\njwt: { secret: "a secret for tests, long enough for HS256" }\n` })
+    const cwd = temporaryFolder(t, {
+      'routes/hand.mjs': HANDWRITTEN,
+      'gatehouse.yaml': `docs: ${docs}\njwt: { secret: "a secret for tests, long enough for HS256" }\n`,
+    })
     const command = startCommand(t, ['start', '--port', '0', '--config', 'gatehouse.yaml'], { cwd })
     await command.line(/"ready on /)
-    return command.stdout().split('\n').filter((line) => line.includes('is public'))
+    return command
+      .stdout()
+      .split('\n')
+      .filter((line) => line.includes('is public'))
   }
   const [open, ...more] = await of('{}')
   assert.deepEqual(more, [])
   assert.equal(JSON.parse(open!).level, 40)
   assert.match(open!, /documentation at \/docs is public: set docs\.auth .* or docs: false/)
-  assert.match((await of('{ path: /reference, auth: { optional: { jwt: {} } } }')).join(), /documentation at \/reference is public/)
+  assert.match(
+    (await of('{ path: /reference, auth: { optional: { jwt: {} } } }')).join(),
+    /documentation at \/reference is public/,
+  )
   assert.deepEqual(await of('{ auth: none }'), [], 'it is meant to be public')
   assert.deepEqual(await of('false'), [])
   assert.deepEqual(await of('{ auth: { jwt: {} } }'), [])
@@ -72,10 +108,18 @@ test('refuses the published secret of the demo, and says how to make another', a
   const published = 'for-trying-things-out-only-do-not-use-elsewhere'
   const cwd = temporaryFolder(t, { 'routes/hand.mjs': HANDWRITTEN, 'secret.txt': `${published}\n` })
   const oct = { kty: 'oct', k: Buffer.from(published).toString('base64url') }
-  const keys = temporaryFolder(t, { 'keys.json': JSON.stringify({ keys: [oct] }), 'keys.yaml': 'jwt: { keys: keys.json }', 'issuers.yaml': `jwt: { issuers: [{ issuer: a, secret: ${published} }] }`, 'routes/hand.mjs': HANDWRITTEN })
+  const keys = temporaryFolder(t, {
+    'keys.json': JSON.stringify({ keys: [oct] }),
+    'keys.yaml': 'jwt: { keys: keys.json }',
+    'issuers.yaml': `jwt: { issuers: [{ issuer: a, secret: ${published} }] }`,
+    'routes/hand.mjs': HANDWRITTEN,
+  })
   for (const [folder, words, env] of [
-    [cwd, ['start', '--port', '0'], { GATEHOUSE_JWT_SECRET_FILE: 'secret.txt' }], [cwd, ['start', '--port', '0'], { GATEHOUSE_JWT_SECRET: published }], [cwd, ['check'], { GATEHOUSE_JWT_SECRET: ` ${published.toUpperCase()} ` }],
-    [keys, ['check', '--config', 'issuers.yaml'], {}], [keys, ['check', '--config', 'keys.yaml'], {}],
+    [cwd, ['start', '--port', '0'], { GATEHOUSE_JWT_SECRET_FILE: 'secret.txt' }],
+    [cwd, ['start', '--port', '0'], { GATEHOUSE_JWT_SECRET: published }],
+    [cwd, ['check'], { GATEHOUSE_JWT_SECRET: ` ${published.toUpperCase()} ` }],
+    [keys, ['check', '--config', 'issuers.yaml'], {}],
+    [keys, ['check', '--config', 'keys.yaml'], {}],
   ] as const) {
     const { code, stderr } = await runCommand(t, [...words], { cwd: folder, env })
     assert.equal(code, 1, words.join(' '))
@@ -100,7 +144,12 @@ test('requests in flight are finished, new connections refused', async (t) => {
   const response = await backend.request
   child.kill('SIGTERM')
   await line(/stopping/)
-  for (let refused = false; !refused;) refused = await fetch(`${url}/hello`).then(() => false, () => true)
+  for (let refused = false; !refused;) {
+    refused = await fetch(`${url}/hello`).then(
+      () => false,
+      () => true,
+    )
+  }
   response.end('done')
   assert.equal(await (await answer).text(), 'done')
   assert.equal(await exit, 0)
@@ -109,13 +158,18 @@ test('requests in flight are finished, new connections refused', async (t) => {
 test('SIGHUP ends nothing: one line says that there is no reload, and what to do', async (t) => {
   const { url, child, line, stdout, exit } = await gateway(t)
   child.kill('SIGHUP')
-  const said = JSON.parse(await line(/SIGHUP/)) as { level: number, msg: string }
+  const said = JSON.parse(await line(/SIGHUP/)) as { level: number; msg: string }
   assert.equal(said.level, 40)
   assert.match(said.msg, /cannot reload yet: restart it .*--watch/)
   assert.equal(await (await fetch(`${url}/hello`)).text(), 'hello')
   child.kill('SIGTERM')
   assert.equal(await exit, 0)
-  assert.equal(stdout().split('\n').filter((text) => text.includes('SIGHUP')).length, 1)
+  assert.equal(
+    stdout()
+      .split('\n')
+      .filter((text) => text.includes('SIGHUP')).length,
+    1,
+  )
 })
 
 test('with a delay readiness goes off while requests are still served', async (t) => {
@@ -152,12 +206,17 @@ test('a second signal ends it at once, the echo of the first does not', async (t
   await answer
 })
 
-for (const [path, message] of [['/boom', /nobody catches this/], ['/reject', /nobody awaits this/]] as const) {
+for (const [path, message] of [
+  ['/boom', /nobody catches this/],
+  ['/reject', /nobody awaits this/],
+] as const) {
   test(`an error that nothing catches (${path}) is logged, and ends it with code 1`, async (t) => {
     const { exit, url, stdout } = await gateway(t)
     await fetch(`${url}${path}`).catch(() => {})
     assert.equal(await exit, 1)
-    const fatal = stdout().split('\n').find((line) => line.includes('"level":60'))
+    const fatal = stdout()
+      .split('\n')
+      .find((line) => line.includes('"level":60'))
     assert.match(fatal ?? '', message)
   })
 }
@@ -168,15 +227,25 @@ test('a busy port is one line that says what to do', async (t) => {
   t.after(() => busy.close())
   const { port } = busy.address() as AddressInfo
   for (const words of [[], ['--watch']]) {
-    const { code, stdout, stderr } = await runCommand(t, ['start', '--port', String(port), ...words], { cwd: temporaryFolder(t, { 'routes/hand.mjs': HANDWRITTEN }) })
+    const { code, stdout, stderr } = await runCommand(t, ['start', '--port', String(port), ...words], {
+      cwd: temporaryFolder(t, { 'routes/hand.mjs': HANDWRITTEN }),
+    })
     assert.equal(code, 1)
     assert.equal(stdout, '')
-    assert.equal(stderr, `gatehouse: port ${port} on 127.0.0.1 is in use by another process: stop that, or choose another port with --port or GATEHOUSE_PORT\n`)
+    assert.equal(
+      stderr,
+      `gatehouse: port ${port} on 127.0.0.1 is in use by another process: stop that, or choose another port with --port or GATEHOUSE_PORT\n`,
+    )
   }
 })
 
 test('an address of another machine is one line', async (t) => {
-  const { code, stderr } = await runCommand(t, ['start', '--host', '192.0.2.1'], { cwd: temporaryFolder(t, { 'routes/hand.mjs': HANDWRITTEN }) })
+  const { code, stderr } = await runCommand(t, ['start', '--host', '192.0.2.1'], {
+    cwd: temporaryFolder(t, { 'routes/hand.mjs': HANDWRITTEN }),
+  })
   assert.equal(code, 1)
-  assert.equal(stderr, 'gatehouse: 192.0.2.1 is not an address of this machine: choose one that is with --host or GATEHOUSE_HOST, or 0.0.0.0 for all\n')
+  assert.equal(
+    stderr,
+    'gatehouse: 192.0.2.1 is not an address of this machine: choose one that is with --host or GATEHOUSE_HOST, or 0.0.0.0 for all\n',
+  )
 })

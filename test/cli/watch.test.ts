@@ -6,9 +6,10 @@ import { closedPort } from '../support/backend.ts'
 import { startCommand, type RunningCommand } from '../support/command.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
-const plugin = (text: string): string => `export default async (app) => { app.get('/', { config: { auth: 'none' } }, async () => '${text}') }\n`
+const plugin = (text: string): string =>
+  `export default async (app) => { app.get('/', { config: { auth: 'none' } }, async () => '${text}') }\n`
 
-async function watched (t: TestContext): Promise<RunningCommand & { cwd: string, url: string }> {
+async function watched(t: TestContext): Promise<RunningCommand & { cwd: string; url: string }> {
   const cwd = temporaryFolder(t, { 'routes/hand.mjs': plugin('first'), 'gatehouse.config.json': '{}' })
   const command = startCommand(t, ['start', '--watch', '--port', '0'], { cwd })
   const ready = await command.line(/"ready on /)
@@ -16,9 +17,11 @@ async function watched (t: TestContext): Promise<RunningCommand & { cwd: string,
 }
 
 const text = async (url: string): Promise<string> => (await fetch(url, { headers: { connection: 'close' } })).text()
-const pids = ({ stdout }: RunningCommand): number[] => [...new Set([...stdout().matchAll(/"pid":(\d+)/g)].map((match) => Number(match[1])))]
+const pids = ({ stdout }: RunningCommand): number[] => [
+  ...new Set([...stdout().matchAll(/"pid":(\d+)/g)].map((match) => Number(match[1]))),
+]
 
-function isAlive (pid: number): boolean {
+function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0)
   } catch {
@@ -27,14 +30,14 @@ function isAlive (pid: number): boolean {
 }
 
 /** As editors do it: a new file in the place of the old one, so that nobody sees half of it. */
-function put (path: string, content: string): void {
+function put(path: string, content: string): void {
   const beside = join(dirname(path), `.${basename(path)}.swp`)
   writeFileSync(beside, content)
   renameSync(beside, path)
 }
 
 /** Ends a gateway that has been replaced at least once, and looks for what is left. */
-async function leavesNothing (command: RunningCommand, signal: NodeJS.Signals): Promise<void> {
+async function leavesNothing(command: RunningCommand, signal: NodeJS.Signals): Promise<void> {
   command.child.kill(signal)
   assert.equal(await command.exit, 0)
   assert.ok(pids(command).length >= 2, command.stdout())
@@ -62,7 +65,16 @@ test('changes are taken over while it runs', async (t) => {
     assert.match(command.stderr(), /^routes\/broken\.json: targets: is missing/m)
     assert.equal(await text(url), 'second')
     const taken = command.next(/taken over/)
-    put(join(cwd, 'routes/broken.json'), JSON.stringify({ name: 'x', prefix: '/x', targets: ['http://127.0.0.1:9'], auth: 'none', routes: [{ method: 'GET', url: '/' }] }))
+    put(
+      join(cwd, 'routes/broken.json'),
+      JSON.stringify({
+        name: 'x',
+        prefix: '/x',
+        targets: ['http://127.0.0.1:9'],
+        auth: 'none',
+        routes: [{ method: 'GET', url: '/' }],
+      }),
+    )
     await taken
     // the old one may still get a connection while it takes leave
     for (let status = 404; status !== 502;) {
@@ -86,7 +98,7 @@ test('changes are taken over while it runs', async (t) => {
     renameSync(join(cwd, 'elsewhere'), join(cwd, 'routes'))
     await seen
     put(join(cwd, 'routes/hand.mjs'), plugin('third'))
-    while (await text(url) !== 'third');
+    while ((await text(url)) !== 'third');
   })
 
   await t.test('SIGINT leaves no process behind', () => leavesNothing(command, 'SIGINT'))
@@ -131,7 +143,7 @@ test('a mistake at the start is told, and the gateway starts once it is mended',
   const taken = command.next(/taken over/)
   put(join(cwd, 'routes/hand.mjs'), plugin('second'))
   await taken
-  while (await text(/ready on (http:\S+?\d),/.exec(await ready)![1]!) !== 'second');
+  while ((await text(/ready on (http:\S+?\d),/.exec(await ready)![1]!)) !== 'second');
   assert.equal(command.stdout().split('"ready on ').length, 2)
   assert.equal(command.stdout().split('is public: set docs.auth').length, 2)
   command.child.kill('SIGTERM')
@@ -153,7 +165,15 @@ test('after a crash a change starts it again, and SIGTERM leaves no process behi
 test('what is known of targets survives a reload', async (t) => {
   const gone = await closedPort()
   const cwd = temporaryFolder(t, {
-    'routes/a.json': JSON.stringify({ name: 'a', prefix: '/a', auth: 'none', targets: [`http://127.0.0.1:${gone}`], retries: false, circuitBreaker: { failures: 2, open: '1 hour' }, passThrough: true }),
+    'routes/a.json': JSON.stringify({
+      name: 'a',
+      prefix: '/a',
+      auth: 'none',
+      targets: [`http://127.0.0.1:${gone}`],
+      retries: false,
+      circuitBreaker: { failures: 2, open: '1 hour' },
+      passThrough: true,
+    }),
     'gatehouse.config.json': '{}',
   })
   const command = startCommand(t, ['start', '--watch', '--port', '0'], { cwd })
@@ -162,6 +182,6 @@ test('what is known of targets survives a reload', async (t) => {
   assert.deepEqual([await ask(), await ask(), await ask()], [502, 502, 503])
   put(join(cwd, 'routes/hand.mjs'), plugin('second'))
   await command.line(/taken over/)
-  while (await text(url) !== 'second');
+  while ((await text(url)) !== 'second');
   assert.equal(await ask(), 503)
 })

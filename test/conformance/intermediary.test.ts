@@ -6,13 +6,15 @@ import { rawRequest } from '../support/raw-client.ts'
 import { get, startRecorder, startWays, WAYS } from '../security/wire.ts'
 
 /** Answers by the last segment of the path. */
-const answering = (answers: Record<string, string>) => (socket: Socket): void => {
-  socket.on('data', (bytes) => {
-    const name = /^\S+ \S*\/(\S+) /.exec(String(bytes))![1]!
-    socket.write(answers[name]!)
-    if (name.startsWith('closed')) socket.end()
-  })
-}
+const answering =
+  (answers: Record<string, string>) =>
+  (socket: Socket): void => {
+    socket.on('data', (bytes) => {
+      const name = /^\S+ \S*\/(\S+) /.exec(String(bytes))![1]!
+      socket.write(answers[name]!)
+      if (name.startsWith('closed')) socket.end()
+    })
+  }
 
 test('requests reach the service as an intermediary must send them', async (t) => {
   const backend = await startRecorder(t)
@@ -26,8 +28,16 @@ test('requests reach the service as an intermediary must send them', async (t) =
     await rawRequest(port, get(`${way}/a`, 'via: 1.0 a\r\nvia: 1.1 b\r\n', '1.0'))
     assert.equal(last().headers.via, '1.0 a, 1.1 b, 1.0 gatehouse')
     // RFC 9110, sections 7.6.1 and 10.1.4
-    await rawRequest(port, get(`${way}/a`, 'te: trailers, gzip\r\nconnection: TE, Keep-Alive, x-hop\r\nkeep-alive: timeout=5\r\nproxy-connection: keep-alive\r\nx-hop: 1\r\ntrailer: x\r\n'))
-    for (const name of ['te', 'keep-alive', 'proxy-connection', 'x-hop', 'trailer']) assert.equal(last().headers[name], undefined, name)
+    await rawRequest(
+      port,
+      get(
+        `${way}/a`,
+        'te: trailers, gzip\r\nconnection: TE, Keep-Alive, x-hop\r\nkeep-alive: timeout=5\r\nproxy-connection: keep-alive\r\nx-hop: 1\r\ntrailer: x\r\n',
+      ),
+    )
+    for (const name of ['te', 'keep-alive', 'proxy-connection', 'x-hop', 'trailer']) {
+      assert.equal(last().headers[name], undefined, name)
+    }
     // RFC 9110, section 14.2
     await rawRequest(port, get(`${way}/a`, 'range: bytes=0-1\r\nif-range: "a"\r\n'))
     assert.deepEqual([last().headers.range, last().headers['if-range']], ['bytes=0-1', '"a"'])
@@ -52,26 +62,33 @@ test('an HTTP/1.0 request without a host goes on without an empty one', async (t
 })
 
 test('responses reach the client as an intermediary must send them', async (t) => {
-  const upstream = await startRawBackend(t, answering({
-    chunked: 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2;a=b\r\nok\r\n0\r\n\r\n',
-    'closed-10': 'HTTP/1.0 200 OK\r\n\r\nok',
-    dated: 'HTTP/1.1 200 OK\r\ndate: Mon, 01 Jan 2001 00:00:00 GMT\r\nage: 5\r\ncontent-length: 2\r\n\r\nok',
-    both: 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 7\r\n\r\n2\r\nok\r\n0\r\n\r\n',
-    folded: 'HTTP/1.1 200 OK\r\nx-a: 1\r\n 2\r\ncontent-length: 2\r\n\r\nok',
-    lengths: 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok',
-    switched: 'HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n',
-    part: 'HTTP/1.1 206 Partial Content\r\ncontent-range: bytes 0-1/9\r\ncontent-length: 2\r\n\r\nok',
-    same: 'HTTP/1.1 304 Not Modified\r\netag: "a"\r\ncontent-length: 9\r\n\r\n',
-    'closed-204': 'HTTP/1.1 204 No Content\r\ncontent-length: 2\r\n\r\nok',
-    processing: 'HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok',
-  }))
+  const upstream = await startRawBackend(
+    t,
+    answering({
+      chunked: 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2;a=b\r\nok\r\n0\r\n\r\n',
+      'closed-10': 'HTTP/1.0 200 OK\r\n\r\nok',
+      dated: 'HTTP/1.1 200 OK\r\ndate: Mon, 01 Jan 2001 00:00:00 GMT\r\nage: 5\r\ncontent-length: 2\r\n\r\nok',
+      both: 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 7\r\n\r\n2\r\nok\r\n0\r\n\r\n',
+      folded: 'HTTP/1.1 200 OK\r\nx-a: 1\r\n 2\r\ncontent-length: 2\r\n\r\nok',
+      lengths: 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok',
+      switched: 'HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n',
+      part: 'HTTP/1.1 206 Partial Content\r\ncontent-range: bytes 0-1/9\r\ncontent-length: 2\r\n\r\nok',
+      same: 'HTTP/1.1 304 Not Modified\r\netag: "a"\r\ncontent-length: 9\r\n\r\n',
+      'closed-204': 'HTTP/1.1 204 No Content\r\ncontent-length: 2\r\n\r\nok',
+      processing: 'HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok',
+    }),
+  )
   const { port } = await startWays(t, upstream.url)
   for (const way of WAYS) {
     const ask = (name: string, version = '1.1') => rawRequest(port, get(`${way}/${name}`, '', version))
     for (const name of ['chunked', 'closed-10']) {
       assert.match((await ask(name)).text, /transfer-encoding: chunked[^]*\r\n\r\n2\r\nok\r\n0\r\n\r\n$/i, name)
       const old = await ask(name, '1.0')
-      assert.deepEqual([old.body, old.headers['transfer-encoding'], old.headers.connection], ['ok', undefined, 'close'], 'HTTP/1.0 knows no chunks')
+      assert.deepEqual(
+        [old.body, old.headers['transfer-encoding'], old.headers.connection],
+        ['ok', undefined, 'close'],
+        'HTTP/1.0 knows no chunks',
+      )
       const head = await rawRequest(port, `HEAD ${way}/dated HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)
       assert.deepEqual([head.headers['content-length'], head.body], ['2', ''])
     }

@@ -10,7 +10,12 @@ const options = (target: string, more = ''): string => `OPTIONS ${target} HTTP/1
 test('OPTIONS with Max-Forwards goes on with one less', async (t) => {
   const backend = await startRecorder(t)
   const { port } = await startWays(t, backend.url)
-  const sent: [string, string | undefined][] = [['5', '4'], ['1', '0'], ['007', '6'], ['99999999999999999999999', '2147483647']]
+  const sent: [string, string | undefined][] = [
+    ['5', '4'],
+    ['1', '0'],
+    ['007', '6'],
+    ['99999999999999999999999', '2147483647'],
+  ]
   for (const way of WAYS) {
     for (const [stated, received] of sent) {
       const { status } = await rawRequest(port, options(`${way}/x`, `max-forwards: ${stated}\r\n`))
@@ -28,7 +33,12 @@ test('OPTIONS with Max-Forwards 0 is answered by the gateway', async (t) => {
   const backend = await startRecorder(t)
   const { port } = await startWays(t, backend.url)
   for (const way of WAYS) {
-    for (const more of ['max-forwards: 0\r\n', 'Max-Forwards: 000\r\n', 'max-forwards: 0\r\nmax-forwards: 5\r\n', 'connection: max-forwards\r\nmax-forwards: 0\r\n']) {
+    for (const more of [
+      'max-forwards: 0\r\n',
+      'Max-Forwards: 000\r\n',
+      'max-forwards: 0\r\nmax-forwards: 5\r\n',
+      'connection: max-forwards\r\nmax-forwards: 0\r\n',
+    ]) {
       const { status, headers, body } = await rawRequest(port, options(`${way}/x`, more))
       assert.equal(status, 204, way)
       assert.match(headers.allow!, /\bOPTIONS\b/)
@@ -56,7 +66,11 @@ test('a Max-Forwards that is no number is refused on OPTIONS, and passes on othe
     }
     assert.equal(backend.targets().length, 0)
     await rawRequest(port, `GET ${way}/x HTTP/1.1\r\nhost: x\r\nmax-forwards: 0\r\n\r\n`)
-    assert.equal(backend.received.at(-1)!.headers['max-forwards'], '0', 'RFC 9110, section 7.6.2: other methods may ignore it')
+    assert.equal(
+      backend.received.at(-1)!.headers['max-forwards'],
+      '0',
+      'RFC 9110, section 7.6.2: other methods may ignore it',
+    )
     backend.received.length = 0
     backend.targets().length = 0
   }
@@ -78,7 +92,9 @@ test('TRACE is counted where a plugin forwards it, and never reaches a declared 
   assert.match(answered.headers.allow!, /\bGET\b/)
   assert.equal(backend.received.length, 1)
   for (const way of WAYS) {
-    for (const hops of ['0', '3']) assert.equal((await rawRequest(port, trace(`${way}/x`, `max-forwards: ${hops}\r\n`))).status, 405, way)
+    for (const hops of ['0', '3']) {
+      assert.equal((await rawRequest(port, trace(`${way}/x`, `max-forwards: ${hops}\r\n`))).status, 405, way)
+    }
   }
   assert.equal(backend.received.length, 1)
 })
@@ -87,10 +103,16 @@ test('TRACE is counted where a plugin forwards it, and never reaches a declared 
 test('OPTIONS * is answered by the gateway, with the methods that it has routes for', async (t) => {
   const backend = await startRecorder(t)
   const { port } = await startWays(t, backend.url)
-  for (const [target, host] of [['*', 'x'], ['http://x', 'x'], ['HTTP://X:80', 'x:80']] as const) {
+  for (const [target, host] of [
+    ['*', 'x'],
+    ['http://x', 'x'],
+    ['HTTP://X:80', 'x:80'],
+  ] as const) {
     const { status, headers } = await rawRequest(port, `OPTIONS ${target} HTTP/1.1\r\nhost: ${host}\r\n\r\n`)
     assert.equal(status, 204, target)
-    for (const method of ['GET', 'HEAD', 'POST', 'OPTIONS']) assert.ok(headers.allow!.split(', ').includes(method), method)
+    for (const method of ['GET', 'HEAD', 'POST', 'OPTIONS']) {
+      assert.ok(headers.allow!.split(', ').includes(method), method)
+    }
     assert.equal(headers['content-length'], undefined)
     assert.ok(headers.date)
   }
@@ -101,8 +123,17 @@ test('OPTIONS * is answered by the gateway, with the methods that it has routes 
 test('OPTIONS * needs a valid host, and no other method has such a target', async (t) => {
   const { port } = await startGateway(t, {})
   for (const [request, status] of [
-    ['OPTIONS * HTTP/1.1\r\n\r\n', 400], ['OPTIONS * HTTP/1.1\r\nhost: a/b\r\n\r\n', 400], ['OPTIONS * HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n', 400],
-    ['OPTIONS http://y HTTP/1.1\r\nhost: x\r\n\r\n', 400], ['OPTIONS *x HTTP/1.1\r\nhost: x\r\n\r\n', 400], ['OPTIONS *?a HTTP/1.1\r\nhost: x\r\n\r\n', 400],
-    ['OPTIONS http://x/ HTTP/1.1\r\nhost: x\r\n\r\n', 404], ['GET * HTTP/1.1\r\nhost: x\r\n\r\n', 400], ['POST * HTTP/1.1\r\nhost: x\r\n\r\n', 400], ['OPTIONS /.refused HTTP/1.1\r\nhost: x\r\n\r\n', 404],
-  ] as const) assert.equal((await rawRequest(port, request)).status, status, request)
+    ['OPTIONS * HTTP/1.1\r\n\r\n', 400],
+    ['OPTIONS * HTTP/1.1\r\nhost: a/b\r\n\r\n', 400],
+    ['OPTIONS * HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n', 400],
+    ['OPTIONS http://y HTTP/1.1\r\nhost: x\r\n\r\n', 400],
+    ['OPTIONS *x HTTP/1.1\r\nhost: x\r\n\r\n', 400],
+    ['OPTIONS *?a HTTP/1.1\r\nhost: x\r\n\r\n', 400],
+    ['OPTIONS http://x/ HTTP/1.1\r\nhost: x\r\n\r\n', 404],
+    ['GET * HTTP/1.1\r\nhost: x\r\n\r\n', 400],
+    ['POST * HTTP/1.1\r\nhost: x\r\n\r\n', 400],
+    ['OPTIONS /.refused HTTP/1.1\r\nhost: x\r\n\r\n', 404],
+  ] as const) {
+    assert.equal((await rawRequest(port, request)).status, status, request)
+  }
 })

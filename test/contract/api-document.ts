@@ -5,15 +5,17 @@ import type { ApiDocument, ApiMedia, ApiOperation, ApiParameter } from '../../sr
 const STYLES = { path: 'simple', query: 'form', header: 'simple', cookie: 'form' } as const
 
 /** The form of a small document without references outside of its schemas. */
-export function apiDocument (root: SchemaObject): ApiDocument {
+export function apiDocument(root: SchemaObject): ApiDocument {
   const operations: ApiOperation[] = []
   for (const [path, item] of Object.entries<SchemaObject>(root.paths)) {
-    for (const [method, object] of Object.entries<SchemaObject>(item)) operations.push(operationOf(path, method, object))
+    for (const [method, object] of Object.entries<SchemaObject>(item)) {
+      operations.push(operationOf(path, method, object))
+    }
   }
   return { name: 'openapi/test.yaml', version: '3.1.0', root, operations, notes: [] }
 }
 
-function operationOf (path: string, method: string, object: SchemaObject): ApiOperation {
+function operationOf(path: string, method: string, object: SchemaObject): ApiOperation {
   const pointer = `/paths/${pointerToken(path)}/${method}`
   return {
     method: method.toUpperCase(),
@@ -33,16 +35,28 @@ function operationOf (path: string, method: string, object: SchemaObject): ApiOp
         style,
         explode: parameter.explode ?? style === 'form',
         allowEmptyValue: parameter.allowEmptyValue,
-        schemaPointer: mediaType ? `${at}/content/${pointerToken(mediaType)}/schema` : parameter.schema ? `${at}/schema` : null,
+        schemaPointer: mediaType
+          ? `${at}/content/${pointerToken(mediaType)}/schema`
+          : parameter.schema
+            ? `${at}/schema`
+            : null,
         mediaType,
       }
     }),
-    body: object.requestBody ? { required: object.requestBody.required ?? false, content: contentOf(object.requestBody.content, `${pointer}/requestBody/content`) } : null,
+    body: object.requestBody
+      ? {
+          required: object.requestBody.required ?? false,
+          content: contentOf(object.requestBody.content, `${pointer}/requestBody/content`),
+        }
+      : null,
     responses: Object.entries<SchemaObject>(object.responses ?? {}).map(([status, response]) => ({
       status,
       content: contentOf(response.content ?? {}, `${pointer}/responses/${status}/content`),
       headers: Object.entries<SchemaObject>(response.headers ?? {}).map(([name, header]) => ({
-        name, required: header.required ?? false, explode: header.explode ?? false, schemaPointer: header.schema ? `${pointer}/responses/${status}/headers/${name}/schema` : null,
+        name,
+        required: header.required ?? false,
+        explode: header.explode ?? false,
+        schemaPointer: header.schema ? `${pointer}/responses/${status}/headers/${name}/schema` : null,
       })),
     })),
     security: null,
@@ -50,13 +64,20 @@ function operationOf (path: string, method: string, object: SchemaObject): ApiOp
   }
 }
 
-function contentOf (content: SchemaObject, at: string): ApiMedia[] {
+function contentOf(content: SchemaObject, at: string): ApiMedia[] {
   return Object.entries<SchemaObject>(content).map(([type, media]) => ({
-    type: type.toLowerCase(), schemaPointer: media.schema === undefined ? null : `${at}/${pointerToken(type)}/schema`, encoding: media.encoding ?? {},
+    type: type.toLowerCase(),
+    schemaPointer: media.schema === undefined ? null : `${at}/${pointerToken(type)}/schema`,
+    encoding: media.encoding ?? {},
   }))
 }
 
 /** A document of one operation. */
-export function oneOperation (path: string, method: string, operation: SchemaObject, schemas: SchemaObject = {}): ApiDocument {
+export function oneOperation(
+  path: string,
+  method: string,
+  operation: SchemaObject,
+  schemas: SchemaObject = {},
+): ApiDocument {
   return apiDocument({ openapi: '3.1.0', paths: { [path]: { [method]: operation } }, components: { schemas } })
 }

@@ -2,18 +2,31 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ApiPortal } from '../../src/contract/api-portal.ts'
 
-function portalOf (keep?: number): ApiPortal {
+function portalOf(keep?: number): ApiPortal {
   const portal = new ApiPortal({
-    about: { info: { title: 'T', version: '1' } }, address: 'http://127.0.0.1:3000', securitySchemes: () => ({}), hideScopes: [], shared: () => {}, keep,
+    about: { info: { title: 'T', version: '1' } },
+    address: 'http://127.0.0.1:3000',
+    securitySchemes: () => ({}),
+    hideScopes: [],
+    shared: () => {},
+    keep,
   })
-  for (const name of ['a', 'b', 'c']) portal.add(() => ({ method: 'GET', url: `/${name}`, config: { auth: 'none', upstream: name, hosts: [`${name}.lan`] } }), () => undefined)
+  for (const name of ['a', 'b', 'c']) {
+    portal.add(
+      () => ({ method: 'GET', url: `/${name}`, config: { auth: 'none', upstream: name, hosts: [`${name}.lan`] } }),
+      () => undefined,
+    )
+  }
   return portal
 }
 
 test('the document of a host is made once', () => {
   const portal = portalOf()
   const made = ['a', 'b', 'c'].map((name) => portal.onHost(`${name}.lan`, true))
-  assert.deepEqual(['a', 'b', 'c'].map((name) => portal.onHost(`${name}.lan`, true) === made.shift()), [true, true, true])
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((name) => portal.onHost(`${name}.lan`, true) === made.shift()),
+    [true, true, true],
+  )
 })
 
 test('the oldest documents of hosts go when they are too large together', () => {

@@ -7,19 +7,33 @@ import { selfContained } from '../../src/contract/self-contained-schema.ts'
 import { oneOperation } from './api-document.ts'
 
 /** A condition as filters of searches have it: every form of a group leads back to the union. */
-function condition (self: string): SchemaObject {
-  const group = (op: string): SchemaObject => ({ type: 'object', required: ['op', 'of'], properties: { of: { type: 'array', items: { $ref: self } }, op: { const: op } } })
-  return { oneOf: [group('and'), group('or'), { type: 'object', required: ['field'], properties: { field: { type: 'string' } } }] }
+function condition(self: string): SchemaObject {
+  const group = (op: string): SchemaObject => ({
+    type: 'object',
+    required: ['op', 'of'],
+    properties: { of: { type: 'array', items: { $ref: self } }, op: { const: op } },
+  })
+  return {
+    oneOf: [
+      group('and'),
+      group('or'),
+      { type: 'object', required: ['field'], properties: { field: { type: 'string' } } },
+    ],
+  }
 }
 
 const ofDocument = (schemas: SchemaObject, name: string): PartCheck => {
   const validators = new DocumentValidators(oneOperation('/', 'get', {}, schemas))
-  return new PartCheck(validators.compiler(validators.schemas.reference(`/components/schemas/${name}`, 'request')), 'body')
+  return new PartCheck(
+    validators.compiler(validators.schemas.reference(`/components/schemas/${name}`, 'request')),
+    'body',
+  )
 }
 
 const byHand = (schema: SchemaObject): PartCheck => new PartCheck(selfContained(schema).schema, 'body')
 
-const nested = (depth: number, innermost: unknown): unknown => depth === 0 ? innermost : { op: 'or', of: [nested(depth - 1, innermost)] }
+const nested = (depth: number, innermost: unknown): unknown =>
+  depth === 0 ? innermost : { op: 'or', of: [nested(depth - 1, innermost)] }
 
 const CHECKS = {
   'of a document': ofDocument({ Condition: condition('#/components/schemas/Condition') }, 'Condition'),
@@ -42,24 +56,52 @@ for (const [name, check] of Object.entries(CHECKS)) {
 }
 
 test('a union in a union doubles nothing, and its errors do not grow', () => {
-  const schemas = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`s${i}`, i === 59 ? { type: 'object', required: ['x'] } : { anyOf: [{ $ref: `#/components/schemas/s${i + 1}` }, { allOf: [{ $ref: `#/components/schemas/s${i + 1}` }] }] }]))
+  const schemas = Object.fromEntries(
+    Array.from({ length: 60 }, (_, i) => [
+      `s${i}`,
+      i === 59
+        ? { type: 'object', required: ['x'] }
+        : {
+            anyOf: [
+              { $ref: `#/components/schemas/s${i + 1}` },
+              { allOf: [{ $ref: `#/components/schemas/s${i + 1}` }] },
+            ],
+          },
+    ]),
+  )
   const check = ofDocument(schemas, 's0')
   assert.equal(check.json({ x: 1 }, 7), null)
   assert.ok(check.json({}, 2)!.length <= 100)
 })
 
 test('what is remembered of a value says which of its properties have been looked at', () => {
-  const base = { anyOf: [{ properties: { a: { type: 'integer' } }, required: ['a'] }, { properties: { b: { type: 'integer' } }, required: ['b'] }] }
+  const base = {
+    anyOf: [
+      { properties: { a: { type: 'integer' } }, required: ['a'] },
+      { properties: { b: { type: 'integer' } }, required: ['b'] },
+    ],
+  }
   // the first form of an item adds `extra` to what the base has looked at, and fails; the second does not know it
   const item = {
     anyOf: [
-      { $ref: '#/components/schemas/Base', properties: { extra: {} }, required: ['never'], unevaluatedProperties: false },
+      {
+        $ref: '#/components/schemas/Base',
+        properties: { extra: {} },
+        required: ['never'],
+        unevaluatedProperties: false,
+      },
       { $ref: '#/components/schemas/Base', unevaluatedProperties: false },
     ],
   }
-  const check = ofDocument({ Base: base, Item: item, List: { type: 'array', items: { $ref: '#/components/schemas/Item' } } }, 'List')
+  const check = ofDocument(
+    { Base: base, Item: item, List: { type: 'array', items: { $ref: '#/components/schemas/Item' } } },
+    'List',
+  )
   // so many that outcomes are remembered
-  const list = (last: object): object[] => [...Array.from({ length: 2000 }, (_, i) => i % 2 ? { a: 1 } : { b: 1 }), last]
+  const list = (last: object): object[] => [
+    ...Array.from({ length: 2000 }, (_, i) => (i % 2 ? { a: 1 } : { b: 1 })),
+    last,
+  ]
   assert.equal(check.json(list({ a: 1 }), 1000), null)
   assert.equal(check.json(list({ a: 1, b: 2 }), 1000), null)
   assert.notEqual(check.json(list({ a: 1, extra: 1 }), 1000), null)
@@ -68,8 +110,23 @@ test('what is remembered of a value says which of its properties have been looke
 
 test('more steps than a value can need end the check, and the next value is checked', () => {
   // no list or object is in it whose outcome could be remembered
-  const schemas = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`s${i}`, i === 39 ? { type: 'integer' } : { anyOf: [{ $ref: `#/components/schemas/s${i + 1}` }, { allOf: [{ $ref: `#/components/schemas/s${i + 1}` }] }] }]))
+  const schemas = Object.fromEntries(
+    Array.from({ length: 40 }, (_, i) => [
+      `s${i}`,
+      i === 39
+        ? { type: 'integer' }
+        : {
+            anyOf: [
+              { $ref: `#/components/schemas/s${i + 1}` },
+              { allOf: [{ $ref: `#/components/schemas/s${i + 1}` }] },
+            ],
+          },
+    ]),
+  )
   const check = ofDocument(schemas, 's0')
   assert.deepEqual(check.json('a', 1_000_000), [{ in: 'body', pointer: '', expected: 'fewer values within values' }])
-  assert.deepEqual(check.json({}, 1_000_000)!.map(({ expected }) => expected), ['integer'])
+  assert.deepEqual(
+    check.json({}, 1_000_000)!.map(({ expected }) => expected),
+    ['integer'],
+  )
 })

@@ -14,11 +14,15 @@ const IN_DOCUMENTS = 300
 const seed = Number(process.env.SEED ?? 20261130)
 
 /** Every schema that a request or response could compile, in all the forms in which the gateway compiles it. */
-function compileAll (document: ApiDocument): void {
+function compileAll(document: ApiDocument): void {
   const validators = new DocumentValidators(document)
   for (const { parameters, body, responses } of document.operations) {
-    const asked = [...parameters, ...body?.content ?? []].map(({ schemaPointer }) => [schemaPointer, 'request'] as const)
-    const answered = responses.flatMap(({ content, headers }) => [...content, ...headers]).map(({ schemaPointer }) => [schemaPointer, 'response'] as const)
+    const asked = [...parameters, ...(body?.content ?? [])].map(
+      ({ schemaPointer }) => [schemaPointer, 'request'] as const,
+    )
+    const answered = responses
+      .flatMap(({ content, headers }) => [...content, ...headers])
+      .map(({ schemaPointer }) => [schemaPointer, 'response'] as const)
     for (const [pointer, direction] of [...asked, ...answered]) {
       const compile = validators.compiler(validators.schemas.reference(pointer, direction))
       compile('json', true)
@@ -28,23 +32,35 @@ function compileAll (document: ApiDocument): void {
 }
 
 /** A document with the schema in every place that a request or response is checked against. */
-const documentOf = (schema: unknown, version: string): string => JSON.stringify({
-  openapi: version,
-  info: { title: 'Random', version: '1' },
-  paths: {
-    '/a/{p}': {
-      post: {
-        parameters: [
-          { name: 'p', in: 'path', required: true, schema: { $ref: '#/components/schemas/S' } },
-          { name: 'q', in: 'query', content: { 'application/json': { schema } } },
-        ],
-        requestBody: { content: { 'multipart/form-data': { schema: { type: 'object', properties: { part: schema } } } } },
-        responses: { 200: { description: '', headers: { 'x-a': { schema } }, content: { 'application/json': { schema: { $ref: '#/components/schemas/S' } } } } },
+const documentOf = (schema: unknown, version: string): string =>
+  JSON.stringify({
+    openapi: version,
+    info: { title: 'Random', version: '1' },
+    paths: {
+      '/a/{p}': {
+        post: {
+          parameters: [
+            { name: 'p', in: 'path', required: true, schema: { $ref: '#/components/schemas/S' } },
+            { name: 'q', in: 'query', content: { 'application/json': { schema } } },
+          ],
+          requestBody: {
+            content: { 'multipart/form-data': { schema: { type: 'object', properties: { part: schema } } } },
+          },
+          responses: {
+            200: {
+              description: '',
+              headers: { 'x-a': { schema } },
+              content: { 'application/json': { schema: { $ref: '#/components/schemas/S' } } },
+            },
+          },
+        },
       },
     },
-  },
-  components: { schemas: { S: schema, T: { type: 'object', properties: { s: { $ref: '#/components/schemas/S' } } } }, examples: { e: { value: { type: 5 } } } },
-})
+    components: {
+      schemas: { S: schema, T: { type: 'object', properties: { s: { $ref: '#/components/schemas/S' } } } },
+      examples: { e: { value: { type: 5 } } },
+    },
+  })
 
 /** The seed, so that it can be tried again: `SEED=... node --test ...`. */
 const failed = (number: number, text: string): string => `seed ${seed}, number ${number}: ${text}`
@@ -59,8 +75,18 @@ test('a hand-written schema that boot accepts can be compiled', () => {
       const { check, mistakes } = new RequestValidators().get(schema, part)
       if (mistakes.length > 0) continue
       accepted++
-      assert.doesNotThrow(() => { check.json(null, 0) }, failed(i, text))
-      assert.doesNotThrow(() => { check.text({}, Infinity) }, failed(i, text))
+      assert.doesNotThrow(
+        () => {
+          check.json(null, 0)
+        },
+        failed(i, text),
+      )
+      assert.doesNotThrow(
+        () => {
+          check.text({}, Infinity)
+        },
+        failed(i, text),
+      )
     }
   }
   // a boot that refuses everything would pass

@@ -3,7 +3,12 @@ import { test } from 'node:test'
 import { docsPolicy } from '../../src/contract/docs-appearance.ts'
 
 test('the policy allows the gateway, and requests to the servers of the document', () => {
-  const policy = docsPolicy([{ url: '/' }, { url: 'https://api.example.com/v1' }, { url: 'https://api.example.com/v2' }, { url: 'not a url' }])
+  const policy = docsPolicy([
+    { url: '/' },
+    { url: 'https://api.example.com/v1' },
+    { url: 'https://api.example.com/v2' },
+    { url: 'not a url' },
+  ])
   assert.match(policy, /connect-src 'self' https:\/\/api\.example\.com;/)
   assert.doesNotMatch(policy, /unsafe|https: |upgrade-insecure-requests|swagger\.io/)
 })

@@ -5,19 +5,29 @@ import { compileOperationCheck } from '../../src/contract/operation-check.ts'
 import type { Violation } from '../../src/errors.ts'
 import { oneOperation } from './api-document.ts'
 
-interface Sent { url?: string, params?: Record<string, string>, headers?: Record<string, string | string[]> }
+interface Sent {
+  url?: string
+  params?: Record<string, string>
+  headers?: Record<string, string | string[]>
+}
 
-function checkOf (parameters: object[], path = '/x', schemas = {}) {
+function checkOf(parameters: object[], path = '/x', schemas = {}) {
   const document = oneOperation(path, 'get', { parameters }, schemas)
   const check = compileOperationCheck(new DocumentValidators(document), document.operations[0]!)
-  return ({ url = path, params = {}, headers = {} }: Sent): Violation[] | null => check.violations({ params, headers, raw: { url } })
+  return ({ url = path, params = {}, headers = {} }: Sent): Violation[] | null =>
+    check.violations({ params, headers, raw: { url } })
 }
 const query = (parameter: object, schemas = {}) => {
   const check = checkOf([{ name: 'q', in: 'query', ...parameter }], '/x', schemas)
   return (text: string) => check({ url: `/x?${text}` })
 }
 const list = { type: 'array', items: { type: 'integer' }, minItems: 2 }
-const object = { type: 'object', required: ['r'], properties: { r: { type: 'integer', maximum: 255 }, g: { type: 'integer' } }, additionalProperties: false }
+const object = {
+  type: 'object',
+  required: ['r'],
+  properties: { r: { type: 'integer', maximum: 255 }, g: { type: 'integer' } },
+  additionalProperties: false,
+}
 
 test('each style and form of a list or an object in a query is read, and its values are checked', () => {
   const cases: [object, string[], string[]][] = [
@@ -26,10 +36,41 @@ test('each style and form of a list or an object in a query is read, and its val
     [{ schema: list, style: 'spaceDelimited', explode: false }, ['q=1%202', 'q=1+2'], ['q=1', 'q=1,2']],
     [{ schema: list, style: 'pipeDelimited', explode: false }, ['q=1|2', 'q=1%7C2', 'q=1%7c2'], ['q=1', 'q=1%257C2']],
     [{ schema: object }, ['r=1', 'r=1&g=2&other=5'], ['g=1', 'r=256', 'r=1&r=2']],
-    [{ schema: object, explode: false }, ['q=r,1', 'q=r,1,g,2'], ['q=r', 'q=g,1', 'q=r,1,r,2', 'q=r,1,x,2', 'q=__proto__,1,r,2']],
-    [{ schema: object, style: 'deepObject' }, ['q[r]=1', 'q%5Br%5D=1&q[g]=2'], ['q[r]=x', 'q[g]=1', 'q[r]=1&q[__proto__]=2', 'q[r]=1&q[constructor]=2', 'q[r]=1&q[]=3', 'q[r]=1&q[r][a]=3', 'q[r=1']],
-    [{ content: { 'application/json': { schema: object } } }, ['q={"r":1}', 'q=%7B%22r%22%3A%201%7D'], ['q={"r":"1"}', 'q={', 'q={"r":1}&q={"r":1}']],
-    [{ schema: { anyOf: [{ type: 'string', maxLength: 3 }, { type: 'array', items: { type: 'string' } }] } }, ['q=abc', 'q=abcd&q=e'], ['q=abcd']],
+    [
+      { schema: object, explode: false },
+      ['q=r,1', 'q=r,1,g,2'],
+      ['q=r', 'q=g,1', 'q=r,1,r,2', 'q=r,1,x,2', 'q=__proto__,1,r,2'],
+    ],
+    [
+      { schema: object, style: 'deepObject' },
+      ['q[r]=1', 'q%5Br%5D=1&q[g]=2'],
+      [
+        'q[r]=x',
+        'q[g]=1',
+        'q[r]=1&q[__proto__]=2',
+        'q[r]=1&q[constructor]=2',
+        'q[r]=1&q[]=3',
+        'q[r]=1&q[r][a]=3',
+        'q[r=1',
+      ],
+    ],
+    [
+      { content: { 'application/json': { schema: object } } },
+      ['q={"r":1}', 'q=%7B%22r%22%3A%201%7D'],
+      ['q={"r":"1"}', 'q={', 'q={"r":1}&q={"r":1}'],
+    ],
+    [
+      {
+        schema: {
+          anyOf: [
+            { type: 'string', maxLength: 3 },
+            { type: 'array', items: { type: 'string' } },
+          ],
+        },
+      },
+      ['q=abc', 'q=abcd&q=e'],
+      ['q=abcd'],
+    ],
     [{ schema: { type: 'object', additionalProperties: { type: 'integer' } } }, ['a=1&b=2'], ['a=x']],
     [{ schema: { type: 'string', const: 'a b' } }, ['q=a+b', 'q=a%20b'], ['q=a%2Bb', 'q=a%20b&q=a%20b']],
   ]
@@ -42,9 +83,19 @@ test('each style and form of a list or an object in a query is read, and its val
 
 test('numbers are what every upstream reads as one, in lists and objects too', () => {
   for (const text of ['0x10', '1e400', 'Infinity', '%201', '+1', '1_0', '']) {
-    assert.deepEqual(query({ schema: { type: 'integer' } })(`q=${text}`), [{ in: 'query', pointer: '/q', expected: 'integer' }], text)
+    assert.deepEqual(
+      query({ schema: { type: 'integer' } })(`q=${text}`),
+      [{ in: 'query', pointer: '/q', expected: 'integer' }],
+      text,
+    )
     assert.ok(query({ schema: list })(`q=1&q=${text}`), text)
-    assert.ok(query({ schema: { type: 'object', properties: { a: { type: 'object', properties: { n: { type: 'number' } } } } }, style: 'deepObject' })(`q[a][n]=${text}`), `deep ${text}`)
+    assert.ok(
+      query({
+        schema: { type: 'object', properties: { a: { type: 'object', properties: { n: { type: 'number' } } } } },
+        style: 'deepObject',
+      })(`q[a][n]=${text}`),
+      `deep ${text}`,
+    )
     assert.ok(query({ schema: { allOf: [{ type: 'integer' }] } })(`q=${text}`), `composed ${text}`)
   }
   assert.equal(query({ schema: { type: 'number' } })('q=-1.5e3'), null)
@@ -59,7 +110,10 @@ test('what is required must come, what is empty may, and what is undeclared pass
   assert.equal(query({ schema: { type: 'integer' }, allowEmptyValue: true })('q='), null)
   assert.equal(query({ schema: { type: 'integer' }, allowEmptyValue: true })('q'), null)
   assert.equal(query({ schema: { type: 'string' } })('__proto__=1&constructor=2&toString=3&q=a'), null)
-  const odd = checkOf([{ name: '__proto__', in: 'query', required: true, schema: { type: 'integer' } }, { name: 'constructor', in: 'query', required: true, schema: { type: 'integer' } }])
+  const odd = checkOf([
+    { name: '__proto__', in: 'query', required: true, schema: { type: 'integer' } },
+    { name: 'constructor', in: 'query', required: true, schema: { type: 'integer' } },
+  ])
   assert.equal(odd({ url: '/x?__proto__=1&constructor=2' }), null)
   assert.equal(odd({ url: '/x' })!.length, 2)
   assert.equal(odd({ url: '/x?__proto__=1&constructor=x' })!.length, 1)
@@ -67,11 +121,16 @@ test('what is required must come, what is empty may, and what is undeclared pass
 
 test('broken percent-encoding is refused wherever it stands', () => {
   const check = query({ schema: { type: 'string' } })
-  for (const text of ['q=%', 'q=%ff', 'q=%zz', '%ff=1', 'other=%c3%28']) assert.equal(check(text)?.[0]?.expected, 'percent-encoding of valid UTF-8', text)
+  for (const text of ['q=%', 'q=%ff', 'q=%zz', '%ff=1', 'other=%c3%28']) {
+    assert.equal(check(text)?.[0]?.expected, 'percent-encoding of valid UTF-8', text)
+  }
 })
 
 test('hostile queries are read in little time', () => {
-  const many = checkOf([{ name: 'q', in: 'query', schema: list }, { name: 'f', in: 'query', style: 'deepObject', schema: { type: 'object' } }])
+  const many = checkOf([
+    { name: 'q', in: 'query', schema: list },
+    { name: 'f', in: 'query', style: 'deepObject', schema: { type: 'object' } },
+  ])
   const start = performance.now()
   many({ url: `/x?${'q=1&'.repeat(50_000)}` })
   many({ url: `/x?${Array.from({ length: 50_000 }, (_, i) => `p${i}=1`).join('&')}` })
@@ -111,17 +170,33 @@ test('headers and cookies are read, those that come twice included', () => {
   ])
   assert.equal(headers({ headers: { 'x-count': '5', 'x-list': '1, 2' } }), null)
   assert.equal(headers({ headers: { 'x-count': '5', 'x-list': ['1', '2'] } }), null)
-  assert.deepEqual(headers({ headers: { 'x-count': '0' } }), [{ in: 'headers', pointer: '/x-count', expected: 'at least 1' }])
+  assert.deepEqual(headers({ headers: { 'x-count': '0' } }), [
+    { in: 'headers', pointer: '/x-count', expected: 'at least 1' },
+  ])
   assert.deepEqual(headers({}), [{ in: 'headers', pointer: '', expected: 'a property "x-count"' }])
-  const cookies = checkOf([{ name: 'id', in: 'cookie', required: true, schema: { type: 'integer' } }, { name: 'ids', in: 'cookie', explode: false, schema: list }])
+  const cookies = checkOf([
+    { name: 'id', in: 'cookie', required: true, schema: { type: 'integer' } },
+    { name: 'ids', in: 'cookie', explode: false, schema: list },
+  ])
   assert.equal(cookies({ headers: { cookie: 'other=x; id=5; ids=1,2' } }), null)
-  assert.deepEqual(cookies({ headers: { cookie: 'id=5; id=6' } }), [{ in: 'cookies', pointer: '/id', expected: 'a single cookie of this name' }])
+  assert.deepEqual(cookies({ headers: { cookie: 'id=5; id=6' } }), [
+    { in: 'cookies', pointer: '/id', expected: 'a single cookie of this name' },
+  ])
   assert.deepEqual(cookies({}), [{ in: 'cookies', pointer: '', expected: 'a property "id"' }])
   assert.ok(cookies({ headers: { cookie: 'id=%zz' } }))
 })
 
 test('parts that the route checks itself are left to it', () => {
-  const document = oneOperation('/x', 'get', { parameters: [{ name: 'q', in: 'query', required: true }, { name: 'h', in: 'header', required: true }] })
-  const check = compileOperationCheck(new DocumentValidators(document), document.operations[0]!, { skip: new Set(['query'] as const) })
-  assert.deepEqual(check.violations({ params: {}, headers: {}, raw: { url: '/x' } }), [{ in: 'headers', pointer: '', expected: 'a property "h"' }])
+  const document = oneOperation('/x', 'get', {
+    parameters: [
+      { name: 'q', in: 'query', required: true },
+      { name: 'h', in: 'header', required: true },
+    ],
+  })
+  const check = compileOperationCheck(new DocumentValidators(document), document.operations[0]!, {
+    skip: new Set(['query'] as const),
+  })
+  assert.deepEqual(check.violations({ params: {}, headers: {}, raw: { url: '/x' } }), [
+    { in: 'headers', pointer: '', expected: 'a property "h"' },
+  ])
 })

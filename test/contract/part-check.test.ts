@@ -5,7 +5,8 @@ import { PartCheck } from '../../src/contract/part-check.ts'
 import { selfContained } from '../../src/contract/self-contained-schema.ts'
 
 const checkOf = (schema: object, part = 'body') => new PartCheck(selfContained(schema).schema, part)
-const words = (schema: object, value: unknown): string[] => (checkOf(schema).json(value, 0) ?? []).map(({ pointer, expected }) => `${pointer}: ${expected}`)
+const words = (schema: object, value: unknown): string[] =>
+  (checkOf(schema).json(value, 0) ?? []).map(({ pointer, expected }) => `${pointer}: ${expected}`)
 
 for (const [schema, value, ...expected] of [
   [{ type: 'integer' }, 1.5, ': integer'],
@@ -13,7 +14,12 @@ for (const [schema, value, ...expected] of [
   [{ required: ['sku'] }, {}, ': a property "sku"'],
   [{ required: ['toString', 'constructor'] }, {}, ': a property "toString"', ': a property "constructor"'],
   [{ properties: { constructor: { type: 'string' } } }, {}],
-  [{ additionalProperties: false, properties: { a: {} } }, { a: 1, x: 1, y: 1 }, ': no property "x"', ': no property "y"'],
+  [
+    { additionalProperties: false, properties: { a: {} } },
+    { a: 1, x: 1, y: 1 },
+    ': no property "x"',
+    ': no property "y"',
+  ],
   [{ unevaluatedProperties: false }, { x: 1 }, ': no property "x"'],
   [{ propertyNames: { pattern: '^a' } }, { b: 1 }, ': text that matches ^a', ': another name than "b"'],
   [{ dependentRequired: { a: ['b'] } }, { a: 1 }, ': a property "b" beside "a"'],
@@ -37,9 +43,17 @@ for (const [schema, value, ...expected] of [
   [{ not: {} }, 1, ': something else'],
   [false, 1, ': nothing'],
   [Type.Union([Type.Literal('a'), Type.Literal('b'), Type.Null()]), 'c', ': one of: a, b, or null'],
-  [Type.Union([Type.Object({ a: Type.String() }), Type.Object({ b: Type.String() })]), {}, ': a property "a", or a property "b"'],
+  [
+    Type.Union([Type.Object({ a: Type.String() }), Type.Object({ b: Type.String() })]),
+    {},
+    ': a property "a", or a property "b"',
+  ],
   [{ oneOf: [{ type: 'integer' }, { type: 'number' }] }, 1, ': exactly one of the forms that are allowed'],
-  [Type.Object({ 'a/b': Type.Array(Type.Object({ '~': Type.Integer() })) }), { 'a/b': [{ '~': 1 }, { '~': '1' }] }, '/a~1b/1/~0: integer'],
+  [
+    Type.Object({ 'a/b': Type.Array(Type.Object({ '~': Type.Integer() })) }),
+    { 'a/b': [{ '~': 1 }, { '~': '1' }] },
+    '/a~1b/1/~0: integer',
+  ],
 ] as [object, unknown, ...string[]][]) {
   test(`${JSON.stringify(schema)} of ${JSON.stringify(value)} expects ${expected.join(' and ') || 'just that'}`, () => {
     assert.deepEqual(words(schema, value), expected)
@@ -47,11 +61,20 @@ for (const [schema, value, ...expected] of [
 }
 
 test('lists every violation, a hundred at most, and no text without end', () => {
-  assert.equal(words({ items: { type: 'string' } }, Array.from({ length: 500 }, () => 1)).length, 100)
+  assert.equal(
+    words(
+      { items: { type: 'string' } },
+      Array.from({ length: 500 }, () => 1),
+    ).length,
+    100,
+  )
   const [violation] = checkOf({ additionalProperties: false }).json({ ['x'.repeat(10_000)]: 1 }, 0)!
   assert.equal(violation!.pointer, '')
   assert.equal(violation!.expected.length, 303)
-  const deep = checkOf({ additionalProperties: { additionalProperties: { type: 'string' } } }).json({ a: { ['y'.repeat(10_000)]: 1 } }, 0)
+  const deep = checkOf({ additionalProperties: { additionalProperties: { type: 'string' } } }).json(
+    { a: { ['y'.repeat(10_000)]: 1 } },
+    0,
+  )
   assert.equal(deep![0]!.pointer, '/a')
 })
 
@@ -70,21 +93,42 @@ test('a value nested deeper than the stack is refused, and the next one checked'
 })
 
 test('text stands for numbers and booleans, and is not changed', () => {
-  const check = checkOf({ properties: { n: { type: 'integer' }, b: { type: 'boolean' }, l: { type: 'array', items: { type: 'number' } }, s: { type: 'string' } }, additionalProperties: false }, 'query')
-  for (const values of [{ n: '5', b: 'true', l: '1.5', s: '5' }, { n: '-7e2', b: 'false', l: ['1', '2'], s: '0x10' }, { n: '007' }]) {
+  const check = checkOf(
+    {
+      properties: {
+        n: { type: 'integer' },
+        b: { type: 'boolean' },
+        l: { type: 'array', items: { type: 'number' } },
+        s: { type: 'string' },
+      },
+      additionalProperties: false,
+    },
+    'query',
+  )
+  for (const values of [
+    { n: '5', b: 'true', l: '1.5', s: '5' },
+    { n: '-7e2', b: 'false', l: ['1', '2'], s: '0x10' },
+    { n: '007' },
+  ]) {
     const before = structuredClone(values)
     assert.equal(check.text(values), null)
     assert.deepEqual(values, before)
   }
   assert.deepEqual(check.text({ n: '5.5', b: '1', __proto__: null }), [
-    { in: 'query', pointer: '/n', expected: 'integer' }, { in: 'query', pointer: '/b', expected: 'boolean' },
+    { in: 'query', pointer: '/n', expected: 'integer' },
+    { in: 'query', pointer: '/b', expected: 'boolean' },
   ])
-  assert.deepEqual(check.text(JSON.parse('{ "__proto__": "x" }')), [{ in: 'query', pointer: '', expected: 'no property "__proto__"' }])
+  assert.deepEqual(check.text(JSON.parse('{ "__proto__": "x" }')), [
+    { in: 'query', pointer: '', expected: 'no property "__proto__"' },
+  ])
 })
 
 for (const text of ['0x10', '0b1', '1e400', 'Infinity', ' 5', '5 ', '+5', '5.', '.5']) {
   test(`"${text}" is no number, whatever JavaScript says`, () => {
-    const check = checkOf({ properties: { n: { type: 'number' }, l: { type: 'array', items: { type: 'number' } } } }, 'query')
+    const check = checkOf(
+      { properties: { n: { type: 'number' }, l: { type: 'array', items: { type: 'number' } } } },
+      'query',
+    )
     assert.equal(check.text({ n: text })![0]!.pointer, '/n')
     assert.equal(check.text({ l: ['1', text] })![0]!.pointer, '/l/1')
   })

@@ -4,7 +4,8 @@ import type { AuthDeclaration } from '../../src/auth/auth-schema.ts'
 import { isVisible } from '../../src/contract/portal-visibility.ts'
 import { importedDocument, importedRoutes } from '../support/imported-document.ts'
 
-const visible = (auth: AuthDeclaration, ...hideScopes: string[]): boolean => isVisible({ method: 'GET', url: '/x', config: { auth } }, hideScopes)
+const visible = (auth: AuthDeclaration, ...hideScopes: string[]): boolean =>
+  isVisible({ method: 'GET', url: '/x', config: { auth } }, hideScopes)
 
 test('an operation that cannot be called without a hidden scope is hidden', () => {
   assert.equal(visible({ jwt: { scopes: ['orders:read', 'admin:all'] } }, 'x', 'admin:*'), false)
@@ -29,13 +30,20 @@ test('routes that are hidden, internal, without auth or with a wildcard are not 
     { method: 'GET', url: '/x', schema: { hide: true }, config: { auth: 'none' as const } },
     { method: 'GET', url: '/x/*', config: { auth: 'none' as const } },
     { method: 'GET', url: '/x', config: {} },
-  ]) assert.equal(isVisible(route, []), false)
+  ]) {
+    assert.equal(isVisible(route, []), false)
+  }
   const responses = { 200: { description: 'x' } }
-  const seen = importedRoutes(importedDocument({
-    paths: {
-      '/a': { 'x-internal': true, get: { responses }, put: { 'x-internal': false, responses } },
-      '/b': { get: { 'x-internal': true, responses }, put: { responses } },
-    },
-  })).filter((route) => isVisible(route, []))
-  assert.deepEqual(seen.map(({ method, url }) => `${method} ${url}`), ['PUT /orders/a', 'PUT /orders/b'])
+  const seen = importedRoutes(
+    importedDocument({
+      paths: {
+        '/a': { 'x-internal': true, get: { responses }, put: { 'x-internal': false, responses } },
+        '/b': { get: { 'x-internal': true, responses }, put: { responses } },
+      },
+    }),
+  ).filter((route) => isVisible(route, []))
+  assert.deepEqual(
+    seen.map(({ method, url }) => `${method} ${url}`),
+    ['PUT /orders/a', 'PUT /orders/b'],
+  )
 })

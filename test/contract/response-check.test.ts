@@ -13,8 +13,12 @@ const json = (value: unknown) => Buffer.from(JSON.stringify(value))
 
 test('the nearest status has the word, and without one there is nothing to say', () => {
   assert.equal(check(200, 'application/json', json({ id: 1 })), null)
-  assert.deepEqual(check(200, 'application/json; charset=utf-8', json({ id: 'a' })), [{ in: 'body', pointer: '/id', expected: 'integer' }])
-  assert.deepEqual(check(201, 'application/json', json({ id: 1 })), [{ in: 'body', pointer: '', expected: 'a property "ok"' }])
+  assert.deepEqual(check(200, 'application/json; charset=utf-8', json({ id: 'a' })), [
+    { in: 'body', pointer: '/id', expected: 'integer' },
+  ])
+  assert.deepEqual(check(201, 'application/json', json({ id: 1 })), [
+    { in: 'body', pointer: '', expected: 'a property "ok"' },
+  ])
   assert.equal(check(500, 'text/html', Buffer.from('<h1>')), null)
   const other = compileResponseCheck({ default: { type: 'array' } })
   assert.equal(other(500, 'application/problem+json', json({}))![0]!.expected, 'array')
@@ -22,8 +26,12 @@ test('the nearest status has the word, and without one there is nothing to say',
 
 test('what is not JSON is said, and does not throw', () => {
   assert.deepEqual(check(200, 'text/html', Buffer.from('<h1>')), [{ in: 'body', pointer: '', expected: 'object' }])
-  assert.deepEqual(check(200, 'application/octet-stream', json({ id: 1 })), [{ in: 'headers', pointer: '/content-type', expected: 'application/json' }])
-  assert.deepEqual(check(200, undefined, json({ id: 1 })), [{ in: 'headers', pointer: '/content-type', expected: 'application/json' }])
+  assert.deepEqual(check(200, 'application/octet-stream', json({ id: 1 })), [
+    { in: 'headers', pointer: '/content-type', expected: 'application/json' },
+  ])
+  assert.deepEqual(check(200, undefined, json({ id: 1 })), [
+    { in: 'headers', pointer: '/content-type', expected: 'application/json' },
+  ])
   for (const body of [Buffer.from('{'), Buffer.from('"\xff"', 'latin1'), Buffer.alloc(0)]) {
     assert.deepEqual(check(200, 'application/json', body), [{ in: 'body', pointer: '', expected: 'well-formed JSON' }])
   }
@@ -37,7 +45,8 @@ test('text is checked as text, and no body as null', () => {
 
 test('mistakes in schemas are found without compiling them', () => {
   assert.deepEqual(responseMistakes({ 200: { type: 'object' }, 404: { $ref: '#/x' }, '5xx': { enum: [] } }), [
-    '404: /$ref is "#/x", which leads nowhere', '5xx: /enum is empty, so nothing is valid',
+    '404: /$ref is "#/x", which leads nowhere',
+    '5xx: /enum is empty, so nothing is valid',
   ])
 })
 

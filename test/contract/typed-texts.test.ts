@@ -8,10 +8,15 @@ import { selfContained } from '../../src/contract/self-contained-schema.ts'
 import { oneOperation } from './api-document.ts'
 
 const int = { $ref: '#/components/schemas/Int' }
-const schemas = { Int: { type: 'integer' }, Small: { allOf: [int], maximum: 5 }, Ints: { type: 'array', items: int }, Maybe: { type: ['integer', 'null'], maximum: 5 } }
+const schemas = {
+  Int: { type: 'integer' },
+  Small: { allOf: [int], maximum: 5 },
+  Ints: { type: 'array', items: int },
+  Maybe: { type: ['integer', 'null'], maximum: 5 },
+}
 
 /** Whether a query is what one parameter `q` may be. */
-function takes (schema: SchemaObject, more: object = {}) {
+function takes(schema: SchemaObject, more: object = {}) {
   const document = oneOperation('/', 'get', { parameters: [{ name: 'q', in: 'query', schema, ...more }] }, schemas)
   const check = compileOperationCheck(new DocumentValidators(document), document.operations[0]!)
   return (query: string): boolean => check.violations({ params: {}, headers: {}, raw: { url: `/?${query}` } }) === null
@@ -26,7 +31,12 @@ const small: Record<string, SchemaObject> = {
   'two steps away': { allOf: [{ allOf: [{ $ref: '#/components/schemas/Small' }] }], minimum: 0 },
   'beside a union with null': { anyOf: [int, { type: 'null' }], maximum: 5 },
   'in one form of a union': { anyOf: [{ allOf: [int], maximum: 5 }, { type: 'boolean' }] },
-  'in one form of a union with texts': { anyOf: [{ allOf: [int], maximum: 5 }, { type: 'string', format: 'date' }] },
+  'in one form of a union with texts': {
+    anyOf: [
+      { allOf: [int], maximum: 5 },
+      { type: 'string', format: 'date' },
+    ],
+  },
   'without a type': { maximum: 5, minimum: 0 },
   'as values without a type': { enum: [0, 1, 5] },
 }
@@ -47,17 +57,34 @@ test('a bound holds for items, and for properties of objects', () => {
   const bounded = takes({ allOf: [{ $ref: '#/components/schemas/Ints' }], maxItems: 2 })
   assert.ok(bounded('q=1&q=2'))
   assert.ok(!bounded('q=1&q=2&q=3'))
-  const deep = takes({ type: 'object', properties: { a: { allOf: [int], maximum: 5 }, in: { type: 'object', additionalProperties: { $ref: '#/components/schemas/Small' } } } }, { style: 'deepObject', explode: true })
+  const deep = takes(
+    {
+      type: 'object',
+      properties: {
+        a: { allOf: [int], maximum: 5 },
+        in: { type: 'object', additionalProperties: { $ref: '#/components/schemas/Small' } },
+      },
+    },
+    { style: 'deepObject', explode: true },
+  )
   assert.ok(deep('q[a]=5&q[in][b]=5'))
   assert.ok(!deep('q[a]=6'))
   assert.ok(!deep('q[in][b]=6'))
-  const split = takes({ allOf: [{ properties: { a: { maximum: 5 } } }, { properties: { a: int } }] }, { style: 'deepObject', explode: true })
+  const split = takes(
+    { allOf: [{ properties: { a: { maximum: 5 } } }, { properties: { a: int } }] },
+    { style: 'deepObject', explode: true },
+  )
   assert.ok(split('q[a]=5'))
   assert.ok(!split('q[a]=6'))
 })
 
 test('a text that may be several things is any of them', () => {
-  const either = takes({ anyOf: [{ allOf: [int], maximum: 5 }, { type: 'string', pattern: '^9+$' }] })
+  const either = takes({
+    anyOf: [
+      { allOf: [int], maximum: 5 },
+      { type: 'string', pattern: '^9+$' },
+    ],
+  })
   assert.ok(either('q=5'))
   assert.ok(either('q=99'))
   assert.ok(!either('q=6'))
@@ -72,7 +99,18 @@ test('a text that may be several things is any of them', () => {
 })
 
 test('a bound beside a reference holds in a schema that is written by hand', () => {
-  const schema = { type: 'object', properties: { q: { allOf: [{ $ref: '#/$defs/list' }], maxItems: 2 }, n: { allOf: [{ $ref: '#/$defs/n' }], maximum: 5 } }, $defs: { int: { type: 'integer' }, n: { allOf: [{ $ref: '#/$defs/int' }] }, list: { type: 'array', items: { $ref: '#/$defs/n' } } } }
+  const schema = {
+    type: 'object',
+    properties: {
+      q: { allOf: [{ $ref: '#/$defs/list' }], maxItems: 2 },
+      n: { allOf: [{ $ref: '#/$defs/n' }], maximum: 5 },
+    },
+    $defs: {
+      int: { type: 'integer' },
+      n: { allOf: [{ $ref: '#/$defs/int' }] },
+      list: { type: 'array', items: { $ref: '#/$defs/n' } },
+    },
+  }
   const check = new PartCheck(selfContained(schema).schema, 'query')
   assert.equal(check.text({ n: '5', q: ['1', '2'] }), null)
   assert.equal(check.text({ n: '5', q: '1' }), null)

@@ -7,7 +7,9 @@ import type { Service } from '../../demo/service.ts'
 
 describe('demo live', () => {
   let service: Service
-  before(async () => { service = await start() })
+  before(async () => {
+    service = await start()
+  })
   after(() => service.close())
 
   test('sends as many ticks as asked for', async () => {

@@ -5,11 +5,16 @@ import type { Service } from '../../demo/service.ts'
 
 describe('demo orders', () => {
   let service: Service
-  before(async () => { service = await start() })
+  before(async () => {
+    service = await start()
+  })
   after(() => service.close())
 
   const call = async (method: string, path: string, body?: string | object) => {
-    const response = await fetch(service.url + path, { method, body: typeof body === 'object' ? JSON.stringify(body) : body })
+    const response = await fetch(service.url + path, {
+      method,
+      body: typeof body === 'object' ? JSON.stringify(body) : body,
+    })
     const text = await response.text()
     return { status: response.status, headers: response.headers, body: text === '' ? null : JSON.parse(text) }
   }
@@ -18,7 +23,10 @@ describe('demo orders', () => {
     const all = await call('GET', '/orders')
     assert.equal(all.status, 200)
     assert.equal(all.body.total, 3)
-    assert.deepEqual((await call('GET', '/orders?status=open')).body.orders.map((order: { id: number }) => order.id), [3])
+    assert.deepEqual(
+      (await call('GET', '/orders?status=open')).body.orders.map((order: { id: number }) => order.id),
+      [3],
+    )
     assert.equal((await call('GET', '/orders?limit=1')).body.orders.length, 1)
     assert.equal((await call('GET', '/orders?limit=none')).status, 422)
   })

@@ -7,13 +7,16 @@ import { temporaryFolder } from '../support/temporary-folder.ts'
 test('the demo has its pages on, for this machine', async (t) => {
   const cwd = temporaryFolder(t)
   const { welcome, docs, status, metrics, cache } = await loadConfig({ env: demoPages({}, cwd), cwd })
-  assert.deepEqual({ welcome, docs, status, metrics, purge: cache.purge }, {
-    welcome: { path: '/', auth: 'none' },
-    docs: { path: '/docs', auth: 'none', hideScopes: [] },
-    status: { path: '/status', auth: 'none' },
-    metrics: { path: '/metrics', auth: 'none' },
-    purge: { path: '/cache/purge', auth: 'none' },
-  })
+  assert.deepEqual(
+    { welcome, docs, status, metrics, purge: cache.purge },
+    {
+      welcome: { path: '/', auth: 'none' },
+      docs: { path: '/docs', auth: 'none', hideScopes: [] },
+      status: { path: '/status', auth: 'none' },
+      metrics: { path: '/metrics', auth: 'none' },
+      purge: { path: '/cache/purge', auth: 'none' },
+    },
+  )
   assert.deepEqual(demoPages({ GATEHOUSE_HOST: '::1' }, cwd), demoPages({}, cwd))
 })
 
@@ -28,5 +31,7 @@ test('what its user has said goes first', (t) => {
 })
 
 test('a demo that other machines reach opens nothing', (t) => {
-  for (const host of ['0.0.0.0', '::', '10.0.0.1', 'example.com']) assert.deepEqual(demoPages({ GATEHOUSE_HOST: host }, temporaryFolder(t)), {})
+  for (const host of ['0.0.0.0', '::', '10.0.0.1', 'example.com']) {
+    assert.deepEqual(demoPages({ GATEHOUSE_HOST: host }, temporaryFolder(t)), {})
+  }
 })

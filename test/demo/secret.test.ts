@@ -24,45 +24,61 @@ test('demos that start at once share one', async (t) => {
   assert.deepEqual(await readdir(folder), [SECRET_FILE])
 })
 
-for (const [name, content] of [['empty', ''], ['short', 'abc\n'], ['of something else', `${'x'.repeat(64)}\n`], ['large', 'a'.repeat(100_000)]] as const) {
+for (const [name, content] of [
+  ['empty', ''],
+  ['short', 'abc\n'],
+  ['of something else', `${'x'.repeat(64)}\n`],
+  ['large', 'a'.repeat(100_000)],
+] as const) {
   test(`a file that is ${name} is made anew, with a word about it`, async (t) => {
     const folder = await temporaryFolder(t)
     await writeFile(join(folder, SECRET_FILE), content, { mode: 0o600 })
     const made = await demoSecret(folder)
     assert.match(made.secret, SECRET)
-    assert.match(made.note!, /^\.demo-secret held no secret of the demo and was made anew: tokens printed before are no longer valid$/)
+    assert.match(
+      made.note!,
+      /^\.demo-secret held no secret of the demo and was made anew: tokens printed before are no longer valid$/,
+    )
     assert.deepEqual(await demoSecret(folder), { secret: made.secret, note: undefined })
     assert.equal((await stat(join(folder, SECRET_FILE))).mode & 0o777, 0o600)
   })
 }
 
-test('a file that others can read is one that they may know: it is made anew', { skip: process.platform === 'win32' }, async (t) => {
-  const folder = await temporaryFolder(t)
-  const { secret } = await demoSecret(folder)
-  await chmod(join(folder, SECRET_FILE), 0o644)
-  const made = await demoSecret(folder)
-  assert.notEqual(made.secret, secret)
-  assert.match(made.note!, /could be read by others/)
-})
+test(
+  'a file that others can read is one that they may know: it is made anew',
+  { skip: process.platform === 'win32' },
+  async (t) => {
+    const folder = await temporaryFolder(t)
+    const { secret } = await demoSecret(folder)
+    await chmod(join(folder, SECRET_FILE), 0o644)
+    const made = await demoSecret(folder)
+    assert.notEqual(made.secret, secret)
+    assert.match(made.note!, /could be read by others/)
+  },
+)
 
-test('what is no file of this user is an error that says what to do', { skip: process.platform === 'win32' }, async (t) => {
-  const folder = await temporaryFolder(t)
-  const path = join(folder, SECRET_FILE)
-  await mkdir(path)
-  await assert.rejects(demoSecret(folder), /\.demo-secret is no plain file: remove it/)
-  await rm(path, { recursive: true })
+test(
+  'what is no file of this user is an error that says what to do',
+  { skip: process.platform === 'win32' },
+  async (t) => {
+    const folder = await temporaryFolder(t)
+    const path = join(folder, SECRET_FILE)
+    await mkdir(path)
+    await assert.rejects(demoSecret(folder), /\.demo-secret is no plain file: remove it/)
+    await rm(path, { recursive: true })
 
-  await writeFile(join(folder, 'elsewhere'), `${'0'.repeat(64)}\n`, { mode: 0o600 })
-  await symlink('elsewhere', path)
-  await assert.rejects(demoSecret(folder), /\.demo-secret is no plain file: remove it/)
-  assert.equal(await readFile(join(folder, 'elsewhere'), 'utf8'), `${'0'.repeat(64)}\n`)
-  await rm(path)
+    await writeFile(join(folder, 'elsewhere'), `${'0'.repeat(64)}\n`, { mode: 0o600 })
+    await symlink('elsewhere', path)
+    await assert.rejects(demoSecret(folder), /\.demo-secret is no plain file: remove it/)
+    assert.equal(await readFile(join(folder, 'elsewhere'), 'utf8'), `${'0'.repeat(64)}\n`)
+    await rm(path)
 
-  if (process.getuid!() !== 0) return
-  await writeFile(path, `${'0'.repeat(64)}\n`, { mode: 0o600 })
-  await chown(path, 65534, 65534)
-  await assert.rejects(demoSecret(folder), /\.demo-secret belongs to another user: remove it/)
-})
+    if (process.getuid!() !== 0) return
+    await writeFile(path, `${'0'.repeat(64)}\n`, { mode: 0o600 })
+    await chown(path, 65534, 65534)
+    await assert.rejects(demoSecret(folder), /\.demo-secret belongs to another user: remove it/)
+  },
+)
 
 test('where it cannot be kept, the demo runs with one for this time', async (t) => {
   const folder = join(await temporaryFolder(t), 'missing')

@@ -4,7 +4,7 @@ import { DnsClient } from '../../src/discovery/dns-client.ts'
 import { pauseAfter, TtlRefresh } from '../../src/discovery/ttl-refresh.ts'
 import { DnsServer } from './dns-server.ts'
 
-async function clientOf (t: TestContext, ttl?: string): Promise<{ server: DnsServer, client: DnsClient }> {
+async function clientOf(t: TestContext, ttl?: string): Promise<{ server: DnsServer; client: DnsClient }> {
   const server = await DnsServer.start(t)
   return { server, client: new DnsClient({ servers: [server.address], ttl }) }
 }
@@ -40,8 +40,22 @@ test('a family that a server stumbles over neither hides the other, nor makes it
 test('finds services, and passes over records that are no place to go', async (t) => {
   const { server, client } = await clientOf(t)
   const good = { priority: 10, weight: 5, port: 8080, name: 'a.test' }
-  server.set('_http._tcp.orders.test', 'SRV', [good, { ...good, name: 'evil/path@x.test' }, { ...good, name: 'b?c.test' }, { ...good, port: 0 }, { ...good, name: '-.test' }])
-  assert.deepEqual((await client.services('_http._tcp.orders.test')).value.map(({ name, port, priority, weight }) => ({ name, port, priority, weight })), [{ name: 'a.test', port: 8080, priority: 10, weight: 5 }])
+  server.set('_http._tcp.orders.test', 'SRV', [
+    good,
+    { ...good, name: 'evil/path@x.test' },
+    { ...good, name: 'b?c.test' },
+    { ...good, port: 0 },
+    { ...good, name: '-.test' },
+  ])
+  assert.deepEqual(
+    (await client.services('_http._tcp.orders.test')).value.map(({ name, port, priority, weight }) => ({
+      name,
+      port,
+      priority,
+      weight,
+    })),
+    [{ name: 'a.test', port: 8080, priority: 10, weight: 5 }],
+  )
   server.set('_http._tcp.none.test', 'SRV', [{ priority: 0, weight: 0, port: 0, name: '' }])
   await assert.rejects(client.services('_http._tcp.none.test'), { code: 'ENOTFOUND' })
 })
@@ -55,7 +69,10 @@ test('asks again when an answer is over, within bounds, and after failures at gr
   assert.equal(pauseAfter(0, 20_000), 20_000)
   assert.equal(pauseAfter(0, 86_400_000), 300_000)
   assert.equal(pauseAfter(0, undefined), 30_000)
-  assert.deepEqual([1, 2, 3, 6, 5000].map((failures) => pauseAfter(failures, undefined)), [1000, 2000, 4000, 30_000, 30_000])
+  assert.deepEqual(
+    [1, 2, 3, 6, 5000].map((failures) => pauseAfter(failures, undefined)),
+    [1000, 2000, 4000, 30_000, 30_000],
+  )
   assert.equal(pauseAfter(9, undefined, { least: 60_000, most: 60_000 }), 60_000)
 })
 
@@ -63,11 +80,14 @@ test('keeps the last answer while none comes, tells so once, and goes on asking'
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const heard: string[] = []
   const answers: (number | Error)[] = [1, new Error('away'), new Error('away'), 2, new Error('away')]
-  const refresh = new TtlRefresh(async () => {
-    const answer = answers.shift()!
-    if (answer instanceof Error) throw answer
-    return { value: answer, ttl: 5000 }
-  }, { answered: (value) => heard.push(`answer ${value}`), failed: (error) => heard.push(error.message) })
+  const refresh = new TtlRefresh(
+    async () => {
+      const answer = answers.shift()!
+      if (answer instanceof Error) throw answer
+      return { value: answer, ttl: 5000 }
+    },
+    { answered: (value) => heard.push(`answer ${value}`), failed: (error) => heard.push(error.message) },
+  )
   const settle = () => new Promise((resolve) => setImmediate(resolve))
   await refresh.start()
   for (const pause of [4999, 1, 1000, 2000, 5000]) {

@@ -17,13 +17,22 @@ const FOLDER = join(tmpdir(), 'gatehouse-applications')
  * Installs the applications that others have written.
  * @returns why it was not possible; false when they are there. In CI it is a failure.
  */
-export async function installApplications (): Promise<string | false> {
+export async function installApplications(): Promise<string | false> {
   const marker = join(FOLDER, 'installed')
   const wanted = PACKAGES.join(' ')
-  if (await readFile(marker, 'utf8').catch(() => '') === wanted) return false
+  if ((await readFile(marker, 'utf8').catch(() => '')) === wanted) return false
   await mkdir(FOLDER, { recursive: true })
   try {
-    await promisify(execFile)('npm', ['install', '--prefix', FOLDER, '--ignore-scripts', '--no-audit', '--no-fund', '--fetch-retries=1', ...PACKAGES])
+    await promisify(execFile)('npm', [
+      'install',
+      '--prefix',
+      FOLDER,
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--fetch-retries=1',
+      ...PACKAGES,
+    ])
     await writeFile(marker, wanted)
     return false
   } catch (error) {
@@ -38,38 +47,66 @@ export async function installApplications (): Promise<string | false> {
 export const application = <T>(name: string): T => createRequire(join(FOLDER, 'package.json'))(name)
 
 /** A folder for the time of a test. */
-export async function temporaryFolder (scope: Scope): Promise<string> {
+export async function temporaryFolder(scope: Scope): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-application-'))
   scope.after(() => rm(folder, { recursive: true, force: true }))
   return folder
 }
 
 /** Starts a program of an installed package with the port that `args` is given, and waits until it answers. */
-async function startApplication (scope: Scope, args: (port: number) => string[], path: string): Promise<string> {
+async function startApplication(scope: Scope, args: (port: number) => string[], path: string): Promise<string> {
   const port = await closedPort()
   const program = startProgram(scope, process.execPath, args(port))
   const url = `http://127.0.0.1:${port}`
-  const failed = program.exit.then((code) => { throw new Error(`it ended with ${code}: ${program.stdout()}${program.stderr()}`) })
+  const failed = program.exit.then((code) => {
+    throw new Error(`it ended with ${code}: ${program.stdout()}${program.stderr()}`)
+  })
   await Promise.race([failed, eventually('the application answers', async () => (await fetch(url + path)).ok)])
   return url
 }
 
 /** `json-server`, with three posts. */
-export async function startJsonServer (scope: Scope): Promise<string> {
+export async function startJsonServer(scope: Scope): Promise<string> {
   const database = join(await temporaryFolder(scope), 'db.json')
   await writeFile(database, JSON.stringify({ posts: [1, 2, 3].map((id) => ({ id, title: `Post ${id}` })) }))
-  return startApplication(scope, (port) => [join(FOLDER, 'node_modules/json-server/lib/cli/bin.js'), '--host', '127.0.0.1', '--port', String(port), database], '/posts')
+  return startApplication(
+    scope,
+    (port) => [
+      join(FOLDER, 'node_modules/json-server/lib/cli/bin.js'),
+      '--host',
+      '127.0.0.1',
+      '--port',
+      String(port),
+      database,
+    ],
+    '/posts',
+  )
 }
 
 /** Node-RED with its editor, as it comes. */
-export async function startNodeRed (scope: Scope): Promise<string> {
+export async function startNodeRed(scope: Scope): Promise<string> {
   const folder = await temporaryFolder(scope)
   // it would else ask whoever opens the editor whether it may report home, and show a tour
-  await writeFile(join(folder, 'settings.js'), `module.exports = {
+  await writeFile(
+    join(folder, 'settings.js'),
+    `module.exports = {
     uiHost: '127.0.0.1', flowFile: 'flows.json', credentialSecret: false,
     telemetry: { enabled: false }, editorTheme: { tours: false, palette: { catalogues: [] } }
-  }`)
-  return startApplication(scope, (port) => [join(FOLDER, 'node_modules/node-red/red.js'), '--userDir', folder, '--settings', join(folder, 'settings.js'), '--port', String(port)], '/settings')
+  }`,
+  )
+  return startApplication(
+    scope,
+    (port) => [
+      join(FOLDER, 'node_modules/node-red/red.js'),
+      '--userDir',
+      folder,
+      '--settings',
+      join(folder, 'settings.js'),
+      '--port',
+      String(port),
+    ],
+    '/settings',
+  )
 }
 
 const CHAT = `
@@ -87,7 +124,7 @@ http.listen(Number(process.argv[2]), '127.0.0.1')
 `
 
 /** The chat server of the Socket.IO tutorial. */
-export async function startChat (scope: Scope): Promise<string> {
+export async function startChat(scope: Scope): Promise<string> {
   const file = join(FOLDER, 'chat.cjs')
   await writeFile(file, CHAT)
   return startApplication(scope, (port) => [file, String(port)], '/')

@@ -55,7 +55,17 @@ describe('the gateway in a browser', { skip: noBrowser }, () => {
     await ui.fill('streamTicks', { parameters: { count: '1' } })
     assert.equal((await ui.execute('streamTicks')).status, 200)
 
-    await ui.fill('addProduct', { parameters: { 'Idempotency-Key': randomUUID() }, body: { kind: 'instrument', sku: 'INS-3', title: 'Astrolabe', category: 'orbits', price: { amount: 9900, currency: 'USD' }, weight: 480 } })
+    await ui.fill('addProduct', {
+      parameters: { 'Idempotency-Key': randomUUID() },
+      body: {
+        kind: 'instrument',
+        sku: 'INS-3',
+        title: 'Astrolabe',
+        category: 'orbits',
+        price: { amount: 9900, currency: 'USD' },
+        weight: 480,
+      },
+    })
     const added = await ui.execute('addProduct')
     assert.equal(added.status, 201)
     assert.match(added.body, /"addedAt": /)
@@ -66,7 +76,10 @@ describe('the gateway in a browser', { skip: noBrowser }, () => {
     assert.equal(await demo.stop(), 0)
   })
 
-  for (const [device, viewport] of Object.entries({ desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } })) {
+  for (const [device, viewport] of Object.entries({
+    desktop: { width: 1280, height: 900 },
+    phone: { width: 390, height: 844 },
+  })) {
     test(`Swagger UI on a ${device} offers the whole gateway and each upstream`, async (t) => {
       const demo = await startDemo(t)
       const { page, foreign, errors } = await watchedPage(suite.browser, demo.url, viewport)
@@ -77,10 +90,18 @@ describe('the gateway in a browser', { skip: noBrowser }, () => {
       await page.screenshot({ path: suite.picture(`whole-${device}`) })
       await ui.choose('orders')
       assert.deepEqual(await ui.tags(), ['orders'])
-      assert.deepEqual(Object.keys(await ui.operations()).filter((name) => !/ \/orders/.test(name)), [])
+      assert.deepEqual(
+        Object.keys(await ui.operations()).filter((name) => !/ \/orders/.test(name)),
+        [],
+      )
       await page.screenshot({ path: suite.picture(`orders-${device}`) })
       await ui.choose('catalog')
-      assert.deepEqual(Object.keys(await ui.operations()), ['GET /catalog/categories', 'GET /catalog/products', 'POST /catalog/products', 'GET /catalog/products/{sku}'])
+      assert.deepEqual(Object.keys(await ui.operations()), [
+        'GET /catalog/categories',
+        'GET /catalog/products',
+        'POST /catalog/products',
+        'GET /catalog/products/{sku}',
+      ])
       await page.screenshot({ path: suite.picture(`catalog-${device}`) })
       await ui.choose('orders')
       // the choice is part of the address
@@ -89,7 +110,10 @@ describe('the gateway in a browser', { skip: noBrowser }, () => {
       await ui.authorize(demo.readToken)
       await ui.fill('readOrder', { parameters: { id: '1' } })
       assert.equal((await ui.execute('readOrder')).status, 200)
-      assert.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), 'nothing sticks out at the side')
+      assert.ok(
+        await page.evaluate('document.documentElement.scrollWidth <= innerWidth'),
+        'nothing sticks out at the side',
+      )
       assert.deepEqual({ foreign, errors }, { foreign: [], errors: [] })
       assert.equal(await demo.stop(), 0)
     })
@@ -105,10 +129,13 @@ describe('the gateway in a browser', { skip: noBrowser }, () => {
       const text = await time()
       return text !== 'waiting' && text
     })
-    await eventually('a further tick', async () => await time() !== first)
+    await eventually('a further tick', async () => (await time()) !== first)
     assert.deepEqual(foreign, [])
     // browsers ask every host for an icon
-    assert.deepEqual(errors.filter((error) => !/404/.test(error)), [])
+    assert.deepEqual(
+      errors.filter((error) => !/404/.test(error)),
+      [],
+    )
     assert.equal(await demo.stop(), 0)
   })
 
@@ -135,10 +162,11 @@ describe('the gateway in a browser', { skip: noBrowser }, () => {
       await page.screenshot({ path: suite.picture(file) })
       assert.deepEqual({ foreign, errors }, { foreign: [], errors: [] })
 
-      const call = (url: string, token?: string, init: RequestInit = {}) => fetch(demo.url + url, {
-        ...init,
-        headers: { 'content-type': 'application/json', ...token ? { authorization: `Bearer ${token}` } : {} },
-      })
+      const call = (url: string, token?: string, init: RequestInit = {}) =>
+        fetch(demo.url + url, {
+          ...init,
+          headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+        })
       // protected, validated
       assert.equal((await call(`${path}/BOX-1`)).status, 401)
       assert.equal((await call(`${path}/box`, demo.readToken)).status, 400)
@@ -170,15 +198,16 @@ describe('the gateway in a browser', { skip: noBrowser }, () => {
     await ui.open(demo.docs)
     assert.ok(!(await ui.tags()).includes('inventory'))
 
-    const status = async () => (await fetch(`${demo.url}/inventory/items`, { headers: { authorization: `Bearer ${demo.readToken}` } })).status
+    const status = async () =>
+      (await fetch(`${demo.url}/inventory/items`, { headers: { authorization: `Bearer ${demo.readToken}` } })).status
     assert.equal(await status(), 404)
     await writeFile(join(routes, 'inventory.ts'), (await readmeTemplates(stock.url))['inventory.ts'])
-    await eventually('the new upstream answers', async () => await status() === 200)
+    await eventually('the new upstream answers', async () => (await status()) === 200)
     await ui.open(demo.docs)
     assert.ok((await ui.tags()).includes('inventory'))
 
     await unlink(join(routes, 'inventory.ts'))
-    await eventually('the upstream is gone', async () => await status() === 404)
+    await eventually('the upstream is gone', async () => (await status()) === 404)
     assert.equal(await demo.stop(), 0, demo.output())
     assert.equal(demo.alive(), false)
   })

@@ -6,20 +6,27 @@ import { after, before } from 'node:test'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
 const ARGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
 ]
 
-function executable (): string | undefined {
+function executable(): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin']
-  return folders.flatMap((folder) => [join(folder, 'chromium'), join(folder, 'chromium-browser')]).find((path) => {
-    try {
-      accessSync(path, constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
+  return folders
+    .flatMap((folder) => [join(folder, 'chromium'), join(folder, 'chromium-browser')])
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK)
+        return true
+      } catch {
+        return false
+      }
+    })
 }
 
 const path = executable()
@@ -28,7 +35,7 @@ const MISSING = 'there is no chromium on the PATH: install it, for example with 
 /** Why browser tests are left out; false when they run. In CI a missing browser is a failure. */
 export const noBrowser: string | false = path === undefined && process.env.CI !== 'true' ? MISSING : false
 
-export async function launchBrowser (): Promise<Browser> {
+export async function launchBrowser(): Promise<Browser> {
   if (path === undefined) throw new Error(MISSING)
   return chromium.launch({ executablePath: path, args: ARGS, headless: true, timeout: 120_000 })
 }
@@ -37,11 +44,11 @@ export async function launchBrowser (): Promise<Browser> {
 export interface SuiteBrowser {
   readonly browser: Browser
   /** Where a picture goes. `KEEP_PICTURES=1` keeps the folder, and prints it. */
-  picture (name: string): string
+  picture(name: string): string
 }
 
 /** One browser for the tests of the suite that calls this. */
-export function suiteBrowser (): SuiteBrowser {
+export function suiteBrowser(): SuiteBrowser {
   let browser: Browser | undefined
   let pictures: string | undefined
   before(async () => {
@@ -55,7 +62,9 @@ export function suiteBrowser (): SuiteBrowser {
     else await rm(pictures, { recursive: true, force: true })
   })
   return {
-    get browser () { return browser! },
+    get browser() {
+      return browser!
+    },
     picture: (name) => join(pictures!, `${name}.png`),
   }
 }
@@ -70,11 +79,19 @@ export interface WatchedPage {
 }
 
 /** A phone, which shows a page without a viewport 980 pixels wide. */
-export const PHONE: BrowserContextOptions = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }
+export const PHONE: BrowserContextOptions = {
+  viewport: { width: 390, height: 844 },
+  isMobile: true,
+  hasTouch: true,
+  deviceScaleFactor: 2,
+}
 
 /** Opens a page that notes every request to another origin and every error. */
-export async function watchedPage (
-  browser: Browser, origin: string, viewport = { width: 1280, height: 900 }, options: BrowserContextOptions = {}
+export async function watchedPage(
+  browser: Browser,
+  origin: string,
+  viewport = { width: 1280, height: 900 },
+  options: BrowserContextOptions = {},
 ): Promise<WatchedPage> {
   const page = await browser.newPage({ viewport, ...options })
   page.setDefaultTimeout(120_000)
@@ -87,7 +104,11 @@ export async function watchedPage (
   page.on('websocket', (socket) => {
     if (new URL(socket.url()).host !== new URL(origin).host) foreign.push(socket.url())
   })
-  page.on('console', (message) => { if (message.type() === 'error') errors.push(message.text()) })
-  page.on('pageerror', (error) => { errors.push(String(error)) })
+  page.on('console', (message) => {
+    if (message.type() === 'error') errors.push(message.text())
+  })
+  page.on('pageerror', (error) => {
+    errors.push(String(error))
+  })
   return { page, foreign, errors }
 }

@@ -9,7 +9,8 @@ import { promisify } from 'node:util'
 import { eventually } from '../support/eventually.ts'
 import { copiedRoutes, ROOT, startDemo, startProgram } from './demo-process.ts'
 
-const shell = async (line: string, TOKEN = '') => (await promisify(execFile)('sh', ['-c', line], { env: { ...process.env, TOKEN } })).stdout
+const shell = async (line: string, TOKEN = '') =>
+  (await promisify(execFile)('sh', ['-c', line], { env: { ...process.env, TOKEN } })).stdout
 
 describe('npm run demo', () => {
   test('prints lines that do what they promise, and ends on Ctrl-C', async (t) => {
@@ -34,29 +35,39 @@ describe('npm run demo', () => {
 
   test('its two tokens are for reading and for writing', async (t) => {
     const demo = await startDemo(t)
-    const create = (token: string) => fetch(`${demo.url}/orders`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ customer: 'Emmy Noether', item: 'Ring', quantity: 1 }),
-    })
+    const create = (token: string) =>
+      fetch(`${demo.url}/orders`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ customer: 'Emmy Noether', item: 'Ring', quantity: 1 }),
+      })
     assert.equal((await create(demo.readToken)).status, 403)
     const created = await create(demo.writeToken)
     assert.equal(created.status, 201)
     assert.equal(created.headers.get('location'), '/orders/4')
-    const costOf = async (token: string) => (await fetch(`${demo.url}/catalog/products/INS-2/cost`, { headers: { authorization: `Bearer ${token}` } })).status
+    const costOf = async (token: string) =>
+      (await fetch(`${demo.url}/catalog/products/INS-2/cost`, { headers: { authorization: `Bearer ${token}` } })).status
     assert.deepEqual([await costOf(demo.readToken), await costOf(demo.writeToken)], [403, 200])
-    const me = await fetch(`${demo.url}/users/whoami`, { headers: { authorization: `Bearer ${demo.readToken}`, 'x-consumer-id': 'root' } })
+    const me = await fetch(`${demo.url}/users/whoami`, {
+      headers: { authorization: `Bearer ${demo.readToken}`, 'x-consumer-id': 'root' },
+    })
     assert.equal(me.redirected, true)
-    assert.equal((await me.json() as { consumer: string }).consumer, 'ada')
+    assert.equal(((await me.json()) as { consumer: string }).consumer, 'ada')
     assert.equal(await demo.stop('SIGTERM'), 0)
     assert.equal(demo.alive(), false)
   })
 
   test('has on what the documentation lets people try', async (t) => {
     const demo = await startDemo(t)
-    const get = (path: string, headers: Record<string, string> = {}) => fetch(demo.url + path, { headers: { authorization: `Bearer ${demo.readToken}`, ...headers } })
-    const { upstreams } = await (await get('/status')).json() as { upstreams: { name: string, targets: unknown[] }[] }
-    assert.deepEqual(Object.fromEntries(upstreams.map(({ name, targets }) => [name, targets.length])), { catalog: 1, live: 2, orders: 1, users: 2 })
+    const get = (path: string, headers: Record<string, string> = {}) =>
+      fetch(demo.url + path, { headers: { authorization: `Bearer ${demo.readToken}`, ...headers } })
+    const { upstreams } = (await (await get('/status')).json()) as { upstreams: { name: string; targets: unknown[] }[] }
+    assert.deepEqual(Object.fromEntries(upstreams.map(({ name, targets }) => [name, targets.length])), {
+      catalog: 1,
+      live: 2,
+      orders: 1,
+      users: 2,
+    })
     assert.match(await (await get('/metrics')).text(), /gatehouse_upstream_target_available\{upstream="live"/)
     assert.match(await (await get('/', { accept: 'text/html' })).text(), /<main>/)
     // a cached route, which can be purged
@@ -66,7 +77,11 @@ describe('npm run demo', () => {
       return /; hit/.test(response.headers.get('cache-status')!)
     }
     await eventually('the categories come from the cache', isHit)
-    const purge = await fetch(`${demo.url}/cache/purge`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"prefix":"/catalog/"}' })
+    const purge = await fetch(`${demo.url}/cache/purge`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"prefix":"/catalog/"}',
+    })
     assert.equal(purge.ok, true)
     assert.equal(await isHit(), false)
     // a canary
@@ -78,7 +93,10 @@ describe('npm run demo', () => {
     const first = await startDemo(t)
     assert.equal(await first.stop(), 0)
     const second = await startDemo(t)
-    assert.equal((await fetch(`${second.url}/orders`, { headers: { authorization: `Bearer ${first.readToken}` } })).status, 200)
+    assert.equal(
+      (await fetch(`${second.url}/orders`, { headers: { authorization: `Bearer ${first.readToken}` } })).status,
+      200,
+    )
     assert.equal(await second.stop(), 0)
   })
 
@@ -86,7 +104,9 @@ describe('npm run demo', () => {
     const demo = await startDemo(t)
     const ticks = await fetch(`${demo.url}/live/ticks`)
     const ended = ticks.text().catch(() => {})
-    const socket = new WebSocket(`${demo.url.replace('http', 'ws')}/live/socket`, { headers: { authorization: `Bearer ${demo.readToken}` } } as never)
+    const socket = new WebSocket(`${demo.url.replace('http', 'ws')}/live/socket`, {
+      headers: { authorization: `Bearer ${demo.readToken}` },
+    } as never)
     await once(socket, 'open')
     const closed = once(socket, 'close')
     assert.equal(await demo.stop(), 0)
@@ -108,7 +128,9 @@ describe('npm run demo', () => {
       t.after(() => blocker.close())
       await once(blocker, 'listening')
       const { port } = blocker.address() as { port: number }
-      const program = startProgram(t, process.execPath, [`${ROOT}/demo/start.ts`, ...watch ? ['--watch'] : []], { GATEHOUSE_PORT: String(port) })
+      const program = startProgram(t, process.execPath, [`${ROOT}/demo/start.ts`, ...(watch ? ['--watch'] : [])], {
+        GATEHOUSE_PORT: String(port),
+      })
       assert.equal(await program.exit, 1)
       assert.equal(program.stdout(), '')
       assert.match(program.stderr(), new RegExp(`^[^\\n]*port ${port} on 127\\.0\\.0\\.1 is in use[^\\n]*\\n$`))
@@ -119,7 +141,9 @@ describe('npm run demo', () => {
   test('watching, a mistake in a route file is told, and all starts once it is mended', async (t) => {
     const routes = await copiedRoutes(t)
     await writeFile(join(routes, 'wrong.yaml'), 'name: wrong\ntargets: [http://127.0.0.1:1]\npassThrough: true\n')
-    const program = startProgram(t, process.execPath, [`${ROOT}/demo/start.ts`, '--port', '0', '--watch'], { GATEHOUSE_ROUTES: routes })
+    const program = startProgram(t, process.execPath, [`${ROOT}/demo/start.ts`, '--port', '0', '--watch'], {
+      GATEHOUSE_ROUTES: routes,
+    })
     await eventually('it waits', () => program.stderr().includes('watch: waiting for a change'))
     assert.match(program.stderr(), /^\S*wrong\.yaml: passThrough\.auth: missing/m)
     await rm(join(routes, 'wrong.yaml'))
@@ -132,7 +156,9 @@ describe('npm run demo', () => {
   test('a mistake in a route file is told and nothing runs', async (t) => {
     const routes = await copiedRoutes(t)
     await writeFile(join(routes, 'wrong.yaml'), 'name: wrong\ntargets: [http://127.0.0.1:1]\npassThrough: true\n')
-    const program = startProgram(t, process.execPath, [`${ROOT}/demo/start.ts`, '--port', '0'], { GATEHOUSE_ROUTES: routes })
+    const program = startProgram(t, process.execPath, [`${ROOT}/demo/start.ts`, '--port', '0'], {
+      GATEHOUSE_ROUTES: routes,
+    })
     assert.equal(await program.exit, 1)
     assert.equal(program.stdout(), '')
     assert.match(program.stderr(), /^\S*wrong\.yaml: passThrough\.auth: missing[^\n]*\n$/)
@@ -140,7 +166,10 @@ describe('npm run demo', () => {
   })
 
   test('a wrong option is one line and exit code 1', async (t) => {
-    for (const [args, said] of [[['--prot', '1'], /^gatehouse: .*--prot.*\n$/], [['--port', 'x'], /^--port: found "x".*\n$/]] as const) {
+    for (const [args, said] of [
+      [['--prot', '1'], /^gatehouse: .*--prot.*\n$/],
+      [['--port', 'x'], /^--port: found "x".*\n$/],
+    ] as const) {
       const program = startProgram(t, process.execPath, [`${ROOT}/demo/start.ts`, ...args])
       assert.equal(await program.exit, 1)
       assert.match(program.stderr(), said)

@@ -8,14 +8,22 @@ import { type DemoProcess, startDemo } from './demo-process.ts'
 describe('what stays open, through the demo', () => {
   let demo: DemoProcess
   const endings: (() => unknown)[] = []
-  before(async () => { demo = await startDemo({ after: (end: () => unknown) => { endings.push(end) } } as never) })
+  before(async () => {
+    demo = await startDemo({
+      after: (end: () => unknown) => {
+        endings.push(end)
+      },
+    } as never)
+  })
   after(async () => {
     await demo.stop()
     for (const end of endings) await end()
   })
 
   const dial = (path: string, protocols: string[] = [], token: string | null = demo.readToken) =>
-    new WebSocket(demo.url.replace('http', 'ws') + path, protocols, { headers: token === null ? {} : { authorization: `Bearer ${token}` } })
+    new WebSocket(demo.url.replace('http', 'ws') + path, protocols, {
+      headers: token === null ? {} : { authorization: `Bearer ${token}` },
+    })
   const opened = async (protocols?: string[]) => {
     const socket = dial('/live/socket', protocols)
     await once(socket, 'open')
@@ -24,7 +32,7 @@ describe('what stays open, through the demo', () => {
   /** The plain answer to an upgrade that is refused. */
   const refusal = async (socket: WebSocket) => {
     socket.on('error', () => {})
-    const [request, response] = await once(socket, 'unexpected-response') as [{ destroy (): void }, IncomingMessage]
+    const [request, response] = (await once(socket, 'unexpected-response')) as [{ destroy(): void }, IncomingMessage]
     let body = ''
     for await (const chunk of response.setEncoding('utf8')) body += chunk
     request.destroy()
@@ -100,7 +108,10 @@ describe('what stays open, through the demo', () => {
       if (/^id: 2$/m.test(text)) break
     }
     assert.match(text, /^id: 1\n[^]*^id: 2\n/m)
-    assert.equal(await (await fetch(`${demo.url}/live/ticks?count=1`)).text().then((all) => all.match(/^id: /gm)!.length), 1)
+    assert.equal(
+      await (await fetch(`${demo.url}/live/ticks?count=1`)).text().then((all) => all.match(/^id: /gm)!.length),
+      1,
+    )
     assert.equal((await fetch(`${demo.url}/live/ticks?count=0`)).status, 400)
   })
 })

@@ -6,15 +6,41 @@ import { startGateway } from '../support/gateway.ts'
 import { AUDIENCE, OpenIdProvider, signingKey } from '../support/openid-provider.ts'
 
 /** A gateway whose API takes the tokens of the provider, and clients that ask it without a pause. */
-async function start (t: TestContext, provider: OpenIdProvider) {
+async function start(t: TestContext, provider: OpenIdProvider) {
   const { url: target } = await startBackend(t)
-  const { url } = await startGateway(t, {
-    'orders.json': { name: 'orders', auth: { jwt: { scopes: ['orders:read'] } }, targets: [target], routes: [{ method: 'GET', url: '/orders' }] },
-  }, { jwt: { issuer: provider.issuer, discover: true, audience: AUDIENCE, cacheSize: 0, refreshInterval: '1s', refreshCooldown: '10ms' }, failedAttempts: false })
-  const ask = async (token: string): Promise<number> => (await fetch(`${url}/orders`, { headers: { authorization: `Bearer ${token}` } })).status
+  const { url } = await startGateway(
+    t,
+    {
+      'orders.json': {
+        name: 'orders',
+        auth: { jwt: { scopes: ['orders:read'] } },
+        targets: [target],
+        routes: [{ method: 'GET', url: '/orders' }],
+      },
+    },
+    {
+      jwt: {
+        issuer: provider.issuer,
+        discover: true,
+        audience: AUDIENCE,
+        cacheSize: 0,
+        refreshInterval: '1s',
+        refreshCooldown: '10ms',
+      },
+      failedAttempts: false,
+    },
+  )
+  const ask = async (token: string): Promise<number> =>
+    (await fetch(`${url}/orders`, { headers: { authorization: `Bearer ${token}` } })).status
 
-  /** Asks with every token of a list, which may grow, until the work is done, which can wait for answers; tells the statuses by how often they came. */
-  const underLoad = async (tokens: readonly string[], work: (answers: (more: number) => Promise<unknown>) => Promise<void>): Promise<Record<number, number>> => {
+  /**
+   * Asks with every token of a list, which may grow, until the work is done, which can wait for answers; tells the
+   * statuses by how often they came.
+   */
+  const underLoad = async (
+    tokens: readonly string[],
+    work: (answers: (more: number) => Promise<unknown>) => Promise<void>,
+  ): Promise<Record<number, number>> => {
     const counts: Record<number, number> = {}
     let all = 0
     const answers = (more: number): Promise<unknown> => {
@@ -58,7 +84,9 @@ test('tokens of a real provider: accepted, through a rotation of keys and an out
   const outage = await underLoad(tokens, async (answers) => {
     await provider.stop()
     // longer than the interval at which keys are fetched again
-    await new Promise((resolve) => { setTimeout(resolve, 1500) })
+    await new Promise((resolve) => {
+      setTimeout(resolve, 1500)
+    })
     await provider.start()
     tokens.push(await provider.accessToken())
     await answers(20)

@@ -17,14 +17,21 @@ describe('the pages of Swagger UI', { skip: noBrowser }, () => {
   let demo: DemoProcess
   const endings: (() => unknown)[] = []
   before(async () => {
-    demo = await startDemo({ after: (end: () => unknown) => { endings.push(end) } } as never)
+    demo = await startDemo({
+      after: (end: () => unknown) => {
+        endings.push(end)
+      },
+    } as never)
   })
   after(async () => {
     await demo?.stop()
     for (const end of endings) await end()
   })
 
-  async function open (t: TestContext, options?: BrowserContextOptions): Promise<{ page: Page, ui: SwaggerUi, errors: string[] }> {
+  async function open(
+    t: TestContext,
+    options?: BrowserContextOptions,
+  ): Promise<{ page: Page; ui: SwaggerUi; errors: string[] }> {
     const { page, errors } = await watchedPage(suite.browser, demo.url, undefined, options)
     t.after(() => page.close())
     const ui = new SwaggerUi(page)
@@ -36,8 +43,8 @@ describe('the pages of Swagger UI', { skip: noBrowser }, () => {
   for (const [device, options] of Object.entries({ phone: PHONE, 'phone in the dark': { ...PHONE, ...DARK } })) {
     test(`a ${device} shows the page as wide as it is, whatever is open`, async (t) => {
       const { page, ui, errors } = await open(t, options)
-      const fits = async (what: string) => assert.deepEqual(
-        await page.evaluate('[innerWidth, document.documentElement.scrollWidth]'), [390, 390], what)
+      const fits = async (what: string) =>
+        assert.deepEqual(await page.evaluate('[innerWidth, document.documentElement.scrollWidth]'), [390, 390], what)
       const isInside = async (what: Locator) => {
         const { x, width } = (await what.boundingBox())!
         assert.ok(x >= 0 && x + width <= 390, `${await what.innerText()}: from ${x}, ${width} wide`)
@@ -46,7 +53,11 @@ describe('the pages of Swagger UI', { skip: noBrowser }, () => {
       await picture(page, `${device}-top`)
       const rows = page.locator('.opblock-summary')
       for (const row of await rows.all()) {
-        for (const part of ['.opblock-summary-method', '.opblock-summary-path, .opblock-summary-path__deprecated', '.opblock-control-arrow']) {
+        for (const part of [
+          '.opblock-summary-method',
+          '.opblock-summary-path, .opblock-summary-path__deprecated',
+          '.opblock-control-arrow',
+        ]) {
           await isInside(row.locator(part))
         }
       }
@@ -54,7 +65,9 @@ describe('the pages of Swagger UI', { skip: noBrowser }, () => {
         const block = await ui.expand(operation)
         await block.locator('.gateway-errors summary').tap()
         await fits(operation)
-        for (const part of await block.locator('.execute, .gateway-errors summary, .renderedMarkdown pre').all()) await isInside(part)
+        for (const part of await block.locator('.execute, .gateway-errors summary, .renderedMarkdown pre').all()) {
+          await isInside(part)
+        }
         await picture(block, `${device}-${operation}`)
       }
       await page.locator('.btn.authorize').first().tap()
@@ -72,11 +85,15 @@ describe('the pages of Swagger UI', { skip: noBrowser }, () => {
     const { ui } = await open(t)
     const block = await ui.expand('createOrder')
     const folded = block.locator('.gateway-errors')
-    const codes = async (within: Locator) => (await within.locator('tr.response .response-col_status').allInnerTexts()).map((text) => text.trim())
+    const codes = async (within: Locator) =>
+      (await within.locator('tr.response .response-col_status').allInnerTexts()).map((text) => text.trim())
     const errors = ['400', '401', '403', '413', '415', '429', '502', '503', '504']
     assert.equal(await folded.locator('summary').innerText(), `Errors of the gateway (${errors.length})`)
     assert.equal(await folded.locator('.responses-table').isVisible(), false)
-    assert.deepEqual((await codes(block)).filter((code) => code !== ''), ['201'])
+    assert.deepEqual(
+      (await codes(block)).filter((code) => code !== ''),
+      ['201'],
+    )
     await picture(block, 'folded')
 
     await folded.locator('summary').click()
@@ -84,7 +101,9 @@ describe('the pages of Swagger UI', { skip: noBrowser }, () => {
     const seen = new Set<string>()
     for (const row of await folded.locator('tr.response').all()) {
       const status = (await row.locator('.response-col_status').innerText()).trim()
-      const example = JSON.parse(await row.locator('.example .microlight, .highlight-code code, .highlight-code pre').first().innerText()) as Record<string, string>
+      const example = JSON.parse(
+        await row.locator('.example .microlight, .highlight-code code, .highlight-code pre').first().innerText(),
+      ) as Record<string, string>
       assert.equal(String(example.status), status)
       assert.match(example.code!, /^GW_/)
       assert.match(example.detail!, /\w/)
@@ -103,7 +122,10 @@ describe('the pages of Swagger UI', { skip: noBrowser }, () => {
         for (const part of ['.opblock-summary-method', '[data-path] a', '.opblock-summary-description']) {
           const text = block.locator(part).first()
           const contrast = await contrastOf(text)
-          assert.ok(contrast >= READABLE, `${await block.locator('.opblock-summary').innerText()} ${part}: ${contrast.toFixed(2)}`)
+          assert.ok(
+            contrast >= READABLE,
+            `${await block.locator('.opblock-summary').innerText()} ${part}: ${contrast.toFixed(2)}`,
+          )
         }
         methods.add(await block.locator('.opblock-summary-method').innerText())
       }
@@ -114,7 +136,7 @@ describe('the pages of Swagger UI', { skip: noBrowser }, () => {
       const stream = await ui.expand('streamTicks')
       await stream.locator('.gateway-errors summary').click()
       for (const part of ['.gateway-errors summary', '.renderedMarkdown pre code', '.headers td']) {
-        assert.ok(await contrastOf(stream.locator(part).first()) >= READABLE, part)
+        assert.ok((await contrastOf(stream.locator(part).first())) >= READABLE, part)
       }
       await picture(stream, `stream-${colours}`)
     })
@@ -122,12 +144,13 @@ describe('the pages of Swagger UI', { skip: noBrowser }, () => {
 
   test('event streams and WebSockets have commands that work as they are', async (t) => {
     const { ui } = await open(t)
-    const commandOf = async (operation: string) => (await (await ui.expand(operation)).locator('.renderedMarkdown pre code').innerText()).trim()
+    const commandOf = async (operation: string) =>
+      (await (await ui.expand(operation)).locator('.renderedMarkdown pre code').innerText()).trim()
     const curl = await commandOf('streamTicks')
     assert.equal(curl, `curl -N '${demo.url}/live/ticks'`)
     const child = spawn('sh', ['-c', `exec ${curl} --silent --max-time 60`], { stdio: ['ignore', 'pipe', 'ignore'] })
     t.after(() => child.kill())
-    const [chunk] = await once(child.stdout, 'data') as [Buffer]
+    const [chunk] = (await once(child.stdout, 'data')) as [Buffer]
     assert.match(chunk.toString(), /^id: \d+\nevent: tick\n/)
 
     const address = demo.url.replace('http', 'ws')
@@ -149,9 +172,14 @@ describe('the pages of Swagger UI', { skip: noBrowser }, () => {
 
   test('a stream ends on the page that no document tells of', async (t) => {
     const { page } = await open(t)
-    const body = await page.evaluate('gatehouse.intercept({ headers: { accept: "*/*" } }).userFetch("/live/ticks").then((response) => response.text())')
+    const body = await page.evaluate(
+      'gatehouse.intercept({ headers: { accept: "*/*" } }).userFetch("/live/ticks").then((response) => response.text())',
+    )
     assert.match(body as string, /event: tick[^]*The page has stopped reading/)
-    assert.equal(await page.evaluate('gatehouse.intercept({ headers: {} }).userFetch("/livez").then(({ status }) => status)'), 200)
+    assert.equal(
+      await page.evaluate('gatehouse.intercept({ headers: {} }).userFetch("/livez").then(({ status }) => status)'),
+      200,
+    )
   })
 
   test('the dialog for credentials says where a token comes from', async (t) => {

@@ -7,7 +7,14 @@ import { SlowStart } from '../../src/health/slow-start.ts'
 
 test('a target is taken out after so many failed checks in a row, and comes back after so many good ones', () => {
   const told: unknown[] = []
-  const check = new HealthCheck({ healthy: 2, unhealthy: 3 }, { probe: async () => {}, report: (decision, details) => told.push([decision, details]), onReturn: () => told.push('return') })
+  const check = new HealthCheck(
+    { healthy: 2, unhealthy: 3 },
+    {
+      probe: async () => {},
+      report: (decision, details) => told.push([decision, details]),
+      onReturn: () => told.push('return'),
+    },
+  )
   for (const wrong of ['a', 'b', null, 'c', 'd']) check.judge(wrong)
   assert.equal(check.isAvailable(), true, 'a good check in between begins anew')
   check.judge('answered 500')
@@ -20,17 +27,36 @@ test('a target is taken out after so many failed checks in a row, and comes back
 })
 
 /** Targets under outlier detection, with a clock that the test sets. */
-function outliers (settings: OutlierSettings, count: number) {
+function outliers(settings: OutlierSettings, count: number) {
   const clock = { now: 1000 }
   const told: string[] = []
   const detection = new OutlierDetection(settings, () => clock.now)
-  const targets = Array.from({ length: count }, (_, i) => detection.watch((decision, details) => told.push(`${i} ${decision} ${(details as { cause?: string, forMs?: number } | undefined)?.cause ?? ''} ${(details as { forMs?: number } | undefined)?.forMs ?? ''}`.trim()), () => {}))
-  const fail = (i: number, status: number, times: number) => { for (let n = 0; n < times; n++) targets[i]!.answered(status) }
-  return { clock, told, targets, fail, available: () => targets.map((target) => target.isAvailable() ? 1 : 0).join('') }
+  const targets = Array.from({ length: count }, (_, i) =>
+    detection.watch(
+      (decision, details) =>
+        told.push(
+          `${i} ${decision} ${(details as { cause?: string; forMs?: number } | undefined)?.cause ?? ''} ${(details as { forMs?: number } | undefined)?.forMs ?? ''}`.trim(),
+        ),
+      () => {},
+    ),
+  )
+  const fail = (i: number, status: number, times: number) => {
+    for (let n = 0; n < times; n++) targets[i]!.answered(status)
+  }
+  return {
+    clock,
+    told,
+    targets,
+    fail,
+    available: () => targets.map((target) => (target.isAvailable() ? 1 : 0)).join(''),
+  }
 }
 
 test('failures in a row eject, each kind counted apart; a good answer in between begins anew', () => {
-  const { told, targets, fail } = outliers({ consecutive5xx: 5, consecutiveGatewayErrors: 3, consecutiveLocalErrors: 2 }, 10)
+  const { told, targets, fail } = outliers(
+    { consecutive5xx: 5, consecutiveGatewayErrors: 3, consecutiveLocalErrors: 2 },
+    10,
+  )
   fail(0, 500, 4)
   fail(0, 404, 1)
   fail(0, 500, 4)
@@ -39,12 +65,20 @@ test('failures in a row eject, each kind counted apart; a good answer in between
   fail(1, 503, 3)
   for (const failure of ['timeout', 'cancelled', 'cancelled', 'unreachable']) targets[2]!.ended(0, failure)
   for (let i = 0; i < 10; i++) targets[3]!.ended(0, 'cancelled')
-  assert.deepEqual(told, ['0 ejected consecutive_5xx 30000', '1 ejected consecutive_gateway_errors 30000', '2 ejected consecutive_local_errors 30000'])
+  assert.deepEqual(told, [
+    '0 ejected consecutive_5xx 30000',
+    '1 ejected consecutive_gateway_errors 30000',
+    '2 ejected consecutive_local_errors 30000',
+  ])
 })
 
 test('the time grows with each ejection, up to a bound, and is forgotten while the target does well', () => {
-  const { clock, told, fail, available } = outliers({ consecutive5xx: 1, baseEjectionTime: 1000, maxEjectionTime: 2500 }, 3)
-  const times = (): number[] => told.filter((text) => text.includes('ejected')).map((text) => Number(text.split(' ').at(-1)))
+  const { clock, told, fail, available } = outliers(
+    { consecutive5xx: 1, baseEjectionTime: 1000, maxEjectionTime: 2500 },
+    3,
+  )
+  const times = (): number[] =>
+    told.filter((text) => text.includes('ejected')).map((text) => Number(text.split(' ').at(-1)))
   for (const time of [1000, 2000, 2500, 2500]) {
     fail(0, 500, 1)
     clock.now += time - 1
@@ -73,7 +107,10 @@ test('never more than the share of the targets, and never the last', () => {
 })
 
 test('targets that fail far more often than the others are ejected, when there is enough to compare', () => {
-  const { clock, told, targets } = outliers({ consecutive5xx: 0, successRate: { minimumTargets: 5, minimumRequests: 20, interval: 1000, deviations: 1.9 } }, 6)
+  const { clock, told, targets } = outliers(
+    { consecutive5xx: 0, successRate: { minimumTargets: 5, minimumRequests: 20, interval: 1000, deviations: 1.9 } },
+    6,
+  )
   const round = (failures: number): void => {
     for (let n = 0; n < 20; n++) targets.forEach((target, i) => target.answered(i === 0 && n < failures ? 500 : 200))
     clock.now += 1000

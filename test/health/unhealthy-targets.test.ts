@@ -7,12 +7,24 @@ import { startGateway } from '../support/gateway.ts'
 
 const routes = [{ method: 'GET', url: '/x' }]
 
-async function start (t: TestContext, targets: string[], more: object) {
-  const { url, app } = await startGateway(t, { 'a.json': { name: 'a', auth: 'none', targets, retries: false, routes, ...more } }, { status: { path: '/status', auth: 'none' }, metrics: { path: '/metrics', auth: 'none' } })
-  const status = async () => (await (await fetch(`${url}/status`)).json() as { upstreams: { panic: boolean, targets: Record<string, any>[] }[] }).upstreams[0]!
+async function start(t: TestContext, targets: string[], more: object) {
+  const { url, app } = await startGateway(
+    t,
+    { 'a.json': { name: 'a', auth: 'none', targets, retries: false, routes, ...more } },
+    { status: { path: '/status', auth: 'none' }, metrics: { path: '/metrics', auth: 'none' } },
+  )
+  const status = async () =>
+    (
+      (await (await fetch(`${url}/status`)).json()) as {
+        upstreams: { panic: boolean; targets: Record<string, any>[] }[]
+      }
+    ).upstreams[0]!
   /** Waits until the targets are available as wanted, such as `10`. */
   const until = async (wanted: string): Promise<void> => {
-    await eventually(`available: ${wanted}`, async () => (await status()).targets.map(({ available }) => available ? 1 : 0).join('') === wanted)
+    await eventually(
+      `available: ${wanted}`,
+      async () => (await status()).targets.map(({ available }) => (available ? 1 : 0)).join('') === wanted,
+    )
   }
   const ask = async () => (await fetch(`${url}/x`)).status
   return { url, app, status, until, ask }
@@ -27,8 +39,12 @@ test('a target that fails its checks gets no requests until it passes them again
     if (request.url === '/base/health') response.writeHead(isWell ? 200 : 500).end(isWell ? 'status: up' : '')
     else response.end('sick')
   })
-  const well = await startBackend(t, (_request, response) => { response.end('status: up') })
-  const { ask, until, status, url } = await start(t, [`${sick.url}/base`, well.url], { healthCheck: { ...quick, path: '/health', body: 'up', headers: { 'x-check': '1' } } })
+  const well = await startBackend(t, (_request, response) => {
+    response.end('status: up')
+  })
+  const { ask, until, status, url } = await start(t, [`${sick.url}/base`, well.url], {
+    healthCheck: { ...quick, path: '/health', body: 'up', headers: { 'x-check': '1' } },
+  })
   await until('11')
   isWell = false
   await until('01')
@@ -40,7 +56,10 @@ test('a target that fails its checks gets no requests until it passes them again
   assert.deepEqual([headers['x-check'], headers['user-agent']], ['1', 'gatehouse-health-check'])
   const metrics = await (await fetch(`${url}/metrics`)).text()
   assert.match(metrics, new RegExp(`gatehouse_upstream_target_available\\{upstream="a",target="${sick.url}/base"\\} 0`))
-  assert.match(metrics, new RegExp(`gatehouse_upstream_decisions_total\\{decision="unhealthy",upstream="a",target="${sick.url}/base"\\} 1`))
+  assert.match(
+    metrics,
+    new RegExp(`gatehouse_upstream_decisions_total\\{decision="unhealthy",upstream="a",target="${sick.url}/base"\\} 1`),
+  )
   isWell = true
   await until('11')
 })
@@ -65,9 +84,14 @@ test('a target that answers 500 is ejected by the requests themselves, and comes
   const clock = { now: Math.ceil(performance.now()) }
   t.mock.method(performance, 'now', () => clock.now)
   let isWell = false
-  const sick = await startBackend(t, (_request, response) => { response.writeHead(isWell ? 200 : 500).end() })
+  const sick = await startBackend(t, (_request, response) => {
+    response.writeHead(isWell ? 200 : 500).end()
+  })
   const well = await startBackend(t)
-  const { ask, status } = await start(t, [sick.url, well.url], { outlierDetection: { consecutive5xx: 3, baseEjectionTime: '1 minute' }, slowStart: { window: '1 minute', minimumPercent: 1 } })
+  const { ask, status } = await start(t, [sick.url, well.url], {
+    outlierDetection: { consecutive5xx: 3, baseEjectionTime: '1 minute' },
+    slowStart: { window: '1 minute', minimumPercent: 1 },
+  })
   const available = async () => (await status()).targets.map((target) => target.available)
   const statuses: number[] = []
   for (let i = 0; i < 12; i++) statuses.push(await ask())
@@ -85,9 +109,15 @@ test('a target that answers 500 is ejected by the requests themselves, and comes
 })
 
 test('when too few are well, all get requests', async (t) => {
-  const answer = (name: string, health: number) => startBackend(t, (request, response) => { response.writeHead(request.url === '/health' ? health : 200).end(name) })
+  const answer = (name: string, health: number) =>
+    startBackend(t, (request, response) => {
+      response.writeHead(request.url === '/health' ? health : 200).end(name)
+    })
   const [a, b, c] = [await answer('a', 500), await answer('b', 500), await answer('c', 200)]
-  const { until, status, url } = await start(t, [a.url, b.url, c.url], { healthCheck: { ...quick, path: '/health' }, panicThreshold: 50 })
+  const { until, status, url } = await start(t, [a.url, b.url, c.url], {
+    healthCheck: { ...quick, path: '/health' },
+    panicThreshold: 50,
+  })
   await until('001')
   const names = new Set<string>()
   for (let i = 0; i < 6; i++) names.add(await (await fetch(`${url}/x`)).text())
@@ -96,7 +126,9 @@ test('when too few are well, all get requests', async (t) => {
 })
 
 test('when none is well the answer is 503, and says when to come again', async (t) => {
-  const sick = await startBackend(t, (_request, response) => { response.writeHead(500).end() })
+  const sick = await startBackend(t, (_request, response) => {
+    response.writeHead(500).end()
+  })
   const { until, url } = await start(t, [sick.url], { healthCheck: { ...quick, path: '/health' } })
   await until('0')
   const response = await fetch(`${url}/x`)
@@ -110,12 +142,25 @@ test('a running gateway explains which targets it would pass over, also to the c
   gone.server.close()
   const { until, url } = await start(t, [gone.url, well.url], { healthCheck: quick })
   await until('01')
-  const answer = await fetch(`${url}/status/explain`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ method: 'GET', url: '/x', headers: {} }) })
-  const { lines } = await answer.json() as { lines: string[] }
+  const answer = await fetch(`${url}/status/explain`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ method: 'GET', url: '/x', headers: {} }),
+  })
+  const { lines } = (await answer.json()) as { lines: string[] }
   const text = lines.join('\n')
   assert.match(text, new RegExp(`target ${gone.url}, not available, .*\n.*target ${well.url}, available, `))
   assert.match(text, new RegExp(`chosen now: ${well.url}\n`))
-  assert.equal((await fetch(`${url}/status/explain`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"method":"GET"}' })).status, 400)
+  assert.equal(
+    (
+      await fetch(`${url}/status/explain`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"method":"GET"}',
+      })
+    ).status,
+    400,
+  )
 
   const told = await runCommand(t, ['explain', 'GET', '/x', '--gateway', `${url}/status`], { cwd: '/' })
   assert.equal(told.code, 0, told.stderr)

@@ -20,12 +20,18 @@ const PERIODS: [string, 'day' | 'month', string, string, string, string][] = [
 for (const [timeZone, per, now, name, start, end] of PERIODS) {
   test(`the ${per} of ${now} in ${timeZone} is ${name}`, () => {
     const period = calendarPeriods(per, timeZone)(Date.parse(now))
-    assert.deepEqual([period.name, new Date(period.start).toISOString(), new Date(period.end).toISOString()], [name, start.replace('Z', '.000Z'), end.replace('Z', '.000Z')])
+    assert.deepEqual(
+      [period.name, new Date(period.start).toISOString(), new Date(period.end).toISOString()],
+      [name, start.replace('Z', '.000Z'), end.replace('Z', '.000Z')],
+    )
   })
 }
 
 test('one follows the other, whichever way time goes', () => {
   const periodAt = calendarPeriods('day', 'UTC')
   const noon = Date.UTC(2026, 0, 1, 12)
-  assert.deepEqual([noon, noon + 86_400_000, noon, noon - 86_400_000].map((now) => periodAt(now).name), ['2026-01-01', '2026-01-02', '2026-01-01', '2025-12-31'])
+  assert.deepEqual(
+    [noon, noon + 86_400_000, noon, noon - 86_400_000].map((now) => periodAt(now).name),
+    ['2026-01-01', '2026-01-02', '2026-01-01', '2025-12-31'],
+  )
 })

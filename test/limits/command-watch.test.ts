@@ -4,14 +4,21 @@ import { Command, type Redis } from 'ioredis'
 import { CommandWatch } from '../../src/limits/command-watch.ts'
 
 /** A client that sends nowhere, and clocks that the test sets. */
-function watched (t: TestContext, patience = 2000) {
+function watched(t: TestContext, patience = 2000) {
   t.mock.timers.enable({ apis: ['setInterval'] })
   let now = 0
   t.mock.method(performance, 'now', () => now)
   const sent: Command[] = []
-  const client = { sendCommand: (command: Command) => { sent.push(command); return command.promise } } as unknown as Redis
+  const client = {
+    sendCommand: (command: Command) => {
+      sent.push(command)
+      return command.promise
+    },
+  } as unknown as Redis
   let silences = 0
-  const watch = new CommandWatch(patience, () => { silences++ })
+  const watch = new CommandWatch(patience, () => {
+    silences++
+  })
   watch.follow(client)
   const settled: string[] = []
   return {
@@ -19,14 +26,17 @@ function watched (t: TestContext, patience = 2000) {
     sent,
     settled,
     silences: () => silences,
-    send (name: string): Command {
+    send(name: string): Command {
       const command = new Command(name)
       client.sendCommand(command)
-      command.promise.then(() => settled.push(`${name}: answered`), (error: Error) => settled.push(`${name}: ${error.message}`))
+      command.promise.then(
+        () => settled.push(`${name}: answered`),
+        (error: Error) => settled.push(`${name}: ${error.message}`),
+      )
       return command
     },
     /** One turn of the loop, after so many milliseconds. */
-    async turn (ms = 100): Promise<void> {
+    async turn(ms = 100): Promise<void> {
       now += ms
       t.mock.timers.tick(100)
       await new Promise(setImmediate)
@@ -77,8 +87,10 @@ test('only so many commands wait', (t) => {
   const { send, sent, settled } = watched(t)
   for (let i = 0; i < 10_001; i++) send('x')
   assert.equal(sent.length, 10_000)
-  return new Promise<void>((resolve) => setImmediate(() => {
-    assert.deepEqual(settled, ['x: too many commands wait for Redis'])
-    resolve()
-  }))
+  return new Promise<void>((resolve) =>
+    setImmediate(() => {
+      assert.deepEqual(settled, ['x: too many commands wait for Redis'])
+      resolve()
+    }),
+  )
 })

@@ -7,8 +7,11 @@ import { RedisStore } from '../../src/limits/redis-store.ts'
 import { needsRedis, startRedisClient } from './redis-server.ts'
 
 const KINDS: [string, Partial<LimitRule>][] = [
-  ['fixed', {}], ['sliding', { algorithm: 'sliding' }], ['token-bucket', { algorithm: 'token-bucket' }],
-  ['concurrency', { algorithm: 'concurrency', windowMs: 0 }], ['quota', { algorithm: 'quota', windowMs: 0, per: 'day' }],
+  ['fixed', {}],
+  ['sliding', { algorithm: 'sliding' }],
+  ['token-bucket', { algorithm: 'token-bucket' }],
+  ['concurrency', { algorithm: 'concurrency', windowMs: 0 }],
+  ['quota', { algorithm: 'quota', windowMs: 0, per: 'day' }],
 ]
 
 /** What somebody else may have put under a key of ours. */
@@ -31,14 +34,19 @@ const HOSTILE: ((client: Redis, key: string) => Promise<unknown>)[] = [
 describe('what is none of ours under the keys of limits is as good as not there', needsRedis, () => {
   let client: Redis
   let stop = async (): Promise<void> => {}
-  before(async () => { ({ client, stop } = await startRedisClient()) })
+  before(async () => {
+    ;({ client, stop } = await startRedisClient())
+  })
   after(() => stop())
 
   for (const [name, rule] of KINDS) {
     test(name, async () => {
       for (const put of HOSTILE) {
         await client.flushall()
-        const limit = new LimitRegistry(1000).limit({ name: 'one', algorithm: 'fixed', max: 3, windowMs: 3_600_000, by: 'consumer', ...rule }, 'test')
+        const limit = new LimitRegistry(1000).limit(
+          { name: 'one', algorithm: 'fixed', max: 3, windowMs: 3_600_000, by: 'consumer', ...rule },
+          'test',
+        )
         const store = new RedisStore(client)
         assert.ok(await store.take([limit], ['a'], 1))
         const [key] = await client.keys('*')
@@ -48,7 +56,9 @@ describe('what is none of ours under the keys of limits is as good as not there'
         for (let i = 0; i < 4; i++) {
           const taking = await store.take([limit], ['a'], 1)
           allowed.push(taking?.taken[0]?.allowed)
-          for (const value of Object.values(taking!.taken[0]!)) assert.ok(typeof value === 'boolean' || (Number.isFinite(value) && value >= 0), String(put))
+          for (const value of Object.values(taking!.taken[0]!)) {
+            assert.ok(typeof value === 'boolean' || (Number.isFinite(value) && value >= 0), String(put))
+          }
         }
         assert.deepEqual(allowed, [true, true, true, false], String(put))
         store.close()

@@ -46,6 +46,8 @@ test('a refusal is remembered until it may be over, ten seconds at most, for wha
   blocked.note('a', 1, 0, { allowed: false, remaining: 0, resetMs: 1e9, retryAfterMs: 1e9 })
   assert.equal(blocked.refusal('a', 1, 9999)!.retryAfterMs, 1e9 - 9999)
   assert.equal(blocked.refusal('a', 1, 10_000), null)
-  for (let i = 0; i < 1000; i++) blocked.note(`k${i}`, 1, 0, { allowed: false, remaining: 0, resetMs: 9, retryAfterMs: 9 })
+  for (let i = 0; i < 1000; i++) {
+    blocked.note(`k${i}`, 1, 0, { allowed: false, remaining: 0, resetMs: 9, retryAfterMs: 9 })
+  }
   assert.ok(blocked.size <= 10)
 })

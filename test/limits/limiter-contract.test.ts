@@ -14,15 +14,18 @@ const NOON = Date.UTC(2026, 10, 23, 12)
 const clock = { now: NOON }
 
 interface Subject {
-  take (key: string, cost?: number): Promise<Taken>
+  take(key: string, cost?: number): Promise<Taken>
   store: LimitStore
-  taking (key: string): Promise<Taking>
+  taking(key: string): Promise<Taking>
 }
 
 /** A store of its own for each rule, under the clock of the tests. */
-function subject (store: () => LimitStore, rule: Partial<LimitRule>): Subject {
+function subject(store: () => LimitStore, rule: Partial<LimitRule>): Subject {
   clock.now = NOON
-  const limit = new LimitRegistry(1000).limit({ name: randomUUID(), algorithm: 'fixed', max: 3, windowMs: 1000, by: 'consumer', ...rule }, 'test')
+  const limit = new LimitRegistry(1000).limit(
+    { name: randomUUID(), algorithm: 'fixed', max: 3, windowMs: 1000, by: 'consumer', ...rule },
+    'test',
+  )
   const own = store()
   const taking = async (key: string, cost = 1): Promise<Taking> => (await own.take([limit], [key], cost))!
   return { store: own, taking, take: async (key, cost) => (await taking(key, cost)).taken[0]! }
@@ -34,15 +37,27 @@ const refusals = async (subject: Subject, count: number): Promise<number> => {
   return refused
 }
 
-function contract (storeName: string, store: () => LimitStore): void {
+function contract(storeName: string, store: () => LimitStore): void {
   const ALL: [string, Partial<LimitRule>][] = [
-    ['fixed', {}], ['sliding', { algorithm: 'sliding' }], ['token-bucket', { algorithm: 'token-bucket' }],
-    ['concurrency', { algorithm: 'concurrency', windowMs: 0 }], ['quota', { algorithm: 'quota', windowMs: 0, per: 'day' }],
+    ['fixed', {}],
+    ['sliding', { algorithm: 'sliding' }],
+    ['token-bucket', { algorithm: 'token-bucket' }],
+    ['concurrency', { algorithm: 'concurrency', windowMs: 0 }],
+    ['quota', { algorithm: 'quota', windowMs: 0, per: 'day' }],
   ]
   for (const [name, rule] of ALL) {
     test(`${name} in ${storeName}: allows as many as the limit, each key by itself`, async () => {
       const limiter = subject(store, rule)
-      assert.deepEqual([await limiter.take('a'), await limiter.take('a'), await limiter.take('a')].map(({ allowed, remaining, retryAfterMs }) => [allowed, remaining, retryAfterMs]), [[true, 2, 0], [true, 1, 0], [true, 0, 0]])
+      assert.deepEqual(
+        [await limiter.take('a'), await limiter.take('a'), await limiter.take('a')].map(
+          ({ allowed, remaining, retryAfterMs }) => [allowed, remaining, retryAfterMs],
+        ),
+        [
+          [true, 2, 0],
+          [true, 1, 0],
+          [true, 0, 0],
+        ],
+      )
       const refused = await limiter.take('a')
       assert.deepEqual([refused.allowed, refused.remaining], [false, 0])
       assert.ok(refused.retryAfterMs > 0)
@@ -149,17 +164,29 @@ function contract (storeName: string, store: () => LimitStore): void {
     clock.now = NOON
     const registry = new LimitRegistry(1000)
     const names = [randomUUID(), randomUUID(), randomUUID(), randomUUID(), randomUUID()]
-    const limits = ALL.map(([, rule], i) => registry.limit({ name: names[i]!, algorithm: 'fixed', windowMs: 1000, by: 'consumer', ...rule, max: i === 0 ? 3 : 5 + i }, 'test'))
+    const limits = ALL.map(([, rule], i) =>
+      registry.limit(
+        { name: names[i]!, algorithm: 'fixed', windowMs: 1000, by: 'consumer', ...rule, max: i === 0 ? 3 : 5 + i },
+        'test',
+      ),
+    )
     const own = store()
     const take = async (keys = ['a', 'a', 'a', 'a', 'a']) => (await own.take(limits, keys, 1))!
     const first = await take()
-    assert.deepEqual(first.taken.map((taken) => taken!.remaining), [2, 5, 6, 7, 8])
+    assert.deepEqual(
+      first.taken.map((taken) => taken!.remaining),
+      [2, 5, 6, 7, 8],
+    )
     assert.equal(typeof first.release, 'function')
     await take()
     await take()
     for (let i = 0; i < 5; i++) assert.equal((await take()).taken[0]!.allowed, false)
     const other = await take(['b', 'a', 'a', 'a', 'a'])
-    assert.deepEqual(other.taken.map((taken) => taken!.remaining), [2, 2, 3, 4, 5], 'five refusals have cost nothing')
+    assert.deepEqual(
+      other.taken.map((taken) => taken!.remaining),
+      [2, 2, 3, 4, 5],
+      'five refusals have cost nothing',
+    )
   })
 }
 

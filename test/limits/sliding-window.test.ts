@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { SlidingWindow, STEPS } from '../../src/limits/sliding-window.ts'
 
 /** Numbers that look random and are the same each time. */
-function random (seed: number): () => number {
+function random(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0
     let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed)
@@ -14,22 +14,22 @@ function random (seed: number): () => number {
 
 /** The reference: every request that passed, by its time. */
 class ExactLog {
-  readonly passed: { time: number, cost: number }[] = []
+  readonly passed: { time: number; cost: number }[] = []
 
   /** What passed in the window that ends with `now`. */
-  used (now: number, windowMs: number): number {
-    return this.passed.reduce((sum, { time, cost }) => time > now - windowMs ? sum + cost : sum, 0)
+  used(now: number, windowMs: number): number {
+    return this.passed.reduce((sum, { time, cost }) => (time > now - windowMs ? sum + cost : sum), 0)
   }
 }
 
 /** A client that bursts, waits, and keeps a steady pace in turn. */
-function * arrivals (next: () => number, windowMs: number): Generator<{ time: number, cost: number }, void, undefined> {
+function* arrivals(next: () => number, windowMs: number): Generator<{ time: number; cost: number }, void, undefined> {
   let time = Date.UTC(2026, 0, 1)
   for (let i = 0; i < 600; i++) {
     const mood = next()
     if (mood < 0.4) time += 0
-    else if (mood < 0.8) time += Math.floor(next() * windowMs / 20)
-    else if (mood < 0.97) time += Math.floor(next() * windowMs / 2)
+    else if (mood < 0.8) time += Math.floor((next() * windowMs) / 20)
+    else if (mood < 0.97) time += Math.floor((next() * windowMs) / 2)
     else time += windowMs + Math.floor(next() * windowMs)
     yield { time, cost: 1 + Math.floor(next() * next() * 4) }
   }
@@ -61,7 +61,10 @@ for (let seed = 1; seed <= 60; seed++) {
     assert.ok(refused > 0 && log.passed.length > 0, 'the test has met both')
     // every window, wherever it begins: those that begin with a request are the fullest
     for (const { time: start } of log.passed) {
-      const inside = log.passed.reduce((sum, { time, cost }) => time >= start && time < start + windowMs ? sum + cost : sum, 0)
+      const inside = log.passed.reduce(
+        (sum, { time, cost }) => (time >= start && time < start + windowMs ? sum + cost : sum),
+        0,
+      )
       assert.ok(inside <= max, `${inside} of ${max} from ${start} on`)
     }
   })

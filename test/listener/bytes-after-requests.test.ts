@@ -12,24 +12,34 @@ const HTTP10 = 'POST /a/x HTTP/1.0\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi'
 const JUNK = '\x00\x01 no request at all\r\n\r\n'
 
 /** An upstream that answers late, so that what follows a request comes before its answer. */
-async function start (t: TestContext): Promise<{ gateway: Gateway, answered: () => number }> {
+async function start(t: TestContext): Promise<{ gateway: Gateway; answered: () => number }> {
   let answered = 0
   const backend = await startBackend(t, (request, response) => {
-    request.on('end', () => setTimeout(() => {
-      answered++
-      response.end('x'.repeat(100_000))
-    }, 20))
+    request.on('end', () =>
+      setTimeout(() => {
+        answered++
+        response.end('x'.repeat(100_000))
+      }, 20),
+    )
   })
-  const file = { name: 'a', prefix: '/a', auth: 'none', targets: [backend.url], routes: [{ method: ['GET', 'POST'], url: '/x' }] }
+  const file = {
+    name: 'a',
+    prefix: '/a',
+    auth: 'none',
+    targets: [backend.url],
+    routes: [{ method: ['GET', 'POST'], url: '/x' }],
+  }
   return { gateway: await startGateway(t, { 'a.json': file }), answered: () => answered }
 }
 
 /** Sends bytes and reads until the gateway closes. A reset rejects. */
-async function exchange (t: TestContext, port: number, bytes: string): Promise<string> {
+async function exchange(t: TestContext, port: number, bytes: string): Promise<string> {
   const socket = connect(port, '127.0.0.1').setEncoding('latin1')
   t.after(() => socket.destroy())
   let text = ''
-  socket.on('data', (chunk: string) => { text += chunk })
+  socket.on('data', (chunk: string) => {
+    text += chunk
+  })
   socket.write(Buffer.from(bytes, 'latin1'))
   await once(socket, 'end')
   return text
@@ -41,9 +51,17 @@ const CASES: readonly (readonly [name: string, bytes: string, statuses: string])
   ['a request, then junk', POST + JUNK, '200 400'],
   ['a chunked request, then junk', CHUNKED + JUNK, '200 400'],
   ['two requests, then junk', POST + POST + JUNK, '200 200 400'],
-  ['a GET and two requests, then junk', 'GET /a/x HTTP/1.1\r\nhost: x\r\n\r\n' + CHUNKED + POST + JUNK, '200 200 200 400'],
+  [
+    'a GET and two requests, then junk',
+    'GET /a/x HTTP/1.1\r\nhost: x\r\n\r\n' + CHUNKED + POST + JUNK,
+    '200 200 200 400',
+  ],
   ['a request, then much junk', POST + JUNK.repeat(50_000), '200 400'],
-  ['a request, then a second one whose chunks are wrong', `${POST}POST /a/x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n`, '200 400'],
+  [
+    'a request, then a second one whose chunks are wrong',
+    `${POST}POST /a/x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n`,
+    '200 400',
+  ],
   ['a last request, then junk', CLOSING + JUNK, '200'],
   ['a last request, then much junk', CLOSING + JUNK.repeat(50_000), '200'],
   ['a last request, then another request', CLOSING + POST, '200'],
@@ -66,8 +84,16 @@ test('what follows complete requests does not take their answers away', async (t
   }
 })
 
-test('an answer before the end of a large body arrives, though the client goes on sending', { timeout: 60_000 }, async (t) => {
-  const { gateway } = await start(t)
-  const text = await exchange(t, gateway.port, `POST /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5000000\r\n\r\n${'x'.repeat(5_000_000)}`)
-  assert.equal(statuses(text), '404')
-})
+test(
+  'an answer before the end of a large body arrives, though the client goes on sending',
+  { timeout: 60_000 },
+  async (t) => {
+    const { gateway } = await start(t)
+    const text = await exchange(
+      t,
+      gateway.port,
+      `POST /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5000000\r\n\r\n${'x'.repeat(5_000_000)}`,
+    )
+    assert.equal(statuses(text), '404')
+  },
+)

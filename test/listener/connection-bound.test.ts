@@ -9,7 +9,12 @@ import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const log = () => {
   const lines: [object, string][] = []
-  return { lines, warn: (details: object, message: string) => { lines.push([details, message]) } }
+  return {
+    lines,
+    warn: (details: object, message: string) => {
+      lines.push([details, message])
+    },
+  }
 }
 
 test('the default is half of the files that the process may open', () => {
@@ -53,5 +58,11 @@ test('connections beyond the bound are closed, which is one line of the log; few
   }
   await Promise.all([once(open(), 'connect'), once(server, 'connection')])
   for (let i = 0; i < 3; i++) await once(open(), 'close')
-  assert.deepEqual(lines.map(([details]) => details), [{ files: 256, maxConnections: 1 }, { refused: 1, maxConnections: 1 }])
+  assert.deepEqual(
+    lines.map(([details]) => details),
+    [
+      { files: 256, maxConnections: 1 },
+      { refused: 1, maxConnections: 1 },
+    ],
+  )
 })

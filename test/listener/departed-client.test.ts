@@ -13,9 +13,15 @@ test('a client that goes away during its upload is no error of the gateway', asy
   })
   const errors = t.mock.method(app.log, 'error')
   const infos = t.mock.method(app.log, 'info')
-  const json = ['content-length: 100\r\n\r\n{"a"', 'transfer-encoding: chunked\r\n\r\n4\r\n{"a"\r\n', 'transfer-encoding: chunked\r\n\r\n40\r\n{"a"']
+  const json = [
+    'content-length: 100\r\n\r\n{"a"',
+    'transfer-encoding: chunked\r\n\r\n4\r\n{"a"\r\n',
+    'transfer-encoding: chunked\r\n\r\n40\r\n{"a"',
+  ]
   const uploads = [
-    ...['/checked', '/described'].flatMap((path) => json.map((body) => `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${body}`)),
+    ...['/checked', '/described'].flatMap((path) =>
+      json.map((body) => `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${body}`),
+    ),
     'POST /described HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: 200\r\n\r\n--b\r\ncontent-disposition: form-data; name=a\r\n\r\nx',
   ]
   for (const [i, upload] of uploads.entries()) {
@@ -29,9 +35,21 @@ test('a client that goes away during its upload is no error of the gateway', asy
       // the body is read by then
       await eventually('the bytes', () => socket.bytesWritten > 60)
       socket[leave]()
-      await eventually(`the end of connection ${i}`, () => new Promise<true | null>((resolve) => app.server.getConnections((_error, count) => resolve(count === 0 || null))))
+      await eventually(
+        `the end of connection ${i}`,
+        () =>
+          new Promise<true | null>((resolve) =>
+            app.server.getConnections((_error, count) => resolve(count === 0 || null)),
+          ),
+      )
     }
   }
-  assert.deepEqual(errors.mock.calls.map(({ arguments: args }) => args), [])
-  assert.ok(infos.mock.calls.every(({ arguments: [fields] }) => !('err' in (fields as object))), 'no stack')
+  assert.deepEqual(
+    errors.mock.calls.map(({ arguments: args }) => args),
+    [],
+  )
+  assert.ok(
+    infos.mock.calls.every(({ arguments: [fields] }) => !('err' in (fields as object))),
+    'no stack',
+  )
 })

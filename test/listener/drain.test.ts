@@ -8,12 +8,18 @@ import { ConnectionDrain } from '../../src/listener/drain.ts'
 import { startBackend } from '../support/backend.ts'
 import { startGateway } from '../support/gateway.ts'
 
-const upstream = (target: string) => ({ 'a.json': { name: 'a', auth: 'none', prefix: '/a', targets: [target], routes: [{ method: 'GET', url: '/:id' }] } })
+const upstream = (target: string) => ({
+  'a.json': { name: 'a', auth: 'none', prefix: '/a', targets: [target], routes: [{ method: 'GET', url: '/:id' }] },
+})
 
 test('closing waits for requests in flight and refuses none of them', async (t) => {
   const begun = Promise.withResolvers<void>()
   const go = Promise.withResolvers<void>()
-  const backend = await startBackend(t, (request, response) => { request.resume(); begun.resolve(); go.promise.then(() => response.end('done')) })
+  const backend = await startBackend(t, (request, response) => {
+    request.resume()
+    begun.resolve()
+    go.promise.then(() => response.end('done'))
+  })
   const { port, app } = await startGateway(t, upstream(backend.url))
   const request = httpRequest({ port, path: '/a/5' }).end()
   await begun.promise
@@ -39,7 +45,7 @@ test('closing does not wait for headers that never end', async (t) => {
 })
 
 /** A server whose answers wait for the test. */
-async function heldServer (t: TestContext): Promise<{ server: Server, port: number, answers: ServerResponse[] }> {
+async function heldServer(t: TestContext): Promise<{ server: Server; port: number; answers: ServerResponse[] }> {
   const answers: ServerResponse[] = []
   const server = createServer((_request, response) => {
     answers.push(response)
@@ -53,20 +59,23 @@ async function heldServer (t: TestContext): Promise<{ server: Server, port: numb
   return { server, port: (server.address() as AddressInfo).port, answers }
 }
 
-const isRefused = (port: number): Promise<boolean> => new Promise((resolve) => {
-  const socket = connect(port, '127.0.0.1')
-  socket.once('connect', () => {
-    socket.destroy()
-    resolve(false)
+const isRefused = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(false)
+    })
+    socket.once('error', () => resolve(true))
   })
-  socket.once('error', () => resolve(true))
-})
 
 test('a gateway that retires listens on none of its servers, and keeps the answers of all until they end', async (t) => {
   const [one, other] = [await heldServer(t), await heldServer(t)]
   const connections = new ConnectionDrain(one.server)
   connections.add(other.server)
-  const responses = await Promise.all([one, other].map(async ({ port }) => (await once(httpRequest({ port, path: '/' }).end(), 'response'))[0]))
+  const responses = await Promise.all(
+    [one, other].map(async ({ port }) => (await once(httpRequest({ port, path: '/' }).end(), 'response'))[0]),
+  )
   const retired = connections.retire()
   assert.equal(connections.busy, 2)
   assert.deepEqual(await Promise.all([one, other].map(({ port }) => isRefused(port))), [true, true])

@@ -4,7 +4,8 @@ import v8 from 'node:v8'
 import { collectGarbage, releaseIdleMemory } from '../../src/listener/idle-memory.ts'
 
 const MiB = 1024 * 1024
-const youngBytes = (): number => v8.getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')!.physical_space_size
+const youngBytes = (): number =>
+  v8.getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')!.physical_space_size
 
 test('a collection returns the room that V8 has made for new objects', () => {
   const kept: object[] = []
@@ -17,7 +18,7 @@ test('a collection returns the room that V8 has made for new objects', () => {
 })
 
 describe('memory is returned when the process is idle', () => {
-  function start (t: TestContext) {
+  function start(t: TestContext) {
     mock.timers.enable({ apis: ['setInterval'] })
     t.after(() => mock.timers.reset())
     const state = { time: 0, idle: true, young: 30 * MiB, collections: 0 }
@@ -27,7 +28,9 @@ describe('memory is returned when the process is idle', () => {
       now: () => state.time,
       isIdle: () => state.idle,
       youngBytes: () => state.young,
-      collect: () => { state.collections++ },
+      collect: () => {
+        state.collections++
+      },
     })
     t.after(stop)
     const look = (): number => {

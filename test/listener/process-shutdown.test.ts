@@ -7,9 +7,13 @@ import { test, type TestContext } from 'node:test'
 import { shutDown, type StoppableApp } from '../../src/listener/process-shutdown.ts'
 
 /** A server whose answers wait for the test, as an app that can be stopped. */
-async function slowApp (t: TestContext): Promise<{ app: StoppableApp, url: string, request: Promise<ServerResponse>, logged: string[] }> {
+async function slowApp(
+  t: TestContext,
+): Promise<{ app: StoppableApp; url: string; request: Promise<ServerResponse>; logged: string[] }> {
   let got: (response: ServerResponse) => void
-  const request = new Promise<ServerResponse>((resolve) => { got = resolve })
+  const request = new Promise<ServerResponse>((resolve) => {
+    got = resolve
+  })
   const server = createServer((_request, response) => got(response)).listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => {
@@ -17,11 +21,16 @@ async function slowApp (t: TestContext): Promise<{ app: StoppableApp, url: strin
     server.close()
   })
   const logged: string[] = []
-  const log = (_details: object, message: string): void => { logged.push(message) }
+  const log = (_details: object, message: string): void => {
+    logged.push(message)
+  }
   const app: StoppableApp = {
     readiness: { ready: true },
     server,
-    close: () => new Promise((resolve) => { server.close(resolve) }),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(resolve)
+      }),
     log: { info: log, warn: log, fatal: log },
   }
   return { app, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, request, logged }
@@ -88,7 +97,7 @@ test('an app that never closes does not hold up the end', async () => {
     readiness: { ready: true },
     server: {},
     close: () => new Promise(() => {}),
-    log: { info () {}, warn () {}, fatal () {} },
+    log: { info() {}, warn() {}, fatal() {} },
   }
   await shutDown(app, { delay: 0, timeout: 10 })
 })

@@ -5,7 +5,10 @@ import { createMetrics } from '../../src/observe/metrics.ts'
 test('each gateway counts by itself', () => {
   const [one, other] = [createMetrics(), createMetrics()]
   one.responseViolations.inc({ upstream: 'orders', route: 'GET /orders', status: '200' })
-  assert.deepEqual([...one.responseViolations], [{ labels: { upstream: 'orders', route: 'GET /orders', status: '200' }, value: 1 }])
+  assert.deepEqual(
+    [...one.responseViolations],
+    [{ labels: { upstream: 'orders', route: 'GET /orders', status: '200' }, value: 1 }],
+  )
   assert.deepEqual([...other.responseViolations], [])
 })
 
@@ -16,5 +19,11 @@ test('counts each combination of labels by itself, and keeps none that the calle
   decisions.inc({ ...labels })
   labels.target = 'http://two'
   decisions.inc(labels)
-  assert.deepEqual([...decisions].map(({ labels: { target }, value }) => [target, value]), [['http://one', 2], ['http://two', 1]])
+  assert.deepEqual(
+    [...decisions].map(({ labels: { target }, value }) => [target, value]),
+    [
+      ['http://one', 2],
+      ['http://two', 1],
+    ],
+  )
 })

@@ -6,14 +6,19 @@ import { apiChanges } from '../../src/openapi/document-diff.ts'
 import { API_CHANGES, changed, shop } from '../support/api-changes.ts'
 import { apiDocument } from '../support/api-document.ts'
 
-const between = (before: SchemaObject, after: SchemaObject) => apiChanges(apiDocument(before, 'old.yaml'), apiDocument(after, 'new.yaml'))
+const between = (before: SchemaObject, after: SchemaObject) =>
+  apiChanges(apiDocument(before, 'old.yaml'), apiDocument(after, 'new.yaml'))
 
 for (const change of API_CHANGES) {
   test(`${change.name} ${change.breaks ? 'breaks clients' : 'breaks nobody'}`, () => {
     const { before, after } = changed(change)
     const found = between(before, after).filter(({ level }) => level === 'breaking')
-    if (change.breaks) assert.ok(found.some(({ message, part }) => change.says!.test(message) || change.says!.test(part)), JSON.stringify(found, null, 2))
-    else assert.deepEqual(found, [])
+    if (change.breaks) {
+      assert.ok(
+        found.some(({ message, part }) => change.says!.test(message) || change.says!.test(part)),
+        JSON.stringify(found, null, 2),
+      )
+    } else assert.deepEqual(found, [])
   })
 }
 
@@ -22,7 +27,7 @@ test('a change of a shared schema is told once, with all operations, its place a
   after.components.schemas.Order.properties.item.type = 'integer'
   const changes = between(shop(), after)
   assert.equal(changes.length, 1, JSON.stringify(changes, null, 2))
-  const [{ operations, part, where, before, level, message }] = changes as [typeof changes[0]]
+  const [{ operations, part, where, before, level, message }] = changes as [(typeof changes)[0]]
   assert.deepEqual(operations, ['GET /orders', 'POST /orders', 'GET /orders/{id}'])
   assert.equal(part, 'response 200 application/json: [].item')
   assert.equal(where, 'new.yaml:1')
@@ -37,15 +42,27 @@ test('what no comparison can judge is told as such', () => {
   delete after.paths['/orders/{id}'].get.responses[404]
   after.paths['/orders'].get.parameters.pop()
   const changes = between(shop(), after)
-  assert.deepEqual(changes.map(({ level }) => level), ['unsure', 'unsure', 'unsure'])
+  assert.deepEqual(
+    changes.map(({ level }) => level),
+    ['unsure', 'unsure', 'unsure'],
+  )
   assert.deepEqual(changes.map(({ rule }) => rule).sort(), ['not', 'parameter-removed', 'response-removed'])
 })
 
 test('schemas that contain each other are compared, in time', () => {
   const after = shop()
   const { schemas } = after.components
-  schemas.Order.properties.children = { type: 'array', items: { allOf: [{ $ref: '#/components/schemas/Order' }, { $ref: '#/components/schemas/Tree' }] } }
-  schemas.Tree = { type: 'object', properties: { order: { $ref: '#/components/schemas/Order' }, next: { anyOf: [{ $ref: '#/components/schemas/Tree' }, { type: 'null' }] } } }
+  schemas.Order.properties.children = {
+    type: 'array',
+    items: { allOf: [{ $ref: '#/components/schemas/Order' }, { $ref: '#/components/schemas/Tree' }] },
+  }
+  schemas.Tree = {
+    type: 'object',
+    properties: {
+      order: { $ref: '#/components/schemas/Order' },
+      next: { anyOf: [{ $ref: '#/components/schemas/Tree' }, { type: 'null' }] },
+    },
+  }
   schemas.Self = { $ref: '#/components/schemas/Self' }
   schemas.Order.properties.self = { $ref: '#/components/schemas/Self' }
   assert.deepEqual(between(shop(), after), [])
@@ -59,7 +76,13 @@ test('a document that multiplies its alternatives is refused, not compared for e
   const two = { oneOf: [{ required: ['a'] }, { required: ['b'] }] }
   before.components.schemas.NewOrder.allOf = Array.from({ length: 40 }, () => structuredClone(two))
   const started = process.cpuUsage()
-  assert.throws(() => between(before, shop()), (error: unknown) => error instanceof BootProblems && error.message.includes('POST /orders') && error.message.includes('too intricate'))
+  assert.throws(
+    () => between(before, shop()),
+    (error: unknown) =>
+      error instanceof BootProblems &&
+      error.message.includes('POST /orders') &&
+      error.message.includes('too intricate'),
+  )
   assert.ok(process.cpuUsage(started).user < 5_000_000)
 })
 

@@ -8,7 +8,7 @@ import { loadApiDocument, type LoadOptions } from '../../src/openapi/load-docume
 import type { ApiDocument } from '../../src/openapi/types.ts'
 
 /** A folder `openapi` with files, in a folder of its own. */
-export function documents (t: TestContext, files: Record<string, string>): LoadOptions {
+export function documents(t: TestContext, files: Record<string, string>): LoadOptions {
   const baseDir = mkdtempSync(join(tmpdir(), 'gatehouse-documents-'))
   t.after(() => rmSync(baseDir, { recursive: true }))
   const folder = join(baseDir, 'openapi')
@@ -20,10 +20,11 @@ export function documents (t: TestContext, files: Record<string, string>): LoadO
 }
 
 /** A document of one file. */
-export const loadText = (t: TestContext, text: string, name = 'api.yaml'): Promise<ApiDocument> => loadApiDocument(name, documents(t, { [name]: text }))
+export const loadText = (t: TestContext, text: string, name = 'api.yaml'): Promise<ApiDocument> =>
+  loadApiDocument(name, documents(t, { [name]: text }))
 
 /** What is wrong with a document, a line for each problem. */
-export async function problemsOf (loading: Promise<unknown>): Promise<string[]> {
+export async function problemsOf(loading: Promise<unknown>): Promise<string[]> {
   try {
     await loading
   } catch (error) {

@@ -9,13 +9,19 @@ import { loadApiDocument, refreshApiDocument } from '../../src/openapi/load-docu
 import { allowedBy } from '../../src/openapi/remote-document.ts'
 import { documents, problemsOf, withSchemas } from './document-folder.ts'
 
-async function service (t: TestContext, listener: RequestListener): Promise<{ url: string, close: () => Promise<void> }> {
+async function service(
+  t: TestContext,
+  listener: RequestListener,
+): Promise<{ url: string; close: () => Promise<void> }> {
   const server = createServer(listener)
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
-  const close = (): Promise<void> => new Promise((resolve) => {
-    server.close(() => resolve())
-    server.closeAllConnections()
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
   })
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      server.close(() => resolve())
+      server.closeAllConnections()
+    })
   t.after(close)
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close }
 }
@@ -30,14 +36,30 @@ test('a fetched document is kept, asked for by its ETag, and used while the serv
     else response.writeHead(200, { etag }).end(text)
   })
   const warnings: string[] = []
-  const options = { ...documents(t, { 'x.yaml': '' }), onWarning: (message: string) => { warnings.push(message) } }
+  const options = {
+    ...documents(t, { 'x.yaml': '' }),
+    onWarning: (message: string) => {
+      warnings.push(message)
+    },
+  }
   const document = await loadApiDocument(`${url}/api?token=secret`, options)
   assert.equal(document.name, `${url}/api`)
   assert.equal(await refreshApiDocument(`${url}/api?token=secret`, options, document), null)
   assert.deepEqual(asked, [undefined, `"${text.length}"`])
 
   const told: string[] = []
-  const refresh = new DocumentRefresh({ reference: `${url}/api?token=secret`, load: options, document, interval: 1000, onChange: ({ root }) => { told.push(root.components.schemas.A.type) }, onFailure: (problems) => { told.push(problems[0]!.message) } })
+  const refresh = new DocumentRefresh({
+    reference: `${url}/api?token=secret`,
+    load: options,
+    document,
+    interval: 1000,
+    onChange: ({ root }) => {
+      told.push(root.components.schemas.A.type)
+    },
+    onFailure: (problems) => {
+      told.push(problems[0]!.message)
+    },
+  })
   text = withSchemas('{ A: { type: integer } }')
   assert.equal(await refresh.refresh(), true)
   assert.equal(await refresh.refresh(), false)
@@ -53,7 +75,9 @@ test('a fetched document is kept, asked for by its ETag, and used while the serv
   await close()
   assert.equal((await loadApiDocument(`${url}/api?token=secret`, options)).root.components.schemas.A.type, 'integer')
   assert.match(warnings.pop()!, /api cannot be fetched: ECONNREFUSED.*the copy that was fetched before is used$/)
-  assert.deepEqual(await problemsOf(loadApiDocument(`${url}/other?token=secret`, options)), [`${url}/other: cannot be fetched: ECONNREFUSED: connect ECONNREFUSED ${url.slice(7)}`])
+  assert.deepEqual(await problemsOf(loadApiDocument(`${url}/other?token=secret`, options)), [
+    `${url}/other: cannot be fetched: ECONNREFUSED: connect ECONNREFUSED ${url.slice(7)}`,
+  ])
   assert.equal(readdirSync(join(options.folder, '.cache')).length, 1)
 })
 
@@ -72,14 +96,27 @@ test('references fetch what is allowed and nothing else, redirects included', as
   const allow = [`${url}/ok/`]
   assert.equal((await loadApiDocument('ok.yaml', { ...options, allow })).root.components.schemas.A.type, 'string')
   assert.match((await problemsOf(loadApiDocument('ok.yaml', options)))[0]!, /which no reference may fetch/)
-  assert.match((await problemsOf(loadApiDocument('other.yaml', { ...options, allow })))[0]!, /which no reference may fetch/)
-  assert.match((await problemsOf(loadApiDocument('away.yaml', { ...options, allow })))[0]!, /redirected to .*internal\.yaml, which "openapi\.remote" does not list/)
+  assert.match(
+    (await problemsOf(loadApiDocument('other.yaml', { ...options, allow })))[0]!,
+    /which no reference may fetch/,
+  )
+  assert.match(
+    (await problemsOf(loadApiDocument('away.yaml', { ...options, allow })))[0]!,
+    /redirected to .*internal\.yaml, which "openapi\.remote" does not list/,
+  )
   assert.match((await problemsOf(loadApiDocument(`${url}/round`, options)))[0]!, /redirected more than 5 times/)
 })
 
 test('what is allowed ends at a slash of the path, and a host means https', () => {
   const isAllowed = allowedBy(['schemas.example.com', 'https://example.com/a'])
-  const verdicts = ['https://schemas.example.com/x', 'http://schemas.example.com/x', 'https://schemas.example.com.evil.org/x', 'https://example.com/a/b', 'https://example.com/ab', 'https://example.com/a/../b', 'https://example.com/a/..%2fb']
-    .map((url) => isAllowed(new URL(url)))
+  const verdicts = [
+    'https://schemas.example.com/x',
+    'http://schemas.example.com/x',
+    'https://schemas.example.com.evil.org/x',
+    'https://example.com/a/b',
+    'https://example.com/ab',
+    'https://example.com/a/../b',
+    'https://example.com/a/..%2fb',
+  ].map((url) => isAllowed(new URL(url)))
   assert.deepEqual(verdicts, [true, false, false, true, false, false, false])
 })

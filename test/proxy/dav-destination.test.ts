@@ -11,22 +11,39 @@ import { rawRequest, type RawResponse } from '../support/raw-client.ts'
 const dav = (method: string, path: string, destination: string, more = '', host = 'dav.test'): string =>
   `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\ndestination: ${destination}\r\n${more}\r\n`
 
-async function startDav (t: TestContext, upstream: object = {}, { base = '', config = {} as object, files = {} } = {}) {
+async function startDav(t: TestContext, upstream: object = {}, { base = '', config = {} as object, files = {} } = {}) {
   const backend = await startBackend(t)
-  const { app, port } = await startGateway(t, {
-    'dav.json': { name: 'dav', auth: 'none', targets: [backend.url + base], passThrough: true, ...upstream }, ...files,
-  }, config)
+  const { app, port } = await startGateway(
+    t,
+    {
+      'dav.json': { name: 'dav', auth: 'none', targets: [backend.url + base], passThrough: true, ...upstream },
+      ...files,
+    },
+    config,
+  )
   /** @returns what the service gets as Destination, or the status of a refusal */
-  const sent = async (destination: string, more = '', path = '/a', host = 'dav.test'): Promise<string | number | undefined> => {
+  const sent = async (
+    destination: string,
+    more = '',
+    path = '/a',
+    host = 'dav.test',
+  ): Promise<string | number | undefined> => {
     const { status } = await rawRequest(port, dav('MOVE', path, destination, more, host))
-    return status === 200 ? backend.received.at(-1)!.headers.destination as string | undefined : status
+    return status === 200 ? (backend.received.at(-1)!.headers.destination as string | undefined) : status
   }
   return { app, backend, port, sent, target: `http://127.0.0.1:${backend.port}` }
 }
 
 test('Destination names the target, as Host does', async (t) => {
   const { sent, target } = await startDav(t)
-  for (const given of ['http://dav.test/b', 'https://dav.test/b', 'HTTP://DAV.test/b', 'http://dav.test:80/b', 'https://dav.test:443/b', '/b']) {
+  for (const given of [
+    'http://dav.test/b',
+    'https://dav.test/b',
+    'HTTP://DAV.test/b',
+    'http://dav.test:80/b',
+    'https://dav.test:443/b',
+    '/b',
+  ]) {
     assert.equal(await sent(given), `${target}/b`, given)
   }
   assert.equal(await sent('http://dav.test/%62/c%20d/?x=%2F'), `${target}/b/c%20d/?x=%2F`)
@@ -34,7 +51,7 @@ test('Destination names the target, as Host does', async (t) => {
   assert.equal(await sent('http://dav.test:8443/b', '', '/a', 'dav.test:8443'), `${target}/b`)
 })
 
-test('where the service gets the client\'s Host, Destination has it too', async (t) => {
+test("where the service gets the client's Host, Destination has it too", async (t) => {
   const { sent } = await startDav(t, { hosts: ['dav.test'] })
   assert.equal(await sent('https://dav.test/b'), 'http://dav.test/b')
   assert.equal(await sent('http://dav.test:8443/b', '', '/a', 'dav.test:8443'), 'http://dav.test:8443/b')
@@ -43,7 +60,10 @@ test('where the service gets the client\'s Host, Destination has it too', async 
 test('prefix, rewriting and the path of the target apply as they do to the path of the request', async (t) => {
   const stripped = await startDav(t, { prefix: '/dav', stripPrefix: true }, { base: '/base' })
   assert.equal(await stripped.sent('http://dav.test/dav/b', '', '/dav/a'), `${stripped.target}/base/b`)
-  const rewritten = await startDav(t, { passThrough: false, routes: [{ method: 'MOVE', url: '/files/:name', rewritePath: '/v2/:name' }] })
+  const rewritten = await startDav(t, {
+    passThrough: false,
+    routes: [{ method: 'MOVE', url: '/files/:name', rewritePath: '/v2/:name' }],
+  })
   assert.equal(await rewritten.sent('http://dav.test/files/b%2Bc', '', '/files/a'), `${rewritten.target}/v2/b%2Bc`)
 })
 
@@ -61,9 +81,14 @@ test('each target that a request is sent to gets its own', async (t) => {
   const backend = await startBackend(t)
   const shadow = await startBackend(t)
   const targets = [`http://127.0.0.1:${await closedPort()}`, `${backend.url}/base`]
-  const { port } = await startGateway(t, { 'dav.json': { name: 'dav', auth: 'none', targets, mirror: { targets: [`${shadow.url}/other`] }, passThrough: true } })
+  const { port } = await startGateway(t, {
+    'dav.json': { name: 'dav', auth: 'none', targets, mirror: { targets: [`${shadow.url}/other`] }, passThrough: true },
+  })
   for (let i = 0; i < 2; i++) assert.equal((await rawRequest(port, dav('COPY', '/a', 'http://dav.test/b'))).status, 200)
-  assert.deepEqual(backend.received.map(({ headers }) => headers.destination), new Array(2).fill(`${backend.url}/base/b`))
+  assert.deepEqual(
+    backend.received.map(({ headers }) => headers.destination),
+    new Array(2).fill(`${backend.url}/base/b`),
+  )
   await eventually('the copies arrive', () => shadow.received.length === 2)
   assert.equal(shadow.received[0]!.headers.destination, `${shadow.url}/other/b`)
 })
@@ -126,10 +151,22 @@ test('a refusal says what it is about, and is no failure in the log', async (t) 
 
 test('with paths as they came, the path of a destination goes as it came too', async (t) => {
   const judge = await startBackend(t)
-  const { backend, sent } = await startDav(t, { hosts: ['dav.test'], paths: 'as-is', auth: { forwardAuth: {} } }, {
-    config: { forwardAuth: { url: judge.url } },
-    files: { 'other.json': { name: 'other', auth: 'none', hosts: ['other.test'], targets: ['http://127.0.0.1:9'], passThrough: true } },
-  })
+  const { backend, sent } = await startDav(
+    t,
+    { hosts: ['dav.test'], paths: 'as-is', auth: { forwardAuth: {} } },
+    {
+      config: { forwardAuth: { url: judge.url } },
+      files: {
+        'other.json': {
+          name: 'other',
+          auth: 'none',
+          hosts: ['other.test'],
+          targets: ['http://127.0.0.1:9'],
+          passThrough: true,
+        },
+      },
+    },
+  )
   for (const path of ['/b', '//%61', '/b//c', '/%61;x=1', '/a/../b', '/%zz?x=//']) {
     assert.equal(await sent(`http://dav.test${path}`, '', '//a'), `http://dav.test${path}`, path)
     assert.equal(judge.received.at(-1)!.headers.destination, `http://dav.test${path}`, path)
@@ -144,12 +181,24 @@ test('with paths as they came, the path of a destination goes as it came too', a
 
 test('a path has the prefix of a proxy taken away as a URL has, in every spelling', async (t) => {
   const judge = await startBackend(t)
-  const { sent, target } = await startDav(t, {
-    auth: { forwardAuth: {} },
-  }, {
-    config: { trustProxy: ['127.0.0.1'], forwardAuth: { url: judge.url } },
-    files: { 'secret.json': { name: 'secret', prefix: '/secret', auth: 'none', targets: ['http://127.0.0.1:9'], passThrough: true } },
-  })
+  const { sent, target } = await startDav(
+    t,
+    {
+      auth: { forwardAuth: {} },
+    },
+    {
+      config: { trustProxy: ['127.0.0.1'], forwardAuth: { url: judge.url } },
+      files: {
+        'secret.json': {
+          name: 'secret',
+          prefix: '/secret',
+          auth: 'none',
+          targets: ['http://127.0.0.1:9'],
+          passThrough: true,
+        },
+      },
+    },
+  )
   const proxied = 'x-forwarded-prefix: /gw\r\n'
   for (const given of ['/gw/b', '/%67w/b', 'http://dav.test/gw/b', 'http://dav.test//gw//b']) {
     assert.equal(await sent(given, proxied), `${target}/b`, given)
@@ -157,5 +206,7 @@ test('a path has the prefix of a proxy taken away as a URL has, in every spellin
   }
   assert.equal(await sent('/gw', proxied), `${target}/`)
   assert.equal(await sent('/gwx/b', proxied), `${target}/gwx/b`)
-  for (const given of ['/gw/secret/b', '/%67w/secret/b', 'http://dav.test/gw/secret/b']) assert.equal(await sent(given, proxied), 502, given)
+  for (const given of ['/gw/secret/b', '/%67w/secret/b', 'http://dav.test/gw/secret/b']) {
+    assert.equal(await sent(given, proxied), 502, given)
+  }
 })

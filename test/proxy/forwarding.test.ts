@@ -7,13 +7,26 @@ import { closedPort, startBackend, startRawBackend } from '../support/backend.ts
 import { startGateway } from '../support/gateway.ts'
 import { rawRequest } from '../support/raw-client.ts'
 
-const open = (targets: unknown[], more: object = {}) => ({ 'a.json': { name: 'a', prefix: '/a', auth: 'none', targets, routes: [{ method: ['GET', 'POST', 'PUT', 'DELETE', 'QUERY', 'OPTIONS'], url: '/*' }], ...more } })
+const open = (targets: unknown[], more: object = {}) => ({
+  'a.json': {
+    name: 'a',
+    prefix: '/a',
+    auth: 'none',
+    targets,
+    routes: [{ method: ['GET', 'POST', 'PUT', 'DELETE', 'QUERY', 'OPTIONS'], url: '/*' }],
+    ...more,
+  },
+})
 
 test('forwards method, path, query and body as they came', async (t) => {
   const backend = await startBackend(t)
   const { url } = await startGateway(t, open([backend.url]))
   const body = '{"big": 12345678901234567890, "a": 1, "a": 2}'
-  const response = await fetch(`${url}/a/x%2Fy?q=%20&q=2&empty`, { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+  const response = await fetch(`${url}/a/x%2Fy?q=%20&q=2&empty`, {
+    method: 'POST',
+    body,
+    headers: { 'content-type': 'application/json' },
+  })
   assert.equal(response.status, 200)
   const [received] = backend.received
   assert.equal(received!.method, 'POST')
@@ -28,9 +41,20 @@ test('leaves the type of a response alone, whatever its body', async (t) => {
     if (type !== '') response.setHeader('content-type', type)
     response.end(type.includes('plain') ? 'caf\u00e9' : '{"a":1}')
   })
-  const { url } = await startGateway(t, { ...open([backend.url]), 'p.json': { name: 'p', prefix: '/p', auth: 'none', targets: [backend.url], passThrough: true } })
+  const { url } = await startGateway(t, {
+    ...open([backend.url]),
+    'p.json': { name: 'p', prefix: '/p', auth: 'none', targets: [backend.url], passThrough: true },
+  })
   for (const prefix of ['/a', '/p']) {
-    for (const type of ['application/json', 'application/json; charset=utf-8', 'application/vnd.x+json', 'text/plain', 'x', 'text/plain;CHARSET=latin1', '']) {
+    for (const type of [
+      'application/json',
+      'application/json; charset=utf-8',
+      'application/vnd.x+json',
+      'text/plain',
+      'x',
+      'text/plain;CHARSET=latin1',
+      '',
+    ]) {
       const response = await fetch(`${url}${prefix}/${encodeURIComponent(type)}`)
       assert.equal(response.headers.get('content-type') ?? '', type, prefix)
       assert.equal(await response.text(), type.includes('plain') ? 'caf\u00e9' : '{"a":1}')
@@ -41,7 +65,10 @@ test('leaves the type of a response alone, whatever its body', async (t) => {
 test('forwards QUERY with its body', async (t) => {
   const backend = await startBackend(t)
   const { port } = await startGateway(t, open([backend.url]))
-  const response = await rawRequest(port, 'QUERY /a/find HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ncontent-type: text/plain\r\n\r\nname')
+  const response = await rawRequest(
+    port,
+    'QUERY /a/find HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ncontent-type: text/plain\r\n\r\nname',
+  )
   assert.equal(response.status, 200)
   assert.equal(backend.received[0]!.method, 'QUERY')
   assert.equal(backend.received[0]!.body.toString(), 'name')
@@ -50,17 +77,26 @@ test('forwards QUERY with its body', async (t) => {
 test('removes hop-by-hop fields and those that Connection names, in both directions', async (t) => {
   const backend = await startBackend(t, (request, response) => {
     request.resume()
-    response.setHeader('x-private', 'hop').setHeader('connection', 'x-private').setHeader('keep-alive', 'timeout=9').setHeader('x-public', 'end')
+    response
+      .setHeader('x-private', 'hop')
+      .setHeader('connection', 'x-private')
+      .setHeader('keep-alive', 'timeout=9')
+      .setHeader('x-public', 'end')
     response.setHeader('server', 'secret/1').setHeader('x-powered-by', 'php').end('ok')
   })
   const { port } = await startGateway(t, open([backend.url]))
-  const response = await rawRequest(port, 'GET /a/ HTTP/1.1\r\nhost: x\r\nconnection: keep-alive, X-Mine, X-Forwarded-For, Via\r\nx-mine: 1\r\nte: trailers\r\nproxy-authorization: Basic eA==\r\nupgrade: h2c\r\nhttp2-settings: x\r\nx-kept: 1\r\n\r\n')
+  const response = await rawRequest(
+    port,
+    'GET /a/ HTTP/1.1\r\nhost: x\r\nconnection: keep-alive, X-Mine, X-Forwarded-For, Via\r\nx-mine: 1\r\nte: trailers\r\nproxy-authorization: Basic eA==\r\nupgrade: h2c\r\nhttp2-settings: x\r\nx-kept: 1\r\n\r\n',
+  )
   assert.equal(response.status, 200)
   for (const name of ['x-private', 'server', 'x-powered-by']) assert.equal(response.headers[name], undefined, name)
   assert.notEqual(response.headers['keep-alive'], 'timeout=9')
   assert.equal(response.headers['x-public'], 'end')
   const { headers } = backend.received[0]!
-  for (const name of ['x-mine', 'te', 'proxy-authorization', 'upgrade', 'http2-settings']) assert.equal(headers[name], undefined, name)
+  for (const name of ['x-mine', 'te', 'proxy-authorization', 'upgrade', 'http2-settings']) {
+    assert.equal(headers[name], undefined, name)
+  }
   assert.equal(headers['x-kept'], '1')
   assert.equal(headers['x-forwarded-for'], '127.0.0.1', 'Connection cannot name away what the gateway adds')
   assert.equal(headers.via, '1.1 gatehouse')
@@ -68,7 +104,15 @@ test('removes hop-by-hop fields and those that Connection names, in both directi
 
 test('tells the upstream of the client, and believes nobody but trusted proxies', async (t) => {
   const backend = await startBackend(t)
-  const lies = { 'x-forwarded-for': '6.6.6.6', 'x-forwarded-proto': 'https', 'x-forwarded-host': 'evil', forwarded: 'for=6.6.6.6', 'x-real-ip': '6.6.6.6', 'x-request-id': 'theirs', 'x-gatehouse-mirror': '1' }
+  const lies = {
+    'x-forwarded-for': '6.6.6.6',
+    'x-forwarded-proto': 'https',
+    'x-forwarded-host': 'evil',
+    forwarded: 'for=6.6.6.6',
+    'x-real-ip': '6.6.6.6',
+    'x-request-id': 'theirs',
+    'x-gatehouse-mirror': '1',
+  }
   const distrusting = await startGateway(t, open([backend.url]))
   await fetch(`${distrusting.url}/a/`, { headers: lies })
   const first = backend.received[0]!.headers
@@ -96,8 +140,16 @@ test('tells the upstream of the client, and believes nobody but trusted proxies'
 
 test('passes to the next target when one refuses the connection, and spreads by weight', async (t) => {
   const hits = { light: 0, heavy: 0 }
-  const light = await startBackend(t, (request, response) => { hits.light++; request.resume(); response.end('l') })
-  const heavy = await startBackend(t, (request, response) => { hits.heavy++; request.resume(); response.end('h') })
+  const light = await startBackend(t, (request, response) => {
+    hits.light++
+    request.resume()
+    response.end('l')
+  })
+  const heavy = await startBackend(t, (request, response) => {
+    hits.heavy++
+    request.resume()
+    response.end('h')
+  })
   const dead = `http://127.0.0.1:${await closedPort()}`
   const { url } = await startGateway(t, open([dead, light.url, { url: heavy.url, weight: 2 }]))
   for (let i = 0; i < 40; i++) {
@@ -110,12 +162,17 @@ test('passes to the next target when one refuses the connection, and spreads by 
 })
 
 test('answers 502 when every target refuses, and stays alive under a burst', async (t) => {
-  const { url, app } = await startGateway(t, open([`http://127.0.0.1:${await closedPort()}`, `http://127.0.0.1:${await closedPort()}`]))
-  const responses = await Promise.all(Array.from({ length: 100 }, () => fetch(`${url}/a/`, { method: 'POST', body: 'x'.repeat(1000) })))
+  const { url, app } = await startGateway(
+    t,
+    open([`http://127.0.0.1:${await closedPort()}`, `http://127.0.0.1:${await closedPort()}`]),
+  )
+  const responses = await Promise.all(
+    Array.from({ length: 100 }, () => fetch(`${url}/a/`, { method: 'POST', body: 'x'.repeat(1000) })),
+  )
   for (const response of responses) {
     assert.equal(response.status, 502)
     assert.equal(response.headers.get('content-type'), 'application/problem+json; charset=utf-8')
-    const problem = await response.json() as Record<string, string>
+    const problem = (await response.json()) as Record<string, string>
     assert.equal(problem.code, 'GW_UPSTREAM_UNREACHABLE')
     assert.doesNotMatch(JSON.stringify(problem), /127\.0\.0\.1|ECONN|undici/)
     assert.equal(problem.requestId, response.headers.get('x-request-id'))
@@ -130,8 +187,9 @@ test('repeats an idempotent request once when a kept connection turns out closed
     socket.on('data', (bytes) => {
       requests++
       // the first GET of a connection is answered, the second finds it closed, as every POST does
-      if (onThis++ === 0 && bytes.toString().startsWith('GET')) socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok')
-      else socket.destroy()
+      if (onThis++ === 0 && bytes.toString().startsWith('GET')) {
+        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok')
+      } else socket.destroy()
     })
   })
   const { url } = await startGateway(t, open([backend.url]))
@@ -185,16 +243,35 @@ test('tells a client that expects 100-continue to go on only when the body is wa
   const backend = await startBackend(t)
   const { port } = await startGateway(t, {
     ...open([backend.url]),
-    'b.json': { name: 'b', prefix: '/b', auth: 'none', targets: [backend.url], routes: [{ method: 'POST', url: '/', schema: { body: { type: 'object' } } }] },
+    'b.json': {
+      name: 'b',
+      prefix: '/b',
+      auth: 'none',
+      targets: [backend.url],
+      routes: [{ method: 'POST', url: '/', schema: { body: { type: 'object' } } }],
+    },
   })
-  const ask = (path: string) => new Promise<{ continued: boolean, status: number }>((resolve, reject) => {
-    let continued = false
-    const request = httpRequest({ port, method: 'POST', path, headers: { expect: '100-continue', 'content-length': 2, 'content-type': 'application/json' } })
-    request.on('continue', () => { continued = true; request.end('{}') })
-    request.on('response', (response) => { response.resume(); resolve({ continued, status: response.statusCode! }); request.destroy() })
-    request.on('error', reject)
-    request.flushHeaders()
-  })
+  const ask = (path: string) =>
+    new Promise<{ continued: boolean; status: number }>((resolve, reject) => {
+      let continued = false
+      const request = httpRequest({
+        port,
+        method: 'POST',
+        path,
+        headers: { expect: '100-continue', 'content-length': 2, 'content-type': 'application/json' },
+      })
+      request.on('continue', () => {
+        continued = true
+        request.end('{}')
+      })
+      request.on('response', (response) => {
+        response.resume()
+        resolve({ continued, status: response.statusCode! })
+        request.destroy()
+      })
+      request.on('error', reject)
+      request.flushHeaders()
+    })
   assert.deepEqual(await ask('/a/x'), { continued: true, status: 200 })
   assert.deepEqual(await ask('/b'), { continued: true, status: 200 })
   assert.deepEqual(await ask('/nowhere'), { continued: false, status: 404 })
@@ -232,7 +309,9 @@ test('streams a response with its headers at once', async (t) => {
 })
 
 test('relays large bodies both ways byte by byte', async (t) => {
-  const backend = await startBackend(t, (request, response) => { request.pipe(response) })
+  const backend = await startBackend(t, (request, response) => {
+    request.pipe(response)
+  })
   const { url } = await startGateway(t, open([backend.url]))
   const body = Buffer.alloc(8 * 1024 * 1024, 'gatehouse ')
   const response = await fetch(`${url}/a/`, { method: 'POST', body })
@@ -251,7 +330,10 @@ test('a client that goes away takes the upstream request with it', async (t) => 
   const { port, app } = await startGateway(t, open([backend.url]))
   const request = httpRequest({ port, path: '/a/' }).end()
   request.on('error', () => {})
-  request.on('response', (response) => { response.on('error', () => {}); response.once('data', () => request.destroy()) })
+  request.on('response', (response) => {
+    response.on('error', () => {})
+    response.once('data', () => request.destroy())
+  })
   await begun.promise
   await closed.promise
   assert.equal((await app.inject('/livez')).statusCode, 200)
@@ -275,10 +357,15 @@ test('a client that goes away before the answer frees the upstream too', async (
 
 test('an upstream that breaks off cuts the client off instead of ending the body well', async (t) => {
   const backend = await startRawBackend(t, (socket) => {
-    socket.once('data', () => { socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n'); setImmediate(() => socket.destroy()) })
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n')
+      setImmediate(() => socket.destroy())
+    })
   })
   const { url } = await startGateway(t, open([backend.url]))
-  await assert.rejects(async () => { await (await fetch(`${url}/a/`)).text() })
+  await assert.rejects(async () => {
+    await (await fetch(`${url}/a/`)).text()
+  })
 })
 
 const BROKEN: [string, string][] = [
@@ -286,9 +373,15 @@ const BROKEN: [string, string][] = [
   ['nothing', ''],
   ['a short body', 'HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc'],
   ['two lengths', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\nContent-Length: 3\r\n\r\nab'],
-  ['length and chunks', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n'],
+  [
+    'length and chunks',
+    'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n',
+  ],
   ['an unknown transfer coding', 'HTTP/1.1 200 OK\r\ntransfer-encoding: xchunked\r\n\r\n2\r\nab\r\n0\r\n\r\n'],
-  ['a transfer coding behind chunked', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, identity\r\n\r\n2\r\nab\r\n0\r\n\r\n'],
+  [
+    'a transfer coding behind chunked',
+    'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, identity\r\n\r\n2\r\nab\r\n0\r\n\r\n',
+  ],
   ['chunked twice', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n'],
   ['a compressed transfer', 'HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n'],
   ['a header without colon', 'HTTP/1.1 200 OK\r\nbroken\r\n\r\n'],
@@ -297,27 +390,35 @@ const BROKEN: [string, string][] = [
 ]
 for (const [what, bytes] of BROKEN) {
   test(`an upstream that answers ${what} gives 502`, async (t) => {
-    const backend = await startRawBackend(t, (socket) => { socket.once('data', () => socket.end(bytes)) })
+    const backend = await startRawBackend(t, (socket) => {
+      socket.once('data', () => socket.end(bytes))
+    })
     const { url } = await startGateway(t, open([backend.url]))
     const response = await fetch(`${url}/a/`)
     assert.equal(response.status, 502)
-    assert.equal((await response.json() as { code: string }).code, 'GW_UPSTREAM_BROKEN')
+    assert.equal(((await response.json()) as { code: string }).code, 'GW_UPSTREAM_BROKEN')
     assert.equal(response.headers.get('x-flood'), null)
   })
 }
 
 test('an upstream that stays silent gives 504', async (t) => {
-  const backend = await startRawBackend(t, (socket) => { socket.resume() })
+  const backend = await startRawBackend(t, (socket) => {
+    socket.resume()
+  })
   const { url } = await startGateway(t, open([backend.url], { timeouts: { firstByte: '200ms' } }))
   const response = await fetch(`${url}/a/`)
   assert.equal(response.status, 504)
-  assert.equal((await response.json() as { code: string }).code, 'GW_UPSTREAM_TIMEOUT')
+  assert.equal(((await response.json()) as { code: string }).code, 'GW_UPSTREAM_TIMEOUT')
 })
 
 test('an upstream that stops in the middle is cut off after the idle timeout', async (t) => {
-  const backend = await startRawBackend(t, (socket) => { socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\nabc')) })
+  const backend = await startRawBackend(t, (socket) => {
+    socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\nabc'))
+  })
   const { url } = await startGateway(t, open([backend.url], { timeouts: { idle: '200ms' } }))
-  await assert.rejects(async () => { await (await fetch(`${url}/a/`)).text() })
+  await assert.rejects(async () => {
+    await (await fetch(`${url}/a/`)).text()
+  })
 })
 
 test('a second response staged on an idle connection is never given to the next request', async (t) => {
@@ -336,9 +437,15 @@ test('limits a streamed body when the upstream states a limit', async (t) => {
   const { port } = await startGateway(t, open([backend.url], { bodyLimit: 10 }))
   const known = await rawRequest(port, 'POST /a/ HTTP/1.1\r\nhost: x\r\ncontent-length: 11\r\n\r\n12345678901')
   assert.equal(known.status, 413)
-  const chunked = await rawRequest(port, 'POST /a/ HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nb\r\n12345678901\r\n0\r\n\r\n')
+  const chunked = await rawRequest(
+    port,
+    'POST /a/ HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nb\r\n12345678901\r\n0\r\n\r\n',
+  )
   assert.equal(chunked.status, 413)
-  const fits = await rawRequest(port, 'POST /a/ HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\na\r\n1234567890\r\n0\r\n\r\n')
+  const fits = await rawRequest(
+    port,
+    'POST /a/ HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\na\r\n1234567890\r\n0\r\n\r\n',
+  )
   assert.equal(fits.status, 200)
 })
 
@@ -348,8 +455,12 @@ test('headers do not wait for a small body that takes its time', async (t) => {
     response.writeHead(200, { 'content-length': '10', date: 'Mon, 23 Nov 2026 11:00:00 GMT' }).write('first')
     finish = () => response.end('other')
   })
-  const { port } = await startGateway(t, { 'a.json': { name: 'a', auth: 'none', targets: [url], routes: [{ method: 'GET', url: '/' }] } })
-  const response = await new Promise<IncomingMessage>((resolve, reject) => { get({ port, path: '/' }, resolve).on('error', reject) })
+  const { port } = await startGateway(t, {
+    'a.json': { name: 'a', auth: 'none', targets: [url], routes: [{ method: 'GET', url: '/' }] },
+  })
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    get({ port, path: '/' }, resolve).on('error', reject)
+  })
   assert.equal(response.headers['content-length'], '10')
   const chunks: string[] = []
   for await (const chunk of response) {

@@ -11,21 +11,34 @@ import { startCached } from '../cache/cached-gateway.ts'
 import { get, startRecorder, UPGRADE } from '../security/wire.ts'
 
 /** What a declared route and a pass-through of a gateway send as `Host` for a client that asks for `shop.test`. */
-async function hostsSent (t: TestContext, upstream: object, config: object = {}): Promise<(string | undefined)[]> {
+async function hostsSent(t: TestContext, upstream: object, config: object = {}): Promise<(string | undefined)[]> {
   const backend = await startRecorder(t)
-  const { port } = await startGateway(t, {
-    'a.json': { name: 'a', auth: 'none', targets: [backend.url], passThrough: { websocket: true }, routes: [{ method: 'GET', url: '/declared', websocket: true }], ...upstream },
-  }, config)
+  const { port } = await startGateway(
+    t,
+    {
+      'a.json': {
+        name: 'a',
+        auth: 'none',
+        targets: [backend.url],
+        passThrough: { websocket: true },
+        routes: [{ method: 'GET', url: '/declared', websocket: true }],
+        ...upstream,
+      },
+    },
+    config,
+  )
   for (const path of ['/declared', '/rest']) {
     assert.equal((await rawRequest(port, get(path, '', '1.1', 'shop.test'))).status, 200)
     assert.equal((await rawRequest(port, get(path, UPGRADE, '1.1', 'shop.test'))).status, 101)
   }
-  const hosts = [...backend.wire().matchAll(/^host: (.*)\r$/gim)].map(([, host]) => host === `127.0.0.1:${backend.port}` ? 'target' : host)
+  const hosts = [...backend.wire().matchAll(/^host: (.*)\r$/gim)].map(([, host]) =>
+    host === `127.0.0.1:${backend.port}` ? 'target' : host,
+  )
   assert.equal(hosts.length, 4)
   return [...new Set(hosts)]
 }
 
-test('Host is the client\'s where hosts are stated, and otherwise as upstream, then gateway say', async (t) => {
+test("Host is the client's where hosts are stated, and otherwise as upstream, then gateway say", async (t) => {
   const hosts = ['shop.test']
   const cases: [upstream: object, config: object, sent: string][] = [
     [{}, {}, 'target'],
@@ -45,7 +58,7 @@ test('Host is the client\'s where hosts are stated, and otherwise as upstream, t
   }
 })
 
-test('a hand-written plugin inherits the gateway\'s word', async (t) => {
+test("a hand-written plugin inherits the gateway's word", async (t) => {
   const backend = await startBackend(t)
   const plugin = (more: string): string => `export default async (app) => {
     const upstream = app.addUpstream({ name: 'own', targets: ['${backend.url}'] ${more} })
@@ -61,14 +74,19 @@ test('a hand-written plugin inherits the gateway\'s word', async (t) => {
   assert.equal(await sent(', preserveHost: false', { preserveHost: true }), `127.0.0.1:${backend.port}`)
 })
 
-const shop = (targets: unknown[], more: object = {}) => ({ 'a.json': { name: 'a', hosts: ['shop.test'], auth: 'none', targets, passThrough: true, ...more } })
+const shop = (targets: unknown[], more: object = {}) => ({
+  'a.json': { name: 'a', hosts: ['shop.test'], auth: 'none', targets, passThrough: true, ...more },
+})
 
 test('the host goes to every target that a request is sent to, and port and letters stay as they came', async (t) => {
   const backend = await startBackend(t)
   const { port } = await startGateway(t, shop([`http://127.0.0.1:${await closedPort()}`, backend.url]))
   for (const host of ['shop.test', 'SHOP.test', 'shop.test:8443', 'shop.test.']) {
     for (let i = 0; i < 2; i++) assert.equal((await rawRequest(port, get('/x', '', '1.1', host))).status, 200)
-    assert.deepEqual(backend.received.splice(0).map(({ headers }) => headers.host), [host, host])
+    assert.deepEqual(
+      backend.received.splice(0).map(({ headers }) => headers.host),
+      [host, host],
+    )
   }
 })
 
@@ -85,8 +103,13 @@ test('a target that speaks HTTP/2 gets it as :authority', async (t) => {
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  t.after(() => { server.close() })
-  const { port } = await startGateway(t, shop([{ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, http2: 'prior-knowledge' }]))
+  t.after(() => {
+    server.close()
+  })
+  const { port } = await startGateway(
+    t,
+    shop([{ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, http2: 'prior-knowledge' }]),
+  )
   assert.equal((await rawRequest(port, get('/x', '', '1.1', 'shop.test'))).status, 204)
   assert.deepEqual(authorities, ['shop.test', undefined])
 })
@@ -116,29 +139,56 @@ test('a health check asks for the host of its target', async (t) => {
 })
 
 test('a stored response belongs to the Host that the service has seen', async (t) => {
-  const byHost = (request: { headers: { host?: string } }, response: { writeHead (status: number, headers: object): { end (body: string): void } }): void => {
-    response.writeHead(200, { 'cache-control': 'public, max-age=60', 'content-type': 'text/plain' }).end(request.headers.host!)
+  const byHost = (
+    request: { headers: { host?: string } },
+    response: { writeHead(status: number, headers: object): { end(body: string): void } },
+  ): void => {
+    response
+      .writeHead(200, { 'cache-control': 'public, max-age=60', 'content-type': 'text/plain' })
+      .end(request.headers.host!)
   }
   const { ask } = await startCached(t, byHost as never, true, { preserveHost: true }, { trustProxy: ['127.0.0.1'] })
-  const as = async (host: string): Promise<string> => (await ask('/x', { headers: { host, 'x-forwarded-host': 'public.test' } })).body
+  const as = async (host: string): Promise<string> =>
+    (await ask('/x', { headers: { host, 'x-forwarded-host': 'public.test' } })).body
   assert.equal(await as('one.test'), 'one.test')
   assert.equal(await as('two.test'), 'two.test')
 })
 
 test('no Host that is not valid reaches a service', async (t) => {
   const backend = await startBackend(t)
-  const { port } = await startGateway(t, { 'a.json': { name: 'a', auth: 'none', preserveHost: true, targets: [backend.url], passThrough: true } })
-  for (const host of ['a b', 'a/b', 'user@a', 'a,b', 'a:b', 'a?b', 'a#b', 'a\tb', '[::1', '"a"', 'a\x00b', 'ä', 'a%00']) {
+  const { port } = await startGateway(t, {
+    'a.json': { name: 'a', auth: 'none', preserveHost: true, targets: [backend.url], passThrough: true },
+  })
+  for (const host of [
+    'a b',
+    'a/b',
+    'user@a',
+    'a,b',
+    'a:b',
+    'a?b',
+    'a#b',
+    'a\tb',
+    '[::1',
+    '"a"',
+    'a\x00b',
+    'ä',
+    'a%00',
+  ]) {
     assert.equal((await rawRequest(port, get('/x', '', '1.1', host))).status, 400, JSON.stringify(host))
   }
   assert.deepEqual(backend.received, [])
 })
 
 test('a header rule states one Host for all targets, and addresses with it are addresses of the targets', async (t) => {
-  const [backend, shadow] = [await startBackend(t, (request, response) => {
-    request.resume()
-    response.writeHead(200, { location: `http://fixed.test${request.url}`, 'set-cookie': 'id=1; Domain=fixed.test' }).end()
-  }), await startBackend(t)]
+  const [backend, shadow] = [
+    await startBackend(t, (request, response) => {
+      request.resume()
+      response
+        .writeHead(200, { location: `http://fixed.test${request.url}`, 'set-cookie': 'id=1; Domain=fixed.test' })
+        .end()
+    }),
+    await startBackend(t),
+  ]
   const rules: [upstream: object, host: string][] = [
     [{ requestHeaders: { set: { Host: 'fixed.test' } } }, 'fixed.test'],
     [{ requestHeaders: { add: { host: 'fixed.test' } } }, 'fixed.test'],
@@ -149,16 +199,33 @@ test('a header rule states one Host for all targets, and addresses with it are a
     const { port } = await startGateway(t, shop([backend.url], { mirror: { targets: [shadow.url] }, ...upstream }))
     const { status, headers } = await rawRequest(port, get('/x', '', '1.1', 'shop.test'))
     assert.equal(status, 200)
-    assert.deepEqual(backend.received.splice(0).map(({ headers }) => headers.host), [host])
+    assert.deepEqual(
+      backend.received.splice(0).map(({ headers }) => headers.host),
+      [host],
+    )
     await eventually('the copy arrives', () => shadow.received.length === 1)
     assert.equal(shadow.received.splice(0)[0]!.headers.host, host)
     if (host === 'fixed.test') assert.deepEqual([headers.location, headers['set-cookie']], ['/x', 'id=1'])
   }
   const route = { method: 'GET', url: '/x', requestHeaders: { set: { host: 'route.test' } } }
-  const { port } = await startGateway(t, shop([backend.url], { requestHeaders: { set: { host: 'fixed.test' } }, routes: [route] }))
+  const { port } = await startGateway(
+    t,
+    shop([backend.url], { requestHeaders: { set: { host: 'fixed.test' } }, routes: [route] }),
+  )
   await rawRequest(port, get('/x', '', '1.1', 'shop.test'))
   assert.equal(backend.received[0]!.headers.host, 'route.test')
   // no circle where a service sends http clients on to https
-  const known = await startGateway(t, { 'a.json': { name: 'a', auth: 'none', targets: [backend.url], requestHeaders: { set: { host: 'fixed.test' } }, passThrough: true } })
-  assert.equal((await rawRequest(known.port, get('/x', '', '1.1', 'fixed.test'))).headers.location, 'http://fixed.test/x')
+  const known = await startGateway(t, {
+    'a.json': {
+      name: 'a',
+      auth: 'none',
+      targets: [backend.url],
+      requestHeaders: { set: { host: 'fixed.test' } },
+      passThrough: true,
+    },
+  })
+  assert.equal(
+    (await rawRequest(known.port, get('/x', '', '1.1', 'fixed.test'))).headers.location,
+    'http://fixed.test/x',
+  )
 })

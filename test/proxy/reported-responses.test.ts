@@ -8,12 +8,27 @@ import { ask } from '../support/http-client.ts'
 import { rawRequest } from '../support/raw-client.ts'
 import { countedBy } from '../support/counted.ts'
 
-const document = apiDocument({ '/{kind}': { get: { parameters: [{ name: 'kind', in: 'path', required: true, schema: {} }], responses: { 200: { description: 'OK', content: { 'application/json': { schema: { type: 'object', required: ['id'] } } } } } } } })
+const document = apiDocument({
+  '/{kind}': {
+    get: {
+      parameters: [{ name: 'kind', in: 'path', required: true, schema: {} }],
+      responses: {
+        200: { description: 'OK', content: { 'application/json': { schema: { type: 'object', required: ['id'] } } } },
+      },
+    },
+  },
+})
 const JSON_TYPE = { 'content-type': 'application/json' }
 
-async function start (t: TestContext, respond: (response: ServerResponse, acceptEncoding: string | undefined) => void) {
-  const gateway = await startApiGateway(t, document, { responseValidation: 'report' }, { respond: (request, response) => respond(response, request.headers['accept-encoding']) })
-  const counted = async (): Promise<number> => countedBy(gateway.app, 'gatehouse_response_violations_total').reduce((sum, { value }) => sum + value, 0)
+async function start(t: TestContext, respond: (response: ServerResponse, acceptEncoding: string | undefined) => void) {
+  const gateway = await startApiGateway(
+    t,
+    document,
+    { responseValidation: 'report' },
+    { respond: (request, response) => respond(response, request.headers['accept-encoding']) },
+  )
+  const counted = async (): Promise<number> =>
+    countedBy(gateway.app, 'gatehouse_response_violations_total').reduce((sum, { value }) => sum + value, 0)
   return { ...gateway, counted }
 }
 
@@ -29,7 +44,7 @@ test('a response that is only reported goes on as it comes', { timeout: 60_000 }
   finish()
   assert.equal(Buffer.from((await reader.read()).value!).toString(), '1}')
   assert.equal((await reader.read()).done, true)
-  await eventually('the count of violations', async () => await counted() === 1)
+  await eventually('the count of violations', async () => (await counted()) === 1)
 })
 
 test('a response that is only reported keeps its framing and its trailers', async (t) => {
@@ -55,7 +70,14 @@ test('compressed responses are asked for, relayed and looked into', async (t) =>
   let current = ''
   const { url, backend, counted } = await start(t, (response, acceptEncoding) => {
     const [coding, body] = bodies[current]!
-    response.writeHead(200, { ...JSON_TYPE, 'content-encoding': coding, 'x-asked-for': acceptEncoding ?? '', 'content-length': body.length }).end(body)
+    response
+      .writeHead(200, {
+        ...JSON_TYPE,
+        'content-encoding': coding,
+        'x-asked-for': acceptEncoding ?? '',
+        'content-length': body.length,
+      })
+      .end(body)
   })
   let expected = 0
   for (const [kind, [coding, body, violations]] of Object.entries(bodies)) {
@@ -65,7 +87,7 @@ test('compressed responses are asked for, relayed and looked into', async (t) =>
     assert.equal(answer.headers['x-asked-for'], 'gzip, br')
     assert.equal(answer.headers['content-length'], String(body.length))
     expected += violations
-    await eventually('the count of violations', async () => await counted() === expected)
+    await eventually('the count of violations', async () => (await counted()) === expected)
   }
   assert.equal(backend.received.length, 5)
 })
@@ -74,8 +96,8 @@ test('a response that is too large to be looked at is told of, whether its lengt
   const body = JSON.stringify({ id: 'x'.repeat(2 * 2 ** 20) })
   let known = true
   const { url, counted } = await start(t, (response) => {
-    response.writeHead(200, { ...JSON_TYPE, ...known ? { 'content-length': body.length } : {} }).end(body)
+    response.writeHead(200, { ...JSON_TYPE, ...(known ? { 'content-length': body.length } : {}) }).end(body)
   })
   for (known of [true, false]) assert.equal(await (await fetch(`${url}/a`)).text(), body)
-  await eventually('the count of violations', async () => await counted() === 2)
+  await eventually('the count of violations', async () => (await counted()) === 2)
 })

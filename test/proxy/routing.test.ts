@@ -4,24 +4,57 @@ import { startBackend } from '../support/backend.ts'
 import { startGateway } from '../support/gateway.ts'
 import { rawRequest } from '../support/raw-client.ts'
 
-const named = (name: string, more: object) => ({ name, auth: 'none', responseHeaders: { set: { 'x-upstream': name } }, ...more })
+const named = (name: string, more: object) => ({
+  name,
+  auth: 'none',
+  responseHeaders: { set: { 'x-upstream': name } },
+  ...more,
+})
 
-async function ask (port: number, host: string, path: string, more = ''): Promise<{ status: number, upstream: string | undefined, path: string | undefined }> {
+async function ask(
+  port: number,
+  host: string,
+  path: string,
+  more = '',
+): Promise<{ status: number; upstream: string | undefined; path: string | undefined }> {
   const response = await rawRequest(port, `GET ${path} HTTP/1.1\r\nhost: ${host}\r\n${more}\r\n`)
   let forwarded: string | undefined
-  try { forwarded = JSON.parse(response.body).path } catch {}
+  try {
+    forwarded = JSON.parse(response.body).path
+  } catch {}
   return { status: response.status, upstream: response.headers['x-upstream'], path: forwarded }
 }
 
 test('routes by host: exact before wildcard before every host', async (t) => {
   const { url: target } = await startBackend(t)
   const { port } = await startGateway(t, {
-    'exact.json': named('exact', { hosts: ['api.example.com'], targets: [target], routes: [{ method: 'GET', url: '/x' }] }),
-    'wild.json': named('wild', { hosts: ['*.example.com'], targets: [target], routes: [{ method: 'GET', url: '/x' }, { method: 'GET', url: '/w' }] }),
-    'every.json': named('every', { targets: [target], routes: [{ method: 'GET', url: '/x' }, { method: 'GET', url: '/e' }] }),
+    'exact.json': named('exact', {
+      hosts: ['api.example.com'],
+      targets: [target],
+      routes: [{ method: 'GET', url: '/x' }],
+    }),
+    'wild.json': named('wild', {
+      hosts: ['*.example.com'],
+      targets: [target],
+      routes: [
+        { method: 'GET', url: '/x' },
+        { method: 'GET', url: '/w' },
+      ],
+    }),
+    'every.json': named('every', {
+      targets: [target],
+      routes: [
+        { method: 'GET', url: '/x' },
+        { method: 'GET', url: '/e' },
+      ],
+    }),
   })
   assert.deepEqual(await ask(port, 'api.example.com', '/x'), { status: 200, upstream: 'exact', path: '/x' })
-  assert.deepEqual(await ask(port, 'API.Example.COM:8080', '/x?a=1'), { status: 200, upstream: 'exact', path: '/x?a=1' })
+  assert.deepEqual(await ask(port, 'API.Example.COM:8080', '/x?a=1'), {
+    status: 200,
+    upstream: 'exact',
+    path: '/x?a=1',
+  })
   assert.equal((await ask(port, 'api.example.com.', '/x')).upstream, 'exact')
   assert.equal((await ask(port, 'other.example.com', '/x')).upstream, 'wild')
   assert.equal((await ask(port, 'api.example.com', '/w')).upstream, 'wild')
@@ -31,21 +64,41 @@ test('routes by host: exact before wildcard before every host', async (t) => {
   assert.equal((await ask(port, 'xapi.example.comx', '/w')).status, 404)
   assert.equal((await ask(port, 'api.example.com', '/e')).upstream, 'every')
   assert.equal((await ask(port, 'anything', '/w')).status, 404)
-  assert.equal((await ask(port, 'anything', '/.host-0/x')).status, 400, 'the internal form of a path is nobody\'s to use')
+  assert.equal(
+    (await ask(port, 'anything', '/.host-0/x')).status,
+    400,
+    "the internal form of a path is nobody's to use",
+  )
 })
 
 test('a hundred hosts can share a path', async (t) => {
   const { url: target } = await startBackend(t)
-  const files = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`h${i}.json`, named(`h${i}`, { hosts: [`h${i}.test`], targets: [target], routes: [{ method: 'GET', url: '/*' }] })]))
+  const files = Object.fromEntries(
+    Array.from({ length: 100 }, (_, i) => [
+      `h${i}.json`,
+      named(`h${i}`, { hosts: [`h${i}.test`], targets: [target], routes: [{ method: 'GET', url: '/*' }] }),
+    ]),
+  )
   const { port } = await startGateway(t, files)
   for (const i of [0, 31, 32, 99]) assert.equal((await ask(port, `h${i}.test`, '/some/where')).upstream, `h${i}`)
 })
 
 test('routes by header, the more conditions the better', async (t) => {
   const { url: target } = await startBackend(t)
-  const route = (value: string, headers?: object) => ({ method: 'GET', url: '/v', ...headers ? { match: { headers } } : {}, responseHeaders: { set: { 'x-route': value } } })
-  const { port } = await startGateway(t, { 'a.json': named('a', { targets: [target], routes: [route('both', { 'X-Version': '2', 'x-beta': 'yes' }), route('two', { 'x-version': '2' }), route('any')] }) })
-  const routed = async (more: string) => (await rawRequest(port, `GET /v HTTP/1.1\r\nhost: x\r\n${more}\r\n`)).headers['x-route']
+  const route = (value: string, headers?: object) => ({
+    method: 'GET',
+    url: '/v',
+    ...(headers ? { match: { headers } } : {}),
+    responseHeaders: { set: { 'x-route': value } },
+  })
+  const { port } = await startGateway(t, {
+    'a.json': named('a', {
+      targets: [target],
+      routes: [route('both', { 'X-Version': '2', 'x-beta': 'yes' }), route('two', { 'x-version': '2' }), route('any')],
+    }),
+  })
+  const routed = async (more: string) =>
+    (await rawRequest(port, `GET /v HTTP/1.1\r\nhost: x\r\n${more}\r\n`)).headers['x-route']
   assert.equal(await routed(''), 'any')
   assert.equal(await routed('x-version: 1\r\n'), 'any')
   assert.equal(await routed('x-version: 2\r\n'), 'two')
@@ -56,11 +109,16 @@ test('strips prefixes, rewrites paths and redirects', async (t) => {
   const { url: target } = await startBackend(t)
   const { port } = await startGateway(t, {
     'a.json': named('a', {
-      hosts: ['h.test'], prefix: '/shop', stripPrefix: true, targets: [`${target}/base`], routes: [
-        { method: 'GET', url: '/' }, { method: 'GET', url: '/items/:id' },
+      hosts: ['h.test'],
+      prefix: '/shop',
+      stripPrefix: true,
+      targets: [`${target}/base`],
+      routes: [
+        { method: 'GET', url: '/' },
+        { method: 'GET', url: '/items/:id' },
         { method: 'GET', url: '/old/:id/*', rewritePath: '/v2/items/:id/rest/*' },
         { method: 'GET', url: '/moved/:id', redirect: { to: 'https://new.example/things/:id', status: 301 } },
-      ]
+      ],
     }),
   })
   assert.equal((await ask(port, 'h.test', '/shop')).path, '/base/')
@@ -76,14 +134,25 @@ test('strips prefixes, rewrites paths and redirects', async (t) => {
 test('sets, adds and removes headers both ways, the route after the upstream', async (t) => {
   const backend = await startBackend(t, (request, response) => {
     request.resume()
-    response.writeHead(200, { 'x-a': 'theirs', 'x-b': 'theirs', 'set-cookie': ['one=1', 'two=2'], vary: 'accept' }).end('{}')
+    response
+      .writeHead(200, { 'x-a': 'theirs', 'x-b': 'theirs', 'set-cookie': ['one=1', 'two=2'], vary: 'accept' })
+      .end('{}')
   })
   const { url } = await startGateway(t, {
     'a.json': {
-      name: 'a', auth: 'none', targets: [backend.url],
+      name: 'a',
+      auth: 'none',
+      targets: [backend.url],
       requestHeaders: { set: { 'X-One': 'upstream', 'x-two': 'upstream' }, remove: ['x-secret'] },
       responseHeaders: { remove: ['x-a'], add: { vary: 'origin', 'set-cookie': 'three=3' } },
-      routes: [{ method: 'GET', url: '/', requestHeaders: { set: { 'x-two': 'route' }, add: { 'x-list': 'b' } }, responseHeaders: { set: { 'x-b': 'ours' } } }],
+      routes: [
+        {
+          method: 'GET',
+          url: '/',
+          requestHeaders: { set: { 'x-two': 'route' }, add: { 'x-list': 'b' } },
+          responseHeaders: { set: { 'x-b': 'ours' } },
+        },
+      ],
     },
   })
   const response = await fetch(`${url}/`, { headers: { 'x-one': 'client', 'x-secret': 's', 'x-list': 'a' } })
@@ -100,7 +169,9 @@ test('sets, adds and removes headers both ways, the route after the upstream', a
 
 test('takes absolute-form when it names the same host, and refuses it otherwise', async (t) => {
   const { url: target } = await startBackend(t)
-  const { port } = await startGateway(t, { 'a.json': named('a', { targets: [target], routes: [{ method: 'GET', url: '/x' }] }) })
+  const { port } = await startGateway(t, {
+    'a.json': named('a', { targets: [target], routes: [{ method: 'GET', url: '/x' }] }),
+  })
   const status = async (head: string) => (await rawRequest(port, `${head}\r\n\r\n`)).status
   assert.equal(await status('GET http://h.test/x HTTP/1.1\r\nhost: h.test'), 200)
   assert.equal(await status('GET http://evil.test/x HTTP/1.1\r\nhost: h.test'), 400)
@@ -114,7 +185,13 @@ test('takes absolute-form when it names the same host, and refuses it otherwise'
 test('a path without that method is 405 with those that it has, on the hosts that it has them', async (t) => {
   const { url: target } = await startBackend(t)
   const { port } = await startGateway(t, {
-    'a.json': named('a', { targets: [target], routes: [{ method: ['GET', 'PUT'], url: '/x' }, { method: 'POST', url: '/only' }] }),
+    'a.json': named('a', {
+      targets: [target],
+      routes: [
+        { method: ['GET', 'PUT'], url: '/x' },
+        { method: 'POST', url: '/only' },
+      ],
+    }),
     'b.json': named('b', { hosts: ['b.test'], targets: [target], routes: [{ method: 'DELETE', url: '/x' }] }),
   })
   const allowed = async (host: string, method: string, path: string) => {

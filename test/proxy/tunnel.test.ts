@@ -10,27 +10,49 @@ import { type Gateway, startGateway } from '../support/gateway.ts'
 import { rawRequest } from '../support/raw-client.ts'
 
 /** An echoing WebSocket service that chooses the last subprotocol offered and remembers its handshakes. */
-async function startEcho (t: TestContext) {
+async function startEcho(t: TestContext) {
   const server = createServer((_request, response) => response.writeHead(418).end('no socket'))
   const handshakes: import('node:http').IncomingMessage[] = []
-  const sockets = new WebSocketServer({ server, perMessageDeflate: true, handleProtocols: (offered) => [...offered].at(-1)! })
-  const closes: { code: number, reason: string }[] = []
+  const sockets = new WebSocketServer({
+    server,
+    perMessageDeflate: true,
+    handleProtocols: (offered) => [...offered].at(-1)!,
+  })
+  const closes: { code: number; reason: string }[] = []
   const closed = Promise.withResolvers<void>()
   sockets.on('connection', (socket, request) => {
     handshakes.push(request)
     socket.on('message', (data, binary) => socket.send(data, { binary }))
-    socket.on('close', (code, reason) => { closes.push({ code, reason: String(reason) }); closed.resolve() })
+    socket.on('close', (code, reason) => {
+      closes.push({ code, reason: String(reason) })
+      closed.resolve()
+    })
     socket.on('error', () => {})
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  t.after(() => { for (const client of sockets.clients) client.terminate(); server.close() })
+  t.after(() => {
+    for (const client of sockets.clients) client.terminate()
+    server.close()
+  })
   return { port: (server.address() as AddressInfo).port, handshakes, closes, closed: closed.promise, sockets }
 }
 
-const upstream = (targets: string[], more: object = {}) => ({ 'live.json': { name: 'live', prefix: '/live', auth: 'none', targets, routes: [{ method: 'GET', url: '/ws', websocket: true }, { method: 'GET', url: '/plain' }], ...more } })
+const upstream = (targets: string[], more: object = {}) => ({
+  'live.json': {
+    name: 'live',
+    prefix: '/live',
+    auth: 'none',
+    targets,
+    routes: [
+      { method: 'GET', url: '/ws', websocket: true },
+      { method: 'GET', url: '/plain' },
+    ],
+    ...more,
+  },
+})
 
-async function open (url: string, protocols: string[] = [], options = {}): Promise<WebSocket> {
+async function open(url: string, protocols: string[] = [], options = {}): Promise<WebSocket> {
   const socket = new WebSocket(url, protocols, options)
   await once(socket, 'open')
   return socket
@@ -39,7 +61,9 @@ async function open (url: string, protocols: string[] = [], options = {}): Promi
 test('relays messages, subprotocols, extensions, pings and close codes', async (t) => {
   const echo = await startEcho(t)
   const { port } = await startGateway(t, upstream([`http://127.0.0.1:${echo.port}`]))
-  const socket = await open(`ws://127.0.0.1:${port}/live/ws?room=1`, ['first', 'second'], { headers: { 'x-custom': 'kept', cookie: 'c=1', origin: 'http://page.test' } })
+  const socket = await open(`ws://127.0.0.1:${port}/live/ws?room=1`, ['first', 'second'], {
+    headers: { 'x-custom': 'kept', cookie: 'c=1', origin: 'http://page.test' },
+  })
   assert.equal(socket.protocol, 'second')
   assert.match(socket.extensions, /permessage-deflate/)
   const [{ headers, url }] = echo.handshakes as [import('node:http').IncomingMessage]
@@ -110,8 +134,12 @@ test('stopping the gateway closes both sides with 1001', async (t) => {
 })
 
 test('a refusal by the upstream reaches the client as it is', async (t) => {
-  const backend = await startBackend(t, (_request, response) => response.writeHead(403, { 'x-why': 'no' }).end('denied'))
-  backend.server.on('upgrade', (_request, socket) => socket.end('HTTP/1.1 403 Forbidden\r\nx-why: no\r\ncontent-length: 6\r\n\r\ndenied'))
+  const backend = await startBackend(t, (_request, response) =>
+    response.writeHead(403, { 'x-why': 'no' }).end('denied'),
+  )
+  backend.server.on('upgrade', (_request, socket) =>
+    socket.end('HTTP/1.1 403 Forbidden\r\nx-why: no\r\ncontent-length: 6\r\n\r\ndenied'),
+  )
   const { port } = await startGateway(t, upstream([backend.url]))
   const socket = new WebSocket(`ws://127.0.0.1:${port}/live/ws`)
   const [, response] = await once(socket, 'unexpected-response')
@@ -124,16 +152,26 @@ test('a refusal by the upstream reaches the client as it is', async (t) => {
 test('upgrades obey routing, and only WebSocket routes can be upgraded', async (t) => {
   const echo = await startEcho(t)
   const { port } = await startGateway(t, upstream([`http://127.0.0.1:${echo.port}`]))
-  const upgrade = (path: string, more = '') => rawRequest(port, `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`)
+  const upgrade = (path: string, more = '') =>
+    rawRequest(
+      port,
+      `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`,
+    )
   assert.equal((await upgrade('/live/plain')).status, 400)
   assert.equal((await upgrade('/nowhere')).status, 404)
   assert.equal((await upgrade('/live/../live/ws')).status, 400)
   assert.equal((await upgrade('http://evil.test/live/ws')).status, 400)
   assert.equal((await upgrade('//live//ws')).status, 101)
   assert.equal(echo.handshakes[0]!.url, '/live/ws')
-  const h2c = await rawRequest(port, 'GET /live/plain HTTP/1.1\r\nhost: x\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n')
+  const h2c = await rawRequest(
+    port,
+    'GET /live/plain HTTP/1.1\r\nhost: x\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n',
+  )
   assert.equal(h2c.status, 418, 'other upgrades are plain requests')
-  const old = await rawRequest(port, 'GET /live/ws HTTP/1.0\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+  const old = await rawRequest(
+    port,
+    'GET /live/ws HTTP/1.0\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  )
   assert.equal(old.status, 418, 'HTTP/1.0 has no upgrades (RFC 9110, section 7.8)')
 })
 
@@ -157,7 +195,9 @@ test('a client that resets during the handshake harms nobody', async (t) => {
     const socket = connect(port, '127.0.0.1')
     socket.on('error', () => {})
     await once(socket, 'connect')
-    socket.write('GET /live/ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+    socket.write(
+      'GET /live/ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    )
     if (i % 2) socket.resetAndDestroy()
     else setImmediate(() => socket.resetAndDestroy())
   }
@@ -166,7 +206,11 @@ test('a client that resets during the handshake harms nobody', async (t) => {
 })
 
 /** A gateway before a service that accepts a WebSocket, says something, and never answers the end of the other side. */
-async function startDeaf (t: TestContext, says: Buffer, timeouts: object): Promise<Gateway & { client: Socket, freed: () => Promise<void> }> {
+async function startDeaf(
+  t: TestContext,
+  says: Buffer,
+  timeouts: object,
+): Promise<Gateway & { client: Socket; freed: () => Promise<void> }> {
   const server = createServer()
   server.on('upgrade', (_request, socket) => {
     socket.on('error', () => {})
@@ -176,17 +220,25 @@ async function startDeaf (t: TestContext, says: Buffer, timeouts: object): Promi
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => server.close())
-  const gateway = await startGateway(t, upstream([`http://127.0.0.1:${(server.address() as AddressInfo).port}`], { timeouts }))
+  const gateway = await startGateway(
+    t,
+    upstream([`http://127.0.0.1:${(server.address() as AddressInfo).port}`], { timeouts }),
+  )
   const { app } = gateway
   app.tunnels.halfOpenTime = 50
   const client = connect({ port: gateway.port, host: '127.0.0.1', allowHalfOpen: true })
   client.on('error', () => {})
   t.after(() => client.destroy())
-  client.write('GET /live/ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+  client.write(
+    'GET /live/ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  )
   await once(client, 'data')
   assert.equal(app.tunnels.size, 1)
   const freed = async (): Promise<void> => {
-    await eventually('its place is free', () => app.tunnels.size === 0 && app.upstreams.get('live')!.targets[0]!.inFlight === 0)
+    await eventually(
+      'its place is free',
+      () => app.tunnels.size === 0 && app.upstreams.get('live')!.targets[0]!.inFlight === 0,
+    )
     client.destroy()
   }
   return { ...gateway, client, freed }
@@ -198,8 +250,17 @@ test('a WebSocket whose client is gone without a word does not keep its place, w
   await freed()
 })
 
-const HALF = { client: Buffer.from([0x82, 0xfe, 0x10]), upstream: Buffer.from([0x82, 0x7e, 0x10]), none: Buffer.alloc(0) }
-for (const [what, ofClient, ofUpstream] of [['', HALF.none, HALF.none], [', the client within a frame', HALF.client, HALF.none], [', the upstream within a frame', HALF.none, HALF.upstream], [', both within a frame', HALF.client, HALF.upstream]] as const) {
+const HALF = {
+  client: Buffer.from([0x82, 0xfe, 0x10]),
+  upstream: Buffer.from([0x82, 0x7e, 0x10]),
+  none: Buffer.alloc(0),
+}
+for (const [what, ofClient, ofUpstream] of [
+  ['', HALF.none, HALF.none],
+  [', the client within a frame', HALF.client, HALF.none],
+  [', the upstream within a frame', HALF.none, HALF.upstream],
+  [', both within a frame', HALF.client, HALF.upstream],
+] as const) {
   test(`a silent WebSocket is over even when neither side answers the close${what}`, async (t) => {
     const { client, freed } = await startDeaf(t, ofUpstream, { websocket: '100ms' })
     client.write(ofClient)
@@ -221,7 +282,12 @@ test('a service that changes to another protocol than WebSocket is answered 502'
       socket.once('data', () => socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n${line}\r\n`))
     })
     const { port } = await startGateway(t, upstream([backend.url]))
-    const handshake = 'connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
-    assert.equal((await rawRequest(port, `GET /live/ws HTTP/1.1\r\nhost: a.test\r\n${handshake}\r\n`)).status, 502, line)
+    const handshake =
+      'connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+    assert.equal(
+      (await rawRequest(port, `GET /live/ws HTTP/1.1\r\nhost: a.test\r\n${handshake}\r\n`)).status,
+      502,
+      line,
+    )
   }
 })

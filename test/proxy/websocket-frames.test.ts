@@ -3,8 +3,13 @@ import { test } from 'node:test'
 import * as ws from 'ws'
 import { closeFrame, FrameBoundary } from '../../src/proxy/websocket-frames.ts'
 
-function frame (length: number, mask: boolean): Buffer {
-  return Buffer.concat((ws as unknown as { Sender: { frame (data: Buffer, options: object): Buffer[] } }).Sender.frame(Buffer.alloc(length, 0x81), { fin: true, opcode: 2, mask, readOnly: false, rsv1: false }))
+function frame(length: number, mask: boolean): Buffer {
+  return Buffer.concat(
+    (ws as unknown as { Sender: { frame(data: Buffer, options: object): Buffer[] } }).Sender.frame(
+      Buffer.alloc(length, 0x81),
+      { fin: true, opcode: 2, mask, readOnly: false, rsv1: false },
+    ),
+  )
 }
 
 test('finds the boundary of frames of every length form, however they are cut', () => {
@@ -13,7 +18,9 @@ test('finds the boundary of frames of every length form, however they are cut', 
     const stream = Buffer.concat(frames)
     for (const size of [1, 2, 3, 13, 1000, stream.length]) {
       const boundary = new FrameBoundary()
-      for (let at = 0; at < stream.length; at += size) assert.equal(boundary.advance(stream.subarray(at, at + size), false), Math.min(size, stream.length - at))
+      for (let at = 0; at < stream.length; at += size) {
+        assert.equal(boundary.advance(stream.subarray(at, at + size), false), Math.min(size, stream.length - at))
+      }
       assert.ok(boundary.reached)
     }
     const stopping = new FrameBoundary()

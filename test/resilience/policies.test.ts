@@ -27,7 +27,11 @@ test('a sliding count forgets by tenths of its window, and all of it after a lon
 
 test('a retry budget allows a share of the requests, and a few when there are few', () => {
   const budget = new RetryBudget({ budget: { percent: 20, minimum: 3 } })
-  const taken = (now: number) => { let n = 0; while (n < 1000 && budget.take(now)) n++; return n }
+  const taken = (now: number) => {
+    let n = 0
+    while (n < 1000 && budget.take(now)) n++
+    return n
+  }
   budget.countRequest(0)
   assert.equal(taken(0), 3)
   for (let i = 0; i < 99; i++) budget.countRequest(500)
@@ -44,7 +48,10 @@ test('a budget of nothing allows nothing', () => {
 
 test('pauses double up to their longest, with full jitter', () => {
   const longest = new RetryPolicy({ backoff: { base: '100ms', max: '1s' } }, () => 1)
-  assert.deepEqual([0, 1, 2, 3, 4, 60].map((n) => longest.delay(n, undefined)), [100, 200, 400, 800, 1000, 1000])
+  assert.deepEqual(
+    [0, 1, 2, 3, 4, 60].map((n) => longest.delay(n, undefined)),
+    [100, 200, 400, 800, 1000, 1000],
+  )
   const shortest = new RetryPolicy({ backoff: { base: '100ms' } }, () => 0)
   assert.equal(shortest.delay(5, undefined), 0)
 })
@@ -63,7 +70,19 @@ test('Retry-After is kept to, in both forms, as long as it is short enough', () 
 
 test('what is no Retry-After asks for nothing', () => {
   const now = Date.parse('2026-11-23T12:00:00Z')
-  for (const value of [undefined, '', '-1', '1.5', '1e9', '0x10', '99999999999999999999', '2026-11-23T12:00:05Z', 'Nov 2026', ['1', '2'], 'Mon, 99 Nov 2026 99:99:99 GMT']) {
+  for (const value of [
+    undefined,
+    '',
+    '-1',
+    '1.5',
+    '1e9',
+    '0x10',
+    '99999999999999999999',
+    '2026-11-23T12:00:05Z',
+    'Nov 2026',
+    ['1', '2'],
+    'Mon, 99 Nov 2026 99:99:99 GMT',
+  ]) {
     assert.equal(retryAfterDelay(value, now), undefined, String(value))
   }
   assert.equal(retryAfterDelay('Monday, 23-Nov-26 12:00:05 GMT', now), 5000)
@@ -83,9 +102,18 @@ test('when nobody says so, only what is surely harmless is tried again', () => {
 
 test('a set of failures knows causes, statuses and the class of server errors', () => {
   const some = new FailureSet(['timeout', 503, 429])
-  assert.deepEqual([429, 500, 503].map((status) => some.hasStatus(status)), [true, false, true])
-  assert.deepEqual((['unreachable', 'broken', 'timeout', 'cancelled'] as const).map((failure) => some.hasFailure(failure)), [false, false, true, false])
-  assert.deepEqual([200, 404, 499, 500, 599].map((status) => new FailureSet(['5xx']).hasStatus(status)), [false, false, false, true, true])
+  assert.deepEqual(
+    [429, 500, 503].map((status) => some.hasStatus(status)),
+    [true, false, true],
+  )
+  assert.deepEqual(
+    (['unreachable', 'broken', 'timeout', 'cancelled'] as const).map((failure) => some.hasFailure(failure)),
+    [false, false, true, false],
+  )
+  assert.deepEqual(
+    [200, 404, 499, 500, 599].map((status) => new FailureSet(['5xx']).hasStatus(status)),
+    [false, false, false, true, true],
+  )
 })
 
 test('a quantile is of the last values, and unknown while there are few', () => {
@@ -102,7 +130,10 @@ test('hedges cover safe requests without a body, after a fixed or a learnt time'
   const fixed = new HedgePolicy({ after: '200ms' })
   assert.equal(fixed.delay, 200)
   assert.equal(fixed.max, 1)
-  assert.deepEqual(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'POST'].map((method) => fixed.covers(method, null)), [true, true, true, false, false, false])
+  assert.deepEqual(
+    ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'POST'].map((method) => fixed.covers(method, null)),
+    [true, true, true, false, false, false],
+  )
   assert.equal(fixed.covers('GET', Buffer.from('x')), false)
   const learnt = new HedgePolicy({ after: 'p95' })
   assert.equal(learnt.delay, undefined)
@@ -111,20 +142,38 @@ test('hedges cover safe requests without a body, after a fixed or a learnt time'
 })
 
 /** A breaker with a clock that stands until it is moved. */
-function breaker (settings: BreakerDeclaration) {
+function breaker(settings: BreakerDeclaration) {
   const clock = { now: 1000 }
   const decisions: BreakerDecision[] = []
-  const circuit = new CircuitBreaker(settings, (decision) => decisions.push(decision), () => clock.now)
-  const attempt = (status: number) => { circuit.began(); circuit.answered(status); circuit.ended(status, null) }
-  const fail = (failure: 'unreachable' | 'broken' | 'timeout' | 'cancelled') => { circuit.began(); circuit.ended(0, failure) }
+  const circuit = new CircuitBreaker(
+    settings,
+    (decision) => decisions.push(decision),
+    () => clock.now,
+  )
+  const attempt = (status: number) => {
+    circuit.began()
+    circuit.answered(status)
+    circuit.ended(status, null)
+  }
+  const fail = (failure: 'unreachable' | 'broken' | 'timeout' | 'cancelled') => {
+    circuit.began()
+    circuit.ended(0, failure)
+  }
   return { clock, decisions, circuit, attempt, fail }
 }
 
 test('a breaker opens after failures in a row, and a single probe closes it', () => {
   const { clock, decisions, circuit, attempt, fail } = breaker({ failures: 3, open: '10s' })
-  attempt(503); fail('timeout'); attempt(200); attempt(503); fail('broken'); attempt(404)
+  attempt(503)
+  fail('timeout')
+  attempt(200)
+  attempt(503)
+  fail('broken')
+  attempt(404)
   assert.equal(circuit.isAvailable(), true, 'never three in a row')
-  attempt(503); fail('unreachable'); attempt(502)
+  attempt(503)
+  fail('unreachable')
+  attempt(502)
   assert.deepEqual(decisions, ['opened'])
   assert.equal(circuit.isAvailable(), false)
   assert.equal(circuit.availableIn(), 10_000)
@@ -169,7 +218,7 @@ test('a probe whose client went away decides nothing, and another may follow', (
   assert.deepEqual(decisions, ['opened', 'half_opened', 'closed'])
 })
 
-test('a client that goes away is nobody\'s failure, and a response that breaks off is one', () => {
+test("a client that goes away is nobody's failure, and a response that breaks off is one", () => {
   const { circuit, fail } = breaker({ failures: 2 })
   for (let i = 0; i < 10; i++) fail('cancelled')
   assert.equal(circuit.isAvailable(), true)
@@ -204,7 +253,9 @@ test('a breaker opens by the share of failures, once there are enough to judge b
 
 test('a breaker counts what it is told to count', () => {
   const { circuit, attempt, fail } = breaker({ failures: 1, on: [503] })
-  attempt(502); fail('unreachable'); fail('timeout')
+  attempt(502)
+  fail('unreachable')
+  fail('timeout')
   assert.equal(circuit.isAvailable(), true)
   attempt(503)
   assert.equal(circuit.isAvailable(), false)
@@ -222,12 +273,12 @@ test('a fixed limit lets in so many and no more', () => {
 })
 
 /**
- * An upstream that works on `capacity` requests at once, each for 10 ms; more wait in line. Clients always want more than there
- * is. Time passes in steps of a millisecond.
+ * An upstream that works on `capacity` requests at once, each for 10 ms; more wait in line. Clients always want more
+ * than there is. Time passes in steps of a millisecond.
  */
-function saturated (limit: AdaptiveLimit, clock: { now: number }, upstream: { capacity: number }) {
+function saturated(limit: AdaptiveLimit, clock: { now: number }, upstream: { capacity: number }) {
   const waiting: number[] = []
-  const working: { since: number, end: number }[] = []
+  const working: { since: number; end: number }[] = []
   return (ms: number) => {
     for (const end = clock.now + ms; clock.now < end; clock.now++) {
       for (let i = working.length - 1; i >= 0; i--) {
@@ -236,7 +287,9 @@ function saturated (limit: AdaptiveLimit, clock: { now: number }, upstream: { ca
         working.splice(i, 1)
       }
       while (limit.tryAcquire()) waiting.push(clock.now)
-      while (waiting.length > 0 && working.length < upstream.capacity) working.push({ since: waiting.shift()!, end: clock.now + 10 })
+      while (waiting.length > 0 && working.length < upstream.capacity) {
+        working.push({ since: waiting.shift()!, end: clock.now + 10 })
+      }
     }
   }
 }

@@ -11,11 +11,17 @@ import { allOver, BACKOFF, decided, statuses, upstream, upstreamOf } from './exc
 
 test('a slow attempt is overtaken by a copy on another target, and broken off', async (t) => {
   const cut = Promise.withResolvers<void>()
-  const slow = await startBackend(t, (_request, response) => { response.on('close', () => cut.resolve()) })
+  const slow = await startBackend(t, (_request, response) => {
+    response.on('close', () => cut.resolve())
+  })
   const fast = await startBackend(t)
   const gateway = await startGateway(t, upstream([slow.url, fast.url], { hedging: { after: '30ms' } }))
   const ended: (string | null)[] = []
-  upstreamOf(gateway).targets[0]!.monitors.push({ ended: (_status, failure) => { ended.push(failure) } })
+  upstreamOf(gateway).targets[0]!.monitors.push({
+    ended: (_status, failure) => {
+      ended.push(failure)
+    },
+  })
   const response = await fetch(`${gateway.url}/a/x`)
   assert.equal(response.status, 200)
   await cut.promise
@@ -47,9 +53,16 @@ test('a fast answer sends no copy, and requests that change something never get 
     if (request.url === '/a/now') response.end('now')
     else waiting.push(() => response.end('late'))
   })
-  const gateway = await startGateway(t, upstream([backend.url, `${backend.url}/`.replace('127.0.0.1', 'localhost')], { hedging: { after: '1ms' } }))
+  const gateway = await startGateway(
+    t,
+    upstream([backend.url, `${backend.url}/`.replace('127.0.0.1', 'localhost')], { hedging: { after: '1ms' } }),
+  )
   for (let i = 0; i < 3; i++) await (await fetch(`${gateway.url}/a/now`, { method: 'DELETE' })).text()
-  const late = Promise.all(['PUT', 'DELETE', 'POST'].map((method) => fetch(`${gateway.url}/a/x`, { method, body: method === 'DELETE' ? undefined : 'x' })))
+  const late = Promise.all(
+    ['PUT', 'DELETE', 'POST'].map((method) =>
+      fetch(`${gateway.url}/a/x`, { method, body: method === 'DELETE' ? undefined : 'x' }),
+    ),
+  )
   await eventually('all waiting', () => waiting.length === 3)
   const hedged = fetch(`${gateway.url}/a/x`)
   await eventually('a GET and its copy', () => waiting.length === 5)
@@ -62,10 +75,14 @@ test('a fast answer sends no copy, and requests that change something never get 
 
 test('an unusable answer does not win while the other attempt is under way', async (t) => {
   const copied = Promise.withResolvers<void>()
-  const first = await startBackend(t, (_request, response) => { copied.promise.then(() => response.writeHead(500).end('broken')) })
+  const first = await startBackend(t, (_request, response) => {
+    copied.promise.then(() => response.writeHead(500).end('broken'))
+  })
   const second = await startBackend(t, (_request, response) => {
     copied.resolve()
-    eventually('the first has answered', () => upstreamOf(gateway).targets[0]!.inFlight === 0).then(() => response.end('good'))
+    eventually('the first has answered', () => upstreamOf(gateway).targets[0]!.inFlight === 0).then(() =>
+      response.end('good'),
+    )
   })
   const gateway = await startGateway(t, upstream([first.url, second.url], { hedging: { after: '5ms' } }))
   const response = await fetch(`${gateway.url}/a/x`)
@@ -78,20 +95,39 @@ test('copies count in the retry budget', async (t) => {
   // the requests of ten seconds count, however long they take here
   const now = performance.now()
   t.mock.method(performance, 'now', () => now)
-  const slow = await startBackend(t, (_request, response) => { setTimeout(() => response.end('ok'), 20) })
-  const other = await startBackend(t, (_request, response) => { setTimeout(() => response.end('ok'), 20) })
-  const gateway = await startGateway(t, upstream([slow.url, other.url], { hedging: { after: '1ms' }, retries: { budget: { percent: 10, minimum: 2 } } }))
-  await Promise.all(Array.from({ length: 40 }, async () => assert.equal((await fetch(`${gateway.url}/a/x`)).status, 200)))
-  assert.ok(slow.received.length + other.received.length <= 44, `${slow.received.length + other.received.length} for 40`)
+  const slow = await startBackend(t, (_request, response) => {
+    setTimeout(() => response.end('ok'), 20)
+  })
+  const other = await startBackend(t, (_request, response) => {
+    setTimeout(() => response.end('ok'), 20)
+  })
+  const gateway = await startGateway(
+    t,
+    upstream([slow.url, other.url], { hedging: { after: '1ms' }, retries: { budget: { percent: 10, minimum: 2 } } }),
+  )
+  await Promise.all(
+    Array.from({ length: 40 }, async () => assert.equal((await fetch(`${gateway.url}/a/x`)).status, 200)),
+  )
+  assert.ok(
+    slow.received.length + other.received.length <= 44,
+    `${slow.received.length + other.received.length} for 40`,
+  )
   await allOver(gateway)
 })
 
 test('a client that leaves takes every copy with it', async (t) => {
   let open = 0
-  const hang = (_request: unknown, response: { on (event: 'close', listener: () => void): unknown }): void => { open++; response.on('close', () => { open-- }) }
+  const hang = (_request: unknown, response: { on(event: 'close', listener: () => void): unknown }): void => {
+    open++
+    response.on('close', () => {
+      open--
+    })
+  }
   const [one, other] = [await startBackend(t, hang), await startBackend(t, hang)]
   const gateway = await startGateway(t, upstream([one.url, other.url], { hedging: { after: '5ms' } }))
-  const client = httpRequest({ port: gateway.port, path: '/a/x' }).on('error', () => {}).end()
+  const client = httpRequest({ port: gateway.port, path: '/a/x' })
+    .on('error', () => {})
+    .end()
   await eventually('both have it', () => open === 2)
   client.destroy()
   await eventually('both are free', () => open === 0)
@@ -108,12 +144,15 @@ test('a circuit opens, answers 503 with Retry-After at once, and a single probe 
     if (!healthy) response.writeHead(503).end()
     else release = () => response.end('ok')
   })
-  const gateway = await startGateway(t, upstream([backend.url], { circuitBreaker: { failures: 3, open: '1s', maxOpen: '1s' } }))
+  const gateway = await startGateway(
+    t,
+    upstream([backend.url], { circuitBreaker: { failures: 3, open: '1s', maxOpen: '1s' } }),
+  )
   for (let i = 0; i < 3; i++) assert.equal((await fetch(`${gateway.url}/a/x`)).status, 503)
   const refused = await fetch(`${gateway.url}/a/x`)
   assert.equal(refused.status, 503)
   assert.equal(refused.headers.get('retry-after'), '1')
-  assert.equal((await refused.json() as { code: string }).code, 'GW_UPSTREAM_UNAVAILABLE')
+  assert.equal(((await refused.json()) as { code: string }).code, 'GW_UPSTREAM_UNAVAILABLE')
   assert.equal(backend.received.length, 3)
   healthy = true
   clock.now += 999
@@ -131,7 +170,13 @@ test('a circuit opens, answers 503 with Retry-After at once, and a single probe 
   await eventually('requests pass again', () => backend.received.length === 5)
   release!()
   assert.equal((await after).status, 200)
-  for (const [decision, times] of [['opened', 1], ['half_opened', 1], ['closed', 1]] as const) assert.equal(await decided(gateway, decision), times, decision)
+  for (const [decision, times] of [
+    ['opened', 1],
+    ['half_opened', 1],
+    ['closed', 1],
+  ] as const) {
+    assert.equal(await decided(gateway, decision), times, decision)
+  }
 })
 
 test('an open circuit keeps requests from its target alone', async (t) => {
@@ -145,15 +190,29 @@ test('an open circuit keeps requests from its target alone', async (t) => {
 })
 
 test('with every circuit open for long, clients are told to wait a minute at most', async (t) => {
-  const gateway = await startGateway(t, upstream([`http://127.0.0.1:${await closedPort()}`], { circuitBreaker: { failures: 1, open: '1h' } }))
+  const gateway = await startGateway(
+    t,
+    upstream([`http://127.0.0.1:${await closedPort()}`], { circuitBreaker: { failures: 1, open: '1h' } }),
+  )
   assert.equal((await fetch(`${gateway.url}/a/x`)).status, 502)
   assert.equal((await fetch(`${gateway.url}/a/x`)).headers.get('retry-after'), '60')
 })
 
 test('a client that is slow to send its body is told so, and not held against the target', async (t) => {
   const backend = await startBackend(t, () => {})
-  const gateway = await startGateway(t, upstream([backend.url], { timeouts: { total: '1s' }, retries: { perTryTimeout: '200ms' }, circuitBreaker: { failures: 1, open: '1h' }, concurrency: { adaptive: {} } }))
-  const slow = httpRequest({ port: gateway.port, path: '/a/x', method: 'PUT', headers: { 'content-length': 10 } }).on('error', () => {})
+  const gateway = await startGateway(
+    t,
+    upstream([backend.url], {
+      timeouts: { total: '1s' },
+      retries: { perTryTimeout: '200ms' },
+      circuitBreaker: { failures: 1, open: '1h' },
+      concurrency: { adaptive: {} },
+    }),
+  )
+  const slow = httpRequest({ port: gateway.port, path: '/a/x', method: 'PUT', headers: { 'content-length': 10 } }).on(
+    'error',
+    () => {},
+  )
   slow.write('abc')
   const [response] = await once(slow, 'response')
   assert.equal(response.statusCode, 408)
@@ -168,7 +227,9 @@ test('a client that is slow to send its body is told so, and not held against th
 
 test('one request too many for the upstream is answered 503, and a place is free again with each end', async (t) => {
   const waiting: (() => void)[] = []
-  const backend = await startBackend(t, (_request, response) => { waiting.push(() => response.end('ok')) })
+  const backend = await startBackend(t, (_request, response) => {
+    waiting.push(() => response.end('ok'))
+  })
   const gateway = await startGateway(t, upstream([backend.url], { concurrency: { max: 2 } }))
   const agent = new Agent()
   t.after(() => agent.destroy())
@@ -177,12 +238,17 @@ test('one request too many for the upstream is answered 503, and a place is free
   const refused = await fetch(`${gateway.url}/a/x`)
   assert.equal(refused.status, 503)
   assert.equal(refused.headers.get('retry-after'), '1')
-  assert.equal((await refused.json() as { code: string }).code, 'GW_UPSTREAM_OVERLOADED')
+  assert.equal(((await refused.json()) as { code: string }).code, 'GW_UPSTREAM_OVERLOADED')
   for (const answer of waiting.splice(0)) answer()
-  assert.deepEqual((await Promise.all(first)).map(({ status }) => status), [200, 200])
+  assert.deepEqual(
+    (await Promise.all(first)).map(({ status }) => status),
+    [200, 200],
+  )
 
   // a client that leaves frees its place too, as does a failure
-  const leaving = httpRequest({ port: gateway.port, path: '/a/x', agent }).on('error', () => {}).end()
+  const leaving = httpRequest({ port: gateway.port, path: '/a/x', agent })
+    .on('error', () => {})
+    .end()
   await eventually('one more in flight', () => waiting.length === 1)
   leaving.destroy()
   await eventually('all free', () => upstreamOf(gateway).concurrency!.inFlight === 0)
@@ -201,8 +267,21 @@ test('places are given back however requests end', async (t) => {
       else socket.end('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n')
     })
   })
-  const gateway = await startGateway(t, upstream([backend.url], { concurrency: { adaptive: { minimum: 5 } }, fallback: { on: [503] }, retries: { backoff: BACKOFF, on: ['reset'] } }))
-  await Promise.all(Array.from({ length: 60 }, (_, i) => fetch(`${gateway.url}/a/x`, { method: i % 2 ? 'POST' : 'GET', body: i % 2 ? 'x' : undefined }).then((response) => response.text()).catch(() => {})))
+  const gateway = await startGateway(
+    t,
+    upstream([backend.url], {
+      concurrency: { adaptive: { minimum: 5 } },
+      fallback: { on: [503] },
+      retries: { backoff: BACKOFF, on: ['reset'] },
+    }),
+  )
+  await Promise.all(
+    Array.from({ length: 60 }, (_, i) =>
+      fetch(`${gateway.url}/a/x`, { method: i % 2 ? 'POST' : 'GET', body: i % 2 ? 'x' : undefined })
+        .then((response) => response.text())
+        .catch(() => {}),
+    ),
+  )
   await eventually('all free', () => upstreamOf(gateway).concurrency!.inFlight === 0)
   await allOver(gateway)
 })
@@ -211,7 +290,10 @@ test('a WebSocket holds its place until it closes', async (t) => {
   const backend = await startBackend(t)
   const sockets = new WebSocketServer({ server: backend.server })
   t.after(() => sockets.close())
-  const gateway = await startGateway(t, upstream([backend.url], { concurrency: { max: 1 }, routes: [{ method: 'GET', url: '/*', websocket: true }] }))
+  const gateway = await startGateway(
+    t,
+    upstream([backend.url], { concurrency: { max: 1 }, routes: [{ method: 'GET', url: '/*', websocket: true }] }),
+  )
   const socket = new WebSocket(`ws://127.0.0.1:${gateway.port}/a/x`)
   await once(socket, 'open')
   assert.equal((await fetch(`${gateway.url}/a/x`)).status, 503)
@@ -222,31 +304,66 @@ test('a WebSocket holds its place until it closes', async (t) => {
 })
 
 const CONTRADICTIONS: [what: object, message: RegExp][] = [
-  [{ concurrency: { adaptive: { minimum: 20, maximum: 10 } } }, /: concurrency\.adaptive: found a minimum of 20 and a maximum of 10/],
+  [
+    { concurrency: { adaptive: { minimum: 20, maximum: 10 } } },
+    /: concurrency\.adaptive: found a minimum of 20 and a maximum of 10/,
+  ],
   [{ healthCheck: { body: 'up' } }, /: healthCheck\.body: has an effect only with path/],
   [{ healthCheck: { status: [200], headers: { host: 'x' } } }, /: healthCheck\.status: .*\n.*: healthCheck\.headers: /],
-  [{ outlierDetection: { maxEjectionTime: '1s' } }, /: outlierDetection\.maxEjectionTime: found "1s", allowed: at least as long as baseEjectionTime, which is "30s"/],
-  [{ circuitBreaker: { open: '10s', maxOpen: '5s' } }, /: circuitBreaker\.maxOpen: found "5s", allowed: at least as long as open/],
+  [
+    { outlierDetection: { maxEjectionTime: '1s' } },
+    /: outlierDetection\.maxEjectionTime: found "1s", allowed: at least as long as baseEjectionTime, which is "30s"/,
+  ],
+  [
+    { circuitBreaker: { open: '10s', maxOpen: '5s' } },
+    /: circuitBreaker\.maxOpen: found "5s", allowed: at least as long as open/,
+  ],
   [{ retries: { backoff: { base: '2s' } } }, /: retries\.backoff\.max: found "1s", allowed: at least as long as base/],
   [{ fallback: { status: 204, body: 'x' } }, /: fallback\.body: an answer of status 204 has no content/],
 ]
 test('settings that contradict each other, or that nothing heeds, stop the boot wherever they stand', async (t) => {
   for (const [settings, { source }] of CONTRADICTIONS) {
     await assert.rejects(startGateway(t, upstream(['http://127.0.0.1:1'], settings)), new RegExp(`a\\.json${source}`))
-    await assert.rejects(startGateway(t, upstream(['http://127.0.0.1:1']), settings), new RegExp(`configuration${source}`))
-    await assert.rejects(startGateway(t, { 'a.mjs': `export default async (app) => { app.addUpstream(${JSON.stringify({ name: 'a', targets: ['http://127.0.0.1:1'], ...settings })}) }` }), new RegExp(`a\\.mjs: app\\.addUpstream\\("a"\\)${source}`))
+    await assert.rejects(
+      startGateway(t, upstream(['http://127.0.0.1:1']), settings),
+      new RegExp(`configuration${source}`),
+    )
+    await assert.rejects(
+      startGateway(t, {
+        'a.mjs': `export default async (app) => { app.addUpstream(${JSON.stringify({ name: 'a', targets: ['http://127.0.0.1:1'], ...settings })}) }`,
+      }),
+      new RegExp(`a\\.mjs: app\\.addUpstream\\("a"\\)${source}`),
+    )
   }
-  const route = { method: 'GET', url: '/x', fallback: { status: 304, body: 'x' }, retries: { backoff: { base: 10, max: 5 } } }
-  await assert.rejects(startGateway(t, upstream(['http://127.0.0.1:1'], { routes: [route] })), /routes\[0\]\.retries\.backoff\.max: found 5.*\n.*routes\[0\]\.fallback\.body/)
+  const route = {
+    method: 'GET',
+    url: '/x',
+    fallback: { status: 304, body: 'x' },
+    retries: { backoff: { base: 10, max: 5 } },
+  }
+  await assert.rejects(
+    startGateway(t, upstream(['http://127.0.0.1:1'], { routes: [route] })),
+    /routes\[0\]\.retries\.backoff\.max: found 5.*\n.*routes\[0\]\.fallback\.body/,
+  )
 })
 
 test('the fallback takes the place of the errors of the gateway, not of the statuses of the upstream', async (t) => {
-  const backend = await startBackend(t, (request, response) => { response.writeHead(Number(request.url!.slice(3)), { 'x-upstream': 'yes' }).end('theirs') })
+  const backend = await startBackend(t, (request, response) => {
+    response.writeHead(Number(request.url!.slice(3)), { 'x-upstream': 'yes' }).end('theirs')
+  })
   const gateway = await startGateway(t, {
     ...upstream([backend.url], { fallback: { body: { items: [] }, headers: { 'X-Stale': 'yes' }, on: [500] } }),
     'down.json': {
-      name: 'down', prefix: '/down', auth: 'none', targets: [`http://127.0.0.1:${await closedPort()}`], fallback: { status: 203, body: 'closed for today' },
-      routes: [{ method: ['GET', 'POST'], url: '/' }, { method: 'GET', url: '/bare', fallback: false }, { method: 'GET', url: '/empty', fallback: { status: 204 } }],
+      name: 'down',
+      prefix: '/down',
+      auth: 'none',
+      targets: [`http://127.0.0.1:${await closedPort()}`],
+      fallback: { status: 203, body: 'closed for today' },
+      routes: [
+        { method: ['GET', 'POST'], url: '/' },
+        { method: 'GET', url: '/bare', fallback: false },
+        { method: 'GET', url: '/empty', fallback: { status: 204 } },
+      ],
     },
   })
   const replaced = await fetch(`${gateway.url}/a/500`)
@@ -259,7 +376,10 @@ test('the fallback takes the place of the errors of the gateway, not of the stat
   assert.equal((await fetch(`${gateway.url}/a/404`)).status, 404)
 
   for (const method of ['GET', 'POST', 'HEAD']) {
-    const response = await fetch(`${gateway.url}/down`, { method, body: method === 'POST' ? 'x'.repeat(100_000) : undefined })
+    const response = await fetch(`${gateway.url}/down`, {
+      method,
+      body: method === 'POST' ? 'x'.repeat(100_000) : undefined,
+    })
     assert.equal(response.status, 203)
     assert.equal(response.headers.get('content-type'), 'text/plain; charset=utf-8')
     assert.equal(await response.text(), method === 'HEAD' ? '' : 'closed for today')
@@ -272,7 +392,11 @@ test('the fallback takes the place of the errors of the gateway, not of the stat
 
 test('a fallback has no say in how a message is framed', async (t) => {
   for (const name of ['Content-Length', 'transfer-encoding', 'CONNECTION', 'upgrade']) {
-    await assert.rejects(startGateway(t, upstream(['http://127.0.0.1:1'], { fallback: { headers: { [name]: 'x' } } })), /a\.json: fallback\.headers/, name)
+    await assert.rejects(
+      startGateway(t, upstream(['http://127.0.0.1:1'], { fallback: { headers: { [name]: 'x' } } })),
+      /a\.json: fallback\.headers/,
+      name,
+    )
   }
 })
 
@@ -292,5 +416,12 @@ test('the access log tells of further attempts and of the fallback', async (t) =
   const { records } = globalThis as unknown as { records: Parameters<typeof accessRecord>[] }
   await eventually('three records', () => records.length === 3)
   const told = records.map(([request, reply]) => accessRecord(request, reply, false))
-  assert.deepEqual(told.map(({ attempts, fellBack, status }) => [attempts, fellBack, status]), [[2, undefined, 200], [undefined, undefined, 200], [undefined, true, 200]])
+  assert.deepEqual(
+    told.map(({ attempts, fellBack, status }) => [attempts, fellBack, status]),
+    [
+      [2, undefined, 200],
+      [undefined, undefined, 200],
+      [undefined, true, 200],
+    ],
+  )
 })

@@ -8,7 +8,9 @@ const WRITE = ['orders:write']
 
 describe('routes/orders.ts', () => {
   let gateway: SampleGateway
-  before(async () => { gateway = await startSample('ORDERS_URL', await start()) })
+  before(async () => {
+    gateway = await startSample('ORDERS_URL', await start())
+  })
   after(() => gateway.close())
 
   test('reading and writing take a scope each', async () => {
@@ -19,8 +21,12 @@ describe('routes/orders.ts', () => {
     assert.equal((await gateway.call('GET', '/orders/1', READ)).status, 200)
   })
 
-  test('an order is created, read, changed and deleted, and its address is the gateway\'s', async () => {
-    const created = await gateway.call('POST', '/orders', WRITE, { customer: 'Emmy Noether', item: 'Ring', quantity: 1 })
+  test("an order is created, read, changed and deleted, and its address is the gateway's", async () => {
+    const created = await gateway.call('POST', '/orders', WRITE, {
+      customer: 'Emmy Noether',
+      item: 'Ring',
+      quantity: 1,
+    })
     assert.equal(created.status, 201)
     assert.equal(created.headers.get('location'), `/orders/${created.body.id}`)
     const path = created.headers.get('location')!
@@ -41,7 +47,10 @@ describe('routes/orders.ts', () => {
     assert.equal((await gateway.call('PATCH', '/orders/1', WRITE, {})).status, 400)
     assert.equal((await gateway.call('POST', '/orders', WRITE, '{')).status, 400)
     assert.equal((await gateway.call('POST', '/orders', WRITE, 'x', { 'content-type': 'text/plain' })).status, 415)
-    assert.equal((await gateway.call('POST', '/orders', WRITE, { customer: 'x'.repeat(20_000), item: 'y', quantity: 1 })).status, 413)
+    assert.equal(
+      (await gateway.call('POST', '/orders', WRITE, { customer: 'x'.repeat(20_000), item: 'y', quantity: 1 })).status,
+      413,
+    )
   })
 
   test('its limit is told', async () => {

@@ -15,7 +15,12 @@ describe('routes/README.md', () => {
     for (const [file, content] of Object.entries(templates)) await writeFile(join(folder, file), content)
     await writeFile(join(folder, 'README.md'), 'not a route')
     const openapi = fileURLToPath(new URL('../../openapi', import.meta.url))
-    const { files, problems } = await loadRouteFiles(folder, { authInherited: false, openapi, baseDir: folder, bodyLimit: undefined })
+    const { files, problems } = await loadRouteFiles(folder, {
+      authInherited: false,
+      openapi,
+      baseDir: folder,
+      bodyLimit: undefined,
+    })
     assert.deepEqual(problems, [])
     assert.equal(files.length, 4)
   })
@@ -26,9 +31,16 @@ describe('routes/README.md', () => {
     const { 'inventory.ts': script, 'inventory.yaml': yaml } = await readmeTemplates('http://127.0.0.1:5001')
     await writeFile(join(folder, 'a.ts'), script)
     await writeFile(join(folder, 'b.yaml'), yaml)
-    const { files, problems } = await loadRouteFiles(folder, { authInherited: false, openapi: folder, baseDir: folder, bodyLimit: undefined })
+    const { files, problems } = await loadRouteFiles(folder, {
+      authInherited: false,
+      openapi: folder,
+      baseDir: folder,
+      bodyLimit: undefined,
+    })
     assert.deepEqual(problems, [])
-    const [fromScript, fromYaml] = files.map((file) => 'declaration' in file && JSON.parse(JSON.stringify(file.declaration)))
+    const [fromScript, fromYaml] = files.map(
+      (file) => 'declaration' in file && JSON.parse(JSON.stringify(file.declaration)),
+    )
     assert.deepEqual(fromYaml, fromScript)
   })
 })

@@ -9,14 +9,20 @@ import { countedLines } from '../support/counted.ts'
 export interface SampleGateway {
   url: string
   /** Sends a request with a token that has these scopes; null sends none. */
-  call (method: string, path: string, scopes: string[] | null, body?: string | object, headers?: Record<string, string>): Promise<{ status: number, headers: Headers, body: any }>
+  call(
+    method: string,
+    path: string,
+    scopes: string[] | null,
+    body?: string | object,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; headers: Headers; body: any }>
   /** What the gateway has counted, as text for Prometheus. */
-  metrics (): Promise<string>
-  close (): Promise<void>
+  metrics(): Promise<string>
+  close(): Promise<void>
 }
 
 /** @param variable  environment variable from which the sample route takes the address of its service */
-export async function startSample (variable: string, service: Service): Promise<SampleGateway> {
+export async function startSample(variable: string, service: Service): Promise<SampleGateway> {
   process.env[variable] = service.url
   try {
     return await sampleGateway(service)
@@ -27,7 +33,7 @@ export async function startSample (variable: string, service: Service): Promise<
   }
 }
 
-async function sampleGateway (service: Service): Promise<SampleGateway> {
+async function sampleGateway(service: Service): Promise<SampleGateway> {
   const config = await loadConfig({
     env: { GATEHOUSE_JWT_SECRET: 'a secret for the tests of the sample routes', GATEHOUSE_LOG_LEVEL: 'silent' },
     overrides: { port: 0 },
@@ -37,19 +43,27 @@ async function sampleGateway (service: Service): Promise<SampleGateway> {
   const url = await app.listen({ host: config.host, port: 0 })
   return {
     url,
-    async call (method, path, scopes, body, headers = {}) {
-      const token = scopes && await signToken(config.jwt!, { sub: 'tester', scopes, expiresIn: '1m' })
+    async call(method, path, scopes, body, headers = {}) {
+      const token = scopes && (await signToken(config.jwt!, { sub: 'tester', scopes, expiresIn: '1m' }))
       const response = await fetch(url + path, {
         method,
         redirect: 'manual',
-        headers: { ...token ? { authorization: `Bearer ${token}` } : {}, ...body ? { 'content-type': 'application/json' } : {}, ...headers },
+        headers: {
+          ...(token ? { authorization: `Bearer ${token}` } : {}),
+          ...(body ? { 'content-type': 'application/json' } : {}),
+          ...headers,
+        },
         body: typeof body === 'object' ? JSON.stringify(body) : body,
       })
       const text = await response.text()
-      return { status: response.status, headers: response.headers, body: /json/.test(response.headers.get('content-type') ?? '') ? JSON.parse(text) : text }
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: /json/.test(response.headers.get('content-type') ?? '') ? JSON.parse(text) : text,
+      }
     },
     metrics: async () => countedLines(app),
-    async close () {
+    async close() {
       await Promise.all([app.close(), service.close()])
     },
   }

@@ -15,13 +15,17 @@ describe('routes/users.ts', () => {
   after(() => Promise.all([gateway.close(), canary.close()]))
 
   test('a request that asks for it gets the canary', async () => {
-    const versionOf = async (headers?: Record<string, string>) => (await gateway.call('GET', '/users', ['users:read'], undefined, headers)).headers.get('x-version')
+    const versionOf = async (headers?: Record<string, string>) =>
+      (await gateway.call('GET', '/users', ['users:read'], undefined, headers)).headers.get('x-version')
     assert.equal(await versionOf({ 'x-canary': 'yes' }), 'v2')
     assert.equal(await versionOf(), await versionOf(), 'a consumer stays with one version')
   })
 
   test('the service learns who is calling, from the gateway alone', async () => {
-    const { status, body } = await gateway.call('GET', '/users/me', ['a:b', 'c:d'], undefined, { 'x-consumer-id': 'root', 'X-Consumer-Scopes': 'all' })
+    const { status, body } = await gateway.call('GET', '/users/me', ['a:b', 'c:d'], undefined, {
+      'x-consumer-id': 'root',
+      'X-Consumer-Scopes': 'all',
+    })
     assert.deepEqual([status, body], [200, { consumer: 'tester', scopes: ['a:b', 'c:d'] }])
   })
 

@@ -4,10 +4,28 @@ import { test } from 'node:test'
 import { startCached } from '../cache/cached-gateway.ts'
 
 /** A backend that puts whatever it believes into a page that may be stored. */
-const gullible = (request: { method?: string, url?: string, headers: Record<string, unknown> }, response: { writeHead (status: number, headers: object): { end (body: string): void } }): void => {
-  const names = ['x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-forwarded-scheme', 'x-forwarded-prefix', 'x-forwarded-server', 'x-host', 'x-original-host', 'x-original-url', 'x-rewrite-url', 'x-http-method-override', 'x-method-override', 'forwarded']
+const gullible = (
+  request: { method?: string; url?: string; headers: Record<string, unknown> },
+  response: { writeHead(status: number, headers: object): { end(body: string): void } },
+): void => {
+  const names = [
+    'x-forwarded-host',
+    'x-forwarded-proto',
+    'x-forwarded-port',
+    'x-forwarded-scheme',
+    'x-forwarded-prefix',
+    'x-forwarded-server',
+    'x-host',
+    'x-original-host',
+    'x-original-url',
+    'x-rewrite-url',
+    'x-http-method-override',
+    'x-method-override',
+    'forwarded',
+  ]
   const { 'x-forwarded-host': host } = request.headers
-  response.writeHead(200, { 'cache-control': 'public, max-age=60', 'content-type': 'text/plain' })
+  response
+    .writeHead(200, { 'cache-control': 'public, max-age=60', 'content-type': 'text/plain' })
     .end(JSON.stringify([request.url, host, Object.fromEntries(names.map((name) => [name, request.headers[name]]))]))
 }
 
@@ -16,7 +34,24 @@ const POISON = 'evil.test'
 test('no header of a stranger that is not part of the key changes what others get', async (t) => {
   const { ask, url } = await startCached(t, gullible as never)
   const { host } = new URL(url)
-  for (const name of ['x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-forwarded-scheme', 'x-forwarded-prefix', 'x-forwarded-server', 'x-forwarded-ssl', 'x-host', 'x-original-host', 'x-original-url', 'x-rewrite-url', 'x-http-method', 'x-http-method-override', 'x-method-override', 'forwarded', 'x_forwarded_host']) {
+  for (const name of [
+    'x-forwarded-host',
+    'x-forwarded-proto',
+    'x-forwarded-port',
+    'x-forwarded-scheme',
+    'x-forwarded-prefix',
+    'x-forwarded-server',
+    'x-forwarded-ssl',
+    'x-host',
+    'x-original-host',
+    'x-original-url',
+    'x-rewrite-url',
+    'x-http-method',
+    'x-http-method-override',
+    'x-method-override',
+    'forwarded',
+    'x_forwarded_host',
+  ]) {
     const poisoned = await ask(`/${name}`, { headers: { [name]: POISON } })
     const clean = await ask(`/${name}`)
     assert.match(clean.headers['cache-status'] as string, /hit/, name)
@@ -32,14 +67,22 @@ test('each host has responses of its own', async (t) => {
   assert.ok(!(await ask('/x')).body.includes(POISON))
 })
 
-test('a response to a host in another spelling is nobody else\'s, since the service is told of the spelling', async (t) => {
+test("a response to a host in another spelling is nobody else's, since the service is told of the spelling", async (t) => {
   for (const preserveHost of [true, false]) {
     for (const trustProxy of [[], ['127.0.0.1']]) {
       // a service that redirects to the right spelling would redirect everybody forever
-      const { ask, asked } = await startCached(t, ((request: IncomingMessage, response: ServerResponse) => {
-        response.writeHead(200, { 'cache-control': 'public, max-age=60' })
-        response.end(JSON.stringify([request.headers.host, request.headers['x-forwarded-host'], request.headers.forwarded]))
-      }) as never, true, { preserveHost }, { trustProxy })
+      const { ask, asked } = await startCached(
+        t,
+        ((request: IncomingMessage, response: ServerResponse) => {
+          response.writeHead(200, { 'cache-control': 'public, max-age=60' })
+          response.end(
+            JSON.stringify([request.headers.host, request.headers['x-forwarded-host'], request.headers.forwarded]),
+          )
+        }) as never,
+        true,
+        { preserveHost },
+        { trustProxy },
+      )
       const spellings = ['WWW.x.test', 'www.x.test', 'www.X.test', 'www.x.test.', 'www.x.test:80']
       for (const host of spellings) {
         const first = await ask('/x', { headers: { host } })
@@ -92,7 +135,7 @@ test('a parameter that does not count never reaches the upstream, however it is 
   }
 })
 
-test('what answers a range or is about one client at one moment is nobody else\'s', async (t) => {
+test("what answers a range or is about one client at one moment is nobody else's", async (t) => {
   const { ask } = await startCached(t, (request, response) => {
     const status = Number(request.headers['x-status'] ?? 200)
     response.writeHead(status, { 'cache-control': 'public, max-age=60' }).end('content')
@@ -104,18 +147,40 @@ test('what answers a range or is about one client at one moment is nobody else\'
 })
 
 test('of a cookie in the key everything counts that an upstream could read', async (t) => {
-  const { ask } = await startCached(t, (request, response) => { response.setHeader('cache-control', 'public, max-age=60').end(request.headers.cookie) }, { key: { cookies: ['lang'] } })
-  for (const [i, cookie] of ['lang=en; lang=evil', 'lang=evil; lang=en', 'lang=%65n', 'lang="en"', 'lang=en ; lang="evil"'].entries()) {
+  const { ask } = await startCached(
+    t,
+    (request, response) => {
+      response.setHeader('cache-control', 'public, max-age=60').end(request.headers.cookie)
+    },
+    { key: { cookies: ['lang'] } },
+  )
+  for (const [i, cookie] of [
+    'lang=en; lang=evil',
+    'lang=evil; lang=en',
+    'lang=%65n',
+    'lang="en"',
+    'lang=en ; lang="evil"',
+  ].entries()) {
     await ask(`/${i}`, { headers: { cookie } })
     assert.equal((await ask(`/${i}`, { headers: { cookie: 'lang=en' } })).body, 'lang=en', cookie)
   }
 })
 
 test('another spelling of a header that tells responses apart does not reach the upstream', async (t) => {
-  const seen = ['x-tenant', 'accept-language', 'x-device', 'content-type'].flatMap((name) => [name.replaceAll('-', '_'), name.replaceAll('-', '.')])
-  const { ask } = await startCached(t, ({ headers }, response) => {
-    response.setHeader('cache-control', 'public, max-age=60').setHeader('vary', 'accept-language').end(`${headers['x-tenant']} ${headers['api_key']} ${seen.map((name) => headers[name] ?? '').join('')}`)
-  }, { key: { headers: ['X-Tenant'] }, vary: ['x-device'] })
+  const seen = ['x-tenant', 'accept-language', 'x-device', 'content-type'].flatMap((name) => [
+    name.replaceAll('-', '_'),
+    name.replaceAll('-', '.'),
+  ])
+  const { ask } = await startCached(
+    t,
+    ({ headers }, response) => {
+      response
+        .setHeader('cache-control', 'public, max-age=60')
+        .setHeader('vary', 'accept-language')
+        .end(`${headers['x-tenant']} ${headers['api_key']} ${seen.map((name) => headers[name] ?? '').join('')}`)
+    },
+    { key: { headers: ['X-Tenant'] }, vary: ['x-device'] },
+  )
   for (const name of seen) {
     await ask(`/${name}`, { headers: { 'x-tenant': 'a', api_key: '1', [name]: POISON } })
     assert.equal((await ask(`/${name}`, { headers: { 'x-tenant': 'a' } })).body, 'a 1 ', name)
@@ -123,29 +188,50 @@ test('another spelling of a header that tells responses apart does not reach the
 })
 
 test('a header that Connection takes away before the upstream sees it counts for no other', async (t) => {
-  const { ask, asked } = await startCached(t, (request, response) => {
-    response.setHeader('cache-control', 'public, max-age=60').setHeader('vary', 'accept-language').end(`${request.headers['accept-language']} ${request.headers['x-tenant']}`)
-  }, { key: { headers: ['x-tenant'] } })
+  const { ask, asked } = await startCached(
+    t,
+    (request, response) => {
+      response
+        .setHeader('cache-control', 'public, max-age=60')
+        .setHeader('vary', 'accept-language')
+        .end(`${request.headers['accept-language']} ${request.headers['x-tenant']}`)
+    },
+    { key: { headers: ['x-tenant'] } },
+  )
   const own = { 'accept-language': 'de', 'x-tenant': 'a' }
   for (const connection of ['accept-language', 'keep-alive, X-Tenant', 'x-tenant, accept-language']) {
     assert.match((await ask('/x', { headers: { ...own, connection } })).headers['cache-status'] as string, /fwd=bypass/)
   }
   assert.equal((await ask('/x', { headers: own })).body, 'de a')
-  assert.match((await ask('/x', { headers: { ...own, connection: 'keep-alive, te' } })).headers['cache-status'] as string, /hit/)
+  assert.match(
+    (await ask('/x', { headers: { ...own, connection: 'keep-alive, te' } })).headers['cache-status'] as string,
+    /hit/,
+  )
   assert.equal(asked(), 4)
 })
 
 test('how the content of a QUERY is to be read is part of the key', async (t) => {
   const { ask, asked } = await startCached(t, gullible as never, { methods: ['GET', 'QUERY'] })
-  for (const more of [{}, { 'content-encoding': 'br' }, { 'content-language': 'de' }, { 'content-type': 'text/html' }]) {
-    await ask('/x', { method: 'QUERY', body: 'abc', headers: { 'content-type': 'text/plain', 'content-length': 3, ...more } })
+  for (const more of [
+    {},
+    { 'content-encoding': 'br' },
+    { 'content-language': 'de' },
+    { 'content-type': 'text/html' },
+  ]) {
+    await ask('/x', {
+      method: 'QUERY',
+      body: 'abc',
+      headers: { 'content-type': 'text/plain', 'content-length': 3, ...more },
+    })
   }
   assert.equal(asked(), 4)
 })
 
 test('what varies by that which the gateway itself tells of a client is not stored', async (t) => {
   for (const vary of ['X-Forwarded-For', 'accept, Forwarded']) {
-    const { ask, asked } = await startCached(t, (_request, response) => { response.setHeader('cache-control', 'max-age=60').setHeader('vary', vary).end() })
+    const { ask, asked } = await startCached(t, (_request, response) => {
+      response.setHeader('cache-control', 'max-age=60').setHeader('vary', vary).end()
+    })
     await ask('/x')
     await ask('/x')
     assert.equal(asked(), 2, vary)
@@ -154,7 +240,9 @@ test('what varies by that which the gateway itself tells of a client is not stor
 
 test('a field named __proto__ makes no other fields', async (t) => {
   const { ask } = await startCached(t, (request) => {
-    request.socket.end('HTTP/1.1 200 OK\r\ncache-control: max-age=60\r\n__proto__: a\r\n__proto__: b\r\ncontent-length: 1\r\n\r\nx')
+    request.socket.end(
+      'HTTP/1.1 200 OK\r\ncache-control: max-age=60\r\n__proto__: a\r\n__proto__: b\r\ncontent-length: 1\r\n\r\nx',
+    )
   })
   for (const name of ['first', 'second']) {
     const { headers } = await ask('/x')

@@ -6,7 +6,7 @@ import { startGateway } from '../support/gateway.ts'
 import { rawRequest } from '../support/raw-client.ts'
 
 /** Work that grows with the length of a path: how often a router searched it, and how often it was decoded. */
-async function workFor (t: TestContext, ask: () => Promise<unknown>): Promise<{ searches: number, decodings: number }> {
+async function workFor(t: TestContext, ask: () => Promise<unknown>): Promise<{ searches: number; decodings: number }> {
   const find = t.mock.method((createRouter as unknown as { prototype: { find: () => unknown } }).prototype, 'find')
   const decode = t.mock.method(globalThis, 'decodeURIComponent')
   await ask()
@@ -23,7 +23,10 @@ test('a refused path is read once, not once for every method that the gateway kn
     // every method has a route, one of them on this host
     'a.json': file('a', { prefix: '/all', passThrough: true }),
     'b.json': file('b', { prefix: '/b', hosts: ['b.test'], passThrough: true }),
-    'c.json': file('c', { prefix: '/c', routes: [{ method: ['GET', 'PUT', 'PATCH', 'DELETE', 'QUERY', 'REPORT'], url: '/:x' }] }),
+    'c.json': file('c', {
+      prefix: '/c',
+      routes: [{ method: ['GET', 'PUT', 'PATCH', 'DELETE', 'QUERY', 'REPORT'], url: '/:x' }],
+    }),
   })
   const ask = async (method: string, path: string, host = 'x.test') =>
     (await rawRequest(port, `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`)).status
@@ -45,11 +48,28 @@ test('a refused path is read once, not once for every method that the gateway kn
 test('a path that has other methods is still answered 405, however long', async (t) => {
   const backend = await startBackend(t)
   const { port } = await startGateway(t, {
-    'a.json': { name: 'a', targets: [backend.url], auth: 'none', routes: [{ method: 'GET', url: '/o/:id' }, { method: 'PUT', url: '/o/*' }] },
-    'b.json': { name: 'b', hosts: ['b.test'], targets: [backend.url], auth: 'none', routes: [{ method: 'DELETE', url: '/p/:name' }] },
+    'a.json': {
+      name: 'a',
+      targets: [backend.url],
+      auth: 'none',
+      routes: [
+        { method: 'GET', url: '/o/:id' },
+        { method: 'PUT', url: '/o/*' },
+      ],
+    },
+    'b.json': {
+      name: 'b',
+      hosts: ['b.test'],
+      targets: [backend.url],
+      auth: 'none',
+      routes: [{ method: 'DELETE', url: '/p/:name' }],
+    },
   })
   const allow = async (path: string, host: string) => {
-    const { status, headers } = await rawRequest(port, `POST ${path} HTTP/1.1\r\nhost: ${host}\r\ncontent-length: 0\r\n\r\n`)
+    const { status, headers } = await rawRequest(
+      port,
+      `POST ${path} HTTP/1.1\r\nhost: ${host}\r\ncontent-length: 0\r\n\r\n`,
+    )
     return [status, headers.allow]
   }
   assert.deepEqual(await allow('/o/1', 'x.test'), [405, 'GET, HEAD, PUT'])

@@ -23,14 +23,16 @@ const HOST = 'gate.test'
 const API_KEY = 'a-key-of-tests-0123456789abcdef0123456789'
 
 /** Every scheme that needs no login page, and combinations; good credentials of each, and bad ones. */
-async function start (t: TestContext, config: ConfigInput = {}) {
+async function start(t: TestContext, config: ConfigInput = {}) {
   const asked = { introspection: 0, forwardAuth: 0, backend: 0 }
   const introspection = await startBackend(t, async (request, response) => {
     asked.introspection++
     let body = ''
     for await (const chunk of request) body += chunk
     const active = new URLSearchParams(body).get('token') === 'opaque'
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(active ? { active, sub: 'ada' } : { active }))
+    response
+      .setHeader('content-type', 'application/json')
+      .end(JSON.stringify(active ? { active, sub: 'ada' } : { active }))
   })
   const service = await startBackend(t, (request, response) => {
     asked.forwardAuth++
@@ -42,39 +44,56 @@ async function start (t: TestContext, config: ConfigInput = {}) {
     response.end('{}')
   })
   const schemes = ['jwt', 'introspection', 'forwardAuth', 'signature', 'apiKey', 'basic', 'clientCertificate']
-  const gateway = await startGateway(t, {
-    'a.json': {
-      name: 'a', auth: 'none', targets: [backend.url], rateLimit: { max: 2, window: '1 hour' },
-      routes: [
-        ...schemes.map((scheme) => ({ method: 'GET', url: `/${scheme}`, auth: { [scheme]: {} } })),
-        { method: 'GET', url: '/all', auth: { all: [{ apiKey: {} }, { basic: {} }] } },
-        { method: 'GET', url: '/any', auth: [{ jwt: {} }, { apiKey: {} }, { basic: {} }, { forwardAuth: {} }] },
-        { method: 'GET', url: '/optional', auth: { optional: { basic: {} } } },
-        { method: 'GET', url: '/scoped', auth: { basic: { scopes: ['never'] } } },
-      ],
+  const gateway = await startGateway(
+    t,
+    {
+      'a.json': {
+        name: 'a',
+        auth: 'none',
+        targets: [backend.url],
+        rateLimit: { max: 2, window: '1 hour' },
+        routes: [
+          ...schemes.map((scheme) => ({ method: 'GET', url: `/${scheme}`, auth: { [scheme]: {} } })),
+          { method: 'GET', url: '/all', auth: { all: [{ apiKey: {} }, { basic: {} }] } },
+          { method: 'GET', url: '/any', auth: [{ jwt: {} }, { apiKey: {} }, { basic: {} }, { forwardAuth: {} }] },
+          { method: 'GET', url: '/optional', auth: { optional: { basic: {} } } },
+          { method: 'GET', url: '/scoped', auth: { basic: { scopes: ['never'] } } },
+        ],
+      },
     },
-  }, {
-    jwt: { secret: JWT_SECRET },
-    introspection: { url: `${introspection.url}/introspect`, clientId: 'gate', clientSecret: 'a secret of the gateway' },
-    forwardAuth: { url: `${service.url}/verify` },
-    signatures: { keys: [{ keyid: 'k1', consumer: 'ada', secret: SECRET }], requireNonce: true },
-    apiKeys: { keys: [{ name: 'ada', sha256: digestOf(API_KEY).toString('hex') }] },
-    basic: { users: [{ name: 'ada', password: await hashPassword('secret') }] },
-    clientCertificates: { fromProxy: true, consumers: [{ name: 'ada', subject: { CN: 'ada' } }] },
-    trustProxy: ['127.0.0.1'],
-    failedAttempts: { max: 3, window: '1 hour' },
-    status: { path: '/status', auth: 'none' },
-    ...config,
-  } as ConfigInput)
+    {
+      jwt: { secret: JWT_SECRET },
+      introspection: {
+        url: `${introspection.url}/introspect`,
+        clientId: 'gate',
+        clientSecret: 'a secret of the gateway',
+      },
+      forwardAuth: { url: `${service.url}/verify` },
+      signatures: { keys: [{ keyid: 'k1', consumer: 'ada', secret: SECRET }], requireNonce: true },
+      apiKeys: { keys: [{ name: 'ada', sha256: digestOf(API_KEY).toString('hex') }] },
+      basic: { users: [{ name: 'ada', password: await hashPassword('secret') }] },
+      clientCertificates: { fromProxy: true, consumers: [{ name: 'ada', subject: { CN: 'ada' } }] },
+      trustProxy: ['127.0.0.1'],
+      failedAttempts: { max: 3, window: '1 hour' },
+      status: { path: '/status', auth: 'none' },
+      ...config,
+    } as ConfigInput,
+  )
   const explain = async (path: string, headers: Record<string, string> = {}) => {
-    const response = await fetch(`${gateway.url}/status/explain`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ method: 'GET', url: path, headers: { host: HOST, ...headers } }) })
-    const { lines } = await response.json() as { lines?: string[] }
+    const response = await fetch(`${gateway.url}/status/explain`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ method: 'GET', url: path, headers: { host: HOST, ...headers } }),
+    })
+    const { lines } = (await response.json()) as { lines?: string[] }
     return { status: response.status, text: (lines ?? []).join('\n') }
   }
   return { ...gateway, asked, explain }
 }
 
-const basic = (pair: string): { authorization: string } => ({ authorization: `Basic ${Buffer.from(pair).toString('base64')}` })
+const basic = (pair: string): { authorization: string } => ({
+  authorization: `Basic ${Buffer.from(pair).toString('base64')}`,
+})
 const signed = (path: string, more: object = {}): Record<string, string> =>
   signedHeaders({ path, host: HOST, parameters: ';nonce="n1"', ...more })
 
@@ -115,7 +134,9 @@ test('explains good and bad credentials of every scheme', async (t) => {
     assert.equal(status, 200, route)
     assert.match(text, outcome, route)
   }
-  for (const route of [...Object.keys(good), 'scoped', 'clientCertificate']) assert.equal((await explain(`/${route}`)).status, 200, route)
+  for (const route of [...Object.keys(good), 'scoped', 'clientCertificate']) {
+    assert.equal((await explain(`/${route}`)).status, 200, route)
+  }
   assert.ok(await isAlive(port))
   assert.equal(asked.backend, 0)
 })
@@ -131,7 +152,9 @@ test('explaining counts no failure and no request, and uses no nonce up', async 
   assert.equal((await fetch(`${url}/basic`, { headers: basic('ada:secret') })).status, 200)
   // the same nonce is still good for one real request, and after it for none
   const { port } = new URL(url)
-  const wire = `GET /signature HTTP/1.1\r\n${Object.entries({ host: HOST, ...signed('/signature') }).map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`
+  const wire = `GET /signature HTTP/1.1\r\n${Object.entries({ host: HOST, ...signed('/signature') })
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('')}\r\n`
   assert.equal((await rawRequest(Number(port), wire)).status, 200)
   assert.match((await explain('/signature', signed('/signature'))).text, /→ answered 401/)
 })
@@ -147,8 +170,15 @@ test('explaining with a key does not make it one that was seen at an address', a
 test('what an operator hands in that no client could send is 400, in words', async (t) => {
   const { url, port } = await start(t)
   const ask = async (body: object) => {
-    const response = await fetch(`${url}/status/explain`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
-    return { status: response.status, problem: await response.json() as { code: string, errors?: { pointer: string }[] } }
+    const response = await fetch(`${url}/status/explain`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    return {
+      status: response.status,
+      problem: (await response.json()) as { code: string; errors?: { pointer: string }[] },
+    }
   }
   for (const [field, body] of [
     ['/url', { method: 'GET', url: '/a\nb', headers: {} }],
@@ -167,7 +197,10 @@ test('what an operator hands in that no client could send is 400, in words', asy
   ] as const) {
     const { status, problem } = await ask(body)
     assert.deepEqual([status, problem.code], [400, 'GW_VALIDATION'], JSON.stringify(body))
-    assert.ok(problem.errors!.some(({ pointer }) => pointer.startsWith(field)), `${JSON.stringify(body)}: ${JSON.stringify(problem)}`)
+    assert.ok(
+      problem.errors!.some(({ pointer }) => pointer.startsWith(field)),
+      `${JSON.stringify(body)}: ${JSON.stringify(problem)}`,
+    )
   }
   // odd, but a client could send it
   for (const body of [
@@ -191,32 +224,63 @@ test('what an operator hands in that no client could send is 400, in words', asy
     { method: 'GET', url: '/basic', headers: { authorization: '' } },
     { method: 'GET', url: '/all', headers: { authorization: '\xff', cookie: ';;==' } },
     { method: 'GET', url: '/signature', headers: { 'signature-input': ';;;(', signature: '\xe4' } },
-  ]) assert.equal((await ask(body)).status, 200, JSON.stringify(body))
+  ]) {
+    assert.equal((await ask(body)).status, 200, JSON.stringify(body))
+  }
   assert.ok(await isAlive(port))
 })
 
-test('a certificate that a proxy hands on is explained as that of a request from the proxy', { skip: !hasOpenssl && process.env.CI !== 'true' }, async (t) => {
-  const { explain } = await start(t)
-  const certificate = `:${new X509Certificate(new Authority(t).sign('/CN=ada').cert).raw.toString('base64')}:`
-  assert.match((await explain('/clientCertificate', { 'client-cert': certificate })).text, /clientCertificate.*: passes as consumer "ada"/)
-})
+test(
+  'a certificate that a proxy hands on is explained as that of a request from the proxy',
+  { skip: !hasOpenssl && process.env.CI !== 'true' },
+  async (t) => {
+    const { explain } = await start(t)
+    const certificate = `:${new X509Certificate(new Authority(t).sign('/CN=ada').cert).raw.toString('base64')}:`
+    assert.match(
+      (await explain('/clientCertificate', { 'client-cert': certificate })).text,
+      /clientCertificate.*: passes as consumer "ada"/,
+    )
+  },
+)
 
 test('a session is explained without being refreshed, and no browser is sent anywhere', async (t) => {
-  const settings = { issuer: 'http://127.0.0.1:1', clientId: 'c', clientSecret: 's', sessionSecret: 'a secret for sessions of tests, long enough' }
+  const settings = {
+    issuer: 'http://127.0.0.1:1',
+    clientId: 'c',
+    clientSecret: 's',
+    sessionSecret: 'a secret for sessions of tests, long enough',
+  }
   const backend = await startBackend(t)
-  const gateway = await startGateway(t, {
-    'a.json': { name: 'a', auth: { login: {} }, targets: [backend.url], routes: [{ method: 'GET', url: '/home' }] },
-  }, { login: settings, status: { path: '/status', auth: 'none' } } as ConfigInput)
+  const gateway = await startGateway(
+    t,
+    {
+      'a.json': { name: 'a', auth: { login: {} }, targets: [backend.url], routes: [{ method: 'GET', url: '/home' }] },
+    },
+    { login: settings, status: { path: '/status', auth: 'none' } } as ConfigInput,
+  )
   // due for a refresh, which would need the issuer, and that does not exist
   const now = Date.now()
   const consumer = { id: 'ada', scheme: 'login' as const, scopes: [], groups: [], claims: { sub: 'ada' } }
-  const session = { id: 'x', generation: 0, started: now, used: now, consumer, refreshToken: 'once', refreshFrom: now - 1000, freshUntil: now - 500 }
+  const session = {
+    id: 'x',
+    generation: 0,
+    started: now,
+    used: now,
+    consumer,
+    refreshToken: 'once',
+    refreshFrom: now - 1000,
+    freshUntil: now - 500,
+  }
   const login = gateway.app.config.login as LoginSettings
   const sealed = new SessionSeal(login).seal(session)
   const explain = async (headers: Record<string, string>) => {
-    const response = await fetch(`${gateway.url}/status/explain`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ method: 'GET', url: '/home', headers: { host: HOST, ...headers } }) })
+    const response = await fetch(`${gateway.url}/status/explain`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ method: 'GET', url: '/home', headers: { host: HOST, ...headers } }),
+    })
     assert.equal(response.status, 200)
-    return (await response.json() as { lines: string[] }).lines.join('\n')
+    return ((await response.json()) as { lines: string[] }).lines.join('\n')
   }
   const cookie = new LoginCookies(login).names.find((name) => !name.startsWith('__'))!
   assert.match(await explain({ cookie: `${cookie}=1${sealed}` }), /passes as consumer "ada"/)
@@ -234,7 +298,11 @@ test('keys in Redis are explained like others', needsRedis, async (t) => {
   const entry = { name: 'ada', sha256: digest.toString('hex') }
   await client.hset(REDIS_KEYS, fieldOf(indexOf(digest)), JSON.stringify(entry))
   const { app, explain } = await start(t, { redis: `redis://127.0.0.1:${port}`, apiKeys: { redis: true } })
-  if (app.redis!.status !== 'ready') await new Promise<void>((resolve) => { app.redis!.once('ready', () => resolve()) })
+  if (app.redis!.status !== 'ready') {
+    await new Promise<void>((resolve) => {
+      app.redis!.once('ready', () => resolve())
+    })
+  }
   assert.match((await explain('/apiKey', { 'x-api-key': API_KEY })).text, /passes as consumer "ada"/)
   assert.match((await explain('/apiKey', { 'x-api-key': 'wrong' })).text, /→ answered 401/)
 })

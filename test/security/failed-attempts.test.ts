@@ -13,7 +13,11 @@ import { ask } from '../support/cookie-browser.ts'
 import { eventually } from '../support/eventually.ts'
 import { JWT_SECRET, startGateway } from '../support/gateway.ts'
 
-const login = { issuer: 'https://id.example', clientId: 'gateway', sessionSecret: 'a secret for sessions of tests, long enough' }
+const login = {
+  issuer: 'https://id.example',
+  clientId: 'gateway',
+  sessionSecret: 'a secret for sessions of tests, long enough',
+}
 const password = await hashPassword('right')
 const basic = (pair: string) => ({ authorization: `Basic ${Buffer.from(pair).toString('base64')}` })
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
@@ -21,51 +25,91 @@ const apiKey = randomBytes(32).toString('base64url')
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
 /** The cookie of a session that has just begun. */
-function sessionCookie (): { cookie: string } {
+function sessionCookie(): { cookie: string } {
   const now = Date.now()
   const sealed = new SessionSeal(login).seal({
-    id: 'an-id-for-a-session-ab', generation: 0, started: now, used: now, refreshFrom: null, freshUntil: null, refreshToken: null,
+    id: 'an-id-for-a-session-ab',
+    generation: 0,
+    started: now,
+    used: now,
+    refreshFrom: null,
+    freshUntil: null,
+    refreshToken: null,
     consumer: { id: 'ada', scheme: 'login', scopes: [], groups: [], claims: { sub: 'ada' } },
   })
   return { cookie: `gatehouse-session=1${sealed}` }
 }
 
 /** A gateway with a route `/<scheme>` for each scheme named, and `/list` and `/maybe` that take any of them. */
-async function start (t: TestContext, schemes: string[], config: ConfigInput) {
+async function start(t: TestContext, schemes: string[], config: ConfigInput) {
   const backend = await startBackend(t)
   const uses = schemes.map((scheme) => ({ [scheme]: {} }))
-  const { url, app } = await startGateway(t, {
-    'a.json': {
-      name: 'a', targets: [backend.url], auth: uses,
-      routes: [
-        ...uses.map((use, i) => ({ method: 'GET', url: `/${schemes[i]}`, auth: use })),
-        { method: 'GET', url: '/list' }, { method: 'GET', url: '/maybe', auth: { optional: uses } },
-      ],
+  const { url, app } = await startGateway(
+    t,
+    {
+      'a.json': {
+        name: 'a',
+        targets: [backend.url],
+        auth: uses,
+        routes: [
+          ...uses.map((use, i) => ({ method: 'GET', url: `/${schemes[i]}`, auth: use })),
+          { method: 'GET', url: '/list' },
+          { method: 'GET', url: '/maybe', auth: { optional: uses } },
+        ],
+      },
     },
-  }, config)
+    config,
+  )
   let arrived = 0
   app.server.on('request', () => arrived++)
-  return Object.assign(async (path: string, headers: Record<string, string> = {}) => (await ask(url + path, { headers })).status, { arrived: () => arrived })
+  return Object.assign(
+    async (path: string, headers: Record<string, string> = {}) => (await ask(url + path, { headers })).status,
+    { arrived: () => arrived },
+  )
 }
 
-const times = <T> (count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i))
+const times = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i))
 /** How often each status is among the answers. */
-const counted = (statuses: number[]): Record<number, number> => Object.fromEntries(Object.entries(Object.groupBy(statuses, (status) => status)).map(([status, list]) => [status, list!.length]))
+const counted = (statuses: number[]): Record<number, number> =>
+  Object.fromEntries(
+    Object.entries(Object.groupBy(statuses, (status) => status)).map(([status, list]) => [status, list!.length]),
+  )
 
 test('forged session cookies lock nobody out, however many there are', async (t) => {
-  const send = await start(t, ['login', 'basic', 'jwt'], { failedAttempts: { max: 100, window: '1h' }, login, basic: { users: [{ name: 'ada', password }] }, jwt: jwtSettings({ secret: JWT_SECRET }) } as ConfigInput)
-  const forged = times(101, () => send('/login', { cookie: `gatehouse-session=1${randomBytes(200).toString('base64url')}` }))
+  const send = await start(t, ['login', 'basic', 'jwt'], {
+    failedAttempts: { max: 100, window: '1h' },
+    login,
+    basic: { users: [{ name: 'ada', password }] },
+    jwt: jwtSettings({ secret: JWT_SECRET }),
+  } as ConfigInput)
+  const forged = times(101, () =>
+    send('/login', { cookie: `gatehouse-session=1${randomBytes(200).toString('base64url')}` }),
+  )
   assert.deepEqual(counted(await Promise.all(forged)), { 401: 101 })
   assert.equal(await send('/login', sessionCookie()), 200)
   assert.equal(await send('/basic', basic('ada:right')), 200)
   assert.equal(await send('/jwt', bearer(signToken(jwtSettings({ secret: JWT_SECRET }), { sub: 'ada' }))), 200)
-  assert.equal(await send('/list', { cookie: 'gatehouse-session=1forged', ...basic('ada:right') }), 200, 'a forged session is as none')
+  assert.equal(
+    await send('/list', { cookie: 'gatehouse-session=1forged', ...basic('ada:right') }),
+    200,
+    'a forged session is as none',
+  )
   assert.equal(await send('/maybe', { cookie: 'gatehouse-session=1forged' }), 200)
 })
 
 test('a session passes while every other scheme is locked, and a request without credentials is not refused for those of others', async (t) => {
-  const send = await start(t, ['login', 'apiKey', 'jwt'], { failedAttempts: { max: 3, window: '1h' }, login, apiKeys: { keys: [{ name: 'ada', sha256: sha256(apiKey) }] }, jwt: jwtSettings({ secret: JWT_SECRET }) } as ConfigInput)
-  for (let i = 0; i < 3; i++) assert.deepEqual([await send('/apiKey', { 'x-api-key': `bad ${i}` }), await send('/jwt', bearer(`a.b.c${i}`))], [401, 401])
+  const send = await start(t, ['login', 'apiKey', 'jwt'], {
+    failedAttempts: { max: 3, window: '1h' },
+    login,
+    apiKeys: { keys: [{ name: 'ada', sha256: sha256(apiKey) }] },
+    jwt: jwtSettings({ secret: JWT_SECRET }),
+  } as ConfigInput)
+  for (let i = 0; i < 3; i++) {
+    assert.deepEqual(
+      [await send('/apiKey', { 'x-api-key': `bad ${i}` }), await send('/jwt', bearer(`a.b.c${i}`))],
+      [401, 401],
+    )
+  }
   assert.deepEqual([await send('/apiKey', { 'x-api-key': 'bad' }), await send('/jwt', bearer('a.b.c'))], [429, 429])
   assert.equal(await send('/login', sessionCookie()), 200)
   assert.equal(await send('/list', { ...sessionCookie(), 'x-api-key': 'bad' }), 200)
@@ -74,7 +118,11 @@ test('a session passes while every other scheme is locked, and a request without
 })
 
 test('the refusal of one scheme of a list does not stop the next one', async (t) => {
-  const send = await start(t, ['apiKey', 'basic'], { failedAttempts: { max: 2, window: '1h' }, apiKeys: { keys: [{ name: 'ada', sha256: sha256(apiKey) }] }, basic: { users: [{ name: 'ada', password }] } })
+  const send = await start(t, ['apiKey', 'basic'], {
+    failedAttempts: { max: 2, window: '1h' },
+    apiKeys: { keys: [{ name: 'ada', sha256: sha256(apiKey) }] },
+    basic: { users: [{ name: 'ada', password }] },
+  })
   for (let i = 0; i < 2; i++) assert.equal(await send('/list', { 'x-api-key': 'bad' }), 401)
   assert.equal(await send('/list', { 'x-api-key': 'bad' }), 429)
   assert.equal(await send('/list', { 'x-api-key': 'bad', ...basic('ada:right') }), 200)
@@ -84,7 +132,10 @@ test('the refusal of one scheme of a list does not stop the next one', async (t)
 test('guessing at one account locks this account from this address alone; spreading the guesses has a bound too', async (t) => {
   const users = ['ada', 'bob', 'eve'].map((name) => ({ name, password }))
   const send = await start(t, ['basic'], { failedAttempts: { max: 2, window: '1h' }, basic: { users } })
-  assert.deepEqual([await send('/basic', basic('ada:x')), await send('/basic', basic('ada:y')), await send('/basic', basic('ada:z'))], [401, 401, 429])
+  assert.deepEqual(
+    [await send('/basic', basic('ada:x')), await send('/basic', basic('ada:y')), await send('/basic', basic('ada:z'))],
+    [401, 401, 429],
+  )
   assert.equal(await send('/basic', basic('bob:right')), 200)
   // names that there are not are counted as those that there are
   const answers: number[] = []
@@ -97,7 +148,7 @@ test('guessing at one account locks this account from this address alone; spread
 const held = { now: Promise.resolve() }
 
 const KINDS = {
-  async introspection (t: TestContext) {
+  async introspection(t: TestContext) {
     const asked: string[] = []
     const server = await startBackend(t, async (request, response) => {
       let body = ''
@@ -105,12 +156,19 @@ const KINDS = {
       const token = new URLSearchParams(body).get('token')!
       asked.push(token)
       await held.now
-      response.setHeader('content-type', 'application/json').end(JSON.stringify(token.startsWith('good') ? { active: true, sub: token } : { active: false }))
+      response
+        .setHeader('content-type', 'application/json')
+        .end(JSON.stringify(token.startsWith('good') ? { active: true, sub: token } : { active: false }))
     })
     const config = { introspection: { url: server.url, clientId: 'gate', clientSecret: 'secret', timeout: '1 minute' } }
-    return { config, good: (i: number) => bearer(`good-${i}`), bad: (i: number) => bearer(`bad-${i}`), reached: () => asked.filter((token) => token.startsWith('bad')).length }
+    return {
+      config,
+      good: (i: number) => bearer(`good-${i}`),
+      bad: (i: number) => bearer(`bad-${i}`),
+      reached: () => asked.filter((token) => token.startsWith('bad')).length,
+    }
   },
-  async forwardAuth (t: TestContext) {
+  async forwardAuth(t: TestContext) {
     const asked: string[] = []
     const server = await startBackend(t, async (request, response) => {
       asked.push(request.headers.authorization!)
@@ -118,21 +176,45 @@ const KINDS = {
       response.writeHead(request.headers.authorization!.includes('good') ? 200 : 401, { 'remote-user': 'ada' }).end()
     })
     const config = { forwardAuth: { url: server.url, timeout: '1 minute' } }
-    return { config, good: (i: number) => bearer(`good-${i}`), bad: (i: number) => bearer(`bad-${i}`), reached: () => asked.filter((token) => token.includes('bad')).length }
+    return {
+      config,
+      good: (i: number) => bearer(`good-${i}`),
+      bad: (i: number) => bearer(`bad-${i}`),
+      reached: () => asked.filter((token) => token.includes('bad')).length,
+    }
   },
-  async basic () {
+  async basic() {
     const users = times(4, (i) => ({ name: `user-${i}`, password }))
-    return { config: { basic: { users } }, good: (i: number) => basic(`user-${1 + i % 3}:right`), bad: (i: number) => basic(`user-0:wrong-${i}`), reached: null }
+    return {
+      config: { basic: { users } },
+      good: (i: number) => basic(`user-${1 + (i % 3)}:right`),
+      bad: (i: number) => basic(`user-0:wrong-${i}`),
+      reached: null,
+    }
   },
   /** The keys have to be fetched first, so that all wait. */
-  async jwt (t: TestContext) {
+  async jwt(t: TestContext) {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-    const server = await startBackend(t, (_request, response) => { response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'ES256' }] })) })
+    const server = await startBackend(t, (_request, response) => {
+      response
+        .setHeader('content-type', 'application/json')
+        .end(JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'ES256' }] }))
+    })
     const token = (claims: object, end = ''): string => {
-      const text = [{ alg: 'ES256', kid: 'one' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
-      return `${text}.${createSign('sha256').update(text + end).sign({ key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
+      const text = [{ alg: 'ES256', kid: 'one' }, claims]
+        .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+        .join('.')
+      return `${text}.${createSign('sha256')
+        .update(text + end)
+        .sign({ key: privateKey, dsaEncoding: 'ieee-p1363' })
+        .toString('base64url')}`
     }
-    return { config: { jwt: { jwksUri: server.url } }, good: (i: number) => bearer(token({ sub: `ada-${i}` })), bad: (i: number) => bearer(token({ sub: `eve-${i}` }, 'x')), reached: null }
+    return {
+      config: { jwt: { jwksUri: server.url } },
+      good: (i: number) => bearer(token({ sub: `ada-${i}` })),
+      bad: (i: number) => bearer(token({ sub: `eve-${i}` }, 'x')),
+      reached: null,
+    }
   },
 }
 
@@ -160,7 +242,10 @@ for (const [scheme, make] of Object.entries(KINDS)) {
 }
 
 test('one address cannot fill the queue of passwords that wait to be hashed: none of its own is answered 503 either', async (t) => {
-  const send = await start(t, ['basic'], { failedAttempts: { max: 100, window: '1h' }, basic: { users: [{ name: 'ada', password }] } })
+  const send = await start(t, ['basic'], {
+    failedAttempts: { max: 100, window: '1h' },
+    basic: { users: [{ name: 'ada', password }] },
+  })
   const guesses = Promise.all(times(75, (i) => send('/basic', basic(`nobody-${i}:x`))))
   await eventually('75 requests', async () => send.arrived() >= 75)
   assert.equal(await send('/basic', basic('ada:right')), 200)
@@ -169,21 +254,41 @@ test('one address cannot fill the queue of passwords that wait to be hashed: non
 
 test('a service that is away says nothing of credentials: nobody is counted, at once neither', async (t) => {
   const url = `http://127.0.0.1:${await closedPort()}`
-  const send = await start(t, ['introspection'], { failedAttempts: { max: 2, window: '1h' }, introspection: { url, clientId: 'gate', clientSecret: 'secret' } })
+  const send = await start(t, ['introspection'], {
+    failedAttempts: { max: 2, window: '1h' },
+    introspection: { url, clientId: 'gate', clientSecret: 'secret' },
+  })
   assert.deepEqual(counted(await Promise.all(times(50, (i) => send('/introspection', bearer(`t${i}`))))), { 503: 50 })
 })
 
-test('API keys in Redis: exactly as many guesses as may fail, and gateways share what they have seen', needsRedis, async (t) => {
-  unhurried(t)
-  const port = await closedPort()
-  await startRedis(t, port)
-  const redis = new Redis(port)
-  t.after(() => redis.disconnect())
-  const config = { redis: `redis://127.0.0.1:${port}`, apiKeys: { redis: true }, failedAttempts: { max: 5, window: '1h' } }
-  const [one, two] = [await start(t, ['apiKey'], config), await start(t, ['apiKey'], config)]
-  await redis.hset('gatehouse:api-keys', sha256(apiKey).slice(0, 16), JSON.stringify({ name: 'ada', sha256: sha256(apiKey) }))
-  for (const send of [one, two]) await eventually('Redis', async () => await send('/apiKey', { 'x-api-key': apiKey }) === 200)
-  assert.deepEqual(counted(await Promise.all(times(300, (i) => one('/apiKey', { 'x-api-key': `bad ${i}` })))), { 401: 5, 429: 295 })
-  assert.equal(await two('/apiKey', { 'x-api-key': 'bad' }), 429, 'the other gateway knows')
-  assert.equal(await two('/apiKey', { 'x-api-key': apiKey }), 200, 'a key that was used from here before')
-})
+test(
+  'API keys in Redis: exactly as many guesses as may fail, and gateways share what they have seen',
+  needsRedis,
+  async (t) => {
+    unhurried(t)
+    const port = await closedPort()
+    await startRedis(t, port)
+    const redis = new Redis(port)
+    t.after(() => redis.disconnect())
+    const config = {
+      redis: `redis://127.0.0.1:${port}`,
+      apiKeys: { redis: true },
+      failedAttempts: { max: 5, window: '1h' },
+    }
+    const [one, two] = [await start(t, ['apiKey'], config), await start(t, ['apiKey'], config)]
+    await redis.hset(
+      'gatehouse:api-keys',
+      sha256(apiKey).slice(0, 16),
+      JSON.stringify({ name: 'ada', sha256: sha256(apiKey) }),
+    )
+    for (const send of [one, two]) {
+      await eventually('Redis', async () => (await send('/apiKey', { 'x-api-key': apiKey })) === 200)
+    }
+    assert.deepEqual(counted(await Promise.all(times(300, (i) => one('/apiKey', { 'x-api-key': `bad ${i}` })))), {
+      401: 5,
+      429: 295,
+    })
+    assert.equal(await two('/apiKey', { 'x-api-key': 'bad' }), 429, 'the other gateway knows')
+    assert.equal(await two('/apiKey', { 'x-api-key': apiKey }), 200, 'a key that was used from here before')
+  },
+)

@@ -9,11 +9,20 @@ import { askBoth, get, startRecorder, UPGRADE } from './wire.ts'
 test('a host is matched whole: no part, suffix or look-alike of it reaches the upstream, upgrades included', async (t) => {
   const backend = await startRecorder(t)
   const { port } = await startGateway(t, {
-    'a.json': { name: 'a', hosts: ['local.test', '*.wild.test'], auth: 'none', targets: [backend.url], routes: [{ method: 'GET', url: '/r', websocket: true }], passThrough: { websocket: true } },
+    'a.json': {
+      name: 'a',
+      hosts: ['local.test', '*.wild.test'],
+      auth: 'none',
+      targets: [backend.url],
+      routes: [{ method: 'GET', url: '/r', websocket: true }],
+      passThrough: { websocket: true },
+    },
   })
   for (const host of NOT_OURS) {
     for (const path of ['/r', '/x']) {
-      for (const { status } of await askBoth(port, path, '', host)) assert.ok(status === 400 || status === 404, `${JSON.stringify(host)}: ${status}`)
+      for (const { status } of await askBoth(port, path, '', host)) {
+        assert.ok(status === 400 || status === 404, `${JSON.stringify(host)}: ${status}`)
+      }
     }
   }
   assert.deepEqual(backend.targets(), [])
@@ -24,8 +33,18 @@ test('a host is matched whole: no part, suffix or look-alike of it reaches the u
 
 test('a request that names two hosts, or none, is refused', async (t) => {
   const backend = await startRecorder(t)
-  const file = (name: string, more: object) => ({ name, auth: 'none', targets: [backend.url], passThrough: { websocket: true }, ...more })
-  const { port } = await startGateway(t, { 'a.json': file('a', { hosts: ['local.test'] }), 'b.json': file('b', { hosts: ['other.test'] }), 'c.json': file('c', { prefix: '/x' }) })
+  const file = (name: string, more: object) => ({
+    name,
+    auth: 'none',
+    targets: [backend.url],
+    passThrough: { websocket: true },
+    ...more,
+  })
+  const { port } = await startGateway(t, {
+    'a.json': file('a', { hosts: ['local.test'] }),
+    'b.json': file('b', { hosts: ['other.test'] }),
+    'c.json': file('c', { prefix: '/x' }),
+  })
   for (const [what, head] of CONTRADICTIONS) {
     for (const more of ['', UPGRADE]) assert.equal((await rawRequest(port, `${head}${more}\r\n`)).status, 400, what)
   }
@@ -36,14 +55,48 @@ test('a request that names two hosts, or none, is refused', async (t) => {
 test('only Host routes: forwarded hosts, an internal prefix and the target of an upgrade have no say', async (t) => {
   const [inner, outer] = [await startRecorder(t), await startRecorder(t)]
   const { port } = await startGateway(t, {
-    'a.json': { name: 'a', hosts: ['inner.test'], auth: 'none', targets: [inner.url], passThrough: { websocket: true } },
-    'b.json': { name: 'b', hosts: ['outer.test'], auth: 'none', targets: [outer.url], passThrough: { websocket: true } },
+    'a.json': {
+      name: 'a',
+      hosts: ['inner.test'],
+      auth: 'none',
+      targets: [inner.url],
+      passThrough: { websocket: true },
+    },
+    'b.json': {
+      name: 'b',
+      hosts: ['outer.test'],
+      auth: 'none',
+      targets: [outer.url],
+      passThrough: { websocket: true },
+    },
   })
-  for (const more of ['x-forwarded-host: inner.test\r\n', 'forwarded: host=inner.test\r\n', 'x-host: inner.test\r\n', 'x-original-host: inner.test\r\n', 'x-forwarded-server: inner.test\r\n', ':authority: inner.test\r\n', 'connection: host\r\n']) {
+  for (const more of [
+    'x-forwarded-host: inner.test\r\n',
+    'forwarded: host=inner.test\r\n',
+    'x-host: inner.test\r\n',
+    'x-original-host: inner.test\r\n',
+    'x-forwarded-server: inner.test\r\n',
+    ':authority: inner.test\r\n',
+    'connection: host\r\n',
+  ]) {
     await askBoth(port, '/x', more, 'outer.test')
   }
-  for (const target of ['/.host-0/x', '/%2Ehost-0/x', '//.host-0/x', `http://127.0.0.1:${inner.port}/x`, `//127.0.0.1:${inner.port}/x`, 'http://inner.test/x', `ws://127.0.0.1:${inner.port}/x`]) await askBoth(port, target, '', 'outer.test')
+  for (const target of [
+    '/.host-0/x',
+    '/%2Ehost-0/x',
+    '//.host-0/x',
+    `http://127.0.0.1:${inner.port}/x`,
+    `//127.0.0.1:${inner.port}/x`,
+    'http://inner.test/x',
+    `ws://127.0.0.1:${inner.port}/x`,
+  ]) {
+    await askBoth(port, target, '', 'outer.test')
+  }
   assert.deepEqual(inner.targets(), [])
-  assert.ok(outer.received.every(({ headers }) => headers.host === 'outer.test' && headers['x-forwarded-host'] === 'outer.test'))
+  assert.ok(
+    outer.received.every(
+      ({ headers }) => headers.host === 'outer.test' && headers['x-forwarded-host'] === 'outer.test',
+    ),
+  )
   assert.ok((await rawRequest(port, get('/x', '', '1.1', 'inner.test'))).status === 200 && inner.targets().length === 1)
 })

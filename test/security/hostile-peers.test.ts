@@ -14,10 +14,12 @@ const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupg
 
 /** A backend that answers the first bytes of every connection. */
 const answering = (t: TestContext, answer: (socket: Socket, head: string) => void) =>
-  startRawBackend(t, (socket) => { socket.once('data', (data: Buffer) => answer(socket, data.toString('latin1'))) })
+  startRawBackend(t, (socket) => {
+    socket.once('data', (data: Buffer) => answer(socket, data.toString('latin1')))
+  })
 
 /** A connection with its end at the gateway. */
-async function openBoth (t: TestContext, { app, port }: Gateway): Promise<{ wire: Wire, socket: Socket }> {
+async function openBoth(t: TestContext, { app, port }: Gateway): Promise<{ wire: Wire; socket: Socket }> {
   const accepted = once(app.server, 'connection')
   const wire = await openWire(t, port)
   return { wire, socket: (await accepted)[0] }
@@ -38,7 +40,11 @@ const IMPATIENT = { firstByte: '300ms', idle: '300ms' }
 
 for (const way of WAYS) {
   test(`${way}: an upstream that announces trailers does no harm to an HTTP/1.0 client, which cannot get any`, async (t) => {
-    const backend = await answering(t, (socket) => socket.end('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-sum\r\n\r\n2\r\nok\r\n0\r\nx-sum: 1\r\n\r\n'))
+    const backend = await answering(t, (socket) =>
+      socket.end(
+        'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-sum\r\n\r\n2\r\nok\r\n0\r\nx-sum: 1\r\n\r\n',
+      ),
+    )
     const { port } = await startWays(t, backend.url)
     const { status, body } = await rawRequest(port, get(`${way}/x`, '', '1.0'))
     assert.deepEqual([status, body], [200, 'ok'])
@@ -52,7 +58,10 @@ for (const way of WAYS) {
       const wire = await openWire(t, port)
       wire.socket.write(get(first) + get(`${way}/x`, UPGRADE))
       // a second answer, or the end of the connection
-      await inTime(Promise.race([wire.until(/HTTP\/1\.1 \d+[^]*HTTP\/1\.1 \d+/), wire.closed]), `an answer behind ${first}`)
+      await inTime(
+        Promise.race([wire.until(/HTTP\/1\.1 \d+[^]*HTTP\/1\.1 \d+/), wire.closed]),
+        `an answer behind ${first}`,
+      )
       assert.ok(await isAlive(port))
     }
   })
@@ -66,14 +75,19 @@ for (const way of WAYS) {
     const gateway = await startWays(t, backend.url)
     const second = once(gateway.app.server, 'checkContinue')
     const wire = await openWire(t, gateway.port)
-    wire.socket.write(`${get(`${way}/x`)}POST ${way}/x HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\nhello`)
+    wire.socket.write(
+      `${get(`${way}/x`)}POST ${way}/x HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\nhello`,
+    )
     const first = await asked.promise
     await second
     assert.equal(wire.text(), '')
     first.end(OK)
     const text = await inTime(wire.until(/ok[^]*HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nok$/), 'two answers')
     // head and body of both answers; a 100 may only stand between them
-    assert.match(text, /^HTTP\/1\.1 200 OK\r\n(?:[^\r\n]+\r\n)+\r\nok(?:HTTP\/1\.1 100 Continue\r\n\r\n)?HTTP\/1\.1 200 OK\r\n(?:[^\r\n]+\r\n)+\r\nok$/)
+    assert.match(
+      text,
+      /^HTTP\/1\.1 200 OK\r\n(?:[^\r\n]+\r\n)+\r\nok(?:HTTP\/1\.1 100 Continue\r\n\r\n)?HTTP\/1\.1 200 OK\r\n(?:[^\r\n]+\r\n)+\r\nok$/,
+    )
   })
 
   test(`${way}: a connection has one request under way, however many are pipelined, and no more is read than that needs`, async (t) => {
@@ -93,15 +107,26 @@ for (const way of WAYS) {
     assert.equal(asked.length, 1)
     assert.ok(socket.bytesRead < 1024 * 1024, `${socket.bytesRead} bytes read`)
     asked[0]!.end(OK)
-    await inTime((async () => { while (asked.length < 100) await once(wire.socket, 'data') })(), 'a hundred requests', 20_000)
+    await inTime(
+      (async () => {
+        while (asked.length < 100) await once(wire.socket, 'data')
+      })(),
+      'a hundred requests',
+      20_000,
+    )
     assert.ok(socket.bytesRead < 1024 * 1024, `${socket.bytesRead} bytes read`)
     wire.socket.destroy()
   })
 
   test(`${way}: the connection of a refused upgrade is closed, though the client has sent bytes that nobody reads`, async (t) => {
-    const backend = await answering(t, (socket) => socket.end('HTTP/1.1 401 Unauthorized\r\ncontent-length: 2\r\n\r\nno'))
+    const backend = await answering(t, (socket) =>
+      socket.end('HTTP/1.1 401 Unauthorized\r\ncontent-length: 2\r\n\r\nno'),
+    )
     const gateway = await startWays(t, backend.url)
-    for (const [target, status] of [[`${way}/x`, 401], ['/nowhere', 404]] as const) {
+    for (const [target, status] of [
+      [`${way}/x`, 401],
+      ['/nowhere', 404],
+    ] as const) {
       const { wire, socket } = await openBoth(t, gateway)
       const closed = gone(socket)
       wire.socket.write(`${get(target, UPGRADE)}bytes of a client that does not wait`)
@@ -127,7 +152,9 @@ for (const way of WAYS) {
   })
 
   test(`${way}: the headers of an accepted upgrade reach the client byte by byte, without those of a body`, async (t) => {
-    const backend = await answering(t, (socket) => socket.write(Buffer.from(`${SWITCHED}x-name: caf\xe9\r\ncontent-length: 5\r\n\r\n`, 'latin1')))
+    const backend = await answering(t, (socket) =>
+      socket.write(Buffer.from(`${SWITCHED}x-name: caf\xe9\r\ncontent-length: 5\r\n\r\n`, 'latin1')),
+    )
     const { port } = await startWays(t, backend.url)
     const { status, headers } = await rawRequest(port, get(`${way}/x`, UPGRADE))
     assert.equal(status, 101)
@@ -149,7 +176,9 @@ for (const way of WAYS) {
     const chunk = `10000\r\n${'a'.repeat(0x10000)}\r\n`
     const backend = await answering(t, (socket) => {
       asked.resolve(socket)
-      const fill = (): void => { while (!socket.destroyed && socket.write(chunk)); }
+      const fill = (): void => {
+        while (!socket.destroyed && socket.write(chunk));
+      }
       socket.on('drain', fill)
       socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n')
       fill()

@@ -4,16 +4,31 @@ import { buildApp } from '../../src/app.ts'
 import { listening, routesFolder, testConfig } from '../support/gateway.ts'
 import { isAlive } from './wire.ts'
 
-const THROWN = ["'text'", 'null', 'undefined', '{ statusCode: 403 }', '{ statusCode: 999, code: {}, headers: 5 }', 'new Error()']
+const THROWN = [
+  "'text'",
+  'null',
+  'undefined',
+  '{ statusCode: 403 }',
+  '{ statusCode: 999, code: {}, headers: 5 }',
+  'new Error()',
+]
 
 for (const thrown of THROWN) {
   test(`an onSend hook that fails with ${thrown} does not end the process`, async (t) => {
-    const hooks = [`async () => { throw ${thrown} }`, `() => { throw ${thrown} }`, `(q, r, payload, done) => { done(${thrown} ?? 'text') }`]
+    const hooks = [
+      `async () => { throw ${thrown} }`,
+      `() => { throw ${thrown} }`,
+      `(q, r, payload, done) => { done(${thrown} ?? 'text') }`,
+    ]
     const text = `export default async (app) => {
       const config = { auth: 'none' }
-      ${hooks.map((hook, i) => `
+      ${hooks
+        .map(
+          (hook, i) => `
       await app.register(async (child) => { child.addHook('onSend', ${hook}); child.get('/scope', { config }, () => 'own') }, { prefix: '/${i}' })
-      app.get('/${i}/route', { config, onSend: ${hook} }, () => 'own')`).join('')}
+      app.get('/${i}/route', { config, onSend: ${hook} }, () => 'own')`,
+        )
+        .join('')}
       app.get('/changed', { config, onSend: async (q, r, payload) => payload + '!' }, () => 'own')
     }`
     const { port } = await listening(t, await buildApp(testConfig(await routesFolder(t, { 'a.mjs': text }), {})))

@@ -11,7 +11,9 @@ import { inTime, isAlive, openWire, type Wire } from './wire.ts'
 
 const NOTE = { type: 'object', properties: { text: { type: 'string' } } }
 
-/** A plain plugin with a body parser of Fastify's own, one that iterates over the stream, and one that reads nothing. */
+/**
+ * A plain plugin with a body parser of Fastify's own, one that iterates over the stream, and one that reads nothing.
+ */
 const PLUGIN = `export default async (app) => {
   app.post('/plugin/collected', { config: { auth: 'none' } }, async (request) => ({ length: request.rawBody.length }))
   app.register(async (scope) => {
@@ -34,25 +36,38 @@ const PLUGIN = `export default async (app) => {
   })
 }`
 
-async function startAllWays (t: TestContext, url: string, upstream: object = {}, config: ConfigInput = {}): Promise<Gateway> {
-  const gateway = await startGateway(t, {
-    'declared.json': {
-      name: 'declared', prefix: '/declared', auth: 'none', targets: [url], ...upstream,
-      routes: [
-        { method: 'POST', url: '/stream' },
-        { method: 'POST', url: '/checked', schema: { body: NOTE } },
-        { method: 'QUERY', url: '/query', cache: { methods: ['GET', 'QUERY'] } },
-        { method: 'POST', url: '/small', bodyLimit: 10 },
-        { method: 'POST', url: '/closed', auth: { jwt: {} } },
-      ],
+async function startAllWays(
+  t: TestContext,
+  url: string,
+  upstream: object = {},
+  config: ConfigInput = {},
+): Promise<Gateway> {
+  const gateway = await startGateway(
+    t,
+    {
+      'declared.json': {
+        name: 'declared',
+        prefix: '/declared',
+        auth: 'none',
+        targets: [url],
+        ...upstream,
+        routes: [
+          { method: 'POST', url: '/stream' },
+          { method: 'POST', url: '/checked', schema: { body: NOTE } },
+          { method: 'QUERY', url: '/query', cache: { methods: ['GET', 'QUERY'] } },
+          { method: 'POST', url: '/small', bodyLimit: 10 },
+          { method: 'POST', url: '/closed', auth: { jwt: {} } },
+        ],
+      },
+      'pass.json': { name: 'pass', prefix: '/pass', auth: 'none', targets: [url], ...upstream, passThrough: true },
+      'plugin.ts': PLUGIN,
     },
-    'pass.json': { name: 'pass', prefix: '/pass', auth: 'none', targets: [url], ...upstream, passThrough: true },
-    'plugin.ts': PLUGIN,
-  }, {
-    jwt: { secret: JWT_SECRET },
-    cache: { purge: { path: '/purge', auth: 'none' } },
-    ...config,
-  })
+    {
+      jwt: { secret: JWT_SECRET },
+      cache: { purge: { path: '/purge', auth: 'none' } },
+      ...config,
+    },
+  )
   // the tests say what time it is
   gateway.app.bodyClock.close()
   return gateway
@@ -67,7 +82,7 @@ const WHOLE = head('/declared/stream', 'content-length: 2') + '{}'
 const later = ({ app }: Gateway, ms: number): void => app.bodyClock.sweep(performance.now() + ms)
 
 /** Opens a connection, sends the start of a body, and waits until the gateway has seen it. */
-async function stall (t: TestContext, gateway: Gateway, bytes: string): Promise<Wire> {
+async function stall(t: TestContext, gateway: Gateway, bytes: string): Promise<Wire> {
   const accepted = once(gateway.app.server, 'connection') as Promise<[Socket]>
   const wire = await openWire(t, gateway.port)
   const [socket] = await accepted
@@ -77,8 +92,15 @@ async function stall (t: TestContext, gateway: Gateway, bytes: string): Promise<
 }
 
 const READERS: readonly (readonly [target: string, method?: string])[] = [
-  ['/declared/stream'], ['/declared/checked'], ['/declared/query', 'QUERY'], ['/pass/x'], ['/pass/x', 'PUT'], ['/purge'],
-  ['/plugin/parsed'], ['/plugin/iterated'], ['/plugin/listened'],
+  ['/declared/stream'],
+  ['/declared/checked'],
+  ['/declared/query', 'QUERY'],
+  ['/pass/x'],
+  ['/pass/x', 'PUT'],
+  ['/purge'],
+  ['/plugin/parsed'],
+  ['/plugin/iterated'],
+  ['/plugin/listened'],
 ]
 const STALLS: readonly (readonly [name: string, framing: string, start: string])[] = [
   ['a length and one byte', 'content-length: 100', '{'],
@@ -111,7 +133,11 @@ test('a body that stops is answered 408 after 30 s, and the connection closes', 
 
 test('after an answer the rest of a body is waited for only as long', async (t) => {
   const gateway = await startAllWays(t, (await startBackend(t)).url)
-  for (const [target, status] of [['/declared/closed', 401], ['/nowhere', 404], ['/declared/small', 413]] as const) {
+  for (const [target, status] of [
+    ['/declared/closed', 401],
+    ['/nowhere', 404],
+    ['/declared/small', 413],
+  ] as const) {
     await t.test(`${target} is ${status}`, async (t) => {
       const wire = await stall(t, gateway, head(target, 'content-length: 100') + '{')
       await wire.until(new RegExp(`HTTP/1.1 ${status} `))
@@ -151,7 +177,10 @@ test('a client that waits for 100 Continue is given time until it gets it', asyn
 
 test('a body slower than 1 KB a second over 60 s is answered 408, a faster one goes on', async (t) => {
   const gateway = await startAllWays(t, (await startBackend(t)).url)
-  for (const [perSecond, isCut] of [[500, true], [1500, false]] as const) {
+  for (const [perSecond, isCut] of [
+    [500, true],
+    [1500, false],
+  ] as const) {
     for (const target of ['/declared/stream', '/declared/checked', '/pass/x', '/plugin/parsed']) {
       await t.test(`${target}: ${perSecond} bytes a second`, async (t) => {
         const accepted = once(gateway.app.server, 'connection') as Promise<[Socket]>
@@ -160,7 +189,10 @@ test('a body slower than 1 KB a second over 60 s is answered 408, a faster one g
         const start = socket.bytesRead
         for (let second = 1; second <= 125 && !/408/.test(wire.text()); second++) {
           wire.socket.write('x'.repeat(perSecond))
-          await eventually('the bytes have arrived', () => socket.destroyed || socket.bytesRead >= start + second * perSecond)
+          await eventually(
+            'the bytes have arrived',
+            () => socket.destroyed || socket.bytesRead >= start + second * perSecond,
+          )
           later(gateway, second * 1000)
         }
         if (isCut) assert.match(await inTime(wire.closed, 'the connection closes'), /^HTTP\/1.1 408 /)
@@ -183,7 +215,9 @@ test('stalled uploads do not keep the slots of an upstream', async (t) => {
 })
 
 test('the time during which an upstream takes a body slowly does not count', async (t) => {
-  const backend = await startRawBackend(t, (socket) => { socket.pause() })
+  const backend = await startRawBackend(t, (socket) => {
+    socket.pause()
+  })
   const gateway = await startAllWays(t, backend.url)
   for (const target of ['/declared/stream', '/pass/x']) {
     const accepted = once(gateway.app.server, 'connection') as Promise<[Socket]>
@@ -212,7 +246,10 @@ test('other spellings of a stalled body', async (t) => {
   })) {
     await t.test(name, async (t) => {
       const wire = await stall(t, gateway, bytes)
-      await eventually('the answers before', () => wire.text().split('HTTP/1.1 200').length === bytes.split('host').length - 1)
+      await eventually(
+        'the answers before',
+        () => wire.text().split('HTTP/1.1 200').length === bytes.split('host').length - 1,
+      )
       later(gateway, 0)
       later(gateway, 31_000)
       assert.match(await inTime(wire.closed, 'the connection closes'), /HTTP\/1.1 408 [^]*GW_REQUEST_TIMEOUT/)
@@ -221,7 +258,12 @@ test('other spellings of a stalled body', async (t) => {
 })
 
 test('a body is not timed where the configuration says 0', async (t) => {
-  const gateway = await startAllWays(t, (await startBackend(t)).url, {}, { listener: { bodyIdleTimeout: 0, minBodyRate: 0 } })
+  const gateway = await startAllWays(
+    t,
+    (await startBackend(t)).url,
+    {},
+    { listener: { bodyIdleTimeout: 0, minBodyRate: 0 } },
+  )
   const wire = await stall(t, gateway, CHUNKED)
   for (let ms = 0; ms <= 200_000; ms += 10_000) later(gateway, ms)
   wire.socket.write('0\r\n\r\n')
@@ -255,7 +297,11 @@ test('collected bodies hold a bounded number of bytes in all, and give them back
       assert.equal(refused.headers['retry-after'], '1')
       assert.match(refused.body, /GW_TOO_MANY_BODIES/)
       // a small one that need not be collected streams
-      assert.equal((await rawRequest(gateway.port, `${head('/declared/stream', 'content-length: 20000')}${'x'.repeat(20_000)}`)).status, 200)
+      assert.equal(
+        (await rawRequest(gateway.port, `${head('/declared/stream', 'content-length: 20000')}${'x'.repeat(20_000)}`))
+          .status,
+        200,
+      )
       for (const { socket } of wires) socket.destroy()
       await eventually('the bytes are given back', () => bodyMemory.held === 0)
     })

@@ -45,7 +45,7 @@ const jwt = { secret: JWT_SECRET, clockTolerance: 0, cacheSize: 0 }
 const NET = new Set(['constructor', 'broken', 'broke', 'streamLateBody'])
 
 /** A gateway that uses everything, and requests that go every way through it. */
-async function start (t: TestContext, config: ConfigInput = {}) {
+async function start(t: TestContext, config: ConfigInput = {}) {
   const shadow = await startBackend(t)
   const respond: Parameters<typeof startBackend>[1] = (request, response) => {
     request.resume()
@@ -57,13 +57,18 @@ async function start (t: TestContext, config: ConfigInput = {}) {
       response.write('a'.repeat(100_000))
       setImmediate(() => response.end('b'))
     } else if (pathname.startsWith('/stale')) {
-      if (request.headers['if-none-match'] === '"1"') response.writeHead(304, { etag: '"1"', 'cache-control': 'max-age=0' }).end()
-      else response.writeHead(200, { etag: '"1"', 'cache-control': 'max-age=0' }).end('stale')
+      if (request.headers['if-none-match'] === '"1"') {
+        response.writeHead(304, { etag: '"1"', 'cache-control': 'max-age=0' }).end()
+      } else response.writeHead(200, { etag: '"1"', 'cache-control': 'max-age=0' }).end('stale')
     } else if (pathname.startsWith('/cut')) {
       response.writeHead(200, { 'content-length': 100 })
       response.write('x')
       setImmediate(() => response.destroy())
-    } else response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'max-age=60' }).end(`{"text":"${'z'.repeat(2000)}"}`)
+    } else {
+      response
+        .writeHead(200, { 'content-type': 'application/json', 'cache-control': 'max-age=60' })
+        .end(`{"text":"${'z'.repeat(2000)}"}`)
+    }
   }
   const backends = [await startBackend(t, respond), await startBackend(t, respond)]
   for (const { server } of backends) {
@@ -71,52 +76,107 @@ async function start (t: TestContext, config: ConfigInput = {}) {
       socket.on('error', () => {})
       socket.on('end', () => socket.end())
       socket.resume()
-      socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n')
+      socket.write(
+        'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n',
+      )
       setImmediate(() => socket.write(Buffer.from([0x81, 2, 0x68, 0x69])))
     })
   }
   const base = { auth: 'none', targets: backends.map(({ url }) => url) }
   const limit = { max: 1_000_000, window: '1 hour' }
-  const gateway = await startGateway(t, {
-    'plain.json': { ...base, name: 'plain', prefix: '/plain', stripPrefix: true, passThrough: { websocket: true }, mirror: { targets: [shadow.url] }, hedging: { after: '1ms' }, retries: { attempts: 1, on: ['connect', 503] } },
-    'cached.json': { ...base, name: 'cached', prefix: '/cached', stripPrefix: true, cache: { methods: ['GET', 'HEAD', 'QUERY'] }, compress: true, clientCache: { etag: true }, routes: [{ method: ['QUERY', 'POST'], url: '/*' }, { method: 'GET', url: '/*' }] },
-    'guarded.json': {
-      ...base, name: 'guarded', prefix: '/guarded', stripPrefix: true, rateLimit: [limit, { ...limit, by: 'address' }], concurrency: { max: 1000 },
-      routes: ['jwt', 'basic', 'apiKey', 'signature'].map((scheme) => ({ method: 'GET', url: `/${scheme}`, auth: { [scheme]: {} } })),
+  const gateway = await startGateway(
+    t,
+    {
+      'plain.json': {
+        ...base,
+        name: 'plain',
+        prefix: '/plain',
+        stripPrefix: true,
+        passThrough: { websocket: true },
+        mirror: { targets: [shadow.url] },
+        hedging: { after: '1ms' },
+        retries: { attempts: 1, on: ['connect', 503] },
+      },
+      'cached.json': {
+        ...base,
+        name: 'cached',
+        prefix: '/cached',
+        stripPrefix: true,
+        cache: { methods: ['GET', 'HEAD', 'QUERY'] },
+        compress: true,
+        clientCache: { etag: true },
+        routes: [
+          { method: ['QUERY', 'POST'], url: '/*' },
+          { method: 'GET', url: '/*' },
+        ],
+      },
+      'guarded.json': {
+        ...base,
+        name: 'guarded',
+        prefix: '/guarded',
+        stripPrefix: true,
+        rateLimit: [limit, { ...limit, by: 'address' }],
+        concurrency: { max: 1000 },
+        routes: ['jwt', 'basic', 'apiKey', 'signature'].map((scheme) => ({
+          method: 'GET',
+          url: `/${scheme}`,
+          auth: { [scheme]: {} },
+        })),
+      },
     },
-  }, {
-    jwt: { secret: JWT_SECRET },
-    basic: { users: [{ name: 'ada', password: await hashPassword('secret') }] },
-    apiKeys: { keys: [{ name: 'ada', sha256: digestOf(API_KEY).toString('hex') }] },
-    signatures: { keys: [{ keyid: 'k1', consumer: 'ada', secret: SECRET }] },
-    ...config,
-  } as ConfigInput)
+    {
+      jwt: { secret: JWT_SECRET },
+      basic: { users: [{ name: 'ada', password: await hashPassword('secret') }] },
+      apiKeys: { keys: [{ name: 'ada', sha256: digestOf(API_KEY).toString('hex') }] },
+      signatures: { keys: [{ keyid: 'k1', consumer: 'ada', secret: SECRET }] },
+      ...config,
+    } as ConfigInput,
+  )
   let turn = 0
-  const get = (path: string, more = '', method = 'GET'): string => `${method} ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${more}\r\n`
+  const get = (path: string, more = '', method = 'GET'): string =>
+    `${method} ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${more}\r\n`
   /** Every kind of request once, each for a URL of its own. */
   const requests = (): string[] => {
     const x = `?x=${turn++}`
     const signed = signedHeaders({ path: `/guarded/signature${x}`, host: 'x' })
     return [
-      get(`/plain/small${x}`), get(`/plain/stream${x}`), get(`/plain/failing${x}`), get(`/plain/cut${x}`),
+      get(`/plain/small${x}`),
+      get(`/plain/stream${x}`),
+      get(`/plain/failing${x}`),
+      get(`/plain/cut${x}`),
       `POST /plain/small${x} HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc`,
       `POST /plain/small${x} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`,
       `GET /plain/socket${x} HTTP/1.1\r\nhost: x\r\n${UPGRADE}\r\n`,
-      get(`/cached/small${x}`, 'accept-encoding: gzip\r\n'), get(`/cached/small${x}`, 'accept-encoding: gzip\r\n'), get(`/cached/small${x}`, 'range: bytes=0-1\r\n'),
-      get(`/cached/stale${x}`), get(`/cached/stale${x}`), get(`/cached/stream${x}`, 'accept-encoding: br\r\n'), get(`/cached/cut${x}`), get(`/cached/failing${x}`),
+      get(`/cached/small${x}`, 'accept-encoding: gzip\r\n'),
+      get(`/cached/small${x}`, 'accept-encoding: gzip\r\n'),
+      get(`/cached/small${x}`, 'range: bytes=0-1\r\n'),
+      get(`/cached/stale${x}`),
+      get(`/cached/stale${x}`),
+      get(`/cached/stream${x}`, 'accept-encoding: br\r\n'),
+      get(`/cached/cut${x}`),
+      get(`/cached/failing${x}`),
       `QUERY /cached/small${x} HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ncontent-length: 3\r\n\r\nabc`,
       `POST /cached/small${x} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n`,
       get(`/guarded/jwt${x}`, `authorization: Bearer ${signToken(jwt, { sub: 'ada', scopes: [] })}\r\n`),
       get(`/guarded/basic${x}`, `authorization: Basic ${Buffer.from('ada:secret').toString('base64')}\r\n`),
       get(`/guarded/apiKey${x}`, `x-api-key: ${API_KEY}\r\n`),
-      get(`/guarded/signature${x}`, Object.entries(signed).map(([name, value]) => `${name}: ${value}\r\n`).join('')),
+      get(
+        `/guarded/signature${x}`,
+        Object.entries(signed)
+          .map(([name, value]) => `${name}: ${value}\r\n`)
+          .join(''),
+      ),
     ]
   }
   return { ...gateway, requests }
 }
 
 /** Has each method of the classes throw in turn, while every kind of request is made. */
-async function throwInTurn (t: TestContext, classes: Record<string, { prototype: object }>, { port, requests }: Awaited<ReturnType<typeof start>>): Promise<void> {
+async function throwInTurn(
+  t: TestContext,
+  classes: Record<string, { prototype: object }>,
+  { port, requests }: Awaited<ReturnType<typeof start>>,
+): Promise<void> {
   const never: string[] = []
   for (const [name, { prototype }] of Object.entries(classes)) {
     for (const [method, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
@@ -127,7 +187,12 @@ async function throwInTurn (t: TestContext, classes: Record<string, { prototype:
         throw new Error(`thrown by ${name}.${method}`)
       })
       const what = `${name}.${method}`
-      const answers = await Promise.all(requests().map(async (bytes) => [bytes, await rawRequest(port, bytes, { timeoutMs: 60_000 }).catch((error: Error) => error)] as const))
+      const answers = await Promise.all(
+        requests().map(
+          async (bytes) =>
+            [bytes, await rawRequest(port, bytes, { timeoutMs: 60_000 }).catch((error: Error) => error)] as const,
+        ),
+      )
       mock.mock.restore()
       for (const [bytes, answer] of answers) {
         const line = `${what}: ${bytes.split('\r\n', 1)[0]}`
@@ -143,18 +208,56 @@ async function throwInTurn (t: TestContext, classes: Record<string, { prototype:
     }
   }
   const after = await Promise.all(requests().map((bytes) => rawRequest(port, bytes)))
-  assert.deepEqual(after.map(({ status }) => status).filter((status) => status === 500), [], 'nothing is left behind')
+  assert.deepEqual(
+    after.map(({ status }) => status).filter((status) => status === 500),
+    [],
+    'nothing is left behind',
+  )
   t.diagnostic(`never called, so that nothing was thrown: ${never.join(', ') || 'none'}`)
 }
 
 test('what any part of an exchange throws is answered, and ends nothing else', async (t) => {
   const gateway = await start(t)
-  await throwInTurn(t, { Attempt, AttemptLoop, CacheFill, CacheReader, CompressionStage, FillRegistration, HedgeRace, Mirror, ReplyWriter, ResponseRelay, RetryState, Tunnel, FrameBoundary }, gateway)
+  await throwInTurn(
+    t,
+    {
+      Attempt,
+      AttemptLoop,
+      CacheFill,
+      CacheReader,
+      CompressionStage,
+      FillRegistration,
+      HedgeRace,
+      Mirror,
+      ReplyWriter,
+      ResponseRelay,
+      RetryState,
+      Tunnel,
+      FrameBoundary,
+    },
+    gateway,
+  )
 })
 
 test('what targets, stores, limits and schemes throw is answered, and ends nothing else', async (t) => {
   const gateway = await start(t)
-  await throwInTurn(t, { Target, Upstream, EncodedBodies, MemoryStore, ResponseCache, FixedWindow, LimitMemory, ApiKeyScheme, BasicScheme, HttpSignatureScheme, JwtScheme }, gateway)
+  await throwInTurn(
+    t,
+    {
+      Target,
+      Upstream,
+      EncodedBodies,
+      MemoryStore,
+      ResponseCache,
+      FixedWindow,
+      LimitMemory,
+      ApiKeyScheme,
+      BasicScheme,
+      HttpSignatureScheme,
+      JwtScheme,
+    },
+    gateway,
+  )
 })
 
 test('what the stores in Redis throw is answered, and ends nothing else', needsRedis, async (t) => {

@@ -4,6 +4,9 @@ import type { ApiDocument } from '../../src/openapi/types.ts'
 
 /** An API document as the loader hands it over, from its JSON in OpenAPI 3.1. */
 export const apiDocument = (root: SchemaObject, name = 'openapi/shop.yaml'): ApiDocument => ({
-  name, version: '3.1.0', root, notes: [],
+  name,
+  version: '3.1.0',
+  root,
+  notes: [],
   operations: readOperations(root).map((operation, i) => ({ ...operation, where: `${name}:${i + 1}` })),
 })

@@ -10,10 +10,12 @@ export interface CapturedLog {
 }
 
 /** Takes the place of the output of a gateway's logger, whose level must let lines through, and gathers its lines. */
-export function captureLog (t: TestContext, app: FastifyInstance): CapturedLog {
+export function captureLog(t: TestContext, app: FastifyInstance): CapturedLog {
   const lines: Record<string, unknown>[] = []
   const waiting: (() => void)[] = []
-  const stream = (app.log as unknown as Record<symbol, { write (line: string): void }>)[pino.symbols.streamSym as never] as { write (line: string): void }
+  const stream = (app.log as unknown as Record<symbol, { write(line: string): void }>)[
+    pino.symbols.streamSym as never
+  ] as { write(line: string): void }
   t.mock.method(stream, 'write', (line: string) => {
     lines.push(JSON.parse(line))
     for (const wake of waiting.splice(0)) wake()

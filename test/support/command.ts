@@ -15,29 +15,37 @@ export interface CommandOptions {
 export interface RunningCommand {
   child: ChildProcess
   /** What it has written so far. */
-  stdout (): string
-  stderr (): string
+  stdout(): string
+  stderr(): string
   /** The first line of either stream that matches. Rejects when the command ends without it. */
-  line (pattern: RegExp): Promise<string>
+  line(pattern: RegExp): Promise<string>
   /** The same, of the lines that are written from now on. */
-  next (pattern: RegExp): Promise<string>
+  next(pattern: RegExp): Promise<string>
   /** Exit code; a number above 128 is the signal that ended it. */
   exit: Promise<number>
 }
 
 /** The environment of this process without settings of a gateway. */
-function cleanEnvironment (): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('GATEHOUSE_') && name !== 'NODE_TEST_CONTEXT'))
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('GATEHOUSE_') && name !== 'NODE_TEST_CONTEXT'),
+  )
 }
 
 /** Starts `gatehouse`; it is killed when the test ends. */
-export function startCommand (t: TestContext, words: string[], { cwd, env = {} }: CommandOptions): RunningCommand {
-  const child = spawn(process.execPath, [EXECUTABLE, ...words], { cwd, env: { ...cleanEnvironment(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+export function startCommand(t: TestContext, words: string[], { cwd, env = {} }: CommandOptions): RunningCommand {
+  const child = spawn(process.execPath, [EXECUTABLE, ...words], {
+    cwd,
+    env: { ...cleanEnvironment(), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const written = { stdout: '', stderr: '' }
   const lines: string[] = []
   const waiting = new Set<(line: string) => void>()
   for (const name of ['stdout', 'stderr'] as const) {
-    child[name]!.on('data', (chunk: Buffer) => { written[name] += chunk })
+    child[name]!.on('data', (chunk: Buffer) => {
+      written[name] += chunk
+    })
     createInterface({ input: child[name]! }).on('line', (line) => {
       lines.push(line)
       for (const tell of waiting) tell(line)
@@ -48,16 +56,19 @@ export function startCommand (t: TestContext, words: string[], { cwd, env = {} }
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
     await exit
   })
-  const lineOf = (pattern: RegExp, before: readonly string[]): Promise<string> => new Promise((resolve, reject) => {
-    const tell = (line: string): void => {
-      if (!pattern.test(line)) return
-      waiting.delete(tell)
-      resolve(line)
-    }
-    waiting.add(tell)
-    for (const line of before) tell(line)
-    exit.then((code) => reject(new Error(`ended with ${code} and without ${pattern}:\n${written.stdout}${written.stderr}`)))
-  })
+  const lineOf = (pattern: RegExp, before: readonly string[]): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const tell = (line: string): void => {
+        if (!pattern.test(line)) return
+        waiting.delete(tell)
+        resolve(line)
+      }
+      waiting.add(tell)
+      for (const line of before) tell(line)
+      exit.then((code) =>
+        reject(new Error(`ended with ${code} and without ${pattern}:\n${written.stdout}${written.stderr}`)),
+      )
+    })
   return {
     child,
     stdout: () => written.stdout,
@@ -69,7 +80,11 @@ export function startCommand (t: TestContext, words: string[], { cwd, env = {} }
 }
 
 /** Runs `gatehouse` to its end. */
-export async function runCommand (t: TestContext, words: string[], options: CommandOptions): Promise<{ code: number, stdout: string, stderr: string }> {
+export async function runCommand(
+  t: TestContext,
+  words: string[],
+  options: CommandOptions,
+): Promise<{ code: number; stdout: string; stderr: string }> {
   const command = startCommand(t, words, options)
   const code = await command.exit
   return { code, stdout: command.stdout(), stderr: command.stderr() }

@@ -4,12 +4,17 @@ import { setTimeout as pause } from 'node:timers/promises'
 const LONGEST_PAUSE = 25
 
 /**
- * Asks again until the answer is there. The bound is for what never comes: it is far beyond what any machine needs, and says
- * nothing about speed.
- * @param probe  returns what is waited for, or null, undefined or false while it is not there; an error counts as not there
+ * Asks again until the answer is there. The bound is for what never comes: it is far beyond what any machine needs, and
+ * says nothing about speed.
+ * @param probe  returns what is waited for, or null, undefined or false while it is not there; an error counts as not
+ *   there
  * @param bound  milliseconds until this fails with the last error
  */
-export async function eventually<T> (what: string, probe: () => Promise<T | null | undefined | false> | T | null | undefined | false, bound = 120_000): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  probe: () => Promise<T | null | undefined | false> | T | null | undefined | false,
+  bound = 120_000,
+): Promise<T> {
   // tests set `Date` as they like
   const deadline = performance.now() + bound
   // a probe that never comes back is no answer either

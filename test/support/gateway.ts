@@ -18,16 +18,16 @@ export interface Gateway {
 }
 
 /** A configuration as the process would have it, quiet and with the route files of a folder. */
-export function testConfig (routes: string, config: ConfigInput = {}): Config {
+export function testConfig(routes: string, config: ConfigInput = {}): Config {
   const complete = withDefaults(ConfigSchema, { log: { level: 'silent', access: false }, ...config }) as Config
   return { ...complete, routes, openapi: config.openapi ?? routes, baseDir: routes }
 }
 
 /**
- * Writes route files into a folder of their own: a string is the text of the file, anything else a declaration, written as
- * JSON.
+ * Writes route files into a folder of their own: a string is the text of the file, anything else a declaration, written
+ * as JSON.
  */
-export async function routesFolder (t: TestContext, files: Record<string, unknown>): Promise<string> {
+export async function routesFolder(t: TestContext, files: Record<string, unknown>): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-test-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   for (const [name, content] of Object.entries(files)) {
@@ -37,12 +37,16 @@ export async function routesFolder (t: TestContext, files: Record<string, unknow
 }
 
 /** Starts a gateway in front of the upstreams that the files declare. */
-export async function startGateway (t: TestContext, files: Record<string, unknown>, config: ConfigInput = {}): Promise<Gateway> {
+export async function startGateway(
+  t: TestContext,
+  files: Record<string, unknown>,
+  config: ConfigInput = {},
+): Promise<Gateway> {
   return listening(t, await buildApp(testConfig(await routesFolder(t, files), config)))
 }
 
 /** Lets a gateway listen until the test ends. */
-export async function listening (t: TestContext, app: FastifyInstance): Promise<Gateway> {
+export async function listening(t: TestContext, app: FastifyInstance): Promise<Gateway> {
   t.after(() => app.close())
   await app.upstreams.discover(60_000)
   await app.listen({ port: 0, host: '127.0.0.1' })

@@ -16,13 +16,18 @@ export interface AskOptions {
 }
 
 /** Asks and reads the whole answer; unlike `fetch` it adds no headers of its own. */
-export function ask (url: string, { method = 'GET', headers = {}, body, agent, onRequest }: AskOptions = {}): Promise<Answer> {
+export function ask(
+  url: string,
+  { method = 'GET', headers = {}, body, agent, onRequest }: AskOptions = {},
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { method, headers, agent }, (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.on('error', reject)
-      response.on('end', () => resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks).toString() }))
+      response.on('end', () =>
+        resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks).toString() }),
+      )
     })
     sent.on('error', reject)
     onRequest?.(sent)

@@ -1,8 +1,8 @@
 /** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
-export function randomNumbers (seed: number): () => number {
+export function randomNumbers(seed: number): () => number {
   let state = seed >>> 0
   return () => {
-    state = (state + 0x6D2B79F5) >>> 0
+    state = (state + 0x6d2b79f5) >>> 0
     let mixed = Math.imul(state ^ (state >>> 15), state | 1)
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
@@ -16,15 +16,43 @@ const pick = <Item>(random: Random, items: readonly Item[]): Item => items[Math.
 const TYPES = ['string', 'number', 'integer', 'boolean', 'array', 'object', 'null']
 const NAMES = ['a', 'b', 'kind', 'constructor', 'toString', '$ref', '$id', 'type', 'a/b~c', '']
 /** Values that a keyword may wrongly have. */
-const ODD: readonly unknown[] = [null, true, false, 0, 1, -1, 1.5, 'text', '(', '', [], [1], [null], ['a', 'a'], {}, { type: 5 }, { a: 5 }, { a: ['x'] }, { a: {} }, [{}], [true], 'object', ['string', 'strin']]
+const ODD: readonly unknown[] = [
+  null,
+  true,
+  false,
+  0,
+  1,
+  -1,
+  1.5,
+  'text',
+  '(',
+  '',
+  [],
+  [1],
+  [null],
+  ['a', 'a'],
+  {},
+  { type: 5 },
+  { a: 5 },
+  { a: ['x'] },
+  { a: {} },
+  [{}],
+  [true],
+  'object',
+  ['string', 'strin'],
+]
 
-const schemas = (random: Random, depth: number): unknown[] => Array.from({ length: 1 + Math.floor(random() * 2) }, () => right(random, depth - 1))
-const named = (random: Random, depth: number): Record<string, unknown> => Object.fromEntries(Array.from({ length: 1 + Math.floor(random() * 2) }, () => [pick(random, NAMES), right(random, depth - 1)]))
+const schemas = (random: Random, depth: number): unknown[] =>
+  Array.from({ length: 1 + Math.floor(random() * 2) }, () => right(random, depth - 1))
+const named = (random: Random, depth: number): Record<string, unknown> =>
+  Object.fromEntries(
+    Array.from({ length: 1 + Math.floor(random() * 2) }, () => [pick(random, NAMES), right(random, depth - 1)]),
+  )
 const texts = (random: Random): string[] => [...new Set([pick(random, NAMES), pick(random, NAMES)])]
 
 /** What each keyword may hold. */
 const KEYWORDS: Record<string, (random: Random, depth: number) => unknown> = {
-  type: (random) => random() < 0.7 ? pick(random, TYPES) : [...new Set([pick(random, TYPES), pick(random, TYPES)])],
+  type: (random) => (random() < 0.7 ? pick(random, TYPES) : [...new Set([pick(random, TYPES), pick(random, TYPES)])]),
   enum: () => ['a', 1, null],
   const: () => ({ a: 1 }),
   multipleOf: () => 2,
@@ -52,7 +80,7 @@ const KEYWORDS: Record<string, (random: Random, depth: number) => unknown> = {
   propertyNames: (random, depth) => right(random, depth - 1),
   unevaluatedProperties: (random, depth) => right(random, depth - 1),
   unevaluatedItems: (random, depth) => right(random, depth - 1),
-  items: (random, depth) => random() < 0.8 ? right(random, depth - 1) : schemas(random, depth),
+  items: (random, depth) => (random() < 0.8 ? right(random, depth - 1) : schemas(random, depth)),
   additionalItems: (random, depth) => right(random, depth - 1),
   prefixItems: schemas,
   contains: (random, depth) => right(random, depth - 1),
@@ -84,7 +112,22 @@ const KEYWORDS: Record<string, (random: Random, depth: number) => unknown> = {
   $dynamicAnchor: () => 'there',
   $recursiveAnchor: () => true,
   $vocabulary: () => ({ 'https://example.com/v': true }),
-  $ref: (random) => pick(random, ['#', '#/properties/a', '#here', 'a', '#/$defs/a', '#/definitions/b', '#/default', '#/examples/0', '#/components/schemas/S', '#/components/schemas/T', '#/components/examples/e/value', '#/paths', '#/components/schemas/S/properties/a']),
+  $ref: (random) =>
+    pick(random, [
+      '#',
+      '#/properties/a',
+      '#here',
+      'a',
+      '#/$defs/a',
+      '#/definitions/b',
+      '#/default',
+      '#/examples/0',
+      '#/components/schemas/S',
+      '#/components/schemas/T',
+      '#/components/examples/e/value',
+      '#/paths',
+      '#/components/schemas/S/properties/a',
+    ]),
   $dynamicRef: () => '#there',
   $recursiveRef: () => '#',
   $async: () => true,
@@ -97,7 +140,7 @@ const ALL = Object.keys(KEYWORDS)
 const RARE = new Set(['$dynamicRef', '$recursiveRef', '$async', '$ref', 'id', 'nullable'])
 
 /** A schema in which each keyword holds what it may. */
-function right (random: Random, depth: number): unknown {
+function right(random: Random, depth: number): unknown {
   if (depth <= 0 || random() < 0.1) return pick<unknown>(random, [true, false, {}, { type: 'string' }])
   const schema: Record<string, unknown> = {}
   for (let i = 0; i < 1 + random() * 4; i++) {
@@ -108,7 +151,7 @@ function right (random: Random, depth: number): unknown {
 }
 
 /** A schema of which, in half of the cases, one keyword or two hold what they may not, anywhere in it. */
-export function randomSchema (random: Random): unknown {
+export function randomSchema(random: Random): unknown {
   const schema = right(random, 3)
   for (let i = Math.floor(random() * 3); i > 0; i--) {
     const places: Record<string, unknown>[] = []

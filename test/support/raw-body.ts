@@ -11,11 +11,18 @@ export interface RawBody {
 }
 
 /** Sends a request and leaves the body of the answer in its coding, which `fetch` does not. */
-export function getRaw (url: string, headers: Record<string, string> = {}, method = 'GET'): Promise<RawBody> {
+export function getRaw(url: string, headers: Record<string, string> = {}, method = 'GET'): Promise<RawBody> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { headers, method, agent: false }, (response) => {
       const chunks: Buffer[] = []
-      const finish = (broken: boolean) => resolve({ status: response.statusCode!, headers: response.headers, trailers: response.trailers, body: Buffer.concat(chunks), broken })
+      const finish = (broken: boolean) =>
+        resolve({
+          status: response.statusCode!,
+          headers: response.headers,
+          trailers: response.trailers,
+          body: Buffer.concat(chunks),
+          broken,
+        })
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.on('end', () => finish(false))
       response.on('error', () => finish(true))
@@ -26,7 +33,7 @@ export function getRaw (url: string, headers: Record<string, string> = {}, metho
 }
 
 /** The same, with the answer as it begins to come. */
-export function openRaw (url: string, headers: Record<string, string> = {}): Promise<IncomingMessage> {
+export function openRaw(url: string, headers: Record<string, string> = {}): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { headers, agent: false }, resolve)
     sent.on('error', reject)

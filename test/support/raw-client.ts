@@ -13,9 +13,11 @@ export interface RawResponse {
  * Sends bytes as they are and reads until the gateway closes, or until a first whole response has come.
  * @param bytes  text is sent as latin1, so that each character is one byte
  */
-export function rawRequest (port: number, bytes: string | Buffer, { timeoutMs = 60_000 } = {}): Promise<RawResponse> {
+export function rawRequest(port: number, bytes: string | Buffer, { timeoutMs = 60_000 } = {}): Promise<RawResponse> {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes))
+    const socket = connect(port, '127.0.0.1', () =>
+      socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes),
+    )
     let text = ''
     const deadline = setTimeout(() => {
       socket.destroy()
@@ -36,7 +38,7 @@ export function rawRequest (port: number, bytes: string | Buffer, { timeoutMs = 
   })
 }
 
-function isWhole (text: string): boolean {
+function isWhole(text: string): boolean {
   const end = text.indexOf('\r\n\r\n')
   if (end === -1) return false
   const { status, headers, body } = parse(text)
@@ -47,13 +49,17 @@ function isWhole (text: string): boolean {
   return headers['content-length'] !== undefined && body.length >= Number(headers['content-length'])
 }
 
-function parse (text: string): RawResponse {
+function parse(text: string): RawResponse {
   // informational answers come before the final one
   let rest = text
-  while (/^HTTP\/1\.1 1(?!01)\d\d /.test(rest) && rest.includes('\r\n\r\n')) rest = rest.slice(rest.indexOf('\r\n\r\n') + 4)
+  while (/^HTTP\/1\.1 1(?!01)\d\d /.test(rest) && rest.includes('\r\n\r\n')) {
+    rest = rest.slice(rest.indexOf('\r\n\r\n') + 4)
+  }
   const [head = '', ...bodyParts] = rest.split('\r\n\r\n')
   const [statusLine = '', ...lines] = head.split('\r\n')
   const headers: Record<string, string> = Object.create(null)
-  for (const line of lines) headers[line.slice(0, line.indexOf(':')).toLowerCase()] = line.slice(line.indexOf(':') + 1).trim()
+  for (const line of lines) {
+    headers[line.slice(0, line.indexOf(':')).toLowerCase()] = line.slice(line.indexOf(':') + 1).trim()
+  }
   return { status: Number(statusLine.split(' ')[1] ?? 0), headers, body: bodyParts.join('\r\n\r\n'), text }
 }

@@ -3,7 +3,7 @@ import SwaggerParser from '@apidevtools/swagger-parser'
 import { Validator } from '@seriousme/openapi-schema-validator'
 
 /** The document as it is sent, once two independent validators have found it valid. */
-export async function validDocument (document: object): Promise<Record<string, any>> {
+export async function validDocument(document: object): Promise<Record<string, any>> {
   const sent = JSON.parse(JSON.stringify(document))
   const result = await new Validator().validate(structuredClone(sent))
   assert.ok(result.valid, JSON.stringify(result.errors))

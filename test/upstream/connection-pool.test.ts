@@ -7,7 +7,15 @@ import { startBackend } from '../support/backend.ts'
 import { routesFolder, testConfig } from '../support/gateway.ts'
 
 const settings = (more: Partial<DialSettings> = {}): DialSettings => ({
-  origin: 'http://127.0.0.1:1', socket: undefined, addresses: undefined, tls: null, http2: false, connectTimeout: 1000, firstByte: 1000, lookup: undefined, ...more,
+  origin: 'http://127.0.0.1:1',
+  socket: undefined,
+  addresses: undefined,
+  tls: null,
+  http2: false,
+  connectTimeout: 1000,
+  firstByte: 1000,
+  lookup: undefined,
+  ...more,
 })
 
 test('who dials in the same way shares the connections, until the last gives them back', async () => {
@@ -15,7 +23,15 @@ test('who dials in the same way shares the connections, until the last gives the
   const first = pools.acquire(settings())
   assert.equal(pools.acquire(settings()), first)
   const tls = { verify: true, serverName: undefined, context: null, fingerprint: 'x' }
-  const others = [{ origin: 'http://127.0.0.1:2' }, { socket: '/a.sock' }, { addresses: ['10.0.0.1'] }, { tls }, { tls: { ...tls, fingerprint: 'y' } }, { http2: 'prior-knowledge' }, { connectTimeout: 5 }] as const
+  const others = [
+    { origin: 'http://127.0.0.1:2' },
+    { socket: '/a.sock' },
+    { addresses: ['10.0.0.1'] },
+    { tls },
+    { tls: { ...tls, fingerprint: 'y' } },
+    { http2: 'prior-knowledge' },
+    { connectTimeout: 5 },
+  ] as const
   const distinct = new Set([first, ...others.map((more) => pools.acquire(settings(more)))])
   assert.equal(distinct.size, 8)
   await pools.release(first)
@@ -29,7 +45,9 @@ test('connections stay over a change of the configuration', async (t) => {
   const backend = await startBackend(t)
   let connections = 0
   backend.server.on('connection', () => connections++)
-  const folder = await routesFolder(t, { 'a.json': { name: 'a', auth: 'none', targets: [backend.url], passThrough: true } })
+  const folder = await routesFolder(t, {
+    'a.json': { name: 'a', auth: 'none', targets: [backend.url], passThrough: true },
+  })
   const pools = new ConnectionPools()
   const before = await buildApp(testConfig(folder), pools)
   assert.equal((await before.inject('/x')).statusCode, 200)
@@ -43,7 +61,12 @@ test('connections stay over a change of the configuration', async (t) => {
 test('a gateway that closes waits for requests in flight, then cuts them', async (t) => {
   const backend = await startBackend(t, () => {})
   const pools = new ConnectionPools()
-  const app = await buildApp(testConfig(await routesFolder(t, { 'a.json': { name: 'a', auth: 'none', targets: [backend.url], passThrough: true } })), pools)
+  const app = await buildApp(
+    testConfig(
+      await routesFolder(t, { 'a.json': { name: 'a', auth: 'none', targets: [backend.url], passThrough: true } }),
+    ),
+    pools,
+  )
   const answer = app.inject('/x')
   while (app.upstreams.get('a')!.targets[0]!.inFlight === 0) await new Promise((resolve) => setImmediate(resolve))
   await app.upstreams.close(50)

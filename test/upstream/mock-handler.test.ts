@@ -6,11 +6,23 @@ import { mockHandler } from '../../src/upstream/mock-handler.ts'
 import { apiDocument } from '../support/api-document.ts'
 import { JWT_SECRET, startGateway } from '../support/gateway.ts'
 
-const ORDER = { type: 'object', required: ['id'], properties: { id: { type: 'integer', examples: [7] }, item: { type: 'string', examples: ['Tea'] } } }
+const ORDER = {
+  type: 'object',
+  required: ['id'],
+  properties: { id: { type: 'integer', examples: [7] }, item: { type: 'string', examples: ['Tea'] } },
+}
 const mocked = (upstream: object = {}, route: object = {}): object => ({
-  name: 'orders', prefix: '/orders', auth: 'none', mock: true, ...upstream,
+  name: 'orders',
+  prefix: '/orders',
+  auth: 'none',
+  mock: true,
+  ...upstream,
   routes: [
-    { method: 'GET', url: '/:id', schema: { response: { 200: ORDER, 404: { type: 'object', properties: { gone: { const: true } } } } } },
+    {
+      method: 'GET',
+      url: '/:id',
+      schema: { response: { 200: ORDER, 404: { type: 'object', properties: { gone: { const: true } } } } },
+    },
     { method: 'POST', url: '/', schema: { body: ORDER, response: { 201: ORDER } } },
     { method: 'DELETE', url: '/:id', schema: { response: { 204: { type: 'null' } } } },
     { method: 'GET', url: '/none', ...route },
@@ -36,19 +48,30 @@ test('a mock answers for a service that does not exist', async (t) => {
 test('HEAD has the headers of GET, and its length', async (t) => {
   const { url } = await startGateway(t, { 'orders.json': mocked() })
   const answer = await fetch(`${url}/orders/1`, { method: 'HEAD' })
-  assert.deepEqual([answer.status, await answer.text(), answer.headers.get('x-gatehouse-mock'), answer.headers.get('content-length')], [200, '', 'true', '21'])
+  assert.deepEqual(
+    [answer.status, await answer.text(), answer.headers.get('x-gatehouse-mock'), answer.headers.get('content-length')],
+    [200, '', 'true', '21'],
+  )
 })
 
 test('requests of a mock are authenticated, limited and validated', async (t) => {
-  const { url } = await startGateway(t, {
-    'orders.json': mocked({ rateLimit: { max: 3, window: '1 hour' } }),
-    'secret.json': mocked({ name: 'secret', prefix: '/secret', auth: { jwt: {} } }),
-  }, { jwt: { secret: JWT_SECRET } })
+  const { url } = await startGateway(
+    t,
+    {
+      'orders.json': mocked({ rateLimit: { max: 3, window: '1 hour' } }),
+      'secret.json': mocked({ name: 'secret', prefix: '/secret', auth: { jwt: {} } }),
+    },
+    { jwt: { secret: JWT_SECRET } },
+  )
   assert.equal((await fetch(`${url}/secret/1`)).status, 401)
-  const post = (body: string): Promise<Response> => fetch(`${url}/orders`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+  const post = (body: string): Promise<Response> =>
+    fetch(`${url}/orders`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
   assert.equal((await post('{"id": "x"}')).status, 400)
   assert.equal((await post('{"id": 1}')).status, 201)
-  assert.equal((await fetch(`${url}/orders`, { method: 'POST', headers: { 'content-type': 'text/plain' }, body: 'x' })).status, 415)
+  assert.equal(
+    (await fetch(`${url}/orders`, { method: 'POST', headers: { 'content-type': 'text/plain' }, body: 'x' })).status,
+    415,
+  )
   assert.equal((await post('{"id": 1}')).status, 429)
 })
 
@@ -56,7 +79,7 @@ test('a mock refuses with 406 what no answer has the form of', async (t) => {
   const { url } = await startGateway(t, { 'orders.json': mocked() })
   const answer = await fetch(`${url}/orders/1`, { headers: { accept: 'image/png' } })
   assert.equal(answer.status, 406)
-  const problem = await answer.json() as { code: string, detail: string }
+  const problem = (await answer.json()) as { code: string; detail: string }
   assert.equal(problem.code, 'GW_NOT_ACCEPTABLE')
   assert.match(problem.detail, /application\/json/)
 })
@@ -88,7 +111,22 @@ test('without a mock an upstream needs targets', async (t) => {
 })
 
 test('the handler answers for an operation of a document, late when it is told to', async (t) => {
-  const document = apiDocument({ openapi: '3.1.0', paths: { '/pets': { get: { responses: { 200: { description: '', headers: { 'X-Total': { example: 2 } }, content: { 'application/json': { examples: { some: { value: [1, 2] }, none: { value: [] } } } } } } } } } })
+  const document = apiDocument({
+    openapi: '3.1.0',
+    paths: {
+      '/pets': {
+        get: {
+          responses: {
+            200: {
+              description: '',
+              headers: { 'X-Total': { example: 2 } },
+              content: { 'application/json': { examples: { some: { value: [1, 2] }, none: { value: [] } } } },
+            },
+          },
+        },
+      },
+    },
+  })
   const app = Fastify()
   t.after(() => app.close())
   app.get('/pets', mockHandler({ document, operation: document.operations[0]! }, { delay: '20ms' }))

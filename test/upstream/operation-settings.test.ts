@@ -13,24 +13,28 @@ interface Case {
   method?: 'post'
   respond?: RequestListener
   /** Of the answer to the last request. */
-  expected: Partial<{ status: number, header: readonly [string, RegExp], received: number }>
+  expected: Partial<{ status: number; header: readonly [string, RegExp]; received: number }>
   requests?: number
 }
 
 /** Answers the first request with one listener and later ones with another. */
-function firstAndLater (first: RequestListener, later: RequestListener): RequestListener {
+function firstAndLater(first: RequestListener, later: RequestListener): RequestListener {
   let isFirst = true
   return (request, response) => {
-    (isFirst ? first : later)(request, response)
+    ;(isFirst ? first : later)(request, response)
     isFirst = false
   }
 }
 
-const silent: RequestListener = (request: IncomingMessage) => { request.resume() }
-const answer = (status: number, headers: Record<string, string> = {}, body = ''): RequestListener => (request, response) => {
+const silent: RequestListener = (request: IncomingMessage) => {
   request.resume()
-  response.writeHead(status, headers).end(body)
 }
+const answer =
+  (status: number, headers: Record<string, string> = {}, body = ''): RequestListener =>
+  (request, response) => {
+    request.resume()
+    response.writeHead(status, headers).end(body)
+  }
 
 const CASES: Record<Setting, Case> = {
   rateLimit: { value: { max: 1, window: '1 hour' }, requests: 2, expected: { status: 429 } },
@@ -53,24 +57,37 @@ const CASES: Record<Setting, Case> = {
     respond: firstAndLater(answer(503), answer(200)),
     expected: { status: 200, received: 2 },
   },
-  hedging: { value: { after: '10ms' }, respond: firstAndLater(silent, answer(200)), expected: { status: 200, received: 2 } },
+  hedging: {
+    value: { after: '10ms' },
+    respond: firstAndLater(silent, answer(200)),
+    expected: { status: 200, received: 2 },
+  },
 }
 
 const requestBody = { content: { 'application/json': { schema: {} } } }
-const fieldOf = (setting: string): string => `x-gatehouse-${setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+const fieldOf = (setting: string): string =>
+  `x-gatehouse-${setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 
 describe('a setting that only a document states is in force', () => {
   for (const setting of SETTINGS) {
     const { value, config, method = 'get', respond, expected, requests = 1 } = CASES[setting]
     test(fieldOf(setting), async (t) => {
-      const operation = { ...method === 'post' ? { requestBody } : {}, responses: { default: { description: 'Any.' } }, [fieldOf(setting)]: value }
+      const operation = {
+        ...(method === 'post' ? { requestBody } : {}),
+        responses: { default: { description: 'Any.' } },
+        [fieldOf(setting)]: value,
+      }
       const backend = await startBackend(t, respond)
       // copies go to another target than the first attempt
       const targets = [backend.url, `${backend.url}/second`]
       const { url } = await startApiGateway(t, apiDocument({ '/a': { [method]: operation } }), { targets }, { config })
-      const ask = (): Promise<Response> => fetch(`${url}/a`, method === 'get'
-        ? { headers: { 'accept-encoding': 'gzip' } }
-        : { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify('a'.repeat(2000)) })
+      const ask = (): Promise<Response> =>
+        fetch(
+          `${url}/a`,
+          method === 'get'
+            ? { headers: { 'accept-encoding': 'gzip' } }
+            : { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify('a'.repeat(2000)) },
+        )
       for (let i = 1; i < requests; i++) await (await ask()).text()
       const last = await ask()
       await last.text()

@@ -24,7 +24,11 @@ test('a hand-written plugin forwards over the same engine', async (t) => {
   assert.equal(backend.received[1]!.body.toString(), json, 'parsed, but the bytes are forwarded')
   await fetch(`${url}/stock`, { method: 'POST', body: 'plain text', headers: { 'content-type': 'text/plain' } })
   assert.equal(backend.received[2]!.body.toString(), 'plain text')
-  const own = await fetch(`${url}/own`, { method: 'POST', body: '{"a":1}', headers: { 'content-type': 'application/json' } })
+  const own = await fetch(`${url}/own`, {
+    method: 'POST',
+    body: '{"a":1}',
+    headers: { 'content-type': 'application/json' },
+  })
   assert.deepEqual(await own.json(), { got: { a: 1 } })
   assert.equal((await fetch(`${url}/climb?p=..%2F..%2Fsecret`)).status, 400)
 })
@@ -39,10 +43,18 @@ test('an upstream that is not there is told with those that are', async (t) => {
   })
 }`,
   })
-  assert.equal(await (await fetch(url)).text(), 'reply.forward: there is no upstream named "stoc", did you mean "stock"? (there are: stock, users)')
+  assert.equal(
+    await (await fetch(url)).text(),
+    'reply.forward: there is no upstream named "stoc", did you mean "stock"? (there are: stock, users)',
+  )
 })
 
 test('mistakes of addUpstream name the file', async (t) => {
-  const folder = await routesFolder(t, { 'a.mjs': "export default async (app) => { app.addUpstream({ name: 'stock', target: ['http://a'] }) }" })
-  await assert.rejects(buildApp(testConfig(folder)), /a\.mjs: app\.addUpstream\("stock"\): target: unknown key, did you mean "targets"\?/)
+  const folder = await routesFolder(t, {
+    'a.mjs': "export default async (app) => { app.addUpstream({ name: 'stock', target: ['http://a'] }) }",
+  })
+  await assert.rejects(
+    buildApp(testConfig(folder)),
+    /a\.mjs: app\.addUpstream\("stock"\): target: unknown key, did you mean "targets"\?/,
+  )
 })

@@ -16,11 +16,17 @@ import { temporaryFolder } from '../support/temporary-folder.ts'
 const options = { skip: hasOpenssl ? false : 'openssl is needed' }
 
 /** A TLS backend that answers with the SNI name and the client certificate that it was shown. */
-async function startSecure (t: TestContext, tls: ServerOptions): Promise<{ url: string, connections: () => number }> {
+async function startSecure(t: TestContext, tls: ServerOptions): Promise<{ url: string; connections: () => number }> {
   let connections = 0
   const server = createServer(tls, (request, response) => {
     const socket = request.socket as TLSSocket
-    response.end(JSON.stringify({ sni: (socket as { servername?: string | false }).servername || null, client: socket.getPeerCertificate().subject?.CN ?? null, protocol: socket.getProtocol() }))
+    response.end(
+      JSON.stringify({
+        sni: (socket as { servername?: string | false }).servername || null,
+        client: socket.getPeerCertificate().subject?.CN ?? null,
+        protocol: socket.getProtocol(),
+      }),
+    )
   })
   server.on('secureConnection', () => connections++)
   server.on('tlsClientError', () => {})
@@ -33,13 +39,17 @@ async function startSecure (t: TestContext, tls: ServerOptions): Promise<{ url: 
   return { url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, connections: () => connections }
 }
 
-const upstream = (targets: unknown[], more: object = {}) => ({ 'a.json': { name: 'a', prefix: '/a', auth: 'none', targets, passThrough: true, ...more } })
+const upstream = (targets: unknown[], more: object = {}) => ({
+  'a.json': { name: 'a', prefix: '/a', auth: 'none', targets, passThrough: true, ...more },
+})
 
 /** The status, and what the log says for a failure. */
-async function outcome ({ app, url }: Gateway): Promise<{ status: number, reason: string, body: string }> {
+async function outcome({ app, url }: Gateway): Promise<{ status: number; reason: string; body: string }> {
   let reason = ''
   // requests write to the logger that the one of the app is made of
-  Object.getPrototypeOf(app.log).error = (line: { reason: string }) => { reason = line.reason }
+  Object.getPrototypeOf(app.log).error = (line: { reason: string }) => {
+    reason = line.reason
+  }
   const response = await fetch(`${url}/a/`)
   return { status: response.status, reason, body: await response.text() }
 }
@@ -50,17 +60,30 @@ test('https targets', options, async (t) => {
   const good = authority.sign('/CN=orders')
   const clientPair = authority.sign('/CN=gateway')
 
-  await t.test('a certificate of a known authority is accepted, and no variable of the environment is needed', async (t) => {
-    const { url } = await startSecure(t, good)
-    const { status, body } = await outcome(await startGateway(t, upstream([{ url, tls: { ca: authority.cert } }])))
-    assert.equal(status, 200)
-    assert.deepEqual(JSON.parse(body), { sni: null, client: null, protocol: 'TLSv1.3' })
-  })
+  await t.test(
+    'a certificate of a known authority is accepted, and no variable of the environment is needed',
+    async (t) => {
+      const { url } = await startSecure(t, good)
+      const { status, body } = await outcome(await startGateway(t, upstream([{ url, tls: { ca: authority.cert } }])))
+      assert.equal(status, 200)
+      assert.deepEqual(JSON.parse(body), { sni: null, client: null, protocol: 'TLSv1.3' })
+    },
+  )
 
   const expired = authority.sign('/CN=orders', -1)
   const wrong: [what: string, server: ServerOptions, tls: object, reason: RegExp][] = [
-    ['of another host', good, { ca: authority.cert, serverName: 'other.test' }, /ERR_TLS_CERT_ALTNAME_INVALID.*other\.test/],
-    ['of an unknown authority', good, { ca: other.cert }, /UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT_LOCALLY/],
+    [
+      'of another host',
+      good,
+      { ca: authority.cert, serverName: 'other.test' },
+      /ERR_TLS_CERT_ALTNAME_INVALID.*other\.test/,
+    ],
+    [
+      'of an unknown authority',
+      good,
+      { ca: other.cert },
+      /UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT_LOCALLY/,
+    ],
     ['signed by itself', { key: good.key, cert: good.cert + authority.cert }, {}, /SELF_SIGNED_CERT_IN_CHAIN/],
     ['that has expired', expired, { ca: authority.cert }, /CERT_HAS_EXPIRED/],
   ]
@@ -79,31 +102,56 @@ test('https targets', options, async (t) => {
 
   await t.test('shows a client certificate to a target that asks for one', async (t) => {
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
-      const { url } = await startSecure(t, { ...good, ca: authority.cert, requestCert: true, rejectUnauthorized: true, maxVersion })
-      const shown = await outcome(await startGateway(t, upstream([{ url, tls: { ca: authority.cert, ...clientPair } }])))
+      const { url } = await startSecure(t, {
+        ...good,
+        ca: authority.cert,
+        requestCert: true,
+        rejectUnauthorized: true,
+        maxVersion,
+      })
+      const shown = await outcome(
+        await startGateway(t, upstream([{ url, tls: { ca: authority.cert, ...clientPair } }])),
+      )
       assert.deepEqual(JSON.parse(shown.body), { sni: null, client: 'gateway', protocol: maxVersion })
-      const none = await outcome(await startGateway(t, upstream([{ url, tls: { ca: authority.cert } }], { retries: false })))
+      const none = await outcome(
+        await startGateway(t, upstream([{ url, tls: { ca: authority.cert } }], { retries: false })),
+      )
       assert.equal(none.status, 502)
     }
   })
 
   await t.test('speaks no version of TLS below the one that is stated', async (t) => {
     const { url } = await startSecure(t, { ...good, maxVersion: 'TLSv1.2' })
-    const result = await outcome(await startGateway(t, upstream([{ url, tls: { ca: authority.cert, minVersion: 'TLSv1.3' } }])))
+    const result = await outcome(
+      await startGateway(t, upstream([{ url, tls: { ca: authority.cert, minVersion: 'TLSv1.3' } }])),
+    )
     assert.equal(result.status, 502)
   })
 
-  await t.test("a client's Host is neither asked for by SNI, nor what the certificate is checked against", async (t) => {
-    const { url, connections } = await startSecure(t, good)
-    const byAddress = await startGateway(t, upstream([{ url, tls: { ca: authority.cert } }], { preserveHost: true }))
-    const byName = await startGateway(t, upstream([{ url: url.replace('127.0.0.1', 'localhost'), tls: { ca: authority.cert, serverName: 'orders.test' } }], { preserveHost: true }))
-    for (const host of ['one.test', 'two.test', 'three.test']) {
-      const answer = await rawRequest(byAddress.port, `GET /a/ HTTP/1.1\r\nhost: ${host}\r\n\r\n`)
-      assert.deepEqual([answer.status, JSON.parse(answer.body).sni], [200, null])
-      assert.equal((await rawRequest(byName.port, `GET /a/ HTTP/1.1\r\nhost: ${host}\r\n\r\n`)).status, 502, 'the certificate is not one of orders.test')
-    }
-    assert.equal(connections(), 1, 'and the connection is kept whatever the Host')
-  })
+  await t.test(
+    "a client's Host is neither asked for by SNI, nor what the certificate is checked against",
+    async (t) => {
+      const { url, connections } = await startSecure(t, good)
+      const byAddress = await startGateway(t, upstream([{ url, tls: { ca: authority.cert } }], { preserveHost: true }))
+      const byName = await startGateway(
+        t,
+        upstream(
+          [{ url: url.replace('127.0.0.1', 'localhost'), tls: { ca: authority.cert, serverName: 'orders.test' } }],
+          { preserveHost: true },
+        ),
+      )
+      for (const host of ['one.test', 'two.test', 'three.test']) {
+        const answer = await rawRequest(byAddress.port, `GET /a/ HTTP/1.1\r\nhost: ${host}\r\n\r\n`)
+        assert.deepEqual([answer.status, JSON.parse(answer.body).sni], [200, null])
+        assert.equal(
+          (await rawRequest(byName.port, `GET /a/ HTTP/1.1\r\nhost: ${host}\r\n\r\n`)).status,
+          502,
+          'the certificate is not one of orders.test',
+        )
+      }
+      assert.equal(connections(), 1, 'and the connection is kept whatever the Host')
+    },
+  )
 
   await t.test('takes over a changed file for new connections', async (t) => {
     const { url } = await startSecure(t, good)
@@ -116,26 +164,32 @@ test('https targets', options, async (t) => {
     assert.equal(gateway.app.upstreams.get('a')!.targets[0], target)
   })
 
-  await t.test('what is wrong with the settings stops the boot, with file and field and without a secret', async (t) => {
-    const url = 'https://127.0.0.1:1'
-    const mistakes: [tls: object, field: string, message: RegExp][] = [
-      [{ ca: 'no pem' }, 'targets[0].tls.ca', /no certificate in PEM form/],
-      [{ caFile: '/nowhere/ca.pem' }, 'targets[0].tls.caFile', /nowhere\/ca\.pem: cannot be read: no such file/],
-      [{ cert: good.cert }, 'targets[0].tls.key', /is missing/],
-      [{ key: good.key }, 'targets[0].tls.cert', /is missing/],
-      [{ cert: good.cert, key: clientPair.key }, 'targets[0].tls.key', /not the key of the certificate/],
-      [{ cert: good.cert, key: good.key, keyFile: 'x' }, 'targets[0].tls.keyFile', /states the same/],
-      [{ cert: good.cert, key: 'hunter2' }, 'targets[0].tls.key', /no private key/],
-      [{ verify: false, ca: good.cert }, 'targets[0].tls.verify', /take one of the two away/],
-      [{ minVersion: 'TLSv1' }, 'targets[0].tls.minVersion', /TLSv1\.2/],
-    ]
-    for (const [tls, field, message] of mistakes) {
-      await assert.rejects(startGateway(t, upstream([{ url, tls }])), (error: BootProblems) => {
-        assert.deepEqual(error.problems.map((problem) => problem.field), [field])
-        assert.match(error.message, message)
-        assert.doesNotMatch(error.message, /hunter2|PRIVATE KEY/)
-        return true
-      })
-    }
-  })
+  await t.test(
+    'what is wrong with the settings stops the boot, with file and field and without a secret',
+    async (t) => {
+      const url = 'https://127.0.0.1:1'
+      const mistakes: [tls: object, field: string, message: RegExp][] = [
+        [{ ca: 'no pem' }, 'targets[0].tls.ca', /no certificate in PEM form/],
+        [{ caFile: '/nowhere/ca.pem' }, 'targets[0].tls.caFile', /nowhere\/ca\.pem: cannot be read: no such file/],
+        [{ cert: good.cert }, 'targets[0].tls.key', /is missing/],
+        [{ key: good.key }, 'targets[0].tls.cert', /is missing/],
+        [{ cert: good.cert, key: clientPair.key }, 'targets[0].tls.key', /not the key of the certificate/],
+        [{ cert: good.cert, key: good.key, keyFile: 'x' }, 'targets[0].tls.keyFile', /states the same/],
+        [{ cert: good.cert, key: 'hunter2' }, 'targets[0].tls.key', /no private key/],
+        [{ verify: false, ca: good.cert }, 'targets[0].tls.verify', /take one of the two away/],
+        [{ minVersion: 'TLSv1' }, 'targets[0].tls.minVersion', /TLSv1\.2/],
+      ]
+      for (const [tls, field, message] of mistakes) {
+        await assert.rejects(startGateway(t, upstream([{ url, tls }])), (error: BootProblems) => {
+          assert.deepEqual(
+            error.problems.map((problem) => problem.field),
+            [field],
+          )
+          assert.match(error.message, message)
+          assert.doesNotMatch(error.message, /hunter2|PRIVATE KEY/)
+          return true
+        })
+      }
+    },
+  )
 })

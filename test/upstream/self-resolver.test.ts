@@ -9,7 +9,12 @@ const RESOLVER = new URL('../../src/upstream/self-resolver.ts', import.meta.url)
 const FACE = new URL('../../src/index.ts', import.meta.url).href
 
 /** Imports a file of a folder elsewhere on the disk, in a process of its own, and prints its default export as JSON. */
-async function importElsewhere (t: TestContext, files: Record<string, string>, file: string, { times = 1 } = {}): Promise<unknown> {
+async function importElsewhere(
+  t: TestContext,
+  files: Record<string, string>,
+  file: string,
+  { times = 1 } = {},
+): Promise<unknown> {
   const cwd = temporaryFolder(t, files)
   const script = `const { registerSelfResolver } = await import(${JSON.stringify(RESOLVER)})
 for (let i = 0; i < ${times}; i++) registerSelfResolver()
@@ -38,7 +43,8 @@ test('another package of that name does not come between', async (t) => {
 })
 
 test('typebox and its parts are lent to files that have none installed', async (t) => {
-  const text = "import Type from 'typebox'\nimport { Value } from 'typebox/value'\nexport default Value.Check(Type.Integer(), 5)"
+  const text =
+    "import Type from 'typebox'\nimport { Value } from 'typebox/value'\nexport default Value.Check(Type.Integer(), 5)"
   assert.equal(await importElsewhere(t, { 'a.ts': text }, 'a.ts'), true)
 })
 
@@ -52,5 +58,8 @@ test('a typebox of their own wins', async (t) => {
 })
 
 test('nothing else is lent', async (t) => {
-  await assert.rejects(importElsewhere(t, { 'a.mjs': "export { default } from 'fastify'" }, 'a.mjs'), /Cannot find package 'fastify'/)
+  await assert.rejects(
+    importElsewhere(t, { 'a.mjs': "export { default } from 'fastify'" }, 'a.mjs'),
+    /Cannot find package 'fastify'/,
+  )
 })

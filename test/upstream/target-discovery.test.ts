@@ -13,10 +13,14 @@ import { startGateway, type Gateway } from '../support/gateway.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { countedLines } from '../support/counted.ts'
 
-interface Named { server: Server, port: number, connections: number }
+interface Named {
+  server: Server
+  port: number
+  connections: number
+}
 
 /** A backend at an address of this machine that answers with its name. */
-async function startNamed (t: TestContext, name: string, host = '127.0.0.1', port = 0): Promise<Named> {
+async function startNamed(t: TestContext, name: string, host = '127.0.0.1', port = 0): Promise<Named> {
   const server = createServer({ keepAliveTimeout: 60_000 }, (_request, response) => response.end(name))
   server.listen(port, host)
   await once(server, 'listening')
@@ -32,9 +36,12 @@ async function startNamed (t: TestContext, name: string, host = '127.0.0.1', por
   return backend
 }
 
-const upstream = (targets: unknown[], more: object = {}) => ({ 'a.json': { name: 'a', prefix: '/a', auth: 'none', targets, passThrough: true, ...more } })
+const upstream = (targets: unknown[], more: object = {}) => ({
+  'a.json': { name: 'a', prefix: '/a', auth: 'none', targets, passThrough: true, ...more },
+})
 const say = async ({ url }: Gateway): Promise<string> => (await fetch(`${url}/a/`)).text()
-const saidBy = async (gateway: Gateway, times = 12): Promise<string[]> => [...new Set(await Promise.all(Array.from({ length: times }, () => say(gateway))))].sort()
+const saidBy = async (gateway: Gateway, times = 12): Promise<string[]> =>
+  [...new Set(await Promise.all(Array.from({ length: times }, () => say(gateway))))].sort()
 
 const ids = ({ app }: Gateway): string[] => app.upstreams.get('a')!.targets.map(({ id }) => id)
 
@@ -43,7 +50,9 @@ test('follows a name to another address while connections to the old one stand',
   const second = await startNamed(t, 'second', '127.0.0.2', first.port)
   const dns = await DnsServer.start(t)
   dns.set('orders.test', 'A', ['127.0.0.1'])
-  const gateway = await startGateway(t, upstream([`http://orders.test:${first.port}`]), { dns: { servers: [dns.address], ttl: '100ms' } })
+  const gateway = await startGateway(t, upstream([`http://orders.test:${first.port}`]), {
+    dns: { servers: [dns.address], ttl: '100ms' },
+  })
   const [target] = gateway.app.upstreams.get('a')!.targets
   assert.deepEqual(await saidBy(gateway), ['first'])
   let failed = 0
@@ -52,7 +61,7 @@ test('follows a name to another address while connections to the old one stand',
     while (!busy.signal.aborted) if ((await fetch(`${gateway.url}/a/`)).status !== 200) failed++
   })()
   dns.set('orders.test', 'A', ['127.0.0.2'])
-  await eventually('the second answers', async () => await say(gateway) === 'second')
+  await eventually('the second answers', async () => (await say(gateway)) === 'second')
   await eventually('no connection to the first', () => first.connections === 0)
   busy.abort()
   await load
@@ -72,7 +81,9 @@ test('connections of one target go to its addresses in turn', async (t) => {
   const second = await startNamed(t, 'second', '127.0.0.2', first.port)
   const dns = await DnsServer.start(t)
   dns.set('orders.test', 'A', ['127.0.0.1', '127.0.0.2'])
-  const gateway = await startGateway(t, upstream([`http://orders.test:${first.port}`]), { dns: { servers: [dns.address] } })
+  const gateway = await startGateway(t, upstream([`http://orders.test:${first.port}`]), {
+    dns: { servers: [dns.address] },
+  })
   await saidBy(gateway)
   assert.ok(first.connections > 0 && second.connections > 0)
   assert.deepEqual(ids(gateway), [`http://orders.test:${first.port}`])
@@ -84,8 +95,13 @@ test('makes each address a target of its own, and forgets those that are gone', 
   const dns = await DnsServer.start(t)
   dns.set('orders.test', 'A', ['127.0.0.1', '127.0.0.2'])
   dns.set('orders.test', 'AAAA', ['::1'])
-  const gateway = await startGateway(t, upstream([`http://orders.test:${first.port}/base`], { stripPrefix: true }), { dns: { servers: [dns.address], ttl: 100, addresses: 'all' } })
-  assert.deepEqual(ids(gateway), [1, 2].map((n) => `http://127.0.0.${n}:${first.port}/base`))
+  const gateway = await startGateway(t, upstream([`http://orders.test:${first.port}/base`], { stripPrefix: true }), {
+    dns: { servers: [dns.address], ttl: 100, addresses: 'all' },
+  })
+  assert.deepEqual(
+    ids(gateway),
+    [1, 2].map((n) => `http://127.0.0.${n}:${first.port}/base`),
+  )
   assert.deepEqual(await saidBy(gateway), ['first', 'second'])
   const [, kept] = gateway.app.upstreams.get('a')!.targets
   dns.set('orders.test', 'A', ['127.0.0.2'])
@@ -93,36 +109,67 @@ test('makes each address a target of its own, and forgets those that are gone', 
   assert.deepEqual(await saidBy(gateway), ['second'])
   assert.equal(gateway.app.upstreams.get('a')!.targets[0], kept)
   await eventually('no connection to the first', () => first.connections === 0)
-  assert.match(countedLines(gateway.app), /gatehouse_upstream_decisions_total\{decision="target_removed",upstream="a",target="http:\/\/127\.0\.0\.1:\d+\/base"\} 1/)
+  assert.match(
+    countedLines(gateway.app),
+    /gatehouse_upstream_decisions_total\{decision="target_removed",upstream="a",target="http:\/\/127\.0\.0\.1:\d+\/base"\} 1/,
+  )
 })
 
 test('takes targets from SRV records, with port, weight and priority', async (t) => {
-  const [first, second, third] = [await startNamed(t, 'first'), await startNamed(t, 'second', '127.0.0.2'), await startNamed(t, 'third')]
+  const [first, second, third] = [
+    await startNamed(t, 'first'),
+    await startNamed(t, 'second', '127.0.0.2'),
+    await startNamed(t, 'third'),
+  ]
   const dns = await DnsServer.start(t)
-  const record = (name: string, { port }: Named, more: object = {}) => ({ priority: 10, weight: 3, port, name, ...more })
+  const record = (name: string, { port }: Named, more: object = {}) => ({
+    priority: 10,
+    weight: 3,
+    port,
+    name,
+    ...more,
+  })
   dns.set('one.test', 'A', ['127.0.0.1'])
   dns.set('two.test', 'A', ['127.0.0.2'])
-  dns.set('_http._tcp.orders.test', 'SRV', [record('one.test', first), record('two.test', second, { weight: 0 }), record('one.test', third, { priority: 20, weight: 60_000 })])
-  const gateway = await startGateway(t, upstream(['srv:_http._tcp.orders.test']), { dns: { servers: [dns.address], ttl: '100ms' } })
-  const shares = Object.fromEntries(gateway.app.upstreams.get('a')!.targets.map(({ id, weight, priority }) => [id, [weight, priority]]))
-  assert.deepEqual(shares, { [`http://one.test:${first.port}`]: [3, 10], [`http://two.test:${second.port}`]: [1, 10], [`http://one.test:${third.port}`]: [1000, 20] })
+  dns.set('_http._tcp.orders.test', 'SRV', [
+    record('one.test', first),
+    record('two.test', second, { weight: 0 }),
+    record('one.test', third, { priority: 20, weight: 60_000 }),
+  ])
+  const gateway = await startGateway(t, upstream(['srv:_http._tcp.orders.test']), {
+    dns: { servers: [dns.address], ttl: '100ms' },
+  })
+  const shares = Object.fromEntries(
+    gateway.app.upstreams.get('a')!.targets.map(({ id, weight, priority }) => [id, [weight, priority]]),
+  )
+  assert.deepEqual(shares, {
+    [`http://one.test:${first.port}`]: [3, 10],
+    [`http://two.test:${second.port}`]: [1, 10],
+    [`http://one.test:${third.port}`]: [1000, 20],
+  })
   assert.deepEqual(await saidBy(gateway), ['first', 'second'], 'the third is a backup')
   dns.set('_http._tcp.orders.test', 'SRV', [record('one.test', third)])
   await eventually('one target', () => ids(gateway).length === 1)
   assert.deepEqual(await saidBy(gateway), ['third'])
-  assert.deepEqual(gateway.app.upstreams.get('a')!.targets.map(({ weight, priority }) => [weight, priority]), [[3, 10]], 'the target that stays takes its new share')
+  assert.deepEqual(
+    gateway.app.upstreams.get('a')!.targets.map(({ weight, priority }) => [weight, priority]),
+    [[3, 10]],
+    'the target that stays takes its new share',
+  )
 })
 
 test('answers 503 while a service has no target, and finds it when it comes', async (t) => {
   const backend = await startNamed(t, 'first')
   const dns = await DnsServer.start(t)
-  const gateway = await startGateway(t, upstream(['srv:_http._tcp.orders.test']), { dns: { servers: [dns.address], ttl: '100ms' } })
+  const gateway = await startGateway(t, upstream(['srv:_http._tcp.orders.test']), {
+    dns: { servers: [dns.address], ttl: '100ms' },
+  })
   const { status, headers } = await fetch(`${gateway.url}/a/`)
   assert.equal(status, 503)
   assert.ok(headers.has('retry-after'))
   dns.set('one.test', 'A', ['127.0.0.1'])
   dns.set('_http._tcp.orders.test', 'SRV', [{ priority: 0, weight: 0, port: backend.port, name: 'one.test' }])
-  await eventually('the first answers', async () => await say(gateway) === 'first')
+  await eventually('the first answers', async () => (await say(gateway)) === 'first')
 })
 
 test('takes targets from a file, keeps those that stay, and passes over what is wrong', async (t) => {
@@ -153,7 +200,9 @@ test('takes targets from a file, keeps those that stay, and passes over what is 
 
 test('a request that is under way at a target that goes is answered', async (t) => {
   let answer: () => void = () => {}
-  const slow = await startBackend(t, (_request, response) => { answer = () => response.end('late') })
+  const slow = await startBackend(t, (_request, response) => {
+    answer = () => response.end('late')
+  })
   const other = await startNamed(t, 'other')
   const folder = temporaryFolder(t)
   const file = join(folder, 'targets.json')
@@ -173,8 +222,14 @@ test('a file of targets that is not good stops the boot, with its name', async (
   const file = join(folder, 'targets.json')
   writeFileSync(file, JSON.stringify(['http://127.0.0.1:1', { url: 'http://127.0.0.1:2', http2: true }]))
   await assert.rejects(startGateway(t, upstream([{ file }])), (error: BootProblems) => {
-    assert.deepEqual(error.problems.map(({ field }) => field), ['[1].http2'])
+    assert.deepEqual(
+      error.problems.map(({ field }) => field),
+      ['[1].http2'],
+    )
     return true
   })
-  await assert.rejects(startGateway(t, upstream([{ file: join(folder, 'none.json') }])), /none\.json: cannot be read: no such file/)
+  await assert.rejects(
+    startGateway(t, upstream([{ file: join(folder, 'none.json') }])),
+    /none\.json: cannot be read: no such file/,
+  )
 })

@@ -9,7 +9,11 @@ import { temporaryFolder } from '../support/temporary-folder.ts'
 
 test('forwards requests and WebSockets to a unix socket', async (t) => {
   const socket = join(temporaryFolder(t), 'app.sock')
-  const server = createServer((request, response) => response.setHeader('location', `http://${request.headers.host}/base/elsewhere`).end(`${request.headers.host} ${request.url}`))
+  const server = createServer((request, response) =>
+    response
+      .setHeader('location', `http://${request.headers.host}/base/elsewhere`)
+      .end(`${request.headers.host} ${request.url}`),
+  )
   new WebSocketServer({ server }).on('connection', (ws) => ws.on('message', (data) => ws.send(data)))
   server.listen(socket)
   await once(server, 'listening')
@@ -17,13 +21,29 @@ test('forwards requests and WebSockets to a unix socket', async (t) => {
     server.close()
     server.closeAllConnections()
   })
-  const declare = (name: string, target: unknown) => ({ [`${name}.json`]: { name, prefix: `/${name}`, auth: 'none', stripPrefix: true, targets: [target], passThrough: { websocket: true } } })
-  const { app, url } = await startGateway(t, { ...declare('short', `unix:${socket}`), ...declare('long', { url: 'http://app.internal/base', socket }), ...declare('none', `unix:${socket}.gone`) })
+  const declare = (name: string, target: unknown) => ({
+    [`${name}.json`]: {
+      name,
+      prefix: `/${name}`,
+      auth: 'none',
+      stripPrefix: true,
+      targets: [target],
+      passThrough: { websocket: true },
+    },
+  })
+  const { app, url } = await startGateway(t, {
+    ...declare('short', `unix:${socket}`),
+    ...declare('long', { url: 'http://app.internal/base', socket }),
+    ...declare('none', `unix:${socket}.gone`),
+  })
   assert.equal(await (await fetch(`${url}/short/x`)).text(), 'localhost /x')
   const long = await fetch(`${url}/long/x`)
   assert.equal(long.headers.get('location'), '/long/elsewhere')
   assert.equal(await long.text(), 'app.internal /base/x')
-  assert.deepEqual(['short', 'long'].map((name) => app.upstreams.get(name)!.targets[0]!.id), [`unix:${socket}`, `unix:${socket}/base`])
+  assert.deepEqual(
+    ['short', 'long'].map((name) => app.upstreams.get(name)!.targets[0]!.id),
+    [`unix:${socket}`, `unix:${socket}/base`],
+  )
   const gone = await fetch(`${url}/none/x`)
   assert.equal(gone.status, 502)
   assert.doesNotMatch(await gone.text(), /\.sock/)
@@ -48,7 +68,15 @@ test('what is wrong with a socket stops the boot', async (t) => {
   ] as const) {
     const upstream = { name: 'a', prefix: '/a', auth: 'none', targets: [target], passThrough: true }
     await assert.rejects(startGateway(t, { 'a.json': upstream }), message)
-    await assert.rejects(startGateway(t, { 'a.json': { ...upstream, targets: ['http://x'], mirror: { targets: [target] } } }), message)
-    await assert.rejects(startGateway(t, { 'a.ts': `export default async (app) => { app.addUpstream({ name: 'a', targets: ${JSON.stringify([target])} }) }` }), message)
+    await assert.rejects(
+      startGateway(t, { 'a.json': { ...upstream, targets: ['http://x'], mirror: { targets: [target] } } }),
+      message,
+    )
+    await assert.rejects(
+      startGateway(t, {
+        'a.ts': `export default async (app) => { app.addUpstream({ name: 'a', targets: ${JSON.stringify([target])} }) }`,
+      }),
+      message,
+    )
   }
 })

@@ -9,8 +9,12 @@ interface GraphQL {
   buildSchema: (source: string) => object
   graphql: (request: object) => Promise<unknown>
 }
-interface WebSocketServer { WebSocketServer: new (options: { server: Server, path: string }) => object }
-interface Transport { useServer: (options: object, server: object) => unknown }
+interface WebSocketServer {
+  WebSocketServer: new (options: { server: Server; path: string }) => object
+}
+interface Transport {
+  useServer: (options: object, server: object) => unknown
+}
 
 const load = createRequire(join(process.env.APPLICATIONS!, 'package.json'))
 const { buildSchema, graphql } = load('graphql') as GraphQL
@@ -24,14 +28,14 @@ const schema = buildSchema(`
 const roots = {
   query: { greeting: ({ name }: { name: string }) => `Hello ${name}` },
   subscription: {
-    countdown: async function * ({ from }: { from: number }) {
+    countdown: async function* ({ from }: { from: number }) {
       for (let left = from; left >= 0; left--) yield { countdown: left }
     },
   },
 }
 const server = createServer(async (request, response) => {
   const body = await text(request)
-  const { query, variables } = JSON.parse(body || '{"query":"{__typename}"}') as { query: string, variables?: object }
+  const { query, variables } = JSON.parse(body || '{"query":"{__typename}"}') as { query: string; variables?: object }
   const result = await graphql({ schema, rootValue: roots.query, source: query, variableValues: variables })
   response.setHeader('content-type', 'application/json').end(JSON.stringify(result))
 })

@@ -14,7 +14,10 @@ interface Server {
   on: (event: 'connection', listener: (socket: Socket) => void) => void
   emit: (event: string, ...values: unknown[]) => void
 }
-interface Adapter { createAdapter: () => unknown, setupPrimary: () => void }
+interface Adapter {
+  createAdapter: () => unknown
+  setupPrimary: () => void
+}
 
 const load = createRequire(join(process.env.APPLICATIONS!, 'package.json'))
 const { createAdapter, setupPrimary } = load('@socket.io/cluster-adapter') as Adapter
@@ -28,7 +31,9 @@ if (cluster.isPrimary) {
 } else {
   const { Server } = load('socket.io') as { Server: new (server: unknown) => Server }
   // socket.io leaves other paths to the application
-  const server = createServer((_request, response) => { response.end('chat') })
+  const server = createServer((_request, response) => {
+    response.end('chat')
+  })
   const io = new Server(server)
   io.adapter(createAdapter())
   io.on('connection', (socket) => {

@@ -1,32 +1,114 @@
 import Type, { type Static } from 'typebox'
 import { Duration } from '../../units.ts'
 
-const Name = '^[!#$%&\'*+.^_`|~0-9A-Za-z-]+$'
+const Name = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 
 /** One key, in the configuration, the keys file or Redis. The key itself is nowhere. */
-export const ApiKeyEntry = Type.Object({
-  name: Type.String({ minLength: 1, maxLength: 200, description: 'Whose key it is; the id of the consumer. Several keys may share a name, so that a new key can take the place of an old one without a gap.' }),
-  id: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9]{1,32}$', title: 'text of 1 to 32 letters and digits', description: 'The part of the key that is no secret, for people: `gh_<id>_...`. Default: none.' })),
-  sha256: Type.String({ pattern: '^[0-9A-Fa-f]{64}$', title: 'SHA-256 of the key, 64 hexadecimal digits', writeOnly: true, description: 'SHA-256 of the whole key, in hexadecimal digits. The key must be random: a word that somebody chose can be found from it.' }),
-  scopes: Type.Optional(Type.Array(Type.String({ pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$', title: 'scope: visible ASCII without quotes and backslashes' }), { description: 'Scopes of the consumer. Default: none.' })),
-  groups: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { description: 'Groups (roles) of the consumer. Default: none.' })),
-  expires: Type.Optional(Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2}))?$', title: 'date such as "2027-01-31", or time such as "2027-01-31T12:00:00Z"', description: 'From when on the key is refused; a date means its first moment, UTC. Default: never.' })),
-  addresses: Type.Optional(Type.Array(Type.String(), { minItems: 1, description: 'Addresses and networks (CIDR) from which the key may be used. Default: any.' })),
-}, { additionalProperties: false, description: 'An API key, of which only the SHA-256 is kept.' })
+export const ApiKeyEntry = Type.Object(
+  {
+    name: Type.String({
+      minLength: 1,
+      maxLength: 200,
+      description:
+        'Whose key it is; the id of the consumer. Several keys may share a name, so that a new key can take the place of an old one without a gap.',
+    }),
+    id: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9]{1,32}$',
+        title: 'text of 1 to 32 letters and digits',
+        description: 'The part of the key that is no secret, for people: `gh_<id>_...`. Default: none.',
+      }),
+    ),
+    sha256: Type.String({
+      pattern: '^[0-9A-Fa-f]{64}$',
+      title: 'SHA-256 of the key, 64 hexadecimal digits',
+      writeOnly: true,
+      description:
+        'SHA-256 of the whole key, in hexadecimal digits. The key must be random: a word that somebody chose can be found from it.',
+    }),
+    scopes: Type.Optional(
+      Type.Array(
+        Type.String({
+          pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$',
+          title: 'scope: visible ASCII without quotes and backslashes',
+        }),
+        { description: 'Scopes of the consumer. Default: none.' },
+      ),
+    ),
+    groups: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), { description: 'Groups (roles) of the consumer. Default: none.' }),
+    ),
+    expires: Type.Optional(
+      Type.String({
+        pattern: '^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2}))?$',
+        title: 'date such as "2027-01-31", or time such as "2027-01-31T12:00:00Z"',
+        description: 'From when on the key is refused; a date means its first moment, UTC. Default: never.',
+      }),
+    ),
+    addresses: Type.Optional(
+      Type.Array(Type.String(), {
+        minItems: 1,
+        description: 'Addresses and networks (CIDR) from which the key may be used. Default: any.',
+      }),
+    ),
+  },
+  { additionalProperties: false, description: 'An API key, of which only the SHA-256 is kept.' },
+)
 export type ApiKeyEntry = Static<typeof ApiKeyEntry>
 
 /** Content of a keys file. */
 export const ApiKeyList = Type.Array(ApiKeyEntry)
 
 /** Where API keys are looked for and which there are; the `apiKeys` section of the configuration. */
-export const ApiKeySettings = Type.Object({
-  header: Type.Union([Type.Literal(false), Type.String({ pattern: Name, title: 'name of a header' })], { default: 'x-api-key', description: 'Header that holds the key; `false` takes none from a header.' }),
-  query: Type.Optional(Type.String({ pattern: Name, title: 'name of letters, digits and -._~', description: 'Query parameter that may hold the key; it ends up in logs and histories. Default: none is taken from the query.' })),
-  cookie: Type.Optional(Type.String({ pattern: Name, title: 'name of a cookie', description: 'Cookie that may hold the key. A browser sends it along with requests that other sites cause. Default: none is taken from cookies.' })),
-  keys: Type.Optional(Type.Array(ApiKeyEntry, { description: 'The keys, if they stand in the configuration itself.' })),
-  file: Type.Optional(Type.String({ minLength: 1, description: 'YAML or JSON file with a list of keys, each as in `keys`. `gatehouse key` writes it; changes are taken over within two seconds.' })),
-  redis: Type.Optional(Type.Boolean({ description: 'Whether keys are also in the Redis of `redis`, where several gateways share them: the hash `gatehouse:api-keys`, which `gatehouse key` writes. Default: false.' })),
-  refreshAfter: Duration({ default: '10s', description: 'How long a key from Redis is used before Redis is asked again; a key that is revoked works for as long.' }),
-  outageGrace: Duration({ default: '10 minutes', description: 'How long a key from Redis goes on working while Redis is away, since it was last read. Keys that are not known by then are answered 503, never let in.' }),
-}, { additionalProperties: false, description: 'API keys. Needed as soon as a route says `auth: { apiKey: ... }`.' })
+export const ApiKeySettings = Type.Object(
+  {
+    header: Type.Union([Type.Literal(false), Type.String({ pattern: Name, title: 'name of a header' })], {
+      default: 'x-api-key',
+      description: 'Header that holds the key; `false` takes none from a header.',
+    }),
+    query: Type.Optional(
+      Type.String({
+        pattern: Name,
+        title: 'name of letters, digits and -._~',
+        description:
+          'Query parameter that may hold the key; it ends up in logs and histories. Default: none is taken from the query.',
+      }),
+    ),
+    cookie: Type.Optional(
+      Type.String({
+        pattern: Name,
+        title: 'name of a cookie',
+        description:
+          'Cookie that may hold the key. A browser sends it along with requests that other sites cause. Default: none is taken from cookies.',
+      }),
+    ),
+    keys: Type.Optional(
+      Type.Array(ApiKeyEntry, { description: 'The keys, if they stand in the configuration itself.' }),
+    ),
+    file: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'YAML or JSON file with a list of keys, each as in `keys`. `gatehouse key` writes it; changes are taken over within two seconds.',
+      }),
+    ),
+    redis: Type.Optional(
+      Type.Boolean({
+        description:
+          'Whether keys are also in the Redis of `redis`, where several gateways share them: the hash `gatehouse:api-keys`, which `gatehouse key` writes. Default: false.',
+      }),
+    ),
+    refreshAfter: Duration({
+      default: '10s',
+      description:
+        'How long a key from Redis is used before Redis is asked again; a key that is revoked works for as long.',
+    }),
+    outageGrace: Duration({
+      default: '10 minutes',
+      description:
+        'How long a key from Redis goes on working while Redis is away, since it was last read. Keys that are not known by then are answered 503, never let in.',
+    }),
+  },
+  { additionalProperties: false, description: 'API keys. Needed as soon as a route says `auth: { apiKey: ... }`.' },
+)
 export type ApiKeySettings = Static<typeof ApiKeySettings>

@@ -14,7 +14,12 @@ const LONGEST = 1024
 const REMEMBERED = 10_000
 
 /** Stands in for a key that there is not, so that looking for it is the same work. */
-const NOBODY: ApiKey = { digest: Buffer.alloc(32), until: 0, networks: new NetworkList(), consumer: { id: '', scheme: 'apiKey', scopes: [], groups: [], claims: {} } }
+const NOBODY: ApiKey = {
+  digest: Buffer.alloc(32),
+  until: 0,
+  networks: new NetworkList(),
+  consumer: { id: '', scheme: 'apiKey', scopes: [], groups: [], claims: {} },
+}
 
 /** API keys in a header, query parameter or cookie, of which the gateway knows only the SHA-256. */
 export class ApiKeyScheme implements AuthScheme {
@@ -27,26 +32,33 @@ export class ApiKeyScheme implements AuthScheme {
   readonly #detail: string
   readonly #store: KeyStore
   readonly #now: () => number
-  /** Which keys have been used from which address, as index and address: these do not suffer from failures of others there. */
+  /**
+   * Which keys have been used from which address, as index and address: these do not suffer from failures of others
+   * there.
+   */
   readonly #used = new Set<string>()
 
-  constructor ({ header, query, cookie }: Pick<ApiKeySettings, 'header' | 'query' | 'cookie'>, store: KeyStore, now: () => number = Date.now) {
+  constructor(
+    { header, query, cookie }: Pick<ApiKeySettings, 'header' | 'query' | 'cookie'>,
+    store: KeyStore,
+    now: () => number = Date.now,
+  ) {
     this.#source = { header: header === false ? undefined : header.toLowerCase(), query, cookie }
     const places = (['header', 'query', 'cookie'] as const).filter((place) => this.#source[place] !== undefined)
     const names = places.map((place) => this.#source[place]!)
     this.#detail = `Send a valid API key as ${places.map((place, i) => `${place === 'query' ? 'query parameter' : place} "${names[i]}"`).join(' or ')}.`
     this.security = { type: 'apiKey', in: places[0], name: names[0] }
-    const list = (name: string | undefined): string[] => name === undefined ? [] : [name]
+    const list = (name: string | undefined): string[] => (name === undefined ? [] : [name])
     this.credentials = { headers: list(this.#source.header), query: list(query), cookies: list(cookie) }
     this.#store = store
     this.#now = now
   }
 
-  isPresented (request: AuthRequest): boolean {
+  isPresented(request: AuthRequest): boolean {
     return credentialFrom(this.#source, request) !== undefined
   }
 
-  recall (request: AuthRequest): Consumer | null {
+  recall(request: AuthRequest): Consumer | null {
     const text = credentialFrom(this.#source, request)
     if (text === undefined || text.length > LONGEST) return null
     const digest = digestOf(text)
@@ -56,7 +68,7 @@ export class ApiKeyScheme implements AuthScheme {
   }
 
   /** One answer, and one amount of work, for keys that are unknown, have expired or come from a wrong address. */
-  authenticate (request: AuthRequest): Consumer | Promise<Consumer> {
+  authenticate(request: AuthRequest): Consumer | Promise<Consumer> {
     const text = credentialFrom(this.#source, request)
     if (text === undefined || text.length > LONGEST) throw this.#refusal()
     const digest = digestOf(text)
@@ -66,7 +78,7 @@ export class ApiKeyScheme implements AuthScheme {
       : this.#judge(found, digest, request)
   }
 
-  #judge (key: ApiKey = NOBODY, digest: Buffer, { ip, isExplained }: AuthRequest): Consumer {
+  #judge(key: ApiKey = NOBODY, digest: Buffer, { ip, isExplained }: AuthRequest): Consumer {
     if (!this.#admits(key, digest, ip)) throw this.#refusal()
     if (isExplained) return key.consumer
     if (this.#used.size >= REMEMBERED) this.#used.delete(this.#used.values().next().value!)
@@ -74,14 +86,14 @@ export class ApiKeyScheme implements AuthScheme {
     return key.consumer
   }
 
-  #admits (key: ApiKey, digest: Buffer, ip: string): boolean {
+  #admits(key: ApiKey, digest: Buffer, ip: string): boolean {
     const same = timingSafeEqual(key.digest, digest)
     const current = this.#now() < key.until
     const here = key.networks === null || key.networks.has(ip)
     return same && current && here
   }
 
-  #refusal (): GatehouseError {
+  #refusal(): GatehouseError {
     return gatehouseError('GW_UNAUTHORIZED', { detail: this.#detail, headers: { 'www-authenticate': this.challenge } })
   }
 }

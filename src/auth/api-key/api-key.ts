@@ -35,11 +35,13 @@ const EMPTY = digestOf('')
  * @param at    field of the list in it, such as `apiKeys.keys`
  * @throws BootProblems with everything that is wrong
  */
-export function compileApiKeys (entries: readonly ApiKeyEntry[], file: string, at = ''): ApiKeys {
+export function compileApiKeys(entries: readonly ApiKeyEntry[], file: string, at = ''): ApiKeys {
   const problems: Problem[] = []
   const keys = new Map<string, ApiKey>()
   for (const [i, entry] of entries.entries()) {
-    const say = (field: string, message: string): void => { problems.push({ file, field: `${at}[${i}].${field}`, message }) }
+    const say = (field: string, message: string): void => {
+      problems.push({ file, field: `${at}[${i}].${field}`, message })
+    }
     const key = compile(entry, say)
     const index = indexOf(key.digest)
     if (key.digest.equals(EMPTY)) say('sha256', 'is the SHA-256 of nothing: give that of a key')
@@ -50,12 +52,22 @@ export function compileApiKeys (entries: readonly ApiKeyEntry[], file: string, a
   return keys
 }
 
-function compile ({ name, id, sha256, scopes = [], groups = [], expires, addresses }: ApiKeyEntry, say: (field: string, message: string) => void): ApiKey {
+function compile(
+  { name, id, sha256, scopes = [], groups = [], expires, addresses }: ApiKeyEntry,
+  say: (field: string, message: string) => void,
+): ApiKey {
   const until = expires === undefined ? Infinity : timeOf(expires)
-  if (Number.isNaN(until)) say('expires', `found ${JSON.stringify(expires)}, which is no day of the calendar: write one such as 2027-01-31`)
+  if (Number.isNaN(until)) {
+    say('expires', `found ${JSON.stringify(expires)}, which is no day of the calendar: write one such as 2027-01-31`)
+  }
   const networks = addresses === undefined ? null : new NetworkList()
   for (const [i, address] of addresses?.entries() ?? []) {
-    if (!networks!.add(address)) say(`addresses[${i}]`, `found ${JSON.stringify(address.slice(0, 60))}, allowed: IP address, or network such as 10.0.0.0/8`)
+    if (!networks!.add(address)) {
+      say(
+        `addresses[${i}]`,
+        `found ${JSON.stringify(address.slice(0, 60))}, allowed: IP address, or network such as 10.0.0.0/8`,
+      )
+    }
   }
   return {
     digest: Buffer.from(sha256, 'hex'),
@@ -66,13 +78,16 @@ function compile ({ name, id, sha256, scopes = [], groups = [], expires, address
       scheme: 'apiKey' as const,
       scopes: Object.freeze([...scopes]),
       groups: Object.freeze([...groups]),
-      claims: Object.freeze({ name, ...id === undefined ? {} : { keyId: id } }),
+      claims: Object.freeze({ name, ...(id === undefined ? {} : { keyId: id }) }),
     }),
   }
 }
 
-/** Milliseconds since 1970; NaN for what is not in the calendar, such as the 31st of June, which `Date` would take for July. */
-function timeOf (text: string): number {
+/**
+ * Milliseconds since 1970; NaN for what is not in the calendar, such as the 31st of June, which `Date` would take for
+ * July.
+ */
+function timeOf(text: string): number {
   const day = text.slice(0, 10)
   const date = new Date(`${day}T00:00:00Z`)
   return Number.isNaN(date.getTime()) || !date.toISOString().startsWith(day) ? NaN : Date.parse(text)

@@ -5,7 +5,7 @@ export class NetworkList {
   readonly #list = new BlockList()
 
   /** @returns false when the text is neither an address nor a network, such as `10.0.0.0/8` or `2001:db8::/32` */
-  add (text: string): boolean {
+  add(text: string): boolean {
     const [, address, bits] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
     const version = isIP(address ?? '')
     if (version === 0) return false
@@ -17,7 +17,7 @@ export class NetworkList {
   }
 
   /** Whether the address is in one of them; IPv4 also when it comes as IPv4-mapped IPv6. */
-  has (address: string): boolean {
+  has(address: string): boolean {
     const bare = address.split('%', 1)[0]!
     const version = isIP(bare)
     return version !== 0 && this.#list.check(bare, version === 6 ? 'ipv6' : 'ipv4')

@@ -20,12 +20,11 @@ export interface NewKey {
  * Makes a key, `gh_<id>_<secret><checksum>`: 8 random letters and digits, 32 random bytes in base64url, and the CRC-32
  * of everything before it in base 62. Prefix and checksum let scanners find a key that has leaked, and nothing else.
  */
-export function newKey (): NewKey {
+export function newKey(): NewKey {
   const id = Array.from({ length: ID_LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join('')
   const text = `gh_${id}_${randomBytes(32).toString('base64url')}`
   const key = text + base62(crc32(text)).padStart(CHECKSUM_LENGTH, '0')
   return { key, id, sha256: digestOf(key).toString('hex') }
 }
 
-const base62 = (value: number): string =>
-  (value < 62 ? '' : base62(Math.floor(value / 62))) + ALPHABET[value % 62]
+const base62 = (value: number): string => (value < 62 ? '' : base62(Math.floor(value / 62))) + ALPHABET[value % 62]

@@ -12,8 +12,8 @@ const LONGEST = 65_536
 /** What is needed of a Redis client. */
 export interface KeyRedis {
   status: string
-  connect (): Promise<unknown>
-  hget (hash: string, field: string): Promise<string | null>
+  connect(): Promise<unknown>
+  hget(hash: string, field: string): Promise<string | null>
 }
 
 export interface RedisKeysOptions {
@@ -31,33 +31,36 @@ export interface RedisKeysOptions {
 /** Field of the Redis hash. */
 export const fieldOf = (index: string): string => Buffer.from(index, 'latin1').toString('hex')
 
-/** Keys in Redis. Those that exist are remembered for a while; while Redis is away they go on working for the time of grace. */
+/**
+ * Keys in Redis. Those that exist are remembered for a while; while Redis is away they go on working for the time of
+ * grace.
+ */
 export class RedisKeys implements KeyStore {
   readonly #options: RedisKeysOptions
   readonly #now: () => number
-  readonly #read = new Map<string, { key: ApiKey, at: number }>()
+  readonly #read = new Map<string, { key: ApiKey; at: number }>()
 
-  constructor (options: RedisKeysOptions) {
+  constructor(options: RedisKeysOptions) {
     this.#options = options
     this.#now = options.now ?? Date.now
   }
 
-  peek (index: string): ApiKey | undefined {
+  peek(index: string): ApiKey | undefined {
     return this.#within(index, this.#options.refreshMs)
   }
 
-  find (index: string): ApiKey | undefined | Promise<ApiKey | undefined> {
+  find(index: string): ApiKey | undefined | Promise<ApiKey | undefined> {
     return this.peek(index) ?? this.#fetch(index)
   }
 
-  #within (index: string, ms: number): ApiKey | undefined {
+  #within(index: string, ms: number): ApiKey | undefined {
     const read = this.#read.get(index)
     if (read === undefined) return undefined
     const age = this.#now() - read.at
     return age >= 0 && age < ms ? read.key : undefined
   }
 
-  async #fetch (index: string): Promise<ApiKey | undefined> {
+  async #fetch(index: string): Promise<ApiKey | undefined> {
     let text: string | null
     try {
       text = await this.#ask(index)
@@ -75,7 +78,7 @@ export class RedisKeys implements KeyStore {
     return key
   }
 
-  async #ask (index: string): Promise<string | null> {
+  async #ask(index: string): Promise<string | null> {
     const redis = this.#options.redis()
     // nobody listens yet, as in `gatehouse explain`
     if (redis?.status === 'wait') await redis.connect()

@@ -2,21 +2,64 @@ import Type, { type Static } from 'typebox'
 import { Duration } from '../../units.ts'
 
 /** One user, in the configuration or the file of users. */
-export const BasicUser = Type.Object({
-  name: Type.String({ minLength: 1, maxLength: 200, pattern: '^[^:\\x00-\\x1F\\x7F]+$', title: 'text of 1 to 200 characters without colon', description: 'What the user types; the id of the consumer.' }),
-  password: Type.String({ pattern: '^\\$(argon2id|scrypt)\\$', title: 'hash that `gatehouse key hash` has made, which starts with $argon2id$ or $scrypt$', writeOnly: true, description: 'Hash of the password in the PHC string format; `gatehouse key hash` makes one.' }),
-  scopes: Type.Optional(Type.Array(Type.String({ pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$', title: 'scope: visible ASCII without quotes and backslashes' }), { description: 'Scopes of the consumer. Default: none.' })),
-  groups: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { description: 'Groups (roles) of the consumer. Default: none.' })),
-}, { additionalProperties: false, description: 'A user with the hash of a password.' })
+export const BasicUser = Type.Object(
+  {
+    name: Type.String({
+      minLength: 1,
+      maxLength: 200,
+      pattern: '^[^:\\x00-\\x1F\\x7F]+$',
+      title: 'text of 1 to 200 characters without colon',
+      description: 'What the user types; the id of the consumer.',
+    }),
+    password: Type.String({
+      pattern: '^\\$(argon2id|scrypt)\\$',
+      title: 'hash that `gatehouse key hash` has made, which starts with $argon2id$ or $scrypt$',
+      writeOnly: true,
+      description: 'Hash of the password in the PHC string format; `gatehouse key hash` makes one.',
+    }),
+    scopes: Type.Optional(
+      Type.Array(
+        Type.String({
+          pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$',
+          title: 'scope: visible ASCII without quotes and backslashes',
+        }),
+        { description: 'Scopes of the consumer. Default: none.' },
+      ),
+    ),
+    groups: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), { description: 'Groups (roles) of the consumer. Default: none.' }),
+    ),
+  },
+  { additionalProperties: false, description: 'A user with the hash of a password.' },
+)
 export type BasicUser = Static<typeof BasicUser>
 
 /** Content of a file of users. */
 export const BasicUserList = Type.Array(BasicUser)
 
 /** Users with passwords (RFC 7617); the `basic` section of the configuration. */
-export const BasicSettings = Type.Object({
-  users: Type.Optional(Type.Array(BasicUser, { description: 'The users, if they stand in the configuration itself.' })),
-  file: Type.Optional(Type.String({ minLength: 1, description: 'YAML or JSON file with a list of users, each as in `users`; changes are taken over within two seconds.' })),
-  rememberFor: Duration({ default: '5 minutes', description: 'How long a password that was right is not hashed again. A change of the file ends it at once. 0 hashes each time.' }),
-}, { additionalProperties: false, description: 'Users with passwords, asked for by the browser itself. Needed as soon as a route says `auth: { basic: ... }`.' })
+export const BasicSettings = Type.Object(
+  {
+    users: Type.Optional(
+      Type.Array(BasicUser, { description: 'The users, if they stand in the configuration itself.' }),
+    ),
+    file: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'YAML or JSON file with a list of users, each as in `users`; changes are taken over within two seconds.',
+      }),
+    ),
+    rememberFor: Duration({
+      default: '5 minutes',
+      description:
+        'How long a password that was right is not hashed again. A change of the file ends it at once. 0 hashes each time.',
+    }),
+  },
+  {
+    additionalProperties: false,
+    description:
+      'Users with passwords, asked for by the browser itself. Needed as soon as a route says `auth: { basic: ... }`.',
+  },
+)
 export type BasicSettings = Static<typeof BasicSettings>

@@ -35,34 +35,34 @@ export class BasicScheme implements AuthScheme {
   #all!: readonly KnownUser[]
 
   /** @param rememberMs  for how long a right password is not hashed again */
-  constructor (rememberMs: number, now: () => number = Date.now) {
+  constructor(rememberMs: number, now: () => number = Date.now) {
     this.#rememberMs = rememberMs
     this.#now = now
     this.replace(new Map())
   }
 
   /** Takes these users for those before; passwords are hashed anew. */
-  replace (users: ReadonlyMap<string, KnownUser>): void {
+  replace(users: ReadonlyMap<string, KnownUser>): void {
     this.#users = users
     this.#all = [...users.values()]
     this.#remembered = new ExpiringCache(REMEMBERED, this.#now)
     this.#running.clear()
   }
 
-  isPresented ({ headers: { authorization } }: AuthRequest): boolean {
+  isPresented({ headers: { authorization } }: AuthRequest): boolean {
     return typeof authorization === 'string' && PRESENTED.test(authorization)
   }
 
   /** The name, in the form in which users are looked up, so that no other spelling of it has a count of its own. */
-  account ({ headers: { authorization = '' } }: AuthRequest): string | null {
-    return authorization.length > LONGEST ? null : pairOf(authorization)?.name ?? null
+  account({ headers: { authorization = '' } }: AuthRequest): string | null {
+    return authorization.length > LONGEST ? null : (pairOf(authorization)?.name ?? null)
   }
 
   /**
-   * There is no `recall`: passwords can be guessed, and whoever has failed too often must not go on guessing at those that
-   * happen to be remembered.
+   * There is no `recall`: passwords can be guessed, and whoever has failed too often must not go on guessing at those
+   * that happen to be remembered.
    */
-  authenticate ({ headers: { authorization = '' }, raw: { rawHeaders } }: AuthRequest): Consumer | Promise<Consumer> {
+  authenticate({ headers: { authorization = '' }, raw: { rawHeaders } }: AuthRequest): Consumer | Promise<Consumer> {
     // Node keeps the first of several
     if (authorization.length > LONGEST || isRepeated(rawHeaders, 'authorization')) throw this.#refusal()
     const pair = pairOf(authorization)
@@ -71,14 +71,16 @@ export class BasicScheme implements AuthScheme {
     return this.#remembered.get(digest)?.consumer ?? this.#verify(digest, pair)
   }
 
-  async #verify (digest: string, { name, password }: { name: string, password: string }): Promise<Consumer> {
+  async #verify(digest: string, { name, password }: { name: string; password: string }): Promise<Consumer> {
     let running = this.#running.get(digest)
     if (running === undefined) {
       running = this.#hash(name, password)
       this.#running.set(digest, running)
-      running.finally(() => {
-        if (this.#running.get(digest) === running) this.#running.delete(digest)
-      }).catch(() => {})
+      running
+        .finally(() => {
+          if (this.#running.get(digest) === running) this.#running.delete(digest)
+        })
+        .catch(() => {})
     }
     const user = await running
     if (user === null) throw this.#refusal()
@@ -88,20 +90,24 @@ export class BasicScheme implements AuthScheme {
   }
 
   /** A stranger's password is hashed as that of one of the users would be, and always the same one for a name. */
-  async #hash (name: string, password: string): Promise<KnownUser | null> {
+  async #hash(name: string, password: string): Promise<KnownUser | null> {
     const user = this.#users.get(name)
-    const hashed = user ?? this.#all[createHmac('sha256', this.#salt).update(name).digest().readUInt32LE() % this.#all.length]
-    const same = hashed !== undefined && await this.#queue.run(() => hashed.hash.matches(password))
+    const hashed =
+      user ?? this.#all[createHmac('sha256', this.#salt).update(name).digest().readUInt32LE() % this.#all.length]
+    const same = hashed !== undefined && (await this.#queue.run(() => hashed.hash.matches(password)))
     return same && user !== undefined ? user : null
   }
 
-  #refusal (): GatehouseError {
-    return gatehouseError('GW_UNAUTHORIZED', { detail: 'Send a valid name and password (HTTP Basic) in the Authorization header.', headers: { 'www-authenticate': this.challenge } })
+  #refusal(): GatehouseError {
+    return gatehouseError('GW_UNAUTHORIZED', {
+      detail: 'Send a valid name and password (HTTP Basic) in the Authorization header.',
+      headers: { 'www-authenticate': this.challenge },
+    })
   }
 }
 
 /** Name and password of a header, in UTF-8 and composed; null when it has none in the form of RFC 7617, section 2. */
-function pairOf (authorization: string): { name: string, password: string } | null {
+function pairOf(authorization: string): { name: string; password: string } | null {
   const encoded = CREDENTIALS.exec(authorization)?.[1]
   if (encoded === undefined) return null
   let text: string

@@ -15,18 +15,30 @@ export interface KnownUser {
  * @param at    field of the list in it, such as `basic.users`
  * @throws BootProblems with everything that is wrong
  */
-export function compileUsers (entries: readonly BasicUser[], file: string, at = ''): ReadonlyMap<string, KnownUser> {
+export function compileUsers(entries: readonly BasicUser[], file: string, at = ''): ReadonlyMap<string, KnownUser> {
   const problems: Problem[] = []
   const users = new Map<string, KnownUser>()
   const names = new Set<string>()
   for (const [i, { name: given, password, scopes = [], groups = [] }] of entries.entries()) {
     const name = given.normalize('NFC')
-    if (names.has(name)) problems.push({ file, field: `${at}[${i}].name`, message: `found ${JSON.stringify(name)} a second time: give each user once` })
+    if (names.has(name)) {
+      problems.push({
+        file,
+        field: `${at}[${i}].name`,
+        message: `found ${JSON.stringify(name)} a second time: give each user once`,
+      })
+    }
     names.add(name)
     const hash = parsePasswordHash(password)
     if (typeof hash === 'string') problems.push({ file, field: `${at}[${i}].password`, message: hash })
     else {
-      const consumer = { id: name, scheme: 'basic' as const, scopes: Object.freeze([...scopes]), groups: Object.freeze([...groups]), claims: Object.freeze({ name }) }
+      const consumer = {
+        id: name,
+        scheme: 'basic' as const,
+        scopes: Object.freeze([...scopes]),
+        groups: Object.freeze([...groups]),
+        claims: Object.freeze({ name }),
+      }
       users.set(name, { hash, consumer: Object.freeze(consumer) })
     }
   }

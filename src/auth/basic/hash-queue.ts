@@ -11,11 +11,13 @@ export class HashQueue {
   #running = 0
 
   /** @throws GatehouseError `GW_AUTH_UNAVAILABLE` when too many wait already */
-  async run<T> (work: () => Promise<T>): Promise<T> {
+  async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running >= AT_ONCE) {
       if (this.#waiting.length >= WAITING) throw authUnavailable(new Error('too many passwords wait to be hashed'))
       // whoever ends hands the place over
-      await new Promise<void>((resolve) => { this.#waiting.push(resolve) })
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve)
+      })
     } else this.#running++
     try {
       return await work()

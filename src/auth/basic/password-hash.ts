@@ -4,17 +4,20 @@ import { promisify } from 'node:util'
 /** A password hash that has been read. */
 export interface PasswordHash {
   /** Whether this is the password. */
-  matches (password: string): Promise<boolean>
+  matches(password: string): Promise<boolean>
 }
 
 const argon2Of = promisify(argon2)
-const scryptOf = promisify<string, Buffer, number, { N: number, r: number, p: number, maxmem: number }, Buffer>(scrypt)
+const scryptOf = promisify<string, Buffer, number, { N: number; r: number; p: number; maxmem: number }, Buffer>(scrypt)
 
 /** What OWASP's Password Storage Cheat Sheet asks for: memory in KiB, and passes over it. */
 const MADE = { memory: 19_456, passes: 2, parallelism: 1 }
 /** Most memory that one hash may take, in bytes. */
 const MOST_MEMORY = 256 * 1024 ** 2
-/** Least work of an argon2id hash, as KiB times passes, and of a scrypt hash, as N times r times p: lesser ones are soon broken. */
+/**
+ * Least work of an argon2id hash, as KiB times passes, and of a scrypt hash, as N times r times p: lesser ones are soon
+ * broken.
+ */
 const LEAST_ARGON2 = 35_000
 const LEAST_SCRYPT = 2 ** 17
 
@@ -22,7 +25,7 @@ const LEAST_SCRYPT = 2 ** 17
 const composed = (password: string): string => password.normalize('NFC')
 
 /** A new argon2id hash of a password (RFC 9106), in the PHC string format. */
-export async function hashPassword (password: string): Promise<string> {
+export async function hashPassword(password: string): Promise<string> {
   const nonce = randomBytes(16)
   const digest = await argon2Of('argon2id', { message: composed(password), nonce, tagLength: 32, ...MADE })
   return `$argon2id$v=19$m=${MADE.memory},t=${MADE.passes},p=${MADE.parallelism}$${unpadded(nonce)}$${unpadded(digest)}`
@@ -37,30 +40,50 @@ const SCRYPT = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,3}),p=(\d{1,3})\$([\w+/]{11,86})
  * Reads a hash in the PHC string format, argon2id or scrypt (RFC 7914).
  * @returns what is wrong with it, in words without the hash, when it cannot be used
  */
-export function parsePasswordHash (text: string): PasswordHash | string {
+export function parsePasswordHash(text: string): PasswordHash | string {
   const [, m, t, lanes, nonce, tag] = ARGON2ID.exec(text) ?? []
   if (tag !== undefined) {
-    return argon2Hash({ memory: Number(m), passes: Number(t), parallelism: Number(lanes), nonce: Buffer.from(nonce!, 'base64') }, Buffer.from(tag, 'base64'))
+    return argon2Hash(
+      { memory: Number(m), passes: Number(t), parallelism: Number(lanes), nonce: Buffer.from(nonce!, 'base64') },
+      Buffer.from(tag, 'base64'),
+    )
   }
   const [, ln, r, p, salt, key] = SCRYPT.exec(text) ?? []
-  if (key !== undefined) return scryptHash(2 ** Number(ln), Number(r), Number(p), Buffer.from(salt!, 'base64'), Buffer.from(key, 'base64'))
+  if (key !== undefined) {
+    return scryptHash(2 ** Number(ln), Number(r), Number(p), Buffer.from(salt!, 'base64'), Buffer.from(key, 'base64'))
+  }
   return 'is no hash of the form $argon2id$v=19$m=..,t=..,p=..$salt$hash or $scrypt$ln=..,r=..,p=..$salt$hash: make one with gatehouse key hash'
 }
 
-function argon2Hash (parameters: Pick<Argon2Parameters, 'memory' | 'passes' | 'parallelism' | 'nonce'>, expected: Buffer): PasswordHash | string {
+function argon2Hash(
+  parameters: Pick<Argon2Parameters, 'memory' | 'passes' | 'parallelism' | 'nonce'>,
+  expected: Buffer,
+): PasswordHash | string {
   const { memory, passes, parallelism } = parameters
   if (memory * passes < LEAST_ARGON2 || parallelism < 1) return 'is too weak: make one with gatehouse key hash'
-  if (memory * 1024 > MOST_MEMORY || passes > 20 || parallelism > 4 || memory < 8 * parallelism) return 'takes more memory or time than a gateway can give: make one with gatehouse key hash'
+  if (memory * 1024 > MOST_MEMORY || passes > 20 || parallelism > 4 || memory < 8 * parallelism) {
+    return 'takes more memory or time than a gateway can give: make one with gatehouse key hash'
+  }
   return {
-    matches: async (password) => timingSafeEqual(expected, await argon2Of('argon2id', { ...parameters, message: composed(password), tagLength: expected.length })),
+    matches: async (password) =>
+      timingSafeEqual(
+        expected,
+        await argon2Of('argon2id', { ...parameters, message: composed(password), tagLength: expected.length }),
+      ),
   }
 }
 
-function scryptHash (N: number, r: number, p: number, salt: Buffer, expected: Buffer): PasswordHash | string {
+function scryptHash(N: number, r: number, p: number, salt: Buffer, expected: Buffer): PasswordHash | string {
   if (N * r * p < LEAST_SCRYPT) return 'is too weak: make one with gatehouse key hash'
-  if (128 * N * r > MOST_MEMORY || p > 16) return 'takes more memory or time than a gateway can give: make one with gatehouse key hash'
+  if (128 * N * r > MOST_MEMORY || p > 16) {
+    return 'takes more memory or time than a gateway can give: make one with gatehouse key hash'
+  }
   // what Node counts is a little more than the formula
   return {
-    matches: async (password) => timingSafeEqual(expected, await scryptOf(composed(password), salt, expected.length, { N, r, p, maxmem: 2 * MOST_MEMORY })),
+    matches: async (password) =>
+      timingSafeEqual(
+        expected,
+        await scryptOf(composed(password), salt, expected.length, { N, r, p, maxmem: 2 * MOST_MEMORY }),
+      ),
   }
 }

@@ -6,7 +6,9 @@ import type { CertificateConsumer, CertificateSettings } from './client-certific
 export interface Certificate {
   /** SHA-256 in capital hexadecimal digits, with colons. */
   fingerprint256: string
-  /** Attributes as Node takes them apart: never matched as one text, into which a value could smuggle another attribute. */
+  /**
+   * Attributes as Node takes them apart: never matched as one text, into which a value could smuggle another attribute.
+   */
   subject: Readonly<Record<string, string | string[] | undefined>>
 }
 
@@ -17,10 +19,19 @@ export type ConsumerOfCertificate = (certificate: Certificate) => Consumer | nul
  * Compiles `consumers` and `anyTrusted`.
  * @throws BootProblems when an entry states nothing to know its certificate by
  */
-export function compileCertificateConsumers ({ consumers, anyTrusted }: Pick<CertificateSettings, 'consumers' | 'anyTrusted'>): ConsumerOfCertificate {
-  const empty = consumers.flatMap(({ subject, fingerprint256 }, i) => subject ?? fingerprint256 ? [] : [i])
+export function compileCertificateConsumers({
+  consumers,
+  anyTrusted,
+}: Pick<CertificateSettings, 'consumers' | 'anyTrusted'>): ConsumerOfCertificate {
+  const empty = consumers.flatMap(({ subject, fingerprint256 }, i) => ((subject ?? fingerprint256) ? [] : [i]))
   if (empty.length > 0) {
-    throw new BootProblems(empty.map((i) => ({ file: 'configuration', field: `clientCertificates.consumers[${i}]`, message: 'would fit every certificate: state subject or fingerprint256' })))
+    throw new BootProblems(
+      empty.map((i) => ({
+        file: 'configuration',
+        field: `clientCertificates.consumers[${i}]`,
+        message: 'would fit every certificate: state subject or fingerprint256',
+      })),
+    )
   }
   const entries = consumers.map(compileEntry)
   const names = new Set(consumers.map(({ name }) => name))
@@ -33,22 +44,32 @@ export function compileCertificateConsumers ({ consumers, anyTrusted }: Pick<Cer
   }
 }
 
-function compileEntry ({ name, subject = {}, fingerprint256, scopes, groups }: CertificateConsumer) {
+function compileEntry({ name, subject = {}, fingerprint256, scopes, groups }: CertificateConsumer) {
   const fingerprint = fingerprint256?.replaceAll(':', '').toUpperCase()
   const attributes = Object.entries(subject)
   return {
     name,
     scopes,
     groups,
-    fits: (certificate: Certificate) => (fingerprint === undefined || certificate.fingerprint256.replaceAll(':', '') === fingerprint) &&
-      attributes.every(([attribute, value]) => Object.hasOwn(certificate.subject, attribute) && certificate.subject[attribute] === value),
+    fits: (certificate: Certificate) =>
+      (fingerprint === undefined || certificate.fingerprint256.replaceAll(':', '') === fingerprint) &&
+      attributes.every(
+        ([attribute, value]) =>
+          Object.hasOwn(certificate.subject, attribute) && certificate.subject[attribute] === value,
+      ),
   }
 }
 
-const consumer = (id: string, { fingerprint256, subject }: Certificate, scopes: readonly string[] = [], groups: readonly string[] = []): Consumer => Object.freeze({
-  id,
-  scheme: 'clientCertificate' as const,
-  scopes: Object.freeze([...scopes]),
-  groups: Object.freeze([...groups]),
-  claims: Object.freeze({ name: id, fingerprint256, subject: Object.freeze({ ...subject }) }),
-})
+const consumer = (
+  id: string,
+  { fingerprint256, subject }: Certificate,
+  scopes: readonly string[] = [],
+  groups: readonly string[] = [],
+): Consumer =>
+  Object.freeze({
+    id,
+    scheme: 'clientCertificate' as const,
+    scopes: Object.freeze([...scopes]),
+    groups: Object.freeze([...groups]),
+    claims: Object.freeze({ name: id, fingerprint256, subject: Object.freeze({ ...subject }) }),
+  })

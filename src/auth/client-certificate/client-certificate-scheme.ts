@@ -6,7 +6,10 @@ import type { Consumer } from '../auth-schema.ts'
 import type { AuthRequest, AuthScheme } from '../scheme.ts'
 import type { Certificate, ConsumerOfCertificate } from './certificate-consumers.ts'
 
-/** Field by which a proxy hands a certificate on: a byte sequence of structured fields, which holds its DER (RFC 9440, section 2.2). */
+/**
+ * Field by which a proxy hands a certificate on: a byte sequence of structured fields, which holds its DER (RFC 9440,
+ * section 2.2).
+ */
 const HEADER = 'client-cert'
 const BYTES = /^:([A-Za-z0-9+/]+={0,2}):$/
 /** Longest field that is looked at, in characters. */
@@ -24,8 +27,8 @@ interface Known {
 const NOBODY: Known = { consumer: null, from: 0, until: 0 }
 
 /**
- * Client certificates: that of the TLS connection, if it has been verified against the authorities of the listener, or one that a
- * trusted proxy has verified and hands on (RFC 9440).
+ * Client certificates: that of the TLS connection, if it has been verified against the authorities of the listener, or
+ * one that a trusted proxy has verified and hands on (RFC 9440).
  */
 export class ClientCertificateScheme implements AuthScheme {
   readonly name = 'clientCertificate'
@@ -40,39 +43,39 @@ export class ClientCertificateScheme implements AuthScheme {
   readonly #handedOn = new Map<string, Known>()
 
   /** @param believes  whether what the other end of a connection says of certificates is true */
-  constructor (consumerOf: ConsumerOfCertificate, believes: (socket: Socket) => boolean, now: () => number = Date.now) {
+  constructor(consumerOf: ConsumerOfCertificate, believes: (socket: Socket) => boolean, now: () => number = Date.now) {
     this.#consumerOf = consumerOf
     this.#believes = believes
     this.#now = now
   }
 
-  isPresented (request: AuthRequest): boolean {
+  isPresented(request: AuthRequest): boolean {
     return this.#known(request) !== null
   }
 
   /** The certificate of a connection was verified when the connection was made. */
-  recall (request: AuthRequest): Consumer | null {
+  recall(request: AuthRequest): Consumer | null {
     const known = this.#known(request)
     if (known === null || known.consumer === null) return null
     const now = this.#now()
     return now >= known.from && now < known.until ? known.consumer : null
   }
 
-  authenticate (request: AuthRequest): Consumer {
+  authenticate(request: AuthRequest): Consumer {
     const consumer = this.recall(request)
     if (consumer === null) throw refusal()
     return consumer
   }
 
   /** What is known of the certificate; null when there is none. */
-  #known ({ headers, raw: { socket } }: AuthRequest): Known | null {
+  #known({ headers, raw: { socket } }: AuthRequest): Known | null {
     if (!socket) return null
     // a proxy has a certificate of its own, which is not the client's
     if (this.#believes(socket)) return headers[HEADER] === undefined ? null : this.#fromHeader(String(headers[HEADER]))
     return isEncrypted(socket) ? this.#fromConnection(socket) : null
   }
 
-  #fromConnection (socket: TLSSocket): Known | null {
+  #fromConnection(socket: TLSSocket): Known | null {
     let known = this.#connections.get(socket)
     if (known === undefined) {
       const certificate = socket.getPeerX509Certificate?.()
@@ -83,7 +86,7 @@ export class ClientCertificateScheme implements AuthScheme {
     return known
   }
 
-  #fromHeader (text: string): Known {
+  #fromHeader(text: string): Known {
     let known = this.#handedOn.get(text)
     if (known === undefined) {
       const certificate = text.length > LONGEST ? null : parse(text)
@@ -95,16 +98,20 @@ export class ClientCertificateScheme implements AuthScheme {
     return known
   }
 
-  #judge (certificate: X509Certificate): Known {
+  #judge(certificate: X509Certificate): Known {
     const { fingerprint256, validFromDate, validToDate } = certificate
     const subject = certificate.toLegacyObject().subject as unknown as Certificate['subject'] | undefined
-    return { consumer: this.#consumerOf({ fingerprint256, subject: subject ?? {} }), from: validFromDate.getTime(), until: validToDate.getTime() }
+    return {
+      consumer: this.#consumerOf({ fingerprint256, subject: subject ?? {} }),
+      from: validFromDate.getTime(),
+      until: validToDate.getTime(),
+    }
   }
 }
 
 const isEncrypted = (socket: Socket): socket is TLSSocket => (socket as TLSSocket).encrypted === true
 
-function parse (text: string): X509Certificate | null {
+function parse(text: string): X509Certificate | null {
   const [, encoded] = BYTES.exec(text) ?? []
   if (encoded === undefined) return null
   try {
@@ -114,4 +121,5 @@ function parse (text: string): X509Certificate | null {
   }
 }
 
-const refusal = (): GatehouseError => gatehouseError('GW_UNAUTHORIZED', { detail: 'Connect with a client certificate that this gateway knows.' })
+const refusal = (): GatehouseError =>
+  gatehouseError('GW_UNAUTHORIZED', { detail: 'Connect with a client certificate that this gateway knows.' })

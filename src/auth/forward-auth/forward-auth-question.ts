@@ -10,7 +10,11 @@ export interface ForwardAuthQuestion {
 }
 
 /** What the service may see of a header. @param name  in lower case */
-export type ShownHeader = (name: string, value: string | string[] | undefined, request: AuthRequest) => string | string[] | undefined
+export type ShownHeader = (
+  name: string,
+  value: string | string[] | undefined,
+  request: AuthRequest,
+) => string | string[] | undefined
 
 /** Methods that act on the URL in `Destination` as well (RFC 4918, section 10.3). */
 const DESTINED = new Set(['COPY', 'MOVE'])
@@ -20,12 +24,22 @@ const DESTINED = new Set(['COPY', 'MOVE'])
  * @param publicTarget  path and query as the routes have read them, from the request's own
  * @param shown         a header as the service may see it; undefined when it may not
  */
-export function forwardAuthQuestion (settings: Pick<ForwardAuthSettings, 'requestHeaders' | 'cacheBy'>, remembers: boolean, publicTarget: (url: string) => string, shown: ShownHeader): (request: AuthRequest) => ForwardAuthQuestion {
+export function forwardAuthQuestion(
+  settings: Pick<ForwardAuthSettings, 'requestHeaders' | 'cacheBy'>,
+  remembers: boolean,
+  publicTarget: (url: string) => string,
+  shown: ShownHeader,
+): (request: AuthRequest) => ForwardAuthQuestion {
   const names = settings.requestHeaders.map((name) => name.toLowerCase())
   const byHeaders = settings.cacheBy === 'headers'
 
   return (request) => {
-    const { headers, ip, protocol, raw: { method = 'GET', url = '/' } } = request
+    const {
+      headers,
+      ip,
+      protocol,
+      raw: { method = 'GET', url = '/' },
+    } = request
     const told: string[] = []
     // a service that decides by paths has to know both
     for (const name of DESTINED.has(method) && !names.includes('destination') ? [...names, 'destination'] : names) {
@@ -34,11 +48,16 @@ export function forwardAuthQuestion (settings: Pick<ForwardAuthSettings, 'reques
     }
     // the host is the one by which the route was found, whatever a proxy calls it: another would be judged in its place
     const circumstances = [
-      'x-forwarded-method', method,
-      'x-forwarded-proto', protocol === 'https' ? 'https' : 'http',
-      'x-forwarded-host', headers.host ?? '',
-      'x-forwarded-uri', publicTarget(url),
-      'x-forwarded-for', ip,
+      'x-forwarded-method',
+      method,
+      'x-forwarded-proto',
+      protocol === 'https' ? 'https' : 'http',
+      'x-forwarded-host',
+      headers.host ?? '',
+      'x-forwarded-uri',
+      publicTarget(url),
+      'x-forwarded-for',
+      ip,
     ]
     const all = [...circumstances, ...told]
     return { headers: all, key: remembers ? hash('sha256', JSON.stringify(byHeaders ? told : all), 'base64') : null }

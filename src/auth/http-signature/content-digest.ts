@@ -8,10 +8,10 @@ import { gatehouseError, type GatehouseError } from '../../errors.ts'
 const ALGORITHMS: Record<string, string> = { 'sha-256': 'sha256', 'sha-512': 'sha512' }
 
 /** What the digests of a body must be. */
-export type ContentDigest = readonly { algorithm: string, digest: Buffer }[]
+export type ContentDigest = readonly { algorithm: string; digest: Buffer }[]
 
 /** The digests of a `Content-Digest` header (RFC 9530, section 2) that can be checked; null when there are none. */
-export function parseContentDigest (header: string | string[] | undefined): ContentDigest | null {
+export function parseContentDigest(header: string | string[] | undefined): ContentDigest | null {
   try {
     const known = [...parseDictionary(String(header ?? ''))].filter(([name]) => Object.hasOwn(ALGORITHMS, name))
     const digests = known.map(([name, [value]]) => {
@@ -37,25 +37,26 @@ declare module 'fastify' {
   }
 }
 
-const mismatch = (): GatehouseError => gatehouseError('GW_UNAUTHORIZED', {
-  detail: 'The body is not the one that was signed: send it with its own Content-Digest, and sign that.',
-  headers: { connection: 'close' },
-})
+const mismatch = (): GatehouseError =>
+  gatehouseError('GW_UNAUTHORIZED', {
+    detail: 'The body is not the one that was signed: send it with its own Content-Digest, and sign that.',
+    headers: { connection: 'close' },
+  })
 
 /**
- * Passes a body on while its digests are made. The last piece is kept back until they are known to be right, so that nobody
- * takes a body for whole that is not the one that was signed.
+ * Passes a body on while its digests are made. The last piece is kept back until they are known to be right, so that
+ * nobody takes a body for whole that is not the one that was signed.
  */
 export class DigestedBody extends Transform {
-  readonly #hashes: { hash: Hash, digest: Buffer }[]
+  readonly #hashes: { hash: Hash; digest: Buffer }[]
   #last: Buffer | null = null
 
-  constructor (digests: ContentDigest) {
+  constructor(digests: ContentDigest) {
     super()
     this.#hashes = digests.map(({ algorithm, digest }) => ({ hash: createHash(algorithm), digest }))
   }
 
-  override _transform (chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {
     for (const { hash } of this.#hashes) hash.update(chunk)
     const before = this.#last
     this.#last = chunk
@@ -63,7 +64,7 @@ export class DigestedBody extends Transform {
     else callback(null, before)
   }
 
-  override _flush (callback: TransformCallback): void {
+  override _flush(callback: TransformCallback): void {
     if (this.#hashes.every(({ hash, digest }) => hash.digest().equals(digest))) callback(null, this.#last)
     else callback(mismatch())
   }

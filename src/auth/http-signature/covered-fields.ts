@@ -9,17 +9,23 @@ const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-o
  * `x_amount` as `x-amount`, or a method in a header.
  * @param covered  names of the covered components, in lower case
  */
-export function arrivesAsSigned ({ headers, raw: { rawHeaders } }: AuthRequest, covered: ReadonlySet<unknown>): boolean {
+export function arrivesAsSigned({ headers, raw: { rawHeaders } }: AuthRequest, covered: ReadonlySet<unknown>): boolean {
   const plainNames = new Set([...[...covered].map((name) => plain(String(name))), ...METHOD_OVERRIDES])
   const signed = new Map<string, string[]>()
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!.toLowerCase()
-    if (covered.has(name)) signed.set(name, [...signed.get(name) ?? [], rawHeaders[i + 1]!.trim()])
+    if (covered.has(name)) signed.set(name, [...(signed.get(name) ?? []), rawHeaders[i + 1]!.trim()])
     else if (plainNames.has(plain(name))) return false
   }
-  for (const name of String(headers.connection ?? '').toLowerCase().split(',')) if (covered.has(name.trim())) return false
+  for (const name of String(headers.connection ?? '')
+    .toLowerCase()
+    .split(',')) {
+    if (covered.has(name.trim())) return false
+  }
   // of several lines Node keeps the first only, for some names, and so would the upstream get only that
-  for (const [name, values] of signed) if (values.length > 1 && [headers[name]].flat().join(', ') !== values.join(', ')) return false
+  for (const [name, values] of signed) {
+    if (values.length > 1 && [headers[name]].flat().join(', ') !== values.join(', ')) return false
+  }
   return true
 }
 

@@ -46,22 +46,28 @@ export class HttpSignatureScheme implements AuthScheme {
   readonly #now: () => number
 
   /** @param keys  by their `keyid`; at least one */
-  constructor (settings: Omit<SignatureSettings, 'keys'>, keys: ReadonlyMap<string, KnownKey>, now: () => number = Date.now) {
+  constructor(
+    settings: Omit<SignatureSettings, 'keys'>,
+    keys: ReadonlyMap<string, KnownKey>,
+    now: () => number = Date.now,
+  ) {
     this.#keys = keys
     this.#somebody = keys.values().next().value!
     this.#required = ['@method', ...settings.components]
     this.#maxAgeMs = milliseconds(settings.maxAge)
     // a signature from the future lives longer by as much
-    this.#nonces = settings.requireNonce ? new UsedNonces(settings.nonceCacheSize, this.#maxAgeMs + CLOCK_TOLERANCE + 1, now) : null
+    this.#nonces = settings.requireNonce
+      ? new UsedNonces(settings.nonceCacheSize, this.#maxAgeMs + CLOCK_TOLERANCE + 1, now)
+      : null
     this.#now = now
   }
 
-  isPresented ({ headers }: AuthRequest): boolean {
+  isPresented({ headers }: AuthRequest): boolean {
     return headers['signature-input'] !== undefined
   }
 
   /** One answer, and one amount of work, for signatures of unknown keys and wrong ones. */
-  authenticate (request: AuthRequest): Consumer {
+  authenticate(request: AuthRequest): Consumer {
     const shown = shownSignature(request)
     if (shown === null || !this.#isAcceptable(shown, request)) throw this.#refusal()
     const parameters = shown.input[1]
@@ -72,18 +78,26 @@ export class HttpSignatureScheme implements AuthScheme {
     const { verifier, consumer } = known ?? this.#somebody
     const good = verifier.verify(Buffer.from(base, 'latin1'), shown.signature)
     const algorithm = parameters.get('alg')
-    if (known === undefined || !good || (algorithm !== undefined && algorithm !== verifier.algorithm)) throw this.#refusal()
+    if (known === undefined || !good || (algorithm !== undefined && algorithm !== verifier.algorithm)) {
+      throw this.#refusal()
+    }
     this.#useNonce(String(keyid), parameters.get('nonce'), request.isExplained === true)
     this.#expectBody(request, shown)
     return consumer
   }
 
   /** Whether the signature says enough, and about the present (RFC 9421, sections 2.3 and 7.2). */
-  #isAcceptable ({ input: [, parameters], covered }: ShownSignature, request: AuthRequest): boolean {
+  #isAcceptable({ input: [, parameters], covered }: ShownSignature, request: AuthRequest): boolean {
     const now = this.#now()
     const created = parameters.get('created')
     const expires = parameters.get('expires') ?? Infinity
-    if (typeof created !== 'number' || created * 1000 > now + CLOCK_TOLERANCE || created * 1000 < now - this.#maxAgeMs) return false
+    if (
+      typeof created !== 'number' ||
+      created * 1000 > now + CLOCK_TOLERANCE ||
+      created * 1000 < now - this.#maxAgeMs
+    ) {
+      return false
+    }
     if (typeof expires !== 'number' || expires * 1000 <= now) return false
     if (!this.#required.every((component) => covered.has(component))) return false
     if (!covered.has('@target-uri') && !WHOLE_URL.every((component) => covered.has(component))) return false
@@ -91,7 +105,7 @@ export class HttpSignatureScheme implements AuthScheme {
     return covered.has('content-digest') || !hasBody(request)
   }
 
-  #useNonce (keyid: string, nonce: unknown, looksOnly: boolean): void {
+  #useNonce(keyid: string, nonce: unknown, looksOnly: boolean): void {
     if (this.#nonces === null) return
     if (typeof nonce !== 'string' || nonce === '') throw this.#refusal()
     const name = hash('sha256', JSON.stringify([keyid, nonce]), 'base64')
@@ -101,7 +115,7 @@ export class HttpSignatureScheme implements AuthScheme {
   }
 
   /** The body is yet to come: what it must be is left with the request. */
-  #expectBody (request: AuthRequest, { covered }: ShownSignature): void {
+  #expectBody(request: AuthRequest, { covered }: ShownSignature): void {
     if (!covered.has('content-digest')) return
     const digests = parseContentDigest(request.headers['content-digest'])
     if (digests === null) throw this.#refusal()
@@ -109,17 +123,24 @@ export class HttpSignatureScheme implements AuthScheme {
     else if (!isDigestOf(digests, NO_BODY)) throw this.#refusal()
   }
 
-  #refusal (): GatehouseError {
+  #refusal(): GatehouseError {
     const wanted = [...this.#required, '@target-uri'].map((component) => `"${component}"`).join(' ')
     return gatehouseError('GW_UNAUTHORIZED', {
-      detail: 'Send a valid signature (RFC 9421) of the present request: Accept-Signature says of what, beside "content-digest" when there is a body.',
-      headers: { 'www-authenticate': this.challenge, 'accept-signature': `sig=(${wanted});created;keyid${this.#nonces === null ? '' : ';nonce'}` },
+      detail:
+        'Send a valid signature (RFC 9421) of the present request: Accept-Signature says of what, beside "content-digest" when there is a body.',
+      headers: {
+        'www-authenticate': this.challenge,
+        'accept-signature': `sig=(${wanted});created;keyid${this.#nonces === null ? '' : ';nonce'}`,
+      },
     })
   }
 }
 
-/** The one signature of a request; null when there is none, or several, of which it would be anyone's guess which counts. */
-function shownSignature ({ headers }: AuthRequest): ShownSignature | null {
+/**
+ * The one signature of a request; null when there is none, or several, of which it would be anyone's guess which
+ * counts.
+ */
+function shownSignature({ headers }: AuthRequest): ShownSignature | null {
   const [inputs, signatures] = [String(headers['signature-input'] ?? ''), String(headers.signature ?? '')]
   if (inputs.length > LONGEST || signatures.length > LONGEST) return null
   try {

@@ -30,7 +30,11 @@ export class IntrospectionScheme implements AuthScheme {
   /** One question for all who show a token at the same time. */
   readonly #asked = new Map<string, Promise<Consumer>>()
 
-  constructor (settings: Pick<IntrospectionSettings, 'cacheFor' | 'refusedFor' | 'cacheSize'>, introspect: Introspect, now: () => number = Date.now) {
+  constructor(
+    settings: Pick<IntrospectionSettings, 'cacheFor' | 'refusedFor' | 'cacheSize'>,
+    introspect: Introspect,
+    now: () => number = Date.now,
+  ) {
     this.#introspect = introspect
     this.#cacheForMs = milliseconds(settings.cacheFor)
     this.#refusedForMs = milliseconds(settings.refusedFor)
@@ -39,16 +43,16 @@ export class IntrospectionScheme implements AuthScheme {
     this.#bad = new ExpiringCache(settings.cacheSize, now)
   }
 
-  isPresented ({ headers: { authorization } }: AuthRequest): boolean {
+  isPresented({ headers: { authorization } }: AuthRequest): boolean {
     return authorization !== undefined && BEARER_SCHEME.test(authorization)
   }
 
-  recall (request: AuthRequest): Consumer | null {
+  recall(request: AuthRequest): Consumer | null {
     const token = tokenOf(request)
-    return token === null ? null : this.#good.get(keyOf(token)) ?? null
+    return token === null ? null : (this.#good.get(keyOf(token)) ?? null)
   }
 
-  authenticate (request: AuthRequest): Consumer | Promise<Consumer> {
+  authenticate(request: AuthRequest): Consumer | Promise<Consumer> {
     if (!this.isPresented(request)) throw missingToken()
     const token = tokenOf(request)
     if (token === null) throw refusal()
@@ -57,7 +61,7 @@ export class IntrospectionScheme implements AuthScheme {
     return this.#good.get(key) ?? this.#asked.get(key) ?? this.#ask(key, token)
   }
 
-  #ask (key: string, token: string): Promise<Consumer> {
+  #ask(key: string, token: string): Promise<Consumer> {
     const since = this.#now()
     const asked = this.#introspect(token)
       .then((found) => this.#remember(key, found, since))
@@ -67,7 +71,7 @@ export class IntrospectionScheme implements AuthScheme {
   }
 
   /** @param since  when the question was put: the answer may be that old */
-  #remember (key: string, found: ActiveToken | null, since: number): Consumer {
+  #remember(key: string, found: ActiveToken | null, since: number): Consumer {
     if (found === null) {
       this.#bad.set(key, true, since + this.#refusedForMs)
       throw refusal()
@@ -81,7 +85,7 @@ export class IntrospectionScheme implements AuthScheme {
 const refusal = (): Error => invalidToken('it cannot be verified')
 
 /** The one token that a request shows; null when it shows none, several, or something else. */
-function tokenOf ({ headers: { authorization = '' }, raw: { rawHeaders } }: AuthRequest): string | null {
+function tokenOf({ headers: { authorization = '' }, raw: { rawHeaders } }: AuthRequest): string | null {
   if (authorization.length > LONGEST || isRepeated(rawHeaders, 'authorization')) return null
   return BEARER.exec(authorization)?.[1] ?? null
 }

@@ -33,26 +33,41 @@ const TokenInformation = Type.Object({
 type TokenInformation = Static<typeof TokenInformation>
 
 /** Makes the question to the authorization server (RFC 7662, section 2.1). */
-export function tokenIntrospection (settings: IntrospectionSettings, url: URL, client: Pick<IdentityClient, 'ask'>, now: () => number = Date.now): Introspect {
+export function tokenIntrospection(
+  settings: IntrospectionSettings,
+  url: URL,
+  client: Pick<IdentityClient, 'ask'>,
+  now: () => number = Date.now,
+): Introspect {
   const { clientId, clientSecret, clientAuth } = settings
   const accepted = { iss: [settings.issuer ?? []].flat(), aud: [settings.audience ?? []].flat() }
   const headers = ['accept', 'application/json', 'content-type', 'application/x-www-form-urlencoded']
-  if (clientAuth === 'basic') headers.push('authorization', `Basic ${Buffer.from(`${formEncoded(clientId)}:${formEncoded(clientSecret)}`).toString('base64')}`)
-  const identification: Record<string, string> = clientAuth === 'post' ? { client_id: clientId, client_secret: clientSecret } : {}
+  if (clientAuth === 'basic') {
+    headers.push(
+      'authorization',
+      `Basic ${Buffer.from(`${formEncoded(clientId)}:${formEncoded(clientSecret)}`).toString('base64')}`,
+    )
+  }
+  const identification: Record<string, string> =
+    clientAuth === 'post' ? { client_id: clientId, client_secret: clientSecret } : {}
 
   return async (token) => {
     const body = new URLSearchParams({ token, token_type_hint: 'access_token', ...identification }).toString()
-    const answer = await client.ask(url, { method: 'POST', headers, body }).catch((error: unknown) => { throw authUnavailable(error) })
+    const answer = await client.ask(url, { method: 'POST', headers, body }).catch((error: unknown) => {
+      throw authUnavailable(error)
+    })
     if (answer.status !== 200) throw authUnavailable(new Error(`the introspection endpoint answered ${answer.status}`))
     const { information, consumer } = readAnswer(answer.body)
-    if (consumer === null || !information.active || !isCurrent(information, now()) || !isBearer(information)) return null
+    if (consumer === null || !information.active || !isCurrent(information, now()) || !isBearer(information)) {
+      return null
+    }
     if (!isAmong(information.iss, accepted.iss) || !isAmong(information.aud, accepted.aud)) return null
     return { consumer, expires: (information.exp ?? Infinity) * 1000 }
   }
 }
 
 /** What is not understood in full is not believed, and neither is it the client's fault. */
-function readAnswer (body: Buffer): { information: TokenInformation, consumer: Consumer | null } {
+function readAnswer(body: Buffer): { information: TokenInformation; consumer: Consumer | null } {
   try {
     // some servers send null for what they do not know
     const members = Object.entries(JSON.parse(body.toString('utf8')) as object).filter(([, value]) => value !== null)
@@ -64,7 +79,7 @@ function readAnswer (body: Buffer): { information: TokenInformation, consumer: C
   throw authUnavailable(new Error('the introspection endpoint answered something that RFC 7662 does not know'))
 }
 
-function isCurrent ({ exp = Infinity, nbf = 0 }: TokenInformation, now: number): boolean {
+function isCurrent({ exp = Infinity, nbf = 0 }: TokenInformation, now: number): boolean {
   return now < exp * 1000 + CLOCK_TOLERANCE && now >= nbf * 1000 - CLOCK_TOLERANCE
 }
 
@@ -72,9 +87,11 @@ function isCurrent ({ exp = Infinity, nbf = 0 }: TokenInformation, now: number):
  * Servers call refresh tokens active too, which are no access tokens; and whoever shows a token that is bound to a key
  * (RFC 9449, RFC 8705) has to prove more than having seen it, which is not asked here.
  */
-function isBearer (information: object): boolean {
+function isBearer(information: object): boolean {
   const { token_type: type, token_use: use, typ, cnf } = information as Record<string, unknown>
-  return cnf === undefined && ![type, use, typ].some((word) => typeof word === 'string' && /^(?:refresh|dpop)/i.test(word))
+  return (
+    cnf === undefined && ![type, use, typ].some((word) => typeof word === 'string' && /^(?:refresh|dpop)/i.test(word))
+  )
 }
 
 const isAmong = (value: string | string[] | undefined, accepted: readonly string[]): boolean =>

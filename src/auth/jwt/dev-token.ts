@@ -18,21 +18,28 @@ export interface TokenRequest {
 }
 
 /**
- * Signs a token that this gateway accepts, for development and tests, with `secret` or else `privateKey`. Of several issuers it is
- * the first that has a secret, or else the first.
+ * Signs a token that this gateway accepts, for development and tests, with `secret` or else `privateKey`. Of several
+ * issuers it is the first that has a secret, or else the first.
  * @throws BootProblems when the configuration has no key to sign with, or one whose tokens the gateway would refuse
  */
-export function signToken (settings: Partial<JwtSettings>, { sub, scopes = [], expiresIn = '1h', claims = {} }: TokenRequest): string {
+export function signToken(
+  settings: Partial<JwtSettings>,
+  { sub, scopes = [], expiresIn = '1h', claims = {} }: TokenRequest,
+): string {
   const forms = issuerForms(settings as JwtSettings)
   const form = forms.find(({ secret }) => secret !== undefined) ?? forms[0]!
   const { issuer, audience, typ, claims: paths = {} } = form
   const lifetime = milliseconds(expiresIn)
   if (lifetime < 1000) refuseJwt('', `tokens are not signed for ${lifetime} ms: at least a second is needed`)
   const key = signingKey(form)
-  const sign = createSigner({ ...key, expiresIn: lifetime, ...typ === undefined ? {} : { header: { alg: key.algorithm, typ } } })
+  const sign = createSigner({
+    ...key,
+    expiresIn: lifetime,
+    ...(typ === undefined ? {} : { header: { alg: key.algorithm, typ } }),
+  })
   return sign({
-    ...issuer === undefined ? {} : { iss: [issuer].flat()[0] },
-    ...audience === undefined ? {} : { aud: [audience].flat()[0] },
+    ...(issuer === undefined ? {} : { iss: [issuer].flat()[0] }),
+    ...(audience === undefined ? {} : { aud: [audience].flat()[0] }),
     sub,
     ...atPath(paths.id ?? 'sub', sub),
     ...atPath(paths.scopes ?? 'scope', scopes.join(' ')),
@@ -41,16 +48,24 @@ export function signToken (settings: Partial<JwtSettings>, { sub, scopes = [], e
 }
 
 /** `{ a: { b: value } }` for the path `a.b`. A name that is a URL has dots of its own. */
-function atPath (path: string, value: string): Record<string, unknown> {
+function atPath(path: string, value: string): Record<string, unknown> {
   const names = path.includes('/') ? [path] : path.split('.')
   return names.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as Record<string, unknown>
 }
 
-function signingKey (form: IssuerForm): { key: string, algorithm: Algorithm } {
+function signingKey(form: IssuerForm): { key: string; algorithm: Algorithm } {
   const { secret, publicKey, privateKey, at } = form
-  if (secret !== undefined) return { key: verificationKey(form, at).key as string, algorithm: narrowed(SECRET_ALGORITHMS, form, '.secret', at)[0]! }
+  if (secret !== undefined) {
+    return {
+      key: verificationKey(form, at).key as string,
+      algorithm: narrowed(SECRET_ALGORITHMS, form, '.secret', at)[0]!,
+    }
+  }
   if (privateKey === undefined) {
-    refuseJwt('', 'has a public key alone, with which nothing can be signed: set jwt.secret, or jwt.privateKey (GATEHOUSE_JWT_PRIVATE_KEY_FILE)')
+    refuseJwt(
+      '',
+      'has a public key alone, with which nothing can be signed: set jwt.secret, or jwt.privateKey (GATEHOUSE_JWT_PRIVATE_KEY_FILE)',
+    )
   }
   const key = readPrivateKey(privateKey!)
   const algorithm = narrowed(keyAlgorithms(key, '.privateKey'), form, '.privateKey')[0]!
@@ -60,7 +75,7 @@ function signingKey (form: IssuerForm): { key: string, algorithm: Algorithm } {
   return { key: pemOf(key), algorithm }
 }
 
-function readPrivateKey (pem: string): KeyObject {
+function readPrivateKey(pem: string): KeyObject {
   try {
     return createPrivateKey(pem.trim())
   } catch {
@@ -69,7 +84,7 @@ function readPrivateKey (pem: string): KeyObject {
 }
 
 const pemOf = (key: KeyObject): string =>
-  key.asymmetricKeyType === 'rsa-pss' ? plainRsaPem(key) : key.export({ type: 'pkcs8', format: 'pem' }) as string
+  key.asymmetricKeyType === 'rsa-pss' ? plainRsaPem(key) : (key.export({ type: 'pkcs8', format: 'pem' }) as string)
 
 const belongsTo = (privateKey: KeyObject, publicPem: string): boolean =>
   createPublicKey(pemOf(privateKey)).equals(createPublicKey(publicPem))

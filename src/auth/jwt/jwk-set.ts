@@ -26,27 +26,43 @@ export interface KeyReadingOptions {
  * Reads a JWK Set or a single JWK (RFC 7517).
  * @throws UnusableKey when it is neither; a set of which no key can be used is none the less a set
  */
-export function readJwkSet (document: unknown, options: KeyReadingOptions = {}): KeyReading {
+export function readJwkSet(document: unknown, options: KeyReadingOptions = {}): KeyReading {
   if (!isObject(document)) throw new UnusableKey('is no JSON object')
   const list = 'kty' in document ? [document] : document.keys
   if (!Array.isArray(list)) throw new UnusableKey('is no JWK Set: it has no list "keys"')
   if (list.length > MOST_KEYS) throw new UnusableKey(`has ${list.length} keys: at most ${MOST_KEYS} are taken`)
-  return read(list, (jwk) => readJwk(jwk, options), (jwk) => isObject(jwk) ? jwk.kid : undefined)
+  return read(
+    list,
+    (jwk) => readJwk(jwk, options),
+    (jwk) => (isObject(jwk) ? jwk.kid : undefined),
+  )
 }
 
 /**
  * Reads a text that holds public keys or certificates as PEM, a JWK, or a JWK Set.
  * @throws UnusableKey when it holds nothing of the kind, or a private key
  */
-export function readKeyText (text: string, options: KeyReadingOptions = {}): KeyReading {
+export function readKeyText(text: string, options: KeyReadingOptions = {}): KeyReading {
   if (text.trimStart().startsWith('{')) return readJwkSet(parsed(text), options)
-  if (/PRIVATE KEY-----/.test(text)) throw new UnusableKey('holds a private key: the gateway needs and should have the public one only')
+  if (/PRIVATE KEY-----/.test(text)) {
+    throw new UnusableKey('holds a private key: the gateway needs and should have the public one only')
+  }
   const blocks = text.match(/-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g) ?? []
-  if (blocks.length === 0 || blocks.length > MOST_KEYS) throw new UnusableKey(`holds ${blocks.length} keys as PEM, and is no JSON: 1 to ${MOST_KEYS} are expected`)
-  return read(blocks, (pem) => narrow(imported(() => createPublicKey(pem)), options), () => undefined)
+  if (blocks.length === 0 || blocks.length > MOST_KEYS) {
+    throw new UnusableKey(`holds ${blocks.length} keys as PEM, and is no JSON: 1 to ${MOST_KEYS} are expected`)
+  }
+  return read(
+    blocks,
+    (pem) =>
+      narrow(
+        imported(() => createPublicKey(pem)),
+        options,
+      ),
+    () => undefined,
+  )
 }
 
-function read<T> (list: readonly T[], readOne: (item: T) => VerificationKey, nameOf: (item: T) => unknown): KeyReading {
+function read<T>(list: readonly T[], readOne: (item: T) => VerificationKey, nameOf: (item: T) => unknown): KeyReading {
   const reading: KeyReading = { keys: [], ignored: [] }
   for (const [i, item] of list.entries()) {
     try {
@@ -60,7 +76,7 @@ function read<T> (list: readonly T[], readOne: (item: T) => VerificationKey, nam
   return reading
 }
 
-function parsed (text: string): unknown {
+function parsed(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
@@ -69,46 +85,60 @@ function parsed (text: string): unknown {
   }
 }
 
-function readJwk (jwk: unknown, options: KeyReadingOptions): VerificationKey {
+function readJwk(jwk: unknown, options: KeyReadingOptions): VerificationKey {
   if (!isObject(jwk)) throw new UnusableKey('is no JSON object')
   const { kid, use, key_ops: operations, alg } = jwk
   if (kid !== undefined && typeof kid !== 'string') throw new UnusableKey('its kid is no text')
   if (use !== undefined && use !== 'sig') throw new UnusableKey('it is not for signatures')
-  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) throw new UnusableKey('it is not for verifying')
+  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) {
+    throw new UnusableKey('it is not for verifying')
+  }
   const key = jwk.kty === 'oct' ? readSecret(jwk, options) : readPublic(publicPart(jwk), options)
   const algorithms = alg === undefined ? key.algorithms : key.algorithms.filter((algorithm) => algorithm === alg)
   if (algorithms.length === 0) throw new UnusableKey('its alg does not fit it or is not accepted')
-  return { ...key, algorithms, ...kid === undefined ? {} : { kid } }
+  return { ...key, algorithms, ...(kid === undefined ? {} : { kid }) }
 }
 
 /** The members of a public key, lest anything else decides what is read. */
-function publicPart ({ kty, n, e, crv, x, y, d }: Record<string, unknown>): webcrypto.JsonWebKey {
+function publicPart({ kty, n, e, crv, x, y, d }: Record<string, unknown>): webcrypto.JsonWebKey {
   if (d !== undefined) throw new UnusableKey('it is a private key, which is one no more when others can read it')
   return { kty, n, e, crv, x, y } as webcrypto.JsonWebKey
 }
 
 const readPublic = (key: webcrypto.JsonWebKey, options: KeyReadingOptions): VerificationKey =>
-  narrow(imported(() => createPublicKey({ key, format: 'jwk' })), options)
+  narrow(
+    imported(() => createPublicKey({ key, format: 'jwk' })),
+    options,
+  )
 
-function readSecret ({ k }: Record<string, unknown>, { secrets, algorithms }: KeyReadingOptions): VerificationKey {
+function readSecret({ k }: Record<string, unknown>, { secrets, algorithms }: KeyReadingOptions): VerificationKey {
   if (!secrets) throw new UnusableKey('it is a shared secret, which cannot be public')
   const key = Buffer.from(typeof k === 'string' ? k : '', 'base64url')
-  if (key.length < SHORTEST_SECRET) throw new UnusableKey(`found a secret of ${key.length} bytes: at least ${SHORTEST_SECRET} are needed`)
+  if (key.length < SHORTEST_SECRET) {
+    throw new UnusableKey(`found a secret of ${key.length} bytes: at least ${SHORTEST_SECRET} are needed`)
+  }
   if (isPublishedSecret(key.toString('latin1'))) throw new UnusableKey(PUBLISHED)
   const fitting = SECRET_ALGORITHMS.filter((algorithm) => key.length * 8 >= Number(algorithm.slice(2)))
   return { key, algorithms: accepted(fitting, algorithms) }
 }
 
-const narrow = (key: KeyObject, { algorithms }: KeyReadingOptions): VerificationKey =>
-  ({ key: publicPem(key), algorithms: accepted(possibleAlgorithms(key), algorithms) })
+const narrow = (key: KeyObject, { algorithms }: KeyReadingOptions): VerificationKey => ({
+  key: publicPem(key),
+  algorithms: accepted(possibleAlgorithms(key), algorithms),
+})
 
-function accepted (possible: readonly JwtAlgorithmName[], wanted: readonly JwtAlgorithmName[] | undefined): JwtAlgorithmName[] {
+function accepted(
+  possible: readonly JwtAlgorithmName[],
+  wanted: readonly JwtAlgorithmName[] | undefined,
+): JwtAlgorithmName[] {
   const algorithms = possible.filter((algorithm) => wanted?.includes(algorithm) ?? true)
-  if (algorithms.length === 0) throw new UnusableKey(`it is for ${possible.join(', ')}, which the configuration does not accept`)
+  if (algorithms.length === 0) {
+    throw new UnusableKey(`it is for ${possible.join(', ')}, which the configuration does not accept`)
+  }
   return algorithms
 }
 
-function imported (read: () => KeyObject): KeyObject {
+function imported(read: () => KeyObject): KeyObject {
   try {
     return read()
   } catch {
@@ -116,4 +146,5 @@ function imported (read: () => KeyObject): KeyObject {
   }
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

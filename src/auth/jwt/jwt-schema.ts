@@ -1,75 +1,238 @@
 import Type, { type Static } from 'typebox'
 import { Duration } from '../../units.ts'
 
-const JwtAlgorithm = Type.Enum(['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'])
-const OneOrMore = (description: string) => Type.Union([Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 }), { minItems: 1 })], { description })
-const Name = '^[!#$%&\'*+.^_`|~0-9A-Za-z-]+$'
+const JwtAlgorithm = Type.Enum([
+  'HS256',
+  'HS384',
+  'HS512',
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+])
+const OneOrMore = (description: string) =>
+  Type.Union([Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 }), { minItems: 1 })], {
+    description,
+  })
+const Name = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 const ClaimPath = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
 
 /** Where the keys of an issuer come from: exactly one of these. */
 const keyFields = {
-  secret: Type.Optional(Type.String({ minLength: 32, writeOnly: true, description: 'Shared secret of HS256, HS384 and HS512 tokens, at least 32 characters.' })),
-  publicKey: Type.Optional(Type.String({ writeOnly: true, description: 'PEM of the public key of RS, PS, ES and EdDSA tokens.' })),
-  keys: Type.Optional(Type.Union([
-    Type.String({ minLength: 1 }), Type.Record(Type.String(), Type.Unknown()),
-  ], { title: 'path of a file with a PEM, JWK or JWK Set, or the JWK or JWK Set itself', description: 'File with public keys as PEM, JWK or JWK Set (RFC 7517); changes are taken over within two seconds, and a file that has become bad changes nothing. A file may also hold shared secrets (`"kty": "oct"`). Or a JWK or JWK Set of public keys itself.' })),
-  jwksUri: Type.Optional(Type.String({ pattern: '^https?://', title: 'URL that starts with https:// or http://', description: 'URL of a JWK Set (RFC 7517). Whoever can change what comes over `http:` can make tokens.' })),
-  discover: Type.Optional(Type.Boolean({ description: 'Whether the URL of the JWK Set is read from `<issuer>/.well-known/openid-configuration` (OpenID Connect Discovery). Default: false.' })),
+  secret: Type.Optional(
+    Type.String({
+      minLength: 32,
+      writeOnly: true,
+      description: 'Shared secret of HS256, HS384 and HS512 tokens, at least 32 characters.',
+    }),
+  ),
+  publicKey: Type.Optional(
+    Type.String({ writeOnly: true, description: 'PEM of the public key of RS, PS, ES and EdDSA tokens.' }),
+  ),
+  keys: Type.Optional(
+    Type.Union([Type.String({ minLength: 1 }), Type.Record(Type.String(), Type.Unknown())], {
+      title: 'path of a file with a PEM, JWK or JWK Set, or the JWK or JWK Set itself',
+      description:
+        'File with public keys as PEM, JWK or JWK Set (RFC 7517); changes are taken over within two seconds, and a file that has become bad changes nothing. A file may also hold shared secrets (`"kty": "oct"`). Or a JWK or JWK Set of public keys itself.',
+    }),
+  ),
+  jwksUri: Type.Optional(
+    Type.String({
+      pattern: '^https?://',
+      title: 'URL that starts with https:// or http://',
+      description: 'URL of a JWK Set (RFC 7517). Whoever can change what comes over `http:` can make tokens.',
+    }),
+  ),
+  discover: Type.Optional(
+    Type.Boolean({
+      description:
+        'Whether the URL of the JWK Set is read from `<issuer>/.well-known/openid-configuration` (OpenID Connect Discovery). Default: false.',
+    }),
+  ),
 }
 
 /** What is asked of the tokens of an issuer. */
 const ruleFields = {
-  algorithms: Type.Optional(Type.Array(JwtAlgorithm, { minItems: 1, description: 'Algorithms that are accepted. Default: those that each key is made for. `none` is never accepted, nor is HMAC with a public key.' })),
+  algorithms: Type.Optional(
+    Type.Array(JwtAlgorithm, {
+      minItems: 1,
+      description:
+        'Algorithms that are accepted. Default: those that each key is made for. `none` is never accepted, nor is HMAC with a public key.',
+    }),
+  ),
   audience: Type.Optional(OneOrMore('Accepted `aud` claims; when set, a token without one is refused.')),
-  typ: Type.Optional(Type.String({ minLength: 1, description: 'The `typ` that the header must have, such as `at+jwt` for access tokens (RFC 9068); `application/` before it and capitals make no difference. Default: any or none.' })),
-  maxAge: Type.Optional(Duration({ description: 'How long after its `iat` a token is accepted, whatever its `exp` says; a token without `iat` is refused. Default: no bound.' })),
-  claims: Type.Optional(Type.Object({
-    id: ClaimPath('Claim that is the id of the consumer. Default: `sub`, else `client_id`, else `azp`.'),
-    scopes: ClaimPath('Claim that holds the scopes, as text or list. Default: `scope`, else `scp`, else `scopes`.'),
-    groups: ClaimPath('Claim that holds the groups, as text or list, such as `realm_access.roles`. Default: `groups`, else `roles`.'),
-  }, { additionalProperties: false, description: 'Where in the claims the consumer stands: names, or paths with dots.' })),
+  typ: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description:
+        'The `typ` that the header must have, such as `at+jwt` for access tokens (RFC 9068); `application/` before it and capitals make no difference. Default: any or none.',
+    }),
+  ),
+  maxAge: Type.Optional(
+    Duration({
+      description:
+        'How long after its `iat` a token is accepted, whatever its `exp` says; a token without `iat` is refused. Default: no bound.',
+    }),
+  ),
+  claims: Type.Optional(
+    Type.Object(
+      {
+        id: ClaimPath('Claim that is the id of the consumer. Default: `sub`, else `client_id`, else `azp`.'),
+        scopes: ClaimPath('Claim that holds the scopes, as text or list. Default: `scope`, else `scp`, else `scopes`.'),
+        groups: ClaimPath(
+          'Claim that holds the groups, as text or list, such as `realm_access.roles`. Default: `groups`, else `roles`.',
+        ),
+      },
+      {
+        additionalProperties: false,
+        description: 'Where in the claims the consumer stands: names, or paths with dots.',
+      },
+    ),
+  ),
 }
 
 /** One of several issuers. */
-const JwtIssuer = Type.Object({
-  issuer: Type.String({ minLength: 1, description: 'The `iss` of its tokens. With `discover`, its URL.' }),
-  ...keyFields,
-  ...ruleFields,
-  idPrefix: Type.Optional(Type.String({ description: 'What is put before the ids of its consumers. Default: the issuer and `|`, so that no issuer can speak for the users of another.' })),
-}, { additionalProperties: false })
+const JwtIssuer = Type.Object(
+  {
+    issuer: Type.String({ minLength: 1, description: 'The `iss` of its tokens. With `discover`, its URL.' }),
+    ...keyFields,
+    ...ruleFields,
+    idPrefix: Type.Optional(
+      Type.String({
+        description:
+          'What is put before the ids of its consumers. Default: the issuer and `|`, so that no issuer can speak for the users of another.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
 export type JwtIssuer = Static<typeof JwtIssuer>
 
 /** Where in a request the token stands. */
-const TokenPlace = Type.Object({
-  header: Type.Union([Type.Literal(false), Type.String({ pattern: Name, title: 'name of a header' })], { default: 'authorization', description: 'Header that holds the token; `false` takes none from a header.' }),
-  scheme: Type.Optional(Type.String({ pattern: '^[A-Za-z][A-Za-z0-9-]*$|^$', title: 'word such as "Bearer", or ""', description: 'Word before the token in the header; `""` for none. Default: `Bearer` in `Authorization`, none elsewhere.' })),
-  cookie: Type.Optional(Type.String({ pattern: Name, title: 'name of a cookie', description: 'Cookie that may hold the token. A browser sends it along with requests that other sites cause. Default: none is taken from cookies.' })),
-  query: Type.Optional(Type.String({ pattern: Name, title: 'name of letters, digits and -._~', description: 'Query parameter that may hold the token; it ends up in logs and histories. Default: none is taken from the query.' })),
-}, { additionalProperties: false, description: 'Where tokens are looked for; a request that has them in two places is refused.' })
+const TokenPlace = Type.Object(
+  {
+    header: Type.Union([Type.Literal(false), Type.String({ pattern: Name, title: 'name of a header' })], {
+      default: 'authorization',
+      description: 'Header that holds the token; `false` takes none from a header.',
+    }),
+    scheme: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z][A-Za-z0-9-]*$|^$',
+        title: 'word such as "Bearer", or ""',
+        description:
+          'Word before the token in the header; `""` for none. Default: `Bearer` in `Authorization`, none elsewhere.',
+      }),
+    ),
+    cookie: Type.Optional(
+      Type.String({
+        pattern: Name,
+        title: 'name of a cookie',
+        description:
+          'Cookie that may hold the token. A browser sends it along with requests that other sites cause. Default: none is taken from cookies.',
+      }),
+    ),
+    query: Type.Optional(
+      Type.String({
+        pattern: Name,
+        title: 'name of letters, digits and -._~',
+        description:
+          'Query parameter that may hold the token; it ends up in logs and histories. Default: none is taken from the query.',
+      }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    description: 'Where tokens are looked for; a request that has them in two places is refused.',
+  },
+)
 export type TokenPlace = Static<typeof TokenPlace>
 
-const Revocation = Type.Object({
-  file: Type.Optional(Type.String({ minLength: 1, description: 'YAML or JSON file with a list of `{ jti: ... }` and `{ sub: ..., before: ... }`; changes are taken over within two seconds.' })),
-  redis: Type.Optional(Type.Boolean({ description: 'Whether revocations are also in the Redis of `redis`: keys `{gatehouse}:revoked:jti:<jti>` and `{gatehouse}:revoked:sub:<sub>`. Default: false.' })),
-  refreshAfter: Duration({ default: '5s', description: 'How long it is believed that a token is not in Redis; a revoked token passes for as long.' }),
-  onFailure: Type.Enum(['closed', 'open'], { default: 'closed', description: 'What happens while Redis is away, to tokens of which nothing is known for `refreshAfter`: they are answered 503 (`closed`), or pass (`open`).' }),
-}, { additionalProperties: false, description: 'Tokens that are refused though they are valid.' })
+const Revocation = Type.Object(
+  {
+    file: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'YAML or JSON file with a list of `{ jti: ... }` and `{ sub: ..., before: ... }`; changes are taken over within two seconds.',
+      }),
+    ),
+    redis: Type.Optional(
+      Type.Boolean({
+        description:
+          'Whether revocations are also in the Redis of `redis`: keys `{gatehouse}:revoked:jti:<jti>` and `{gatehouse}:revoked:sub:<sub>`. Default: false.',
+      }),
+    ),
+    refreshAfter: Duration({
+      default: '5s',
+      description: 'How long it is believed that a token is not in Redis; a revoked token passes for as long.',
+    }),
+    onFailure: Type.Enum(['closed', 'open'], {
+      default: 'closed',
+      description:
+        'What happens while Redis is away, to tokens of which nothing is known for `refreshAfter`: they are answered 503 (`closed`), or pass (`open`).',
+    }),
+  },
+  { additionalProperties: false, description: 'Tokens that are refused though they are valid.' },
+)
 export type RevocationSettings = Static<typeof Revocation>
 
 // `writeOnly` is JSON Schema's mark of a secret: no message shows it, and it can come from a file
 /** Keys and rules by which bearer tokens (RFC 7519, RFC 6750) are verified; the `jwt` section of the configuration. */
-export const JwtSettings = Type.Object({
-  ...keyFields,
-  privateKey: Type.Optional(Type.String({ writeOnly: true, description: 'PEM of the private key, only for `gatehouse token`; the gateway itself needs none.' })),
-  issuer: Type.Optional(OneOrMore('Accepted `iss` claims; when set, a token without one is refused. With `discover`, the URL of the issuer.')),
-  ...ruleFields,
-  issuers: Type.Optional(Type.Array(JwtIssuer, { minItems: 1, description: 'Several issuers side by side, of which the `iss` of a token decides; each with keys of its own. `audience`, `algorithms`, `typ`, `maxAge` and `claims` beside the list hold for those that do not state them.' })),
-  token: Type.Optional(TokenPlace),
-  revocation: Type.Optional(Revocation),
-  clockTolerance: Duration({ default: '5s', description: 'How far `exp`, `nbf` and `iat` may be off, for clocks that disagree.' }),
-  cacheSize: Type.Integer({ minimum: 0, default: 10_000, description: 'How many verified tokens are remembered, by the SHA-256 of the whole token, until they expire or their key is withdrawn. 0 verifies each time.' }),
-  refreshInterval: Duration({ default: '10 minutes', description: 'How often keys are fetched again from `jwksUri` or by `discover`, in the background; at least a second.' }),
-  refreshCooldown: Duration({ default: '30s', description: 'How long after a token with an unknown key has made the gateway fetch the keys the next such token does. Also the pause after a failed attempt.' }),
-  timeout: Duration({ default: '5s', description: 'How long an issuer may take to send its keys.' }),
-}, { additionalProperties: false, description: 'How bearer tokens are verified. Needed as soon as a route says `auth: { jwt: ... }`.' })
+export const JwtSettings = Type.Object(
+  {
+    ...keyFields,
+    privateKey: Type.Optional(
+      Type.String({
+        writeOnly: true,
+        description: 'PEM of the private key, only for `gatehouse token`; the gateway itself needs none.',
+      }),
+    ),
+    issuer: Type.Optional(
+      OneOrMore(
+        'Accepted `iss` claims; when set, a token without one is refused. With `discover`, the URL of the issuer.',
+      ),
+    ),
+    ...ruleFields,
+    issuers: Type.Optional(
+      Type.Array(JwtIssuer, {
+        minItems: 1,
+        description:
+          'Several issuers side by side, of which the `iss` of a token decides; each with keys of its own. `audience`, `algorithms`, `typ`, `maxAge` and `claims` beside the list hold for those that do not state them.',
+      }),
+    ),
+    token: Type.Optional(TokenPlace),
+    revocation: Type.Optional(Revocation),
+    clockTolerance: Duration({
+      default: '5s',
+      description: 'How far `exp`, `nbf` and `iat` may be off, for clocks that disagree.',
+    }),
+    cacheSize: Type.Integer({
+      minimum: 0,
+      default: 10_000,
+      description:
+        'How many verified tokens are remembered, by the SHA-256 of the whole token, until they expire or their key is withdrawn. 0 verifies each time.',
+    }),
+    refreshInterval: Duration({
+      default: '10 minutes',
+      description:
+        'How often keys are fetched again from `jwksUri` or by `discover`, in the background; at least a second.',
+    }),
+    refreshCooldown: Duration({
+      default: '30s',
+      description:
+        'How long after a token with an unknown key has made the gateway fetch the keys the next such token does. Also the pause after a failed attempt.',
+    }),
+    timeout: Duration({ default: '5s', description: 'How long an issuer may take to send its keys.' }),
+  },
+  {
+    additionalProperties: false,
+    description: 'How bearer tokens are verified. Needed as soon as a route says `auth: { jwt: ... }`.',
+  },
+)
 export type JwtSettings = Static<typeof JwtSettings>

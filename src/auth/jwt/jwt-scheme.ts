@@ -19,16 +19,24 @@ export class JwtScheme implements AuthScheme {
   readonly #revocations: readonly Revocations[]
   readonly #now: () => number
   /**
-   * Tokens that have been verified, by the SHA-256 of the whole token, header and signature included, so that no two tokens
-   * share an entry.
+   * Tokens that have been verified, by the SHA-256 of the whole token, header and signature included, so that no two
+   * tokens share an entry.
    */
   readonly #cache: ExpiringCache<VerifiedToken>
   readonly #remembers: boolean
-  /** What each connection has shown last: most clients send one token again and again, and comparing is cheaper than hashing. */
-  readonly #shown = new WeakMap<object, { text: string, token: VerifiedToken }>()
+  /**
+   * What each connection has shown last: most clients send one token again and again, and comparing is cheaper than
+   * hashing.
+   */
+  readonly #shown = new WeakMap<object, { text: string; token: VerifiedToken }>()
 
   /** @throws BootProblems when there is no place for a token */
-  constructor ({ cacheSize, token }: Pick<JwtSettings, 'cacheSize' | 'token'>, verifier: Pick<TokenVerifier, 'verify'>, revocations: readonly Revocations[] = [], now: () => number = Date.now) {
+  constructor(
+    { cacheSize, token }: Pick<JwtSettings, 'cacheSize' | 'token'>,
+    verifier: Pick<TokenVerifier, 'verify'>,
+    revocations: readonly Revocations[] = [],
+    now: () => number = Date.now,
+  ) {
     this.#places = new TokenPlaces(token)
     this.credentials = this.#places.credentials
     this.security = this.#places.security
@@ -39,12 +47,12 @@ export class JwtScheme implements AuthScheme {
     this.#remembers = cacheSize > 0
   }
 
-  isPresented (request: AuthRequest): boolean {
+  isPresented(request: AuthRequest): boolean {
     return this.#places.isPresented(request)
   }
 
   /** The way of nearly every request: what it shows is, as a whole, a token that has been verified. */
-  recall (request: AuthRequest): Consumer | null {
+  recall(request: AuthRequest): Consumer | null {
     const text = this.#remembers ? this.#places.glance(request) : null
     if (text === null) return null
     const { socket } = request.raw
@@ -56,7 +64,7 @@ export class JwtScheme implements AuthScheme {
     return token.consumer
   }
 
-  authenticate (request: AuthRequest): Consumer | Promise<Consumer> {
+  authenticate(request: AuthRequest): Consumer | Promise<Consumer> {
     const text = this.#places.token(request)
     const key = keyOf(text)
     const known = this.#cache.get(key)
@@ -65,12 +73,12 @@ export class JwtScheme implements AuthScheme {
     return found instanceof Promise ? found.then((token) => this.#remember(key, token)) : this.#remember(key, found)
   }
 
-  #remember (key: string, token: VerifiedToken): Consumer | Promise<Consumer> {
+  #remember(key: string, token: VerifiedToken): Consumer | Promise<Consumer> {
     this.#cache.set(key, token, token.until)
     return this.#unlessRevoked(token)
   }
 
-  #unlessRevoked (token: VerifiedToken): Consumer | Promise<Consumer> {
+  #unlessRevoked(token: VerifiedToken): Consumer | Promise<Consumer> {
     const asked: Promise<boolean>[] = []
     for (const revocations of this.#revocations) {
       const known = revocations.peek(token)
@@ -85,13 +93,13 @@ export class JwtScheme implements AuthScheme {
   }
 
   /** Whether the token is valid at this moment, and known not to be revoked. */
-  #isGood (token: VerifiedToken): boolean {
+  #isGood(token: VerifiedToken): boolean {
     if (!this.#isCurrent(token)) return false
     for (const revocations of this.#revocations) if (revocations.peek(token) !== false) return false
     return true
   }
 
-  #isCurrent ({ from, until, key }: VerifiedToken): boolean {
+  #isCurrent({ from, until, key }: VerifiedToken): boolean {
     const now = this.#now()
     return now >= from && now < until && !key.retired
   }

@@ -13,8 +13,8 @@ const TIME = new RegExp(INSTANT)
 /** What is needed of a Redis client. */
 export interface RevocationRedis {
   status: string
-  connect (): Promise<unknown>
-  mget (keys: string[]): Promise<(string | null)[]>
+  connect(): Promise<unknown>
+  mget(keys: string[]): Promise<(string | null)[]>
 }
 
 export interface RedisRevocationsOptions {
@@ -35,8 +35,8 @@ interface Answer {
 }
 
 /**
- * Revocations in Redis: a key for each `jti` and each subject. The key of a token is enough by its being there; so is that of a
- * subject, unless its value is a time: then tokens that were issued before it are meant.
+ * Revocations in Redis: a key for each `jti` and each subject. The key of a token is enough by its being there; so is
+ * that of a subject, unless its value is a time: then tokens that were issued before it are meant.
  */
 export class RedisRevocations implements Revocations {
   readonly #options: RedisRevocationsOptions
@@ -46,24 +46,25 @@ export class RedisRevocations implements Revocations {
   readonly #asked = new WeakMap<VerifiedToken, Promise<boolean>>()
   #isAway = false
 
-  constructor (options: RedisRevocationsOptions) {
+  constructor(options: RedisRevocationsOptions) {
     this.#options = options
     this.#now = options.now ?? (() => performance.now())
   }
 
-  peek (token: VerifiedToken): boolean | null {
+  peek(token: VerifiedToken): boolean | null {
     const answer = this.#answers.get(token)
     if (answer === undefined) return null
     const age = this.#now() - answer.at
     const { freshMs } = this.#options
     if (age >= freshMs) return null
-    // ahead of time, so that a token in use need not wait; should it fail, the answer at hand holds as long as it would have
+    // ahead of time, so that a token in use need not wait; should it fail, the answer at hand holds as long as it would
+    // have
     if (age >= freshMs / 2 && !this.#asked.has(token)) this.ask(token).catch(() => {})
     return answer.isRevoked
   }
 
   /** One question for all who show a token at the same time. */
-  ask (token: VerifiedToken): Promise<boolean> {
+  ask(token: VerifiedToken): Promise<boolean> {
     let asked = this.#asked.get(token)
     if (asked === undefined) {
       asked = this.#ask(token).finally(() => this.#asked.delete(token))
@@ -72,7 +73,7 @@ export class RedisRevocations implements Revocations {
     return asked
   }
 
-  async #ask (token: VerifiedToken): Promise<boolean> {
+  async #ask(token: VerifiedToken): Promise<boolean> {
     const at = this.#now()
     const { jti } = token.consumer.claims
     const ofToken = typeof jti === 'string' ? [`${PREFIX}jti:${jti}`] : []
@@ -84,12 +85,14 @@ export class RedisRevocations implements Revocations {
     }
     if (this.#isAway) this.#options.log.info('revocations can be read again')
     this.#isAway = false
-    const isRevoked = values.some((value, i) => value !== null && (i < ofToken.length || isIssuedBefore(token, timeIn(value))))
+    const isRevoked = values.some(
+      (value, i) => value !== null && (i < ofToken.length || isIssuedBefore(token, timeIn(value))),
+    )
     this.#answers.set(token, { isRevoked, at })
     return isRevoked
   }
 
-  async #read (keys: string[]): Promise<(string | null)[]> {
+  async #read(keys: string[]): Promise<(string | null)[]> {
     const redis = this.#options.redis()
     if (redis?.status === 'wait') redis.connect().catch(() => {})
     // the client would say the same, with a stack that nobody reads
@@ -97,10 +100,15 @@ export class RedisRevocations implements Revocations {
     return redis.mget(keys)
   }
 
-  #failed (error: unknown): boolean {
+  #failed(error: unknown): boolean {
     const { onFailure, log } = this.#options
     const passes = onFailure === 'open'
-    if (!this.#isAway) log.error({ reason: reasonOf(error) }, `revocations cannot be read: tokens of which nothing is known ${passes ? 'pass' : 'are answered 503'}`)
+    if (!this.#isAway) {
+      log.error(
+        { reason: reasonOf(error) },
+        `revocations cannot be read: tokens of which nothing is known ${passes ? 'pass' : 'are answered 503'}`,
+      )
+    }
     this.#isAway = true
     if (passes) return false
     throw authUnavailable(error)
@@ -108,6 +116,7 @@ export class RedisRevocations implements Revocations {
 }
 
 /** Milliseconds since 1970; what is no time of the calendar means all tokens. */
-const timeIn = (value: string): number => TIME.test(value) && !Number.isNaN(Date.parse(value)) ? Date.parse(value) : Infinity
+const timeIn = (value: string): number =>
+  TIME.test(value) && !Number.isNaN(Date.parse(value)) ? Date.parse(value) : Infinity
 
 const AWAY = new Error('Redis is away')

@@ -27,8 +27,9 @@ export interface RemoteKeysOptions {
 }
 
 /**
- * Keys that an issuer publishes. They are fetched in the background; a token with an unknown key has them fetched at once, which a
- * flood of such tokens can bring about only so often. While the issuer is away those that are known go on.
+ * Keys that an issuer publishes. They are fetched in the background; a token with an unknown key has them fetched at
+ * once, which a flood of such tokens can bring about only so often. While the issuer is away those that are known go
+ * on.
  */
 export class RemoteKeys implements KeySource {
   readonly #options: RemoteKeysOptions
@@ -45,46 +46,48 @@ export class RemoteKeys implements KeySource {
   #timer: NodeJS.Timeout | undefined
   #mode: 'idle' | 'running' | 'stopped' = 'idle'
 
-  constructor (options: RemoteKeysOptions) {
+  constructor(options: RemoteKeysOptions) {
     this.#options = options
     this.#now = options.now ?? (() => performance.now())
   }
 
   /** Begins to fetch in the background. Without it keys are fetched only when a request needs them. */
-  start (): void {
+  start(): void {
     this.#mode = 'running'
     // a failure has been reported, and is tried again
     this.#refresh().catch(() => {})
   }
 
-  stop (): void {
+  stop(): void {
     this.#mode = 'stopped'
     clearTimeout(this.#timer)
   }
 
-  current (): readonly VerificationKey[] | Promise<readonly VerificationKey[]> {
+  current(): readonly VerificationKey[] | Promise<readonly VerificationKey[]> {
     if (this.#isKnown) return this.#set.current()
     if (this.#refreshing === null && this.#now() < this.#firstFrom) throw authUnavailable(this.#failure)
     return this.#afterRefresh()
   }
 
-  renewed (): Promise<readonly VerificationKey[]> | null {
+  renewed(): Promise<readonly VerificationKey[]> | null {
     if (this.#refreshing === null) {
       const now = this.#now()
-      if (now < this.#renewFrom) return this.#failure === undefined ? null : Promise.reject(authUnavailable(this.#failure))
+      if (now < this.#renewFrom) {
+        return this.#failure === undefined ? null : Promise.reject(authUnavailable(this.#failure))
+      }
       this.#renewFrom = now + this.#options.cooldownMs
     }
     return this.#afterRefresh()
   }
 
-  async #afterRefresh (): Promise<readonly VerificationKey[]> {
+  async #afterRefresh(): Promise<readonly VerificationKey[]> {
     await this.#refresh()
     if (this.#failure !== undefined) throw authUnavailable(this.#failure)
     return this.#set.current()
   }
 
   /** One attempt, however many ask for it; it never rejects. */
-  #refresh (): Promise<void> {
+  #refresh(): Promise<void> {
     clearTimeout(this.#timer)
     this.#refreshing ??= this.#attempt().finally(() => {
       this.#refreshing = null
@@ -93,13 +96,13 @@ export class RemoteKeys implements KeySource {
     return this.#refreshing
   }
 
-  #pause (): number {
+  #pause(): number {
     const { refreshMs, cooldownMs } = this.#options
     if (this.#failure === undefined) return Math.min(refreshMs, LONGEST_PAUSE)
     return Math.min(refreshMs, this.#isKnown ? Math.max(cooldownMs, SHORTEST_PAUSE) : SHORTEST_PAUSE)
   }
 
-  async #attempt (): Promise<void> {
+  async #attempt(): Promise<void> {
     const { name, fetchKeys, read, log } = this.#options
     try {
       const reading = read(await fetchKeys())
@@ -109,22 +112,35 @@ export class RemoteKeys implements KeySource {
     } catch (error) {
       // told once, not with each attempt; whoever stops breaks a fetch off
       if (this.#failure === undefined && this.#mode !== 'stopped') {
-        log.error({ issuer: name, reason: reasonOf(error) }, `the keys of the issuer cannot be fetched: ${this.#isKnown ? 'those that are known go on' : 'its tokens cannot be checked'}`)
+        log.error(
+          { issuer: name, reason: reasonOf(error) },
+          `the keys of the issuer cannot be fetched: ${this.#isKnown ? 'those that are known go on' : 'its tokens cannot be checked'}`,
+        )
       }
       this.#failure = error
       this.#firstFrom = this.#now() + this.#pause()
     }
   }
 
-  #takeOver ({ keys, ignored }: KeyReading): void {
+  #takeOver({ keys, ignored }: KeyReading): void {
     const { name, log } = this.#options
     const changed = this.#set.replace(keys)
     this.#isKnown = true
-    if (changed) log.info({ issuer: name, keys: keys.map(({ kid, algorithms }) => `${kid?.slice(0, 60) ?? '(no kid)'} ${algorithms.join(',')}`) }, 'took over the keys of the issuer')
+    if (changed) {
+      log.info(
+        {
+          issuer: name,
+          keys: keys.map(({ kid, algorithms }) => `${kid?.slice(0, 60) ?? '(no kid)'} ${algorithms.join(',')}`),
+        },
+        'took over the keys of the issuer',
+      )
+    }
     if (keys.length === 0) log.error({ issuer: name }, 'the issuer has no key that can be used: its tokens are refused')
     // told once, not with each look
     const told = ignored.join('\n')
-    if (ignored.length > 0 && told !== this.#ignored) log.warn({ issuer: name, ignored }, 'keys of the issuer are of no use here')
+    if (ignored.length > 0 && told !== this.#ignored) {
+      log.warn({ issuer: name, ignored }, 'keys of the issuer are of no use here')
+    }
     this.#ignored = told
   }
 }

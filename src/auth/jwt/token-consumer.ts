@@ -21,10 +21,16 @@ export interface ClaimPaths {
  * with the same token gets the same object.
  * @param idPrefix  put before the id, where ids of several issuers could be the same
  */
-export function consumerOf (claims: Record<string, unknown>, scheme: SchemeName = 'jwt', paths: ClaimPaths = {}, idPrefix = ''): Consumer | null {
-  const find = (path: string | undefined, usual: readonly string[]): unknown => path === undefined
-    ? usual.map((claim) => claims[claim]).find((value) => value !== undefined)
-    : claimAt(claims, path, path.split('.'))
+export function consumerOf(
+  claims: Record<string, unknown>,
+  scheme: SchemeName = 'jwt',
+  paths: ClaimPaths = {},
+  idPrefix = '',
+): Consumer | null {
+  const find = (path: string | undefined, usual: readonly string[]): unknown =>
+    path === undefined
+      ? usual.map((claim) => claims[claim]).find((value) => value !== undefined)
+      : claimAt(claims, path, path.split('.'))
   const id = find(paths.id, ID_CLAIMS)
   if (typeof id !== 'string' || id === '') return null
   return frozen({
@@ -36,15 +42,21 @@ export function consumerOf (claims: Record<string, unknown>, scheme: SchemeName 
   })
 }
 
-/** Scopes as text (RFC 8693, section 4.2) or as a list. One with a space in it would be two to the next reader, so it is two here. */
+/**
+ * Scopes as text (RFC 8693, section 4.2) or as a list. One with a space in it would be two to the next reader, so it is
+ * two here.
+ */
 const scopesOf = (value: unknown): string[] =>
-  [value].flat().flatMap((scopes) => typeof scopes === 'string' ? scopes.split(' ') : []).filter((scope) => scope !== '')
+  [value]
+    .flat()
+    .flatMap((scopes) => (typeof scopes === 'string' ? scopes.split(' ') : []))
+    .filter((scope) => scope !== '')
 
 /** Groups or roles, as providers list them. */
 const groupsOf = (value: unknown): string[] =>
   [value].flat().filter((group): group is string => typeof group === 'string' && group !== '')
 
-function frozen<T extends object> (value: T): T {
+function frozen<T extends object>(value: T): T {
   for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) frozen(part)
   return Object.freeze(value)
 }

@@ -11,11 +11,11 @@ const LAST_SECOND = 8.64e12
 const DATES = ['exp', 'nbf', 'iat']
 
 /**
- * Reads header and claims of a token of three parts. What two readers could read in two ways is refused here: other base64url of
- * the same bytes, invalid UTF-8, and names that occur twice (RFC 7515, section 4; RFC 7519, section 4).
+ * Reads header and claims of a token of three parts. What two readers could read in two ways is refused here: other
+ * base64url of the same bytes, invalid UTF-8, and names that occur twice (RFC 7515, section 4; RFC 7519, section 4).
  * @throws Error of any kind when it is no such token, or when it needs something that is not understood here
  */
-export function tokenParts (token: string): TokenParts {
+export function tokenParts(token: string): TokenParts {
   const [head = '', payload = '', signature = ''] = token.split('.')
   const header = jsonObject(decoded(head))
   const claims = jsonObject(decoded(payload))
@@ -30,21 +30,26 @@ export function tokenParts (token: string): TokenParts {
   for (const name of DATES) {
     const date = claims[name]
     // 1e400 is Infinity to a parser
-    if (date !== undefined && !(typeof date === 'number' && Math.abs(date) <= LAST_SECOND)) throw new Error(`${name} is no date`)
+    if (date !== undefined && !(typeof date === 'number' && Math.abs(date) <= LAST_SECOND)) {
+      throw new Error(`${name} is no date`)
+    }
   }
   return { alg, kid, claims }
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** @throws Error when the same bytes could be written in another way: with padding, or with bits in the last character that say nothing */
-function decoded (part: string): Buffer {
+/**
+ * @throws Error when the same bytes could be written in another way: with padding, or with bits in the last character
+ *   that say nothing
+ */
+function decoded(part: string): Buffer {
   const bytes = Buffer.from(part, 'base64url')
   if (bytes.toString('base64url') !== part) throw new Error('base64url in no usual form')
   return bytes
 }
 
-function jsonObject (bytes: Buffer): Record<string, unknown> {
+function jsonObject(bytes: Buffer): Record<string, unknown> {
   const text = UTF8.decode(bytes)
   const value: unknown = JSON.parse(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('no JSON object')
@@ -53,7 +58,7 @@ function jsonObject (bytes: Buffer): Record<string, unknown> {
 }
 
 /** Whether an object anywhere in it has a name twice. @param json  valid JSON */
-export function hasRepeatedName (json: string): boolean {
+export function hasRepeatedName(json: string): boolean {
   // the names of each object that is open; null for a list
   const open: (Set<string> | null)[] = []
   for (const [token, string, colon] of json.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?|[{}[\]]/g)) {

@@ -9,7 +9,8 @@ import { tokenParts, type TokenParts } from './token-parts.ts'
 import type { VerificationKey } from './verification-key.ts'
 
 /** An issuer, where its keys are, and what is asked of its tokens. */
-export interface TrustedIssuer extends Pick<JwtSettings, 'issuer' | 'audience' | 'typ' | 'maxAge' | 'claims'>, Pick<JwtIssuer, 'idPrefix'> {
+export interface TrustedIssuer
+  extends Pick<JwtSettings, 'issuer' | 'audience' | 'typ' | 'maxAge' | 'claims'>, Pick<JwtIssuer, 'idPrefix'> {
   keys: KeySource
 }
 
@@ -66,7 +67,12 @@ export class TokenVerifier {
   readonly #now: () => number
 
   /** @param issuers  one for all tokens, or several with one name each */
-  constructor (issuers: readonly TrustedIssuer[], { clockTolerance }: Pick<JwtSettings, 'clockTolerance'>, verify: VerifySignature, now: () => number = Date.now) {
+  constructor(
+    issuers: readonly TrustedIssuer[],
+    { clockTolerance }: Pick<JwtSettings, 'clockTolerance'>,
+    verify: VerifySignature,
+    now: () => number = Date.now,
+  ) {
     this.#issuers = issuers
     this.#verify = verify
     this.#toleranceMs = milliseconds(clockTolerance)
@@ -77,7 +83,7 @@ export class TokenVerifier {
    * @returns a promise only when keys have to be fetched
    * @throws GatehouseError `GW_UNAUTHORIZED` when the token is no good, `GW_AUTH_UNAVAILABLE` when nobody can say
    */
-  verify (token: string): VerifiedToken | Promise<VerifiedToken> {
+  verify(token: string): VerifiedToken | Promise<VerifiedToken> {
     const parts = this.#read(token)
     const issuer = this.#issuerOf(parts)
     const keys = issuer.keys.current()
@@ -86,7 +92,7 @@ export class TokenVerifier {
       : this.#judge(token, parts, issuer, keys)
   }
 
-  #read (token: string): TokenParts {
+  #read(token: string): TokenParts {
     try {
       return tokenParts(token)
     } catch (error) {
@@ -94,14 +100,19 @@ export class TokenVerifier {
     }
   }
 
-  #issuerOf ({ claims: { iss } }: TokenParts): TrustedIssuer {
+  #issuerOf({ claims: { iss } }: TokenParts): TrustedIssuer {
     if (this.#issuers.length === 1) return this.#issuers[0]!
     const issuer = this.#issuers.find(({ issuer }) => issuer === iss)
     if (issuer === undefined) throw refusal(coded('FAST_JWT_INVALID_CLAIM_VALUE'))
     return issuer
   }
 
-  #judge (token: string, parts: TokenParts, issuer: TrustedIssuer, keys: readonly VerificationKey[]): VerifiedToken | Promise<VerifiedToken> {
+  #judge(
+    token: string,
+    parts: TokenParts,
+    issuer: TrustedIssuer,
+    keys: readonly VerificationKey[],
+  ): VerifiedToken | Promise<VerifiedToken> {
     const wrongKey = this.#try(token, parts, issuer, keys)
     if (!(wrongKey instanceof Error)) return wrongKey
     // a key of that name would have been the right one
@@ -115,10 +126,16 @@ export class TokenVerifier {
   }
 
   /** @returns an error when none of the keys is the right one; what is wrong otherwise is thrown */
-  #try (token: string, { alg, kid }: TokenParts, issuer: TrustedIssuer, keys: readonly VerificationKey[]): VerifiedToken | Error {
+  #try(
+    token: string,
+    { alg, kid }: TokenParts,
+    issuer: TrustedIssuer,
+    keys: readonly VerificationKey[],
+  ): VerifiedToken | Error {
     const named = keysFor(kid, keys)
     const fitting = named.filter(({ algorithms }) => (algorithms as string[]).includes(alg))
-    let wrongKey = named.length > 0 && fitting.length === 0 ? coded('FAST_JWT_INVALID_ALGORITHM') : coded('GATEHOUSE_NO_KEY')
+    let wrongKey =
+      named.length > 0 && fitting.length === 0 ? coded('FAST_JWT_INVALID_ALGORITHM') : coded('GATEHOUSE_NO_KEY')
     for (const key of fitting) {
       try {
         return this.#admit(this.#verify(token, this.#optionsFor(key, issuer)), key, issuer)
@@ -130,8 +147,12 @@ export class TokenVerifier {
     return wrongKey
   }
 
-  #optionsFor ({ key, algorithms }: VerificationKey, { issuer, audience, typ, maxAge }: TrustedIssuer): VerifyOptions {
-    const required = [...issuer === undefined ? [] : ['iss'], ...audience === undefined ? [] : ['aud'], ...maxAge === undefined ? [] : ['iat']]
+  #optionsFor({ key, algorithms }: VerificationKey, { issuer, audience, typ, maxAge }: TrustedIssuer): VerifyOptions {
+    const required = [
+      ...(issuer === undefined ? [] : ['iss']),
+      ...(audience === undefined ? [] : ['aud']),
+      ...(maxAge === undefined ? [] : ['iat']),
+    ]
     return {
       key,
       algorithms,
@@ -139,13 +160,17 @@ export class TokenVerifier {
       allowedAud: audience,
       checkTyp: typ,
       clockTolerance: this.#toleranceMs,
-      ...required.length === 0 ? {} : { requiredClaims: required },
-      ...maxAge === undefined ? {} : { maxAge: (milliseconds(maxAge) + this.#toleranceMs) / 1000 },
+      ...(required.length === 0 ? {} : { requiredClaims: required }),
+      ...(maxAge === undefined ? {} : { maxAge: (milliseconds(maxAge) + this.#toleranceMs) / 1000 }),
     }
   }
 
-  #admit (claims: Record<string, unknown>, key: VerificationKey, { maxAge, claims: paths, idPrefix }: TrustedIssuer): VerifiedToken {
-    const { exp = Infinity, nbf = 0, iat = Infinity } = claims as { exp?: number, nbf?: number, iat?: number }
+  #admit(
+    claims: Record<string, unknown>,
+    key: VerificationKey,
+    { maxAge, claims: paths, idPrefix }: TrustedIssuer,
+  ): VerifiedToken {
+    const { exp = Infinity, nbf = 0, iat = Infinity } = claims as { exp?: number; nbf?: number; iat?: number }
     // from the future it would live longer than it may
     if (maxAge !== undefined && iat * 1000 > this.#now() + this.#toleranceMs) throw coded('FAST_JWT_INACTIVE')
     // bound to a key (RFC 7800): having seen such a token is no proof, and nothing else is asked for here
@@ -156,19 +181,20 @@ export class TokenVerifier {
       consumer,
       key,
       from: nbf * 1000 - this.#toleranceMs,
-      until: Math.min(exp * 1000, maxAge === undefined ? Infinity : iat * 1000 + milliseconds(maxAge)) + this.#toleranceMs,
+      until:
+        Math.min(exp * 1000, maxAge === undefined ? Infinity : iat * 1000 + milliseconds(maxAge)) + this.#toleranceMs,
     }
   }
 }
 
 /** Those of the name; without a key of that name those that have none; all when the token names none. */
-function keysFor (kid: string | undefined, keys: readonly VerificationKey[]): readonly VerificationKey[] {
+function keysFor(kid: string | undefined, keys: readonly VerificationKey[]): readonly VerificationKey[] {
   if (kid === undefined) return keys
   const named = keys.filter((key) => key.kid === kid)
   return named.length > 0 ? named : keys.filter((key) => key.kid === undefined)
 }
 
-function refusal (error: unknown): Error {
+function refusal(error: unknown): Error {
   const { code = '' } = error as { code?: string }
-  return code === 'GW_UNAUTHORIZED' ? error as Error : invalidToken(REASONS[code] ?? 'it cannot be verified', error)
+  return code === 'GW_UNAUTHORIZED' ? (error as Error) : invalidToken(REASONS[code] ?? 'it cannot be verified', error)
 }

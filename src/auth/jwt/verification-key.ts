@@ -17,14 +17,17 @@ export interface VerificationKey {
 
 /** The public key in the form that the library of the tokens takes. */
 export const publicPem = (key: KeyObject): string =>
-  key.asymmetricKeyType === 'rsa-pss' ? plainRsaPem(key) : key.export({ type: 'spki', format: 'pem' }) as string
+  key.asymmetricKeyType === 'rsa-pss' ? plainRsaPem(key) : (key.export({ type: 'spki', format: 'pem' }) as string)
 
 /**
  * The key that stands in the configuration itself, as `secret` or `publicKey`.
  * @param at  where its settings stand below `jwt`, such as `.issuers[0]`
  * @throws BootProblems when it cannot be read or is too weak, or when a configured algorithm does not fit it
  */
-export function verificationKey (settings: Pick<JwtSettings, 'secret' | 'publicKey' | 'algorithms'>, at = ''): VerificationKey {
+export function verificationKey(
+  settings: Pick<JwtSettings, 'secret' | 'publicKey' | 'algorithms'>,
+  at = '',
+): VerificationKey {
   const { secret, publicKey } = settings
   if (secret !== undefined) {
     refusePublicSecret(secret, at)
@@ -32,18 +35,26 @@ export function verificationKey (settings: Pick<JwtSettings, 'secret' | 'publicK
     return { key: secret, algorithms: [...narrowed(SECRET_ALGORITHMS, settings, '.secret', at)] }
   }
   const key = readPublicKey(publicKey!, at)
-  return { key: publicPem(key), algorithms: [...narrowed(keyAlgorithms(key, `${at}.publicKey`), settings, '.publicKey', at)] }
-}
-
-/** What everybody may know is no secret: with it, anyone could sign (algorithm confusion). */
-function refusePublicSecret (secret: string, at: string): void {
-  if (/-----BEGIN [A-Z0-9 ]+-----/.test(secret) || /"kty"\s*:\s*"(?:RSA|EC|OKP)"/.test(secret)) {
-    refuseJwt(`${at}.secret`, 'found a key of a key pair, which is no shared secret: set publicKey (GATEHOUSE_JWT_PUBLIC_KEY) instead')
+  return {
+    key: publicPem(key),
+    algorithms: [...narrowed(keyAlgorithms(key, `${at}.publicKey`), settings, '.publicKey', at)],
   }
 }
 
-function readPublicKey (pem: string, at: string): KeyObject {
-  if (/PRIVATE KEY-----/.test(pem)) refuseJwt(`${at}.publicKey`, 'found a private key: the gateway needs and should have the public one only')
+/** What everybody may know is no secret: with it, anyone could sign (algorithm confusion). */
+function refusePublicSecret(secret: string, at: string): void {
+  if (/-----BEGIN [A-Z0-9 ]+-----/.test(secret) || /"kty"\s*:\s*"(?:RSA|EC|OKP)"/.test(secret)) {
+    refuseJwt(
+      `${at}.secret`,
+      'found a key of a key pair, which is no shared secret: set publicKey (GATEHOUSE_JWT_PUBLIC_KEY) instead',
+    )
+  }
+}
+
+function readPublicKey(pem: string, at: string): KeyObject {
+  if (/PRIVATE KEY-----/.test(pem)) {
+    refuseJwt(`${at}.publicKey`, 'found a private key: the gateway needs and should have the public one only')
+  }
   try {
     return createPublicKey(pem.trim())
   } catch {

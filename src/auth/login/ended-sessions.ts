@@ -4,7 +4,9 @@ import { ExpiringCache } from '../expiring-cache.ts'
 
 /** Most sessions that have ended and are remembered in memory. */
 const REMEMBERED = 100_000
-/** Most sessions of which it is remembered that they had not ended, and for how long that is believed, in milliseconds. */
+/**
+ * Most sessions of which it is remembered that they had not ended, and for how long that is believed, in milliseconds.
+ */
 const ALIVE = 10_000
 const BELIEVED = 5000
 const PREFIX = '{gatehouse}:ended-session:'
@@ -12,9 +14,9 @@ const PREFIX = '{gatehouse}:ended-session:'
 /** What is needed of a Redis client. */
 export interface EndedSessionsRedis {
   status: string
-  connect (): Promise<unknown>
-  exists (key: string): Promise<number>
-  set (key: string, value: string, unit: 'PX', milliseconds: number): Promise<unknown>
+  connect(): Promise<unknown>
+  exists(key: string): Promise<number>
+  set(key: string, value: string, unit: 'PX', milliseconds: number): Promise<unknown>
 }
 
 export interface EndedSessionsOptions {
@@ -43,14 +45,14 @@ export class EndedSessions {
   #isAway = false
   #isFull = false
 
-  constructor (options: EndedSessionsOptions) {
+  constructor(options: EndedSessionsOptions) {
     this.#options = options
     this.#now = options.now ?? Date.now
     this.#alive = new ExpiringCache(ALIVE, this.#now)
   }
 
   /** @param until  when the session would have ended anyway, in milliseconds since 1970 */
-  end (id: string, until: number): void {
+  end(id: string, until: number): void {
     if (until <= this.#now()) return
     this.#remember(id, until)
     if (this.#options.redis === undefined) return
@@ -59,7 +61,7 @@ export class EndedSessions {
   }
 
   /** Whether this process knows that the session has ended. */
-  knows (id: string): boolean {
+  knows(id: string): boolean {
     const until = this.#ended.get(id)
     return until !== undefined && this.#now() < until
   }
@@ -69,7 +71,7 @@ export class EndedSessions {
    * @param until  when it would end anyway
    * @returns a promise only when Redis has to be asked
    */
-  has (id: string, until: number): boolean | Promise<boolean> {
+  has(id: string, until: number): boolean | Promise<boolean> {
     if (this.knows(id)) return true
     if (this.#options.redis === undefined || this.#alive.get(id)) return false
     let asked = this.#asked.get(id)
@@ -80,10 +82,10 @@ export class EndedSessions {
     return asked
   }
 
-  async #ask (id: string, until: number): Promise<boolean> {
+  async #ask(id: string, until: number): Promise<boolean> {
     const at = this.#now()
     try {
-      const isEnded = await this.#ready().exists(PREFIX + id) === 1
+      const isEnded = (await this.#ready().exists(PREFIX + id)) === 1
       this.#isBack()
       if (isEnded) this.#remember(id, until)
       else this.#alive.set(id, true, at + BELIEVED)
@@ -95,7 +97,7 @@ export class EndedSessions {
   }
 
   /** Writes what Redis does not know yet; what fails stays to be written. */
-  #write (): void {
+  #write(): void {
     let redis: EndedSessionsRedis
     try {
       redis = this.#ready()
@@ -113,7 +115,7 @@ export class EndedSessions {
     }
   }
 
-  #ready (): EndedSessionsRedis {
+  #ready(): EndedSessionsRedis {
     const redis = this.#options.redis!()
     if (redis?.status === 'wait') redis.connect().catch(() => {})
     // the client would say the same, with a stack that nobody reads
@@ -121,7 +123,7 @@ export class EndedSessions {
     return redis
   }
 
-  #remember (id: string, until: number): void {
+  #remember(id: string, until: number): void {
     const now = this.#now()
     for (const [oldest, end] of this.#ended) {
       if (end > now && this.#ended.size < REMEMBERED) break
@@ -132,19 +134,25 @@ export class EndedSessions {
     this.#ended.set(id, until)
   }
 
-  #warnOnce (): void {
+  #warnOnce(): void {
     if (this.#isFull) return
     this.#isFull = true
-    this.#options.log.warn({ most: REMEMBERED }, 'too many logouts to remember: copies of the oldest ended sessions work again')
+    this.#options.log.warn(
+      { most: REMEMBERED },
+      'too many logouts to remember: copies of the oldest ended sessions work again',
+    )
   }
 
-  #failed (error: unknown): void {
+  #failed(error: unknown): void {
     if (this.#isAway) return
     this.#isAway = true
-    this.#options.log.error({ reason: reasonOf(error) }, 'Redis is away: gateways learn of logouts at others once it is back')
+    this.#options.log.error(
+      { reason: reasonOf(error) },
+      'Redis is away: gateways learn of logouts at others once it is back',
+    )
   }
 
-  #isBack (): void {
+  #isBack(): void {
     if (this.#isAway) this.#options.log.info('gateways learn of logouts at others again')
     this.#isAway = false
     if (this.#owed.size > 0) this.#write()

@@ -12,8 +12,8 @@ export interface CookieCarrier {
 }
 
 /**
- * The cookies of the login: the session; the browser, to which a login that is under way belongs; and the ID token, which
- * the logout alone gets to see.
+ * The cookies of the login: the session; the browser, to which a login that is under way belongs; and the ID token,
+ * which the logout alone gets to see.
  */
 export class LoginCookies {
   /** Every name that may stand in a request for an upstream. */
@@ -21,14 +21,18 @@ export class LoginCookies {
   readonly #cookie: LoginCookie
   readonly #logoutPath: string
 
-  constructor ({ cookie, logoutPath }: Pick<LoginSettings, 'cookie' | 'logoutPath'>) {
+  constructor({ cookie, logoutPath }: Pick<LoginSettings, 'cookie' | 'logoutPath'>) {
     this.#cookie = cookie
     this.#logoutPath = logoutPath
-    this.names = [true, false].flatMap((secure) => [...this.#parts(secure), this.#name('-login', secure), this.#name('-hint', secure)])
+    this.names = [true, false].flatMap((secure) => [
+      ...this.#parts(secure),
+      this.#name('-login', secure),
+      this.#name('-hint', secure),
+    ])
   }
 
   /** The sealed session; null without one. */
-  session (request: CookieCarrier, secure: boolean): string | null {
+  session(request: CookieCarrier, secure: boolean): string | null {
     const cookies = read(request)
     const parts = this.#parts(secure)
     const first = cookies[parts[0]!]
@@ -43,9 +47,13 @@ export class LoginCookies {
    * @returns values of `Set-Cookie`, which also remove parts of an older session that the request carries
    * @throws Error when the session does not fit
    */
-  setSession (sealed: string, maxAge: number, request: CookieCarrier, secure: boolean): string[] {
+  setSession(sealed: string, maxAge: number, request: CookieCarrier, secure: boolean): string[] {
     const count = Math.ceil((sealed.length + 1) / LONGEST)
-    if (count > PARTS) throw new Error(`a session of ${sealed.length} characters does not fit into cookies: let login.claims.keep name fewer claims, or the issuer send smaller tokens and fewer groups`)
+    if (count > PARTS) {
+      throw new Error(
+        `a session of ${sealed.length} characters does not fit into cookies: let login.claims.keep name fewer claims, or the issuer send smaller tokens and fewer groups`,
+      )
+    }
     const text = `${count}${sealed}`
     const cookies = read(request)
     return this.#parts(secure).flatMap((name, i) => {
@@ -55,27 +63,29 @@ export class LoginCookies {
   }
 
   /** What the browser is known by while it logs in; null when it is not. */
-  browser (request: CookieCarrier, secure: boolean): string | null {
+  browser(request: CookieCarrier, secure: boolean): string | null {
     const id = read(request)[this.#name('-login', secure)]
     return id !== undefined && /^[\w-]{22}$/.test(id) ? id : null
   }
 
-  setBrowser (id: string, maxAge: number, secure: boolean): string {
+  setBrowser(id: string, maxAge: number, secure: boolean): string {
     return this.#set(this.#name('-login', secure), id, maxAge, secure)
   }
 
   /** The sealed ID token; null without one. */
-  hint (request: CookieCarrier, secure: boolean): string | null {
+  hint(request: CookieCarrier, secure: boolean): string | null {
     return read(request)[this.#name('-hint', secure)] ?? null
   }
 
   /** @returns null when it does not fit: the logout goes without it */
-  setHint (sealed: string, maxAge: number, secure: boolean): string | null {
-    return sealed.length > LONGEST ? null : this.#set(this.#name('-hint', secure), sealed, maxAge, secure, this.#logoutPath)
+  setHint(sealed: string, maxAge: number, secure: boolean): string | null {
+    return sealed.length > LONGEST
+      ? null
+      : this.#set(this.#name('-hint', secure), sealed, maxAge, secure, this.#logoutPath)
   }
 
   /** Removes all that the request carries. */
-  clear (request: CookieCarrier, secure: boolean): string[] {
+  clear(request: CookieCarrier, secure: boolean): string[] {
     const cookies = read(request)
     const hint = this.#name('-hint', secure)
     return [...this.#parts(secure), this.#name('-login', secure), hint]
@@ -83,25 +93,33 @@ export class LoginCookies {
       .map((name) => this.#set(name, '', 0, secure, name === hint ? this.#logoutPath : '/'))
   }
 
-  #parts (secure: boolean): string[] {
+  #parts(secure: boolean): string[] {
     return Array.from({ length: PARTS }, (_, i) => this.#name(i === 0 ? '' : `.${i}`, secure))
   }
 
   /** With the prefix that keeps neighbours from setting it (RFC 6265bis, section 4.1.3). */
-  #name (suffix: string, secure: boolean): string {
+  #name(suffix: string, secure: boolean): string {
     const { name, domain } = this.#cookie
     const prefix = !secure ? '' : domain !== undefined || suffix === '-hint' ? '__Secure-' : '__Host-'
     return `${prefix}${name}${suffix}`
   }
 
-  #set (name: string, value: string, maxAge: number, secure: boolean, path = '/'): string {
+  #set(name: string, value: string, maxAge: number, secure: boolean, path = '/'): string {
     const { domain } = this.#cookie
-    const cookie: SetCookie = { name, value, maxAge, path, httpOnly: true, secure, sameSite: this.#sameSite(name, secure) }
+    const cookie: SetCookie = {
+      name,
+      value,
+      maxAge,
+      path,
+      httpOnly: true,
+      secure,
+      sameSite: this.#sameSite(name, secure),
+    }
     return stringifySetCookie(domain === undefined ? cookie : { ...cookie, domain })
   }
 
   /** The way back from the issuer is a link of another site; and browsers take `None` over https alone. */
-  #sameSite (name: string, secure: boolean): 'lax' | 'strict' | 'none' {
+  #sameSite(name: string, secure: boolean): 'lax' | 'strict' | 'none' {
     const { sameSite } = this.#cookie
     if (sameSite === 'strict') return name.endsWith('-login') ? 'lax' : 'strict'
     return sameSite === 'none' && secure ? 'none' : 'lax'

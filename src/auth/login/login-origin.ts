@@ -16,7 +16,10 @@ export interface LoginOrigin {
  * Compiles where a browser is.
  * @returns throws GatehouseError `GW_BAD_HOST` for a request that does not say
  */
-export function loginOrigin ({ publicUrl, cookie: { domain, secure } }: Pick<LoginSettings, 'publicUrl' | 'cookie'>): (request: AuthRequest) => LoginOrigin {
+export function loginOrigin({
+  publicUrl,
+  cookie: { domain, secure },
+}: Pick<LoginSettings, 'publicUrl' | 'cookie'>): (request: AuthRequest) => LoginOrigin {
   const fixed = publicUrl === undefined ? null : new URL(publicUrl)
   return ({ host, headers, protocol }: AuthRequest) => {
     const scheme = fixed?.protocol ?? (protocol === 'https' ? 'https:' : 'http:')
@@ -29,7 +32,7 @@ export function loginOrigin ({ publicUrl, cookie: { domain, secure } }: Pick<Log
 }
 
 /** What a proxy has put into `X-Forwarded-Host` nobody has looked at yet. */
-function originOf (scheme: string, host: string): URL | null {
+function originOf(scheme: string, host: string): URL | null {
   return /^[\w.:[\]-]+$/.test(host) ? URL.parse(`${scheme}//${host}`) : null
 }
 

@@ -44,22 +44,35 @@ export class LoginScheme implements AuthScheme {
   /** What the cookies of a request hold; null for no session that lasts. */
   readonly #opened = new WeakMap<AuthRequest, LoginSession | null>()
 
-  constructor ({ sessionLifetime, idle, callbackPath, cookie }: Pick<LoginSettings, 'sessionLifetime' | 'idle' | 'callbackPath' | 'cookie'>, parts: LoginParts) {
+  constructor(
+    {
+      sessionLifetime,
+      idle,
+      callbackPath,
+      cookie,
+    }: Pick<LoginSettings, 'sessionLifetime' | 'idle' | 'callbackPath' | 'cookie'>,
+    parts: LoginParts,
+  ) {
     this.#parts = parts
     this.#lifetime = milliseconds(sessionLifetime)
     this.#idle = idle === undefined ? Infinity : milliseconds(idle)
     this.#callbackPath = callbackPath
     this.#now = parts.now ?? Date.now
     this.credentials = { cookies: parts.cookies.names }
-    this.security = { type: 'apiKey', in: 'cookie', name: cookie.name, description: 'The session of a browser that has logged in: open a page behind the login first.' }
+    this.security = {
+      type: 'apiKey',
+      in: 'cookie',
+      name: cookie.name,
+      description: 'The session of a browser that has logged in: open a page behind the login first.',
+    }
   }
 
   /** A session that is forged or over is as none: browsers send it anyway, perhaps beside other credentials. */
-  isPresented (request: AuthRequest): boolean {
+  isPresented(request: AuthRequest): boolean {
     return this.#session(request, this.#parts.originOf(request)) !== null
   }
 
-  async authenticate (request: AuthRequest): Promise<Consumer> {
+  async authenticate(request: AuthRequest): Promise<Consumer> {
     const { refresh, ended, originOf } = this.#parts
     const origin = originOf(request)
     const session = this.#session(request, origin)
@@ -79,18 +92,18 @@ export class LoginScheme implements AuthScheme {
   }
 
   /** Ends the session of a request for good, copies of it too. */
-  endSession (request: AuthRequest): void {
+  endSession(request: AuthRequest): void {
     const session = this.#session(request, this.#parts.originOf(request))
     if (session !== null) this.#parts.ended.end(session.id, session.started + this.#lifetime)
   }
 
   /** Values of `Set-Cookie` that give a browser its session. */
-  sessionCookies (session: LoginSession, request: AuthRequest, secure: boolean): string[] {
+  sessionCookies(session: LoginSession, request: AuthRequest, secure: boolean): string[] {
     const left = Math.max(0, Math.floor((session.started + this.#lifetime - this.#now()) / 1000))
     return this.#parts.cookies.setSession(this.#parts.seal.seal(session), left, request, secure)
   }
 
-  #session (request: AuthRequest, { secure }: LoginOrigin): LoginSession | null {
+  #session(request: AuthRequest, { secure }: LoginOrigin): LoginSession | null {
     let session = this.#opened.get(request)
     if (session === undefined) {
       const sealed = this.#parts.cookies.session(request, secure)
@@ -101,40 +114,58 @@ export class LoginScheme implements AuthScheme {
     return session
   }
 
-  #lasts ({ started, used }: LoginSession): boolean {
+  #lasts({ started, used }: LoginSession): boolean {
     const now = this.#now()
     return now < started + this.#lifetime && now < used + this.#idle
   }
 
   /** Gives the browser its session anew, when it was refreshed or has to say that it was used. */
-  #keep (fresh: LoginSession, before: LoginSession, request: AuthRequest, { secure }: LoginOrigin): void {
+  #keep(fresh: LoginSession, before: LoginSession, request: AuthRequest, { secure }: LoginOrigin): void {
     const now = this.#now()
     const isUsed = this.#idle !== Infinity && now - before.used > this.#idle * IDLE_STEP
     if (fresh !== before || isUsed) request.setCookie = this.sessionCookies({ ...fresh, used: now }, request, secure)
   }
 
   /** @throws GatehouseError that is a redirect for a browser that opens a page, and 401 for everything else */
-  async #sendToLogin (request: AuthRequest, { login, page, secure }: LoginOrigin): Promise<never> {
-    if (!opensPage(request)) throw gatehouseError('GW_UNAUTHORIZED', { detail: 'Log in first: open a page of this service in a browser.' })
+  async #sendToLogin(request: AuthRequest, { login, page, secure }: LoginOrigin): Promise<never> {
+    if (!opensPage(request)) {
+      throw gatehouseError('GW_UNAUTHORIZED', { detail: 'Log in first: open a page of this service in a browser.' })
+    }
     const { cookies, pending, issuer } = this.#parts
     const browser = cookies.browser(request, secure) ?? unguessable()
-    const { pending: { nonce, verifier }, state } = pending.begin(browser, page + pageTarget(request))
+    const {
+      pending: { nonce, verifier },
+      state,
+    } = pending.begin(browser, page + pageTarget(request))
     const location = await issuer.loginUrl(login + this.#callbackPath, { state, nonce, verifier })
     throw gatehouseError('GW_UNAUTHORIZED', {
-      answer: { status: 302, headers: { location: location.href, 'set-cookie': [cookies.setBrowser(browser, LOGIN_TIME / 1000, secure)] }, body: Buffer.alloc(0) },
+      answer: {
+        status: 302,
+        headers: { location: location.href, 'set-cookie': [cookies.setBrowser(browser, LOGIN_TIME / 1000, secure)] },
+        body: Buffer.alloc(0),
+      },
     })
   }
 }
 
 /** The page as the browser has asked for it; a way of writing it that leads elsewhere stays here. */
-function pageTarget ({ originalUrl, raw }: AuthRequest): string {
+function pageTarget({ originalUrl, raw }: AuthRequest): string {
   const target = originalUrl ?? raw.url ?? '/'
   return target.startsWith('/') ? target.replace(/^[/\\]+/, '/') : '/'
 }
 
 /** Whether a person waits for a page (Fetch Metadata, section 2.2); a script could do nothing with a login. */
-function opensPage ({ headers, raw: { method = 'GET' } }: { headers: IncomingHttpHeaders, raw: { method?: string } }): boolean {
+function opensPage({
+  headers,
+  raw: { method = 'GET' },
+}: {
+  headers: IncomingHttpHeaders
+  raw: { method?: string }
+}): boolean {
   const mode = headers['sec-fetch-mode']
-  return (method === 'GET' || method === 'HEAD') && headers.upgrade === undefined &&
+  return (
+    (method === 'GET' || method === 'HEAD') &&
+    headers.upgrade === undefined &&
     (mode === undefined ? (headers.accept ?? '').includes('text/html') : mode === 'navigate')
+  )
 }

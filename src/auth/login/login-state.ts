@@ -24,21 +24,24 @@ export class PendingLogins {
   readonly #seal: SealedText
   readonly #now: () => number
 
-  constructor ({ issuer, clientId, sessionSecret }: Pick<LoginSettings, 'issuer' | 'clientId' | 'sessionSecret'>, now: () => number = Date.now) {
+  constructor(
+    { issuer, clientId, sessionSecret }: Pick<LoginSettings, 'issuer' | 'clientId' | 'sessionSecret'>,
+    now: () => number = Date.now,
+  ) {
     this.#seal = new SealedText([sessionSecret].flat(), JSON.stringify(['gatehouse pending login 1', issuer, clientId]))
     this.#now = now
   }
 
   /** @returns the login, and the `state` that brings it back */
-  begin (browser: string, page: string): { pending: PendingLogin, state: string } {
+  begin(browser: string, page: string): { pending: PendingLogin; state: string } {
     const pending = { browser, nonce: unguessable(), verifier: unguessable(32), page, until: this.#now() + LOGIN_TIME }
     return { pending, state: this.#seal.seal(JSON.stringify(pending)) }
   }
 
   /** @returns null for a state that was not made here, is too old, or belongs to another browser */
-  resume (state: string, browser: string | null): PendingLogin | null {
+  resume(state: string, browser: string | null): PendingLogin | null {
     const text = this.#seal.open(state)
-    const pending = text === null ? null : JSON.parse(text) as PendingLogin
+    const pending = text === null ? null : (JSON.parse(text) as PendingLogin)
     return pending !== null && pending.browser === browser && this.#now() < pending.until ? pending : null
   }
 }

@@ -18,13 +18,13 @@ export class SealedText {
    * @param secrets  the first seals, each opens
    * @param purpose  what the texts are; one that was sealed for another purpose does not open
    */
-  constructor (secrets: readonly string[], purpose: string) {
+  constructor(secrets: readonly string[], purpose: string) {
     this.#secrets = secrets
     this.#purpose = purpose
   }
 
   /** @returns base64url */
-  seal (text: string): string {
+  seal(text: string): string {
     const salt = randomBytes(SALT_BYTES)
     const { key, iv } = this.#derive(this.#secrets[0]!, salt)
     const cipher = createCipheriv(ALGORITHM, key, iv)
@@ -32,7 +32,7 @@ export class SealedText {
   }
 
   /** @returns null for whatever was not sealed here, or has been changed since */
-  open (sealed: string): string | null {
+  open(sealed: string): string | null {
     const bytes = Buffer.from(sealed, 'base64url')
     if (bytes.length < SALT_BYTES + TAG_BYTES) return null
     for (const secret of this.#secrets) {
@@ -40,7 +40,9 @@ export class SealedText {
       const decipher = createDecipheriv(ALGORITHM, key, iv, { authTagLength: TAG_BYTES })
       decipher.setAuthTag(bytes.subarray(-TAG_BYTES))
       try {
-        return Buffer.concat([decipher.update(bytes.subarray(SALT_BYTES, -TAG_BYTES)), decipher.final()]).toString('utf8')
+        return Buffer.concat([decipher.update(bytes.subarray(SALT_BYTES, -TAG_BYTES)), decipher.final()]).toString(
+          'utf8',
+        )
       } catch {
         // sealed with another secret, or forged
       }
@@ -48,7 +50,7 @@ export class SealedText {
     return null
   }
 
-  #derive (secret: string, salt: Buffer): { key: Buffer, iv: Buffer } {
+  #derive(secret: string, salt: Buffer): { key: Buffer; iv: Buffer } {
     const derived = Buffer.from(hkdfSync('sha256', secret, salt, this.#purpose, KEY_BYTES + IV_BYTES))
     return { key: derived.subarray(0, KEY_BYTES), iv: derived.subarray(KEY_BYTES) }
   }

@@ -9,7 +9,10 @@ import type { SharedRefresh } from './shared-refresh.ts'
 
 /** A session is refreshed when so much of the time for which the issuer vouches has passed. */
 const REFRESH_AT = 0.8
-/** Milliseconds for which requests that still bring the session of before get the refreshed one: its refresh token is used up. */
+/**
+ * Milliseconds for which requests that still bring the session of before get the refreshed one: its refresh token is
+ * used up.
+ */
 export const REMEMBERED = 60_000
 /** Milliseconds after a failure in which the issuer is not asked again. */
 const PAUSE = 5000
@@ -25,7 +28,12 @@ export class SessionRefresh {
   #pausedUntil = -Infinity
 
   /** @param shared  lets one of several gateways refresh; absent when each does for itself */
-  constructor (issuer: Pick<LoginIssuer, 'refresh'>, { claims, outageGrace }: Pick<LoginSettings, 'claims' | 'outageGrace'>, now: () => number = Date.now, shared?: SharedRefresh) {
+  constructor(
+    issuer: Pick<LoginIssuer, 'refresh'>,
+    { claims, outageGrace }: Pick<LoginSettings, 'claims' | 'outageGrace'>,
+    now: () => number = Date.now,
+    shared?: SharedRefresh,
+  ) {
     this.#shared = shared
     this.#issuer = issuer
     this.#consumerOf = consumerReader(claims)
@@ -34,17 +42,26 @@ export class SessionRefresh {
   }
 
   /** @returns null when the claims name nobody */
-  begin (answer: IssuerAnswer): LoginSession | null {
+  begin(answer: IssuerAnswer): LoginSession | null {
     const now = this.#now()
     const consumer = this.#consumerOf(answer.claims!, answer.scope)
-    return consumer && { id: unguessable(), generation: 0, started: now, used: now, consumer, ...this.#freshness(answer, null) }
+    return (
+      consumer && {
+        id: unguessable(),
+        generation: 0,
+        started: now,
+        used: now,
+        consumer,
+        ...this.#freshness(answer, null),
+      }
+    )
   }
 
   /**
    * A session that the issuer vouches for, which is the one given as long as it does.
    * @throws SessionOver, or GatehouseError `GW_AUTH_UNAVAILABLE` when nobody can say for longer than the grace
    */
-  async fresh (session: LoginSession): Promise<LoginSession> {
+  async fresh(session: LoginSession): Promise<LoginSession> {
     const now = this.#now()
     if (session.refreshFrom === null || now < session.refreshFrom) return session
     const key = `${session.id}.${session.generation}`
@@ -60,26 +77,37 @@ export class SessionRefresh {
   }
 
   /** One refresh for all requests that come with the session meanwhile. */
-  #begin (key: string, session: LoginSession): Promise<LoginSession> {
+  #begin(key: string, session: LoginSession): Promise<LoginSession> {
     const refresh = (): Promise<LoginSession> => this.#refresh(session)
     const refreshed = this.#shared === undefined ? refresh() : this.#shared.once(key, refresh)
     this.#refreshed.set(key, refreshed)
-    refreshed.then(() => {
-      setTimeout(() => this.#refreshed.delete(key), REMEMBERED).unref()
-    }).catch((error: { code?: string }) => {
-      this.#refreshed.delete(key)
-      if (error.code === 'GW_AUTH_UNAVAILABLE') this.#pausedUntil = this.#now() + PAUSE
-    })
+    refreshed
+      .then(() => {
+        setTimeout(() => this.#refreshed.delete(key), REMEMBERED).unref()
+      })
+      .catch((error: { code?: string }) => {
+        this.#refreshed.delete(key)
+        if (error.code === 'GW_AUTH_UNAVAILABLE') this.#pausedUntil = this.#now() + PAUSE
+      })
     return refreshed
   }
 
-  async #refresh (session: LoginSession): Promise<LoginSession> {
+  async #refresh(session: LoginSession): Promise<LoginSession> {
     const answer = await this.#issuer.refresh(session.refreshToken!, session.consumer.claims.sub as string)
-    const consumer = answer.claims === null ? session.consumer : this.#consumerOf(answer.claims, answer.scope) ?? session.consumer
-    return { ...session, generation: session.generation + 1, consumer, ...this.#freshness(answer, session.refreshToken) }
+    const consumer =
+      answer.claims === null ? session.consumer : (this.#consumerOf(answer.claims, answer.scope) ?? session.consumer)
+    return {
+      ...session,
+      generation: session.generation + 1,
+      consumer,
+      ...this.#freshness(answer, session.refreshToken),
+    }
   }
 
-  #freshness ({ refreshToken, expiresIn }: IssuerAnswer, earlier: string | null): Pick<LoginSession, 'refreshToken' | 'refreshFrom' | 'freshUntil'> {
+  #freshness(
+    { refreshToken, expiresIn }: IssuerAnswer,
+    earlier: string | null,
+  ): Pick<LoginSession, 'refreshToken' | 'refreshFrom' | 'freshUntil'> {
     const token = refreshToken ?? earlier
     if (token === null || expiresIn === undefined) return { refreshToken: null, refreshFrom: null, freshUntil: null }
     const now = this.#now()

@@ -12,15 +12,16 @@ const PATIENCE_MS = 10_000
 /** What is needed of a Redis client. */
 export interface RefreshRedis {
   status: string
-  get (key: string): Promise<string | null>
-  set (key: string, value: string, unit: 'PX', milliseconds: number, condition: 'NX'): Promise<unknown>
-  set (key: string, value: string, unit: 'PX', milliseconds: number): Promise<unknown>
-  del (key: string): Promise<unknown>
+  get(key: string): Promise<string | null>
+  set(key: string, value: string, unit: 'PX', milliseconds: number, condition: 'NX'): Promise<unknown>
+  set(key: string, value: string, unit: 'PX', milliseconds: number): Promise<unknown>
+  del(key: string): Promise<unknown>
 }
 
 /**
- * Lets one of several gateways refresh a session. Issuers give each refresh token one use, and take a second use for a theft: they end
- * the session. What comes of the refresh stands in Redis for a while, sealed, for requests that still bring the session of before.
+ * Lets one of several gateways refresh a session. Issuers give each refresh token one use, and take a second use for a
+ * theft: they end the session. What comes of the refresh stands in Redis for a while, sealed, for requests that still
+ * bring the session of before.
  */
 export class SharedRefresh {
   readonly #redis: () => RefreshRedis | null
@@ -32,7 +33,12 @@ export class SharedRefresh {
    * @param redis   the client; null as long as there is none. While Redis is away each gateway refreshes by itself
    * @param keptMs  how long a refreshed session is kept for the others, in milliseconds
    */
-  constructor (redis: () => RefreshRedis | null, seal: Pick<SessionSeal, 'seal' | 'open'>, keptMs: number, pause = timer) {
+  constructor(
+    redis: () => RefreshRedis | null,
+    seal: Pick<SessionSeal, 'seal' | 'open'>,
+    keptMs: number,
+    pause = timer,
+  ) {
     this.#redis = redis
     this.#seal = seal
     this.#keptMs = keptMs
@@ -43,17 +49,17 @@ export class SharedRefresh {
    * The refreshed session: another gateway's, or what `refresh` makes.
    * @param key  of the session as it is before
    */
-  async once (key: string, refresh: () => Promise<LoginSession>): Promise<LoginSession> {
+  async once(key: string, refresh: () => Promise<LoginSession>): Promise<LoginSession> {
     const redis = this.#redis()
     if (redis?.status !== 'ready') return refresh()
     const name = PREFIX + key
     let isOurs: boolean
     try {
-      isOurs = await redis.set(name, PENDING, 'PX', PENDING_MS, 'NX') !== null
+      isOurs = (await redis.set(name, PENDING, 'PX', PENDING_MS, 'NX')) !== null
     } catch {
       return refresh()
     }
-    if (!isOurs) return await this.#awaited(redis, name) ?? refresh()
+    if (!isOurs) return (await this.#awaited(redis, name)) ?? refresh()
     try {
       const session = await refresh()
       redis.set(name, this.#seal.seal(session), 'PX', this.#keptMs).catch(() => {})
@@ -65,7 +71,7 @@ export class SharedRefresh {
   }
 
   /** What another gateway has made; null when it has failed, takes too long, or cannot be asked any more. */
-  async #awaited (redis: RefreshRedis, name: string): Promise<LoginSession | null> {
+  async #awaited(redis: RefreshRedis, name: string): Promise<LoginSession | null> {
     for (let waited = 0; waited < PATIENCE_MS; waited += LOOK_MS) {
       const text = await redis.get(name).catch(() => null)
       if (text !== PENDING) return text === null ? null : this.#seal.open(text)
@@ -75,4 +81,7 @@ export class SharedRefresh {
   }
 }
 
-const timer = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms).unref() })
+const timer = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms).unref()
+  })

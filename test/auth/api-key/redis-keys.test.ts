@@ -4,26 +4,28 @@ import { type ApiKey, compileApiKeys, digestOf, indexOf } from '../../../src/aut
 import { fieldOf, RedisKeys, REDIS_KEYS } from '../../../src/auth/api-key/redis-keys.ts'
 
 /** What stands in for the client: the contract with a real one is in test/plugins/auth/api-key.test.ts. */
-function setUp () {
+function setUp() {
   const clock = { now: 0 }
   const entries = new Map<string, string>()
   const client = {
     status: 'ready',
     asked: 0,
     connects: 0,
-    async connect () {
+    async connect() {
       client.connects++
       client.status = client.reachable ? 'ready' : 'reconnecting'
       if (!client.reachable) throw new Error('ECONNREFUSED')
     },
     reachable: true,
-    async hget (hash: string, field: string) {
+    async hget(hash: string, field: string) {
       client.asked++
       assert.equal(hash, REDIS_KEYS)
       return entries.get(field) ?? null
     },
   }
-  const put = (key: string, name = key): void => { entries.set(fieldOf(indexOf(digestOf(key))), JSON.stringify({ name, sha256: digestOf(key).toString('hex') })) }
+  const put = (key: string, name = key): void => {
+    entries.set(fieldOf(indexOf(digestOf(key))), JSON.stringify({ name, sha256: digestOf(key).toString('hex') }))
+  }
   const keys = new RedisKeys({
     redis: () => client,
     read: (text): ApiKey | null => {
@@ -37,7 +39,14 @@ function setUp () {
     graceMs: 100,
     now: () => clock.now,
   })
-  return { clock, entries, client, put, find: async (key: string) => (await keys.find(indexOf(digestOf(key))))?.consumer.id, peek: (key: string) => keys.peek(indexOf(digestOf(key)))?.consumer.id }
+  return {
+    clock,
+    entries,
+    client,
+    put,
+    find: async (key: string) => (await keys.find(indexOf(digestOf(key))))?.consumer.id,
+    peek: (key: string) => keys.peek(indexOf(digestOf(key)))?.consumer.id,
+  }
 }
 
 test('a key is read once in a while, and not known before', async () => {
@@ -72,10 +81,17 @@ test('while Redis is away, keys work for the time of grace, and unknown ones are
   const { clock, client, put, find } = setUp()
   put('one')
   await find('one')
-  for (const outage of [() => { client.status = 'reconnecting' }, () => {
-    client.status = 'ready'
-    client.hget = async () => { throw new Error('Command timed out') }
-  }]) {
+  for (const outage of [
+    () => {
+      client.status = 'reconnecting'
+    },
+    () => {
+      client.status = 'ready'
+      client.hget = async () => {
+        throw new Error('Command timed out')
+      }
+    },
+  ]) {
     outage()
     clock.now = 99
     assert.equal(await find('one'), 'one')
@@ -102,7 +118,15 @@ test('what is no entry, or that of another key, is nobody', async () => {
   const { entries, put, find } = setUp()
   put('two')
   const other = [...entries.values()][0]!
-  for (const text of ['', '{', 'null', '[]', '{"name":"x"}', other, `{"name":"${'x'.repeat(70_000)}","sha256":"${digestOf('one').toString('hex')}"}`]) {
+  for (const text of [
+    '',
+    '{',
+    'null',
+    '[]',
+    '{"name":"x"}',
+    other,
+    `{"name":"${'x'.repeat(70_000)}","sha256":"${digestOf('one').toString('hex')}"}`,
+  ]) {
     entries.set(fieldOf(indexOf(digestOf('one'))), text)
     assert.equal(await find('one'), undefined, text.slice(0, 50))
   }

@@ -9,7 +9,9 @@ test('two hashes at once, in their order, and too many are refused', async () =>
   let running = 0
   const work = (i: number) => async () => {
     most = Math.max(most, ++running)
-    await new Promise<void>((resolve) => { open.push(resolve) })
+    await new Promise<void>((resolve) => {
+      open.push(resolve)
+    })
     running--
     return i
   }
@@ -20,12 +22,22 @@ test('two hashes at once, in their order, and too many are refused', async () =>
     while (open.length === 0) await new Promise(setImmediate)
     open.shift()!()
   }
-  assert.deepEqual(await all, Array.from({ length: 66 }, (_, i) => i))
+  assert.deepEqual(
+    await all,
+    Array.from({ length: 66 }, (_, i) => i),
+  )
   assert.equal(most, 2)
 })
 
 test('a failure gives its place back', async () => {
   const queue = new HashQueue()
-  for (let i = 0; i < 10; i++) await assert.rejects(queue.run(async () => { throw new Error('no') }), /no/)
+  for (let i = 0; i < 10; i++) {
+    await assert.rejects(
+      queue.run(async () => {
+        throw new Error('no')
+      }),
+      /no/,
+    )
+  }
   assert.equal(await queue.run(async () => 'yes'), 'yes')
 })

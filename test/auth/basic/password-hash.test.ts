@@ -10,7 +10,7 @@ const read = (text: string): PasswordHash => {
 }
 
 /** A scrypt hash in the form of Python's passlib. */
-function scryptHash (password: string, { ln = 14, r = 8, p = 1, bytes = 32 } = {}): string {
+function scryptHash(password: string, { ln = 14, r = 8, p = 1, bytes = 32 } = {}): string {
   const unpadded = (buffer: Buffer): string => buffer.toString('base64').replaceAll('=', '')
   const salt = Buffer.from('0123456789abcdef')
   return `$scrypt$ln=${ln},r=${r},p=${p}$${unpadded(salt)}$${unpadded(scryptSync(password, salt, bytes, { N: 2 ** ln, r, p, maxmem: 2 ** 28 }))}`
@@ -22,7 +22,9 @@ test('a new hash is argon2id with a salt of its own, and fits its password alone
   assert.notEqual(one, two)
   assert.equal(await read(one).matches('pässword'), true)
   assert.equal(await read(one).matches('pa\u0308ssword'), true, 'composed differently')
-  for (const wrong of ['', 'password', 'pässword ', 'Pässword']) assert.equal(await read(one).matches(wrong), false, wrong)
+  for (const wrong of ['', 'password', 'pässword ', 'Pässword']) {
+    assert.equal(await read(one).matches(wrong), false, wrong)
+  }
 })
 
 test('a hash of another maker is understood', async () => {
@@ -52,7 +54,9 @@ test('weak, extravagant and broken hashes are refused without being shown', () =
     [`$scrypt$ln=13,r=8,p=1$${salt}$${tag}`, /too weak/],
     [`$scrypt$ln=30,r=8,p=1$${salt}$${tag}`, /more memory/],
     [`$scrypt$ln=17,r=8,p=99$${salt}$${tag}`, /more memory/],
-    ['$2y$10$abcdefghijklmnopqrstuv', /no hash of the form/], ['hunter2', /no hash of the form/], ['', /no hash of the form/],
+    ['$2y$10$abcdefghijklmnopqrstuv', /no hash of the form/],
+    ['hunter2', /no hash of the form/],
+    ['', /no hash of the form/],
   ] as const) {
     const found = parsePasswordHash(text)
     if (typeof found !== 'string') assert.fail(text)

@@ -7,17 +7,25 @@ import type { ActiveToken } from '../../../src/auth/introspection/token-introspe
 import type { AuthRequest } from '../../../src/auth/scheme.ts'
 
 const consumer: Consumer = { id: 'ada', scheme: 'introspection', scopes: [], groups: [], claims: {} }
-const shown = (authorization?: string, raw: string[] = []): AuthRequest => ({ headers: authorization === undefined ? {} : { authorization }, ip: '::1', raw: { rawHeaders: raw } })
+const shown = (authorization?: string, raw: string[] = []): AuthRequest => ({
+  headers: authorization === undefined ? {} : { authorization },
+  ip: '::1',
+  raw: { rawHeaders: raw },
+})
 
-function setUp (answer: (token: string) => ActiveToken | null | Error, settings: object = {}) {
+function setUp(answer: (token: string) => ActiveToken | null | Error, settings: object = {}) {
   const asked: string[] = []
   const clock = { now: 0 }
-  const scheme = new IntrospectionScheme({ cacheFor: '30s', refusedFor: '5s', cacheSize: 10, ...settings }, async (token) => {
-    asked.push(token)
-    const found = answer(token)
-    if (found instanceof Error) throw found
-    return found
-  }, () => clock.now)
+  const scheme = new IntrospectionScheme(
+    { cacheFor: '30s', refusedFor: '5s', cacheSize: 10, ...settings },
+    async (token) => {
+      asked.push(token)
+      const found = answer(token)
+      if (found instanceof Error) throw found
+      return found
+    },
+    () => clock.now,
+  )
   const ask = async (authorization?: string, raw?: string[]) => scheme.authenticate(shown(authorization, raw))
   return { scheme, ask, asked, clock }
 }
@@ -44,7 +52,14 @@ test('a good token is asked about once in its time, and never past its expiry', 
 test('the time of an answer begins with the question', async () => {
   let finish!: (found: ActiveToken) => void
   let now = 0
-  const scheme = new IntrospectionScheme({ cacheFor: '30s', refusedFor: 0, cacheSize: 10 }, () => new Promise((resolve) => { finish = resolve }), () => now)
+  const scheme = new IntrospectionScheme(
+    { cacheFor: '30s', refusedFor: 0, cacheSize: 10 },
+    () =>
+      new Promise((resolve) => {
+        finish = resolve
+      }),
+    () => now,
+  )
   const pending = scheme.authenticate(shown('Bearer t'))
   now = 20_000
   finish({ consumer, expires: Infinity })
@@ -55,7 +70,9 @@ test('the time of an answer begins with the question', async () => {
 
 test('a bad token is refused for a while without asking, and not for longer', async () => {
   const { ask, asked, clock } = setUp(() => null)
-  for (let i = 0; i < 3; i++) await assert.rejects(ask('Bearer t'), { code: 'GW_UNAUTHORIZED', message: /it cannot be verified/ })
+  for (let i = 0; i < 3; i++) {
+    await assert.rejects(ask('Bearer t'), { code: 'GW_UNAUTHORIZED', message: /it cannot be verified/ })
+  }
   assert.equal(asked.length, 1)
   clock.now = 5000
   await assert.rejects(ask('Bearer t'), { code: 'GW_UNAUTHORIZED' })
@@ -63,7 +80,7 @@ test('a bad token is refused for a while without asking, and not for longer', as
 })
 
 test('a flood of bad tokens drives no good one out', async () => {
-  const { ask, asked } = setUp((token) => token === 'good' ? { consumer, expires: Infinity } : null)
+  const { ask, asked } = setUp((token) => (token === 'good' ? { consumer, expires: Infinity } : null))
   await ask('Bearer good')
   for (let i = 0; i < 50; i++) await assert.rejects(ask(`Bearer bad${i}`))
   await ask('Bearer good')
@@ -72,7 +89,7 @@ test('a flood of bad tokens drives no good one out', async () => {
 
 test('who shows one token at the same time waits for one answer; a failure is not remembered', async () => {
   let fails = true
-  const { ask, asked } = setUp(() => fails ? authUnavailable() : { consumer, expires: Infinity })
+  const { ask, asked } = setUp(() => (fails ? authUnavailable() : { consumer, expires: Infinity }))
   const results = await Promise.allSettled(Array.from({ length: 20 }, () => ask('Bearer t')))
   assert.ok(results.every((result) => result.status === 'rejected' && result.reason.code === 'GW_AUTH_UNAVAILABLE'))
   assert.equal(asked.length, 1)
@@ -94,13 +111,29 @@ test('only one whole bearer token is asked about', async () => {
   const { ask, asked, scheme } = setUp(() => ({ consumer, expires: Infinity }))
   for (const none of [undefined, '', 'Basic bWU6bWU=', 'Bearerx']) {
     assert.equal(scheme.isPresented(shown(none)), false)
-    await assert.rejects(ask(none), { code: 'GW_UNAUTHORIZED', headers: { 'www-authenticate': 'Bearer realm="gatehouse"' } })
+    await assert.rejects(ask(none), {
+      code: 'GW_UNAUTHORIZED',
+      headers: { 'www-authenticate': 'Bearer realm="gatehouse"' },
+    })
   }
-  for (const bad of ['Bearer', 'Bearer ', 'Bearer a b', 'Bearer a, Bearer b', 'Bearer =', 'Bearer a=b', 'Bearer ä', 'Bearer a&b', 'Bearer a%20', `Bearer ${'x'.repeat(9000)}`]) {
+  for (const bad of [
+    'Bearer',
+    'Bearer ',
+    'Bearer a b',
+    'Bearer a, Bearer b',
+    'Bearer =',
+    'Bearer a=b',
+    'Bearer ä',
+    'Bearer a&b',
+    'Bearer a%20',
+    `Bearer ${'x'.repeat(9000)}`,
+  ]) {
     await assert.rejects(ask(bad), { code: 'GW_UNAUTHORIZED', message: /it cannot be verified/ }, bad)
     assert.equal(scheme.recall(shown(bad)), null)
   }
-  await assert.rejects(ask('Bearer t', ['Authorization', 'Bearer t', 'AUTHORIZATION', 'Bearer u']), { code: 'GW_UNAUTHORIZED' })
+  await assert.rejects(ask('Bearer t', ['Authorization', 'Bearer t', 'AUTHORIZATION', 'Bearer u']), {
+    code: 'GW_UNAUTHORIZED',
+  })
   assert.deepEqual(asked, [])
   await ask('Bearer A-z.0~_+/==')
   assert.deepEqual(asked, ['A-z.0~_+/=='])

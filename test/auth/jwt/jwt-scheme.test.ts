@@ -8,32 +8,59 @@ import { RevocationList } from '../../../src/auth/jwt/revocation-list.ts'
 import { TokenVerifier } from '../../../src/auth/jwt/token-verifier.ts'
 
 const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
-const tokenOf = (header: unknown = { alg: 'HS256' }, signature = 'good'): string => `${part(header)}.${part({})}.${signature}`
+const tokenOf = (header: unknown = { alg: 'HS256' }, signature = 'good'): string =>
+  `${part(header)}.${part({})}.${signature}`
 
-interface Options { now?: () => number, cacheSize?: number, clockTolerance?: number, token?: JwtSettings['token'], fail?: Error }
+interface Options {
+  now?: () => number
+  cacheSize?: number
+  clockTolerance?: number
+  token?: JwtSettings['token']
+  fail?: Error
+}
 
 /** A scheme to which all signatures are right, and how often one was checked. */
-function counting (claims: Record<string, unknown> = { sub: 'ada' }, { now, cacheSize = 10, clockTolerance = 0, token, fail }: Options = {}) {
+function counting(
+  claims: Record<string, unknown> = { sub: 'ada' },
+  { now, cacheSize = 10, clockTolerance = 0, token, fail }: Options = {},
+) {
   const seen: string[] = []
   const key = { key: 'k', algorithms: ['HS256' as const] }
   const keys = new KeySet([key])
   const revoked = new RevocationList()
-  const verifier = new TokenVerifier([{ keys }], { clockTolerance }, (token) => {
-    seen.push(token)
-    if (fail) throw fail
-    if (now && typeof claims.exp === 'number' && now() > claims.exp * 1000 + clockTolerance) throw Object.assign(new Error('secret inner words'), { code: 'FAST_JWT_EXPIRED' })
-    return { ...claims }
-  }, now)
+  const verifier = new TokenVerifier(
+    [{ keys }],
+    { clockTolerance },
+    (token) => {
+      seen.push(token)
+      if (fail) throw fail
+      if (now && typeof claims.exp === 'number' && now() > claims.exp * 1000 + clockTolerance) {
+        throw Object.assign(new Error('secret inner words'), { code: 'FAST_JWT_EXPIRED' })
+      }
+      return { ...claims }
+    },
+    now,
+  )
   return { verifier: new JwtScheme({ cacheSize, token }, verifier, [revoked], now), seen, keys, key, revoked }
 }
 
 type Headers = Record<string, string | undefined>
-const requestOf = (headers: Headers, rawHeaders: readonly string[] = [], socket?: object, url?: string) => ({ headers, ip: '', raw: { rawHeaders, socket: socket as never, url } })
+const requestOf = (headers: Headers, rawHeaders: readonly string[] = [], socket?: object, url?: string) => ({
+  headers,
+  ip: '',
+  raw: { rawHeaders, socket: socket as never, url },
+})
 
 /** Asks as the authenticator does: what is known first. */
-const ask = (scheme: JwtScheme, headers: Headers, rawHeaders: readonly string[] = [], socket?: object, url?: string): Consumer => {
+const ask = (
+  scheme: JwtScheme,
+  headers: Headers,
+  rawHeaders: readonly string[] = [],
+  socket?: object,
+  url?: string,
+): Consumer => {
   const request = requestOf(headers, rawHeaders, socket, url)
-  return scheme.recall(request) ?? scheme.authenticate(request) as Consumer
+  return scheme.recall(request) ?? (scheme.authenticate(request) as Consumer)
 }
 
 const challenge = (ask: () => unknown): string => {
@@ -48,7 +75,9 @@ const challenge = (ask: () => unknown): string => {
 
 test('a token is verified once, however its scheme is written', () => {
   const { verifier, seen } = counting()
-  for (const scheme of ['Bearer', 'bearer', 'BEARER', 'bEaReR', 'Bearer ', 'Bearer   ']) assert.equal(ask(verifier, { authorization: `${scheme} ${tokenOf()}` }).id, 'ada')
+  for (const scheme of ['Bearer', 'bearer', 'BEARER', 'bEaReR', 'Bearer ', 'Bearer   ']) {
+    assert.equal(ask(verifier, { authorization: `${scheme} ${tokenOf()}` }).id, 'ada')
+  }
   assert.equal(seen.length, 1)
   assert.equal(seen[0], tokenOf())
 })
@@ -77,7 +106,12 @@ test('with a clock set back, a remembered token is not valid before its nbf', ()
 
 test('tokens of one signature or one payload do not pass for each other', () => {
   const { verifier, seen } = counting()
-  const tokens = [tokenOf(), tokenOf({ alg: 'HS256', kid: 'x' }), tokenOf(undefined, 'gooe'), tokenOf(undefined, 'goodgood')]
+  const tokens = [
+    tokenOf(),
+    tokenOf({ alg: 'HS256', kid: 'x' }),
+    tokenOf(undefined, 'gooe'),
+    tokenOf(undefined, 'goodgood'),
+  ]
   for (const token of tokens) ask(verifier, { authorization: `Bearer ${token}` })
   assert.deepEqual(seen, tokens)
 })
@@ -87,23 +121,53 @@ test('more than one Authorization header is refused, also when the first is good
   const authorization = `Bearer ${tokenOf()}`
   ask(verifier, { authorization }, ['Host', 'x', 'Authorization', authorization])
   for (const second of ['authorization', 'AUTHORIZATION', 'Authorization']) {
-    assert.match(challenge(() => ask(verifier, { authorization }, ['Authorization', authorization, 'Host', 'x', second, 'Basic x'])), /error="invalid_token"/)
+    assert.match(
+      challenge(() =>
+        ask(verifier, { authorization }, ['Authorization', authorization, 'Host', 'x', second, 'Basic x']),
+      ),
+      /error="invalid_token"/,
+    )
   }
-  assert.match(challenge(() => ask(verifier, { authorization: [authorization, authorization] as never })), /error="invalid_token"/)
+  assert.match(
+    challenge(() => ask(verifier, { authorization: [authorization, authorization] as never })),
+    /error="invalid_token"/,
+  )
 })
 
 test('nothing is said about an error when no bearer credentials came', () => {
   const { verifier } = counting()
   for (const authorization of [undefined, '', 'Basic bWU6bWU=', 'Digest x', 'Bearerx', 'Token a.b.c', ' ']) {
-    assert.equal(challenge(() => ask(verifier, { authorization })), 'Bearer realm="gatehouse"', JSON.stringify(authorization))
+    assert.equal(
+      challenge(() => ask(verifier, { authorization })),
+      'Bearer realm="gatehouse"',
+      JSON.stringify(authorization),
+    )
   }
 })
 
 test('garbage is refused before anything is computed', () => {
   const { verifier, seen } = counting()
   const longest = `${part({ alg: 'HS256' })}.e30.`
-  for (const authorization of ['Bearer', 'Bearer ', 'Bearer a', 'Bearer a.b', 'Bearer a.b.', 'Bearer .b.c', 'Bearer a.b.c.d', 'Bearer a.b.c d', 'Bearer\ta.b.c', 'Bearer a.b.c=', 'Bearer a.b.c, Bearer a.b.c', 'Bearer ä.b.c', `Bearer ${longest}${'A'.repeat(8193 - longest.length)}`, `Bearer ${' '.repeat(20_000)}x`]) {
-    assert.match(challenge(() => ask(verifier, { authorization })), /^Bearer realm="gatehouse"(, error="invalid_token", error_description="[\w -]+")?$/)
+  for (const authorization of [
+    'Bearer',
+    'Bearer ',
+    'Bearer a',
+    'Bearer a.b',
+    'Bearer a.b.',
+    'Bearer .b.c',
+    'Bearer a.b.c.d',
+    'Bearer a.b.c d',
+    'Bearer\ta.b.c',
+    'Bearer a.b.c=',
+    'Bearer a.b.c, Bearer a.b.c',
+    'Bearer ä.b.c',
+    `Bearer ${longest}${'A'.repeat(8193 - longest.length)}`,
+    `Bearer ${' '.repeat(20_000)}x`,
+  ]) {
+    assert.match(
+      challenge(() => ask(verifier, { authorization })),
+      /^Bearer realm="gatehouse"(, error="invalid_token", error_description="[\w -]+")?$/,
+    )
   }
   assert.equal(seen.length, 0)
   ask(verifier, { authorization: `Bearer ${longest}${'A'.repeat(8192 - longest.length)}` })
@@ -112,18 +176,23 @@ test('garbage is refused before anything is computed', () => {
 
 test('a crit header is refused whatever it holds, before the signature is looked at', () => {
   const { verifier, seen } = counting()
-  for (const crit of [['x'], ['b64'], ['alg'], [], null, false, 0, '', {}]) challenge(() => ask(verifier, { authorization: `Bearer ${tokenOf({ alg: 'HS256', crit })}` }))
+  for (const crit of [['x'], ['b64'], ['alg'], [], null, false, 0, '', {}]) {
+    challenge(() => ask(verifier, { authorization: `Bearer ${tokenOf({ alg: 'HS256', crit })}` }))
+  }
   challenge(() => ask(verifier, { authorization: `Bearer ${tokenOf(null)}` }))
   assert.equal(seen.length, 0)
 })
 
 test('the answer never says what went wrong inside', () => {
   const { verifier } = counting({}, { fail: new Error('inner words') })
-  assert.throws(() => ask(verifier, { authorization: `Bearer ${tokenOf()}` }), (error: any) => {
-    assert.ok(!JSON.stringify([error.message, error.headers]).includes('inner'))
-    assert.equal(error.cause.message, 'inner words', 'the log learns it')
-    return true
-  })
+  assert.throws(
+    () => ask(verifier, { authorization: `Bearer ${tokenOf()}` }),
+    (error: any) => {
+      assert.ok(!JSON.stringify([error.message, error.headers]).includes('inner'))
+      assert.equal(error.cause.message, 'inner words', 'the log learns it')
+      return true
+    },
+  )
 })
 
 test('a bad token is never remembered, and cacheSize 0 remembers none', () => {
@@ -139,7 +208,8 @@ test('what a connection has shown last is compared as a whole, and only while it
   let now = 1_000_000_000
   const { verifier, seen } = counting({ sub: 'ada', exp: 1_000_060 }, { now: () => now })
   const connection = {}
-  const show = (authorization: string, rawHeaders: string[] = []) => ask(verifier, { authorization }, rawHeaders, connection)
+  const show = (authorization: string, rawHeaders: string[] = []) =>
+    ask(verifier, { authorization }, rawHeaders, connection)
   const authorization = `Bearer ${tokenOf()}`
   assert.equal(show(authorization), show(authorization))
   show(`Bearer ${tokenOf(undefined, 'othr')}`)
@@ -184,8 +254,21 @@ test('other bearer tokens are for another scheme, though alone this one refuses 
   const { verifier } = counting()
   const presented = (authorization?: string) => verifier.isPresented(requestOf({ authorization }))
   assert.equal(presented(`Bearer ${tokenOf()}`), true)
-  for (const authorization of [undefined, 'Basic bWU6bWU=', 'Bearer', 'Bearer opaque', 'Bearer a.b', 'Bearer a.b.c.d.e', 'Bearer a.b.c/d']) assert.equal(presented(authorization), false, String(authorization))
-  assert.match(challenge(() => ask(verifier, { authorization: 'Bearer opaque' })), /error="invalid_token"/)
+  for (const authorization of [
+    undefined,
+    'Basic bWU6bWU=',
+    'Bearer',
+    'Bearer opaque',
+    'Bearer a.b',
+    'Bearer a.b.c.d.e',
+    'Bearer a.b.c/d',
+  ]) {
+    assert.equal(presented(authorization), false, String(authorization))
+  }
+  assert.match(
+    challenge(() => ask(verifier, { authorization: 'Bearer opaque' })),
+    /error="invalid_token"/,
+  )
 })
 
 const token = tokenOf()
@@ -194,7 +277,12 @@ const PLACES: [string, JwtSettings['token'], Headers, string][] = [
   ['a header of its own', { header: 'X-Token' }, { 'x-token': token }, '/'],
   ['a header of its own with a word', { header: 'x-token', scheme: 'JWT' }, { 'x-token': `JWT ${token}` }, '/'],
   ['Authorization without a word', { header: 'authorization', scheme: '' }, { authorization: token }, '/'],
-  ['a cookie', { header: false, cookie: 'session' }, { authorization: 'Basic x', cookie: `a=b; session=${token}; c=d` }, '/'],
+  [
+    'a cookie',
+    { header: false, cookie: 'session' },
+    { authorization: 'Basic x', cookie: `a=b; session=${token}; c=d` },
+    '/',
+  ],
   ['the query', { header: false, query: 'access_token' }, {}, `/x?a=b&access_token=${token}`],
   ['any place: header', anywhere, { authorization: `Bearer ${token}`, cookie: 'other=x' }, '/x?a=b'],
   ['any place: cookie', anywhere, { authorization: 'Basic bWU6bWU=', cookie: `session=${token}` }, '/x'],
@@ -225,14 +313,21 @@ for (const [what, headers, url] of TWICE) {
     const { verifier } = counting(undefined, { token: anywhere })
     ask(verifier, { authorization: `Bearer ${token}` })
     assert.equal(verifier.recall(requestOf(headers, [], undefined, url)), null)
-    assert.match(challenge(() => ask(verifier, headers, [], undefined, url)), /error="invalid_token"/)
+    assert.match(
+      challenge(() => ask(verifier, headers, [], undefined, url)),
+      /error="invalid_token"/,
+    )
   })
 }
 
 test('says where credentials stand, for whoever has to keep them from the upstream', () => {
   const place = (token?: JwtSettings['token']) => counting(undefined, { token }).verifier
   assert.deepEqual(place().credentials, { headers: ['authorization'], cookies: [], query: [] })
-  assert.deepEqual(place({ header: 'X-Token', cookie: 'c', query: 'q' }).credentials, { headers: ['x-token'], cookies: ['c'], query: ['q'] })
+  assert.deepEqual(place({ header: 'X-Token', cookie: 'c', query: 'q' }).credentials, {
+    headers: ['x-token'],
+    cookies: ['c'],
+    query: ['q'],
+  })
   assert.deepEqual(place({ header: false, cookie: 'c' }).credentials, { headers: [], cookies: ['c'], query: [] })
   assert.deepEqual(place().security, { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
   assert.deepEqual(place({ header: 'x-token' }).security, { type: 'apiKey', in: 'header', name: 'x-token' })

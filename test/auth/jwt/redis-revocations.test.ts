@@ -7,10 +7,14 @@ import type { VerifiedToken } from '../../../src/auth/jwt/token-verifier.ts'
 import { needsRedis, startRedis, stopRedis } from '../../limits/redis-server.ts'
 import { closedPort } from '../../support/backend.ts'
 
-const token = (claims: Record<string, unknown>, id = 'ada'): VerifiedToken =>
-  ({ consumer: { id, scheme: 'jwt', scopes: [], groups: [], claims: { sub: 'ada', ...claims } }, from: 0, until: Infinity, key: { key: '', algorithms: [] } })
+const token = (claims: Record<string, unknown>, id = 'ada'): VerifiedToken => ({
+  consumer: { id, scheme: 'jwt', scopes: [], groups: [], claims: { sub: 'ada', ...claims } },
+  from: 0,
+  until: Infinity,
+  key: { key: '', algorithms: [] },
+})
 
-async function start (t: TestContext, onFailure: 'open' | 'closed' = 'closed') {
+async function start(t: TestContext, onFailure: 'open' | 'closed' = 'closed') {
   const port = await closedPort()
   const server = await startRedis(t, port)
   const client = new Redis(port, { enableOfflineQueue: false, maxRetriesPerRequest: 0, lazyConnect: true })
@@ -21,15 +25,30 @@ async function start (t: TestContext, onFailure: 'open' | 'closed' = 'closed') {
   const lines: string[] = []
   const commands: string[][] = []
   const redis: RevocationRedis = {
-    get status () { return client.status },
+    get status() {
+      return client.status
+    },
     connect: () => client.connect(),
     mget: (keys) => {
       commands.push(keys)
       return client.mget(keys)
     },
   }
-  const log = { info: (text: string) => { lines.push(text) }, error: (_: object, text: string) => { lines.push(text) } }
-  const revocations = new RedisRevocations({ redis: () => redis, freshMs: 5000, onFailure, log: log as never, now: () => clock.now })
+  const log = {
+    info: (text: string) => {
+      lines.push(text)
+    },
+    error: (_: object, text: string) => {
+      lines.push(text)
+    },
+  }
+  const revocations = new RedisRevocations({
+    redis: () => redis,
+    freshMs: 5000,
+    onFailure,
+    log: log as never,
+    now: () => clock.now,
+  })
   return { server, client, clock, lines, commands, revocations }
 }
 
@@ -37,10 +56,20 @@ test('the keys of a token and of its subjects are read with one command', needsR
   const { client, commands, revocations } = await start(t)
   const ask = (claims: object, id?: string) => revocations.ask(token({ ...claims }, id))
   assert.equal(await ask({ jti: 'j1' }, 'https://a.test|ada'), false)
-  assert.deepEqual(commands, [['{gatehouse}:revoked:jti:j1', '{gatehouse}:revoked:sub:ada', '{gatehouse}:revoked:sub:https://a.test|ada']])
+  assert.deepEqual(commands, [
+    ['{gatehouse}:revoked:jti:j1', '{gatehouse}:revoked:sub:ada', '{gatehouse}:revoked:sub:https://a.test|ada'],
+  ])
   await client.set('{gatehouse}:revoked:jti:j1', '')
   assert.deepEqual([await ask({ jti: 'j1' }), await ask({ jti: 'j2' }), await ask({})], [true, false, false])
-  for (const [value, iat, revoked] of [['', 5, true], ['1', 5, true], ['1970-01-01T00:16:40Z', 999, true], ['1970-01-01T00:16:40Z', 1000, false], ['1970-01-01T00:16:40Z', undefined, true], ['1970-13-01', 9e9, true], ['9e99', 9e9, true]] as const) {
+  for (const [value, iat, revoked] of [
+    ['', 5, true],
+    ['1', 5, true],
+    ['1970-01-01T00:16:40Z', 999, true],
+    ['1970-01-01T00:16:40Z', 1000, false],
+    ['1970-01-01T00:16:40Z', undefined, true],
+    ['1970-13-01', 9e9, true],
+    ['9e99', 9e9, true],
+  ] as const) {
     await client.set('{gatehouse}:revoked:sub:ada', value)
     assert.equal(await ask({ iat }), revoked, `${value} ${iat}`)
   }
@@ -77,7 +106,9 @@ for (const onFailure of ['closed', 'open'] as const) {
       if (onFailure === 'closed') await assert.rejects(revocations.ask(token({})), { code: 'GW_AUTH_UNAVAILABLE' })
       else assert.equal(await revocations.ask(token({})), false)
     }
-    assert.deepEqual(lines, [`revocations cannot be read: tokens of which nothing is known ${onFailure === 'open' ? 'pass' : 'are answered 503'}`])
+    assert.deepEqual(lines, [
+      `revocations cannot be read: tokens of which nothing is known ${onFailure === 'open' ? 'pass' : 'are answered 503'}`,
+    ])
     const back = new Promise((resolve) => client.once('ready', resolve))
     await startRedis(t, port)
     await back

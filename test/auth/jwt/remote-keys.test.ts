@@ -7,15 +7,29 @@ import { RemoteKeys } from '../../../src/auth/jwt/remote-keys.ts'
 import { type Issuer, jwkOf, startIssuer } from './issuer.ts'
 import { ed25519, p256, p384, rsa } from './key-pairs.ts'
 
-interface Options { now?: () => number, refreshMs?: number, discover?: boolean, timeoutMs?: number, name?: string }
+interface Options {
+  now?: () => number
+  refreshMs?: number
+  discover?: boolean
+  timeoutMs?: number
+  name?: string
+}
 
-function remote (t: TestContext, issuer: Issuer, { now, refreshMs = 600_000, discover = false, timeoutMs = 60_000, name = issuer.url }: Options = {}) {
+function remote(
+  t: TestContext,
+  issuer: Issuer,
+  { now, refreshMs = 600_000, discover = false, timeoutMs = 60_000, name = issuer.url }: Options = {},
+) {
   const client = new IdentityClient(timeoutMs)
   const lines: string[] = []
-  const log = (level: string) => (details: object, text: string) => { lines.push(`${level}: ${text} ${JSON.stringify(details)}`) }
+  const log = (level: string) => (details: object, text: string) => {
+    lines.push(`${level}: ${text} ${JSON.stringify(details)}`)
+  }
   const keys = new RemoteKeys({
     name,
-    fetchKeys: discover ? discoverJwkSet(new URL(issuer.url), name, client) : fetchJwkSet(new URL(`${issuer.url}/keys`), client),
+    fetchKeys: discover
+      ? discoverJwkSet(new URL(issuer.url), name, client)
+      : fetchJwkSet(new URL(`${issuer.url}/keys`), client),
     read: readJwkSet,
     refreshMs,
     cooldownMs: 30_000,
@@ -47,19 +61,33 @@ test('the metadata of an issuer say where its keys are', async (t) => {
 })
 
 const METADATA: [string, (issuer: Issuer) => unknown, RegExp][] = [
-  ['of another issuer', ({ url }) => ({ issuer: 'https://evil.test', jwks_uri: `${url}/keys` }), /is of another issuer: \\"https:\/\/evil\.test/],
+  [
+    'of another issuer',
+    ({ url }) => ({ issuer: 'https://evil.test', jwks_uri: `${url}/keys` }),
+    /is of another issuer: \\"https:\/\/evil\.test/,
+  ],
   ['of almost this issuer', ({ url }) => ({ issuer: `${url}/`, jwks_uri: `${url}/keys` }), /is of another issuer/],
   ['without an issuer', ({ url }) => ({ jwks_uri: `${url}/keys` }), /is of another issuer: nothing/],
   ['without keys', ({ url }) => ({ issuer: url }), /has no jwks_uri that is a URL/],
-  ['with keys in a file', ({ url }) => ({ issuer: url, jwks_uri: 'file:///etc/passwd' }), /has no jwks_uri that is a URL/],
-  ['with credentials', ({ url }) => ({ issuer: url, jwks_uri: url.replace('//', '//u:p@') }), /has no jwks_uri that is a URL/],
+  [
+    'with keys in a file',
+    ({ url }) => ({ issuer: url, jwks_uri: 'file:///etc/passwd' }),
+    /has no jwks_uri that is a URL/,
+  ],
+  [
+    'with credentials',
+    ({ url }) => ({ issuer: url, jwks_uri: url.replace('//', '//u:p@') }),
+    /has no jwks_uri that is a URL/,
+  ],
   ['that are a list', () => [], /is of another issuer/],
   ['that are null', () => null, /is of another issuer/],
 ]
 for (const [what, metadata, reason] of METADATA) {
   test(`metadata ${what} are not believed`, async (t) => {
     const issuer = await startIssuer(t, [jwkOf(rsa)])
-    issuer.answer = (_request, response) => { response.end(JSON.stringify(metadata(issuer))) }
+    issuer.answer = (_request, response) => {
+      response.end(JSON.stringify(metadata(issuer)))
+    }
     const { kids, lines } = remote(t, issuer, { discover: true })
     await assert.rejects(kids(), unavailable)
     assert.match(lines.join('\n'), reason)
@@ -72,10 +100,17 @@ test('an issuer behind TLS may not send the gateway elsewhere in the clear', asy
   const client = {
     ask: async (url: URL) => {
       asked.push(url.href)
-      return { status: 200, headers: {}, body: Buffer.from(JSON.stringify({ issuer: 'https://id.test/realm/', jwks_uri: 'http://id.test/keys' })) }
-    }
+      return {
+        status: 200,
+        headers: {},
+        body: Buffer.from(JSON.stringify({ issuer: 'https://id.test/realm/', jwks_uri: 'http://id.test/keys' })),
+      }
+    },
   }
-  await assert.rejects(discoverJwkSet(new URL('https://id.test/realm/'), 'https://id.test/realm/', client)(), /not protected by TLS/)
+  await assert.rejects(
+    discoverJwkSet(new URL('https://id.test/realm/'), 'https://id.test/realm/', client)(),
+    /not protected by TLS/,
+  )
   assert.deepEqual(asked, ['https://id.test/realm/.well-known/openid-configuration'])
 })
 
@@ -93,7 +128,10 @@ test('a token with an unknown key has the keys fetched at once; a flood of them 
   assert.equal(issuer.asked.length, 2)
   now = 30_000
   issuer.keys.shift()
-  assert.deepEqual((await keys.renewed())!.map(({ kid }) => kid), ['b'])
+  assert.deepEqual(
+    (await keys.renewed())!.map(({ kid }) => kid),
+    ['b'],
+  )
 })
 
 test('keys are fetched again in the background, without anybody asking', async (t) => {
@@ -121,17 +159,59 @@ test('a key that stays is the same object, and one that goes is retired', async 
 })
 
 const OUTAGES: [string, Issuer['answer'], RegExp][] = [
-  ['answers with an error', (_request, response) => { response.writeHead(500).end('{"keys":[]}') }, /answered 500/],
-  ['redirects', (_request, response) => { response.writeHead(302, { location: '/keys2' }).end() }, /answered 302/],
-  ['answers no JSON', (_request, response) => { response.end('<html>secret page</html>') }, /something that is not JSON/],
-  ['answers no set', (_request, response) => { response.end('{"error":"secret"}') }, /has no list/],
-  ['answers without end', (_request, response) => {
-    const more = (): void => { while (!response.destroyed && response.write('x'.repeat(65_536))); }
-    response.on('drain', more).on('error', () => {})
-    more()
-  }, /cannot be fetched/],
-  ['answers a set without end', (_request, response) => { response.end(JSON.stringify({ keys: Array(1000).fill(jwkOf(p256)) })) }, /1000 keys/],
-  ['breaks off', (request) => { request.socket.destroy() }, /cannot be fetched/],
+  [
+    'answers with an error',
+    (_request, response) => {
+      response.writeHead(500).end('{"keys":[]}')
+    },
+    /answered 500/,
+  ],
+  [
+    'redirects',
+    (_request, response) => {
+      response.writeHead(302, { location: '/keys2' }).end()
+    },
+    /answered 302/,
+  ],
+  [
+    'answers no JSON',
+    (_request, response) => {
+      response.end('<html>secret page</html>')
+    },
+    /something that is not JSON/,
+  ],
+  [
+    'answers no set',
+    (_request, response) => {
+      response.end('{"error":"secret"}')
+    },
+    /has no list/,
+  ],
+  [
+    'answers without end',
+    (_request, response) => {
+      const more = (): void => {
+        while (!response.destroyed && response.write('x'.repeat(65_536)));
+      }
+      response.on('drain', more).on('error', () => {})
+      more()
+    },
+    /cannot be fetched/,
+  ],
+  [
+    'answers a set without end',
+    (_request, response) => {
+      response.end(JSON.stringify({ keys: Array(1000).fill(jwkOf(p256)) }))
+    },
+    /1000 keys/,
+  ],
+  [
+    'breaks off',
+    (request) => {
+      request.socket.destroy()
+    },
+    /cannot be fetched/,
+  ],
   ['says nothing', () => {}, /cannot be fetched/],
 ]
 for (const [what, answer, reason] of OUTAGES) {
@@ -139,7 +219,10 @@ for (const [what, answer, reason] of OUTAGES) {
     let now = 0
     const issuer = await startIssuer(t, [jwkOf(rsa, { kid: 'a' })])
     // what says nothing is waited for
-    const { keys, kids, lines } = remote(t, issuer, { now: () => now, timeoutMs: what === 'says nothing' ? 2000 : 60_000 })
+    const { keys, kids, lines } = remote(t, issuer, {
+      now: () => now,
+      timeoutMs: what === 'says nothing' ? 2000 : 60_000,
+    })
     await kids()
     issuer.answer = answer
     await assert.rejects(keys.renewed()!, unavailable)
@@ -154,7 +237,10 @@ for (const [what, answer, reason] of OUTAGES) {
     issuer.answer = null
     issuer.keys.push(jwkOf(p384, { kid: 'b' }))
     now = 30_000
-    assert.deepEqual((await keys.renewed())!.map(({ kid }) => kid), ['a', 'b'])
+    assert.deepEqual(
+      (await keys.renewed())!.map(({ kid }) => kid),
+      ['a', 'b'],
+    )
     assert.match(lines.join('\n'), /can be fetched again/)
   })
 }
@@ -162,7 +248,9 @@ for (const [what, answer, reason] of OUTAGES) {
 test('without any keys it is tried again after a second, not with each request', async (t) => {
   let now = 0
   const issuer = await startIssuer(t)
-  issuer.answer = (_request, response) => { response.writeHead(503).end() }
+  issuer.answer = (_request, response) => {
+    response.writeHead(503).end()
+  }
   const { keys, kids } = remote(t, issuer, { now: () => now })
   await assert.rejects(kids(), unavailable)
   for (let i = 0; i < 10; i++) assert.throws(() => keys.current(), unavailable)
@@ -180,7 +268,10 @@ test('what is of no use in a set is told once', async (t) => {
   assert.deepEqual(await kids(), ['a'])
   now = 30_000
   await keys.renewed()
-  assert.equal(lines.filter((line) => line.startsWith('warn') && line.includes('key 2 (b): it is not for signatures')).length, 1)
+  assert.equal(
+    lines.filter((line) => line.startsWith('warn') && line.includes('key 2 (b): it is not for signatures')).length,
+    1,
+  )
   issuer.keys = []
   now = 60_000
   assert.deepEqual(await keys.renewed(), [], 'an issuer may withdraw all of its keys')

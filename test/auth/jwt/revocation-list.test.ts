@@ -4,8 +4,12 @@ import { RevocationList } from '../../../src/auth/jwt/revocation-list.ts'
 import type { RevocationEntries } from '../../../src/auth/jwt/revocation-schema.ts'
 import type { VerifiedToken } from '../../../src/auth/jwt/token-verifier.ts'
 
-const token = (claims: Record<string, unknown>, id = 'ada'): VerifiedToken =>
-  ({ consumer: { id, scheme: 'jwt', scopes: [], groups: [], claims }, from: 0, until: Infinity, key: { key: '', algorithms: [] } })
+const token = (claims: Record<string, unknown>, id = 'ada'): VerifiedToken => ({
+  consumer: { id, scheme: 'jwt', scopes: [], groups: [], claims },
+  from: 0,
+  until: Infinity,
+  key: { key: '', algorithms: [] },
+})
 const listOf = (...entries: RevocationEntries): RevocationList => {
   const list = new RevocationList()
   list.replace(entries)

@@ -9,7 +9,9 @@ test('is called by sub, else by client_id or azp', () => {
 })
 
 test('a strange sub is refused, not passed over: its users would all be the client', () => {
-  for (const sub of ['', 42, null, {}, ['ada'], true]) assert.equal(consumerOf({ sub, client_id: 'app' }), null, JSON.stringify(sub))
+  for (const sub of ['', 42, null, {}, ['ada'], true]) {
+    assert.equal(consumerOf({ sub, client_id: 'app' }), null, JSON.stringify(sub))
+  }
   assert.equal(consumerOf({}), null)
   assert.equal(consumerOf(JSON.parse('{"__proto__":{"sub":"root"}}')), null)
 })
@@ -26,9 +28,15 @@ test('scopes come as text or list, and one with a space in it is two', () => {
 
 test('is frozen, since requests share it', () => {
   const consumer = consumerOf({ sub: 'ada', scope: 'a', org: { roles: ['user'] } })!
-  assert.throws(() => { (consumer as { id: string }).id = 'root' }, TypeError)
-  assert.throws(() => { (consumer.scopes as string[]).push('admin') }, TypeError)
-  assert.throws(() => { (consumer.claims.org as { roles: string[] }).roles.push('admin') }, TypeError)
+  assert.throws(() => {
+    ;(consumer as { id: string }).id = 'root'
+  }, TypeError)
+  assert.throws(() => {
+    ;(consumer.scopes as string[]).push('admin')
+  }, TypeError)
+  assert.throws(() => {
+    ;(consumer.claims.org as { roles: string[] }).roles.push('admin')
+  }, TypeError)
 })
 
 test('groups come from groups or roles', () => {
@@ -40,8 +48,20 @@ test('groups come from groups or roles', () => {
 })
 
 test('stands where the configuration says, and nowhere else', () => {
-  const claims = { sub: 'ada', email: 'ada@x.test', realm_access: { roles: ['admin', 7], scopes: 'a b' }, 'https://x.test/org': { id: 'o' } }
-  const consumer = consumerOf(claims, 'jwt', { id: 'email', groups: 'realm_access.roles', scopes: 'realm_access.scopes' }, 'x|')!
+  const claims = {
+    sub: 'ada',
+    email: 'ada@x.test',
+    realm_access: { roles: ['admin', 7], scopes: 'a b' },
+    'https://x.test/org': { id: 'o' },
+  }
+  const consumer = consumerOf(
+    claims,
+    'jwt',
+    { id: 'email', groups: 'realm_access.roles', scopes: 'realm_access.scopes' },
+    'x|',
+  )!
   assert.deepEqual([consumer.id, consumer.groups, consumer.scopes], ['x|ada@x.test', ['admin'], ['a', 'b']])
-  for (const id of ['nobody', 'realm_access', 'realm_access.constructor.name', 'email.length', '__proto__.sub']) assert.equal(consumerOf({ ...claims }, 'jwt', { id }), null, id)
+  for (const id of ['nobody', 'realm_access', 'realm_access.constructor.name', 'email.length', '__proto__.sub']) {
+    assert.equal(consumerOf({ ...claims }, 'jwt', { id }), null, id)
+  }
 })

@@ -5,7 +5,9 @@ import { EndedSessions, type EndedSessionsRedis } from '../../../src/auth/login/
 const HOUR = 3_600_000
 const lines = () => {
   const told: string[] = []
-  const tell = (_: object, message?: string): void => { told.push(message ?? String(_)) }
+  const tell = (_: object, message?: string): void => {
+    told.push(message ?? String(_))
+  }
   return { told, log: { info: tell, warn: tell, error: tell } as never }
 }
 
@@ -14,7 +16,10 @@ test('an ended session is remembered until it would have ended anyway', () => {
   const ended = new EndedSessions({ log: lines().log, now: () => now })
   ended.end('one', now + HOUR)
   ended.end('over already', now)
-  assert.deepEqual([ended.has('one', now + HOUR), ended.has('two', now + HOUR), ended.has('over already', now)], [true, false, false])
+  assert.deepEqual(
+    [ended.has('one', now + HOUR), ended.has('two', now + HOUR), ended.has('over already', now)],
+    [true, false, false],
+  )
   now += HOUR
   assert.equal(ended.has('one', now), false)
 })
@@ -23,7 +28,10 @@ test('the number of ended sessions is bounded, and the log says once that it is 
   const { told, log } = lines()
   const ended = new EndedSessions({ log, now: () => 0 })
   for (let i = 0; i <= 100_001; i++) ended.end(`s${i}`, HOUR)
-  assert.deepEqual([ended.knows('s0'), ended.knows('s1'), ended.knows('s2'), ended.knows('s100001')], [false, false, true, true])
+  assert.deepEqual(
+    [ended.knows('s0'), ended.knows('s1'), ended.knows('s2'), ended.knows('s100001')],
+    [false, false, true, true],
+  )
   assert.equal(told.length, 1)
 })
 
@@ -34,8 +42,13 @@ test('an answer of Redis is believed for five seconds, one question is put for a
   const redis = {
     status: 'ready',
     connect: async () => {},
-    exists: async (key: string) => { asked.push(key); return stored.has(key) ? 1 : 0 },
-    set: async (key: string) => { stored.add(key) },
+    exists: async (key: string) => {
+      asked.push(key)
+      return stored.has(key) ? 1 : 0
+    },
+    set: async (key: string) => {
+      stored.add(key)
+    },
   } satisfies EndedSessionsRedis
   const { told, log } = lines()
   const ended = new EndedSessions({ redis: () => redis, log, now: () => now })

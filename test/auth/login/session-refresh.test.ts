@@ -5,10 +5,17 @@ import { type IssuerAnswer, SessionOver } from '../../../src/auth/login/login-is
 import { SessionRefresh } from '../../../src/auth/login/session-refresh.ts'
 
 const MINUTE = 60_000
-const answer = (more: Partial<IssuerAnswer> = {}): IssuerAnswer => ({ claims: { sub: 'ada', groups: ['family'] }, scope: 'openid', refreshToken: 'r1', idToken: undefined, expiresIn: 600, ...more })
+const answer = (more: Partial<IssuerAnswer> = {}): IssuerAnswer => ({
+  claims: { sub: 'ada', groups: ['family'] },
+  scope: 'openid',
+  refreshToken: 'r1',
+  idToken: undefined,
+  expiresIn: 600,
+  ...more,
+})
 
 /** A refresher with an issuer that says what a test wants, and a clock that it sets. */
-function refresher (say: (token: string) => IssuerAnswer | Error, outageGrace: string | number = '10 minutes') {
+function refresher(say: (token: string) => IssuerAnswer | Error, outageGrace: string | number = '10 minutes') {
   const asked: string[] = []
   const clock = { now: 1_000_000_000_000 }
   const issuer = {
@@ -19,12 +26,18 @@ function refresher (say: (token: string) => IssuerAnswer | Error, outageGrace: s
       return said
     },
   }
-  return { asked, clock, refresh: new SessionRefresh(issuer, { claims: { keep: [] }, outageGrace } as never, () => clock.now) }
+  return {
+    asked,
+    clock,
+    refresh: new SessionRefresh(issuer, { claims: { keep: [] }, outageGrace } as never, () => clock.now),
+  }
 }
 const away = () => gatehouseError('GW_AUTH_UNAVAILABLE')
 
 test('a session is as it is until most of its time has passed; then one request of many refreshes it', async () => {
-  const { asked, clock, refresh } = refresher(() => answer({ refreshToken: 'r2', claims: { sub: 'ada', groups: ['staff'] } }))
+  const { asked, clock, refresh } = refresher(() =>
+    answer({ refreshToken: 'r2', claims: { sub: 'ada', groups: ['staff'] } }),
+  )
   const session = refresh.begin(answer())!
   clock.now += 7 * MINUTE
   assert.equal(await refresh.fresh(session), session)
@@ -33,7 +46,10 @@ test('a session is as it is until most of its time has passed; then one request 
   assert.deepEqual(asked, ['r1'])
   for (const fresh of all) assert.equal(fresh, all[0])
   const [fresh] = all as [typeof session]
-  assert.deepEqual([fresh.generation, fresh.refreshToken, fresh.consumer.groups, fresh.started], [1, 'r2', ['staff'], session.started])
+  assert.deepEqual(
+    [fresh.generation, fresh.refreshToken, fresh.consumer.groups, fresh.started],
+    [1, 'r2', ['staff'], session.started],
+  )
   assert.equal(await refresh.fresh(session), fresh, 'a request that still brings the one before gets the same')
   assert.equal(await refresh.fresh(fresh), fresh)
   assert.deepEqual(asked, ['r1'])

@@ -7,16 +7,28 @@ import { SessionRefresh } from '../../../src/auth/login/session-refresh.ts'
 import { type RefreshRedis, SharedRefresh } from '../../../src/auth/login/shared-refresh.ts'
 import { needsRedis, startRedisClient } from '../../limits/redis-server.ts'
 
-const seal = new SessionSeal({ issuer: 'https://id.example', clientId: 'gateway', sessionSecret: 'a secret for sessions of tests, long enough' })
-const answer = (refreshToken: string): IssuerAnswer => ({ claims: { sub: 'ada' }, scope: 'openid', refreshToken, idToken: undefined, expiresIn: 600 })
+const seal = new SessionSeal({
+  issuer: 'https://id.example',
+  clientId: 'gateway',
+  sessionSecret: 'a secret for sessions of tests, long enough',
+})
+const answer = (refreshToken: string): IssuerAnswer => ({
+  claims: { sub: 'ada' },
+  scope: 'openid',
+  refreshToken,
+  idToken: undefined,
+  expiresIn: 600,
+})
 
 let client: Redis | null = null
 let stop = async (): Promise<void> => {}
-before(async () => { if (!needsRedis.skip) ({ client, stop } = await startRedisClient()) })
+before(async () => {
+  if (!needsRedis.skip) ({ client, stop } = await startRedisClient())
+})
 after(() => stop())
 
 /** Two gateways, and an issuer that takes each refresh token once and the second use for a theft. */
-function gateways (redis: () => RefreshRedis | null) {
+function gateways(redis: () => RefreshRedis | null) {
   const used = new Set<string>()
   const issuer = {
     refresh: async (token: string): Promise<IssuerAnswer> => {
@@ -28,7 +40,13 @@ function gateways (redis: () => RefreshRedis | null) {
     },
   }
   const clock = { now: 1_000_000_000_000 }
-  const make = () => new SessionRefresh(issuer, { claims: { keep: [] }, outageGrace: 0 } as never, () => clock.now, new SharedRefresh(redis, seal, 60_000))
+  const make = () =>
+    new SessionRefresh(
+      issuer,
+      { claims: { keep: [] }, outageGrace: 0 } as never,
+      () => clock.now,
+      new SharedRefresh(redis, seal, 60_000),
+    )
   return { clock, used, one: make(), two: make() }
 }
 
@@ -38,7 +56,10 @@ test('of several gateways one refreshes a session, and all go on with it', needs
   clock.now += 540_000
   const all = await Promise.all([one, two, one, two].map((gateway) => gateway.fresh(session)))
   assert.deepEqual([...used], ['first'])
-  assert.deepEqual(new Set(all.map(({ refreshToken, generation }) => `${generation} ${refreshToken}`)), new Set(['1 after first']))
+  assert.deepEqual(
+    new Set(all.map(({ refreshToken, generation }) => `${generation} ${refreshToken}`)),
+    new Set(['1 after first']),
+  )
   assert.equal((await two.fresh(session)).generation, 1, 'also when the session of before comes late')
   const kept = await client!.get(`{gatehouse}:session-refresh:${session.id}.0`)
   assert.ok(kept !== null && !kept.includes('first'), 'what stands in Redis is sealed')

@@ -17,13 +17,13 @@ import { stageApp } from './stage-app.ts'
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 /** The stages with a route that wants a key, and the lines of the log. */
-async function start (t: TestContext, config: ConfigInput) {
+async function start(t: TestContext, config: ConfigInput) {
   const lines: string[] = []
   const waiting = new Set<() => void>()
   const app = await stageApp(t, {
     config,
     log: {
-      write (line) {
+      write(line) {
         lines.push(line)
         for (const look of waiting) look()
       },
@@ -31,32 +31,61 @@ async function start (t: TestContext, config: ConfigInput) {
   })
   await app.register(apiKey)
   app.get('/x', { config: { auth: { apiKey: {} } } }, (request) => request.consumer!.id)
-  const logged = (pattern: RegExp): Promise<void> => new Promise((resolve) => {
-    const look = (): void => {
-      if (!lines.some((line) => pattern.test(line))) return
-      waiting.delete(look)
-      resolve()
-    }
-    waiting.add(look)
-    look()
-  })
-  return { app, lines, logged, ask: (key: string, remoteAddress = '192.0.2.1') => app.inject({ url: '/x', headers: { 'x-api-key': key }, remoteAddress }) }
+  const logged = (pattern: RegExp): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        if (!lines.some((line) => pattern.test(line))) return
+        waiting.delete(look)
+        resolve()
+      }
+      waiting.add(look)
+      look()
+    })
+  return {
+    app,
+    lines,
+    logged,
+    ask: (key: string, remoteAddress = '192.0.2.1') =>
+      app.inject({ url: '/x', headers: { 'x-api-key': key }, remoteAddress }),
+  }
 }
 
 test('over the wire: who may, who may not, and the upstream never sees a key', async (t) => {
   const backend = await startBackend(t)
-  const { url } = await startGateway(t, {
-    'a.json': {
-      name: 'a', targets: [backend.url], auth: { apiKey: { scopes: ['a:read'] } }, identityHeaders: { 'x-user': 'sub', 'x-scopes': 'scope', 'x-key': 'keyId' },
-      routes: [{ method: 'GET', url: '/read' }, { method: 'GET', url: '/write', auth: { apiKey: { scopes: ['a:write'] } } }],
+  const { url } = await startGateway(
+    t,
+    {
+      'a.json': {
+        name: 'a',
+        targets: [backend.url],
+        auth: { apiKey: { scopes: ['a:read'] } },
+        identityHeaders: { 'x-user': 'sub', 'x-scopes': 'scope', 'x-key': 'keyId' },
+        routes: [
+          { method: 'GET', url: '/read' },
+          { method: 'GET', url: '/write', auth: { apiKey: { scopes: ['a:write'] } } },
+        ],
+      },
     },
-  }, { apiKeys: { query: 'key', cookie: 'key', keys: [{ name: 'ada', id: 'k1', sha256: sha256('one'), scopes: ['a:read'] }, { name: 'far', sha256: sha256('far'), scopes: ['a:read'], addresses: ['10.0.0.0/8'] }] } })
+    {
+      apiKeys: {
+        query: 'key',
+        cookie: 'key',
+        keys: [
+          { name: 'ada', id: 'k1', sha256: sha256('one'), scopes: ['a:read'] },
+          { name: 'far', sha256: sha256('far'), scopes: ['a:read'], addresses: ['10.0.0.0/8'] },
+        ],
+      },
+    },
+  )
   const ask = (path: string, headers: Record<string, string> = {}) => fetch(url + path, { headers })
   assert.equal((await ask('/read', { 'X-API-Key': 'one' })).status, 200)
   assert.equal((await ask('/read?a=1&key=one&b=2')).status, 200)
   assert.equal((await ask('/read', { cookie: 'a=1; key=one; b=2' })).status, 200)
   for (const { headers } of backend.received) {
-    assert.deepEqual([headers['x-user'], headers['x-scopes'], headers['x-key'], headers['x-api-key']], ['ada', 'a:read', 'k1', undefined])
+    assert.deepEqual(
+      [headers['x-user'], headers['x-scopes'], headers['x-key'], headers['x-api-key']],
+      ['ada', 'a:read', 'k1', undefined],
+    )
   }
   assert.equal(backend.received[1]!.url, '/read?a=1&b=2')
   assert.equal(backend.received[2]!.headers.cookie, 'a=1; b=2')
@@ -64,7 +93,7 @@ test('over the wire: who may, who may not, and the upstream never sees a key', a
   const answers = new Set<string>()
   for (const headers of [{}, { 'x-api-key': 'two' }, { 'x-api-key': 'far' }] as Record<string, string>[]) {
     const response = await ask('/read', headers)
-    const { requestId, ...problem } = await response.json() as Record<string, unknown>
+    const { requestId, ...problem } = (await response.json()) as Record<string, unknown>
     answers.add(JSON.stringify([response.status, response.headers.get('www-authenticate'), problem]))
   }
   assert.equal(answers.size, 1)
@@ -73,7 +102,15 @@ test('over the wire: who may, who may not, and the upstream never sees a key', a
 })
 
 test('who guesses is stopped, and does not stop a key that has been used from there', async (t) => {
-  const { ask } = await start(t, { failedAttempts: { max: 3, window: '1 minute' }, apiKeys: { keys: [{ name: 'ada', sha256: sha256('one') }, { name: 'bob', sha256: sha256('two') }] } })
+  const { ask } = await start(t, {
+    failedAttempts: { max: 3, window: '1 minute' },
+    apiKeys: {
+      keys: [
+        { name: 'ada', sha256: sha256('one') },
+        { name: 'bob', sha256: sha256('two') },
+      ],
+    },
+  })
   assert.equal((await ask('one')).statusCode, 200)
   for (let i = 0; i < 3; i++) assert.equal((await ask(`guess${i}`)).statusCode, 401)
   assert.equal((await ask('guess')).statusCode, 429)
@@ -112,17 +149,28 @@ test('mistakes of the configuration stop the boot', async (t) => {
     [{ apiKeys: { keys: [...keys, ...keys] } }, /apiKeys\.keys\[1\]\.sha256: stands here a second time/],
   ] as const) {
     const app = await stageApp(t, { config: config as ConfigInput })
-    await assert.rejects(async () => app.register(apiKey), (error: Error) => error.name === 'BootProblems' && message.test(error.message), String(message))
+    await assert.rejects(
+      async () => app.register(apiKey),
+      (error: Error) => error.name === 'BootProblems' && message.test(error.message),
+      String(message),
+    )
   }
   const app = await stageApp(t)
   await app.register(apiKey)
-  assert.throws(() => app.get('/x', { config: { auth: { apiKey: {} } } }, () => 'x'), /asks for apiKey, which is not configured: set apiKeys\.keys/)
+  assert.throws(
+    () => app.get('/x', { config: { auth: { apiKey: {} } } }, () => 'x'),
+    /asks for apiKey, which is not configured: set apiKeys\.keys/,
+  )
 })
 
-async function connected (app: FastifyInstance): Promise<void> {
+async function connected(app: FastifyInstance): Promise<void> {
   await app.ready()
   if (app.redis!.status === 'wait') app.redis!.connect().catch(() => {})
-  if (app.redis!.status !== 'ready') await new Promise<void>((resolve) => { app.redis!.once('ready', () => resolve()) })
+  if (app.redis!.status !== 'ready') {
+    await new Promise<void>((resolve) => {
+      app.redis!.once('ready', () => resolve())
+    })
+  }
 }
 
 test('keys in Redis: made and revoked by the command, used, kept through an outage', needsRedis, async (t) => {
@@ -142,13 +190,20 @@ test('keys in Redis: made and revoked by the command, used, kept through an outa
   assert.equal(await statusOf(key), 200)
   assert.equal(await statusOf(`${key}x`), 401)
 
-  const lost = new Promise<void>((resolve) => { app.redis!.once('close', () => resolve()) })
+  const lost = new Promise<void>((resolve) => {
+    app.redis!.once('close', () => resolve())
+  })
   await stopRedis(server)
   await lost
   assert.equal((await ask(key)).statusCode, 200, 'known, in the time of grace')
   const unknown = await ask('other')
-  assert.deepEqual([unknown.statusCode, unknown.headers['retry-after'], unknown.json().code], [503, '1', 'GW_AUTH_UNAVAILABLE'])
-  const back = new Promise<void>((resolve) => { app.redis!.once('ready', () => resolve()) })
+  assert.deepEqual(
+    [unknown.statusCode, unknown.headers['retry-after'], unknown.json().code],
+    [503, '1', 'GW_AUTH_UNAVAILABLE'],
+  )
+  const back = new Promise<void>((resolve) => {
+    app.redis!.once('ready', () => resolve())
+  })
   await startRedis(t, port)
   await back
   assert.equal(await statusOf(key), 401, 'this Redis has no keys')
@@ -162,13 +217,22 @@ test('keys in Redis: made and revoked by the command, used, kept through an outa
   assert.equal(await statusOf('bob'), 200)
   assert.equal((await run('revoke', 'bob')).stderr, 'Revoked bob in Redis.\n')
   assert.deepEqual([await statusOf('bob'), await statusOf('eve')], [401, 200])
-  await app.redis!.hset('gatehouse:api-keys', createHash('sha256').update('bad').digest('hex').slice(0, 16), '{"name":"x"}')
+  await app.redis!.hset(
+    'gatehouse:api-keys',
+    createHash('sha256').update('bad').digest('hex').slice(0, 16),
+    '{"name":"x"}',
+  )
   assert.equal(await statusOf('bad'), 401)
   assert.match(lines.join(''), /an API key in Redis is not good/)
 })
 
 test('the command says when Redis cannot be reached, without the password', async (t) => {
-  const cwd = temporaryFolder(t, { 'gatehouse.config.json': JSON.stringify({ redis: `redis://:hunter2@127.0.0.1:${await closedPort()}`, apiKeys: { redis: true } }) })
+  const cwd = temporaryFolder(t, {
+    'gatehouse.config.json': JSON.stringify({
+      redis: `redis://:hunter2@127.0.0.1:${await closedPort()}`,
+      apiKeys: { redis: true },
+    }),
+  })
   const { code, stdout, stderr } = await runCommand(t, ['key', 'create', '--name', 'ada'], { cwd })
   assert.deepEqual([code, stdout], [1, ''])
   assert.match(stderr, /^gatehouse: Redis cannot be reached: .*ECONNREFUSED.*\n$/)

@@ -10,30 +10,63 @@ import { publicPem, ed25519 } from '../../auth/jwt/key-pairs.ts'
 import { startBackend } from '../../support/backend.ts'
 import { routesFolder, startGateway } from '../../support/gateway.ts'
 
-async function start (t: TestContext, signatures: object = {}, config: ConfigInput = {}) {
+async function start(t: TestContext, signatures: object = {}, config: ConfigInput = {}) {
   const backend = await startBackend(t)
-  const gateway = await startGateway(t, {
-    'a.json': {
-      name: 'a', prefix: '/a', targets: [backend.url], auth: { signature: {} }, passThrough: true,
-      routes: [
-        { method: ['GET', 'POST'], url: '/stream' },
-        { method: 'POST', url: '/checked', schema: { body: { type: 'object', properties: { n: { type: 'integer' } } } } },
-        { method: 'GET', url: '/scoped', auth: { signature: { scopes: ['x'] } } },
-        { method: 'POST', url: '/maybe', auth: { optional: { signature: {} } } },
-      ],
-    },
-    'own.ts': `export default async function own (app) {
+  const gateway = await startGateway(
+    t,
+    {
+      'a.json': {
+        name: 'a',
+        prefix: '/a',
+        targets: [backend.url],
+        auth: { signature: {} },
+        passThrough: true,
+        routes: [
+          { method: ['GET', 'POST'], url: '/stream' },
+          {
+            method: 'POST',
+            url: '/checked',
+            schema: { body: { type: 'object', properties: { n: { type: 'integer' } } } },
+          },
+          { method: 'GET', url: '/scoped', auth: { signature: { scopes: ['x'] } } },
+          { method: 'POST', url: '/maybe', auth: { optional: { signature: {} } } },
+        ],
+      },
+      'own.ts': `export default async function own (app) {
       app.removeAllContentTypeParsers()
       app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => done(null, body))
       app.post('/own', { config: { auth: { signature: {} } } }, (request) => ({ got: request.body, by: request.consumer.id }))
     }`,
-  }, { ...config, signatures: { keys: [{ keyid: 'k1', consumer: 'ada', secret: SECRET }], ...signatures } } as ConfigInput)
+    },
+    {
+      ...config,
+      signatures: { keys: [{ keyid: 'k1', consumer: 'ada', secret: SECRET }], ...signatures },
+    } as ConfigInput,
+  )
   const host = `127.0.0.1:${gateway.port}`
-  const ask = (path: string, { body, sentBody = body, method = body === undefined ? 'GET' : 'POST', chunked = false, ...more }: Partial<SignedRequest> & { sentBody?: string | Buffer, chunked?: boolean } = {}) => {
+  const ask = (
+    path: string,
+    {
+      body,
+      sentBody = body,
+      method = body === undefined ? 'GET' : 'POST',
+      chunked = false,
+      ...more
+    }: Partial<SignedRequest> & { sentBody?: string | Buffer; chunked?: boolean } = {},
+  ) => {
     const pieces = sentBody === undefined ? [] : [sentBody]
     const length = Buffer.byteLength(sentBody ?? '')
     const headers = signedHeaders({ path, host, body, method, ...more })
-    return send(gateway.url + path, { method, pieces, headers: { ...headers, ...body === undefined ? {} : { 'content-type': 'application/json', ...chunked ? {} : { 'content-length': String(length) } } } })
+    return send(gateway.url + path, {
+      method,
+      pieces,
+      headers: {
+        ...headers,
+        ...(body === undefined
+          ? {}
+          : { 'content-type': 'application/json', ...(chunked ? {} : { 'content-length': String(length) }) }),
+      },
+    })
   }
   return { ...gateway, backend, ask, host }
 }
@@ -64,7 +97,10 @@ test('a body that is the signed one passes wherever it is read', async (t) => {
     }
     assert.equal((await ask('/a/checked', { body: '{"n": 1}', chunked })).status, 200)
     assert.equal(backend.received.pop()!.body.toString(), '{"n": 1}')
-    assert.deepEqual(JSON.parse((await ask('/own', { body: '{"n": 1}', chunked })).body), { got: '{"n": 1}', by: 'ada' })
+    assert.deepEqual(JSON.parse((await ask('/own', { body: '{"n": 1}', chunked })).body), {
+      got: '{"n": 1}',
+      by: 'ada',
+    })
   }
   assert.equal((await ask('/a/stream', { body: '' })).status, 200)
 })
@@ -77,7 +113,9 @@ test('a body that is another is refused, and reaches nobody as a whole', async (
       const { status, body } = await ask(path, { body: '{"n":1}', sentBody: '{"n":2}', chunked })
       assert.deepEqual([status, JSON.parse(body).code], [401, 'GW_UNAUTHORIZED'], path)
     }
-    for (const path of ['/a/stream', '/a/other']) assert.equal((await ask(path, { body: `${large}1`, sentBody: `${large}2`, chunked })).status, 401)
+    for (const path of ['/a/stream', '/a/other']) {
+      assert.equal((await ask(path, { body: `${large}1`, sentBody: `${large}2`, chunked })).status, 401)
+    }
   }
   // what is told is the number of requests that the backend has read to their end
   assert.equal(backend.received.length, 0)
@@ -90,7 +128,13 @@ test('a body that breaks off leaves nothing hanging', async (t) => {
     const headers = signedHeaders({ path, host, method: 'POST', body: '{"n":1}' })
     const socket = connect(port, '127.0.0.1')
     socket.on('error', () => {})
-    socket.write(`POST ${path} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: 7\r\n${Object.entries(headers).map((pair) => pair.join(': ')).join('\r\n')}\r\n\r\n{"n"`)
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: 7\r\n${Object.entries(
+        headers,
+      )
+        .map((pair) => pair.join(': '))
+        .join('\r\n')}\r\n\r\n{"n"`,
+    )
     await new Promise((resolve) => setImmediate(resolve))
     socket.resetAndDestroy()
     await once(socket, 'close')
@@ -111,8 +155,16 @@ test('keys can come from files; mistakes stop the boot', async (t) => {
   const folder = await routesFolder(t, {})
   await writeFile(join(folder, 'secret'), `${SECRET}\n`)
   await writeFile(join(folder, 'key.pem'), publicPem(ed25519))
-  const { ask } = await start(t, { keys: [{ keyid: 'k0', publicKeyFile: join(folder, 'key.pem') }, { keyid: 'k1', secretFile: join(folder, 'secret') }] })
+  const { ask } = await start(t, {
+    keys: [
+      { keyid: 'k0', publicKeyFile: join(folder, 'key.pem') },
+      { keyid: 'k1', secretFile: join(folder, 'secret') },
+    ],
+  })
   assert.equal((await ask('/a/stream')).status, 200)
-  await assert.rejects(start(t, { keys: [{ keyid: 'k1', secretFile: join(folder, 'gone') }] }), /signatures\.keys\[0\]\.secretFile: the file .*gone cannot be read \(ENOENT\)/)
+  await assert.rejects(
+    start(t, { keys: [{ keyid: 'k1', secretFile: join(folder, 'gone') }] }),
+    /signatures\.keys\[0\]\.secretFile: the file .*gone cannot be read \(ENOENT\)/,
+  )
   await assert.rejects(start(t, { keys: [{ keyid: 'k1' }] }), /signatures\.keys\[0\]: needs one key/)
 })

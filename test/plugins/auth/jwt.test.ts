@@ -7,31 +7,40 @@ import { signToken } from '../../../src/auth/jwt/dev-token.ts'
 import { startBackend } from '../../support/backend.ts'
 import { JWT_SECRET, startGateway } from '../../support/gateway.ts'
 
-const encode = (value: unknown): string => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')
-const hmac = (input: string, secret: string | Buffer, bits = 256): string => createHmac(`sha${bits}`, secret).update(input).digest('base64url')
-function forge (header: object, payload: object | string, secret: string | Buffer = JWT_SECRET): string {
+const encode = (value: unknown): string =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')
+const hmac = (input: string, secret: string | Buffer, bits = 256): string =>
+  createHmac(`sha${bits}`, secret).update(input).digest('base64url')
+function forge(header: object, payload: object | string, secret: string | Buffer = JWT_SECRET): string {
   const input = `${encode(header)}.${encode(payload)}`
   return `${input}.${hmac(input, secret)}`
 }
 const now = (): number => Math.floor(Date.now() / 1000)
 const claims = { sub: 'me', scope: 'a:read', exp: now() + 3600 }
 
-async function start (t: TestContext, jwt: ConfigInput['jwt'], more: object = {}, config: ConfigInput = {}) {
+async function start(t: TestContext, jwt: ConfigInput['jwt'], more: object = {}, config: ConfigInput = {}) {
   const backend = await startBackend(t)
-  const gateway = await startGateway(t, {
-    'a.json': {
-      name: 'a', targets: [backend.url], auth: { jwt: { scopes: ['a:read'] } },
-      routes: [
-        { method: 'GET', url: '/read' },
-        { method: 'GET', url: '/write', auth: { jwt: { scopes: ['a:read', 'a:write'] } } },
-        { method: 'GET', url: '/any', auth: [{ jwt: { scopes: ['admin'] } }, { jwt: { scopes: ['a:read'] } }] },
-        { method: 'GET', url: '/whoever', auth: { jwt: {} } },
-        { method: 'GET', url: '/open', auth: 'none' },
-      ],
-      ...more,
+  const gateway = await startGateway(
+    t,
+    {
+      'a.json': {
+        name: 'a',
+        targets: [backend.url],
+        auth: { jwt: { scopes: ['a:read'] } },
+        routes: [
+          { method: 'GET', url: '/read' },
+          { method: 'GET', url: '/write', auth: { jwt: { scopes: ['a:read', 'a:write'] } } },
+          { method: 'GET', url: '/any', auth: [{ jwt: { scopes: ['admin'] } }, { jwt: { scopes: ['a:read'] } }] },
+          { method: 'GET', url: '/whoever', auth: { jwt: {} } },
+          { method: 'GET', url: '/open', auth: 'none' },
+        ],
+        ...more,
+      },
     },
-  }, { jwt, ...config })
-  const ask = (path: string, authorization?: string) => fetch(gateway.url + path, { headers: authorization === undefined ? {} : { authorization } })
+    { jwt, ...config },
+  )
+  const ask = (path: string, authorization?: string) =>
+    fetch(gateway.url + path, { headers: authorization === undefined ? {} : { authorization } })
   return { ...gateway, backend, ask }
 }
 
@@ -45,10 +54,16 @@ test('a valid token passes, and a missing scope is 403', async (t) => {
   assert.equal((await ask('/open')).status, 200)
   const refused = await ask('/write', bearer)
   assert.equal(refused.status, 403)
-  assert.equal(refused.headers.get('www-authenticate'), 'Bearer realm="gatehouse", error="insufficient_scope", scope="a:read a:write"')
-  const { code, detail, missingScopes } = await refused.json() as Record<string, unknown>
+  assert.equal(
+    refused.headers.get('www-authenticate'),
+    'Bearer realm="gatehouse", error="insufficient_scope", scope="a:read a:write"',
+  )
+  const { code, detail, missingScopes } = (await refused.json()) as Record<string, unknown>
   assert.deepEqual([code, missingScopes], ['GW_FORBIDDEN', ['a:write']])
-  assert.equal(detail, 'The credentials are valid but lack the scope "a:write", which this route requires: ask for some that have it.')
+  assert.equal(
+    detail,
+    'The credentials are valid but lack the scope "a:write", which this route requires: ask for some that have it.',
+  )
 })
 
 test('without a token 401 says how to send one, and nothing of an error', async (t) => {
@@ -63,23 +78,50 @@ test('without a token 401 says how to send one, and nothing of an error', async 
 test('scopes are read from every usual claim', async (t) => {
   const { ask } = await start(t, { secret: JWT_SECRET })
   const { scope, ...bare } = claims
-  for (const more of [{ scope }, { scope: ['a:read'] }, { scp: ['a:read'] }, { scp: 'b a:read' }, { scopes: ['a:read', 1] }]) {
-    assert.equal((await ask('/read', `Bearer ${forge({ alg: 'HS256' }, { ...bare, ...more })}`)).status, 200, JSON.stringify(more))
+  for (const more of [
+    { scope },
+    { scope: ['a:read'] },
+    { scp: ['a:read'] },
+    { scp: 'b a:read' },
+    { scopes: ['a:read', 1] },
+  ]) {
+    assert.equal(
+      (await ask('/read', `Bearer ${forge({ alg: 'HS256' }, { ...bare, ...more })}`)).status,
+      200,
+      JSON.stringify(more),
+    )
   }
   for (const more of [{}, { scope: 'a:read2' }, { scope: 'xa:read' }, { scope: { 'a:read': true } }, { scope: null }]) {
-    assert.equal((await ask('/read', `Bearer ${forge({ alg: 'HS256' }, { ...bare, ...more })}`)).status, 403, JSON.stringify(more))
+    assert.equal(
+      (await ask('/read', `Bearer ${forge({ alg: 'HS256' }, { ...bare, ...more })}`)).status,
+      403,
+      JSON.stringify(more),
+    )
   }
 })
 
 const good = forge({ alg: 'HS256' }, claims)
 const [header, payload, signature] = good.split('.') as [string, string, string]
 const REFUSED: [string, string][] = [
-  ['nothing after Bearer', 'Bearer '], ['another scheme', 'Basic bWU6bWU='], ['garbage', 'Bearer x.y.z'], ['two parts', `Bearer ${header}.${payload}`],
-  ['an empty signature', `Bearer ${header}.${payload}.`], ['a cut signature', `Bearer ${good.slice(0, -4)}`], ['another signature', `Bearer ${header}.${payload}.${signature.split('').reverse().join('')}`],
+  ['nothing after Bearer', 'Bearer '],
+  ['another scheme', 'Basic bWU6bWU='],
+  ['garbage', 'Bearer x.y.z'],
+  ['two parts', `Bearer ${header}.${payload}`],
+  ['an empty signature', `Bearer ${header}.${payload}.`],
+  ['a cut signature', `Bearer ${good.slice(0, -4)}`],
+  ['another signature', `Bearer ${header}.${payload}.${signature.split('').reverse().join('')}`],
   ['a changed payload', `Bearer ${header}.${encode({ ...claims, sub: 'root' })}.${signature}`],
-  ['five parts', `Bearer ${good}.x.y`], ['two tokens', `Bearer ${good}, Bearer ${good}`], ['a token longer than 8 KiB', `Bearer ${forge({ alg: 'HS256' }, { ...claims, pad: 'x'.repeat(9000) })}`],
-  ...['none', 'None', 'NONE', 'nOnE', '', 'none\0', null, ['none'], { a: 1 }].map((alg): [string, string] => [`alg ${JSON.stringify(alg)}`, `Bearer ${encode({ alg })}.${payload}.`]),
-  ...['none', 'None', 'NONE'].map((alg): [string, string] => [`alg ${alg} with a signature`, `Bearer ${forge({ alg }, claims)}`]),
+  ['five parts', `Bearer ${good}.x.y`],
+  ['two tokens', `Bearer ${good}, Bearer ${good}`],
+  ['a token longer than 8 KiB', `Bearer ${forge({ alg: 'HS256' }, { ...claims, pad: 'x'.repeat(9000) })}`],
+  ...['none', 'None', 'NONE', 'nOnE', '', 'none\0', null, ['none'], { a: 1 }].map((alg): [string, string] => [
+    `alg ${JSON.stringify(alg)}`,
+    `Bearer ${encode({ alg })}.${payload}.`,
+  ]),
+  ...['none', 'None', 'NONE'].map((alg): [string, string] => [
+    `alg ${alg} with a signature`,
+    `Bearer ${forge({ alg }, claims)}`,
+  ]),
   ['another secret', `Bearer ${forge({ alg: 'HS256' }, claims, 'some other secret of enough characters')}`],
   ['an expired token', `Bearer ${forge({ alg: 'HS256' }, { ...claims, exp: now() - 60 })}`],
   ['a token of the future', `Bearer ${forge({ alg: 'HS256' }, { ...claims, nbf: now() + 600 })}`],
@@ -99,9 +141,15 @@ test('every other token is 401, and never reaches the upstream', async (t) => {
   const { ask, backend, app } = await start(t, { secret: JWT_SECRET })
   for (const [what, authorization] of REFUSED) {
     for (const path of ['/read', '/whoever']) {
-      const response = await ask(path, authorization).catch((error) => { throw new Error(`${what}: ${error}`) })
+      const response = await ask(path, authorization).catch((error) => {
+        throw new Error(`${what}: ${error}`)
+      })
       assert.equal(response.status, 401, what)
-      assert.match(response.headers.get('www-authenticate')!, /^Bearer realm="gatehouse"(?:, error="invalid_token", error_description="[\w ,'-]+")?$/, what)
+      assert.match(
+        response.headers.get('www-authenticate')!,
+        /^Bearer realm="gatehouse"(?:, error="invalid_token", error_description="[\w ,'-]+")?$/,
+        what,
+      )
       assert.doesNotMatch(await response.text(), /fast-jwt|FAST_JWT|stack|secret/i, what)
     }
   }
@@ -111,15 +159,27 @@ test('every other token is 401, and never reaches the upstream', async (t) => {
 
 test('iss and aud are checked when stated, and then required', async (t) => {
   const { ask } = await start(t, { secret: JWT_SECRET, issuer: 'https://id.test', audience: ['api', 'other'] })
-  const status = async (more: object) => (await ask('/read', `Bearer ${forge({ alg: 'HS256' }, { ...claims, ...more })}`)).status
+  const status = async (more: object) =>
+    (await ask('/read', `Bearer ${forge({ alg: 'HS256' }, { ...claims, ...more })}`)).status
   assert.equal(await status({ iss: 'https://id.test', aud: 'api' }), 200)
   assert.equal(await status({ iss: 'https://id.test', aud: ['x', 'other'] }), 200)
-  for (const more of [{}, { iss: 'https://id.test' }, { aud: 'api' }, { iss: 'https://id.test.evil', aud: 'api' }, { iss: 'https://id.test', aud: 'apix' }, { iss: ['https://id.test'], aud: 'api' }, { iss: 'https://id.test', aud: [] }]) {
+  for (const more of [
+    {},
+    { iss: 'https://id.test' },
+    { aud: 'api' },
+    { iss: 'https://id.test.evil', aud: 'api' },
+    { iss: 'https://id.test', aud: 'apix' },
+    { iss: ['https://id.test'], aud: 'api' },
+    { iss: 'https://id.test', aud: [] },
+  ]) {
     assert.equal(await status(more), 401, JSON.stringify(more))
   }
 })
 
-interface Pair { publicKey: KeyObject, privateKey: KeyObject }
+interface Pair {
+  publicKey: KeyObject
+  privateKey: KeyObject
+}
 const pem = (key: KeyObject, type: 'spki' | 'pkcs8') => String(key.export({ type: type as 'spki', format: 'pem' }))
 const rsa: Pair = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const PAIRS: [string, Pair][] = [
@@ -132,7 +192,13 @@ const PAIRS: [string, Pair][] = [
 
 for (const [alg, { publicKey, privateKey }] of PAIRS) {
   test(`${alg}: a token of the private key passes; HMAC with the public key does not`, async (t) => {
-    const keys: Partial<JwtSettings> = { publicKey: pem(publicKey, 'spki'), privateKey: pem(privateKey, 'pkcs8'), algorithms: [alg as 'RS256'], clockTolerance: 0, cacheSize: 10 }
+    const keys: Partial<JwtSettings> = {
+      publicKey: pem(publicKey, 'spki'),
+      privateKey: pem(privateKey, 'pkcs8'),
+      algorithms: [alg as 'RS256'],
+      clockTolerance: 0,
+      cacheSize: 10,
+    }
     const { ask } = await start(t, keys)
     const token = signToken(keys, { sub: 'me', scopes: ['a:read'] })
     assert.equal(JSON.parse(Buffer.from(token.split('.')[0]!, 'base64url').toString()).alg, alg)
@@ -140,7 +206,11 @@ for (const [alg, { publicKey, privateKey }] of PAIRS) {
     for (const form of [keys.publicKey!, keys.publicKey!.trim(), publicKey.export({ type: 'spki', format: 'der' })]) {
       assert.equal((await ask('/read', `Bearer ${forge({ alg: 'HS256' }, claims, form)}`)).status, 401)
     }
-    assert.equal((await ask('/read', `Bearer ${encode({ alg })}.${encode(claims)}.${'A'.repeat(86)}`)).status, 401, 'zeros for a signature')
+    assert.equal(
+      (await ask('/read', `Bearer ${encode({ alg })}.${encode(claims)}.${'A'.repeat(86)}`)).status,
+      401,
+      'zeros for a signature',
+    )
     assert.equal((await ask('/read', `Bearer ${encode({ alg })}.${encode(claims)}.`)).status, 401)
   })
 }
@@ -149,7 +219,9 @@ test('ECDSA signatures are taken in their raw form only', async (t) => {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
   const { ask } = await start(t, { publicKey: pem(publicKey, 'spki') })
   const input = `${encode({ alg: 'ES256' })}.${encode(claims)}`
-  const raw = cryptoSign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')
+  const raw = cryptoSign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString(
+    'base64url',
+  )
   const der = cryptoSign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'der' }).toString('base64url')
   assert.equal((await ask('/read', `Bearer ${input}.${raw}`)).status, 200)
   assert.equal((await ask('/read', `Bearer ${input}.${der}`)).status, 401)
@@ -159,18 +231,34 @@ test('what is wrong with the keys stops the boot in so many words', async (t) =>
   const small = generateKeyPairSync('rsa', { modulusLength: 1024 })
   const { publicKey, privateKey } = rsa
   const WRONG: [ConfigInput['jwt'], RegExp][] = [
-    [{}, /has no key/], [{ secret: JWT_SECRET, publicKey: pem(publicKey, 'spki') }, /both secret and publicKey/],
-    [{ publicKey: 'nonsense' }, /is not a public key in PEM form/], [{ publicKey: pem(privateKey, 'pkcs8') }, /found a private key/],
-    [{ publicKey: pem(small.publicKey, 'spki') }, /1024 bits/], [{ secret: JWT_SECRET, algorithms: ['RS256'] }, /RS256.*jwt\.secret/],
-    [{ publicKey: pem(publicKey, 'spki'), algorithms: ['HS256'] }, /HS256.*jwt\.publicKey/], [undefined, /a\.json: auth: asks for jwt, which is not configured/],
+    [{}, /has no key/],
+    [{ secret: JWT_SECRET, publicKey: pem(publicKey, 'spki') }, /both secret and publicKey/],
+    [{ publicKey: 'nonsense' }, /is not a public key in PEM form/],
+    [{ publicKey: pem(privateKey, 'pkcs8') }, /found a private key/],
+    [{ publicKey: pem(small.publicKey, 'spki') }, /1024 bits/],
+    [{ secret: JWT_SECRET, algorithms: ['RS256'] }, /RS256.*jwt\.secret/],
+    [{ publicKey: pem(publicKey, 'spki'), algorithms: ['HS256'] }, /HS256.*jwt\.publicKey/],
+    [undefined, /a\.json: auth: asks for jwt, which is not configured/],
   ]
   for (const [jwt, message] of WRONG) await assert.rejects(start(t, jwt), message)
 })
 
 test('identity reaches the upstream, and the client cannot claim it', async (t) => {
-  const { ask, url, backend } = await start(t, { secret: JWT_SECRET }, { identityHeaders: { 'X-User': 'sub', 'x-scopes': 'scope', 'x-org': 'org.id', 'x-name': 'name' } })
+  const { ask, url, backend } = await start(
+    t,
+    { secret: JWT_SECRET },
+    { identityHeaders: { 'X-User': 'sub', 'x-scopes': 'scope', 'x-org': 'org.id', 'x-name': 'name' } },
+  )
   const token = forge({ alg: 'HS256' }, { ...claims, org: { id: 7 }, name: 'Zoë\r\nx-admin: yes' })
-  await fetch(`${url}/read`, { headers: { authorization: `Bearer ${token}`, 'x-user': 'root', 'x-org': '1', 'x-scopes': 'admin', 'x-name': 'root' } })
+  await fetch(`${url}/read`, {
+    headers: {
+      authorization: `Bearer ${token}`,
+      'x-user': 'root',
+      'x-org': '1',
+      'x-scopes': 'admin',
+      'x-name': 'root',
+    },
+  })
   const seen = backend.received[0]!.headers
   assert.equal(seen['x-user'], 'me')
   assert.equal(seen['x-scopes'], 'a:read')
@@ -180,7 +268,11 @@ test('identity reaches the upstream, and the client cannot claim it', async (t) 
   assert.equal(seen.authorization, undefined, 'the gateway keeps the token')
   await fetch(`${url}/open`, { headers: { authorization: 'Bearer theirs', 'x-user': 'root' } })
   assert.equal(backend.received[1]!.headers['x-user'], undefined, 'removed on open routes too')
-  assert.equal(backend.received[1]!.headers.authorization, undefined, 'what a route of the host reads, its open routes withhold')
+  assert.equal(
+    backend.received[1]!.headers.authorization,
+    undefined,
+    'what a route of the host reads, its open routes withhold',
+  )
   await ask('/read', `Bearer ${forge({ alg: 'HS256' }, claims)}`)
   assert.equal(backend.received[2]!.headers['x-org'], undefined)
 })

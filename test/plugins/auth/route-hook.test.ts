@@ -6,14 +6,20 @@ import { JWT_SECRET } from '../../support/gateway.ts'
 import { publicPem, rsaPss, privatePem, settings } from '../../auth/jwt/key-pairs.ts'
 import { stageApp } from './stage-app.ts'
 
-const bearer = (scopes: string[] = []): string => `Bearer ${signToken(settings({ secret: JWT_SECRET }), { sub: 'ada', scopes })}`
+const bearer = (scopes: string[] = []): string =>
+  `Bearer ${signToken(settings({ secret: JWT_SECRET }), { sub: 'ada', scopes })}`
 
 test('the hook is synchronous, and sets the consumer', async (t) => {
   const app = await stageApp(t)
   const hook = app.authenticator({ jwt: { scopes: ['a:read'] } })!
   assert.equal(app.authenticator('none'), null)
   const headers = { authorization: bearer(['a:read']) }
-  const request = { headers, ip: '127.0.0.1', raw: { headers, rawHeaders: Object.entries(headers).flat() }, consumer: null as { id: string } | null }
+  const request = {
+    headers,
+    ip: '127.0.0.1',
+    raw: { headers, rawHeaders: Object.entries(headers).flat() },
+    consumer: null as { id: string } | null,
+  }
   for (const round of ['verified', 'remembered']) {
     request.consumer = null
     const told: unknown[] = []
@@ -26,7 +32,9 @@ test('the hook is synchronous, and sets the consumer', async (t) => {
 test('a route pays for authentication only when it asks for it', async (t) => {
   const app = await stageApp(t)
   const hooks = new Map<string, unknown>()
-  app.addHook('onRoute', (route) => { hooks.set(route.url, route.onRequest) })
+  app.addHook('onRoute', (route) => {
+    hooks.set(route.url, route.onRequest)
+  })
   app.get('/open', { config: { auth: 'none' } }, () => 'x')
   app.get('/own', () => 'x')
   app.get('/closed', { config: { auth: { jwt: {} } }, onRequest: [async () => {}] }, () => 'x')
@@ -37,25 +45,47 @@ test('a route pays for authentication only when it asks for it', async (t) => {
 
 test('what is no declaration stops the boot, and never means open', async (t) => {
   const app = await stageApp(t)
-  for (const auth of ['', null, false, 0, 'None', 'jwt', [], {}, { jwt: true }, { jwt: { scopes: 'admin' } }, { jwt: { scope: ['admin'] } }, ['none'], [{ jwt: {} }, 'none']]) {
-    assert.throws(() => app.get('/x', { config: { auth: auth as never } }, () => 'x'), (error: Error) => {
-      assert.equal(error.name, 'BootProblems')
-      assert.match(error.message, /^\/x: auth/, JSON.stringify(auth))
-      return true
-    })
+  for (const auth of [
+    '',
+    null,
+    false,
+    0,
+    'None',
+    'jwt',
+    [],
+    {},
+    { jwt: true },
+    { jwt: { scopes: 'admin' } },
+    { jwt: { scope: ['admin'] } },
+    ['none'],
+    [{ jwt: {} }, 'none'],
+  ]) {
+    assert.throws(
+      () => app.get('/x', { config: { auth: auth as never } }, () => 'x'),
+      (error: Error) => {
+        assert.equal(error.name, 'BootProblems')
+        assert.match(error.message, /^\/x: auth/, JSON.stringify(auth))
+        return true
+      },
+    )
   }
 })
 
 test('a route that needs tokens names itself when there is no key', async (t) => {
   const app = await stageApp(t, { config: { jwt: undefined } })
   app.get('/open', { config: { auth: 'none' } }, () => 'x')
-  assert.throws(() => app.get('/x', { config: { auth: { jwt: {} } } }, () => 'x'), /^BootProblems: \/x: auth: asks for jwt, which is not configured: set GATEHOUSE_JWT_SECRET/)
+  assert.throws(
+    () => app.get('/x', { config: { auth: { jwt: {} } } }, () => 'x'),
+    /^BootProblems: \/x: auth: asks for jwt, which is not configured: set GATEHOUSE_JWT_SECRET/,
+  )
   assert.throws(() => app.get('/y', { config: { auth: { jwt: {} }, upstream: 'orders' } }, () => 'x'), /orders: auth: /)
 })
 
 test('a route that is protected after the stage has looked stops the boot instead of being open', async (t) => {
   const app = await stageApp(t)
-  app.addHook('onRoute', (route) => { (route.config ??= {}).auth ??= { jwt: {} } })
+  app.addHook('onRoute', (route) => {
+    ;(route.config ??= {}).auth ??= { jwt: {} }
+  })
   app.get('/late', () => 'x')
   await assert.rejects(async () => app.ready(), /^BootProblems: \/late: auth: is stated too late/)
 })
@@ -78,7 +108,10 @@ test('an RSA-PSS key works from the configuration to the answer', async (t) => {
   const keys = settings({ publicKey: publicPem(rsaPss), privateKey: privatePem(rsaPss) })
   const app = await stageApp(t, { config: { jwt: keys } })
   app.get('/x', { config: { auth: { jwt: {} } } }, (request) => request.consumer!.id)
-  const response = await app.inject({ url: '/x', headers: { authorization: `Bearer ${signToken(keys, { sub: 'ada' })}` } })
+  const response = await app.inject({
+    url: '/x',
+    headers: { authorization: `Bearer ${signToken(keys, { sub: 'ada' })}` },
+  })
   assert.deepEqual([response.statusCode, response.body], [200, 'ada'])
   assert.equal((await app.inject({ url: '/x', headers: { authorization: bearer() } })).statusCode, 401)
 })

@@ -11,12 +11,15 @@ import { JWT_SECRET, testConfig } from '../../support/gateway.ts'
 export interface StageOptions {
   config?: ConfigInput
   /** Where the lines of the log go. */
-  log?: { write (line: string): void }
+  log?: { write(line: string): void }
 }
 
 /** The stages of authentication and limits alone, on a bare Fastify that answers errors as the gateway does. */
-export async function stageApp (t: TestContext, { config = {}, log }: StageOptions = {}): Promise<FastifyInstance> {
-  const app = fastify({ exposeHeadRoutes: false, ...log ? { logger: { level: 'info', stream: log } } : {} }) as unknown as FastifyInstance
+export async function stageApp(t: TestContext, { config = {}, log }: StageOptions = {}): Promise<FastifyInstance> {
+  const app = fastify({
+    exposeHeadRoutes: false,
+    ...(log ? { logger: { level: 'info', stream: log } } : {}),
+  }) as unknown as FastifyInstance
   app.decorate('config', testConfig('.', { jwt: { secret: JWT_SECRET }, ...config }) as Config)
   app.decorateRequest('consumer', null)
   app.setErrorHandler(answerError)

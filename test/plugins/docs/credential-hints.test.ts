@@ -9,11 +9,13 @@ const jwt = { secret: JWT_SECRET }
 const apiKeys = { keys: [] }
 const about = (schemes: string) => `info: { title: T, version: "1" }\ncomponents: { securitySchemes: ${schemes} }\n`
 
-async function hints (t: TestContext, config: object, gateway?: string): Promise<Record<string, string>> {
+async function hints(t: TestContext, config: object, gateway?: string): Promise<Record<string, string>> {
   const openapi = await routesFolder(t, gateway === undefined ? {} : { 'gateway.yaml': gateway })
   const { url } = await startGateway(t, {}, { ...config, openapi })
-  const { components } = await validDocument(await (await fetch(`${url}/docs/json`)).json() as object)
-  return Object.fromEntries(Object.entries<any>(components.securitySchemes).map(([name, { description }]) => [name, description]))
+  const { components } = await validDocument((await (await fetch(`${url}/docs/json`)).json()) as object)
+  return Object.fromEntries(
+    Object.entries<any>(components.securitySchemes).map(([name, { description }]) => [name, description]),
+  )
 }
 
 test('the document says for each scheme where its credentials come from', async (t) => {
@@ -23,8 +25,14 @@ test('the document says for each scheme where its credentials come from', async 
 })
 
 test('it names the issuers of the tokens', async (t) => {
-  assert.match((await hints(t, { jwt: { ...jwt, issuer: 'https://id.example.com' } })).jwt!, /of https:\/\/id\.example\.com, /)
-  const issuers = [{ issuer: 'https://a.example', secret: JWT_SECRET }, { issuer: 'https://b.example', secret: JWT_SECRET }]
+  assert.match(
+    (await hints(t, { jwt: { ...jwt, issuer: 'https://id.example.com' } })).jwt!,
+    /of https:\/\/id\.example\.com, /,
+  )
+  const issuers = [
+    { issuer: 'https://a.example', secret: JWT_SECRET },
+    { issuer: 'https://b.example', secret: JWT_SECRET },
+  ]
   assert.match((await hints(t, { jwt: { issuers } })).jwt!, /of https:\/\/a\.example or https:\/\/b\.example, /)
 })
 
@@ -36,12 +44,19 @@ test('gateway.yaml says it in the words of the operator', async (t) => {
 
 test('a scheme that there is not, or another field, stops the boot', async (t) => {
   for (const [schemes, field] of [
-    ['{ bearer: { description: x } }', 'bearer'], ['{ jwt: { type: http } }', 'jwt'], ['{ jwt: { description: "" } }', 'jwt'],
+    ['{ bearer: { description: x } }', 'bearer'],
+    ['{ jwt: { type: http } }', 'jwt'],
+    ['{ jwt: { description: "" } }', 'jwt'],
   ] as const) {
     const [routes, openapi] = [await routesFolder(t, {}), await routesFolder(t, { 'gateway.yaml': about(schemes) })]
     await assert.rejects(buildApp(testConfig(routes, { jwt, openapi })), (error: BootProblems) => {
       assert.ok(error.problems.length > 0)
-      for (const problem of error.problems) assert.match(`${problem.file}: ${problem.field}`, new RegExp(`gateway\\.yaml: components\\.securitySchemes\\.${field}`))
+      for (const problem of error.problems) {
+        assert.match(
+          `${problem.file}: ${problem.field}`,
+          new RegExp(`gateway\\.yaml: components\\.securitySchemes\\.${field}`),
+        )
+      }
       return true
     })
   }

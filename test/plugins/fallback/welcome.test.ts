@@ -11,7 +11,8 @@ import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 const BROWSER = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }
 const jwt = { secret: JWT_SECRET }
-const start = (t: TestContext, config: ConfigInput, files: Record<string, unknown> = {}) => startGateway(t, files, { jwt, ...config })
+const start = (t: TestContext, config: ConfigInput, files: Record<string, unknown> = {}) =>
+  startGateway(t, files, { jwt, ...config })
 const links = (page: string): string[] => [...page.matchAll(/<a href="([^"]*)"/g)].map(([, href]) => href!)
 
 describe('the welcome page', () => {
@@ -22,7 +23,11 @@ describe('the welcome page', () => {
   })
 
   test('leads to the pages that are on, and to no others', async (t) => {
-    const { url } = await start(t, { welcome: {}, status: { auth: 'none' }, metrics: { path: '/m', auth: { jwt: {} } } } as ConfigInput)
+    const { url } = await start(t, {
+      welcome: {},
+      status: { auth: 'none' },
+      metrics: { path: '/m', auth: { jwt: {} } },
+    } as ConfigInput)
     const response = await fetch(url, { headers: BROWSER })
     assert.equal(response.status, 200)
     assert.equal(response.headers.get('content-type'), 'text/html; charset=utf-8')
@@ -39,12 +44,21 @@ describe('the welcome page', () => {
   })
 
   test('loads nothing, runs nothing, and is not kept by caches', async (t) => {
-    const { url } = await start(t, { welcome: {}, securityHeaders: { contentSecurityPolicy: { 'default-src': ["'none'"] } } } as ConfigInput)
+    const { url } = await start(t, {
+      welcome: {},
+      securityHeaders: { contentSecurityPolicy: { 'default-src': ["'none'"] } },
+    } as ConfigInput)
     const response = await fetch(url, { headers: BROWSER })
     const page = await response.text()
     const policy = response.headers.get('content-security-policy')!
     assert.match(policy, /^default-src 'none'; .*frame-ancestors 'none'$/)
-    assert.ok(policy.includes(createHash('sha256').update(/<style>([^<]*)<\/style>/.exec(page)![1]!).digest('base64')))
+    assert.ok(
+      policy.includes(
+        createHash('sha256')
+          .update(/<style>([^<]*)<\/style>/.exec(page)![1]!)
+          .digest('base64'),
+      ),
+    )
     assert.doesNotMatch(page, /<script|\son\w+=|style=|https?:|src=/i)
     assert.equal(response.headers.get('cache-control'), 'no-store')
     assert.equal(response.headers.get('x-content-type-options'), 'nosniff')
@@ -84,10 +98,16 @@ describe('the welcome page', () => {
       ['a route for another method', { routes: [{ method: 'POST', url: '/' }] }, false],
       ['a route elsewhere', { routes: [{ method: 'GET', url: '/x' }] }, false],
       ['a route of one host', { hosts: ['a.example'], routes: [{ method: 'GET', url: '/' }] }, false],
-      ['a route with a condition', { routes: [{ method: 'GET', url: '/', match: { headers: { 'x-a': '1' } } }] }, false],
+      [
+        'a route with a condition',
+        { routes: [{ method: 'GET', url: '/', match: { headers: { 'x-a': '1' } } }] },
+        false,
+      ],
     ] as const) {
       const before = backend.received.length
-      const { url, port } = await start(t, { welcome: {} } as ConfigInput, { 'a.json': { ...declaration, ...upstream } })
+      const { url, port } = await start(t, { welcome: {} } as ConfigInput, {
+        'a.json': { ...declaration, ...upstream },
+      })
       const page = await fetch(url, { headers: BROWSER })
       assert.equal(page.status, 200, what)
       assert.equal(/<main>/.test(await page.text()), !own, what)
@@ -102,8 +122,17 @@ describe('the welcome page', () => {
   test('cannot be where the gateway has something else', async (t) => {
     const cwd = temporaryFolder(t)
     for (const path of ['/docs', '/docs/json', '/livez', '/status', '/metrics', '/cache/purge']) {
-      const env = { GATEHOUSE_WELCOME_PATH: path, GATEHOUSE_STATUS_AUTH: 'none', GATEHOUSE_METRICS_AUTH: 'none', GATEHOUSE_CACHE_PURGE_AUTH: 'none' }
-      await assert.rejects(loadConfig({ env, cwd }), /GATEHOUSE_WELCOME_PATH: found "[^"]+", where the gateway has/, path)
+      const env = {
+        GATEHOUSE_WELCOME_PATH: path,
+        GATEHOUSE_STATUS_AUTH: 'none',
+        GATEHOUSE_METRICS_AUTH: 'none',
+        GATEHOUSE_CACHE_PURGE_AUTH: 'none',
+      }
+      await assert.rejects(
+        loadConfig({ env, cwd }),
+        /GATEHOUSE_WELCOME_PATH: found "[^"]+", where the gateway has/,
+        path,
+      )
     }
     const { welcome } = await loadConfig({ env: { GATEHOUSE_WELCOME_PATH: '/' }, cwd })
     assert.deepEqual(welcome, { path: '/', auth: 'none' })

@@ -10,15 +10,21 @@ import { JWT_SECRET, startGateway } from '../../support/gateway.ts'
 const jwt = { secret: JWT_SECRET, clockTolerance: 0, cacheSize: 100 }
 const token = (sub: string) => `Bearer ${signToken(jwt, { sub })}`
 
-async function start (t: TestContext, upstream: object, config: ConfigInput = {}) {
+async function start(t: TestContext, upstream: object, config: ConfigInput = {}) {
   const backend = await startBackend(t)
-  const gateway = await startGateway(t, { 'a.json': { name: 'a', auth: 'none', targets: [backend.url], ...upstream } }, { jwt, ...config })
+  const gateway = await startGateway(
+    t,
+    { 'a.json': { name: 'a', auth: 'none', targets: [backend.url], ...upstream } },
+    { jwt, ...config },
+  )
   const ask = (path: string, headers: Record<string, string> = {}) => fetch(gateway.url + path, { headers })
   return { ...gateway, backend, ask }
 }
 
 test('past the limit it is 429, with the headers of the draft', async (t) => {
-  const { ask, backend } = await start(t, { routes: [{ method: 'GET', url: '/x', rateLimit: { max: 2, window: '1 minute' } }] })
+  const { ask, backend } = await start(t, {
+    routes: [{ method: 'GET', url: '/x', rateLimit: { max: 2, window: '1 minute' } }],
+  })
   const first = await ask('/x')
   assert.equal(first.status, 200)
   assert.equal(first.headers.get('ratelimit-policy'), '"route:a:GET /x";q=2;w=60')
@@ -29,12 +35,19 @@ test('past the limit it is 429, with the headers of the draft', async (t) => {
   assert.match(refused.headers.get('retry-after')!, /^(?:60|5\d)$/)
   assert.match(refused.headers.get('ratelimit')!, /r=0/)
   assert.equal(refused.headers.get('content-type'), 'application/problem+json; charset=utf-8')
-  assert.equal((await refused.json() as { code: string }).code, 'GW_RATE_LIMITED')
+  assert.equal(((await refused.json()) as { code: string }).code, 'GW_RATE_LIMITED')
   assert.equal(backend.received.length, 2)
 })
 
 test('a limit shared by many routes is one limit, HEAD included', async (t) => {
-  const { ask, url } = await start(t, { rateLimit: { max: 3, window: '1 minute' }, routes: [{ method: 'GET', url: '/x' }, { method: 'GET', url: '/y' }, { method: 'GET', url: '/free', rateLimit: false }] })
+  const { ask, url } = await start(t, {
+    rateLimit: { max: 3, window: '1 minute' },
+    routes: [
+      { method: 'GET', url: '/x' },
+      { method: 'GET', url: '/y' },
+      { method: 'GET', url: '/free', rateLimit: false },
+    ],
+  })
   assert.equal((await ask('/x')).status, 200)
   assert.equal((await ask('/y')).status, 200)
   assert.equal((await fetch(`${url}/x`, { method: 'HEAD' })).status, 200)
@@ -45,7 +58,11 @@ test('a limit shared by many routes is one limit, HEAD included', async (t) => {
 })
 
 test('the limit of the gateway comes on top, and the tightest is told', async (t) => {
-  const { ask } = await start(t, { rateLimit: { max: 10, window: '1 minute' }, routes: [{ method: 'GET', url: '/x' }] }, { rateLimit: { max: 2, window: '1h' } })
+  const { ask } = await start(
+    t,
+    { rateLimit: { max: 10, window: '1 minute' }, routes: [{ method: 'GET', url: '/x' }] },
+    { rateLimit: { max: 2, window: '1h' } },
+  )
   const first = await ask('/x')
   assert.equal(first.headers.get('ratelimit-policy'), '"gateway";q=2;w=3600, "upstream:a";q=10;w=60')
   assert.match(first.headers.get('ratelimit')!, /^"gateway";r=1/)
@@ -54,7 +71,14 @@ test('the limit of the gateway comes on top, and the tightest is told', async (t
 })
 
 test('counts by consumer when one is known, else by address', async (t) => {
-  const { ask } = await start(t, { rateLimit: { max: 1, window: '1 minute' }, routes: [{ method: 'GET', url: '/x', auth: { jwt: {} } }, { method: 'GET', url: '/open' }, { method: 'GET', url: '/addr', auth: { jwt: {} }, rateLimit: { max: 1, window: '1 minute', by: 'address' } }] })
+  const { ask } = await start(t, {
+    rateLimit: { max: 1, window: '1 minute' },
+    routes: [
+      { method: 'GET', url: '/x', auth: { jwt: {} } },
+      { method: 'GET', url: '/open' },
+      { method: 'GET', url: '/addr', auth: { jwt: {} }, rateLimit: { max: 1, window: '1 minute', by: 'address' } },
+    ],
+  })
   assert.equal((await ask('/x', { authorization: token('ada') })).status, 200)
   assert.equal((await ask('/x', { authorization: token('grace') })).status, 200)
   assert.equal((await ask('/x', { authorization: token('ada') })).status, 429)
@@ -73,7 +97,11 @@ test('addresses come from trusted proxies alone, and IPv6 counts by /64', async 
   const trusting = await start(t, upstream, { trustProxy: ['127.0.0.1'] })
   assert.equal((await trusting.ask('/x', from('192.0.2.1'))).status, 200)
   assert.equal((await trusting.ask('/x', from('::ffff:192.0.2.1'))).status, 429, 'the same address in IPv6 clothing')
-  assert.equal((await trusting.ask('/x', from('6.6.6.6, 192.0.2.1'))).status, 429, 'what stands further left is hearsay')
+  assert.equal(
+    (await trusting.ask('/x', from('6.6.6.6, 192.0.2.1'))).status,
+    429,
+    'what stands further left is hearsay',
+  )
   assert.equal((await trusting.ask('/x', from('192.0.2.2'))).status, 200)
   assert.equal((await trusting.ask('/x', from('2001:db8:1:2::1'))).status, 200)
   assert.equal((await trusting.ask('/x', from('2001:db8:1:2:ffff::9'))).status, 429)
@@ -81,7 +109,10 @@ test('addresses come from trusted proxies alone, and IPv6 counts by /64', async 
 })
 
 test('a hand-written plugin states its limit', async (t) => {
-  const { url } = await startGateway(t, { 'p.mjs': "export default async (app) => { app.get('/p', { config: { auth: 'none', limit: { max: 1, window: '1m' } } }, () => ({ ok: true })) }" })
+  const { url } = await startGateway(t, {
+    'p.mjs':
+      "export default async (app) => { app.get('/p', { config: { auth: 'none', limit: { max: 1, window: '1m' } } }, () => ({ ok: true })) }",
+  })
   assert.equal((await fetch(`${url}/p`)).status, 200)
   assert.equal((await fetch(`${url}/p`)).status, 429)
 })
@@ -95,7 +126,9 @@ test('gateways on one Redis share their counts, and serve on without it', needsR
   const one = await start(t, upstream, { redis: `redis://127.0.0.1:${port}` })
   const two = await start(t, upstream, { redis: `redis://127.0.0.1:${port}` })
   // the first commands wait for the connection
-  while (one.app.redis!.status !== 'ready' || two.app.redis!.status !== 'ready') await new Promise((resolve) => setImmediate(resolve))
+  while (one.app.redis!.status !== 'ready' || two.app.redis!.status !== 'ready') {
+    await new Promise((resolve) => setImmediate(resolve))
+  }
   assert.equal((await one.ask('/x')).status, 200)
   assert.equal((await two.ask('/x')).status, 200)
   assert.equal((await one.ask('/x')).status, 200)
@@ -104,7 +137,11 @@ test('gateways on one Redis share their counts, and serve on without it', needsR
 
   await stopRedis(redis)
   await eventually('the loss is noticed', async () => (await one.ask('/x')).status === 200)
-  assert.deepEqual([(await one.ask('/x')).status, (await one.ask('/x')).status, (await one.ask('/x')).status], [200, 200, 429], 'one further limit')
+  assert.deepEqual(
+    [(await one.ask('/x')).status, (await one.ask('/x')).status, (await one.ask('/x')).status],
+    [200, 200, 429],
+    'one further limit',
+  )
 
   redis = await spawnRedis(port)
   await eventually('it counts in Redis again, which knows of nothing', async () => (await one.ask('/x')).status === 200)

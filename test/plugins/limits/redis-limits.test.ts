@@ -7,27 +7,47 @@ import { closedPort } from '../../support/backend.ts'
 import { stageApp } from '../auth/stage-app.ts'
 
 /** An app with one limit of 2 over Redis, what it has logged, and a way to wait for its connection. */
-async function start (t: TestContext, redis: string) {
-  const lines: { level: number, msg: string, reason?: string }[] = []
-  const app = await stageApp(t, { config: { redis }, log: { write: (line) => { lines.push(JSON.parse(line)) } } })
-  app.get('/x', { config: { auth: 'none', limits: [{ name: 'one', algorithm: 'fixed', max: 2, windowMs: 60_000, by: 'address' }] } }, () => 'x')
-  const ask = async () => (await app.inject('/x'))
+async function start(t: TestContext, redis: string) {
+  const lines: { level: number; msg: string; reason?: string }[] = []
+  const app = await stageApp(t, {
+    config: { redis },
+    log: {
+      write: (line) => {
+        lines.push(JSON.parse(line))
+      },
+    },
+  })
+  app.get(
+    '/x',
+    {
+      config: { auth: 'none', limits: [{ name: 'one', algorithm: 'fixed', max: 2, windowMs: 60_000, by: 'address' }] },
+    },
+    () => 'x',
+  )
+  const ask = async () => await app.inject('/x')
   return { app, ask, told: () => lines.filter(({ msg }) => msg.startsWith('Redis')).map(({ msg }) => msg), lines }
 }
 
 /** `once` would reject for the errors that come before the event. */
-const event = (app: FastifyInstance, name: string): Promise<void> => new Promise((resolve) => { app.redis!.once(name, () => resolve()) })
+const event = (app: FastifyInstance, name: string): Promise<void> =>
+  new Promise((resolve) => {
+    app.redis!.once(name, () => resolve())
+  })
 
 /** Asks three times, of which the limit refuses the third. */
-async function refused (ask: () => Promise<{ statusCode: number, headers: Record<string, unknown> }>): Promise<void> {
-  for (const [status, left] of [[200, 1], [200, 0], [429, 0]] as const) {
+async function refused(ask: () => Promise<{ statusCode: number; headers: Record<string, unknown> }>): Promise<void> {
+  for (const [status, left] of [
+    [200, 1],
+    [200, 0],
+    [429, 0],
+  ] as const) {
     const { statusCode, headers } = await ask()
     assert.equal(statusCode, status)
     assert.match(String(headers.ratelimit), new RegExp(`^"one";r=${left};t=\\d+$`))
   }
 }
 
-async function ready (app: FastifyInstance): Promise<void> {
+async function ready(app: FastifyInstance): Promise<void> {
   if (app.redis!.status === 'wait') app.redis!.connect().catch(() => {})
   if (app.redis!.status !== 'ready') await event(app, 'ready')
 }
@@ -52,17 +72,21 @@ test('counts stand in Redis under readable keys that end with their window', opt
   assert.ok(left > 0 && left <= 60_000)
 })
 
-test('without Redis it boots and serves at once, claims nothing of what is left, and tells once', options, async (t) => {
-  const { app, ask, told, lines } = await start(t, `redis://:hunter2@127.0.0.1:${await closedPort()}`)
-  await app.ready()
-  const lost = event(app, 'reconnecting')
-  // it counts by itself
-  await refused(ask)
-  await lost
-  await event(app, 'reconnecting')
-  assert.deepEqual(told(), [AWAY])
-  assert.ok(!JSON.stringify(lines).includes('hunter2'))
-})
+test(
+  'without Redis it boots and serves at once, claims nothing of what is left, and tells once',
+  options,
+  async (t) => {
+    const { app, ask, told, lines } = await start(t, `redis://:hunter2@127.0.0.1:${await closedPort()}`)
+    await app.ready()
+    const lost = event(app, 'reconnecting')
+    // it counts by itself
+    await refused(ask)
+    await lost
+    await event(app, 'reconnecting')
+    assert.deepEqual(told(), [AWAY])
+    assert.ok(!JSON.stringify(lines).includes('hunter2'))
+  },
+)
 
 test('killed and back: tells each once, and counts again by itself', options, async (t) => {
   unhurried(t)
@@ -77,7 +101,9 @@ test('killed and back: tells each once, and counts again by itself', options, as
   await closed
   await refused(ask)
   const { retryStrategy } = (app.redis as Redis).options
-  for (const attempt of [1, 10, 1000]) assert.ok(Number(retryStrategy!(attempt)) <= 500, 'a pause that lets it be back within two seconds')
+  for (const attempt of [1, 10, 1000]) {
+    assert.ok(Number(retryStrategy!(attempt)) <= 500, 'a pause that lets it be back within two seconds')
+  }
   const back = event(app, 'ready')
   await startRedis(t, port)
   await back
@@ -97,7 +123,11 @@ test('a Redis that hangs delays a request by the patience with a command, and so
   server.kill('SIGSTOP')
   const closed = event(app, 'close')
   const first = await Promise.all(Array.from({ length: 10 }, ask))
-  assert.deepEqual(first.map(({ statusCode }) => statusCode).sort(), [200, 200, ...Array<number>(8).fill(429)], 'at most one further limit')
+  assert.deepEqual(
+    first.map(({ statusCode }) => statusCode).sort(),
+    [200, 200, ...Array<number>(8).fill(429)],
+    'at most one further limit',
+  )
   await closed
   // a command that were waited for would now take longer than the test may
   patience.command = 600_000

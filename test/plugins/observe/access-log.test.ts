@@ -5,14 +5,18 @@ import { closedPort, startBackend } from '../../support/backend.ts'
 import { captureLog } from '../../support/captured-log.ts'
 import { startGateway } from '../../support/gateway.ts'
 
-const upstream = (target: string) => ({ 'a.json': { name: 'a', auth: 'none', prefix: '/a', targets: [target], routes: [{ method: 'GET', url: '/:id' }] } })
+const upstream = (target: string) => ({
+  'a.json': { name: 'a', auth: 'none', prefix: '/a', targets: [target], routes: [{ method: 'GET', url: '/:id' }] },
+})
 const logged = { log: { level: 'info' as const, access: true, format: 'json' as const } }
 
 test('one line a request, without the query', async (t) => {
   const backend = await startBackend(t)
   const { url, app } = await startGateway(t, upstream(backend.url), logged)
   const log = captureLog(t, app)
-  const response = await fetch(`${url}/a/5?token=secret`, { headers: { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', authorization: 'Bearer secret' } })
+  const response = await fetch(`${url}/a/5?token=secret`, {
+    headers: { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', authorization: 'Bearer secret' },
+  })
   await response.text()
   const line = await log.next('request')
   assert.equal(line.reqId, response.headers.get('x-request-id'))
@@ -31,7 +35,11 @@ test('one line a request, without the query', async (t) => {
 
 test('a streamed upload is logged with its client, and a pass-through as such', async (t) => {
   const backend = await startBackend(t)
-  const { url, app } = await startGateway(t, { 'p.json': { name: 'p', prefix: '/p', auth: 'none', targets: [backend.url], passThrough: true } }, { ...logged, trustProxy: ['127.0.0.1'] })
+  const { url, app } = await startGateway(
+    t,
+    { 'p.json': { name: 'p', prefix: '/p', auth: 'none', targets: [backend.url], passThrough: true } },
+    { ...logged, trustProxy: ['127.0.0.1'] },
+  )
   const log = captureLog(t, app)
   await (await fetch(`${url}/p/x`, { method: 'POST', body: 'x'.repeat(100_000) })).text()
   const line = await log.next('request')
@@ -41,7 +49,10 @@ test('a streamed upload is logged with its client, and a pass-through as such', 
 
 test('a client that goes away gets a line with status 499', async (t) => {
   const begun = Promise.withResolvers<void>()
-  const backend = await startBackend(t, (request) => { request.resume(); begun.resolve() })
+  const backend = await startBackend(t, (request) => {
+    request.resume()
+    begun.resolve()
+  })
   const { port, app } = await startGateway(t, upstream(backend.url), logged)
   const log = captureLog(t, app)
   const request = httpRequest({ port, path: '/a/5' }).end()

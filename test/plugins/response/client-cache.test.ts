@@ -13,25 +13,46 @@ import { getRaw, openRaw } from '../../support/raw-body.ts'
 type Respond = (response: ServerResponse, headers: IncomingHttpHeaders) => void
 
 /** A gateway whose service answers each path in its own way. */
-async function gatewayOf (t: TestContext, answers: Record<string, Respond>, clientCache: unknown, further: object = {}, config = {}) {
+async function gatewayOf(
+  t: TestContext,
+  answers: Record<string, Respond>,
+  clientCache: unknown,
+  further: object = {},
+  config = {},
+) {
   const backend = await startBackend(t, (request, response) => {
     request.resume()
     answers[request.url!]!(response, request.headers)
   })
-  const { url } = await startGateway(t, { 'a.json': { name: 'a', auth: 'none', targets: [backend.url], clientCache, passThrough: true, ...further } }, config)
+  const { url } = await startGateway(
+    t,
+    { 'a.json': { name: 'a', auth: 'none', targets: [backend.url], clientCache, passThrough: true, ...further } },
+    config,
+  )
   return { url, backend }
 }
 
-const answer = (status: number, headers: OutgoingHttpHeaders = {}, body = 'x'): Respond => (response) => { response.writeHead(status, headers).end(status === 304 ? undefined : body) }
+const answer =
+  (status: number, headers: OutgoingHttpHeaders = {}, body = 'x'): Respond =>
+  (response) => {
+    response.writeHead(status, headers).end(status === 304 ? undefined : body)
+  }
 
 test('clients are told what the response does not say itself', async (t) => {
   const answers = {
-    '/plain': answer(200), '/own': answer(200, { 'cache-control': 'max-age=5' }), '/expires': answer(200, { expires: '0' }), '/same': answer(304, { etag: '"a"' }),
-    '/moved': answer(301, { location: '/' }), '/missing': answer(404), '/error': answer(500, { 'cache-control': 'max-age=1' }), '/cookie': answer(200, { 'set-cookie': 'a=b' }),
+    '/plain': answer(200),
+    '/own': answer(200, { 'cache-control': 'max-age=5' }),
+    '/expires': answer(200, { expires: '0' }),
+    '/same': answer(304, { etag: '"a"' }),
+    '/moved': answer(301, { location: '/' }),
+    '/missing': answer(404),
+    '/error': answer(500, { 'cache-control': 'max-age=1' }),
+    '/cookie': answer(200, { 'set-cookie': 'a=b' }),
     '/fixed': answer(200, { 'cache-control': 'no-store, no-transform', expires: '0', pragma: 'no-cache' }),
   }
   const { url } = await gatewayOf(t, answers, { privacy: 'public', maxAge: '1 minute', sharedMaxAge: '1 hour' })
-  const said = async (path: string, headers = {}, base = url) => (await getRaw(base + path, headers)).headers['cache-control']
+  const said = async (path: string, headers = {}, base = url) =>
+    (await getRaw(base + path, headers)).headers['cache-control']
   assert.equal(await said('/plain'), 'public, max-age=60, s-maxage=3600')
   assert.equal(await said('/own'), 'max-age=5')
   assert.equal(await said('/expires'), undefined)
@@ -44,19 +65,37 @@ test('clients are told what the response does not say itself', async (t) => {
 
   const { url: forced } = await gatewayOf(t, answers, { privacy: 'public', maxAge: '1 minute', override: true })
   const { headers } = await getRaw(`${forced}/fixed`)
-  assert.deepEqual([headers['cache-control'], headers.expires, headers.pragma], ['public, max-age=60, no-transform', undefined, undefined])
+  assert.deepEqual(
+    [headers['cache-control'], headers.expires, headers.pragma],
+    ['public, max-age=60, no-transform', undefined, undefined],
+  )
   assert.equal(await said('/cookie', {}, forced), 'public, max-age=60')
 
-  for (const [privacy, value] of [['no-cache', 'no-cache'], ['no-store', 'no-store'], ['private', 'private']]) {
+  for (const [privacy, value] of [
+    ['no-cache', 'no-cache'],
+    ['no-store', 'no-store'],
+    ['private', 'private'],
+  ]) {
     const { url: other } = await gatewayOf(t, answers, { privacy })
     assert.equal(await said('/plain', {}, other), value)
   }
 })
 
 test('consumers get what is theirs alone, routes differ, and errors of the gateway are not kept', async (t) => {
-  const { url } = await gatewayOf(t, { '/plain': answer(200), '/off': answer(200) }, { privacy: 'public', maxAge: 1000 }, {
-    auth: { jwt: {} }, passThrough: false, routes: [{ method: 'GET', url: '/plain' }, { method: 'GET', url: '/off', clientCache: false, auth: 'none' }],
-  }, { jwt: { secret: JWT_SECRET } })
+  const { url } = await gatewayOf(
+    t,
+    { '/plain': answer(200), '/off': answer(200) },
+    { privacy: 'public', maxAge: 1000 },
+    {
+      auth: { jwt: {} },
+      passThrough: false,
+      routes: [
+        { method: 'GET', url: '/plain' },
+        { method: 'GET', url: '/off', clientCache: false, auth: 'none' },
+      ],
+    },
+    { jwt: { secret: JWT_SECRET } },
+  )
   const token = `Bearer ${signToken({ secret: JWT_SECRET, clockTolerance: 0, cacheSize: 10 } as never, { sub: 'me' })}`
   assert.equal((await getRaw(`${url}/plain`, { authorization: token })).headers['cache-control'], 'private, max-age=1')
   assert.equal((await getRaw(`${url}/plain`)).headers['cache-control'], 'no-store')
@@ -64,36 +103,94 @@ test('consumers get what is theirs alone, routes differ, and errors of the gatew
 })
 
 test('settings that contradict each other stop the boot', async (t) => {
-  for (const [clientCache, field] of [[{ maxAge: '1s' }, 'maxAge'], [{ privacy: 'no-store', maxAge: '1s' }, 'maxAge'], [{ privacy: 'private', sharedMaxAge: '1s' }, 'sharedMaxAge'], [{ etag: true, override: true }, 'override']] as const) {
-    const folder = await routesFolder(t, { 'a.json': { name: 'a', auth: 'none', targets: ['http://127.0.0.1:1'], clientCache, routes: [{ method: 'GET', url: '/' }] } })
-    await assert.rejects(buildApp(testConfig(folder)), new RegExp(`a\\.json: clientCache\\.${field}: has an effect only`))
+  for (const [clientCache, field] of [
+    [{ maxAge: '1s' }, 'maxAge'],
+    [{ privacy: 'no-store', maxAge: '1s' }, 'maxAge'],
+    [{ privacy: 'private', sharedMaxAge: '1s' }, 'sharedMaxAge'],
+    [{ etag: true, override: true }, 'override'],
+  ] as const) {
+    const folder = await routesFolder(t, {
+      'a.json': {
+        name: 'a',
+        auth: 'none',
+        targets: ['http://127.0.0.1:1'],
+        clientCache,
+        routes: [{ method: 'GET', url: '/' }],
+      },
+    })
+    await assert.rejects(
+      buildApp(testConfig(folder)),
+      new RegExp(`a\\.json: clientCache\\.${field}: has an effect only`),
+    )
   }
 })
 
 test('tags for upstreams that have none, and 304 for clients that come back', async (t) => {
   const long = 'é'.repeat(100_000)
-  const { url } = await gatewayOf(t, {
-    '/small': answer(200, { 'content-type': 'text/plain', 'content-length': 1 }), '/long': answer(200, { 'content-type': 'text/plain' }, long), '/huge': answer(200, { 'content-type': 'text/plain' }, 'a'.repeat(1024 * 1024 + 1)),
-    '/own': answer(200, { etag: 'W/"o"' }), '/dated': answer(200, { 'last-modified': 'Thu, 01 Jan 1970 00:00:00 GMT' }), '/made': answer(201), '/events': answer(200, { 'content-type': 'text/event-stream' }),
-    '/trailers': (response) => { response.writeHead(200, { trailer: 'x-a' }).write('x'); response.addTrailers({ 'x-a': '1' }); response.end() },
-  }, { etag: true })
-  for (const [path, body] of [['/small', 'x'], ['/long', long]] as const) {
+  const { url } = await gatewayOf(
+    t,
+    {
+      '/small': answer(200, { 'content-type': 'text/plain', 'content-length': 1 }),
+      '/long': answer(200, { 'content-type': 'text/plain' }, long),
+      '/huge': answer(200, { 'content-type': 'text/plain' }, 'a'.repeat(1024 * 1024 + 1)),
+      '/own': answer(200, { etag: 'W/"o"' }),
+      '/dated': answer(200, { 'last-modified': 'Thu, 01 Jan 1970 00:00:00 GMT' }),
+      '/made': answer(201),
+      '/events': answer(200, { 'content-type': 'text/event-stream' }),
+      '/trailers': (response) => {
+        response.writeHead(200, { trailer: 'x-a' }).write('x')
+        response.addTrailers({ 'x-a': '1' })
+        response.end()
+      },
+    },
+    { etag: true },
+  )
+  for (const [path, body] of [
+    ['/small', 'x'],
+    ['/long', long],
+  ] as const) {
     const first = await getRaw(url + path)
     assert.match(first.headers.etag!, /^"[\w-]{27}"$/)
-    assert.deepEqual([first.body.toString(), first.headers['content-length'], first.headers['cache-control']], [body, String(Buffer.byteLength(body)), undefined])
+    assert.deepEqual(
+      [first.body.toString(), first.headers['content-length'], first.headers['cache-control']],
+      [body, String(Buffer.byteLength(body)), undefined],
+    )
     for (const form of [first.headers.etag!, `"other", W/${first.headers.etag}`]) {
       const again = await getRaw(url + path, { 'if-none-match': form })
-      assert.deepEqual([again.status, again.headers.etag, again.headers['content-type'], again.headers['content-length'], again.body.length], [304, first.headers.etag, undefined, undefined, 0])
+      assert.deepEqual(
+        [
+          again.status,
+          again.headers.etag,
+          again.headers['content-type'],
+          again.headers['content-length'],
+          again.body.length,
+        ],
+        [304, first.headers.etag, undefined, undefined, 0],
+      )
     }
     assert.equal((await getRaw(url + path, { 'if-none-match': '"other"' })).status, 200)
   }
-  for (const [path, tag] of [['/huge', undefined], ['/own', 'W/"o"'], ['/dated', undefined], ['/made', undefined], ['/events', undefined], ['/trailers', undefined]] as const) assert.equal((await getRaw(url + path)).headers.etag, tag, path)
+  for (const [path, tag] of [
+    ['/huge', undefined],
+    ['/own', 'W/"o"'],
+    ['/dated', undefined],
+    ['/made', undefined],
+    ['/events', undefined],
+    ['/trailers', undefined],
+  ] as const) {
+    assert.equal((await getRaw(url + path)).headers.etag, tag, path)
+  }
   assert.equal((await getRaw(`${url}/huge`)).body.length, 1024 * 1024 + 1)
   assert.equal((await getRaw(`${url}/trailers`)).trailers['x-a'], '1')
 })
 
 test('with compression and the cache of the gateway: the tag is weak, what is stored knows nothing of it', async (t) => {
-  const { url, backend } = await gatewayOf(t, { '/': answer(200, { 'content-type': 'text/plain', 'gatehouse-cache-control': 'max-age=60' }, 'a'.repeat(5000)) }, { etag: true, privacy: 'private', maxAge: '1 minute' }, { compress: true, cache: true })
+  const { url, backend } = await gatewayOf(
+    t,
+    { '/': answer(200, { 'content-type': 'text/plain', 'gatehouse-cache-control': 'max-age=60' }, 'a'.repeat(5000)) },
+    { etag: true, privacy: 'private', maxAge: '1 minute' },
+    { compress: true, cache: true },
+  )
   const plain = await getRaw(url)
   for (let i = 0; i < 2; i++) {
     const { headers } = await getRaw(url, { 'accept-encoding': 'gzip' })
@@ -107,12 +204,16 @@ test('with compression and the cache of the gateway: the tag is weak, what is st
 
 test('a body that takes long is streamed without a tag, its head not held back', async (t) => {
   let end!: () => void
-  const { url } = await gatewayOf(t, {
-    '/': (response) => {
-      response.writeHead(200, { 'content-type': 'text/plain' }).write('first')
-      end = () => response.end('last')
-    }
-  }, { etag: true })
+  const { url } = await gatewayOf(
+    t,
+    {
+      '/': (response) => {
+        response.writeHead(200, { 'content-type': 'text/plain' }).write('first')
+        end = () => response.end('last')
+      },
+    },
+    { etag: true },
+  )
   const response = await openRaw(url)
   assert.equal(response.headers.etag, undefined)
   const [chunk] = await once(response, 'data')
@@ -123,21 +224,30 @@ test('a body that takes long is streamed without a tag, its head not held back',
 })
 
 test('an upstream that breaks off while its body is hashed', async (t) => {
-  const { url } = await gatewayOf(t, {
-    '/': (response) => {
-      response.writeHead(200, { 'content-length': 100_000, 'content-encoding': 'gzip' }).write('first')
-      setImmediate(() => response.destroy())
-    }
-  }, { etag: true })
+  const { url } = await gatewayOf(
+    t,
+    {
+      '/': (response) => {
+        response.writeHead(200, { 'content-length': 100_000, 'content-encoding': 'gzip' }).write('first')
+        setImmediate(() => response.destroy())
+      },
+    },
+    { etag: true },
+  )
   const { status, headers, body } = await getRaw(url)
-  assert.deepEqual([status, headers['content-encoding'], JSON.parse(body.toString()).code], [502, undefined, 'GW_UPSTREAM_BROKEN'])
+  assert.deepEqual(
+    [status, headers['content-encoding'], JSON.parse(body.toString()).code],
+    [502, undefined, 'GW_UPSTREAM_BROKEN'],
+  )
 })
 
 test('a stream that is too long is put back together', async () => {
   const stream = new PassThrough()
   stream.write('abc')
   stream.end('def')
-  const whole = await new Promise((resolve) => collectStream(stream, 4, 60_000, (error, body) => resolve([error, body])))
+  const whole = await new Promise((resolve) =>
+    collectStream(stream, 4, 60_000, (error, body) => resolve([error, body])),
+  )
   assert.deepEqual(whole, [null, null])
   assert.equal((await stream.toArray()).join(''), 'abcdef')
 })
@@ -147,5 +257,8 @@ test('the pages of the gateway say that they change', async (t) => {
   assert.equal((await getRaw(`${url}/docs/json`)).headers['cache-control'], 'no-cache')
   const behind = await startGateway(t, {}, { docs: { path: '/docs', auth: { jwt: {} } }, jwt: { secret: JWT_SECRET } })
   const authorization = `Bearer ${signToken({ secret: JWT_SECRET, clockTolerance: 0, cacheSize: 10 } as never, { sub: 'me' })}`
-  assert.equal((await getRaw(`${behind.url}/docs/json`, { authorization })).headers['cache-control'], 'private, no-cache')
+  assert.equal(
+    (await getRaw(`${behind.url}/docs/json`, { authorization })).headers['cache-control'],
+    'private, no-cache',
+  )
 })

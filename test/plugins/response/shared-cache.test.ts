@@ -20,15 +20,28 @@ const purge = { path: '/purge', auth: 'none' } as const
 const startSource = (t: TestContext): Promise<Backend> => {
   let count = 0
   return startBackend(t, (request, response) => {
-    response.setHeader('cache-control', 'max-age=36000').setHeader('etag', `"${++count}"`).setHeader('cache-tag', 'all').setHeader('x-count', count)
+    response
+      .setHeader('cache-control', 'max-age=36000')
+      .setHeader('etag', `"${++count}"`)
+      .setHeader('cache-tag', 'all')
+      .setHeader('x-count', count)
     if (request.url!.startsWith('/large')) response.end(Buffer.alloc(300_000, `${count} `))
     else response.end(`answer ${count}`)
   })
 }
 
 /** A gateway in front of it; it gives responses to Redis from the first on. */
-async function sharing (t: TestContext, source: Backend, redis: ConfigInput['redis'], more: ConfigInput = {}): Promise<Gateway> {
-  const gateway = await startGateway(t, { 'a.json': { name: 'a', auth: 'none', targets: [source.url], cache: true, passThrough: true } }, { redis, cache: { redis: true, purge }, ...more })
+async function sharing(
+  t: TestContext,
+  source: Backend,
+  redis: ConfigInput['redis'],
+  more: ConfigInput = {},
+): Promise<Gateway> {
+  const gateway = await startGateway(
+    t,
+    { 'a.json': { name: 'a', auth: 'none', targets: [source.url], cache: true, passThrough: true } },
+    { redis, cache: { redis: true, purge }, ...more },
+  )
   await connected(gateway)
   unhurried(t)
   tiered(gateway).patience = 60_000
@@ -38,17 +51,25 @@ async function sharing (t: TestContext, source: Backend, redis: ConfigInput['red
 const tiered = ({ app }: Gateway): TieredStore => app.responseCache.store as TieredStore
 
 /** Waits until what a gateway purges can be heard by others, and it hears what they purge. */
-const connected = (gateway: Gateway): Promise<unknown> => eventually('Redis is connected', async () => (await purged(gateway.url, { tag: 'nothing' })).status === 200 && tiered(gateway).isListening)
+const connected = (gateway: Gateway): Promise<unknown> =>
+  eventually(
+    'Redis is connected',
+    async () => (await purged(gateway.url, { tag: 'nothing' })).status === 200 && tiered(gateway).isListening,
+  )
 
-const purged = async (url: string, body: object): Promise<{ status: number, purged: number, code?: string }> => {
-  const answer = await fetch(`${url}/purge`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
-  return { status: answer.status, ...await answer.json() as { purged: number, code?: string } }
+const purged = async (url: string, body: object): Promise<{ status: number; purged: number; code?: string }> => {
+  const answer = await fetch(`${url}/purge`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  return { status: answer.status, ...((await answer.json()) as { purged: number; code?: string }) }
 }
 
 const errors = async ({ app }: Gateway, operation: string): Promise<number> =>
   [...app.metrics.cacheStoreErrors].find(({ labels }) => labels.operation === operation)?.value ?? 0
 
-async function twoGateways (t: TestContext, redis: ConfigInput['redis']): Promise<void> {
+async function twoGateways(t: TestContext, redis: ConfigInput['redis']): Promise<void> {
   const source = await startSource(t)
   const [one, two] = [await sharing(t, source, redis), await sharing(t, source, redis)]
   for (const path of ['/x', '/large']) {
@@ -89,8 +110,13 @@ test('an answer that is on its way to one gateway while another purges is not st
   const port = await closedPort()
   await startRedis(t, port)
   const held: ServerResponse[] = []
-  const source = await startBackend(t, (_request, response) => { held.push(response) })
-  const [one, two] = [await sharing(t, source, `redis://127.0.0.1:${port}`), await sharing(t, source, `redis://127.0.0.1:${port}`)]
+  const source = await startBackend(t, (_request, response) => {
+    held.push(response)
+  })
+  const [one, two] = [
+    await sharing(t, source, `redis://127.0.0.1:${port}`),
+    await sharing(t, source, `redis://127.0.0.1:${port}`),
+  ]
   const asking = siteRequest(two.port, '/x')
   await eventually('the upstream is asked', () => held.length === 1)
   const { purgeCount } = two.app.responseCache
@@ -106,11 +132,20 @@ test('an answer that is on its way to one gateway while another purges is not st
 
 test('and over a cluster', needsRedis, async (t) => {
   const port = await closedPort()
-  await startRedis(t, port, ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--dir', temporaryFolder(t)])
+  await startRedis(t, port, [
+    '--cluster-enabled',
+    'yes',
+    '--cluster-announce-ip',
+    '127.0.0.1',
+    '--dir',
+    temporaryFolder(t),
+  ])
   const client = new Redis(port)
   t.after(() => client.disconnect())
   await client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
-  while (!(await client.cluster('INFO')).includes('cluster_state:ok')) await new Promise((resolve) => setImmediate(resolve))
+  while (!(await client.cluster('INFO')).includes('cluster_state:ok')) {
+    await new Promise((resolve) => setImmediate(resolve))
+  }
   await twoGateways(t, { cluster: [`redis://127.0.0.1:${port}`] })
 })
 
@@ -137,7 +172,10 @@ test('a Redis that is killed and comes back under requests is no error to any cl
   const stop = new AbortController()
   const clients = Array.from({ length: 8 }, async (_, client) => {
     for (let i = 0; !stop.signal.aborted; i++) {
-      const { status } = await siteRequest(gateway.port, i % 3 === 0 ? '/same' : i % 3 === 1 ? `/large/${client}/${i}` : `/${client}/${i}`)
+      const { status } = await siteRequest(
+        gateway.port,
+        i % 3 === 0 ? '/same' : i % 3 === 1 ? `/large/${client}/${i}` : `/${client}/${i}`,
+      )
       statuses.set(status, (statuses.get(status) ?? 0) + 1)
     }
   })
@@ -148,9 +186,12 @@ test('a Redis that is killed and comes back under requests is no error to any cl
   await passed(50)
   await stopRedis(server)
   await passed(100)
-  assert.ok(await errors(gateway, 'get') > 0)
+  assert.ok((await errors(gateway, 'get')) > 0)
   // the purge is told to be incomplete, and is done later
-  assert.deepEqual(await purged(gateway.url, { url: '/same' }).then(({ status, code }) => [status, code]), [503, 'GW_PURGE_INCOMPLETE'])
+  assert.deepEqual(await purged(gateway.url, { url: '/same' }).then(({ status, code }) => [status, code]), [
+    503,
+    'GW_PURGE_INCOMPLETE',
+  ])
   server = await spawnRedis(port)
   await connected(gateway)
   await passed(50)
@@ -179,12 +220,16 @@ test('a Redis that hangs costs a miss a moment, and then nothing', needsRedis, a
   // a client that goes while Redis is asked
   const gone = connect(gateway.port, '127.0.0.1').on('error', () => {})
   gone.write('GET /gone HTTP/1.1\r\nhost: site.test\r\n\r\n')
-  const [, response] = await once(gateway.app.server, 'request') as [unknown, ServerResponse]
+  const [, response] = (await once(gateway.app.server, 'request')) as [unknown, ServerResponse]
   gone.destroy()
   await once(response, 'close')
   await siteRequest(gateway.port, '/y')
   assert.equal(await errors(gateway, 'get'), 3)
-  assert.deepEqual(source.received.map(({ url }) => url), ['/x', '/y'], 'nothing is asked for it')
+  assert.deepEqual(
+    source.received.map(({ url }) => url),
+    ['/x', '/y'],
+    'nothing is asked for it',
+  )
 })
 
 test('what is wrong is answered though Redis was asked first', needsRedis, async (t) => {
@@ -197,6 +242,8 @@ test('what is wrong is answered though Redis was asked first', needsRedis, async
 })
 
 test('sharing without a Redis is a problem of the configuration', async (t) => {
-  await assert.rejects(buildApp(testConfig(await routesFolder(t, {}), { cache: { redis: true } })),
-    { message: "configuration: cache.redis: found true, but there is no Redis to keep responses in, allowed: true together with 'redis', the URL of one; or false" })
+  await assert.rejects(buildApp(testConfig(await routesFolder(t, {}), { cache: { redis: true } })), {
+    message:
+      "configuration: cache.redis: found true, but there is no Redis to keep responses in, allowed: true together with 'redis', the URL of one; or false",
+  })
 })

@@ -8,15 +8,20 @@ export default defineUpstream({
   openapi: 'sample.yaml',
   auth: 'none',
   rateLimit: { max: 100, window: '1 minute' },
-  routes: [{
-    method: 'POST',
-    url: '/:id',
-    schema: {
-      summary: 'Sample',
-      params: Type.Object({ id: Type.Integer({ minimum: 1 }) }),
-      querystring: Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1 })) }, { additionalProperties: false }),
-      body: Type.Object({ name: Type.String({ minLength: 1 }) }, { additionalProperties: false }),
-      response: { 200: Type.Object({ id: Type.Integer(), at: Type.String({ format: 'date-time' }) }) },
+  routes: [
+    {
+      method: 'POST',
+      url: '/:id',
+      schema: {
+        summary: 'Sample',
+        params: Type.Object({ id: Type.Integer({ minimum: 1 }) }),
+        querystring: Type.Object(
+          { limit: Type.Optional(Type.Integer({ minimum: 1 })) },
+          { additionalProperties: false },
+        ),
+        body: Type.Object({ name: Type.String({ minLength: 1 }) }, { additionalProperties: false }),
+        response: { 200: Type.Object({ id: Type.Integer(), at: Type.String({ format: 'date-time' }) }) },
+      },
     },
-  }],
+  ],
 })
