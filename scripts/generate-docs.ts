@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
-import { configReference } from '../src/config/config-reference.ts'
-import { errorReference } from '../src/config/error-reference.ts'
-import { upstreamReference } from '../src/config/upstream-reference.ts'
+import { configReference } from './config-reference.ts'
+import { errorReference } from './error-reference.ts'
+import { upstreamReference } from './upstream-reference.ts'
 
 /** The generated pages, by their path in the repository. A test compares them with the files. */
 export const GENERATED_DOCS: Record<string, () => string> = {

@@ -1,4 +1,4 @@
-import './tick-shape.ts'
+import './listener/tick-shape.ts'
 import { failureLines } from './cli/failure.ts'
 import { run } from './cli.ts'
 import { LoadFailure } from './config/load-guard.ts'

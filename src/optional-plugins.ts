@@ -1,5 +1,5 @@
 import type { Config } from './config/config-schema.ts'
-import type { RouteFile } from './upstream/route-files.ts'
+import type { RouteFile } from './routing/route-files.ts'
 
 /** What decides which plugins have something to do: the configuration and the files of `routes/`. */
 export interface GatewayParts {

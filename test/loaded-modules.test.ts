@@ -31,7 +31,10 @@ const redis = 'redis://127.0.0.1:1'
 const FEATURES: Record<string, Feature> = {
   docs: { config: { docs: {} }, modules: ['@fastify/swagger', '@fastify/swagger-ui', '@fastify/static'] },
   metrics: { config: { metrics: { auth: 'none' } }, modules: ['prom-client'] },
-  status: { config: { status: { auth: 'none' } }, modules: ['src/admin/explain.ts', 'src/openapi/drift-record.ts'] },
+  status: {
+    config: { status: { auth: 'none' } },
+    modules: ['src/admin/explain.ts', 'src/openapi/drift/drift-record.ts'],
+  },
   redis: { config: { redis }, modules: ['ioredis', '@fastify/rate-limit', 'src/limits/redis-store.ts'] },
   'a shared cache': { config: { redis, cache: { redis: true } }, modules: ['src/cache/tiered-store.ts'] },
   purging: {

@@ -1,7 +1,7 @@
 import type {} from '@fastify/swagger'
 import fp from 'fastify-plugin'
 import Type, { type Static } from 'typebox'
-import { collectBodies } from '../../src/contract/body-parsers.ts'
+import { collectBodies } from '../../src/validation/body-parsers.ts'
 import { gatehouseError } from '../../src/errors.ts'
 
 /** Largest request to purge. Bytes. */

@@ -3,8 +3,8 @@ import fp from 'fastify-plugin'
 import { DRIFT_PAGE_POLICY, driftPage } from '../../src/admin/drift-page.ts'
 import { explain } from '../../src/admin/explain.ts'
 import { ExplainedRequest } from '../../src/admin/explained-request.ts'
-import { collectBodies } from '../../src/contract/body-parsers.ts'
-import { driftOverlay } from '../../src/openapi/drift-overlay.ts'
+import { collectBodies } from '../../src/validation/body-parsers.ts'
+import { driftOverlay } from '../../src/openapi/drift/drift-overlay.ts'
 
 /** Largest request to be explained. Bytes. */
 const LARGEST = 64 * 1024

@@ -14,6 +14,10 @@ import { settle } from '../../src/listener/settle.ts'
 import { milliseconds } from '../../src/units.ts'
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who may call. Every route of `routes/` must state it, or inherit it. */
+    auth?: AuthDeclaration
+  }
   interface FastifyRequest {
     /** Cookies that authentication has for the client, beside those of the answer. */
     setCookie: readonly string[] | null

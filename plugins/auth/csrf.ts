@@ -3,6 +3,14 @@ import { credentialPlaces, hasAmbient } from '../../src/auth/credentials.ts'
 import { ForgeryCheck } from '../../src/browser/same-origin.ts'
 import { gatehouseError } from '../../src/errors.ts'
 import { isUpgrade } from '../../src/listener/upgrade.ts'
+import type { Csrf } from '../../src/browser/browser-schema.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** How requests are refused that pages of other origins forge. */
+    csrf?: Csrf
+  }
+}
 
 /**
  * Refuses requests of pages of other origins that make changes with a cookie of the client, and WebSockets with any

@@ -9,7 +9,7 @@ import { FORWARDED_NAMES, ForwardedHeaders } from '../../src/proxy/forwarded-hea
 import { HOP_BY_HOP } from '../../src/proxy/hop-by-hop.ts'
 import { isProxyClaim } from '../../src/proxy/proxy-claims.ts'
 import { milliseconds } from '../../src/units.ts'
-import { publicTarget } from '../../src/upstream/host-router.ts'
+import { publicTarget } from '../../src/routing/host-router.ts'
 
 /** Headers that are about one message, or that the gateway itself states. */
 const NOT_TO_BE_COPIED = new Set([

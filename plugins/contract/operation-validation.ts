@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { documentMistakes } from '../../src/contract/document-mistakes.ts'
-import { DocumentValidators } from '../../src/contract/document-validators.ts'
-import { compileOperationCheck, type OperationCheck, type RequestPart } from '../../src/contract/operation-check.ts'
-import { compileOperationResponseCheck } from '../../src/contract/operation-response-check.ts'
-import type { ResponseCheck } from '../../src/contract/response-check.ts'
+import { documentMistakes } from '../../src/validation/document-mistakes.ts'
+import { DocumentValidators } from '../../src/validation/document-validators.ts'
+import { compileOperationCheck, type OperationCheck, type RequestPart } from '../../src/validation/operation-check.ts'
+import { compileOperationResponseCheck } from '../../src/validation/operation-response-check.ts'
+import type { ResponseCheck } from '../../src/validation/response-check.ts'
 import { BootProblems, gatehouseError, type Problem, type Violation } from '../../src/errors.ts'
-import type { ApiDocument, ApiOperation } from '../../src/openapi/types.ts'
-import type {} from '../../src/upstream/route-config.ts'
+import type { ApiDocument, ApiOperation, ApiRoute } from '../../src/schema/types.ts'
+import type { MatrixPath } from '../../src/validation/matrix-path.ts'
 
 /** Most violations that one answer lists, and that one line of the log does. */
 const MOST = 100
@@ -25,6 +25,14 @@ const OWN_PARTS: readonly (readonly [schema: string, part: RequestPart])[] = [
 ]
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The operation of an imported document that the route stands for. */
+    api?: ApiRoute
+    /** Where its path has matrix parameters; null when it has none. */
+    matrix?: MatrixPath | null
+    /** What happens to a request that breaks its operation: it is refused, told of, or not looked at. */
+    requestValidation?: 'enforce' | 'report' | 'off'
+  }
   interface FastifyInstance {
     /** The validators of an API document; one for all of its routes. */
     documentValidators(document: ApiDocument): DocumentValidators

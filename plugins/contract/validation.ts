@@ -1,14 +1,13 @@
 import type { FastifyInstance, FastifySchemaCompiler, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import type { JsonSchema } from '../../src/contract/json-schema.ts'
-import { parameterNameMistakes } from '../../src/contract/parameter-names.ts'
-import { RequestCheck } from '../../src/contract/request-check.ts'
-import { partValidator, RequestValidators } from '../../src/contract/request-validators.ts'
-import { responseMistakes } from '../../src/contract/response-check.ts'
+import type { JsonSchema } from '../../src/schema/json-schema.ts'
+import { parameterNameMistakes } from '../../src/validation/parameter-names.ts'
+import { RequestCheck } from '../../src/validation/request-check.ts'
+import { partValidator, RequestValidators } from '../../src/validation/request-validators.ts'
+import { responseMistakes } from '../../src/validation/response-check.ts'
 import { BootProblems, gatehouseError, type Problem, type Violation } from '../../src/errors.ts'
-import { parsePattern } from '../../src/upstream/path-pattern.ts'
-import type {} from '../../src/upstream/route-config.ts'
-import type {} from '../../src/upstream/route-table.ts'
+import { parsePattern } from '../../src/routing/path-pattern.ts'
+import type {} from '../../src/routing/route-table.ts'
 
 /** A response that broke its schema. */
 export interface ResponseViolation {
@@ -21,6 +20,14 @@ export interface ResponseViolation {
 }
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** A response schema by status (`200`, `2xx`, `default`), for documents and validation. */
+    responses?: Record<string, object>
+    /** What happens to a response that breaks `responses`. */
+    responseValidation?: 'off' | 'report' | 'enforce'
+    /** Media types of the body that the route accepts. */
+    consumes?: readonly string[]
+  }
   interface FastifyInstance {
     /** Tells operators of a response that broke its schema: a line in the log, and a counter. */
     reportViolation(violation: ResponseViolation): void

@@ -6,7 +6,7 @@ import { checkAgainst } from '../../src/config/schema-check.ts'
 import { BootProblems, gatehouseError } from '../../src/errors.ts'
 import { isTighter, type LimitState, retryAfter, stateHeader } from '../../src/limits/limit-headers.ts'
 import { LimitRegistry } from '../../src/limits/limit-registry.ts'
-import { LimitDeclaration, limitRules, type LimitRule } from '../../src/limits/limit-schema.ts'
+import { LimitDeclaration, limitRules, type LimitRule, type CostDeclaration } from '../../src/limits/limit-schema.ts'
 import type { Verdict } from '../../src/limits/limit-stage.ts'
 import { storeOf } from '../../src/limits/limit-store.ts'
 import { PlanLimits } from '../../src/limits/plan-limits.ts'
@@ -16,6 +16,17 @@ import { sharedWindow, windowStore } from '../../src/limits/window-store.ts'
 import { settle } from '../../src/listener/settle.ts'
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /**
+     * A limit of this route alone, as a hand-written plugin states it; `false` frees it from all, those of plans
+     * included.
+     */
+    limit?: LimitDeclaration | false
+    /** For how many requests one counts. Default: 1. */
+    cost?: CostDeclaration
+    /** Every limit in force, gateway and upstream included; wins over `limit`. */
+    limits?: LimitRule[]
+  }
   interface FastifyInstance {
     /** The connection that limits are counted over; null when they are counted in memory. */
     redis: Redis | Cluster | null

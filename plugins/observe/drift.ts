@@ -1,9 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { isJson } from '../../src/contract/media-type.ts'
-import type { OperationRecord } from '../../src/openapi/drift-record.ts'
-import { DriftRegistry } from '../../src/openapi/drift-registry.ts'
-import type {} from '../../src/upstream/route-config.ts'
+import { isJson } from '../../src/validation/media-type.ts'
+import type { OperationRecord } from '../../src/openapi/drift/drift-record.ts'
+import { DriftRegistry } from '../../src/openapi/drift/drift-registry.ts'
 
 /** Larger answers are not looked into. Bytes. */
 const LARGEST = 64 * 1024

@@ -11,6 +11,14 @@ import { forgetContent } from '../../src/proxy/failed-reply.ts'
 import { ClientControl, controlMistake, wordingsOf } from '../../src/response/client-control.ts'
 import { collectStream } from '../../src/response/collected-stream.ts'
 import { notModified } from '../../src/response/content-headers.ts'
+import type { ClientCache } from '../../src/response/client-cache-schema.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What clients are told about keeping responses. */
+    clientCache?: ClientCache
+  }
+}
 
 type Done = Parameters<onSendHookHandler<unknown>>[3]
 

@@ -6,8 +6,15 @@ import { guarded, sendStage } from '../../src/listener/settle.ts'
 import { CompressionStage, type CompressWhole } from '../../src/proxy/compression-stage.ts'
 import { encodeWhole, WHOLE_BODY_OPTIONS } from '../../src/response/codings.ts'
 import { CompressionRules } from '../../src/response/compression-rules.ts'
-import { CODINGS } from '../../src/response/compression-schema.ts'
+import { CODINGS, type Compression } from '../../src/response/compression-schema.ts'
 import { bytes } from '../../src/units.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** How responses are compressed. */
+    compress?: Compression
+  }
+}
 
 /** Compresses the responses of the routes that say so, in what the client takes, and decompresses what it does not. */
 export default fp(

@@ -5,7 +5,17 @@ import { CorsPolicy, corsMistake } from '../../src/browser/cors-policy.ts'
 import { isOwnPage } from '../../src/browser/same-origin.ts'
 import { BootProblems, gatehouseError } from '../../src/errors.ts'
 import { isUpgrade } from '../../src/listener/upgrade.ts'
-import { PREFLIGHT_PATH, preflightRoute } from '../../src/upstream/preflight.ts'
+import { PREFLIGHT_PATH, preflightRoute } from '../../src/routing/preflight.ts'
+import type { Cors } from '../../src/browser/browser-schema.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Pages of which origins may call the route. */
+    cors?: Cors
+    /** The same, made ready; stated by the gateway itself. */
+    corsPolicy?: CorsPolicy
+  }
+}
 
 /** Lets pages of other origins call the routes that say so: answers their preflights, and marks what they may read. */
 export default fp(

@@ -1,9 +1,16 @@
 import helmet from '@fastify/helmet'
 import fastify, { type onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
-import type { SecurityRules } from '../../src/browser/browser-schema.ts'
+import type { SecurityRules, SecurityHeaders } from '../../src/browser/browser-schema.ts'
 import { helmetOptions, securityHeaderNames } from '../../src/browser/security-headers.ts'
 import { HSTS, isSecure } from '../../src/browser/strict-transport.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Headers that make browsers careful. */
+    securityHeaders?: SecurityHeaders
+  }
+}
 
 /**
  * Puts the security headers on every answer of the routes that ask for them; @fastify/helmet says once, at boot, how

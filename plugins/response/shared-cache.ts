@@ -4,7 +4,7 @@ import { MemoryStore } from '../../src/cache/memory-store.ts'
 import { PurgeChannel } from '../../src/cache/purge-channel.ts'
 import { RedisCacheStore } from '../../src/cache/redis-cache-store.ts'
 import { TieredStore } from '../../src/cache/tiered-store.ts'
-import { connectRedis, watchSilence } from '../../src/limits/redis-client.ts'
+import { connectRedis, watchSilence } from '../../src/redis/redis-client.ts'
 
 /** Keeps responses in Redis as well as in memory, where the configuration says so. */
 export default fp(

@@ -1,4 +1,4 @@
-import type { Drift, OperationDrift, Seen } from '../openapi/drift-record.ts'
+import type { Drift, OperationDrift, Seen } from '../openapi/drift/drift-record.ts'
 
 const STYLE = `:root{color-scheme:light dark;--line:#8884;--muted:#667;--mark:#b35c00}
 body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:0 1rem 3rem}

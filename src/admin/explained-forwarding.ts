@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import type { ForwardPlan } from '../proxy/forward-plan.ts'
 import { upstreamPath } from '../proxy/upstream-path.ts'
-import type { RetryPolicy } from '../resilience/retry-policy.ts'
-import type { RouteRow } from '../upstream/route-table.ts'
+import type { RetryPolicy } from '../traffic/resilience/retry-policy.ts'
+import type { RouteRow } from '../routing/route-table.ts'
 import type { Target } from '../upstream/target.ts'
 
 interface Explained {

@@ -1,5 +1,5 @@
-import type { RouteTable } from '../upstream/route-table.ts'
-import { distance } from '../suggestion.ts'
+import type { RouteTable } from '../routing/route-table.ts'
+import { distance } from '../schema/suggestion.ts'
 
 /** Most paths that are named. */
 const MOST = 3

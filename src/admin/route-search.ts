@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import createRouter from 'find-my-way'
 import { isAsIs } from '../proxy/as-is-path.ts'
-import { matchesHeaders } from '../upstream/header-match.ts'
-import { routerPath } from '../upstream/host-router.ts'
-import { ROUTER_OPTIONS } from '../upstream/router-options.ts'
-import type { RouteRow, RouteTable } from '../upstream/route-table.ts'
+import { matchesHeaders } from '../routing/header-match.ts'
+import { routerPath } from '../routing/host-router.ts'
+import { ROUTER_OPTIONS } from '../routing/router-options.ts'
+import type { RouteRow, RouteTable } from '../routing/route-table.ts'
 
 export interface RouteSearch {
   /** The route that answers, with its parameters; null when none does. */

@@ -1,6 +1,6 @@
-import type { ContractGuard } from '../upstream/contract-guard.ts'
-import type { RouteRow } from '../upstream/route-table.ts'
-import { shadowNotes } from '../upstream/shadowed-paths.ts'
+import type { ContractGuard } from '../routing/contract-guard.ts'
+import type { RouteRow } from '../routing/route-table.ts'
+import { shadowNotes } from '../routing/shadowed-paths.ts'
 import { type ConfigOptions, passedOver, quietConfig } from './command-config.ts'
 
 /** `gatehouse check`: loads everything that `start` would, listens nowhere, and prints every problem at once. */

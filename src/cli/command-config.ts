@@ -6,7 +6,7 @@ import type { Config } from '../config/config-schema.ts'
 import { ConfigProblems, type Folders, loadConfig } from '../config/load-config.ts'
 import { checkAgainst, withDefaults } from '../config/schema-check.ts'
 import { BootProblems, type Problem } from '../errors.ts'
-import { registerSelfResolver } from '../upstream/self-resolver.ts'
+import { registerSelfResolver } from '../routing/self-resolver.ts'
 
 /** Options that every command with a configuration has. */
 export interface ConfigOptions {
@@ -42,8 +42,8 @@ export async function commandConfig(options: ConfigOptions): Promise<Config> {
 /** What is wrong with files, whatever the configuration says. */
 async function fileProblems({ routes, openapi, baseDir }: Folders): Promise<Problem[]> {
   const [{ loadRouteFiles }, { GatewayDocument, loadGatewayDocument }] = await Promise.all([
-    import('../upstream/route-files.ts'),
-    import('../contract/gateway-document.ts'),
+    import('../routing/route-files.ts'),
+    import('../portal/gateway-document.ts'),
   ])
   const file = resolve(openapi, 'gateway.yaml')
   const name = relative(baseDir, file)
@@ -91,7 +91,7 @@ export function configArguments(options: ConfigOptions): string[] {
 
 /** What looks meant for the gateway and is not read. @param routes  folder of the upstream files */
 export async function passedOver(options: ConfigOptions, routes: string): Promise<string[]> {
-  const { passedOverNotes } = await import('../upstream/passed-over.ts')
+  const { passedOverNotes } = await import('../routing/passed-over.ts')
   const cwd = process.cwd()
   return passedOverNotes(routes, findConfigFile(cwd, options.config) === undefined ? cwd : undefined)
 }

@@ -1,10 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, extname, join, posix, relative, sep } from 'node:path'
-import { keywordMistakes } from '../contract/keyword-mistakes.ts'
+import { keywordMistakes } from '../schema/keyword-mistakes.ts'
 import { DocumentCache } from '../openapi/document-cache.ts'
 import { documentFiles, loadApiDocument } from '../openapi/load-document.ts'
-import type { ApiDocument, FaultMode } from '../openapi/types.ts'
+import type { ApiDocument, FaultMode } from '../schema/types.ts'
 import { CommandFailure } from './failure.ts'
 import { documentPlace, isUrl, urlFolder } from './given-document.ts'
 

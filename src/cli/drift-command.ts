@@ -1,6 +1,6 @@
 import { stringify } from 'yaml'
-import type { Drift, OperationDrift, Seen } from '../openapi/drift-record.ts'
-import type { Overlay } from '../openapi/drift-overlay.ts'
+import type { Drift, OperationDrift, Seen } from '../openapi/drift/drift-record.ts'
+import type { Overlay } from '../openapi/drift/drift-overlay.ts'
 import { CommandFailure } from './failure.ts'
 import { askGateway, parseHeaders } from './gateway-page.ts'
 

@@ -1,9 +1,9 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { keywordMistakes } from '../contract/keyword-mistakes.ts'
+import { keywordMistakes } from '../schema/keyword-mistakes.ts'
 import { loadApiDocument } from '../openapi/load-document.ts'
-import type { ApiDocument } from '../openapi/types.ts'
+import type { ApiDocument } from '../schema/types.ts'
 import { CommandFailure } from './failure.ts'
 
 export const isUrl = (reference: string): boolean => /^https?:\/\//i.test(reference)

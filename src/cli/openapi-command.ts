@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { readFailure } from '../config/data-file.ts'
-import type { ApiPortal } from '../contract/api-portal.ts'
+import type { ApiPortal } from '../portal/api-portal.ts'
 import { lookingConfig, type ConfigOptions } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
 

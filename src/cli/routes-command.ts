@@ -2,7 +2,7 @@ import { authForm, type AuthDeclaration } from '../auth/auth-schema.ts'
 import { byText, type LimitRule } from '../limits/limit-schema.ts'
 import { isAsIs } from '../proxy/as-is-path.ts'
 import { FORWARDED_METHODS } from '../upstream/declaration-schema.ts'
-import type { RouteRow } from '../upstream/route-table.ts'
+import type { RouteRow } from '../routing/route-table.ts'
 import { lookingConfig, type ConfigOptions } from './command-config.ts'
 
 /** So many methods are told as all of them, or all but a few. */

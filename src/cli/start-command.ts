@@ -6,7 +6,7 @@ import { announce, FIRST_DISCOVERY, flushLog, listen, listenFailure } from '../l
 import { AFTER_CUT } from '../listener/process-shutdown.ts'
 import { untilStopped } from '../listener/process-signals.ts'
 import { milliseconds } from '../units.ts'
-import { shadowNotes } from '../upstream/shadowed-paths.ts'
+import { shadowNotes } from '../routing/shadowed-paths.ts'
 import { commandConfig, type ConfigOptions, passedOver } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
 import { recordModules } from './loaded-modules.ts'

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import type { Config } from '../config/config-schema.ts'
 import { BootProblems, type Problem } from '../errors.ts'
-import type { DraftFile } from '../upstream/route-files.ts'
+import type { DraftFile } from '../routing/route-files.ts'
 import type { NewFile } from './file-batch.ts'
 
 const WHAT_TO_DO =

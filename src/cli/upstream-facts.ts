@@ -1,7 +1,7 @@
 import { type SchemeName, SchemeUse } from '../auth/auth-schema.ts'
-import { isObject, type SchemaObject } from '../contract/json-schema.ts'
+import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 import { followReference } from '../openapi/local-reference.ts'
-import type { ApiDocument } from '../openapi/types.ts'
+import type { ApiDocument } from '../schema/types.ts'
 import type { MappedScheme } from './upstream-text.ts'
 
 /** Names of the gateway's schemes. */

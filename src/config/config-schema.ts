@@ -11,11 +11,11 @@ import { LoginSettings } from '../auth/login/login-schema.ts'
 import { ConsumerEntries } from '../auth/consumer-schema.ts'
 import { Cors, Csrf, SecurityHeaders } from '../browser/browser-schema.ts'
 import { LimitDeclaration, LimitSettings, Plans } from '../limits/limit-schema.ts'
-import { RedisSettings } from '../limits/redis-schema.ts'
+import { RedisSettings } from '../redis/redis-schema.ts'
 import { CacheStoreSettings } from '../cache/cache-schema.ts'
 import { Compression } from '../response/compression-schema.ts'
 import { ByteSize, Duration } from '../units.ts'
-import { trafficFields } from '../upstream/traffic-schema.ts'
+import { trafficFields } from './traffic-schema.ts'
 
 export const Timeouts = Type.Object(
   {

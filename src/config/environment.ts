@@ -5,7 +5,7 @@ import type { Problem } from '../errors.ts'
 import { readFailure } from './data-file.ts'
 import { mistakes } from './schema-check.ts'
 import { allowed, branches, found, foundSecret, schemaNode, type SchemaNode } from './schema-wording.ts'
-import { closest } from '../suggestion.ts'
+import { closest } from '../schema/suggestion.ts'
 
 const PREFIX = 'GATEHOUSE_'
 

@@ -13,7 +13,7 @@ import {
   schemaNode,
   type SchemaNode,
 } from './schema-wording.ts'
-import { closest } from '../suggestion.ts'
+import { closest } from '../schema/suggestion.ts'
 import { meantValue, withSlashes } from './value-hints.ts'
 
 export { withDefaults } from './schema-defaults.ts'

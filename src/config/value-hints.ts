@@ -1,5 +1,5 @@
 import { domainToASCII } from 'node:url'
-import { closest } from '../suggestion.ts'
+import { closest } from '../schema/suggestion.ts'
 import { branches, type SchemaNode } from './schema-wording.ts'
 
 /** Longest text that is looked at: nobody mistypes more. */

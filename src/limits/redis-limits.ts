@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { connectRedis, type RedisConnection } from './redis-client.ts'
-import type { RedisSettings } from './redis-schema.ts'
+import { connectRedis, type RedisConnection } from '../redis/redis-client.ts'
+import type { RedisSettings } from '../redis/redis-schema.ts'
 import { RedisStore } from './redis-store.ts'
 
 /** A connection to Redis, and the store that counts limits over it. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { isObject, type SchemaObject } from '../contract/json-schema.ts'
+import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 
 const TYPE_CHECKS: Record<string, (value: unknown) => boolean> = {
   string: (value) => typeof value === 'string',

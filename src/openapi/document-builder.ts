@@ -1,4 +1,4 @@
-import { isObject, type SchemaObject } from '../contract/json-schema.ts'
+import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 import { BootProblems } from '../errors.ts'
 import { bundleDocument } from './document-bundle.ts'
 import { checkStructure, type Mistake } from './document-check.ts'
@@ -12,7 +12,7 @@ import type { DocumentSources } from './document-sources.ts'
 import { readOperations } from './operation-reader.ts'
 import { checkOperations } from './operation-rules.ts'
 import { liftSwagger, SWAGGER_HOMES } from './swagger-lift.ts'
-import type { ApiDocument, FaultMode } from './types.ts'
+import type { ApiDocument, FaultMode } from '../schema/types.ts'
 
 const refuse = (file: string, message: string): never => {
   throw new BootProblems([{ file, field: '', message }])

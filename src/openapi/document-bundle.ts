@@ -1,4 +1,4 @@
-import { atPointer, isObject, pointerToken, type SchemaObject } from '../contract/json-schema.ts'
+import { atPointer, isObject, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
 import { BootProblems } from '../errors.ts'
 import { boundedCopy, valueBudget } from './document-bounds.ts'
 import type { Grammar, Shape } from './document-grammar.ts'

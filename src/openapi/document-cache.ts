@@ -1,7 +1,7 @@
 import { hash, randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isObject } from '../contract/json-schema.ts'
+import { isObject } from '../schema/json-schema.ts'
 
 /** A fetched text and what the service said about its version. */
 export interface CachedText {

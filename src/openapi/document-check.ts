@@ -1,5 +1,5 @@
-import { isObject, type SchemaObject } from '../contract/json-schema.ts'
-import { closest } from '../suggestion.ts'
+import { isObject, type SchemaObject } from '../schema/json-schema.ts'
+import { closest } from '../schema/suggestion.ts'
 import type { DocumentNotes } from './document-notes.ts'
 import type { Grammar } from './document-grammar.ts'
 import { type Part, type Place, walkDocument, wholeDocument } from './document-walk.ts'

@@ -1,4 +1,4 @@
-import type { SchemaObject } from '../contract/json-schema.ts'
+import type { SchemaObject } from '../schema/json-schema.ts'
 import { OPENAPI } from './document-grammar.ts'
 import type { DocumentNotes } from './document-notes.ts'
 import { walkDocument, wholeDocument } from './document-walk.ts'

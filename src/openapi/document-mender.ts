@@ -1,11 +1,11 @@
-import { atPointer, isObject, pointerToken, type SchemaObject } from '../contract/json-schema.ts'
+import { atPointer, isObject, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
 import type { Mistake } from './document-check.ts'
 import type { Grammar } from './document-grammar.ts'
 import { shapeAt } from './document-walk.ts'
 import { keepLoose } from './loose-schemas.ts'
 import { METHODS } from './operation-reader.ts'
 import { OperationReach } from './operation-reach.ts'
-import type { FaultMode, OmittedOperation } from './types.ts'
+import type { FaultMode, OmittedOperation } from '../schema/types.ts'
 
 /** What has been taken out of a document, or loosened, and for which mistake. */
 export interface Mended {

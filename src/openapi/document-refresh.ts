@@ -1,6 +1,6 @@
 import { BootProblems, type Problem, reasonOf } from '../errors.ts'
 import { type LoadOptions, refreshApiDocument } from './load-document.ts'
-import type { ApiDocument } from './types.ts'
+import type { ApiDocument } from '../schema/types.ts'
 
 /** How far pauses differ from the interval, so that many gateways do not ask at once. */
 const JITTER = 0.1

@@ -1,4 +1,4 @@
-import { atPointer, isObject, type SchemaObject, unionsWith } from '../contract/json-schema.ts'
+import { atPointer, isObject, type SchemaObject, unionsWith } from '../schema/json-schema.ts'
 import { defaultMistake } from './default-check.ts'
 import type { Mistake } from './document-check.ts'
 import { OPENAPI } from './document-grammar.ts'

@@ -1,4 +1,4 @@
-import { isObject, pointerToken, type SchemaObject } from '../contract/json-schema.ts'
+import { isObject, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
 import type { Grammar, Shape } from './document-grammar.ts'
 
 /** A place of a document that holds a value. */

@@ -1,4 +1,4 @@
-import { isObject } from '../contract/json-schema.ts'
+import { isObject } from '../schema/json-schema.ts'
 import { type Mistake, shown } from './document-check.ts'
 import type { DocumentNotes } from './document-notes.ts'
 import type { Part } from './document-walk.ts'

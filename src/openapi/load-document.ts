@@ -6,7 +6,7 @@ import type { SchemaMistakes } from './document-rules.ts'
 import { digestOf, DocumentSources, MAX_BYTES, readBounded, SourceRefused } from './document-sources.ts'
 import { TooDeep } from './document-walk.ts'
 import { allowedBy, type Fetch, RemoteTexts, type RemoteOptions } from './remote-document.ts'
-import type { ApiDocument, FaultMode } from './types.ts'
+import type { ApiDocument, FaultMode } from '../schema/types.ts'
 
 /** Where documents are looked for, and what they may reach. */
 export interface LoadOptions {

@@ -1,4 +1,4 @@
-import { atPointer, isObject, type SchemaObject } from '../contract/json-schema.ts'
+import { atPointer, isObject, type SchemaObject } from '../schema/json-schema.ts'
 
 /** An object of a document and where it stands. */
 export interface Located {

@@ -1,4 +1,4 @@
-import { atPointer, isObject, type SchemaObject } from '../contract/json-schema.ts'
+import { atPointer, isObject, type SchemaObject } from '../schema/json-schema.ts'
 import type { Grammar } from './document-grammar.ts'
 import { walkDocument, wholeDocument } from './document-walk.ts'
 import { referencePointer } from './local-reference.ts'

@@ -1,6 +1,6 @@
-import { isObject, pointerToken, type SchemaObject } from '../contract/json-schema.ts'
+import { isObject, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
 import { followReference } from './local-reference.ts'
-import type { ApiMedia } from './types.ts'
+import type { ApiMedia } from '../schema/types.ts'
 
 /** A media type in small letters and without parameters. */
 export const plainMediaType = (name: string): string => name.split(';', 1)[0]!.trim().toLowerCase()

@@ -1,7 +1,7 @@
-import { isObject, pointerToken, type SchemaObject } from '../contract/json-schema.ts'
+import { isObject, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
 import { followReference, type Located } from './local-reference.ts'
 import { mediaTypes } from './media-reader.ts'
-import type { ApiBody, ApiHeader, ApiOperation, ApiParameter, ApiResponse, ParameterStyle } from './types.ts'
+import type { ApiBody, ApiHeader, ApiOperation, ApiParameter, ApiResponse, ParameterStyle } from '../schema/types.ts'
 
 /** Methods that a Path Item may have operations for. */
 export const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'] as const

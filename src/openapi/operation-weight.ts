@@ -1,4 +1,4 @@
-import { atPointer, isObject, pointerToken, type SchemaObject } from '../contract/json-schema.ts'
+import { atPointer, isObject, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
 import type { Mistake } from './document-check.ts'
 import { referencePointer } from './local-reference.ts'
 import { METHODS } from './operation-reader.ts'

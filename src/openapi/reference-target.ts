@@ -1,4 +1,4 @@
-import { atPointer, isObject, pointerOf } from '../contract/json-schema.ts'
+import { atPointer, isObject, pointerOf } from '../schema/json-schema.ts'
 import type { DocumentSource } from './document-origins.ts'
 import { type DocumentSources, SourceRefused } from './document-sources.ts'
 import { SchemaNames } from './schema-names.ts'

@@ -1,6 +1,6 @@
-import { isObject, type SchemaObject, unionsWith, withoutUnions } from '../contract/json-schema.ts'
-import { numberExample, patternExample } from './value-example.ts'
-import { referencedSchema } from './schema-view.ts'
+import { isObject, type SchemaObject, unionsWith, withoutUnions } from '../schema/json-schema.ts'
+import { numberExample, patternExample } from './mock/value-example.ts'
+import { referencedSchema } from './diff/schema-view.ts'
 
 /** Schemas that one sample may be made of, characters of its examples together, and how deep it may go. */
 const MOST_SCHEMAS = 2000

@@ -1,4 +1,4 @@
-import { atPointer, isObject, pointerToken } from '../contract/json-schema.ts'
+import { atPointer, isObject, pointerToken } from '../schema/json-schema.ts'
 
 /**
  * Names that the schemas of a file have (`$id`, `$anchor`), since references may use them in place of JSON pointers

@@ -1,4 +1,4 @@
-import { atPointer, isObject, pointerToken, type SchemaObject } from '../contract/json-schema.ts'
+import { atPointer, isObject, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
 import { SWAGGER } from './document-grammar.ts'
 import type { DocumentNotes } from './document-notes.ts'
 import { walkDocument, wholeDocument } from './document-walk.ts'

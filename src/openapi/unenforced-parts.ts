@@ -1,4 +1,4 @@
-import { isObject, type SchemaObject } from '../contract/json-schema.ts'
+import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 import type { DocumentNotes } from './document-notes.ts'
 import type { Part } from './document-walk.ts'
 import { followReference } from './local-reference.ts'

@@ -1,4 +1,4 @@
-import type { HedgePolicy } from '../resilience/hedge-policy.ts'
+import type { HedgePolicy } from '../traffic/resilience/hedge-policy.ts'
 import type { Target } from '../upstream/target.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
 import type { RetryState } from './retry-state.ts'

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { collectBody, HeldBody } from '../contract/collected-body.ts'
+import { collectBody, HeldBody } from '../validation/collected-body.ts'
 import { gatehouseError, type GatehouseError } from '../errors.ts'
 import { bodyGoesTo } from '../listener/body-clock.ts'
 import type { ForwardPlan } from './forward-plan.ts'

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { Waiter } from '../balancer/wait-queue.ts'
+import type { Waiter } from '../traffic/balancing/wait-queue.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 
 /** A request that finds its targets full. */

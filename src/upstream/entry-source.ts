@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
-import type { DnsAnswer } from '../discovery/dns-client.ts'
-import { TtlRefresh } from '../discovery/ttl-refresh.ts'
+import type { DnsAnswer } from '../traffic/discovery/dns-client.ts'
+import { TtlRefresh } from '../traffic/discovery/ttl-refresh.ts'
 import { BootProblems, reasonOf } from '../errors.ts'
 import type { SrvTarget, UrlTarget } from './target-schema.ts'
 import {

@@ -1,5 +1,5 @@
 import { Client } from 'undici'
-import type { HealthCheckSettings } from '../health/health-schema.ts'
+import type { HealthCheckSettings } from '../traffic/health/health-schema.ts'
 import { clientOptions, reach } from './dial.ts'
 import type { Target } from './target.ts'
 

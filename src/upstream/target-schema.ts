@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { targetBalanceFields } from '../balancer/balancer-schema.ts'
+import { targetBalanceFields } from '../traffic/balancing/balancer-schema.ts'
 
 const Pem = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
 

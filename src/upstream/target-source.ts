@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { DnsClient } from '../discovery/dns-client.ts'
+import type { DnsClient } from '../traffic/discovery/dns-client.ts'
 import type { TargetSettings } from './target-settings.ts'
 
 /** What is told about files and names that change. */

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import type { SlowStart } from '../health/slow-start.ts'
+import type { SlowStart } from '../traffic/health/slow-start.ts'
 import { milliseconds } from '../units.ts'
 import { comparableHost } from './comparable-host.ts'
 import type { ConnectionPool, ConnectionPools } from './connection-pool.ts'

@@ -1,10 +1,10 @@
-import { HealthCheck } from '../health/health-check.ts'
-import { OutlierDetection } from '../health/outlier-detection.ts'
-import { SlowStart } from '../health/slow-start.ts'
+import { HealthCheck } from '../traffic/health/health-check.ts'
+import { OutlierDetection } from '../traffic/health/outlier-detection.ts'
+import { SlowStart } from '../traffic/health/slow-start.ts'
 import { milliseconds } from '../units.ts'
 import type { Target } from './target.ts'
 import { targetProbe } from './target-probe.ts'
-import type { TrafficSettings } from './traffic-schema.ts'
+import type { TrafficSettings } from '../config/traffic-schema.ts'
 
 /** What watches the health of the targets, in words. */
 export function watchedText({

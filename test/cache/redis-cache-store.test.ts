@@ -7,7 +7,7 @@ import type { CacheKey } from '../../src/cache/cache-store.ts'
 import { COUNTER, PurgeChannel } from '../../src/cache/purge-channel.ts'
 import { entryKey, idOf, PREFIX } from '../../src/cache/purge-index.ts'
 import { RedisCacheStore } from '../../src/cache/redis-cache-store.ts'
-import { needsRedis, startRedisClient } from '../limits/redis-server.ts'
+import { needsRedis, startRedisClient } from '../redis/redis-server.ts'
 import { contract, NOW, response } from './cache-store-contract.ts'
 
 describe('responses in Redis', needsRedis, () => {

@@ -6,7 +6,7 @@ import { MemoryStore } from '../../src/cache/memory-store.ts'
 import { PurgeChannel, type PurgeFeed, type PurgeNews } from '../../src/cache/purge-channel.ts'
 import { RedisCacheStore } from '../../src/cache/redis-cache-store.ts'
 import { TieredStore } from '../../src/cache/tiered-store.ts'
-import { needsRedis, startRedisClient } from '../limits/redis-server.ts'
+import { needsRedis, startRedisClient } from '../redis/redis-server.ts'
 import { eventually } from '../support/eventually.ts'
 import { contract, NOW, response } from './cache-store-contract.ts'
 

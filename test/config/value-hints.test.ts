@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { checkDeclaration } from '../../src/upstream/declaration-check.ts'
+import { checkDeclaration } from '../../src/routing/declaration-check.ts'
 
 /** What people write instead of a right value, and what they are told to write. */
 

@@ -7,7 +7,7 @@ import type { LimitRule } from '../../src/limits/limit-schema.ts'
 import { type LimitStore, MemoryStore, type Taking } from '../../src/limits/limit-store.ts'
 import type { Taken } from '../../src/limits/limiter.ts'
 import { RedisStore } from '../../src/limits/redis-store.ts'
-import { needsRedis, startRedisClient } from './redis-server.ts'
+import { needsRedis, startRedisClient } from '../redis/redis-server.ts'
 
 /** Monday noon, UTC. */
 const NOON = Date.UTC(2026, 10, 23, 12)

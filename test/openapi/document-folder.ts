@@ -2,10 +2,10 @@ import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { keywordMistakes } from '../../src/contract/keyword-mistakes.ts'
+import { keywordMistakes } from '../../src/schema/keyword-mistakes.ts'
 import { BootProblems } from '../../src/errors.ts'
 import { loadApiDocument, type LoadOptions } from '../../src/openapi/load-document.ts'
-import type { ApiDocument } from '../../src/openapi/types.ts'
+import type { ApiDocument } from '../../src/schema/types.ts'
 
 /** A folder `openapi` with files, in a folder of its own. */
 export function documents(t: TestContext, files: Record<string, string>): LoadOptions {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { APPLICATIONS } from '../../bench/applications/all-applications.ts'
 import { readDeclarations, withPorts } from '../../bench/applications/declarations.ts'
-import { loadRouteFiles } from '../../src/upstream/route-files.ts'
+import { loadRouteFiles } from '../../src/routing/route-files.ts'
 
 describe('docs/applications.md', () => {
   test('its declarations load as they are, with the ports that the proof puts in', async (t) => {

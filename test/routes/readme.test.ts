@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { loadRouteFiles } from '../../src/upstream/route-files.ts'
+import { loadRouteFiles } from '../../src/routing/route-files.ts'
 import { readmeTemplates } from '../e2e/readme-template.ts'
 
 describe('routes/README.md', () => {

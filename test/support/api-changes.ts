@@ -1,4 +1,4 @@
-import type { SchemaObject } from '../../src/contract/json-schema.ts'
+import type { SchemaObject } from '../../src/schema/json-schema.ts'
 
 /** A small API, in OpenAPI 3.1, that the changes below are made to. */
 export const shop = (): SchemaObject => ({

@@ -1,6 +1,6 @@
-import type { SchemaObject } from '../../src/contract/json-schema.ts'
+import type { SchemaObject } from '../../src/schema/json-schema.ts'
 import { readOperations } from '../../src/openapi/operation-reader.ts'
-import type { ApiDocument } from '../../src/openapi/types.ts'
+import type { ApiDocument } from '../../src/schema/types.ts'
 
 /** An API document as the loader hands it over, from its JSON in OpenAPI 3.1. */
 export const apiDocument = (root: SchemaObject, name = 'openapi/shop.yaml'): ApiDocument => ({

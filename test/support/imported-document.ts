@@ -1,6 +1,6 @@
-import type { DocumentedRoute } from '../../src/contract/openapi-operation.ts'
-import { isObject, pointerToken } from '../../src/contract/json-schema.ts'
-import type { ApiDocument, ApiOperation } from '../../src/openapi/types.ts'
+import type { DocumentedRoute } from '../../src/portal/openapi-operation.ts'
+import { isObject, pointerToken } from '../../src/schema/json-schema.ts'
+import type { ApiDocument, ApiOperation } from '../../src/schema/types.ts'
 
 const METHODS = new Set(['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'])
 

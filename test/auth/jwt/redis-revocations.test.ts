@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test'
 import { Redis } from 'ioredis'
 import { RedisRevocations, type RevocationRedis } from '../../../src/auth/jwt/redis-revocations.ts'
 import type { VerifiedToken } from '../../../src/auth/jwt/token-verifier.ts'
-import { needsRedis, startRedis, stopRedis } from '../../limits/redis-server.ts'
+import { needsRedis, startRedis, stopRedis } from '../../redis/redis-server.ts'
 import { closedPort } from '../../support/backend.ts'
 
 const token = (claims: Record<string, unknown>, id = 'ada'): VerifiedToken => ({

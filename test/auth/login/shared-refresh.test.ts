@@ -5,7 +5,7 @@ import { type IssuerAnswer, SessionOver } from '../../../src/auth/login/login-is
 import { SessionSeal } from '../../../src/auth/login/login-session.ts'
 import { SessionRefresh } from '../../../src/auth/login/session-refresh.ts'
 import { type RefreshRedis, SharedRefresh } from '../../../src/auth/login/shared-refresh.ts'
-import { needsRedis, startRedisClient } from '../../limits/redis-server.ts'
+import { needsRedis, startRedisClient } from '../../redis/redis-server.ts'
 
 const seal = new SessionSeal({
   issuer: 'https://id.example',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
-import { needsRedis as options, startRedis, unhurried } from '../../limits/redis-server.ts'
+import { needsRedis as options, startRedis, unhurried } from '../../redis/redis-server.ts'
 import { closedPort } from '../../support/backend.ts'
 import { stageApp } from '../auth/stage-app.ts'
 

@@ -1,0 +1,89 @@
+import { BootProblems } from '../../errors.ts'
+import { type OperationChange, OperationDiff } from './operation-diff.ts'
+import { SchemaDiff } from './schema-diff.ts'
+import { TooIntricate } from './schema-view.ts'
+import type { ApiDocument, ApiOperation } from '../../schema/types.ts'
+
+/** A change of an API for which clients that were written before it break, or may. */
+export interface ApiChange {
+  /** Name of the kind of change. */
+  rule: string
+  /** `breaking`, or `unsure` when only a person can tell. */
+  level: 'breaking' | 'unsure'
+  /** All operations that it is seen in: `GET /orders/{id}`. */
+  operations: string[]
+  /** Part of the first of them, and the place in the value: `response 200 application/json: [].item`. */
+  part: string
+  message: string
+  /** File and line of the first operation, after the change, or before it when it is gone. */
+  where: string
+  /** JSON pointers in the documents; null when there is nothing any more. */
+  before: string
+  after: string | null
+}
+
+/** Names of the path's parameters are of no consequence to clients. */
+const address = ({ method, path }: ApiOperation): string => `${method} ${path.replaceAll(/\{[^{}]*\}/g, '{}')}`
+
+/**
+ * What breaks clients between two documents, in the order of the document before. Each change is told once, however
+ * many operations use the schema.
+ * @throws BootProblems when a document has too many alternatives to be compared
+ */
+export function apiChanges(before: ApiDocument, after: ApiDocument): ApiChange[] {
+  const current = new Map(after.operations.map((operation) => [address(operation), operation]))
+  const diff = new OperationDiff(before, after, new SchemaDiff(before.root, after.root))
+  const changes = new Map<string, ApiChange>()
+  for (const old of before.operations) {
+    const name = `${old.method} ${old.path}`
+    const now = current.get(address(old))
+    if (now === undefined) {
+      changes.set(name, {
+        rule: 'operation-removed',
+        level: 'breaking',
+        operations: [name],
+        part: '',
+        message: 'the operation is removed: clients that call it are answered 404 or 405',
+        where: old.where,
+        before: old.pointer,
+        after: null,
+      })
+      continue
+    }
+    for (const change of compared(diff, old, now, after.name)) {
+      const key = `${change.direction} ${change.rule} ${change.before} ${change.after} ${change.message}`
+      const known = changes.get(key)
+      if (known === undefined) changes.set(key, told(change, name, now))
+      else if (!known.operations.includes(name)) known.operations.push(name)
+    }
+  }
+  return [...changes.values()]
+}
+
+function compared(diff: OperationDiff, old: ApiOperation, now: ApiOperation, file: string): OperationChange[] {
+  try {
+    return diff.changes(old, now)
+  } catch (error) {
+    if (error instanceof TooIntricate) {
+      throw new BootProblems([{ file, field: `${now.method} ${now.path}`, message: error.message }])
+    }
+    throw error
+  }
+}
+
+function told(
+  { rule, breaks, part, path, message, before, after }: OperationChange,
+  operation: string,
+  { where }: ApiOperation,
+): ApiChange {
+  return {
+    rule,
+    level: breaks ? 'breaking' : 'unsure',
+    operations: [operation],
+    part: path === '' ? part : `${part}: ${path.replace(/^\./, '')}`,
+    message,
+    where,
+    before,
+    after,
+  }
+}

@@ -1,0 +1,167 @@
+import { atPointer, isObject, pointerOf, pointerToken, type SchemaObject } from '../../schema/json-schema.ts'
+import type { Drift, OperationDrift, Seen } from './drift-record.ts'
+import type { ApiDocument, ApiMedia, ApiOperation } from '../../schema/types.ts'
+
+/** A change of an OpenAPI Overlay (specification 1.0): what is merged into what a JSONPath leads to. */
+interface OverlayAction {
+  target: string
+  description: string
+  update: unknown
+}
+
+/** An OpenAPI Overlay document. */
+export interface Overlay {
+  overlay: '1.0.0'
+  info: { title: string; version: string }
+  actions: OverlayAction[]
+}
+
+/**
+ * What a document would have to say for the traffic to agree with it, as an overlay of the document: a beginning for
+ * who owns the document, since traffic tells that something is there, not that it should be.
+ * @param document  the form of it that the gateway works with, OpenAPI 3.1
+ */
+export function driftOverlay(document: ApiDocument, drift: Drift): Overlay {
+  const operations = new Map(
+    document.operations.map((operation) => [`${operation.method} ${operation.path}`, operation]),
+  )
+  return {
+    overlay: '1.0.0',
+    info: { title: `What traffic has and ${drift.document} has not, since ${drift.since}`, version: '1.0.0' },
+    actions: [
+      ...drift.operations.flatMap((seen) => {
+        const operation = operations.get(`${seen.method} ${seen.path}`)
+        return operation === undefined ? [] : operationActions(document, operation, seen)
+      }),
+      ...Object.entries(drift.undescribed).map(undescribedAction),
+    ],
+  }
+}
+
+function operationActions(
+  document: ApiDocument,
+  operation: ApiOperation,
+  { statuses, query, requestFields, responseFields }: OperationDrift,
+): OverlayAction[] {
+  const name = `${operation.method} ${operation.path}`
+  const at = jsonPath(operation.pointer)
+  const actions: OverlayAction[] = []
+  const act = (target: string, description: string, update: unknown): void => {
+    actions.push({ target, description, update })
+  }
+  for (const [status, { count }] of Object.entries(statuses)) {
+    act(`${at}.responses`, `${name} has answered ${status} ${times(count)}.`, {
+      [status]: { description: 'Seen in traffic.' },
+    })
+  }
+  for (const [parameter, { count, example }] of Object.entries(query)) {
+    act(at, `${name} was asked with ${JSON.stringify(parameter)} in the query ${times(count)}${like(example)}.`, {
+      parameters: [{ name: parameter, in: 'query', schema: schemaOf(example) }],
+    })
+  }
+  const fields = (seen: Record<string, Seen>, content: readonly ApiMedia[], what: string): void => {
+    const media = content.find(({ type, schemaPointer }) => schemaPointer !== null && /json/.test(type))
+    if (media === undefined) return
+    for (const [path, { count, example }] of Object.entries(seen)) {
+      const place = schemaPlace(document.root, media.schemaPointer!, path)
+      if (place !== null) {
+        act(
+          `${jsonPath(place.pointer)}.properties`,
+          `${what} of ${name} had the field ${path} ${times(count)}${like(example)}.`,
+          { [place.name]: schemaOf(example) },
+        )
+      }
+    }
+  }
+  fields(requestFields, operation.body?.content ?? [], 'Requests')
+  for (const { content } of operation.responses) fields(responseFields, content, 'Answers')
+  return [...new Map(actions.map((action) => [`${action.target} ${JSON.stringify(action.update)}`, action])).values()]
+}
+
+/** The schema that has the other fields beside an undeclared one, and the name of that; null when it cannot be told. */
+function schemaPlace(root: SchemaObject, start: string, path: string): { pointer: string; name: string } | null {
+  const names = path.split('/').slice(1)
+  let pointer: string | null = resolved(root, start)
+  for (const name of names.slice(0, -1)) {
+    if (pointer === null) return null
+    const schema = atPointer(root, pointer) as SchemaObject
+    const step: string | null =
+      name === '*'
+        ? schema.items
+          ? '/items'
+          : isObject(schema.additionalProperties)
+            ? '/additionalProperties'
+            : null
+        : `/properties/${pointerToken(plain(name))}`
+    pointer = step === null || !isObject(atPointer(root, pointer + step)) ? null : resolved(root, pointer + step)
+  }
+  return pointer === null || !isObject((atPointer(root, pointer) as SchemaObject).properties)
+    ? null
+    : { pointer, name: plain(names.at(-1)!) }
+}
+
+const plain = (token: string): string => token.replaceAll('~2', '*').replaceAll('~1', '/').replaceAll('~0', '~')
+
+/** Follows references. */
+function resolved(root: SchemaObject, start: string): string | null {
+  let pointer = start
+  for (let i = 0; i < 32; i++) {
+    const found = atPointer(root, pointer)
+    if (!isObject(found)) return null
+    if (typeof found.$ref !== 'string') return pointer
+    pointer = pointerOf(found.$ref)
+  }
+  return null
+}
+
+function undescribedAction([call, { count }]: [string, Seen]): OverlayAction {
+  const [method, path] = call.split(' ', 2) as [string, string]
+  let ids = 0
+  const parameters: string[] = []
+  const template = path.replaceAll('{}', () => {
+    parameters.push(`id${++ids}`)
+    return `{id${ids}}`
+  })
+  const operation = {
+    ...(parameters.length > 0
+      ? { parameters: parameters.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })) }
+      : {}),
+    responses: { default: { description: 'Seen in traffic.' } },
+  }
+  return {
+    target: '$.paths',
+    description: `${call} was called ${times(count)}.`,
+    update: { [template]: { [method.toLowerCase()]: operation } },
+  }
+}
+
+/** A JSONPath (RFC 9535) from a JSON pointer. */
+const jsonPath = (pointer: string): string =>
+  `$${pointer
+    .split('/')
+    .slice(1)
+    .map((token) => {
+      const name = token.replaceAll('~1', '/').replaceAll('~0', '~')
+      return /^[A-Za-z_]\w*$/.test(name) ? `.${name}` : `['${name.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}']`
+    })
+    .join('')}`
+
+const times = (count: number): string => (count === 1 ? 'once' : `${count} times`)
+const like = (example: string | undefined): string => (example === undefined ? '' : ` (${example})`)
+
+/** What a redacted example tells of its type. */
+function schemaOf(example = ''): object {
+  const [word = ''] = example.split(' ')
+  const type = (
+    {
+      text: 'string',
+      list: 'array',
+      object: 'object',
+      integer: 'integer',
+      number: 'number',
+      boolean: 'boolean',
+      null: 'null',
+    } as Record<string, string>
+  )[word]
+  return type === undefined ? {} : { type }
+}

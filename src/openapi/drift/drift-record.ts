@@ -1,0 +1,219 @@
+import { FieldSearch, redacted } from './undeclared-fields.ts'
+import type { ApiDocument, ApiOperation } from '../../schema/types.ts'
+
+/** Most different things of a kind that are remembered; who calls chooses their names. */
+const MOST = 200
+/** Longer names are cut. */
+const LONGEST = 300
+/** Of so many calls of an operation the content is looked at, afterwards of one in so many. */
+const FIRST_LOOKS = 100
+const ONE_IN = 50
+
+/** How often something has been seen, and what it was like. */
+export interface Seen {
+  count: number
+  /** What it looked like, without its value. */
+  example?: string
+}
+
+/** What an operation of a document has met that the document does not have. */
+export interface OperationDrift {
+  method: string
+  path: string
+  calls: number
+  /** Undeclared statuses, query parameters and fields by their names or paths; empty ones are left out. */
+  statuses: Record<string, Seen>
+  query: Record<string, Seen>
+  requestFields: Record<string, Seen>
+  responseFields: Record<string, Seen>
+}
+
+/** What traffic and document of an upstream do not agree on, since the start of the gateway. */
+export interface Drift {
+  upstream: string
+  document: string
+  since: string
+  neverCalled: string[]
+  /** Calls that no operation describes: `GET /pets/{}/toys` to their number. */
+  undescribed: Record<string, Seen>
+  operations: OperationDrift[]
+}
+
+function note(map: Map<string, Seen>, name: string, example?: unknown): void {
+  const key = name.slice(0, LONGEST)
+  const seen = map.get(key)
+  if (seen !== undefined) seen.count++
+  else if (map.size < MOST) {
+    map.set(key, example === undefined ? { count: 1 } : { count: 1, example: redacted(example) })
+  }
+}
+const listed = (map: ReadonlyMap<string, Seen>): Record<string, Seen> =>
+  Object.fromEntries([...map].sort(([, a], [, b]) => b.count - a.count))
+
+/** What is counted of one operation. */
+export class OperationRecord {
+  readonly operation: ApiOperation
+  calls = 0
+  readonly #search: FieldSearch
+  readonly #statuses = new Map<string, Seen>()
+  readonly #query = new Map<string, Seen>()
+  readonly #request = new Map<string, Seen>()
+  readonly #response = new Map<string, Seen>()
+  readonly #declaredStatuses: ReadonlySet<string>
+  /** Null when the document leaves the query open. */
+  readonly #declaredQuery: ReadonlySet<string> | null
+
+  constructor(operation: ApiOperation, search: FieldSearch) {
+    this.operation = operation
+    this.#search = search
+    this.#declaredStatuses = new Set(operation.responses.map(({ status }) => status.toUpperCase()))
+    const query = operation.parameters.filter((parameter) => parameter.in === 'query')
+    // an object in the query has names that nobody has listed
+    this.#declaredQuery = query.some(
+      ({ style, explode, schemaPointer }) =>
+        schemaPointer === null ||
+        style === 'deepObject' ||
+        (style === 'form' && explode && search.isObjectAt(schemaPointer)),
+    )
+      ? null
+      : new Set(query.map(({ name }) => name))
+  }
+
+  /** Whether the content of this call is to be looked at. */
+  get looks(): boolean {
+    return this.calls < FIRST_LOOKS || this.calls % ONE_IN === 0
+  }
+
+  /** A call that was answered, by the upstream or from the cache. */
+  called(): void {
+    this.calls++
+  }
+
+  /** An answer of the upstream. */
+  answered(status: number): void {
+    const declared = this.#declaredStatuses
+    if (declared.has('DEFAULT') || declared.has(String(status)) || declared.has(`${Math.floor(status / 100)}XX`)) return
+    note(this.#statuses, String(status))
+  }
+
+  query(query: Readonly<Record<string, unknown>>): void {
+    if (this.#declaredQuery === null) return
+    for (const name in query) if (!this.#declaredQuery.has(name)) note(this.#query, name, query[name])
+  }
+
+  /** @param body  JSON of a request */
+  request(body: unknown): void {
+    this.#fields(this.#request, this.operation.body?.content ?? [], body)
+  }
+
+  /** @param body  JSON of an answer */
+  response(status: number, body: unknown): void {
+    const { responses } = this.operation
+    const response =
+      responses.find((candidate) => candidate.status === String(status)) ??
+      responses.find((candidate) => candidate.status.toUpperCase() === `${Math.floor(status / 100)}XX`) ??
+      responses.find((candidate) => candidate.status === 'default')
+    if (response !== undefined) this.#fields(this.#response, response.content, body)
+  }
+
+  #fields(into: Map<string, Seen>, content: ApiOperation['responses'][number]['content'], body: unknown): void {
+    const media = content.find(({ type, schemaPointer }) => schemaPointer !== null && /json/.test(type))
+    if (media === undefined) return
+    for (const [path, value] of this.#search.in(media.schemaPointer!, body)) note(into, path, value)
+  }
+
+  /** Null when there is nothing to tell. */
+  describe(): OperationDrift | null {
+    const maps = {
+      statuses: this.#statuses,
+      query: this.#query,
+      requestFields: this.#request,
+      responseFields: this.#response,
+    }
+    if (Object.values(maps).every(({ size }) => size === 0)) return null
+    const { method, path } = this.operation
+    const told = Object.fromEntries(Object.entries(maps).map(([name, map]) => [name, listed(map)])) as Pick<
+      OperationDrift,
+      keyof typeof maps
+    >
+    return { method, path, calls: this.calls, ...told }
+  }
+}
+
+/** Compares the traffic of one upstream with its document. */
+export class DriftRecord {
+  readonly upstream: string
+  readonly document: ApiDocument
+  /** Public prefix without a slash at its end. */
+  readonly prefix: string
+  readonly #hosts: readonly string[] | undefined
+  readonly #since: number
+  readonly #operations = new Map<ApiOperation, OperationRecord>()
+  readonly #undescribed = new Map<string, Seen>()
+  readonly #search: FieldSearch
+
+  /** @param hosts  names that it answers for; undefined for all */
+  constructor(upstream: string, document: ApiDocument, prefix: string, hosts: readonly string[] | undefined) {
+    this.upstream = upstream
+    this.document = document
+    this.prefix = prefix
+    this.#hosts = hosts
+    this.#since = Date.now()
+    this.#search = new FieldSearch(document.root)
+  }
+
+  operation(operation: ApiOperation): OperationRecord {
+    let record = this.#operations.get(operation)
+    if (record === undefined) this.#operations.set(operation, (record = new OperationRecord(operation, this.#search)))
+    return record
+  }
+
+  /** Whether a path is below the prefix, on a host that the upstream answers for. */
+  covers(host: string, path: string): boolean {
+    const { prefix } = this
+    return (
+      (path === prefix || path.startsWith(`${prefix}/`)) &&
+      (this.#hosts === undefined || this.#hosts.some((name) => isHost(name, host)))
+    )
+  }
+
+  /** A call that no operation describes. @param path  as clients see it, without its query */
+  undescribed(method: string, path: string): void {
+    note(this.#undescribed, `${method} ${templated(path.slice(this.prefix.length))}`)
+  }
+
+  describe(): Drift {
+    const records = this.document.operations.map((operation) => this.#operations.get(operation) ?? null)
+    return {
+      upstream: this.upstream,
+      document: this.document.name,
+      since: new Date(this.#since).toISOString(),
+      neverCalled: this.document.operations
+        .filter((_, i) => (records[i]?.calls ?? 0) === 0)
+        .map(({ method, path }) => `${method} ${path}`),
+      undescribed: listed(this.#undescribed),
+      operations: records.flatMap((record) => record?.describe() ?? []),
+    }
+  }
+}
+
+/**
+ * Segments that name one thing among many, or somebody: numbers, UUIDs, hashes, addresses, and whatever is long or
+ * encoded.
+ */
+const ID = /^(?:\d+|[0-9a-f]{16,}|.{33,}|.*[@%].*|(?=.*\d)[A-Za-z0-9_-]{12,})$/i
+const SEGMENTS = 12
+
+/** A path with the ids taken out, so that calls of one kind are one, and no value is told. */
+function templated(path: string): string {
+  const segments = path.split('/').slice(1, SEGMENTS + 1)
+  return `/${segments.map((segment) => (ID.test(segment) ? '{}' : segment)).join('/')}`
+}
+
+/** Whether a Host header is of a host, or of one label before `*.example.com`. */
+function isHost(name: string, header: string): boolean {
+  const host = header.replace(/:\d+$/, '').toLowerCase()
+  return name.startsWith('*.')
+    ? host.endsWith(name.slice(1)) && !host.slice(0, 1 - name.length).includes('.')
+    : host === name
+}

@@ -1,0 +1,145 @@
+import { isObject, pointerToken, type SchemaObject } from '../../schema/json-schema.ts'
+import { followReference } from '../local-reference.ts'
+import { chooseMedia, type MediaChoice } from '../media-choice.ts'
+import { plainMediaType } from '../media-reader.ts'
+import { mockBody, pointedSchema, statedExamples } from './mock-body.ts'
+import { mockHeaders } from './mock-headers.ts'
+import { type MockPreference, mockPreference } from './mock-preference.ts'
+import type { ApiDocument, ApiOperation, ApiResponse } from '../../schema/types.ts'
+
+/** What a mock looks at in a request. */
+export interface MockRequest {
+  accept?: string
+  prefer?: string
+}
+
+export interface MockAnswer {
+  status: number
+  /** Names as the document has them. */
+  headers: Record<string, string>
+  /** Null for none. */
+  body: string | null
+}
+
+/** Answers are made once for each thing that may be asked for; these are few, since they are found in the document. */
+const answers = new WeakMap<ApiOperation, Map<string, MockAnswer>>()
+
+/**
+ * The answer of a service that does not exist, from the examples and schemas of its document.
+ * @returns null when the client accepts none of the media types that there are, with these in `offered`
+ */
+export function mockAnswer(
+  document: ApiDocument,
+  operation: ApiOperation,
+  { accept, prefer }: MockRequest,
+): MockAnswer | { offered: string[] } {
+  const preference = mockPreference(prefer)
+  const { response, status } = chosenResponse(operation.responses, preference.code)
+  if (response === undefined || status === 204 || status === 205 || status === 304 || response.content.length === 0) {
+    return made(operation, `${status}`, () => ({
+      status,
+      headers: headersOf(document, operation, response, applied(status === preference.code && { code: status })),
+      body: null,
+    }))
+  }
+  const offered = response.content.map(({ type }) => type)
+  // a failure is told in whatever form there is
+  const choice = chooseMedia(offered, accept) ?? (status >= 400 ? chooseMedia(offered, undefined) : null)
+  if (choice === null) return { offered }
+  const media = mediaObject(document.root, operation, response, choice)
+  const examples = statedExamples(document.root, media)
+  const named = preference.example !== undefined && examples.has(preference.example) ? preference.example : undefined
+  const name = named ?? examples.keys().next().value
+  return made(operation, JSON.stringify([status, choice.type, name, status === preference.code, named]), () => {
+    const schema = pointedSchema(
+      document.root,
+      response.content.find(({ type }) => type === choice.offered)!.schemaPointer,
+    )
+    const body = mockBody(document.root, choice.type, name === undefined ? undefined : examples.get(name), schema)
+    const headers = headersOf(
+      document,
+      operation,
+      response,
+      applied(status === preference.code && { code: status }, named !== undefined && { example: named }),
+    )
+    if (body !== null) {
+      headers['content-type'] = /^text\//.test(choice.type) ? `${choice.type}; charset=utf-8` : choice.type
+    }
+    return { status, headers, body }
+  })
+}
+
+function made(operation: ApiOperation, key: string, make: () => MockAnswer): MockAnswer {
+  let known = answers.get(operation)
+  if (known === undefined) answers.set(operation, (known = new Map()))
+  let answer = known.get(key)
+  if (answer === undefined) {
+    // of a range of statuses or media types a client may ask for many
+    if (known.size >= 100) known.clear()
+    known.set(key, (answer = make()))
+  }
+  return answer
+}
+
+/** The one that is asked for, else the first that tells of success, else the one for everything. */
+function chosenResponse(
+  responses: readonly ApiResponse[],
+  code: number | undefined,
+): { response?: ApiResponse; status: number } {
+  const find = (status: string): ApiResponse | undefined => responses.find((response) => response.status === status)
+  const wanted =
+    code === undefined ? undefined : (find(String(code)) ?? find(`${String(code)[0]}XX`) ?? find('default'))
+  if (wanted !== undefined) return { response: wanted, status: code! }
+  const response =
+    responses.find(({ status }) => status.startsWith('2')) ??
+    find('default') ??
+    responses.find(({ status }) => !status.startsWith('1'))
+  if (response === undefined) return { status: 204 }
+  const status = response.status === 'default' ? 200 : Number(response.status.replace('XX', '00'))
+  return { response, status }
+}
+
+/** Tells which preferences were followed (RFC 7240, section 3). */
+function applied(...preferences: (MockPreference | false)[]): Record<string, string> {
+  const told = preferences.flatMap((preference) =>
+    preference === false
+      ? []
+      : Object.entries(preference).map(
+          ([name, value]) => `${name}=${/^[\w-]+$/.test(String(value)) ? value : JSON.stringify(value)}`,
+        ),
+  )
+  const value = told.join(', ')
+  return told.length === 0 || !/^[\x20-\x7E]*$/.test(value) ? {} : { 'preference-applied': value }
+}
+
+function headersOf(
+  document: ApiDocument,
+  operation: ApiOperation,
+  response: ApiResponse | undefined,
+  more: Record<string, string>,
+): Record<string, string> {
+  const object = response === undefined ? undefined : responseObject(document.root, operation, response)
+  return {
+    ...(object === undefined || response === undefined ? {} : mockHeaders(document.root, object, response)),
+    ...more,
+  }
+}
+
+function responseObject(root: SchemaObject, { object, pointer }: ApiOperation, { status }: ApiResponse): SchemaObject {
+  const responses = isObject(object.responses) ? object.responses : {}
+  const key = Object.keys(responses).find((name) => name === status || name.toUpperCase() === status)!
+  return followReference(root, responses[key], `${pointer}/responses/${pointerToken(key)}`)?.object ?? {}
+}
+
+/** The Media Type Object; of two that differ in parameters only, the one without any. */
+function mediaObject(
+  root: SchemaObject,
+  operation: ApiOperation,
+  response: ApiResponse,
+  { offered }: MediaChoice,
+): SchemaObject {
+  const { content = {} } = responseObject(root, operation, response)
+  const names = Object.keys(content).filter((name) => plainMediaType(name) === offered)
+  const name = names.find((one) => !one.includes(';')) ?? names[0]!
+  return followReference(root, content[name], '')?.object ?? {}
+}

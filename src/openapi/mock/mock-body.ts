@@ -1,0 +1,70 @@
+import { atPointer, isObject, type SchemaObject } from '../../schema/json-schema.ts'
+import { followReference } from '../local-reference.ts'
+import { SchemaCopy } from '../schema-copy.ts'
+import { sampler } from './value-example.ts'
+
+/** Examples that a Media Type, Parameter or Header Object states, by name; the one without a name is `''`. */
+export function statedExamples(root: SchemaObject, object: SchemaObject): Map<string, unknown> {
+  const found = new Map<string, unknown>()
+  for (const [name, value] of Object.entries(isObject(object.examples) ? object.examples : {})) {
+    const example = followReference(root, value, '')?.object
+    // one that is kept elsewhere is never fetched
+    if (example?.value !== undefined) found.set(name, example.value)
+  }
+  if (object.example !== undefined) found.set('', object.example)
+  return found
+}
+
+/** A value that a schema allows, of bounded size; undefined when there is none. */
+export function schemaSample(root: SchemaObject, schema: unknown): unknown {
+  const copy = new SchemaCopy(root).of(schema)
+  return copy === undefined ? undefined : sampler().sample(copy, { skipWriteOnly: true, quiet: true })
+}
+
+/** The body for a media type. @param value  undefined for a sample of the schema */
+export function mockBody(root: SchemaObject, type: string, value: unknown, schema: unknown): string | null {
+  if (/[/+]xml$/.test(type)) return typeof value === 'string' ? value : xmlBody(root, value, schema)
+  const body = value === undefined ? schemaSample(root, schema) : value
+  if (body === undefined) return null
+  if (/[/+]json$/.test(type)) {
+    return typeof body === 'string' && isJsonText(root, body, schema) ? body : JSON.stringify(body)
+  }
+  if (type === 'application/x-www-form-urlencoded' && isObject(body)) {
+    return new URLSearchParams(
+      Object.entries(body).map(([name, part]): [string, string] => [name, text(part)]),
+    ).toString()
+  }
+  if (type === 'application/x-ndjson' || type === 'application/jsonl') {
+    return (Array.isArray(body) ? body : [body]).map((line) => `${JSON.stringify(line)}\n`).join('')
+  }
+  if (type === 'text/event-stream' && typeof body !== 'string') return `data: ${JSON.stringify(body)}\n\n`
+  return text(body)
+}
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))
+
+/** Whether an example is JSON written as text, where the schema allows no text. */
+function isJsonText(root: SchemaObject, body: string, schema: unknown): boolean {
+  const type: unknown = followReference(root, schema, '')?.object.type
+  if (type === undefined || [type].flat().includes('string')) return false
+  try {
+    JSON.parse(body)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function xmlBody(root: SchemaObject, value: unknown, schema: unknown): string | null {
+  const copy = new SchemaCopy(root).of(schema ?? true)
+  if (copy === undefined) return null
+  try {
+    return `<?xml version="1.0" encoding="UTF-8"?>\n${String(sampler().sample(value === undefined ? copy : { ...copy, example: value }, { format: 'xml', skipWriteOnly: true, quiet: true }))}`
+  } catch {
+    return null
+  }
+}
+
+/** The schema that a pointer names; undefined without one. */
+export const pointedSchema = (root: SchemaObject, pointer: string | null): unknown =>
+  pointer === null ? undefined : atPointer(root, pointer)

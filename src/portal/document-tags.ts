@@ -1,0 +1,99 @@
+import type { ApiDocument } from '../schema/types.ts'
+import { isObject } from '../schema/json-schema.ts'
+import type { DocumentedRoute } from './openapi-operation.ts'
+import type { PassedThrough } from './passed-through-notes.ts'
+
+/** A Tag Object (OpenAPI 3.1, section 4.8.22). */
+export interface TagObject {
+  name: string
+  description?: string
+  externalDocs?: object
+}
+
+/** The sections that operations stand in, and what is known about them. */
+export class DocumentTags {
+  readonly #single: boolean
+  /** Names that are used, by upstream. */
+  readonly #used = new Map<string, Set<string>>()
+  readonly #descriptions = new Map<string, string>()
+
+  /** @param single  with the sections of the imported document where the upstream file states none */
+  constructor(single: boolean) {
+    this.#single = single
+  }
+
+  /** The sections of a route. */
+  of({ schema, config: { upstream = '', upstreamDescription, api } }: DocumentedRoute): readonly string[] | undefined {
+    let tags: readonly string[] | undefined = schema?.tags
+    const own: unknown = api?.operation.object.tags
+    if (
+      this.#single &&
+      Array.isArray(own) &&
+      own.length > 0 &&
+      own.every((tag) => typeof tag === 'string') &&
+      tags?.every((tag) => tag === upstream)
+    ) {
+      tags = own
+    }
+    const used = this.#used.get(upstream) ?? new Set()
+    for (const tag of tags ?? []) used.add(tag)
+    this.#used.set(upstream, used)
+    if (upstreamDescription !== undefined) this.#descriptions.set(upstream, upstreamDescription)
+    return tags
+  }
+
+  /** Whether operations of the upstream stand in sections. */
+  hasOperations(upstream: string): boolean {
+    return this.#used.has(upstream)
+  }
+
+  /**
+   * What documents and upstream files say of the sections that are used, in the order of the documents. Where two
+   * upstreams speak of one name, neither does.
+   * @param passedThrough  what the sections of upstreams say as well
+   */
+  described(
+    imports: readonly { upstream: string; document: ApiDocument }[],
+    passedThrough: readonly PassedThrough[],
+  ): TagObject[] {
+    const found = new Map<string, { upstream: string; tag: TagObject }>()
+    const contested = new Set<string>()
+    const note = (upstream: string, tag: TagObject): void => {
+      if (!this.#used.get(upstream)?.has(tag.name)) return
+      const known = found.get(tag.name)
+      if (known === undefined) found.set(tag.name, { upstream, tag })
+      else if (known.upstream !== upstream) contested.add(tag.name)
+    }
+    for (const [upstream, description] of this.#descriptions) note(upstream, { name: upstream, description })
+    for (const {
+      upstream,
+      document: { root },
+    } of imports) {
+      for (const tag of Array.isArray(root.tags) ? root.tags : []) {
+        if (isObject(tag) && typeof tag.name === 'string') note(upstream, tagObject(tag))
+      }
+      const about: unknown = root.info?.summary ?? root.info?.title
+      if (typeof about === 'string') note(upstream, { name: upstream, description: about })
+    }
+    const described = new Map([...found].filter(([name]) => !contested.has(name)).map(([name, { tag }]) => [name, tag]))
+    for (const { upstream: name, note } of passedThrough) {
+      described.set(name, withNote(described.get(name) ?? { name }, note))
+    }
+    return [...described.values()]
+  }
+}
+
+/** The section with a further paragraph. */
+export const withNote = <Described extends { description?: string }>(
+  described: Described,
+  note: string | undefined,
+): Described =>
+  note === undefined
+    ? described
+    : { ...described, description: [described.description, note].filter(Boolean).join('\n\n') }
+
+const tagObject = ({ name, description, externalDocs }: Record<string, any>): TagObject => ({
+  name,
+  ...(typeof description === 'string' ? { description } : {}),
+  ...(isObject(externalDocs) ? { externalDocs } : {}),
+})

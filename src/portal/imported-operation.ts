@@ -1,0 +1,107 @@
+import type { ApiDocument, ApiOperation } from '../schema/types.ts'
+import { holdsReference, type ImportedComponents } from './imported-components.ts'
+import { atPointer, isObject, type SchemaObject } from '../schema/json-schema.ts'
+
+/** What an imported document says of an operation, ready for the document that is made. */
+export interface ImportedParts {
+  summary?: string
+  description?: string
+  externalDocs?: unknown
+  parameters?: {
+    /** Parameter Object of a parameter of the path, under the name that it has in the document that is made. */
+    path(name: string, documented: string): unknown
+    /** Parameters of the other places: `query`, `header`, `cookie`. */
+    others: ReadonlyMap<string, unknown[]>
+  }
+  requestBody?: unknown
+  /** Responses by status; to those of some statuses the error answer of the gateway is added. */
+  responses?: (errors: readonly number[]) => Record<string, unknown>
+  callbacks?: unknown
+  deprecated?: boolean
+  /** `x-...`, without what is meant for the gateway. */
+  extensions?: Record<string, unknown>
+}
+
+/** Said by media types and security; the specification says to ignore them (OpenAPI 3.1, section 4.8.12.2). */
+const IGNORED_HEADERS = new Set(['accept', 'content-type', 'authorization'])
+
+const text = (...values: unknown[]): string | undefined => values.find((value) => typeof value === 'string')
+
+/** Copies an operation. Its security, servers and tags are the gateway's to say. */
+export function importedOperation(
+  { object, pointer, path, extensions }: ApiOperation,
+  components: ImportedComponents,
+  { root }: ApiDocument,
+): ImportedParts {
+  // the path item may stand elsewhere and be referred to, with more beside the reference
+  const items = new Set(
+    [root.paths?.[path], atPointer(root, pointer.slice(0, pointer.lastIndexOf('/')))].filter(isObject),
+  )
+  const { requestBody, callbacks } = components.copy(
+    { requestBody: object.requestBody, callbacks: object.callbacks },
+    'operation',
+  ) as SchemaObject
+  return {
+    summary: text(object.summary, ...[...items].map((item) => item.summary)),
+    description: text(object.description, ...[...items].map((item) => item.description)),
+    externalDocs: object.externalDocs,
+    parameters: parametersOf([...items, object], components),
+    requestBody,
+    responses: (errors) =>
+      Object.fromEntries(
+        Object.entries<unknown>(object.responses ?? {})
+          .filter(([status, response]) => !status.startsWith('x-') || !holdsReference(response))
+          .map(([status, response]) => [
+            /^[1-5]xx$/.test(status) ? status.toUpperCase() : status,
+            status.startsWith('x-')
+              ? response
+              : errors.includes(Number(status))
+                ? components.withProblem(response, Number(status))
+                : components.copy(response, 'response'),
+          ]),
+      ),
+    callbacks,
+    deprecated: object.deprecated === true,
+    extensions: Object.fromEntries(
+      Object.entries(extensions).filter(
+        ([name, value]) => name !== 'x-internal' && !name.startsWith('x-gatehouse-') && !holdsReference(value),
+      ),
+    ),
+  }
+}
+
+/** @param holders  those who state parameters; the later ones win */
+function parametersOf(holders: readonly SchemaObject[], components: ImportedComponents): ImportedParts['parameters'] {
+  const found = new Map<string, { value: unknown; resolved: SchemaObject }>()
+  for (const { parameters } of holders) {
+    for (const value of Array.isArray(parameters) ? parameters : []) {
+      const resolved = components.resolve(value)
+      if (
+        !isObject(resolved) ||
+        (resolved.in === 'header' && IGNORED_HEADERS.has(String(resolved.name).toLowerCase()))
+      ) {
+        continue
+      }
+      found.set(`${resolved.in} ${resolved.in === 'header' ? String(resolved.name).toLowerCase() : resolved.name}`, {
+        value,
+        resolved,
+      })
+    }
+  }
+  const others = new Map<string, unknown[]>()
+  for (const { value, resolved } of found.values()) {
+    if (resolved.in === 'path') continue
+    const list = others.get(resolved.in)
+    if (list) list.push(components.copy(value, 'parameter'))
+    else others.set(resolved.in, [components.copy(value, 'parameter')])
+  }
+  return {
+    path(name, documented) {
+      const parameter = found.get(`path ${name}`)
+      if (parameter === undefined) return undefined
+      if (name === documented) return components.copy(parameter.value, 'parameter')
+      return { ...(components.copy(parameter.resolved, 'parameter') as SchemaObject), name: documented }
+    },
+    others,
+  }
+}

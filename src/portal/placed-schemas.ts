@@ -1,0 +1,111 @@
+import { ComponentNames } from './component-names.ts'
+import {
+  atPointer,
+  isObject,
+  type JsonSchema,
+  pointerOf,
+  pointerToken,
+  type SchemaObject,
+  walkSchema,
+} from '../schema/json-schema.ts'
+import { encodePointer, selfContained } from '../schema/self-contained-schema.ts'
+
+const COMPONENTS = '/components/schemas/'
+
+/**
+ * Puts schemas into a document. OpenAPI 3.1 takes JSON Schema as it is, but a reference within a schema would point at
+ * the document: what is referred to becomes a component of its own, and the references follow.
+ */
+export class PlacedSchemas {
+  /** `components.schemas` of the document. */
+  readonly components: Record<string, JsonSchema> = {}
+  readonly #placed = new Map<string, JsonSchema>()
+  readonly #names: ComponentNames
+
+  constructor(names = new ComponentNames()) {
+    this.#names = names
+  }
+
+  /**
+   * @param name    of the component, when one is needed
+   * @param shared  schemas by `$id` that references may name
+   * @returns what stands in the place of the schema
+   */
+  place(schema: unknown, name: string, shared?: Record<string, unknown>): JsonSchema {
+    const own = selfContained(schema, shared).schema
+    const references: SchemaObject[] = []
+    walkSchema(own, (found) => {
+      useNullType(found)
+      if (typeof found.$ref === 'string') references.push(found)
+    })
+    if (references.length === 0 || !isObject(own)) return own
+    const text = JSON.stringify(own)
+    let placed = this.#placed.get(text)
+    if (placed === undefined) this.#placed.set(text, (placed = this.#split(own, references, name)))
+    return placed
+  }
+
+  /** Makes components of the definitions, and of the whole where it refers to itself. */
+  #split(own: SchemaObject, references: readonly SchemaObject[], name: string): JsonSchema {
+    const moved: [pointer: string, component: string][] = []
+    for (const keyword of ['$defs', 'definitions']) {
+      for (const [key, definition] of Object.entries<JsonSchema>(own[keyword] ?? {})) {
+        const component = this.#names.take('schemas', `${name}.${key}`)
+        this.components[component] = definition
+        moved.push([encodePointer(`/${keyword}/${pointerToken(key)}`), component])
+      }
+      delete own[keyword]
+    }
+    let whole: string | undefined
+    for (const found of references) {
+      const pointer = found.$ref.slice(1)
+      const target = moved.find(([start]) => pointer === start || pointer.startsWith(`${start}/`))
+      if (target) found.$ref = `#${COMPONENTS}${target[1]}${pointer.slice(target[0].length)}`
+      else found.$ref = `#${COMPONENTS}${(whole ??= this.#names.take('schemas', name))}${pointer}`
+    }
+    if (whole === undefined) return own
+    this.components[whole] = own
+    return { $ref: `#${COMPONENTS}${whole}` }
+  }
+
+  /** Properties of a placed schema of an object, with those of its parts; for parameters. */
+  properties(schema: JsonSchema): Map<string, { schema: JsonSchema; required: boolean }> {
+    const properties = new Map<string, { schema: JsonSchema; required: boolean }>()
+    this.#collect(schema, true, properties, new Set())
+    return properties
+  }
+
+  #collect(
+    schema: JsonSchema | undefined,
+    certain: boolean,
+    properties: Map<string, { schema: JsonSchema; required: boolean }>,
+    passed: Set<unknown>,
+  ): void {
+    if (!isObject(schema) || passed.has(schema)) return
+    passed.add(schema)
+    if (typeof schema.$ref === 'string') this.#collect(this.#at(schema.$ref), certain, properties, passed)
+    for (const part of schema.allOf ?? []) this.#collect(part, certain, properties, passed)
+    for (const part of [...(schema.anyOf ?? []), ...(schema.oneOf ?? [])]) {
+      this.#collect(part, false, properties, passed)
+    }
+    for (const [name, property] of Object.entries<JsonSchema>(schema.properties ?? {})) {
+      properties.set(name, { schema: property, required: properties.get(name)?.required ?? false })
+    }
+    if (certain) {
+      for (const name of schema.required ?? []) {
+        properties.set(name, { schema: properties.get(name)?.schema ?? {}, required: true })
+      }
+    }
+  }
+
+  #at(reference: string): JsonSchema | undefined {
+    return atPointer({ components: { schemas: this.components } }, pointerOf(reference)) as JsonSchema | undefined
+  }
+}
+
+/** `nullable` of OpenAPI 3.0, which validators still know, as 3.1 has it. */
+function useNullType(schema: SchemaObject): void {
+  if (!('nullable' in schema)) return
+  if (schema.nullable === true) schema.type = [...new Set([schema.type, 'null'].flat())]
+  delete schema.nullable
+}

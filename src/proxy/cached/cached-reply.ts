@@ -1,0 +1,141 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { contentRange, rangeHolds, requestedRange, slice, totalOf } from '../../cache/byte-range.ts'
+import { type CacheOutcome, cacheStatus, outcomeWord } from '../../cache/cache-status.ts'
+import { OWN_CONTROL } from '../../cache/targeted-control.ts'
+import { currentAge, type StoredHeaders, type StoredResponse } from '../../cache/stored-response.ts'
+import { isNotModified } from '../../cache/validators.ts'
+import { dropInsecureHsts } from '../response-headers.ts'
+import { sendable } from '../sendable-body.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the cache has done about it, in one word; null when it had no say. */
+    cacheResult: string | null
+    /** The stored body that answers it as a whole; null for none. */
+    storedBody: Buffer | null
+  }
+}
+
+/** Fields that a 304 does without (RFC 9110, section 15.4.5). */
+const ABOUT_BODY = new Set([
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'content-language',
+  'content-range',
+  'content-md5',
+  'accept-ranges',
+])
+
+/** Longer bodies are not kept as text too. Bytes. */
+const TEXT_LIMIT = 16 * 1024
+
+/** How long a client may read nothing of a longer body, in milliseconds. */
+const UNREAD = 60_000
+
+/** The body of a stored response in the form in which Fastify takes it. */
+const payloads = new WeakMap<StoredResponse, string | Buffer>()
+
+/** Notes what the cache has done, for the client and the log. */
+export function noteOutcome(request: FastifyRequest, reply: FastifyReply, outcome: CacheOutcome): void {
+  const result = (request.cacheResult = outcomeWord(outcome))
+  request.server.responseCache.count(request.routeOptions.config.upstream!, result)
+  reply.header('cache-status', cacheStatus(outcome))
+}
+
+/** Whether a stored response has what the request asks for: all of it, or the range. */
+export function covers(stored: StoredResponse, { headers, method }: FastifyRequest): boolean {
+  if (stored.part === null) return true
+  if (method !== 'GET' || headers.range === undefined || !rangeHolds(headers, stored.headers)) return false
+  const range = requestedRange(headers.range, stored.part.total)
+  return range === 'unsatisfiable' || (range !== null && slice(stored, range) !== null)
+}
+
+/** Answers a request with a stored response (RFC 9111, section 4): whole, a range of it, or 304. */
+export function sendStored(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  stored: StoredResponse,
+  outcome: CacheOutcome,
+  now: number,
+): void {
+  const { headers, method } = request
+  noteOutcome(request, reply, outcome)
+  reply.header('age', Math.floor(currentAge(stored, now)))
+  if (isNotModified(headers, stored)) {
+    copyStoredHeaders(reply, stored.headers, ABOUT_BODY)
+    reply.code(304).send()
+    return
+  }
+  copyStoredHeaders(reply, stored.headers, null)
+  const range =
+    method === 'GET' &&
+    headers.range !== undefined &&
+    (stored.status === 200 || stored.status === 206) &&
+    rangeHolds(headers, stored.headers)
+      ? requestedRange(headers.range, totalOf(stored))
+      : null
+  if (range === 'unsatisfiable') {
+    reply.removeHeader('content-length')
+    reply
+      .code(416)
+      .header('content-range', `bytes */${totalOf(stored)}`)
+      .send()
+  } else if (range !== null) {
+    const body = slice(stored, range)!
+    reply
+      .code(206)
+      .header('content-range', contentRange(range, totalOf(stored)))
+      .header('content-length', body.byteLength)
+      .send(sendable(reply, body))
+  } else {
+    reply.code(stored.status)
+    // RFC 9110, section 8.6
+    if (stored.status === 204) reply.removeHeader('content-length')
+    else if (method === 'HEAD') reply.header('content-length', stored.body.byteLength)
+    if (method === 'HEAD') reply.send()
+    else sendWhole(reply, stored)
+  }
+}
+
+function sendWhole(reply: FastifyReply, stored: StoredResponse): void {
+  if (stored.body.byteLength === 0) {
+    if (stored.status !== 204) reply.header('content-length', 0)
+    reply.send()
+    return
+  }
+  reply.request.storedBody = stored.body
+  // Node itself waits for ever
+  if (stored.body.byteLength > TEXT_LIMIT) reply.raw.socket?.setTimeout(UNREAD)
+  if (stored.body.byteLength > TEXT_LIMIT && reply.hasHeader('content-type')) {
+    reply.send(stored.body)
+    return
+  }
+  let payload = payloads.get(stored)
+  if (payload === undefined) {
+    const body = sendable(reply, stored.body)
+    if (typeof body !== 'string' && !Buffer.isBuffer(body)) {
+      reply.send(body)
+      return
+    }
+    payloads.set(stored, (payload = body))
+  } else if (typeof payload === 'string') reply.serializer(asItIs)
+  reply.send(payload)
+}
+
+const asItIs = (payload: unknown): string => payload as string
+
+/** @param without  names to leave out */
+export function copyStoredHeaders(
+  reply: FastifyReply,
+  headers: StoredHeaders,
+  without: ReadonlySet<string> | null,
+): void {
+  for (const name in headers) {
+    if (name === OWN_CONTROL || (without !== null && without.has(name))) continue
+    const value = headers[name]!
+    if (name === 'vary' && reply.hasHeader('vary')) reply.header(name, `${reply.getHeader('vary')}, ${String(value)}`)
+    else reply.header(name, value)
+  }
+  dropInsecureHsts(reply)
+}

@@ -1,0 +1,44 @@
+import { keywordMistakes } from '../schema/keyword-mistakes.ts'
+import { BootProblems, type Problem } from '../errors.ts'
+import { apiSettings } from '../openapi/api-declaration-schema.ts'
+import { loadApiDocument } from '../openapi/load-document.ts'
+import { milliseconds } from '../units.ts'
+import type { UpstreamDeclaration } from '../upstream/declaration-schema.ts'
+import { type ImportedApi, importRoutes } from './imported-routes.ts'
+import type { RouteDefaults } from './route-defaults.ts'
+
+/** Reads the document that an upstream names, and makes routes of its operations; what is wrong is told, not thrown. */
+export async function importDocument(
+  upstream: UpstreamDeclaration,
+  file: string,
+  { openapi, baseDir, authInherited, bodyLimit }: RouteDefaults,
+): Promise<{ api?: ImportedApi; problems: Problem[] }> {
+  const { document: reference, remote, refresh = 0, faults } = apiSettings(upstream.openapi!)
+  const load = { folder: openapi, baseDir, allow: remote, schemaMistakes: keywordMistakes, faults }
+  const warnings: string[] = []
+  try {
+    const document = await loadApiDocument(reference, { ...load, onWarning: (message) => warnings.push(message) })
+    const {
+      routes,
+      omitted,
+      warnings: left,
+      problems,
+    } = importRoutes(document, upstream, file, { authStated: authInherited || upstream.auth !== undefined, bodyLimit })
+    return {
+      api: {
+        upstream: upstream.name,
+        document,
+        reference,
+        load,
+        interval: milliseconds(refresh),
+        warnings: [...warnings, ...left],
+        routes,
+        omitted,
+      },
+      problems,
+    }
+  } catch (error) {
+    if (!(error instanceof BootProblems)) throw error
+    return { problems: error.problems }
+  }
+}

@@ -1,0 +1,182 @@
+import { decodedPath } from '../listener/canonical-path.ts'
+
+/**
+ * How generously a service may read a path: without regard to case, a slash at the end, the encoding of a character,
+ * Unicode forms or spaces around a segment. The gateway itself reads paths exactly.
+ */
+
+/** A segment of a pattern. */
+export type LooseSegment =
+  | { kind: 'text'; text: string }
+  /** `key` tells apart what is not the same parameter, whatever its name; `'plain'` ones take anything. */
+  | { kind: 'parameter'; key: string; plain: boolean; fits: (text: string) => boolean }
+  | { kind: 'wildcard' }
+
+/** Most times that a text is decoded; services decode once, and some proxies before them again. */
+const MOST_DECODINGS = 3
+
+/** Whether the loose reading of a canonical path can be another than its exact one. */
+export const isUnusual = (path: string): boolean =>
+  (path.length > 1 && path.charCodeAt(path.length - 1) === 47) /* / */ || /[A-Z%]/.test(path)
+
+/** A canonical path once everything that separates segments is decoded, also what was encoded more than once. */
+export const separatedPath = (path: string): string =>
+  decodedPath(
+    path.includes('%25') ? path.replace(/%(?:25)+([0-9a-f]{2})/gi, (_, hex: string) => `%${hex.toUpperCase()}`) : path,
+  )
+
+/** How services read a canonical path that take path parameters away: before they decode separators, or after. */
+const withoutPathParameters = (path: string): string[] =>
+  [path.replace(/;[^/]*/g, ''), path.replaceAll(';', '%3B')].map(separatedPath)
+
+/** @param path  canonical path @returns its segments, none of them empty */
+export function looseSegments(path: string): string[] {
+  return path
+    .split('/')
+    .map(looseText)
+    .filter((segment) => segment !== '')
+}
+
+/** How services read a path whose separators they decode. */
+interface SeparatedReadings {
+  path: string
+  /** Segments of each reading. */
+  readings: string[][]
+  /** Places of the segments that an encoded separator has made; null compares whatever the segments come from. */
+  decoded: Set<number> | null
+}
+
+let lastReadings: SeparatedReadings = { path: '', readings: [[]], decoded: new Set() }
+
+/**
+ * The segments of a canonical path for a service that decodes separators, or takes path parameters (`;`) away. Those of
+ * the last path are kept, since a 405 asks for the same path with every method.
+ */
+export function separatedReadings(path: string): SeparatedReadings {
+  if (lastReadings.path !== path) {
+    const isMatrix = path.includes(';')
+    const readings = isMatrix ? withoutPathParameters(path) : [separatedPath(path)]
+    // with a path parameter all are compared
+    lastReadings = { path, readings: readings.map(looseSegments), decoded: isMatrix ? null : separatedSegments(path) }
+  }
+  return lastReadings
+}
+
+/**
+ * @param path  canonical path @returns the places of those segments of its separated form that an encoded separator has
+ *   made
+ */
+function separatedSegments(path: string): Set<number> {
+  const places = new Set<number>()
+  let at = 0
+  for (const segment of path.split('/')) {
+    const separated = separatedPath(segment)
+    for (let count = looseSegments(separated).length; count > 0; count--, at++) {
+      if (separated !== segment) places.add(at)
+    }
+  }
+  return places
+}
+
+/**
+ * Whether a text of a pattern stands where an encoded separator has made a segment, or at the end. @param decoded  see
+ * `separatedSegments`
+ */
+export const becomesText = (pattern: readonly LooseSegment[], decoded: Set<number>): boolean =>
+  pattern.some(({ kind }, i) => kind === 'text' && (i === pattern.length - 1 || decoded.has(i)))
+
+function looseText(segment: string): string {
+  let text = segment
+  for (let i = 0; i < MOST_DECODINGS && text.includes('%'); i++) text = decoded(text)
+  // both ways, since some letters have two forms in one case alone
+  if (/[^\0-\x7f]/.test(text)) text = text.normalize('NFKC').toUpperCase()
+  return text.trim().toLowerCase()
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/**
+ * @param pattern  of a route, as the router takes it @returns its segments; two forms when the last parameter is
+ *   optional
+ */
+export function loosePatterns(pattern: string): LooseSegment[][] {
+  const isOptional = /:[^/()]*(?:\(.*\))?\?$/.test(pattern)
+  const segments = splitPattern(isOptional ? pattern.slice(0, -1) : pattern).map(looseSegment)
+  return isOptional ? [segments, segments.slice(0, -1)] : [segments]
+}
+
+/** At slashes that do not belong to an expression. */
+function splitPattern(pattern: string): string[] {
+  const segments: string[] = []
+  let depth = 0
+  let start = 0
+  for (let i = 0; i <= pattern.length; i++) {
+    if (pattern[i] === '\\') i++
+    else if (pattern[i] === '(') depth++
+    else if (pattern[i] === ')') depth--
+    else if (i === pattern.length || (pattern[i] === '/' && depth === 0)) {
+      if (i > start) segments.push(pattern.slice(start, i))
+      start = i + 1
+    }
+  }
+  return segments
+}
+
+function looseSegment(segment: string): LooseSegment {
+  if (segment === '*') return { kind: 'wildcard' }
+  // what stands around the parameters, and their expressions
+  const texts = ['']
+  const expressions: string[] = []
+  for (let i = 0; i < segment.length;) {
+    const name = segment[i] === ':' && segment[i + 1] !== ':' ? /^:[^(.-]*/.exec(segment.slice(i))![0] : ''
+    if (name === '') {
+      texts.push(texts.pop()! + segment[i]!)
+      i += segment[i] === ':' ? 2 : 1
+      continue
+    }
+    i += name.length
+    const expression = segment[i] === '(' ? balanced(segment, i) : ''
+    i += expression.length
+    expressions.push(expression)
+    texts.push('')
+  }
+  const pieces = texts.map(looseText)
+  if (expressions.length === 0) return { kind: 'text', text: pieces[0]! }
+  if (expressions.length === 1 && pieces.join('') === '') {
+    const [expression] = expressions as [string]
+    if (expression === '') return { kind: 'parameter', key: ':', plain: true, fits: () => true }
+    const regExp = new RegExp(`^(?:${expression.slice(1, -1).replace(/^\^/, '').replace(/\$$/, '')})$`, 'i')
+    return { kind: 'parameter', key: `:${expression}`, plain: false, fits: (text) => regExp.test(text) }
+  }
+  // expressions among other text are left out, which takes too much rather than too little
+  return { kind: 'parameter', key: pieces.join(':'), plain: false, fits: (text) => hasPieces(text, pieces) }
+}
+
+function balanced(text: string, start: number): string {
+  let depth = 0
+  for (let i = start; i < text.length; i++) {
+    if (text[i] === '\\') i++
+    else if (text[i] === '(') depth++
+    else if (text[i] === ')' && --depth === 0) return text.slice(start, i + 1)
+  }
+  return text.slice(start)
+}
+
+/** Whether the pieces stand in a text in their order, each with something after the one before it. */
+function hasPieces(text: string, pieces: readonly string[]): boolean {
+  const last = pieces.at(-1)!
+  if (!text.startsWith(pieces[0]!) || !text.endsWith(last)) return false
+  let at = pieces[0]!.length
+  for (const piece of pieces.slice(1, -1)) {
+    const found = text.indexOf(piece, at + 1)
+    if (found === -1) return false
+    at = found + piece.length
+  }
+  return at + 1 <= text.length - last.length
+}

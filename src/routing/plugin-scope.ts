@@ -1,0 +1,101 @@
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  onRequestHookHandler,
+  preHandlerHookHandler,
+  RouteOptions,
+} from 'fastify'
+import { collectBodies } from '../validation/body-parsers.ts'
+import { gatehouseError } from '../errors.ts'
+import { admit } from '../proxy/admission.ts'
+import { DEFAULT_CONSUMES } from './route-options.ts'
+import { guardRouteSendHooks, guardSendHooks } from './send-hooks.ts'
+
+type NotFoundHandler = (request: FastifyRequest, reply: FastifyReply) => unknown
+
+/** What Fastify takes for a not-found handler; `config` says, as on a route, who may call and how often. */
+interface NotFoundOptions {
+  config?: RouteOptions['config']
+  onRequest?: onRequestHookHandler[]
+  preHandler?: preHandlerHookHandler | preHandlerHookHandler[]
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /**
+     * Answers what no route below the prefix of this scope does. It inherits `auth` and `rateLimit` of the gateway, as
+     * routes do.
+     */
+    setNotFoundHandler(options: NotFoundOptions, handler: NotFoundHandler): this
+  }
+}
+
+/**
+ * Prepares the scope of a hand-written plugin. Fastify has places where such a plugin handles requests that have passed
+ * no stage of the gateway: hooks that run first, error handlers, not-found handlers. Its requests are marked once they
+ * have passed, and its not-found handlers get the stages of a route.
+ * @param bodyLimit  of bodies that are parsed. Bytes
+ * @param inherit    fills in what a route inherits from the gateway, and notes a route without `auth`
+ * @param registered  sees each route once the stages have read it
+ * @param notFound   sees each not-found handler, as the route that it stands for
+ */
+export function preparePluginScope(
+  scope: FastifyInstance,
+  bodyLimit: number,
+  inherit: (route: RouteOptions, name: string) => void,
+  registered: (route: RouteOptions) => void,
+  notFound: (route: RouteOptions) => void,
+): void {
+  // JSON is parsed as any Fastify handler expects, with its bytes kept for forwarding; the rest streams
+  collectBodies(scope, { bodyLimit, consumes: DEFAULT_CONSUMES })
+  scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+  // after the hooks of the stages, which are there already, and before those of the plugin
+  scope.addHook('onRoute', (route) => {
+    route.onRequest = [...[route.onRequest ?? []].flat(), admit]
+    guardRouteSendHooks(route)
+    registered(route)
+  })
+  guardSendHooks(scope)
+
+  const { setNotFoundHandler } = scope
+  scope.setNotFoundHandler = function (
+    this: FastifyInstance,
+    options?: NotFoundOptions | NotFoundHandler,
+    handler?: NotFoundHandler,
+  ) {
+    const own = typeof options === 'object' ? options : {}
+    const answer = typeof options === 'function' ? options : handler
+    const prefix = this.prefix || '/'
+    const route: RouteOptions = {
+      method: [...this.supportedMethods],
+      url: `${prefix.replace(/\/$/, '')}/*`,
+      config: { ...own.config },
+      handler: () => {},
+    }
+    inherit(route, `setNotFoundHandler({ config }, handler) of ${prefix}`)
+    // the boot is lost already
+    if (route.config!.auth === undefined) return this
+    for (const guard of this.routeGuards) guard(route)
+    const guarded = {
+      ...own,
+      method: route.method,
+      url: route.url,
+      handler: route.handler,
+      config: route.config,
+      onRequest: [...[own.onRequest ?? []].flat(), ...[route.onRequest ?? []].flat(), admit],
+      preParsing: [route.preParsing ?? []].flat(),
+      preHandler: [refuseUnadmitted(route.config!.auth === 'none'), ...[own.preHandler ?? []].flat()],
+    }
+    // Fastify reads its hooks at the end of the boot, when the guard has added its own
+    notFound(guarded)
+    return setNotFoundHandler.call(this, guarded as object, answer as never) as typeof this
+  } as FastifyInstance['setNotFoundHandler']
+}
+
+/** `reply.callNotFound()` comes from any hook of any route, and skips the hooks before this one. */
+const refuseUnadmitted =
+  (isOpen: boolean): preHandlerHookHandler =>
+  (request, _reply, done) => {
+    done(request.admitted && (isOpen || request.authorized) ? undefined : gatehouseError('GW_NOT_FOUND'))
+  }

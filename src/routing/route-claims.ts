@@ -1,0 +1,156 @@
+import type { RouteOptions } from 'fastify'
+import { authForm, type AuthDeclaration } from '../auth/auth-schema.ts'
+import type { Config } from '../config/config-schema.ts'
+import type { Problem } from '../errors.ts'
+import { FORWARDED_METHODS, type UpstreamDeclaration } from '../upstream/declaration-schema.ts'
+import { prefixOf, routePath } from './declared-routes.ts'
+import { shareHosts } from './host-overlap.ts'
+import { headerMatch } from './route-options.ts'
+import type { RouteTable } from './route-table.ts'
+import type { SoundPart } from './sound-part.ts'
+import type { UpstreamRegistry } from '../upstream/upstream-registry.ts'
+
+/**
+ * Who has which names and addresses, before anything is registered: the router's own words on collisions name no file.
+ */
+export class RouteClaims {
+  readonly #parts: { config: Config; table: RouteTable; upstreams: UpstreamRegistry }
+  readonly #problems: Problem[]
+  /** Methods that a pass-through leaves to declared routes of its file, by its internal patterns. */
+  readonly #left = new Map<string, Set<string>>()
+  readonly #hosted: { hosts: readonly string[]; isAsIs: boolean; file: string }[] = []
+
+  /** @param problems  where collisions are told */
+  constructor(parts: { config: Config; table: RouteTable; upstreams: UpstreamRegistry }, problems: Problem[]) {
+    this.#parts = parts
+    this.#problems = problems
+  }
+
+  /** Notes a route of the gateway itself; these are all there before those of the files. */
+  claimOwn(route: RouteOptions): void {
+    const { url } = route
+    const {
+      docs,
+      metrics,
+      status,
+      welcome,
+      login,
+      cache: { purge },
+    } = this.#parts.config
+    let setting: string | undefined
+    if (metrics && url === metrics.path) setting = 'metrics.path'
+    else if (status && (url === status.path || url.startsWith(`${status.path}/`))) setting = 'status.path'
+    else if (purge && url === purge.path) setting = 'cache.purge.path'
+    else if (welcome && url === welcome.path) setting = 'welcome.path'
+    else if (docs && (url === docs.path || url.startsWith(`${docs.path}/`))) setting = 'docs.path'
+    else if (login && url === login.callbackPath) setting = 'login.callbackPath'
+    else if (login && url === login.logoutPath) setting = 'login.logoutPath'
+    this.#parts.table.claimOwn(route, setting)
+  }
+
+  /** Tells the collisions of a declaration that has mistakes elsewhere. */
+  claimSound({ name, routes, hosts, placeKnown, paths, ...sound }: SoundPart, file: string): void {
+    const { table } = this.#parts
+    if (name !== undefined) this.claimName(name, file)
+    if (!placeKnown) return
+    this.claimHosts({ hosts, paths, auth: sound.auth, passThrough: sound.passThrough }, file)
+    for (const [i, route] of routes.entries()) {
+      if (route === undefined) continue
+      for (const method of [route.method].flat()) {
+        const problem = table.claim(
+          { method, path: routePath(sound, route.url), hosts, match: headerMatch(route) },
+          file,
+          `routes[${i}]`,
+        )
+        if (problem) this.#problems.push(problem)
+      }
+    }
+  }
+
+  /** Whether the name is free; it is a problem if not. */
+  claimName(name: string, file: string): boolean {
+    const owner = this.#parts.upstreams.ownerOf(name)
+    if (owner === undefined) this.#parts.upstreams.reserve(name, file)
+    else {
+      this.#problems.push({
+        file,
+        field: 'name',
+        message: `found "${name}", which ${owner} uses too: change one of them`,
+      })
+    }
+    return owner === undefined
+  }
+
+  /**
+   * Notes the hosts of an upstream. One that gets paths as they came must be alone on its hosts: the path decides
+   * nothing there.
+   */
+  claimHosts(
+    { hosts, paths, auth, passThrough }: Pick<Partial<UpstreamDeclaration>, 'hosts' | 'paths' | 'auth' | 'passThrough'>,
+    file: string,
+  ): void {
+    if (hosts === undefined) return
+    const isAsIs = paths === 'as-is'
+    if (isAsIs) {
+      this.#checkLogin(
+        hosts,
+        (typeof passThrough === 'object' ? passThrough.auth : undefined) ?? auth ?? this.#parts.config.auth,
+        file,
+      )
+    }
+    for (const other of this.#hosted) {
+      if (!(isAsIs || other.isAsIs) || !shareHosts(hosts, other.hosts)) continue
+      const shared = hosts.filter((host) => shareHosts([host], other.hosts)).join(', ')
+      const [alone, place] = isAsIs ? ['this upstream', other.file] : [other.file, 'it']
+      this.#problems.push({
+        file,
+        field: 'hosts',
+        message: `found ${shared}, for which ${other.file} answers too, but ${alone} has paths: 'as-is' and must be alone on its hosts, wildcards included: give ${place} other hosts`,
+      })
+    }
+    this.#hosted.push({ hosts, isAsIs, file })
+  }
+
+  /** On hosts whose paths are forwarded as they came, the callback of a login would go to the service. */
+  #checkLogin(hosts: readonly string[], auth: AuthDeclaration | undefined, file: string): void {
+    const { login } = this.#parts.config
+    if (!login || auth === undefined || !authForm(auth).uses.some(({ scheme }) => scheme === 'login')) return
+    const callback = login.publicUrl === undefined ? null : URL.parse(login.publicUrl)
+    if (callback !== null && !shareHosts(hosts, [callback.hostname])) return
+    this.#problems.push({
+      file,
+      field: 'auth',
+      message:
+        "asks for a login, whose callback would go to the service with paths: 'as-is': set login.publicUrl in the configuration to a URL on another host, and login.cookie.domain",
+    })
+  }
+
+  /** Notes what a pass-through takes: every method of its patterns that no route of the same file has. */
+  claimPassThrough(declaration: UpstreamDeclaration, file: string, hostPrefix: string): boolean {
+    const { table } = this.#parts
+    const prefix = prefixOf(declaration)
+    for (const path of [prefix || '/', `${prefix}/*`]) {
+      const left = new Set<string>()
+      for (const method of FORWARDED_METHODS) {
+        const address = { method, path, hosts: declaration.hosts }
+        const own = table.claimant(address) === file
+        const problem = own ? null : table.claim(address, file, 'passThrough')
+        if (own) left.add(method)
+        if (problem) {
+          // of two pass-throughs, the first method says nothing
+          const message = method === FORWARDED_METHODS[0] ? problem.message.slice(method.length + 1) : problem.message
+          this.#problems.push({ ...problem, message })
+          return false
+        }
+      }
+      this.#left.set(hostPrefix + path, left)
+    }
+    return true
+  }
+
+  /** The methods that a pass-through has on an internal pattern. */
+  passedThrough<Method extends string>(pattern: string, methods: readonly Method[]): Method[] {
+    const left = this.#left.get(pattern)
+    return methods.filter((method) => !left?.has(method))
+  }
+}

@@ -1,0 +1,188 @@
+import type { Dirent } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import type { FastifyPluginAsync } from 'fastify'
+import { withoutLoop } from '../config/busy-guard.ts'
+import { readDataFile, readFailure } from '../config/data-file.ts'
+import { lateFailures } from '../config/load-guard.ts'
+import { importFile } from '../config/module-file.ts'
+import { BootProblems, type Problem } from '../errors.ts'
+import { checkDeclaration } from './declaration-check.ts'
+import type { UpstreamDeclaration } from '../upstream/declaration-schema.ts'
+import { declarationOf } from './define-upstream.ts'
+import type { ImportedApi } from './imported-routes.ts'
+import type { RouteDefaults } from './route-defaults.ts'
+import { registerSelfResolver } from './self-resolver.ts'
+import type { SoundPart } from './sound-part.ts'
+
+const MODULE = /\.m?[jt]s$/
+/** Endings that an upstream file may have. */
+export const ROUTE_ENDINGS = ['.ts', '.mts', '.js', '.mjs', '.yaml', '.yml', '.json'] as const
+const NOT_A_ROUTE = /^[._]|\.d\.[cm]?ts$|\.test\.[cm]?[jt]sx?$/
+
+/** Whether a file is left alone for its name or folder. @param path  below the folder of the upstream files */
+export const isLeftOut = (path: string): boolean =>
+  path.split('/').some((part) => NOT_A_ROUTE.test(part) || part === 'node_modules')
+
+/** A file of `routes/`: a declaration, or a Fastify plugin written by hand. */
+export type RouteFile =
+  | { file: string; declaration: UpstreamDeclaration; api?: ImportedApi }
+  | { file: string; plugin: FastifyPluginAsync }
+  /** A declaration with mistakes: nothing of it is served, but what is sound in it can collide with other files. */
+  | { file: string; sound: SoundPart }
+
+/** An upstream file that is tried before it is written. */
+export interface DraftFile {
+  /** Where it is now, and where it will be: absolute paths. */
+  path: string
+  place: string
+  /** Its documents. */
+  documents: Pick<RouteDefaults, 'openapi' | 'baseDir'>
+}
+
+/**
+ * Reads every upstream file of a folder, those in folders below it too. Names that begin with a dot or an underscore
+ * are left out, so that helpers can stand beside the routes.
+ * @param folder  absolute path
+ * @param draft   one more, which stands for the file in its place
+ * @returns the files that could be read, and every problem found in them
+ */
+export async function loadRouteFiles(
+  folder: string,
+  defaults: RouteDefaults,
+  draft?: DraftFile,
+): Promise<{ files: RouteFile[]; problems: Problem[] }> {
+  registerSelfResolver()
+  const files: RouteFile[] = []
+  const problems: Problem[] = []
+  let entries: Dirent[]
+  try {
+    entries = await readdir(folder, { withFileTypes: true, recursive: true })
+  } catch (error) {
+    // the folder comes with the draft
+    if (draft !== undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') entries = []
+    else {
+      return {
+        files,
+        problems: [
+          {
+            file: displayName(folder),
+            field: '',
+            message: `the folder of the upstream files cannot be read: ${readFailure(error).replace('file', 'folder')}: create it, or state another with --routes`,
+          },
+        ],
+      }
+    }
+  }
+  const paths = entries
+    .filter(
+      (entry) =>
+        (entry.isFile() || entry.isSymbolicLink()) && ROUTE_ENDINGS.some((ending) => entry.name.endsWith(ending)),
+    )
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => !isLeftOut(relative(folder, path)) && path !== draft?.place)
+    .concat(draft?.place ?? [])
+    .sort()
+  const modules = paths.filter((path) => MODULE.test(path)).map(displayName)
+  const [loaded, late] = await lateFailures(paths, () =>
+    withoutLoop(modules, (done) =>
+      Promise.all(
+        paths.map(async (path) => {
+          const file = displayName(path)
+          const result =
+            path === draft?.place
+              ? await loadRouteFile(draft.path, file, { ...defaults, ...draft.documents })
+              : await loadRouteFile(path, file, defaults)
+          done(file)
+          return result
+        }),
+      ),
+    ),
+  )
+  problems.push(
+    ...late.map(({ path, message }) => ({
+      file: path === undefined ? displayName(folder) : displayName(path),
+      field: '',
+      message,
+    })),
+  )
+  for (const result of loaded) {
+    problems.push(...result.problems)
+    if (result.routeFile) files.push(result.routeFile)
+  }
+  return { files, problems }
+}
+
+interface Loaded {
+  routeFile?: RouteFile
+  problems: Problem[]
+}
+
+async function loadRouteFile(path: string, file: string, defaults: RouteDefaults): Promise<Loaded> {
+  const wrong = (field: string, message: string): Loaded => ({ problems: [{ file, field, message }] })
+  const isModule = MODULE.test(path)
+  let content: unknown
+  try {
+    if (isModule) {
+      const module = await importFile(path, file)
+      if (isEmpty(module)) return wrong('', `exports nothing, ${EXPECTED}`)
+      content = module.default
+    } else {
+      content = readDataFile(path, file).value
+      if (content === null) return wrong('', 'is empty, expected an upstream with name, targets, auth and routes')
+    }
+  } catch (error) {
+    if (error instanceof BootProblems) return { problems: error.problems }
+    throw error
+  }
+  try {
+    return await withDocument(declared(content, file, isModule, defaults.authInherited), defaults)
+  } catch (error) {
+    // what looks at a declaration runs its getters
+    return wrong('default export', `cannot be looked at: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+function declared(content: unknown, file: string, isModule: boolean, authInherited: boolean): Loaded {
+  const wrong = (field: string, message: string): Loaded => ({ problems: [{ file, field, message }] })
+  const declaration = declarationOf(content) ?? (isModule && !isPlainObject(content) ? undefined : content)
+  if (declaration === undefined) {
+    if (typeof content === 'function') {
+      return { routeFile: { file, plugin: content as FastifyPluginAsync }, problems: [] }
+    }
+    return wrong('default export', `found ${content === undefined ? 'none' : typeof content}, ${EXPECTED}`)
+  }
+  const { problems, sound, declaration: checked } = checkDeclaration(declaration, file, authInherited)
+  return problems.length > 0
+    ? { routeFile: { file, sound }, problems }
+    : { routeFile: { file, declaration: checked }, problems }
+}
+
+/** Reads the document of a declaration that names one. */
+async function withDocument(loaded: Loaded, defaults: RouteDefaults): Promise<Loaded> {
+  const { routeFile } = loaded
+  if (routeFile === undefined || !('declaration' in routeFile) || routeFile.declaration.openapi === undefined) {
+    return loaded
+  }
+  const { importDocument } = await import('./document-import.ts')
+  const { api, problems } = await importDocument(routeFile.declaration, routeFile.file, defaults)
+  // with operations missing, what there is would be told of as though it were all
+  return problems.length > 0 ? { problems } : { routeFile: { ...routeFile, api }, problems }
+}
+
+const EXPECTED = 'expected an upstream: "export default defineUpstream({ ... })", or a Fastify plugin'
+
+/** A file without a word of module syntax is CommonJS to Node, which exports an empty object. */
+const isEmpty = (module: Record<string, unknown>): boolean =>
+  Object.keys(module).length === 0 ||
+  (module.default === module['module.exports'] &&
+    isPlainObject(module.default) &&
+    Object.keys(module.default as object).length === 0)
+
+const isPlainObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Paths are shown as a person at the prompt would type them. */
+export const displayName = (path: string): string => {
+  const shown = relative(process.cwd(), path)
+  return shown.startsWith('..') ? path : shown
+}

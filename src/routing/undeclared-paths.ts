@@ -1,0 +1,68 @@
+import type { FastifyContextConfig, FastifyInstance } from 'fastify'
+import { showTarget } from '../proxy/as-is-path.ts'
+import { forward } from '../proxy/pipeline.ts'
+import { FORWARDED_METHODS } from '../upstream/declaration-schema.ts'
+import { passThroughRoute, prefixOf } from './declared-routes.ts'
+import type { HostRouter } from './host-router.ts'
+import type { RouteClaims } from './route-claims.ts'
+import { type PlanParts, routePlan } from './route-plan.ts'
+
+/** What a pass-through is registered with. */
+export interface UndeclaredParts extends PlanParts {
+  hosts: HostRouter
+  claims: RouteClaims
+}
+
+/**
+ * Registers what takes the paths of an upstream that no route declares.
+ * @param scope  a scope that hands bodies through
+ */
+export async function registerUndeclared(scope: FastifyInstance, parts: UndeclaredParts): Promise<void> {
+  const { declaration, hostPrefix, config, hosts, claims } = parts
+  const route = passThroughRoute(declaration, config)
+  if (route === null) return
+  const prefix = prefixOf(declaration)
+  const isAsIs = declaration.paths === 'as-is'
+  const { auth, limits, websocket } = route
+  if (declaration.hosts) {
+    for (const path of [prefix || '/', `${prefix}/*`]) {
+      for (const method of claims.passedThrough(hostPrefix + path, scope.supportedMethods)) {
+        hosts.add(declaration.hosts, method, path)
+      }
+    }
+  }
+  const plan = routePlan(parts, {}, '', websocket, auth === 'none')
+  const options: FastifyContextConfig = {
+    upstream: declaration.name,
+    hosts: declaration.hosts,
+    hostPrefix,
+    ...(isAsIs ? { publicUrl: '/*' } : {}),
+    auth,
+    limits,
+    websocket,
+    plan,
+    cors: declaration.cors ?? config.cors,
+    csrf: declaration.csrf ?? config.csrf,
+    securityHeaders: declaration.securityHeaders ?? config.securityHeaders,
+    compress: declaration.compress ?? config.compress,
+    clientCache: declaration.clientCache,
+    ...(typeof declaration.passThrough === 'object' && declaration.passThrough.rateLimit === false
+      ? { limit: false }
+      : {}),
+    cost: declaration.cost,
+    passThrough: true,
+  }
+  if (isAsIs) {
+    // without `@fastify/http-proxy`, which reads paths and refuses some
+    scope.route({
+      method: FORWARDED_METHODS,
+      url: `${hostPrefix}/`,
+      config: options,
+      onRequest: showTarget,
+      handler: (request, reply) => forward(request, reply, plan),
+    })
+    return
+  }
+  const { registerPassThrough } = await import('./pass-through.ts')
+  registerPassThrough(scope, hostPrefix + prefix, plan, options)
+}

@@ -1,0 +1,117 @@
+import type { SchemaObject } from './json-schema.ts'
+
+/**
+ * An API document in the one form that the gateway works with: OpenAPI 3.1, one JSON value, every `$ref` a JSON pointer
+ * (`#/...`) into it. Whatever a document came as (Swagger 2.0, OpenAPI 3.0, several files) is gone by now.
+ */
+export interface ApiDocument {
+  /** As people know it: `openapi/orders.yaml`, or its URL. */
+  readonly name: string
+  /** Version of the specification that it was written in: `2.0`, `3.0.3`, `3.1.0`. */
+  readonly version: string
+  /** The document itself. Shared, so nobody changes it. */
+  readonly root: SchemaObject
+  /** In the order of the document. */
+  readonly operations: readonly ApiOperation[]
+  /** What the gateway reads and does not enforce, each kind once, in words; for the log and `gatehouse check`. */
+  readonly notes: readonly string[]
+  /** Operations that are left out for a fault; only where the upstream file allows that. */
+  readonly omitted?: readonly OmittedOperation[]
+  /** What has been left out or loosened for a fault, a line each, with file and line. */
+  readonly mended?: readonly string[]
+}
+
+/**
+ * What happens to a document with a fault: nothing of it is served, or all but the faulty operations, or all, with
+ * faulty schemas that allow everything.
+ */
+export type FaultMode = 'refuse' | 'omit' | 'loosen'
+
+/** An operation that a document has and the gateway does not serve. */
+export interface OmittedOperation {
+  /** In capitals. */
+  readonly method: string
+  /** As the document has it. */
+  readonly path: string
+  /** File and line. */
+  readonly where: string
+}
+
+/** One operation, with everything that it inherits from its path item and document. */
+export interface ApiOperation {
+  /** In capitals. */
+  readonly method: string
+  /** As the document has it: `/pets/{petId}`. */
+  readonly path: string
+  readonly operationId?: string
+  /** JSON pointer of the Operation Object in the document. */
+  readonly pointer: string
+  /** File and line, for messages: `openapi/orders.yaml:12`. */
+  readonly where: string
+  /** The Operation Object as the document has it, references included. */
+  readonly object: SchemaObject
+  /** Those of the path item and its own; its own win. */
+  readonly parameters: readonly ApiParameter[]
+  /** Null when it has no request body. */
+  readonly body: ApiBody | null
+  readonly responses: readonly ApiResponse[]
+  /** Security Requirement Objects in force, the document's when it states none; null when neither says. */
+  readonly security: readonly Readonly<Record<string, readonly string[]>>[] | null
+  /** `x-...` of the path item and its own; its own win. */
+  readonly extensions: Readonly<Record<string, unknown>>
+}
+
+export type ParameterStyle = 'matrix' | 'label' | 'simple' | 'form' | 'spaceDelimited' | 'pipeDelimited' | 'deepObject'
+
+export interface ApiParameter {
+  readonly in: 'path' | 'query' | 'header' | 'cookie'
+  readonly name: string
+  readonly required: boolean
+  /** Stated, or the default of its place. */
+  readonly style: ParameterStyle
+  readonly explode: boolean
+  /** Whether a query parameter may come without a value. Default: false. */
+  readonly allowEmptyValue?: boolean
+  /** JSON pointer of its schema in the document; null when it has none. */
+  readonly schemaPointer: string | null
+  /** Media type, when it has `content` instead of `schema`. */
+  readonly mediaType?: string
+}
+
+export interface ApiBody {
+  readonly required: boolean
+  readonly content: readonly ApiMedia[]
+}
+
+/** One media type of a body or response. */
+export interface ApiMedia {
+  /** In small letters and without parameters: `application/json`, `text/*`. */
+  readonly type: string
+  /** JSON pointer of its schema in the document; null when it has none. */
+  readonly schemaPointer: string | null
+  /** Encoding Objects by property, for forms; references resolved. */
+  readonly encoding: Readonly<Record<string, SchemaObject>>
+}
+
+export interface ApiResponse {
+  /** `200`, `2XX` or `default`. */
+  readonly status: string
+  readonly content: readonly ApiMedia[]
+  readonly headers: readonly ApiHeader[]
+}
+
+export interface ApiHeader {
+  readonly name: string
+  readonly required: boolean
+  readonly explode: boolean
+  /** JSON pointer of its schema in the document; null when it has none. */
+  readonly schemaPointer: string | null
+  /** Media type, when it has `content` instead of `schema`. */
+  readonly mediaType?: string
+}
+
+/** An operation of an imported document, with that document. */
+export interface ApiRoute {
+  readonly document: ApiDocument
+  readonly operation: ApiOperation
+}

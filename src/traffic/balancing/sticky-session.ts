@@ -1,0 +1,80 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import { milliseconds } from '../../units.ts'
+import type { AttemptWatch, BalancedRequest, Balancer, Candidate } from './balancer.ts'
+import type { StickySettings } from './balancer-schema.ts'
+import { cookieValue } from './cookie-value.ts'
+
+/**
+ * Signs cookies where the configuration has no secret: other processes do not know these, nor does this one when it has
+ * restarted.
+ */
+const PROCESS_SECRET = randomBytes(32)
+/** Bytes of a signature that the cookie holds. */
+const TOKEN_LENGTH = 16
+
+/** Where the cookies of an upstream are valid. */
+export interface StickyScope {
+  /** Name of the upstream: its tokens are of no use for another one. */
+  upstream: string
+  /** Public prefix of its routes. */
+  path: string
+  /** Default: one of the process. */
+  secret?: string | Buffer
+}
+
+/**
+ * Keeps a client with the target that it had first, by a cookie. Its value is a signature (HMAC-SHA256) of the target's
+ * address, so that it tells nothing of that and cannot be made up; whoever has none that is known, or whose target
+ * cannot be had, goes where `others` says.
+ */
+export class StickySession<T extends Candidate> implements Balancer<T> {
+  /** Name of the cookie. */
+  readonly cookie: string
+  readonly #others: Balancer<T>
+  readonly #secret: string | Buffer
+  readonly #upstream: string
+  readonly #attributes: string
+  readonly #tokens = new WeakMap<T, string>()
+
+  constructor(
+    { cookie, maxAge }: Pick<StickySettings, 'cookie' | 'maxAge'>,
+    { upstream, path, secret = PROCESS_SECRET }: StickyScope,
+    others: Balancer<T>,
+  ) {
+    this.cookie = cookie ?? `gatehouse-${upstream}`
+    this.#others = others
+    this.#secret = secret
+    this.#upstream = upstream
+    const age = maxAge === undefined ? '' : `; Max-Age=${Math.ceil(milliseconds(maxAge) / 1000)}`
+    this.#attributes = `; Path=${path || '/'}${age}; HttpOnly; SameSite=Lax`
+  }
+
+  select(candidates: readonly T[], request: BalancedRequest): T {
+    const given = cookieValue(request.headers.cookie, this.cookie)
+    if (given !== undefined) for (const candidate of candidates) if (this.#token(candidate) === given) return candidate
+    return this.#others.select(candidates, request)
+  }
+
+  watch(target: T): AttemptWatch | undefined {
+    return this.#others.watch?.(target)
+  }
+
+  /** The `Set-Cookie` (RFC 6265) after which a client stays with the target; null when it does already. */
+  setCookie(target: T, { headers, protocol }: Pick<BalancedRequest, 'headers' | 'protocol'>): string | null {
+    const token = this.#token(target)
+    if (cookieValue(headers.cookie, this.cookie) === token) return null
+    return `${this.cookie}=${token}${this.#attributes}${protocol === 'https' ? '; Secure' : ''}`
+  }
+
+  #token(target: T): string {
+    let token = this.#tokens.get(target)
+    if (token === undefined) {
+      const signature = createHmac('sha256', this.#secret)
+        .update(`gatehouse sticky session\0${this.#upstream}\0${target.id}`)
+        .digest()
+      token = signature.subarray(0, TOKEN_LENGTH).toString('base64url')
+      this.#tokens.set(target, token)
+    }
+    return token
+  }
+}

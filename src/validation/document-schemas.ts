@@ -1,0 +1,230 @@
+import { fullFormats } from 'ajv-formats/dist/formats.js'
+import { decidedByName } from './discriminator.ts'
+import {
+  atPointer,
+  HOLDS,
+  isObject,
+  type JsonSchema,
+  pointerOf,
+  type SchemaObject,
+  unionsWith,
+  walkSchema,
+  withoutUnions,
+} from '../schema/json-schema.ts'
+
+/** What a schema is used for: requests do without `readOnly` properties, responses without `writeOnly` ones. */
+export type Direction = 'request' | 'response'
+
+/** A schema of a document made ready for the compiler, with the ids of those that it refers to. */
+export interface ReadySchema {
+  schema: JsonSchema
+  references: ReadonlySet<string>
+}
+
+/** Keywords that say something about values; all others are annotations, and left out. */
+const ASSERTIONS = new Set([
+  'type',
+  'enum',
+  'const',
+  'multipleOf',
+  'maximum',
+  'exclusiveMaximum',
+  'minimum',
+  'exclusiveMinimum',
+  'maxLength',
+  'minLength',
+  'pattern',
+  'maxItems',
+  'minItems',
+  'uniqueItems',
+  'maxContains',
+  'minContains',
+  'maxProperties',
+  'minProperties',
+  'required',
+  'dependentRequired',
+])
+/** Keywords that hold schemas and say nothing by themselves, or nothing in OpenAPI. */
+const IGNORED = new Set(['$defs', 'definitions', 'dependencies', 'contentSchema'])
+/** Those that speak of the same value as the schema that they are in. */
+const IN_PLACE = new Set(['allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'dependentSchemas'])
+/** How deep references are followed to learn of a property. */
+const DEEPEST = 8
+
+interface Place {
+  direction: Direction
+  /** Names that the properties of the value may not be required for. */
+  unrequired: ReadonlySet<string>
+  /** The schema that is being copied; null where another value or not every part counts. */
+  heir: unknown
+  references: Set<string>
+}
+
+/**
+ * The schemas of one document as the compiler wants them, made when first asked for. Each stands under an id of its own
+ * and is shared by all that refer to it, so no operation has copies; both directions share those in which they do not
+ * differ.
+ */
+export class DocumentSchemas {
+  readonly root: SchemaObject
+  readonly #ids = new Map<string, string>()
+  readonly #makers = new Map<string, () => ReadySchema>()
+  readonly #ready = new Map<string, ReadySchema>()
+  readonly #near = new Map<string, { marked: boolean; references: string[] }>()
+  readonly #marked = new Map<string, boolean>()
+
+  constructor(root: SchemaObject) {
+    this.root = root
+  }
+
+  /** Refers to the schema at a JSON pointer of the document; everything is valid when there is none. */
+  reference(pointer: string | null, direction: Direction): JsonSchema {
+    return pointer === null ? true : { $ref: this.#idOf(pointer, direction, []) }
+  }
+
+  /** The schema of an id that a reference names. */
+  get(id: string): ReadySchema {
+    let ready = this.#ready.get(id)
+    if (!ready) this.#ready.set(id, (ready = this.#makers.get(id)!()))
+    return ready
+  }
+
+  /** @param without  unions that are left out of it */
+  #idOf(pointer: string, direction: Direction, without: readonly string[]): string {
+    const key = `${without.join()}${this.#isMarked(pointer) ? direction : ''}#${pointer}`
+    let id = this.#ids.get(key)
+    if (id === undefined) {
+      this.#ids.set(key, (id = `s${this.#ids.size}`))
+      this.#makers.set(id, () => this.#make(pointer, direction, without))
+    }
+    return id
+  }
+
+  #make(pointer: string, direction: Direction, without: readonly string[]): ReadySchema {
+    const schema = atPointer(this.root, pointer)
+    const references = new Set<string>()
+    const own = without.length > 0 && isObject(schema) ? withoutUnions(schema, without) : schema
+    return { schema: this.#copy(own, { direction, unrequired: new Set(), heir: schema, references }), references }
+  }
+
+  #copy(schema: unknown, place: Place): JsonSchema {
+    if (!isObject(schema)) return typeof schema === 'boolean' ? schema : true
+    const unrequired = this.#unrequired(schema, place)
+    const inPlace = { ...place, unrequired }
+    const below = { ...place, unrequired: new Set<string>(), heir: null }
+    const decided = decidedByName(schema, this.root)
+    const copy: SchemaObject = {}
+    for (const [keyword, value] of Object.entries(decided ?? schema)) {
+      if (ASSERTIONS.has(keyword)) copy[keyword] = value
+      else if (HOLDS.has(keyword) && !IGNORED.has(keyword)) {
+        copy[keyword] = this.#copyHeld(
+          keyword,
+          value,
+          keyword === 'allOf' ? inPlace : IN_PLACE.has(keyword) ? { ...inPlace, heir: null } : below,
+        )
+      }
+    }
+    if (typeof schema.format === 'string' && Object.hasOwn(fullFormats, schema.format)) copy.format = schema.format
+    if (Array.isArray(copy.required)) copy.required = copy.required.filter((name) => !unrequired.has(name))
+    if (place.direction === 'response' && isObject(schema.properties)) {
+      for (const name of this.#namesMarked(schema, 'writeOnly', false)) copy.properties[name] = false
+    }
+    if (typeof schema.$ref === 'string') this.#refer(copy, schema.$ref, place)
+    return copy
+  }
+
+  #refer(copy: SchemaObject, reference: string, { direction, heir, references }: Place): void {
+    const pointer = pointerOf(reference)
+    const id = this.#idOf(pointer, direction, unionsWith(this.root, atPointer(this.root, pointer), heir))
+    references.add(id)
+    copy.$ref = id
+  }
+
+  #copyHeld(keyword: string, value: unknown, place: Place): unknown {
+    if (Array.isArray(value)) return value.map((schema) => this.#copy(schema, place))
+    if (HOLDS.get(keyword) !== 'map' || !isObject(value)) return this.#copy(value, place)
+    const map = Object.create(null) as SchemaObject
+    for (const name of Object.keys(value)) {
+      map[name] = Array.isArray(value[name]) ? value[name] : this.#copy(value[name], place)
+    }
+    return map
+  }
+
+  /** Names that are required only in the other direction. */
+  #unrequired(schema: SchemaObject, { direction, unrequired }: Place): ReadonlySet<string> {
+    const names = this.#namesMarked(schema, direction === 'request' ? 'readOnly' : 'writeOnly', true)
+    return names.length === 0 ? unrequired : new Set([...unrequired, ...names])
+  }
+
+  /** Names of properties that are marked, here and, with `deep`, in what the schema is composed of. */
+  #namesMarked(
+    schema: SchemaObject,
+    mark: 'readOnly' | 'writeOnly',
+    deep: boolean,
+    seen = new Set<unknown>(),
+    depth = 0,
+  ): string[] {
+    // compositions of the same schemas would multiply
+    if (seen.has(schema)) return []
+    seen.add(schema)
+    const names = isObject(schema.properties)
+      ? Object.entries(schema.properties)
+          .filter(([, property]) => this.#hasMark(property, mark))
+          .map(([name]) => name)
+      : []
+    if (!deep || depth > DEEPEST) return names
+    const parts = Array.isArray(schema.allOf) ? [...schema.allOf] : []
+    if (typeof schema.$ref === 'string') parts.push(atPointer(this.root, pointerOf(schema.$ref)))
+    for (const part of parts) if (isObject(part)) names.push(...this.#namesMarked(part, mark, true, seen, depth + 1))
+    return names
+  }
+
+  #hasMark(schema: unknown, mark: 'readOnly' | 'writeOnly', seen = new Set<unknown>(), depth = 0): boolean {
+    if (!isObject(schema) || depth > DEEPEST || seen.has(schema)) return false
+    seen.add(schema)
+    if (schema[mark] === true) return true
+    if (
+      typeof schema.$ref === 'string' &&
+      this.#hasMark(atPointer(this.root, pointerOf(schema.$ref)), mark, seen, depth + 1)
+    ) {
+      return true
+    }
+    return Array.isArray(schema.allOf) && schema.allOf.some((part) => this.#hasMark(part, mark, seen, depth + 1))
+  }
+
+  /** Whether the directions differ in a schema or in what it leads to. */
+  #isMarked(pointer: string): boolean {
+    let marked = this.#marked.get(pointer)
+    if (marked === undefined) {
+      const seen = new Set([pointer])
+      marked = this.#reachesMark(seen)
+      this.#marked.set(pointer, marked)
+      // what is reached from an unmarked schema is as unmarked
+      if (!marked) for (const reached of seen) this.#marked.set(reached, marked)
+    }
+    return marked
+  }
+
+  /** @param seen  where to begin; gets whatever is reached until a mark is found */
+  #reachesMark(seen: Set<string>): boolean {
+    for (const next of seen) {
+      const { marked, references } = this.#nearOf(next)
+      if (marked) return true
+      for (const reference of references) seen.add(reference)
+    }
+    return false
+  }
+
+  #nearOf(pointer: string): { marked: boolean; references: string[] } {
+    let near = this.#near.get(pointer)
+    if (!near) {
+      const found: { marked: boolean; references: string[] } = (near = { marked: false, references: [] })
+      walkSchema(atPointer(this.root, pointer), (schema) => {
+        if (schema.readOnly === true || schema.writeOnly === true) found.marked = true
+        if (typeof schema.$ref === 'string') found.references.push(pointerOf(schema.$ref))
+      })
+      this.#near.set(pointer, near)
+    }
+    return near
+  }
+}

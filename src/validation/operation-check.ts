@@ -1,0 +1,165 @@
+import type { Violation } from '../errors.ts'
+import type { ApiOperation, ApiParameter } from '../schema/types.ts'
+import { CookieReader } from './cookie-reader.ts'
+import type { DocumentValidators } from './document-validators.ts'
+import { pointerToken } from '../schema/json-schema.ts'
+import { expectedName } from './name-alias.ts'
+import type { OperationBodyState } from './operation-bodies.ts'
+import { OperationBody } from './operation-body.ts'
+import { ParameterCheck } from './parameter-check.ts'
+import { PathReader } from './path-reader.ts'
+import { QueryReader } from './query-reader.ts'
+import { MISWRITTEN, type TextParameter, valueOfText, writtenAs } from './text-parameter.ts'
+
+/** Parts of a request that can be checked. */
+export type RequestPart = 'params' | 'query' | 'headers' | 'cookies' | 'body'
+
+/** What of a request is looked at; nothing of it is changed. */
+export interface OperationRequest {
+  params: unknown
+  headers: Record<string, unknown>
+  raw: { url?: string | undefined }
+  rawBody?: Buffer
+  operationBody?: OperationBodyState | null
+}
+
+/** Says what is wrong with the requests of one operation. */
+export interface OperationCheck {
+  /** Null when it has none that can be checked. */
+  readonly body: OperationBody | null
+  /** Null when the request is as the document says. */
+  violations(request: OperationRequest): Violation[] | null
+}
+
+type PartOfRequest = (request: OperationRequest) => Violation[] | null
+
+/** Methods whose content means nothing (RFC 9110, sections 9.3.1 and 9.3.2). */
+const WITHOUT_BODY = new Set(['GET', 'HEAD', 'TRACE'])
+/** OpenAPI 3.1, section 4.8.12.2.1: header parameters of these names are described elsewhere. */
+const OTHER_HEADERS = new Set(['accept', 'content-type', 'authorization'])
+
+/**
+ * The check of one operation. It reads the request line and the headers as they came; validators are compiled by the
+ * first request that needs them.
+ * @param options.skip  parts that the route checks by a schema of its own
+ */
+export function compileOperationCheck(
+  validators: DocumentValidators,
+  operation: ApiOperation,
+  { skip = new Set() }: { skip?: ReadonlySet<RequestPart> } = {},
+): OperationCheck {
+  const parts: PartOfRequest[] = []
+  const add = (
+    part: RequestPart,
+    place: ApiParameter['in'],
+    compile: (check: ParameterCheck) => PartOfRequest,
+  ): void => {
+    const declared = operation.parameters.filter(
+      (parameter) => parameter.in === place && !(place === 'header' && OTHER_HEADERS.has(parameter.name.toLowerCase())),
+    )
+    if (declared.length === 0 || skip.has(part)) return
+    const named =
+      place === 'header'
+        ? declared.map((parameter) => ({ ...parameter, name: parameter.name.toLowerCase() }))
+        : declared
+    parts.push(compile(new ParameterCheck(validators, named, part)))
+  }
+  add('params', 'path', (check) => pathPart(check, operation.path))
+  add('query', 'query', queryPart)
+  add('headers', 'header', headerPart)
+  add('cookies', 'cookie', cookiePart)
+  const body =
+    operation.body === null || skip.has('body') || WITHOUT_BODY.has(operation.method)
+      ? null
+      : new OperationBody(validators, operation.body)
+  if (body !== null) parts.push((request) => bodyViolations(body, request))
+  return { body, violations: parts.length === 1 ? parts[0]! : (request) => allViolations(parts, request) }
+}
+
+function allViolations(parts: readonly PartOfRequest[], request: OperationRequest): Violation[] | null {
+  let all: Violation[] | null = null
+  for (let i = 0; i < parts.length; i++) all = joined(all, parts[i]!(request))
+  return all
+}
+
+function joined(one: Violation[] | null, other: Violation[] | null): Violation[] | null {
+  return one === null ? other : other === null ? one : [...one, ...other]
+}
+
+function pathPart(check: ParameterCheck, path: string): PartOfRequest {
+  const reader = new PathReader(path, check.parameters)
+  return ({ params, raw }) => {
+    const values = check.values()
+    const miswritten = reader.read(params as Record<string, string>, raw.url!, values)
+    return miswritten ?? check.violations(values, 0)
+  }
+}
+
+function queryPart(check: ParameterCheck): PartOfRequest {
+  const reader = new QueryReader(check.parameters, 'query')
+  const isRequired = check.parameters.some(({ required }) => required)
+  return ({ raw: { url } }) => {
+    const at = url!.indexOf('?')
+    if (at === -1 && !isRequired) return null
+    const values = check.values()
+    const query = at === -1 ? '' : url!.slice(at + 1)
+    return reader.read(query, values) ?? check.violations(values, query.length)
+  }
+}
+
+/** Names with characters that CGI, WSGI and their like do not tell from a hyphen. */
+const UNUSUAL = /[^a-z0-9-]/
+const plainHeader = (name: string): string => name.replace(/[^a-z0-9]/g, '-')
+
+function headerPart(check: ParameterCheck): PartOfRequest {
+  const declared = new Set(check.parameters.map(({ name }) => name))
+  const alike = new Map(check.parameters.map(({ name }) => [plainHeader(name), name]))
+  return ({ headers }) => {
+    const values = check.values()
+    let violations: Violation[] | null = null
+    for (const name in headers) {
+      if (!UNUSUAL.test(name) || declared.has(name)) continue
+      const other = alike.get(plainHeader(name))
+      if (other !== undefined) {
+        ;(violations ??= []).push({ in: 'headers', pointer: `/${pointerToken(other)}`, expected: expectedName(other) })
+      }
+    }
+    for (const parameter of check.parameters) {
+      const { name } = parameter
+      if (!Object.hasOwn(headers, name)) continue
+      const value = headerValue(parameter, headers[name])
+      if (value === MISWRITTEN) {
+        ;(violations ??= []).push({ in: 'headers', pointer: `/${pointerToken(name)}`, expected: writtenAs(parameter) })
+      } else values[name] = value
+    }
+    return violations ?? check.violations(values, 0)
+  }
+}
+
+/** The value of a header; several lines of one are one list (RFC 9110, section 5.2). */
+export function headerValue(parameter: TextParameter, came: unknown): unknown {
+  const text = Array.isArray(came) ? came.join(',') : String(came)
+  // RFC 9110, section 5.6.1: spaces around the members of a list are no part of them
+  return valueOfText(
+    parameter,
+    parameter.shape.list || parameter.shape.object ? text.replaceAll(/[ \t]*,[ \t]*/g, ',').trim() : text,
+  )
+}
+
+function cookiePart(check: ParameterCheck): PartOfRequest {
+  const reader = new CookieReader(check.parameters)
+  return ({ headers: { cookie } }) => {
+    const values = check.values()
+    const text = typeof cookie === 'string' ? cookie : ''
+    return reader.read(text, values) ?? check.violations(values, text.length)
+  }
+}
+
+function bodyViolations({ required }: OperationBody, { operationBody, rawBody }: OperationRequest): Violation[] | null {
+  if (!operationBody || operationBody.isEmpty) {
+    return required ? [{ in: 'body', pointer: '', expected: 'a body' }] : null
+  }
+  const { violation, media, read } = operationBody
+  if (violation !== null) return [violation]
+  return media === null || read === null ? null : media.violations(read, rawBody?.length ?? Infinity)
+}

@@ -1,0 +1,171 @@
+import type { Violation } from '../errors.ts'
+import { pointerToken } from '../schema/json-schema.ts'
+import { expectedName, NameAliases } from './name-alias.ts'
+import { decodeForm, EncodingFault, putDeep } from './parameter-style.ts'
+import { MISWRITTEN, type TextParameter, typedValue, valueOfText, writtenAs } from './text-parameter.ts'
+
+export type Values = Record<string, unknown>
+/** Violations after which nothing more is read: a form has room for hundreds of thousands. */
+const MOST = 100
+type Texts = string | string[] | undefined
+
+/**
+ * Reads a query, or a form in one line, as its parameters are declared. What came is read anew from its raw text, since
+ * a delimiter that was percent-encoded is data.
+ */
+export class QueryReader {
+  readonly #part: string
+  readonly #named: TextParameter[] = []
+  readonly #indexes = new Map<string, number>()
+  /** Objects whose properties stand in the query by themselves, by the names of these. */
+  readonly #byProperty = new Map<string, TextParameter>()
+  readonly #deep = new Map<string, TextParameter>()
+  /** Gets what nobody else has declared. */
+  readonly #open: TextParameter | null
+  readonly #keepsRest: boolean
+  /** Those that must come and may be empty: no schema could tell whether they came. */
+  readonly #present: readonly number[]
+  readonly #aliases: NameAliases
+
+  /**
+   * @param part       `query` or `body`
+   * @param keepsRest  whether undeclared names are read too
+   */
+  constructor(parameters: readonly TextParameter[], part: string, keepsRest = false) {
+    this.#part = part
+    this.#keepsRest = keepsRest
+    let open: TextParameter | null = null
+    for (const parameter of parameters) {
+      const { name, style, explode, shape } = parameter
+      if (style === 'deepObject' && shape.object) this.#deep.set(name, parameter)
+      else if (style === 'form' && explode && shape.object && !shape.other && !shape.list) {
+        for (const property of shape.properties.keys()) this.#byProperty.set(property, parameter)
+        if (shape.properties.size === 0) open ??= parameter
+      } else {
+        this.#indexes.set(name, this.#named.length)
+        this.#named.push(parameter)
+      }
+    }
+    this.#open = open
+    this.#present = this.#named.flatMap(({ required, allowEmptyValue }, i) => (required && allowEmptyValue ? [i] : []))
+    this.#aliases = new NameAliases([...this.#indexes.keys(), ...this.#byProperty.keys(), ...this.#deep.keys()])
+  }
+
+  /**
+   * @param raw     what stands behind the question mark
+   * @param values  gets the value of each parameter that came, under its name
+   */
+  read(raw: string, values: Values): Violation[] | null {
+    const violations: Violation[] = []
+    const texts: Texts[] = []
+    for (let start = 0; start < raw.length && violations.length < MOST;) {
+      let end = raw.indexOf('&', start)
+      if (end === -1) end = raw.length
+      if (end > start) this.#readPair(raw.slice(start, end), texts, values, violations)
+      start = end + 1
+    }
+    // shorter than the list of parameters when the last of them did not come
+    for (let i = 0; i < texts.length; i++) {
+      if (texts[i] !== undefined) this.#readValue(this.#named[i]!, texts[i]!, values, violations)
+    }
+    for (const i of this.#present) {
+      if (texts[i] === undefined) {
+        violations.push({ in: this.#part, pointer: '', expected: `a property ${JSON.stringify(this.#named[i]!.name)}` })
+      }
+    }
+    return violations.length === 0 ? null : violations
+  }
+
+  #readPair(pair: string, texts: Texts[], values: Values, violations: Violation[]): void {
+    const equals = pair.indexOf('=')
+    let name = equals === -1 ? pair : pair.slice(0, equals)
+    const text = equals === -1 ? '' : pair.slice(equals + 1)
+    try {
+      name = decodeForm(name)
+      const index = this.#indexes.get(name)
+      if (index === undefined) {
+        this.#readOther(name, text, values, violations)
+        return
+      }
+      const before = texts[index]
+      if (before === undefined) texts[index] = text
+      else if (typeof before === 'string') texts[index] = [before, text]
+      else before.push(text)
+    } catch (error) {
+      this.#tellFault(error, '', violations)
+    }
+  }
+
+  #readValue(parameter: TextParameter, texts: string | string[], values: Values, violations: Violation[]): void {
+    const { name } = parameter
+    try {
+      const value = namedValue(parameter, texts)
+      if (value === MISWRITTEN) {
+        violations.push({ in: this.#part, pointer: `/${pointerToken(name)}`, expected: writtenAs(parameter) })
+      } else if (value !== undefined) values[name] = value
+    } catch (error) {
+      this.#tellFault(error, `/${pointerToken(name)}`, violations)
+    }
+  }
+
+  /** A name that is no parameter by itself: a property of one, or undeclared. */
+  #readOther(name: string, raw: string, values: Values, violations: Violation[]): void {
+    const text = decodeForm(raw)
+    const bracket = this.#deep.size === 0 ? -1 : name.indexOf('[')
+    const deep = bracket === -1 ? undefined : this.#deep.get(name.slice(0, bracket))
+    if (deep !== undefined) {
+      const object = (values[deep.name] ??= Object.create(null)) as Values
+      if (!putDeep(object, name.slice(bracket), text)) {
+        violations.push({
+          in: this.#part,
+          pointer: `/${pointerToken(deep.name)}`,
+          expected: 'names in brackets that are not nested too deep: name[a][b]',
+        })
+      }
+      return
+    }
+    const property = this.#byProperty.get(name)
+    const alias = property === undefined ? this.#aliases.of(name) : undefined
+    if (alias !== undefined) {
+      violations.push({
+        in: this.#part,
+        pointer: `/${pointerToken(alias)}`,
+        expected: expectedName(this.#deep.has(alias) ? `${alias}[...]` : alias),
+      })
+      return
+    }
+    const owner = property ?? this.#open
+    if (owner !== null) append((values[owner.name] ??= Object.create(null)) as Values, name, text)
+    else if (this.#keepsRest) append(values, name, text)
+  }
+
+  #tellFault(error: unknown, pointer: string, violations: Violation[]): void {
+    if (!(error instanceof EncodingFault)) throw error
+    violations.push({ in: this.#part, pointer, expected: 'percent-encoding of valid UTF-8' })
+  }
+}
+
+/** @returns undefined when it may be empty and is */
+function namedValue(parameter: TextParameter, texts: string | string[]): unknown {
+  const { explode, style, shape, allowEmptyValue } = parameter
+  if (texts === '' && allowEmptyValue) return undefined
+  if (parameter.json) return typeof texts === 'string' ? valueOfText(parameter, texts) : jsonList(parameter, texts)
+  if (style === 'form' && explode && shape.list && (typeof texts !== 'string' || !shape.other)) {
+    return typedValue(parameter, typeof texts === 'string' ? [parameter.decode(texts)] : texts.map(parameter.decode))
+  }
+  if (typeof texts === 'string') return valueOfText(parameter, texts)
+  // that came several times and may not: no schema of one value takes a list of them
+  return shape.list ? MISWRITTEN : texts.map((text) => parameter.decode(text))
+}
+
+function jsonList(parameter: TextParameter, texts: readonly string[]): unknown {
+  const values = parameter.shape.list ? texts.map((text) => valueOfText(parameter, text)) : [MISWRITTEN]
+  return values.includes(MISWRITTEN) ? MISWRITTEN : values
+}
+
+function append(values: Values, name: string, text: string): void {
+  const before = values[name]
+  if (before === undefined) values[name] = text
+  else if (Array.isArray(before)) before.push(text)
+  else values[name] = [before, text]
+}
