@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, linkSync, lstatSync, mkdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
-import { readFailure } from '../config/data-file.ts'
+import { readFailure } from '../schema/data-file.ts'
 import { CommandFailure } from './failure.ts'
 
 export interface NewFile {

@@ -1,7 +1,7 @@
 import { stripTypeScriptTypes } from 'node:module'
 import { serialize } from 'node:v8'
 import { type Options, parse } from 'acorn'
-import { parseDataText } from '../config/data-file.ts'
+import { parseDataText } from '../schema/data-file.ts'
 
 const MODULE = /\.m?[jt]s$/
 const TYPED = /\.m?ts$/

@@ -14,7 +14,7 @@ import {
 import { isSeq, parseDocument, YAMLSeq, type Document } from 'yaml'
 import { type ApiKeyEntry, ApiKeyList } from '../auth/api-key/api-key-schema.ts'
 import { readCheckedFile } from '../config/checked-file.ts'
-import { readFailure } from '../config/data-file.ts'
+import { readFailure } from '../schema/data-file.ts'
 import { CommandFailure } from './failure.ts'
 import type { KeyStorage } from './key-storage.ts'
 

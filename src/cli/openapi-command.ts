@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { readFailure } from '../config/data-file.ts'
+import { readFailure } from '../schema/data-file.ts'
 import type { ApiPortal } from '../portal/api-portal.ts'
 import { lookingConfig, type ConfigOptions } from './command-config.ts'
 import { CommandFailure } from './failure.ts'

@@ -4,7 +4,7 @@ import { relative, resolve } from 'node:path'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Static, TSchema } from 'typebox'
 import { BootProblems } from '../errors.ts'
-import { readDataFile, readFailure } from './data-file.ts'
+import { readDataFile, readFailure } from '../schema/data-file.ts'
 import { mistakes } from './schema-check.ts'
 import { fieldPath } from './schema-wording.ts'
 
@@ -14,7 +14,7 @@ import { fieldPath } from './schema-wording.ts'
  * @throws BootProblems with every mistake and its line; no message shows a value that is `writeOnly`
  */
 export function readCheckedFile<S extends TSchema>(path: string, shownAs: string, schema: S): Static<S> {
-  const { value, lineOf } = readDataFile(path, shownAs)
+  const { value, linesOf } = readDataFile(path, shownAs)
   // an editor that empties a file before it writes must not be taken at its word
   if (value === null) {
     throw new BootProblems([{ file: shownAs, field: '', message: 'is empty: an empty list is written []' }])
@@ -23,7 +23,7 @@ export function readCheckedFile<S extends TSchema>(path: string, shownAs: string
   if (found.length === 0) return value as Static<S>
   throw new BootProblems(
     found.map(({ path, message }) => {
-      const line = lineOf(path)
+      const line = linesOf([path])[0]
       return { file: line === undefined ? shownAs : `${shownAs}:${line}`, field: fieldPath(path), message }
     }),
   )

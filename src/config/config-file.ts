@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, extname, join, relative, resolve } from 'node:path'
 import { BootProblems } from '../errors.ts'
-import { readDataFile, type DataFile } from './data-file.ts'
+import { readDataFile, type DataFile } from '../schema/data-file.ts'
 import { importFile } from './module-file.ts'
 
 /** Endings that a configuration file may have. */
@@ -14,7 +14,7 @@ export interface ConfigFile extends Pick<DataFile, 'value'> {
   /** Where relative paths in it start. */
   baseDir: string
   /** Line of a field; modules have none. */
-  lineOf?: DataFile['lineOf']
+  linesOf?: DataFile['linesOf']
 }
 
 /** A path as people in `cwd` would type it. */
@@ -66,9 +66,9 @@ export async function readConfigFile(path: string, cwd: string): Promise<ConfigF
   const name = shownPath(path, cwd)
   const baseDir = dirname(path)
   if (!/\.(ts|js|mjs)$/.test(path)) {
-    const { value, lineOf } = readDataFile(path, name)
+    const { value, linesOf } = readDataFile(path, name)
     // an empty file, or one of comments alone, says nothing
-    return { name, baseDir, value: value === null ? {} : value, lineOf }
+    return { name, baseDir, value: value === null ? {} : value, linesOf }
   }
   const module = await importFile(path, name)
   if (!('default' in module)) {

@@ -141,7 +141,7 @@ function problemOf({ path, message }: Mistake, settings: readonly Setting[], fil
     return { file: origin.source, field: typeof rest[0] === 'number' ? '' : fieldPath(rest), message }
   }
   if (file) {
-    const line = file.lineOf?.(path)
+    const line = file.linesOf?.([path])[0]
     return { file: line ? `${file.name}:${line}` : file.name, field: fieldPath(path), message }
   }
   // a part is missing that goes with one from the environment

@@ -3,7 +3,7 @@ import { findPackageJSON } from 'node:module'
 import { dirname, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { BootProblems } from '../errors.ts'
-import { readFailure } from './data-file.ts'
+import { readFailure } from '../schema/data-file.ts'
 import { LoadFailure, loadGuarded } from './load-guard.ts'
 
 const BE_MODULE = 'add "type": "module" to package.json, or let the name of the file end with .mts or .mjs'

@@ -1,8 +1,8 @@
 import type { Problem } from '../errors.ts'
-import type { DocumentText } from './document-text.ts'
+import type { DataFile } from '../schema/data-file.ts'
 
 /** A file of a document. */
-export interface DocumentSource extends DocumentText {
+export interface DocumentSource extends DataFile {
   /** Real path or URL. */
   readonly id: string
   /** As people know it. */

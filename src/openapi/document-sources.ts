@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto'
 import { constants, open, realpath } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { BootProblems } from '../errors.ts'
+import { parseDocumentText } from '../schema/data-file.ts'
+import { boundedCopy } from './document-bounds.ts'
 import type { DocumentSource } from './document-origins.ts'
-import { readDocumentText } from './document-text.ts'
 
 /** Most bytes of a document, all of its files together. */
 export const MAX_BYTES = 20 * 1024 * 1024
@@ -124,7 +126,13 @@ export class DocumentSources {
   #keep(id: string, name: string, text: string): DocumentSource {
     this.#bytesLeft -= Buffer.byteLength(text)
     if (this.#bytesLeft < 0) throw tooLarge()
-    const source = { id, name, ...readDocumentText(text, name) }
+    const { value, linesOf } = parseDocumentText(text, name)
+    const source = {
+      id,
+      name,
+      value: boundedCopy(value, (message) => new BootProblems([{ file: name, field: '', message }])),
+      linesOf,
+    }
     this.#sources.set(id, source)
     this.digests.set(id, digestOf(text))
     return source

@@ -171,10 +171,10 @@ test('tells the line of a field', async (t) => {
   const text = 'port: 1\nlog:\n  level: info\ntargets:\n  - a\n  - url: b\n'
   const cwd = temporaryFolder(t, { 'a.yaml': text, 'a.json': '{\n"port": 1,\n"log": {\n"level": 5 } }' })
   const yaml = await readConfigFile(join(cwd, 'a.yaml'), cwd)
-  const lines = [['port'], ['log', 'level'], ['log', 'missing'], ['targets', 1, 'url'], ['missing'], []].map((path) =>
-    yaml.lineOf!(path),
+  const lines = [['port'], ['log', 'level'], ['log', 'missing'], ['targets', 1, 'url'], ['missing'], []].map(
+    (path) => yaml.linesOf!([path])[0],
   )
   assert.deepEqual(lines, [1, 3, 2, 6, 1, 1])
   const json = await readConfigFile(join(cwd, 'a.json'), cwd)
-  assert.equal(json.lineOf!(['log', 'level']), 4)
+  assert.equal(json.linesOf!([['log', 'level']])[0], 4)
 })
