@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 
 /** How long a file may take to load. */
-export const LOAD_BOUND = 10_000
+const LOAD_BOUND = 10_000
 /** The time is counted in so many parts: while the whole machine stands still, no more than one of them passes. */
 const PARTS = 20
 

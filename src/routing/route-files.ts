@@ -2,7 +2,6 @@ import type { Dirent } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import type { FastifyPluginAsync } from 'fastify'
-import { withoutLoop } from '../config/busy-guard.ts'
 import { readDataFile, readFailure } from '../schema/data-file.ts'
 import { lateFailures } from '../config/load-guard.ts'
 import { importFile } from '../config/module-file.ts'
@@ -83,19 +82,12 @@ export async function loadRouteFiles(
     .filter((path) => !isLeftOut(relative(folder, path)) && path !== draft?.place)
     .concat(draft?.place ?? [])
     .sort()
-  const modules = paths.filter((path) => MODULE.test(path)).map(displayName)
   const [loaded, late] = await lateFailures(paths, () =>
-    withoutLoop(modules, (done) =>
-      Promise.all(
-        paths.map(async (path) => {
-          const file = displayName(path)
-          const result =
-            path === draft?.place
-              ? await loadRouteFile(draft.path, file, { ...defaults, ...draft.documents })
-              : await loadRouteFile(path, file, defaults)
-          done(file)
-          return result
-        }),
+    Promise.all(
+      paths.map((path) =>
+        path === draft?.place
+          ? loadRouteFile(draft.path, displayName(path), { ...defaults, ...draft.documents })
+          : loadRouteFile(path, displayName(path), defaults),
       ),
     ),
   )

@@ -52,20 +52,6 @@ for (const words of [
   )
 }
 
-test('a file that never lets go of the process is named, and ends it', { timeout: 600_000 }, async (t) => {
-  const cwd = temporaryFolder(t, {
-    'routes/fine.ts': 'export default async () => {}',
-    'routes/loop.ts': 'for (;;);',
-    'routes/data.json': '{}',
-  })
-  const { code, stderr } = await runCommand(t, ['check'], { cwd })
-  assert.notEqual(code, 0)
-  assert.match(
-    stderr,
-    /^(?:routes\/fine\.ts or )?routes\/loop\.ts: keeps the process busy for more than 12 s while it is loaded: look for a loop without an end\n$/,
-  )
-})
-
 test('getters that throw and promises left alone are problems of their files', async (t) => {
   const cwd = temporaryFolder(t, {
     'routes/getter.ts': 'export default { get name () { throw new Error("no name") } }',
