@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { documentMistakes } from '../../src/validation/document-mistakes.ts'
-import { DocumentValidators } from '../../src/validation/document-validators.ts'
+import { documentMistakes, DocumentValidators } from '../../src/validation/document-validators.ts'
 import { compileOperationCheck, type OperationCheck, type RequestPart } from '../../src/validation/operation-check.ts'
 import { compileOperationResponseCheck } from '../../src/validation/operation-response-check.ts'
 import type { ResponseCheck } from '../../src/validation/response-check.ts'

@@ -1,8 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { isJson } from '../../src/validation/media-type.ts'
-import type { OperationRecord } from '../../src/openapi/drift/drift-record.ts'
-import { DriftRegistry } from '../../src/openapi/drift/drift-registry.ts'
+import { DriftRegistry, type OperationRecord } from '../../src/openapi/drift/drift-record.ts'
 
 /** Larger answers are not looked into. Bytes. */
 const LARGEST = 64 * 1024

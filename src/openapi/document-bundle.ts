@@ -6,7 +6,7 @@ import { DocumentOrigins, type DocumentSource } from './document-origins.ts'
 import { type DocumentSources, SourceRefused } from './document-sources.ts'
 import { type Place, shapeAt, walkDocument, wholeDocument } from './document-walk.ts'
 import { pointerReference } from './local-reference.ts'
-import { type Target, TargetFinder } from './reference-target.ts'
+import { TargetFinder, type Target } from './reference-target.ts'
 
 /** Something of a file that has been taken into the document, to be walked. */
 interface Taken extends Target {

@@ -1,6 +1,6 @@
 import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 import { closest } from '../schema/suggestion.ts'
-import type { DocumentNotes } from './document-notes.ts'
+import type { DocumentNotes } from './document-origins.ts'
 import type { Grammar } from './document-grammar.ts'
 import { type Part, type Place, walkDocument, wholeDocument } from './document-walk.ts'
 

@@ -1,6 +1,6 @@
 import type { SchemaObject } from '../schema/json-schema.ts'
 import { OPENAPI } from './document-grammar.ts'
-import type { DocumentNotes } from './document-notes.ts'
+import type { DocumentNotes } from './document-origins.ts'
 import { walkDocument, wholeDocument } from './document-walk.ts'
 
 /** Keywords that say something about a schema to people, and nothing to a validator. */

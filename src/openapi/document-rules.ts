@@ -1,14 +1,11 @@
-import { atPointer, isObject, type SchemaObject, unionsWith } from '../schema/json-schema.ts'
-import { defaultMistake } from './default-check.ts'
-import type { Mistake } from './document-check.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { atPointer, isObject, unionsWith, type SchemaObject } from '../schema/json-schema.ts'
+import { shown, type Mistake } from './document-check.ts'
 import { OPENAPI } from './document-grammar.ts'
-import type { DocumentNotes } from './document-notes.ts'
-import { type Part, walkDocument, wholeDocument } from './document-walk.ts'
-import { checkExtensions } from './extension-rules.ts'
+import type { DocumentNotes } from './document-origins.ts'
+import { walkDocument, wholeDocument, type Part } from './document-walk.ts'
 import { followReference, referencePointer } from './local-reference.ts'
-import { OperationReach } from './operation-reach.ts'
-import { checkWeight } from './operation-weight.ts'
-import { ReferenceGraph } from './reference-graph.ts'
+import { OperationReach, checkWeight, ReferenceGraph } from './operation-weight.ts'
 import { noteUnenforced } from './unenforced-parts.ts'
 
 /** What is wrong with the keywords of one schema, each with its JSON pointer from there, without the slash in front. */
@@ -122,4 +119,78 @@ function readSchema({ value, pointer }: Part, notes: DocumentNotes): void {
   if (value.xml !== undefined) notes.add('"xml" is documented only: bodies in XML are not looked into', pointer)
   const wrong = value.default === undefined ? undefined : defaultMistake(value)
   if (wrong !== undefined) notes.add(`a default ${wrong}`, `${pointer}/default`)
+}
+
+/** Where extensions for the gateway are read. */
+const READ_AT = new Set(['Operation', 'Path', 'PathItem'])
+
+/** What the gateway writes into its own documents, for readers; it asks for nothing. */
+const WRITTEN = 'x-gatehouse-errors'
+
+/**
+ * Checks the extensions that are meant for the gateway. What stands where nobody reads it would be a limit that is not
+ * kept, or an operation that is not hidden.
+ */
+function checkExtensions({ kind, value, pointer }: Part, notes: DocumentNotes, mistakes: Mistake[]): void {
+  if (READ_AT.has(kind)) {
+    const internal: unknown = value['x-internal']
+    if (internal !== undefined && typeof internal !== 'boolean') {
+      mistakes.push([`${pointer}/x-internal`, `${shown(internal)}, allowed: true or false`])
+    }
+  }
+  const inside = kind === 'Document' ? value.paths : kind === 'Operation' ? value.responses : undefined
+  const places: [unknown, string][] = [
+    ...(READ_AT.has(kind) ? [] : [[value, pointer] as [unknown, string]]),
+    [inside, `${pointer}/${kind === 'Document' ? 'paths' : 'responses'}`],
+  ]
+  for (const [holder, at] of places) {
+    for (const name of Object.keys(isObject(holder) ? holder : {})) {
+      if (name.startsWith('x-gatehouse-') && name !== WRITTEN) {
+        mistakes.push([
+          `${at}/${name}`,
+          'stands where the gateway does not read it, allowed: at an operation, or at a path for all of its operations',
+        ])
+      } else if (name === 'x-internal') {
+        notes.add('"x-internal" is read at operations and paths, and ignored elsewhere', `${at}/${name}`)
+      }
+    }
+  }
+}
+
+const TYPE_CHECKS: Record<string, (value: unknown) => boolean> = {
+  string: (value) => typeof value === 'string',
+  number: (value) => typeof value === 'number',
+  integer: (value) => Number.isInteger(value),
+  boolean: (value) => typeof value === 'boolean',
+  array: Array.isArray,
+  object: isObject,
+  null: (value) => value === null,
+}
+
+/**
+ * What is wrong with the default of a schema, as far as its own type, enum and bounds say; undefined when nothing is.
+ * Defaults are for people and never put into requests, so this is no more than a hint.
+ */
+function defaultMistake({
+  default: value,
+  type,
+  enum: values,
+  const: constant,
+  minimum,
+  maximum,
+  minLength,
+  maxLength,
+}: SchemaObject): string | undefined {
+  if (type !== undefined && ![type].flat().some((name: string) => TYPE_CHECKS[name]?.(value))) {
+    return 'is of another type than the schema'
+  }
+  if (Array.isArray(values) && !values.some((item) => isDeepStrictEqual(item, value))) {
+    return 'is none of the values of "enum"'
+  }
+  if (constant !== undefined && !isDeepStrictEqual(constant, value)) return 'is not the value of "const"'
+  if (typeof value === 'number' && (value < minimum || value > maximum)) return 'is out of the bounds of the schema'
+  if (typeof value === 'string' && (value.length < minLength || value.length > maxLength)) {
+    return 'is shorter or longer than the schema allows'
+  }
+  return undefined
 }

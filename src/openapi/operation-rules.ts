@@ -1,6 +1,6 @@
 import { atPointer, isObject, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
 import type { Mistake } from './document-check.ts'
-import type { DocumentNotes } from './document-notes.ts'
+import type { DocumentNotes } from './document-origins.ts'
 import { followReference } from './local-reference.ts'
 import { IGNORED_HEADERS, isRoutable, type ReadOperation, STYLES } from './operation-reader.ts'
 

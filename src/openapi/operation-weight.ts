@@ -105,3 +105,151 @@ class Parts {
     return targets
   }
 }
+
+/** Whether one pointer is another one, or leads into what is there. */
+const isWithin = (pointer: string, outer: string): boolean => pointer === outer || pointer.startsWith(`${outer}/`)
+
+/** Which operations of a document use a part of it, directly or through references. */
+export class OperationReach {
+  readonly #root: SchemaObject
+  /** By the pointer of an operation or of what a reference names: the pointers of those that name it. */
+  readonly #users = new Map<string, Set<string>>()
+  /** What belongs to an operation: itself, and the parameters of its path. */
+  readonly #operations = new Map<string, readonly string[]>()
+
+  constructor(root: SchemaObject) {
+    this.#root = root
+    const waiting: string[] = []
+    for (const [path, item] of Object.entries<unknown>(isObject(root.paths) ? root.paths : {})) {
+      if (!isObject(item)) continue
+      const at = `/paths/${pointerToken(path)}`
+      for (const method of METHODS) {
+        if (item[method] === undefined) continue
+        const operation = `${at}/${method}`
+        this.#operations.set(operation, [operation, `${at}/parameters`])
+        this.#users.set(operation, new Set())
+        waiting.push(operation)
+      }
+    }
+    for (let user = waiting.pop(); user !== undefined; user = waiting.pop()) {
+      for (const target of (this.#operations.get(user) ?? [user]).flatMap((pointer) =>
+        this.#targetsIn(atPointer(root, pointer)),
+      )) {
+        const known = this.#users.get(target)
+        if (known) known.add(user)
+        else {
+          this.#users.set(target, new Set([user]))
+          waiting.push(target)
+        }
+      }
+    }
+  }
+
+  /** Pointers of the operations that use what stands at a pointer, or something in it. */
+  usersOf(pointer: string): string[] {
+    const found = new Set<string>()
+    for (const node of this.#users.keys()) {
+      const parts = this.#operations.get(node) ?? [node]
+      if (parts.some((part) => isWithin(pointer, part)) || isWithin(node, pointer)) found.add(node)
+    }
+    // grows while it is walked
+    for (const node of found) for (const user of this.#users.get(node)!) found.add(user)
+    return [...found].filter((node) => this.#operations.has(node))
+  }
+
+  /** Data that looks like a reference counts as one: then an operation seems to use a part that it does not. */
+  #targetsIn(value: unknown): string[] {
+    const targets: string[] = []
+    const collect = (part: unknown): void => {
+      if (typeof part !== 'object' || part === null) return
+      for (const [key, inner] of Object.entries(part)) {
+        if (key === '$ref') this.#add(targets, referencePointer(inner))
+        else if (key === 'mapping' && isObject(inner)) {
+          for (const named of Object.values(inner)) {
+            this.#add(targets, referencePointer(named) ?? `/components/schemas/${pointerToken(String(named))}`)
+          }
+        }
+        collect(inner)
+      }
+    }
+    collect(value)
+    return targets
+  }
+
+  #add(targets: string[], target: string | undefined): void {
+    if (target !== undefined && atPointer(this.#root, target) !== undefined) targets.push(target)
+  }
+}
+
+/** Steps from a schema to one that looks at the same value. */
+const IN_PLACE = /\/(?:(?:allOf|anyOf|oneOf)\/\d+|not|if|then|else|dependentSchemas\/[^/]+)$/
+
+interface Edge {
+  target: string
+  pointer: string
+  reference: string
+  without: readonly string[]
+}
+
+/**
+ * Which schemas look at a value through which others. A circle of such would look at one value for ever; a circle that
+ * goes through a property or an item ends where the value does.
+ */
+export class ReferenceGraph {
+  /** By the pointer of a schema: where the references lead that look at the same value. */
+  readonly #edges = new Map<string, Edge[]>()
+  /** Pointers of the schemas whose reference leaves unions out. */
+  readonly reduced: string[] = []
+
+  /**
+   * @param pointer    of the schema that holds the reference
+   * @param target     pointer of what it names
+   * @param reference  as written
+   * @param without    unions of what it names that do not count there
+   */
+  add(pointer: string, target: string, reference: string, without: readonly string[] = []): void {
+    const edge = { target, pointer, reference, without }
+    if (without.length > 0) this.reduced.push(pointer)
+    for (let start = pointer; ; start = start.replace(IN_PLACE, '')) {
+      const edges = this.#edges.get(start)
+      if (edges) edges.push(edge)
+      else this.#edges.set(start, [edge])
+      if (!IN_PLACE.test(start)) return
+    }
+  }
+
+  /** One reference of each circle, with the pointer of the schema that holds it. */
+  circles(): [pointer: string, reference: string][] {
+    const found = new Map<string, string>()
+    const done = new Set<string>()
+    for (const start of this.#edges.keys()) {
+      const open = new Set<string>()
+      const way: { node: string; edges: readonly Edge[]; next: number }[] = []
+      const enter = (node: string, edges: readonly Edge[]): void => {
+        open.add(node)
+        way.push({ node, edges, next: 0 })
+      }
+      if (!done.has(start)) enter(start, this.#edges.get(start)!)
+      for (let step = way.at(-1); step; step = way.at(-1)) {
+        const edge = step.edges[step.next++]
+        if (!edge) {
+          open.delete(step.node)
+          done.add(step.node)
+          way.pop()
+          continue
+        }
+        const node = [edge.target, ...edge.without].join(' ')
+        if (open.has(node)) found.set(edge.pointer, edge.reference)
+        else if (!done.has(node)) enter(node, this.#edgesOf(edge))
+      }
+    }
+    return [...found]
+  }
+
+  #edgesOf({ target, without }: Edge): readonly Edge[] {
+    const all = this.#edges.get(target) ?? []
+    return without.length === 0
+      ? all
+      : all.filter(({ pointer }) => !without.some((keyword) => pointer.startsWith(`${target}/${keyword}/`)))
+  }
+}

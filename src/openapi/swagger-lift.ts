@@ -1,6 +1,6 @@
 import { atPointer, isObject, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
 import { SWAGGER } from './document-grammar.ts'
-import type { DocumentNotes } from './document-notes.ts'
+import type { DocumentNotes } from './document-origins.ts'
 import { walkDocument, wholeDocument } from './document-walk.ts'
 import { followReference, referencePointer } from './local-reference.ts'
 

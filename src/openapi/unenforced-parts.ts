@@ -1,5 +1,5 @@
 import { isObject, type SchemaObject } from '../schema/json-schema.ts'
-import type { DocumentNotes } from './document-notes.ts'
+import type { DocumentNotes } from './document-origins.ts'
 import type { Part } from './document-walk.ts'
 import { followReference } from './local-reference.ts'
 import { plainMediaType } from './media-reader.ts'

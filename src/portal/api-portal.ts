@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { hostRank, namesHost, passedOn, reachedOn } from './document-host.ts'
+import { isPassedThrough, isVisible } from './portal-visibility.ts'
 import { withNote } from './document-tags.ts'
 import { documentYaml } from './document-yaml.ts'
-import { addressed, holdsAddress } from './gateway-address.ts'
+import { addressed, holdsAddress } from './terminal-notes.ts'
 import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 import type { GatewayDocument } from './gateway-document.ts'
 import { type Documented, type DocumentOptions, OpenApiDocument } from './openapi-document.ts'
 import type { DocumentedRoute } from './openapi-operation.ts'
-import { isPassedThrough, isVisible } from './portal-visibility.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

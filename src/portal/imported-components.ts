@@ -1,5 +1,5 @@
 import type { ApiDocument } from '../schema/types.ts'
-import type { ComponentNames } from './component-names.ts'
+import type { ComponentNames } from './placed-schemas.ts'
 import { atPointer, isObject, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
 import { addProblem } from './openapi-answers.ts'
 import { fieldOf, homeLength, type Kind, SECTIONS } from './openapi-grammar.ts'

@@ -1,13 +1,11 @@
 import type { ApiDocument } from '../schema/types.ts'
-import { ComponentNames, UniqueNames } from './component-names.ts'
-import { DocumentTags, type TagObject } from './document-tags.ts'
-import { type PassedThrough, passedThroughNotes } from './passed-through-notes.ts'
+import { ComponentNames, UniqueNames, PlacedSchemas } from './placed-schemas.ts'
+import { DocumentTags, passedThroughNotes, type TagObject, type PassedThrough } from './document-tags.ts'
 import { ImportedComponents, type OperationTarget } from './imported-components.ts'
 import { pointerToken } from '../schema/json-schema.ts'
 import { sharedComponents } from './openapi-answers.ts'
 import { describeOperation, type DocumentedRoute } from './openapi-operation.ts'
 import { type DocumentPath, documentPath, renamedPath } from './openapi-path.ts'
-import { PlacedSchemas } from './placed-schemas.ts'
 import { patternOf } from './portal-visibility.ts'
 
 /** Methods that a path item of OpenAPI 3.1 has a field for. */

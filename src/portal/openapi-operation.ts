@@ -4,15 +4,20 @@ import { byText, type LimitRule, limitRules } from '../limits/limit-schema.ts'
 import { type ImportedParts, importedOperation } from './imported-operation.ts'
 import type { ImportedComponents } from './imported-components.ts'
 import type { SchemaObject } from '../schema/json-schema.ts'
-import type { DocumentedRoute } from './documented-route.ts'
-import { addressOf } from './gateway-address.ts'
+import {
+  addressOf,
+  accessNotes,
+  otherNote,
+  socketNote,
+  streamNote,
+  type DocumentedRoute,
+  type TerminalCall,
+} from './terminal-notes.ts'
 import { addProblem, answerReference } from './openapi-answers.ts'
 import type { PathParameter } from './openapi-path.ts'
-import { accessNotes, otherNote } from './operation-notes.ts'
 import type { PlacedSchemas } from './placed-schemas.ts'
-import { socketNote, streamNote, type TerminalCall } from './terminal-notes.ts'
 
-export type { DocumentedRoute } from './documented-route.ts'
+export type { DocumentedRoute } from './terminal-notes.ts'
 
 /** Where an operation stands in the document. */
 export interface OperationPlace {

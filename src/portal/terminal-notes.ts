@@ -1,4 +1,6 @@
-import { webSocketAddress } from './gateway-address.ts'
+import type { AuthForm, Requirement, AuthDeclaration } from '../auth/auth-schema.ts'
+import { byText, limitText, type LimitRule, type LimitDeclaration } from '../limits/limit-schema.ts'
+import type { ApiDocument, ApiOperation } from '../schema/types.ts'
 
 /** What a command line needs to know of an operation. */
 export interface TerminalCall {
@@ -59,3 +61,95 @@ function credentials({ security }: TerminalCall, userOption: string): string[] {
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
 
 const code = (line: string): string => `\`\`\`sh\n${line}\n\`\`\``
+
+/** Who may call an operation, and how often, in words. */
+export function accessNotes({ mode, optional, uses }: AuthForm, limits: readonly LimitRule[]): string[] {
+  const said: string[] = []
+  const wanted = [...new Set(uses.map(({ requirement }) => requirementText(requirement)))].filter((text) => text !== '')
+  if (wanted.length > 0) said.push(`Requires ${wanted.join(mode === 'all' ? '; and ' : '; or ')}.`)
+  if (optional && uses.length > 0) said.push('Credentials are optional.')
+  for (const limit of limits) said.push(`At most ${limitText(limit)} for each ${byText(limit.by)}.`)
+  return said
+}
+
+function requirementText({ scopes = [], groups = [], claims = {} }: Requirement): string {
+  const code = (names: readonly string[], word: string): string => names.map((name) => `\`${name}\``).join(word)
+  return [
+    ...(scopes.length > 0 ? [`scope ${code(scopes, ' and ')}`] : []),
+    ...(groups.length > 0 ? [`group ${code(groups, ' or ')}`] : []),
+    ...(Object.keys(claims).length > 0 ? [`claim ${code(Object.keys(claims), ' and ')}`] : []),
+  ].join(', ')
+}
+
+/** Says that a route with the same method and path stands in no place of its own. */
+export function otherNote(
+  { config: { hosts, upstream }, constraints }: DocumentedRoute,
+  { config }: DocumentedRoute,
+): string {
+  const whose = upstream === undefined ? '' : ` of the upstream \`${upstream}\``
+  const listed = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ')
+  if (constraints?.headers) {
+    const headers = Object.entries(constraints.headers).map((header) => header.join(': '))
+    return `Requests with ${listed(headers)} get another operation${whose}.`
+  }
+  const where = hosts === undefined ? 'on all other hosts' : `on ${listed(hosts)}`
+  if (hosts?.join() === config.hosts?.join()) return `Some requests get another operation${whose}.`
+  return `This path has another operation ${where}${upstream === undefined ? '' : `: see the document${whose}`}.`
+}
+
+/** The part of a Fastify route that documents show. */
+export interface DocumentedRoute {
+  method: string | readonly string[]
+  url: string
+  schema?: Record<string, any>
+  /** Conditions of the router; `headers` that a request must have. */
+  constraints?: { readonly headers?: Readonly<Record<string, string>> }
+  config: {
+    auth?: AuthDeclaration
+    limit?: LimitDeclaration | false
+    limits?: readonly LimitRule[]
+    upstream?: string
+    upstreamDescription?: string
+    api?: { readonly document: ApiDocument; readonly operation: ApiOperation }
+    requestValidation?: 'off' | 'report' | 'enforce'
+    hosts?: readonly string[]
+    responses?: Record<string, object>
+    consumes?: readonly string[]
+    publicUrl?: string
+    redirect?: string
+    websocket?: boolean
+    passThrough?: boolean
+  }
+}
+
+const PLACE = '//gateway-address.gatehouse.invalid'
+
+/** Stands in documents for the address of the gateway, which only the request for the document tells. */
+export const GATEWAY_ADDRESS = `http:${PLACE}`
+
+/** The address of a WebSocket on the same host: `wss:` for `https:`. */
+const webSocketAddress = (address: string): string => address.replace(/^http/, 'ws')
+
+export const holdsAddress = (text: string): boolean => text.includes(PLACE)
+
+/**
+ * Text of a document with the address of the gateway in its place.
+ * @param address  such as `https://api.example.com`; a valid host, since it becomes part of JSON and YAML
+ */
+export function addressed(text: string, address: string): string {
+  if (!holdsAddress(text)) return text
+  return text
+    .replaceAll(GATEWAY_ADDRESS, () => address)
+    .replaceAll(webSocketAddress(GATEWAY_ADDRESS), () => webSocketAddress(address))
+}
+
+/**
+ * The address at which clients reach a route, without a slash at its end.
+ * @param hosts   those of the route
+ * @param server  URL of the first server of the document
+ */
+export function addressOf(hosts: readonly string[] | undefined, server = '/'): string {
+  // any label does for a wildcard
+  if (hosts) return `https://${hosts[0]!.replace('*', 'www')}`
+  return (/^https?:\/\//.test(server) ? server : GATEWAY_ADDRESS + server).replace(/\/+$/, '')
+}

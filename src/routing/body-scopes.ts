@@ -42,7 +42,7 @@ export class BodyScopes {
     })
     if (this.#described.length > 0) {
       scope.register(async (child) => {
-        const { readOperationBodies } = await import('../validation/operation-bodies.ts')
+        const { readOperationBodies } = await import('../validation/operation-body.ts')
         readOperationBodies(child)
         for (const options of this.#described) route(child, options)
       })

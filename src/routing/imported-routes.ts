@@ -1,6 +1,6 @@
 import type { ApiDocument, ApiOperation, OmittedOperation } from '../schema/types.ts'
 import { type ApiSettings, apiSettings } from '../openapi/api-declaration-schema.ts'
-import { routerPath } from '../validation/router-path.ts'
+import { routerPath } from '../validation/path-reader.ts'
 import type { Problem } from '../errors.ts'
 import { bytes } from '../units.ts'
 import type { LoadedApi } from './api-registry.ts'

@@ -12,9 +12,8 @@ import {
   walkSchema,
 } from './json-schema.ts'
 import { patternMistake, SAFE_PATTERNS } from './safe-pattern.ts'
-import { meantByShorthand } from './schema-shorthand.ts'
+import { meantByShorthand, KEYWORDS, unknownKeywords } from './unknown-keywords.ts'
 import { UNIQUE_ITEMS } from './unique-items.ts'
-import { KEYWORDS, unknownKeywords } from './unknown-keywords.ts'
 import { violationsOf } from './violations.ts'
 
 /**

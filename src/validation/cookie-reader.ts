@@ -1,9 +1,8 @@
 import type { Violation } from '../errors.ts'
 import { pointerToken } from '../schema/json-schema.ts'
-import { expectedName, NameAliases } from './name-alias.ts'
+import { expectedName, NameAliases, type Values } from './query-reader.ts'
 import { EncodingFault } from './parameter-style.ts'
-import type { Values } from './query-reader.ts'
-import { MISWRITTEN, type TextParameter, valueOfText, writtenAs } from './text-parameter.ts'
+import { MISWRITTEN, valueOfText, writtenAs, type TextParameter } from './text-parameter.ts'
 
 /** Reads the parameters among the cookies of a request (RFC 6265, section 4.2.1). */
 export class CookieReader {

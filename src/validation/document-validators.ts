@@ -1,9 +1,11 @@
 import type { Ajv2020, ValidateFunction } from 'ajv/dist/2020.js'
-import type { ApiDocument } from '../schema/types.ts'
-import { DocumentSchemas } from './document-schemas.ts'
-import { isObject, type JsonSchema, walkSchema } from '../schema/json-schema.ts'
+import type { Problem } from '../errors.ts'
+import { isObject, walkSchema, atPointer, pointerOf, type JsonSchema } from '../schema/json-schema.ts'
+import { keywordMistakes } from '../schema/keyword-mistakes.ts'
 import { createCompiler, type SchemaCompiler, type ValueKind } from '../schema/schema-validator.ts'
-import { TypedTexts } from './typed-texts.ts'
+import type { ApiDocument, ApiOperation } from '../schema/types.ts'
+import { DocumentSchemas } from './document-schemas.ts'
+import { scalarValue, textShape, type TextShape } from './text-shape.ts'
 
 /**
  * The validators of one document. Nothing is compiled before the first request that needs it; a schema that many
@@ -76,5 +78,81 @@ export class DocumentValidators {
     } finally {
       for (const environment of environments) compiling.delete(environment)
     }
+  }
+}
+
+/** What keeps the schemas of a document from being checked, each place once; empty when nothing does. */
+export function documentMistakes(document: ApiDocument): Problem[] {
+  const problems: Problem[] = []
+  const pointers = new Set(document.operations.flatMap(schemaPointers))
+  // grows while it is walked
+  for (const pointer of pointers) {
+    walkSchema(
+      atPointer(document.root, pointer),
+      (schema, at) => {
+        if (typeof schema.$ref === 'string') pointers.add(pointerOf(schema.$ref))
+        for (const [keyword, message] of keywordMistakes(schema)) {
+          problems.push({ file: document.name, field: `#${at}/${keyword}`, message })
+        }
+      },
+      pointer,
+    )
+  }
+  return problems
+}
+
+/** Pointers of the schemas that requests and responses are held against. */
+function schemaPointers({ parameters, body, responses }: ApiOperation): string[] {
+  return [
+    ...parameters,
+    ...(body?.content ?? []),
+    ...responses.flatMap(({ content, headers }) => [...content, ...headers]),
+  ]
+    .map(({ schemaPointer }) => schemaPointer)
+    .filter((pointer) => pointer !== null)
+}
+
+/**
+ * Gives texts within lists and objects the types that their schemas name. The validator would do so too, but each
+ * schema by itself: what stands beside an `allOf` or a reference has seen the text, of which `maximum` says nothing.
+ */
+class TypedTexts {
+  readonly #root: unknown
+  readonly #shapes = new Map<string, TextShape>()
+
+  /** @param root  of the document */
+  constructor(root: unknown) {
+    this.#root = root
+  }
+
+  /**
+   * A copy with numbers and booleans; texts that may stand for several types stay as they are.
+   * @param pointer  JSON pointer of the schema; null for none
+   */
+  typed(pointer: string | null, value: unknown): unknown {
+    if (pointer === null) return value
+    if (typeof value === 'string') {
+      return this.#shape(pointer).textual.reduce<unknown>(
+        (typed, type) => (typeof typed === 'string' ? scalarValue(typed, type) : typed),
+        value,
+      )
+    }
+    if (typeof value !== 'object' || value === null) return value
+    const shape = this.#shape(pointer)
+    if (Array.isArray(value)) return value.map((item) => this.typed(shape.itemsPointer, item))
+    const copy: Record<string, unknown> = Object.create(null)
+    for (const name of Object.keys(value)) {
+      copy[name] = this.typed(
+        shape.properties.get(name) ?? shape.othersPointer,
+        (value as Record<string, unknown>)[name],
+      )
+    }
+    return copy
+  }
+
+  #shape(pointer: string): TextShape {
+    let shape = this.#shapes.get(pointer)
+    if (!shape) this.#shapes.set(pointer, (shape = textShape(this.#root, pointer)))
+    return shape
   }
 }

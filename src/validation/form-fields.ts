@@ -1,12 +1,12 @@
-import type { Violation } from '../errors.ts'
-import type { ApiDocument, ApiMedia, ParameterStyle } from '../schema/types.ts'
+import { isUtf8 } from 'node:buffer'
+import { Dicer } from '@fastify/busboy'
+import { gatehouseError, type Violation, type GatehouseError } from '../errors.ts'
 import { atPointer, isObject, pointerToken } from '../schema/json-schema.ts'
+import type { ApiDocument, ApiMedia, ParameterStyle } from '../schema/types.ts'
 import { isInRange, isJson } from './media-type.ts'
-import type { FormPart } from './multipart-parts.ts'
-import { expectedName, NameAliases } from './name-alias.ts'
-import { QueryReader, type Values } from './query-reader.ts'
-import { jsonValue, MISWRITTEN, type TextParameter, textParameter, typedValue } from './text-parameter.ts'
-import { type TextShape, textShape } from './text-shape.ts'
+import { expectedName, NameAliases, QueryReader, type Values } from './query-reader.ts'
+import { jsonValue, MISWRITTEN, textParameter, typedValue, type TextParameter } from './text-parameter.ts'
+import { textShape, type TextShape } from './text-shape.ts'
 
 /** What has been read of a body, and what was wrong with how it is written. */
 export interface ReadFields {
@@ -124,3 +124,127 @@ function partValue({ type, isFile, bytes }: FormPart, field: TextParameter | und
   const scalar = field?.shape.list ? field.shape.items : field?.shape.scalar
   return field && scalar ? typedValue({ ...field, shape: { ...field.shape, scalar } }, text) : text
 }
+
+/** One part of a form. */
+interface FormPart {
+  name: string
+  /** In small letters and without parameters; undefined when it states none. */
+  type: string | undefined
+  isFile: boolean
+  bytes: Buffer
+}
+
+/** Most parts of a form, and most bytes of the headers of one. */
+const MOST_PARTS = 1000
+const MOST_HEADER_BYTES = 16 * 1024
+/** RFC 2046, section 5.1.1 */
+const BOUNDARY = /^[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]$/
+const PARAMETER = /;[ \t]*(name|filename\*?)=(?:"((?:[^"\\\r\n]|\\["\\])*)"|([!#$&+.^_`|~%'*0-9A-Za-z-]+))[ \t]*/giy
+const TYPE = /^([!#$&^_.+0-9A-Za-z-]+\/[!#$&^_.+0-9A-Za-z-]+)[ \t]*(?:;|$)/
+
+/**
+ * The parts of a body in `multipart/form-data` (RFC 7578). Whatever two readers could cut or name differently is
+ * refused.
+ * @throws GW_MALFORMED_BODY
+ */
+export async function multipartParts(bytes: Buffer, boundaries: readonly string[]): Promise<FormPart[]> {
+  const [boundary] = boundaries
+  if (boundary === undefined || boundaries.length > 1 || !BOUNDARY.test(boundary)) {
+    throw malformed('state one "boundary" of at most 70 characters in the Content-Type')
+  }
+  const count = checkDelimiters(bytes, boundary)
+  return new Promise((resolve, reject) => {
+    const parts: FormPart[] = []
+    const dicer = new Dicer({ boundary, maxHeaderPairs: 100, maxHeaderSize: MOST_HEADER_BYTES } as Dicer.Config)
+    dicer.on('part', (stream) => {
+      const chunks: Buffer[] = []
+      let head: Omit<FormPart, 'bytes'> | null = null
+      stream.on('header', (header) => {
+        try {
+          head = partHead(header as Record<string, string[]>)
+        } catch (error) {
+          reject(error)
+        }
+      })
+      stream.on('data', (chunk) => {
+        chunks.push(chunk as Buffer)
+      })
+      stream.on('error', reject)
+      stream.on('end', () => {
+        if (head === null) reject(malformed('begin each part with its headers'))
+        else parts.push({ ...head, bytes: Buffer.concat(chunks) })
+      })
+    })
+    dicer.on('error', () => reject(malformed('end it with the closing delimiter')))
+    // a part whose headers never end is told of by nobody
+    dicer.on('finish', () =>
+      setImmediate(() =>
+        parts.length === count ? resolve(parts) : reject(malformed('begin each part with its headers')),
+      ),
+    )
+    dicer.end(bytes)
+  })
+}
+
+/**
+ * Each delimiter is a line of its own (RFC 2046, section 5.1.1), and nothing stands before the first or after the last.
+ * @returns how many parts there are
+ */
+function checkDelimiters(bytes: Buffer, boundary: string): number {
+  const delimiter = Buffer.from(`--${boundary}`, 'latin1')
+  let parts = 0
+  let at = bytes.indexOf(delimiter)
+  if (at !== 0) throw malformed('begin it with the delimiter that the Content-Type names')
+  for (;;) {
+    const end = at + delimiter.length
+    const following = bytes.toString('latin1', end, end + 4)
+    if (following.startsWith('--')) {
+      if (following === '--' || (following === '--\r\n' && end + 4 === bytes.length)) return parts
+      throw malformed('let nothing follow the closing delimiter')
+    }
+    if (!following.startsWith('\r\n')) throw malformed('let the boundary occur in delimiters alone')
+    if (++parts > MOST_PARTS) throw malformed(`send at most ${MOST_PARTS} parts`)
+    at = bytes.indexOf(delimiter, end)
+    if (at === -1) throw malformed('end it with the closing delimiter')
+    if (bytes[at - 1] !== 0x0a || bytes[at - 2] !== 0x0d) throw malformed('let the boundary occur in delimiters alone')
+  }
+}
+
+function partHead(header: Record<string, string[]>): Omit<FormPart, 'bytes'> {
+  const { 'content-disposition': disposition, 'content-type': types, 'content-transfer-encoding': codings } = header
+  if (disposition?.length !== 1 || (types?.length ?? 0) > 1 || (codings?.length ?? 0) > 1) {
+    throw malformed('give each part one Content-Disposition and at most one Content-Type')
+  }
+  if (codings && !/^(?:7bit|8bit|binary)$/i.test(codings[0]!)) {
+    throw malformed('send parts without Content-Transfer-Encoding (RFC 7578, section 4.7)')
+  }
+  const parameters = dispositionParameters(disposition[0]!)
+  const name = parameters?.get('name')
+  if (name === undefined) {
+    throw malformed('give each part a Content-Disposition like: form-data; name="field"; filename="file.txt"')
+  }
+  const type = types === undefined ? undefined : TYPE.exec(types[0]!)?.[1]
+  if (types !== undefined && type === undefined) throw malformed('give parts a valid Content-Type, or none')
+  return { name, type: type?.toLowerCase(), isFile: parameters!.has('filename') || parameters!.has('filename*') }
+}
+
+/** Null when they cannot be read, or can be read in several ways. */
+function dispositionParameters(value: string): Map<string, string> | null {
+  const parameters = new Map<string, string>()
+  const start = /^form-data[ \t]*/i.exec(value)?.[0].length
+  if (start === undefined) return null
+  let end = start
+  PARAMETER.lastIndex = start
+  for (let match = PARAMETER.exec(value); match !== null; match = PARAMETER.exec(value)) {
+    const name = match[1]!.toLowerCase()
+    if (parameters.has(name)) return null
+    const bytes = Buffer.from(match[2]?.replace(/\\(.)/g, '$1') ?? match[3]!, 'latin1')
+    if (!isUtf8(bytes)) return null
+    parameters.set(name, bytes.toString('utf8'))
+    end = PARAMETER.lastIndex
+  }
+  return end === value.length ? parameters : null
+}
+
+const malformed = (advice: string): GatehouseError =>
+  gatehouseError('GW_MALFORMED_BODY', { detail: `The body is not valid multipart/form-data: ${advice}.` })

@@ -7,7 +7,7 @@ import { isInRange, isJson, isText, parseMediaType } from './media-type.ts'
 import { headerValue } from './operation-check.ts'
 import { PartCheck } from '../schema/part-check.ts'
 import { type ResponseCheck, statusClass } from './response-check.ts'
-import { MISWRITTEN, type TextParameter, textParameter, writtenAs } from './text-parameter.ts'
+import { MISWRITTEN, textParameter, writtenAs, type TextParameter } from './text-parameter.ts'
 import { scalarValue, textShape } from './text-shape.ts'
 
 /**

@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { addressed, addressOf, GATEWAY_ADDRESS } from '../../src/portal/gateway-address.ts'
+import {
+  addressed,
+  addressOf,
+  GATEWAY_ADDRESS,
+  socketNote,
+  streamNote,
+  type TerminalCall,
+} from '../../src/portal/terminal-notes.ts'
 import { OpenApiDocument } from '../../src/portal/openapi-document.ts'
 import type { DocumentedRoute } from '../../src/portal/openapi-operation.ts'
-import { type TerminalCall, socketNote, streamNote } from '../../src/portal/terminal-notes.ts'
 
 const call = (more: Partial<TerminalCall> = {}): TerminalCall => ({
   method: 'GET',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { lowerCaseHeaderNames } from '../../src/validation/header-schema.ts'
+import { lowerCaseHeaderNames } from '../../src/validation/request-check.ts'
 
 test('names of headers become small, their values stay', () => {
   assert.deepEqual(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import createRouter from 'find-my-way'
-import { routerPath } from '../../src/validation/router-path.ts'
+import { routerPath } from '../../src/validation/path-reader.ts'
 
 test('paths of documents become patterns that the router reads alike', () => {
   for (const [path, target, expected] of [

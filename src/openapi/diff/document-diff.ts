@@ -1,5 +1,5 @@
 import { BootProblems } from '../../errors.ts'
-import { type OperationChange, OperationDiff } from './operation-diff.ts'
+import { OperationDiff, type OperationChange } from './operation-diff.ts'
 import { SchemaDiff } from './schema-diff.ts'
 import { TooIntricate } from './schema-view.ts'
 import type { ApiDocument, ApiOperation } from '../../schema/types.ts'

@@ -1,11 +1,8 @@
 import { isObject, pointerToken, type SchemaObject } from '../../schema/json-schema.ts'
-import { followReference } from '../local-reference.ts'
-import { chooseMedia, type MediaChoice } from '../media-choice.ts'
-import { plainMediaType } from '../media-reader.ts'
-import { mockBody, pointedSchema, statedExamples } from './mock-body.ts'
-import { mockHeaders } from './mock-headers.ts'
-import { type MockPreference, mockPreference } from './mock-preference.ts'
 import type { ApiDocument, ApiOperation, ApiResponse } from '../../schema/types.ts'
+import { followReference } from '../local-reference.ts'
+import { plainMediaType } from '../media-reader.ts'
+import { mockBody, pointedSchema, statedExamples, mockHeaders } from './mock-body.ts'
 
 /** What a mock looks at in a request. */
 export interface MockRequest {
@@ -142,4 +139,112 @@ function mediaObject(
   const names = Object.keys(content).filter((name) => plainMediaType(name) === offered)
   const name = names.find((one) => !one.includes(';')) ?? names[0]!
   return followReference(root, content[name], '')?.object ?? {}
+}
+
+interface Accepted {
+  type: string
+  /** From 0 to 1; 0 refuses. */
+  quality: number
+}
+
+/** Reads an `Accept` header (RFC 9110, section 12.5.1); parameters of media types are passed over. */
+function accepted(header: string): Accepted[] {
+  return header
+    .toLowerCase()
+    .split(',')
+    .slice(0, 100)
+    .flatMap((part) => {
+      const [type = '', ...parameters] = part.split(';').map((text) => text.trim())
+      if (!/^[^\s/]+\/[^\s/]+$/.test(type)) return []
+      const weight = parameters.find((parameter) => parameter.startsWith('q='))
+      const quality = weight === undefined ? 1 : Number(weight.slice(2))
+      return [{ type, quality: quality >= 0 && quality <= 1 ? quality : 0 }]
+    })
+}
+
+const isRange = (type: string): boolean => type.endsWith('/*')
+const holds = (range: string, type: string): boolean =>
+  range === '*/*' || range === type || (isRange(range) && type.startsWith(range.slice(0, -1)))
+
+/** One of the media types that there are. */
+interface MediaChoice {
+  /** As it is offered; may be a range. */
+  offered: string
+  /** What the answer says. */
+  type: string
+}
+
+/**
+ * The media type that a client likes best, the first of several.
+ * @param offered  in small letters, without parameters; ranges (`text/*`) too
+ * @param accept   header of the request; without it everything is welcome
+ * @returns null when the client accepts none
+ */
+function chooseMedia(offered: readonly string[], accept: string | undefined): MediaChoice | null {
+  const ranges = accept === undefined ? [] : accepted(accept)
+  const wishes = ranges.length === 0 ? [{ type: '*/*', quality: 1 }] : ranges
+  let best: MediaChoice | null = null
+  let bestQuality = 0
+  for (const offer of offered) {
+    // of a range the client says which, as far as it does
+    const type = isRange(offer)
+      ? (wishes
+          .filter((wish) => wish.quality > 0 && !isRange(wish.type) && holds(offer, wish.type))
+          .toSorted((one, other) => other.quality - one.quality)[0]?.type ?? concrete(offer))
+      : offer
+    const quality =
+      wishes
+        .filter((wish) => holds(wish.type, type))
+        .toSorted((one, other) => precision(other.type) - precision(one.type))[0]?.quality ?? 0
+    if (quality > bestQuality) {
+      best = { offered: offer, type }
+      bestQuality = quality
+    }
+  }
+  return best
+}
+
+const precision = (range: string): number => (range === '*/*' ? 0 : isRange(range) ? 1 : 2)
+const concrete = (range: string): string =>
+  range === 'text/*'
+    ? 'text/plain'
+    : range === '*/*' || range === 'application/*'
+      ? 'application/json'
+      : 'application/octet-stream'
+
+/** What a client wishes a mock to answer with (`Prefer`, RFC 7240): `code=404, example="not found"`. */
+interface MockPreference {
+  code?: number
+  /** Name of an example. */
+  example?: string
+}
+
+const PREFERENCE =
+  /[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)|"((?:[^"\\]|\\.)*)"))?[ \t]*(?:;[^,]*)?(?:,|$)/y
+
+/**
+ * Reads a `Prefer` header; other preferences are passed over, as the RFC says, and of two with one name the first
+ * counts.
+ */
+function mockPreference(header: string | undefined): MockPreference {
+  const preference: MockPreference = {}
+  if (header === undefined) return preference
+  PREFERENCE.lastIndex = 0
+  for (
+    let match = PREFERENCE.exec(header);
+    match !== null && PREFERENCE.lastIndex <= header.length;
+    match = PREFERENCE.exec(header)
+  ) {
+    const [all, name, token, quoted] = match
+    const value = token ?? quoted?.replaceAll(/\\(.)/g, '$1') ?? ''
+    switch (name!.toLowerCase()) {
+      case 'code':
+        if (/^[2-5]\d\d$/.test(value)) preference.code ??= Number(value)
+        break
+      case 'example':
+        preference.example ??= value
+    }
+    if (all === '') break
+  }
+  return preference
 }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DriftRecord } from '../../../src/openapi/drift/drift-record.ts'
-import { DriftRegistry } from '../../../src/openapi/drift/drift-registry.ts'
+import { DriftRecord, DriftRegistry } from '../../../src/openapi/drift/drift-record.ts'
 import { driftOverlay } from '../../../src/openapi/drift/drift-overlay.ts'
 import type { ApiDocument, ApiOperation } from '../../../src/schema/types.ts'
 import { FieldSearch, redacted } from '../../../src/openapi/drift/undeclared-fields.ts'
