@@ -14,7 +14,7 @@ import {
   notModified,
   varyByEncoding,
 } from '../response/content-headers.ts'
-import { failureAnswer } from './attempt-failure.ts'
+import { failureAnswer } from '../upstream/attempt-failure.ts'
 import { forgetContent } from './failed-reply.ts'
 
 type Done = Parameters<onSendHookHandler<unknown>>[3]

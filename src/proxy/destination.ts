@@ -5,7 +5,7 @@ import { hasOtherAuth } from './route-contract.ts'
 import { isAsIs, routerTarget } from './as-is-path.ts'
 import { canonicalTarget } from '../listener/canonical-path.ts'
 import type { ForwardPlan } from './forward-plan.ts'
-import { noteDestination } from './target-headers.ts'
+import { noteDestination } from '../upstream/target-headers.ts'
 import { upstreamPath } from './upstream-path.ts'
 
 /** Whether a request acts on the URL in its `Destination` as well as on its own (RFC 4918, section 10.3). */

@@ -1,32 +1,35 @@
-import type { Readable } from 'node:stream'
-import type { FastifyRequest } from 'fastify'
-import type { Dispatcher } from 'undici'
 import { reasonOf } from '../errors.ts'
 import type { MirrorSettings } from '../upstream/declaration-schema.ts'
+import {
+  type AnswerHandler,
+  type ClientRequest,
+  isStream,
+  type OutgoingRequest,
+  type SendController,
+} from '../upstream/outgoing-request.ts'
+import type { HostSettings } from '../upstream/target-headers.ts'
+import type { TimeoutSettings } from '../upstream/target.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { bytes, milliseconds } from '../units.ts'
-import { attemptFailure } from './attempt-failure.ts'
 import { MIRROR_FIELD } from './forwarded-headers.ts'
-import { type BreakableHandler, GuardedHandler } from './guarded-handler.ts'
 import { LimitedBody } from './limited-body.ts'
-import { aimHeaders, type HostSettings } from './target-headers.ts'
 
-/** Largest part of a shadow's answer that is read before the connection is given up. */
+/** Bytes of a shadow's answer that are read before its connection is closed. */
 const ANSWER_LIMIT = 1024 * 1024
-/** Milliseconds between two words on what could not be mirrored. */
+/** Milliseconds between two reports of requests that were not mirrored. */
 const REPORT_INTERVAL = 10_000
 
 /**
  * Sends copies of requests to a shadow of an upstream and throws the answers away. It never slows or fails the request
- * that is copied: what does not fit within its bounds is not copied.
+ * that is copied: a request beyond its bounds is not copied.
  */
 export class Mirror {
   readonly upstream: Upstream
   readonly #percent: number
   readonly #maxRequests: number
   readonly #maxBody: number
-  readonly #timeout: number
-  #underWay = 0
+  readonly #timeouts: TimeoutSettings
+  #inFlight = 0
   #missed = 0
   #reportedAt = -Infinity
 
@@ -35,40 +38,30 @@ export class Mirror {
     this.#percent = percent ?? 100
     this.#maxRequests = maxRequests ?? 100
     this.#maxBody = bytes(maxBody ?? '64KiB')
-    this.#timeout = milliseconds(timeout ?? '10s')
+    const most = milliseconds(timeout ?? '10s')
+    this.#timeouts = { connect: 0, firstByte: most, idle: most, total: most, websocket: 0 }
   }
 
-  /**
-   * Copies a request that is about to be forwarded.
-   * @param plan     which `Host` the shadow gets: the same as the service
-   * @param headers  those for the upstream; the first is `host`
-   * @param body     a streamed one is copied as it passes
-   */
-  copy(
-    request: FastifyRequest,
-    plan: HostSettings,
-    path: string,
-    headers: readonly string[],
-    body: Buffer | Readable | null,
-  ): void {
+  /** Copies a request that is about to be sent. A streamed body is copied while it passes. */
+  copy({ request, plan, path, headers, body }: OutgoingRequest): void {
     if (this.#percent < 100 && Math.random() * 100 >= this.#percent) return
-    if (this.#underWay >= this.#maxRequests) return this.#miss('too many under way')
+    if (this.#inFlight >= this.#maxRequests) return this.#miss('too many in flight')
     const own = headers.slice()
-    if (body === null || Buffer.isBuffer(body)) {
+    if (!isStream(body)) {
       if (body !== null && body.length > this.#maxBody) return this.#miss('the body is too large')
       return this.#send(request, plan, path, own, body)
     }
     if (!(body instanceof LimitedBody)) return
-    this.#underWay++
+    this.#inFlight++
     body.copyTo(this.#maxBody, (whole) => {
-      this.#underWay--
+      this.#inFlight--
       if (whole === null) this.#miss('the body is too large, or broke off')
       else this.#sendLater(request, plan, path, own, whole)
     })
   }
 
-  /** What is thrown here would reach the request that is copied, through its body. */
-  #sendLater(request: FastifyRequest, plan: HostSettings, path: string, headers: string[], body: Buffer): void {
+  /** An error here would reach the request that is copied, through its body. */
+  #sendLater(request: ClientRequest, plan: HostSettings, path: string, headers: string[], body: Buffer): void {
     try {
       this.#send(request, plan, path, headers, body)
     } catch (error) {
@@ -76,31 +69,26 @@ export class Mirror {
     }
   }
 
-  #send(request: FastifyRequest, plan: HostSettings, path: string, headers: string[], body: Buffer | null): void {
-    const target = this.upstream.select(request, null)
-    if (target === null) return this.#miss('no target')
-    aimHeaders(headers, request, target, plan)
+  #send(
+    request: ClientRequest,
+    { preserveHost, fixedHost }: HostSettings,
+    path: string,
+    headers: string[],
+    body: Buffer | null,
+  ): void {
+    const { upstream } = this
+    if (!upstream.targets.some(({ hasRoom }) => hasRoom)) return this.#miss('no target')
     if (!headers.some((name, i) => i % 2 === 0 && name === MIRROR_FIELD)) headers.push(MIRROR_FIELD, '1')
-    this.#underWay++
-    target.began()
-    const over = (status: number, failure: unknown): void => {
-      clearTimeout(timer)
-      this.#underWay--
-      target.ended(status, failure === null ? null : attemptFailure(failure), 0)
-      if (failure !== null) this.#miss('the shadow failed')
-    }
-    const discard = new Discard(over)
-    const timer = setTimeout(() => discard.abort(), this.#timeout).unref()
-    target.dispatch(
-      {
-        path: target.basePath + path,
-        method: request.method as Dispatcher.HttpMethod,
-        headers,
-        body,
-        headersTimeout: this.#timeout,
-        bodyTimeout: this.#timeout,
-      },
-      new GuardedHandler(discard),
+    const plan = { upstream, timeouts: this.#timeouts, retry: null, hedge: null, preserveHost, fixedHost }
+    this.#inFlight++
+    upstream.dispatch(
+      { request, plan, path, headers, body, upgrade: undefined, sending: null },
+      new DiscardHandler((error) => {
+        this.#inFlight--
+        if (error === null) return
+        const { code } = error as NodeJS.ErrnoException
+        this.#miss(code === 'GW_UPSTREAM_UNAVAILABLE' ? 'no target' : 'the shadow failed')
+      }),
     )
   }
 
@@ -114,55 +102,39 @@ export class Mirror {
   }
 }
 
-/** Reads an answer to its end, or to its bound, for nobody. */
-class Discard implements BreakableHandler {
-  readonly #over: (status: number, failure: unknown) => void
-  #controller: Dispatcher.DispatchController | null = null
-  #status = 0
+/** Reads an answer to its end, or to its bound, and throws it away. */
+class DiscardHandler implements AnswerHandler {
+  readonly #over: (error: Error | null) => void
   #length = 0
   #done = false
 
-  constructor(over: (status: number, failure: unknown) => void) {
+  constructor(over: (error: Error | null) => void) {
     this.#over = over
   }
 
-  abort(): void {
-    this.#finish(Object.assign(new Error('the shadow is too slow'), { code: 'GW_UPSTREAM_TIMEOUT' }))
-    this.#controller?.abort(new Error('the shadow is too slow'))
-  }
+  onRequestStart(): void {}
+  onResponseStart(): void {}
 
-  /** Nobody waits for the answer: it is given up. */
-  broke(): void {
-    this.#done = true
-    this.#controller?.abort(new Error('the shadow is given up'))
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller
-    if (this.#done) controller.abort(new Error('the shadow is too slow'))
-  }
-
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {
-    this.#status = status
-  }
-
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(controller: SendController, chunk: Buffer): void {
     this.#length += chunk.length
     if (this.#length <= ANSWER_LIMIT) return
     this.#finish(null)
-    controller.abort(new Error('nobody reads it'))
+    controller.abort()
   }
 
   onResponseEnd(): void {
     this.#finish(null)
   }
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+  onResponseError(_controller: SendController, error: Error): void {
     this.#finish(error)
   }
+  broken(error: unknown): void {
+    this.#finish(error as Error)
+  }
 
-  #finish(failure: unknown): void {
+  #finish(error: Error | null): void {
     if (this.#done) return
     this.#done = true
-    this.#over(this.#status, failure)
+    this.#over(error)
   }
 }

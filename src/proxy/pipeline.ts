@@ -1,28 +1,18 @@
-import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { gatehouseError } from '../errors.ts'
 import { settle } from '../listener/settle.ts'
 import { isHandshake, isUpgrade } from '../listener/upgrade.ts'
 import { requireAuthorization } from './admission.ts'
-import { isStream } from './attempt.ts'
-import type { AttemptLoop } from './attempt-loop.ts'
 import { exchangeCached } from './cached/cached-exchange.ts'
+import { Exchange } from './exchange.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { answerLastRecipient } from './max-forwards.ts'
+import { ReplyHandler } from './reply-handler.ts'
 import { isSmall, requestBody, smallBody } from './request-body.ts'
-import { requestHeaders } from './request-headers.ts'
-import { ResponseRelay } from './response-relay.ts'
-import { Tunnel } from './tunnel.ts'
+import { TunnelHandler } from './tunnel.ts'
 import { upstreamPath } from './upstream-path.ts'
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** The exchange with the upstream; null when there is none. */
-    exchange: AttemptLoop | null
-  }
-}
-
-/** Forwards a request as its route's plan says: the last stage of a request's way. */
+/** Forwards a request as the plan of its route states: the handler at the end of a request's way. */
 export function forward(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -30,53 +20,41 @@ export function forward(
   path = upstreamPath(request.raw.url!, request.params, plan),
 ): void {
   requireAuthorization(request, plan)
-  if (isUpgrade(request.raw)) {
-    const { 'content-length': length, 'transfer-encoding': coding } = request.raw.headers
-    if (coding !== undefined || (length !== undefined && length !== '0')) {
-      throw gatehouseError('GW_BAD_REQUEST', {
-        detail: 'A request to upgrade has no content: send it without Content-Length and Transfer-Encoding.',
-      })
-    }
-    if (!plan.websocket) noteRefusal(request, plan)
-    if (!plan.websocket || !isHandshake(request.raw)) throw gatehouseError('GW_UPGRADE_REFUSED')
-    if (request.server.tunnels.closing) throw gatehouseError('GW_SHUTTING_DOWN')
-    new Tunnel(request, reply, plan, path, requestHeaders(request, plan, false), null).start('websocket')
-    return
-  }
+  if (isUpgrade(request.raw)) return openTunnel(request, reply, plan, path)
   if (request.raw.headers['max-forwards'] !== undefined && answerLastRecipient(request, reply)) return
   if (isSmall(request, plan)) {
     settle(
-      smallBody(request, reply).then((body) => exchange(request, reply, plan, path, body)),
+      smallBody(request, reply).then((body) => answer(new Exchange(request, reply, plan, path, body))),
       reply,
     )
-  } else exchange(request, reply, plan, path, requestBody(request, plan))
+  } else answer(new Exchange(request, reply, plan, path, requestBody(request, plan)))
 }
 
-function exchange(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  plan: ForwardPlan,
-  path: string,
-  body: Buffer | Readable | null,
-): void {
-  if (plan.cache === null) relayResponse(request, reply, plan, path, body)
-  else {
-    exchangeCached(request, reply, plan, path, isStream(body) ? null : body, () =>
-      relayResponse(request, reply, plan, path, body),
-    )
+function answer(exchange: Exchange): void {
+  if (exchange.plan.cache === null) relay(exchange)
+  else exchangeCached(exchange, relay)
+}
+
+/** Asks the upstream, and relays its answer. @param handler  what becomes of the answer */
+export function relay(exchange: Exchange, handler = new ReplyHandler(exchange)): void {
+  const { plan } = exchange.prepare()
+  plan.mirror?.copy(exchange)
+  plan.upstream.dispatch(exchange, handler)
+}
+
+function openTunnel(request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, path: string): void {
+  const { 'content-length': length, 'transfer-encoding': coding } = request.raw.headers
+  if (coding !== undefined || (length !== undefined && length !== '0')) {
+    throw gatehouseError('GW_BAD_REQUEST', {
+      detail: 'A request to upgrade has no content: send it without Content-Length and Transfer-Encoding.',
+    })
   }
-}
-
-function relayResponse(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  plan: ForwardPlan,
-  path: string,
-  body: Buffer | Readable | null,
-): void {
-  const headers = requestHeaders(request, plan, body !== null)
-  plan.mirror?.copy(request, plan, path, headers, body)
-  new ResponseRelay(request, reply, plan, path, headers, body).start()
+  if (!plan.websocket) noteRefusal(request, plan)
+  if (!plan.websocket || !isHandshake(request.raw)) throw gatehouseError('GW_UPGRADE_REFUSED')
+  if (request.server.tunnels.closing) throw gatehouseError('GW_SHUTTING_DOWN')
+  const exchange = new Exchange(request, reply, plan, path, null).prepare()
+  exchange.upgrade = 'websocket'
+  plan.upstream.dispatch(exchange, new TunnelHandler(exchange))
 }
 
 /** Logs that a route takes no WebSockets, with the field that lets them through. */

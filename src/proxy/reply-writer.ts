@@ -1,12 +1,12 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply } from 'fastify'
 import { gatehouseError, reasonOf, type Violation } from '../errors.ts'
 import { guarded } from '../listener/settle.ts'
 import type { FallbackAnswer } from '../traffic/resilience/fallback-answer.ts'
-import { failureAnswer } from './attempt-failure.ts'
+import { failureAnswer } from '../upstream/attempt-failure.ts'
+import type { Exchange } from './exchange.ts'
 import { forgetContent } from './failed-reply.ts'
-import type { ForwardPlan } from './forward-plan.ts'
 import { RelayStream, type ResponseSource } from './relay-stream.ts'
 import { ResponseCopy } from './response-copy.ts'
 import { relayableTrailers } from './response-headers.ts'
@@ -29,9 +29,8 @@ const send: Deliver = (reply, body) => {
 
 /** Writes one response to one client, whose headers are on the reply already. */
 export class ReplyWriter {
-  readonly #request: FastifyRequest
+  readonly #exchange: Exchange
   readonly #reply: FastifyReply
-  readonly #plan: ForwardPlan
   readonly #source: ResponseSource
   readonly #deliver: Deliver
   #chunks: Buffer[] | null = null
@@ -42,24 +41,21 @@ export class ReplyWriter {
   #stream: RelayStream | null = null
   #finished = false
 
-  constructor(request: FastifyRequest, reply: FastifyReply, plan: ForwardPlan, source: ResponseSource, deliver = send) {
-    this.#request = request
-    this.#reply = reply
-    this.#plan = plan
+  constructor(exchange: Exchange, source: ResponseSource, deliver = send) {
+    this.#exchange = exchange
+    this.#reply = exchange.reply
     this.#source = source
     this.#deliver = deliver
   }
 
   /** The head has come. @param headers  the upstream's own, of which only those that frame are looked at */
   begin(status: number, headers: IncomingHttpHeaders): void {
-    const {
-      method,
-      raw: { complete, httpVersion },
-    } = this.#request
-    if (!complete) this.#closeAfterEarlyAnswer()
+    const { plan, request } = this.#exchange
+    const { method, raw } = request
+    if (!raw.complete) this.#closeAfterEarlyAnswer()
     // RFC 9110, section 8.6
     if (status === 204) this.#reply.removeHeader('content-length')
-    const { responseCheck } = this.#plan
+    const { responseCheck, enforceResponse } = plan
     if (method === 'HEAD' || status === 304) return
     const hasContent = status !== 204
     const reads =
@@ -72,8 +68,7 @@ export class ReplyWriter {
     }
     if (!hasContent) return
     const length = headers['content-length'] === undefined ? -1 : Number(headers['content-length'])
-    // what is only reported goes on as it comes
-    const { enforceResponse } = this.#plan
+    // in the mode "report" the response goes on while it is copied
     if (reads && !enforceResponse) this.#copy = new ResponseCopy(CHECK_LIMIT, headers['content-encoding'])
     if (reads && enforceResponse) {
       this.#checked = true
@@ -83,7 +78,7 @@ export class ReplyWriter {
       this.#chunks = []
       process.nextTick(awaitBody, this)
     } else {
-      if (length === -1 && headers.trailer !== undefined && httpVersion === '1.1') {
+      if (length === -1 && headers.trailer !== undefined && raw.httpVersion === '1.1') {
         this.#reply.header('trailer', headers.trailer)
       }
       this.#beginStream(length === -1)
@@ -146,7 +141,7 @@ export class ReplyWriter {
     }
     if (started) forgetContent(reply)
     const answer = failureAnswer(error)
-    const { fallback } = this.#plan
+    const { fallback } = this.#exchange.plan
     if (fallback !== null && answer.statusCode > 500) {
       this.#finished = false
       this.fallBack(fallback, answer.code)
@@ -158,13 +153,13 @@ export class ReplyWriter {
 
   /** The client only sees its connection break; the log says why. */
   #tellBreak(error: Error): void {
-    const request = this.#request
+    const request = this.#exchange.request
     const { code } = failureAnswer(error)
     request.log.error(
       {
         reqId: request.id,
         code,
-        upstream: this.#plan.upstream.name,
+        upstream: this.#exchange.plan.upstream.name,
         target: request.exchange?.target?.id,
         reason: reasonOf(error),
       },
@@ -175,8 +170,8 @@ export class ReplyWriter {
   /** @param reason  what it is sent instead of */
   fallBack({ status, headers, body }: FallbackAnswer, reason: string): void {
     this.#finished = true
-    this.#plan.upstream.report('fell_back', null, { reqId: this.#request.id, reason })
-    if (!this.#request.raw.complete) this.#closeAfterEarlyAnswer()
+    this.#exchange.plan.upstream.report('fell_back', null, { reqId: this.#exchange.request.id, reason })
+    if (!this.#exchange.request.raw.complete) this.#closeAfterEarlyAnswer()
     guarded(this.#reply, () => this.#reply.code(status).headers(headers).send(body))
   }
 
@@ -204,7 +199,7 @@ export class ReplyWriter {
   #beginStream(headersFirst: boolean): void {
     this.#source.streams()
     // undici does not time an upstream that is paused, as it is while the client does not read
-    this.#reply.raw.socket?.setTimeout(this.#plan.timeouts.idle)
+    this.#reply.raw.socket?.setTimeout(this.#exchange.plan.timeouts.idle)
     this.#stream = new RelayStream(this.#source)
     guarded(this.#reply, () => this.#deliver(this.#reply, this.#stream!))
     // an event stream may be silent for long after its headers; clients wait for these
@@ -217,7 +212,7 @@ export class ReplyWriter {
    */
   #closeAfterEarlyAnswer(): void {
     const reply = this.#reply
-    if (this.#request.raw.httpVersionMajor === 1) {
+    if (this.#exchange.request.raw.httpVersionMajor === 1) {
       reply.header('connection', reply.hasHeader('upgrade') ? 'close, upgrade' : 'close')
     }
   }
@@ -225,7 +220,7 @@ export class ReplyWriter {
   /** @param body  null for one that is not read */
   #passesCheck(body: Buffer | null): boolean {
     const reply = this.#reply
-    const check = this.#plan.responseCheck!
+    const check = this.#exchange.plan.responseCheck!
     // one that looks at nothing but the body has nothing to say
     if (body === null && check.reads === undefined) return true
     const violations = check(
@@ -245,8 +240,8 @@ export class ReplyWriter {
 
   /** @returns whether the response may go on to the client */
   #reportViolations(violations: Violation[]): boolean {
-    const plan = this.#plan
-    const request = this.#request
+    const plan = this.#exchange.plan
+    const request = this.#exchange.request
     const { config } = request.routeOptions
     request.server.reportViolation({
       upstream: plan.upstream.name,

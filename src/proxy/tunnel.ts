@@ -2,33 +2,37 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
+import type { Dispatcher } from 'undici'
 import { HSTS, isSecure } from '../browser/strict-transport.ts'
+import type { AnswerHandler, SendController } from '../upstream/outgoing-request.ts'
+import { unwatchClient } from './client-departure.ts'
+import type { Exchange } from './exchange.ts'
+import { ReplyHandler } from './reply-handler.ts'
 import { affinityCookie, publicHeaders } from './response-headers.ts'
-import { ResponseRelay } from './response-relay.ts'
 import { closeFrame, FrameBoundary } from './websocket-frames.ts'
 
-/** WebSocket close code for an endpoint that goes away (RFC 6455, section 7.4.1). */
+/** WebSocket close code of an endpoint that is going away (RFC 6455, section 7.4.1). */
 const GOING_AWAY = 1001
 const KEEP_ALIVE_MS = 30_000
 
 /** The WebSockets that are open, so that a stop of the gateway can end each with a close frame. */
 export class OpenTunnels {
-  readonly #open = new Set<Tunnel>()
-  /** No more are let in. */
+  readonly #open = new Set<TunnelHandler>()
+  /** Whether new ones are refused. */
   closing = false
   /**
-   * Milliseconds of silence after which the one side is cut, once the other has ended, and for how long a side may stay
-   * that the gateway has ended.
+   * Milliseconds. Once one side has ended, the other is cut after so much silence. Once the gateway has closed a
+   * WebSocket, both sides are cut after this time.
    */
   halfOpenTime = 30_000
 
   get size(): number {
     return this.#open.size
   }
-  add(tunnel: Tunnel): void {
+  add(tunnel: TunnelHandler): void {
     this.#open.add(tunnel)
   }
-  delete(tunnel: Tunnel): void {
+  delete(tunnel: TunnelHandler): void {
     this.#open.delete(tunnel)
   }
   /** Ends every WebSocket with close code 1001 at both sides. */
@@ -45,18 +49,35 @@ declare module 'fastify' {
 }
 
 /**
- * A WebSocket on its way to an upstream. The handshake passes through authentication, limits and the attempt loop like
- * any request; when the upstream agrees, bytes are relayed both ways as they are, so subprotocols, extensions, pings
- * and close codes are the business of the two ends. A refusal by the upstream reaches the client as a plain response.
+ * A WebSocket to an upstream. The handshake passes authentication, limits and the attempt loop like any request. When
+ * the upstream agrees, bytes are relayed both ways as they are: subprotocols, extensions, pings and close codes are up
+ * to the two ends. When it refuses, the client gets its answer as a plain response.
  */
-export class Tunnel extends ResponseRelay {
+export class TunnelHandler implements AnswerHandler {
+  readonly #exchange: Exchange
+  readonly #refusal: ReplyHandler
   #toClient: Direction | null = null
   #toUpstream: Direction | null = null
 
-  protected override onUpgrade(status: number, headers: IncomingHttpHeaders, upstream: Duplex): void {
-    const { request } = this
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange
+    this.#refusal = new ReplyHandler(exchange)
+  }
+
+  onRequestStart(controller: SendController): void {
+    this.#refusal.onRequestStart(controller)
+  }
+
+  onRequestUpgrade(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+    upstream: Duplex,
+  ): void {
+    const { request, reply } = this.#exchange
+    unwatchClient(reply.raw)
     const client = request.raw.socket
-    if (client.destroyed || client.readableEnded || this.clientGone) {
+    if (client.destroyed || client.readableEnded || controller.aborted) {
       client.destroy()
       upstream.destroy()
       return
@@ -64,28 +85,50 @@ export class Tunnel extends ResponseRelay {
     try {
       this.#connect(status, headers, client, upstream)
     } catch (error) {
-      // the client has got a part of an answer at most, and there is no other for it
+      // the client has got at most a part of an answer, so that it can get no other one
       request.log.error({ reqId: request.id, code: 'GW_INTERNAL', err: error }, 'a WebSocket could not be connected')
       client.destroy()
       upstream.destroy()
     }
   }
 
+  onResponseStart(controller: SendController, status: number, headers: IncomingHttpHeaders): void {
+    this.#refusal.onResponseStart(controller, status, headers)
+  }
+  onResponseData(controller: SendController, chunk: Buffer): void {
+    this.#refusal.onResponseData(controller, chunk)
+  }
+  onResponseEnd(controller: SendController, trailers: IncomingHttpHeaders): void {
+    this.#refusal.onResponseEnd(controller, trailers)
+  }
+  onResponseError(controller: SendController, error: Error): void {
+    this.#refusal.onResponseError(controller, error)
+  }
+  broken(error: unknown): void {
+    this.#refusal.broken(error)
+  }
+
+  /** Ends the WebSocket with close code 1001 at both sides. */
+  close(): void {
+    this.#toClient?.close()
+    this.#toUpstream?.close()
+  }
+
   #connect(status: number, headers: IncomingHttpHeaders, client: Socket, upstream: Duplex): void {
-    const { reply, request } = this
+    const { reply, request, plan, target } = this.#exchange
     const { tunnels } = request.server as FastifyInstance
     reply.code(status)
     reply.hijack()
     reply.raw.detachSocket(client)
-    const cookie = affinityCookie(this.plan.upstream, request, this.target!, status)
+    const cookie = affinityCookie(plan.upstream, request, target!, status)
     client.write(
-      handshake(publicHeaders(headers, this.plan, request, null), request.id, cookie, isSecure(request)),
+      handshake(publicHeaders(headers, plan, request, null), request.id, cookie, isSecure(request)),
       'latin1',
     )
     client.setNoDelay(true)
     client.setKeepAlive(true, KEEP_ALIVE_MS)
-    // what goes to the client counts as much as what comes from it
-    client.setTimeout(this.plan.timeouts.websocket, () => this.close())
+    // bytes to the client count as activity, as much as bytes from it
+    client.setTimeout(plan.timeouts.websocket, () => this.close())
     this.#toClient = new Direction(upstream, client, closeFrame(GOING_AWAY, false), tunnels.halfOpenTime)
     this.#toUpstream = new Direction(client, upstream, closeFrame(GOING_AWAY, true), tunnels.halfOpenTime)
     tunnels.add(this)
@@ -96,11 +139,6 @@ export class Tunnel extends ResponseRelay {
     client.once('close', closed)
     upstream.once('close', closed)
     if (tunnels.closing) this.close()
-  }
-
-  close(): void {
-    this.#toClient?.close()
-    this.#toUpstream?.close()
   }
 }
 
@@ -123,7 +161,7 @@ class Direction {
       try {
         this.#relay(chunk)
       } catch {
-        // what is left of the stream can no longer be followed
+        // the frames of the stream can no longer be followed
         source.destroy()
         sink.destroy()
       }
@@ -135,12 +173,12 @@ class Direction {
     source.resume()
   }
 
-  /** Ends the direction with a close frame, after the frame that is under way. */
+  /** Ends the direction with a close frame, after the current frame. */
   close(): void {
     if (this.#closing) return
     this.#closing = true
     if (this.#frames.reached) this.#finish()
-    // a frame whose rest never comes
+    // the rest of the frame may never come
     else (this.#source as Socket).setTimeout(this.#halfOpen, () => this.#source.destroy())
   }
 
@@ -153,13 +191,13 @@ class Direction {
 
   #finish(): void {
     if (!this.#sink.writableEnded) this.#sink.end(this.#closeFrame)
-    // nobody hears what the source still says, so that it cannot stay by talking on
+    // what the source still sends is ignored, and does not keep the connection open
     const source = this.#source
     const cut = setTimeout(() => source.destroy(), this.#halfOpen).unref()
     source.once('close', () => clearTimeout(cut))
   }
 
-  /** The source says no more; a sink that does not answer its end would keep its place for ever. */
+  /** The source has ended. A sink that does not end in turn would keep its connection forever. */
   #endSink(): void {
     const sink = this.#sink as Socket
     if (!sink.writableEnded) sink.end()

@@ -1,16 +1,17 @@
-import type { Readable } from 'node:stream'
 import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { settle } from '../listener/settle.ts'
 import { isUpgrade } from '../listener/upgrade.ts'
 import { FORWARDED_METHODS } from '../upstream/declaration-schema.ts'
+import type { Body } from '../upstream/outgoing-request.ts'
 import { requireAuthorization } from '../proxy/admission.ts'
+import { Exchange } from '../proxy/exchange.ts'
 import type { ForwardPlan } from '../proxy/forward-plan.ts'
 import { answerLastRecipient } from '../proxy/max-forwards.ts'
-import { forward } from '../proxy/pipeline.ts'
+import { forward, relay } from '../proxy/pipeline.ts'
 import { isSmall, requestBody, smallBody } from '../proxy/request-body.ts'
-import { requestHeaders } from '../proxy/request-headers.ts'
-import { ResponseRelay } from '../proxy/response-relay.ts'
+import { ReplyHandler } from '../proxy/reply-handler.ts'
+import type { Deliver } from '../proxy/reply-writer.ts'
 import { isUnknownStatus } from '../proxy/response-status.ts'
 import { upstreamPath } from '../proxy/upstream-path.ts'
 
@@ -42,10 +43,10 @@ export function registerPassThrough(
       const { request } = reply
       if (isSmall(request, plan)) {
         settle(
-          smallBody(request, reply).then((body) => relay(request, reply, plan, body, done)),
+          smallBody(request, reply).then((body) => relayThrough(request, reply, plan, body, done)),
           reply,
         )
-      } else relay(request, reply, plan, requestBody(request, plan), done)
+      } else relayThrough(request, reply, plan, requestBody(request, plan), done)
     },
     // the connections belong to the upstream, which closes them
     destroy(): void {},
@@ -77,20 +78,20 @@ export function registerPassThrough(
   } as unknown as FastifyHttpProxyOptions)
 }
 
-function relay(
+/** Relays the exchange, and hands the answer to `@fastify/http-proxy`, which sends it. */
+function relayThrough(
   request: FastifyRequest,
   reply: FastifyReply,
   plan: ForwardPlan,
-  body: Buffer | Readable | null,
+  body: Body,
   done: ClientCallback,
 ): void {
-  const path = upstreamPath(request.raw.url!, request.params, plan)
-  const headers = requestHeaders(request, plan, body !== null)
-  plan.mirror?.copy(request, plan, path, headers, body)
+  const exchange = new Exchange(request, reply, plan, upstreamPath(request.raw.url!, request.params, plan), body)
   // the headers of the response are on the reply already
-  new ResponseRelay(request, reply, plan, path, headers, body, ({ statusCode }, content) => {
+  const deliver: Deliver = ({ statusCode }, content) => {
     // reply-from sets the status once more, by a method that refuses this one
     if (isUnknownStatus(statusCode)) reply.send(content)
     else done(null, { statusCode, headers: {}, body: content })
-  }).start()
+  }
+  relay(exchange, new ReplyHandler(exchange, deliver))
 }

@@ -20,21 +20,19 @@ export interface PartsContext {
 }
 
 /** What the shadow of an upstream is made of. @throws BootProblems about the files of its targets */
-export const shadowParts = (
-  { mirror, timeouts, dns, paths }: UpstreamDeclaration,
+export function shadowParts(
+  { mirror, timeouts: own, dns, paths }: UpstreamDeclaration,
   context: PartsContext,
-): UpstreamParts => ({
-  source: source(
-    mirror!.targets,
-    'mirror.targets',
-    timeoutSettings(timeouts, context.config.timeouts),
-    dns ?? context.config.dns,
-    paths,
-    context,
-  ),
-  traffic: {},
-  path: '',
-})
+): UpstreamParts {
+  const { config } = context
+  const timeouts = timeoutSettings(own, config.timeouts)
+  return {
+    source: source(mirror!.targets, 'mirror.targets', timeouts, dns ?? config.dns, paths, context),
+    traffic: {},
+    timeouts,
+    path: '',
+  }
+}
 
 /** What an upstream is made of, after inheritance. @throws BootProblems about the files of its targets */
 export function upstreamParts(
@@ -44,18 +42,14 @@ export function upstreamParts(
   context: PartsContext,
 ): UpstreamParts {
   const { config } = context
+  const { targets = [], split, paths } = declaration
   const traffic = trafficSettings(declaration, config)
+  const timeouts = timeoutSettings(declaration.timeouts, config.timeouts)
   return {
-    source: source(
-      declaration.targets ?? [],
-      'targets',
-      timeoutSettings(declaration.timeouts, config.timeouts),
-      traffic.dns,
-      declaration.paths,
-      context,
-    ),
+    source: source(targets, 'targets', timeouts, traffic.dns, paths, context),
     traffic,
-    split: declaration.split,
+    timeouts,
+    split,
     path: prefixOf(declaration),
     stickySecret: config.stickySecret,
   }

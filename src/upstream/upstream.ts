@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import { Dispatcher } from 'undici'
 import type { Balancer } from '../traffic/balancing/balancer.ts'
 import { balanceText } from '../traffic/balancing/balancer-schema.ts'
 import { balancerOf } from '../traffic/balancing/policy.ts'
@@ -7,13 +7,18 @@ import { StickySession } from '../traffic/balancing/sticky-session.ts'
 import { WaitQueue } from '../traffic/balancing/wait-queue.ts'
 import { CircuitBreaker } from '../traffic/resilience/circuit-breaker.ts'
 import { type ConcurrencyLimit, concurrencyLimit } from '../traffic/resilience/concurrency-limit.ts'
+import { hedgePolicy } from '../traffic/resilience/hedge-policy.ts'
 import { RetryBudget } from '../traffic/resilience/retry-budget.ts'
+import { retryPolicy } from '../traffic/resilience/retry-policy.ts'
 import type { SplitDeclaration } from '../traffic/splitting/split-schema.ts'
 import { VersionSplit } from '../traffic/splitting/version-split.ts'
 import { milliseconds } from '../units.ts'
+import { AttemptLoop } from './attempt-loop.ts'
 import type { ConnectionPools } from './connection-pool.ts'
 import type { DecisionName, ReportDecision } from './decision.ts'
-import { Target } from './target.ts'
+import type { AnswerHandler, ClientRequest, OutgoingRequest, SendPlan, TargetGroup } from './outgoing-request.ts'
+import { outgoingRequest, PluginHandler, refuseDispatch } from './plugin-dispatch.ts'
+import { Target, type TimeoutSettings } from './target.ts'
 import { targetChanges } from './target-changes.ts'
 import type { TargetSource } from './target-source.ts'
 import type { TrafficSettings } from '../config/traffic-schema.ts'
@@ -24,6 +29,7 @@ export interface UpstreamParts {
   source: TargetSource
   /** Inherited from the gateway where the upstream does not say. */
   traffic: TrafficSettings
+  timeouts: TimeoutSettings
   split?: SplitDeclaration
   /** Public prefix of the routes. */
   path: string
@@ -31,8 +37,11 @@ export interface UpstreamParts {
   stickySecret?: string
 }
 
-/** A service with its targets: what a route forwards to. */
-export class Upstream {
+/**
+ * A service with its targets: what a route forwards to. It is an undici dispatcher: `dispatch` selects a target, sends,
+ * judges, tries again, and gives the handler the one answer that counts.
+ */
+export class Upstream extends Dispatcher implements TargetGroup {
   readonly name: string
   /** Those known now; replaced as a whole. */
   targets: readonly Target[] = []
@@ -62,13 +71,16 @@ export class Upstream {
   /** Per cent of the targets; 0 for never. */
   readonly #panicBelow: number
   #isPanicking = false
+  /** How requests are sent that come from no route. */
+  readonly #plan: SendPlan
 
   constructor(
     name: string,
-    { source, traffic, split, path, stickySecret }: UpstreamParts,
+    { source, traffic, timeouts, split, path, stickySecret }: UpstreamParts,
     report: ReportDecision,
     pools: ConnectionPools,
   ) {
+    super()
     this.name = name
     this.report = (decision, target, details) => report(decision, name, target, details)
     this.#source = source
@@ -80,6 +92,14 @@ export class Upstream {
     this.retryBudget = new RetryBudget(traffic.retries)
     this.concurrency = concurrencyLimit(traffic.concurrency)
     this.watched = watchedText(traffic)
+    this.#plan = {
+      upstream: this,
+      timeouts,
+      retry: retryPolicy(traffic.retries),
+      hedge: hedgePolicy(traffic.hedging),
+      preserveHost: false,
+      fixedHost: null,
+    }
     this.#panicBelow = traffic.panicThreshold ?? 0
     this.queue = traffic.queue
       ? new WaitQueue(traffic.queue.max ?? 100, milliseconds(traffic.queue.timeout ?? '5s'), () =>
@@ -88,6 +108,33 @@ export class Upstream {
       : null
     this.#watch = this.#watcher(traffic)
     this.#takeTargets()
+  }
+
+  /** Sends a request that a route has prepared. */
+  override dispatch(request: OutgoingRequest, handler: AnswerHandler): boolean
+  /**
+   * Sends the request of a plugin, which gives the upstream to undici as its `dispatcher`. Balancing, retries, hedging,
+   * breaker, queue and timeouts apply as stated by the upstream. What belongs to routes does not: authentication, rate
+   * limits, cache, header rules, fallback. Credentials go to the service as the plugin states them.
+   */
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean
+  override dispatch(
+    request: OutgoingRequest | Dispatcher.DispatchOptions,
+    handler: AnswerHandler | Dispatcher.DispatchHandler,
+  ): boolean {
+    if ('plan' in request) new AttemptLoop(request, handler as AnswerHandler).start()
+    else this.#dispatchForPlugin(request, handler as Dispatcher.DispatchHandler)
+    return true
+  }
+
+  #dispatchForPlugin(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    let outgoing: OutgoingRequest
+    try {
+      outgoing = outgoingRequest(options, this.#plan, (origin) => this.ownBasePath(origin))
+    } catch (error) {
+      return refuseDispatch(handler, error)
+    }
+    new AttemptLoop(outgoing, new PluginHandler(handler)).start()
   }
 
   #watcher(traffic: TrafficSettings): (target: Target) => void {
@@ -142,26 +189,26 @@ export class Upstream {
    * The target for the next attempt, or null when there is none to be had.
    * @param tried  targets that this request has failed on already; null for none
    */
-  select(request: FastifyRequest, tried: ReadonlySet<Target> | null): Target | null {
+  select(request: ClientRequest, tried: ReadonlySet<Target> | null): Target | null {
     const candidates = this.#candidates(request, tried, true)
     if (candidates.length < 2) return candidates[0] ?? null
     return this.#balancer.select(candidates, request)
   }
 
   /** The candidates of the version that the request gets; all, when there are none and others may stand in. */
-  #ofVersion(split: VersionSplit, request: FastifyRequest, available: readonly Target[]): readonly Target[] {
+  #ofVersion(split: VersionSplit, request: ClientRequest, available: readonly Target[]): readonly Target[] {
     const version = split.versionOf(request)
     const own = available.filter((target) => target.version === version)
     return own.length > 0 || split.strict ? own : available
   }
 
   /** Whether the request finds no target only because those that it could have are full. */
-  isFull(request: FastifyRequest): boolean {
+  isFull(request: ClientRequest): boolean {
     return this.#candidates(request, null, false).length > 0
   }
 
   /** Whether there is a target to be had among those that have not been tried, now or when it has room. */
-  hasAvailable(request: FastifyRequest, tried: ReadonlySet<Target> | null): boolean {
+  hasAvailable(request: ClientRequest, tried: ReadonlySet<Target> | null): boolean {
     return this.#candidates(request, tried, false).length > 0
   }
 
@@ -171,7 +218,7 @@ export class Upstream {
   }
 
   /** @param room  whether full targets are left out */
-  #candidates(request: FastifyRequest, tried: ReadonlySet<Target> | null, room: boolean): readonly Target[] {
+  #candidates(request: ClientRequest, tried: ReadonlySet<Target> | null, room: boolean): readonly Target[] {
     const { targets } = this
     // nearly always all can take it, and there is nothing to filter
     const panic = this.#panicBelow > 0 && this.#panics()
@@ -194,7 +241,7 @@ export class Upstream {
   }
 
   /** The version of the service that a request gets; null when there is but one. */
-  versionOf(request: FastifyRequest): string | null {
+  versionOf(request: ClientRequest): string | null {
     return this.#split === null ? null : this.#split.versionOf(request)
   }
 
@@ -228,8 +275,22 @@ export class Upstream {
     return target ? target.basePath : null
   }
 
-  /** Lets requests in flight finish. */
-  async close(): Promise<void> {
+  /** Closes the connections, once the requests in flight are done. The gateway does this when it stops. */
+  override close(): Promise<void>
+  override close(callback: () => void): void
+  override close(callback?: () => void): Promise<void> | void {
+    const closed = this.#close()
+    if (callback === undefined) return closed
+    closed.finally(callback).catch(() => {})
+  }
+
+  /** The same: connections may be shared with other upstreams, so that requests in flight are not cut. */
+  override destroy(error?: Error | null | (() => void), callback?: () => void): any {
+    const done = typeof error === 'function' ? error : callback
+    return done === undefined ? this.close() : this.close(done)
+  }
+
+  async #close(): Promise<void> {
     this.#source.close()
     this.queue?.close()
     await Promise.all(this.targets.map((target) => target.close()))

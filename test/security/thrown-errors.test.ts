@@ -14,19 +14,19 @@ import { TieredStore } from '../../src/cache/tiered-store.ts'
 import { FixedWindow } from '../../src/limits/fixed-window.ts'
 import { MemoryStore as LimitMemory } from '../../src/limits/limit-store.ts'
 import { RedisStore } from '../../src/limits/redis-store.ts'
-import { Attempt } from '../../src/proxy/attempt.ts'
-import { AttemptLoop } from '../../src/proxy/attempt-loop.ts'
+import { Attempt } from '../../src/upstream/attempt.ts'
+import { AttemptLoop } from '../../src/upstream/attempt-loop.ts'
 import { CacheFill } from '../../src/proxy/cached/cache-fill.ts'
 import { CacheReader } from '../../src/proxy/cached/cache-reader.ts'
 import { CompressionStage } from '../../src/proxy/compression-stage.ts'
 import { FillRegistration } from '../../src/proxy/cached/fill-registration.ts'
-import { HedgeRace } from '../../src/proxy/hedge-race.ts'
+import { HedgeRace } from '../../src/upstream/hedge-race.ts'
 import { Mirror } from '../../src/proxy/mirror.ts'
 import { ReplyWriter } from '../../src/proxy/reply-writer.ts'
 import { ResponseCache } from '../../src/proxy/cached/response-cache.ts'
-import { ResponseRelay } from '../../src/proxy/response-relay.ts'
-import { RetryState } from '../../src/proxy/retry-state.ts'
-import { Tunnel } from '../../src/proxy/tunnel.ts'
+import { ReplyHandler } from '../../src/proxy/reply-handler.ts'
+import { RetryState } from '../../src/upstream/retry-state.ts'
+import { TunnelHandler } from '../../src/proxy/tunnel.ts'
 import { FrameBoundary } from '../../src/proxy/websocket-frames.ts'
 import { Target } from '../../src/upstream/target.ts'
 import { Upstream } from '../../src/upstream/upstream.ts'
@@ -230,9 +230,9 @@ test('what any part of an exchange throws is answered, and ends nothing else', a
       HedgeRace,
       Mirror,
       ReplyWriter,
-      ResponseRelay,
+      ReplyHandler,
       RetryState,
-      Tunnel,
+      TunnelHandler,
       FrameBoundary,
     },
     gateway,

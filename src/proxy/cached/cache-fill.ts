@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import { wholeLength } from '../../cache/byte-range.ts'
 import type { CacheKey } from '../../cache/cache-store.ts'
 import type { CacheOutcome } from '../../cache/cache-status.ts'
@@ -15,19 +14,27 @@ import {
 } from '../../cache/storable-response.ts'
 import { freshFor, type StoredResponse } from '../../cache/stored-response.ts'
 import { isAbout } from '../../cache/validators.ts'
-import { AttemptLoop } from '../attempt-loop.ts'
+import { gatehouseError } from '../../errors.ts'
+import type { AnswerHandler, SendController } from '../../upstream/outgoing-request.ts'
+import type { Target } from '../../upstream/target.ts'
 import type { CacheReader } from './cache-reader.ts'
+import type { Exchange } from '../exchange.ts'
 import { FillRegistration } from './fill-registration.ts'
 import { audienceOfAnswer, audienceOfFreshened, type FillTask, replaceStored } from './fill-task.ts'
 import { FillHold } from '../fill-memory.ts'
-import type { ForwardPlan } from '../forward-plan.ts'
 import { sendInformational } from '../informational.ts'
 import type { SharedFill } from './response-cache.ts'
 import { publicHeaders } from '../response-headers.ts'
 
-/** A request to the upstream whose answer is for the store and for everybody who waits for it. */
-export class CacheFill extends AttemptLoop implements SharedFill {
+/**
+ * A request to the upstream whose answer is for the store and for everybody who waits for it.
+ *
+ * As an answer handler it depends on the engine by little: `start` gives its exchange to the upstream, whose calls are
+ * those of any handler (see `AnswerHandler`), and the controller aborts, resumes or dismisses the answer.
+ */
+export class CacheFill implements AnswerHandler, SharedFill {
   readonly task: FillTask
+  readonly exchange: Exchange
   readonly #readers = new Set<CacheReader>()
   /** Goes on though nobody waits. */
   readonly #isBehind: boolean
@@ -36,6 +43,8 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   /** Purges before it, which do not concern its response. */
   readonly #since: number
   readonly #hold: FillHold
+  #controller: SendController | null = null
+  #isAbandoned = false
   #answer: UpstreamAnswer | null = null
   /** What will be stored; null when nothing will be. */
   #head: StoredHead | null = null
@@ -43,18 +52,12 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   #chunks: Buffer[] = []
   #length = 0
 
-  /** @param isBehind  whether the client has its answer already */
-  constructor(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    plan: ForwardPlan,
-    path: string,
-    headers: string[],
-    body: Buffer | null,
-    task: FillTask,
-    isBehind: boolean,
-  ) {
-    super(request, reply, plan, path, headers, body)
+  /**
+   * @param exchange  with the path and the headers for the upstream
+   * @param isBehind  whether the client has its answer already
+   */
+  constructor(exchange: Exchange, task: FillTask, isBehind: boolean) {
+    this.exchange = exchange
     this.task = task
     this.#isBehind = isBehind
     this.#sentAt = task.cache.now()
@@ -64,10 +67,26 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     this.#registration = new FillRegistration(task.cache, this, task.name)
   }
 
-  protected override watch(): void {}
+  /** Asks the upstream. */
+  start(): void {
+    this.exchange.plan.upstream.dispatch(this.exchange, this)
+  }
 
-  override broken(error: unknown): void {
-    super.broken(error)
+  get target(): Target | null {
+    return this.exchange.target
+  }
+
+  broken(error: unknown): void {
+    const { request } = this.exchange
+    request.log.error(
+      { reqId: request.id, code: 'GW_INTERNAL', err: error },
+      'the gateway failed in an exchange with an upstream',
+    )
+    try {
+      this.#fail(gatehouseError('GW_INTERNAL', { cause: error }))
+    } catch {
+      // each reader is told below
+    }
     // nobody may be left waiting when the failure could not be told to all
     for (const reader of [...this.#readers]) if (!reader.isDone) reader.broken(error)
   }
@@ -87,35 +106,41 @@ export class CacheFill extends AttemptLoop implements SharedFill {
       for (const chunk of this.#chunks) reader.write(chunk)
     }
     this.#readers.add(reader)
-    reader.request.exchange = this
+    reader.request.exchange = this.exchange
     return true
   }
 
   /** The client is gone; with the last of them the request to the upstream ends. */
   leave(reader: CacheReader): void {
     this.#readers.delete(reader)
-    if (this.#readers.size === 0 && !this.#isBehind) this.abort()
+    if (this.#readers.size === 0 && !this.#isBehind) this.#abandon()
     else this.readerReady()
   }
 
   /** A reader takes more again. */
   readerReady(): void {
     for (const reader of this.#readers) if (reader.isFull) return
-    this.controller?.resume()
+    this.#controller?.resume()
   }
 
-  override onInformational(status: number, headers: IncomingHttpHeaders): void {
-    for (const reader of this.#readers) sendInformational(reader.reply, status, headers, this.plan)
+  onRequestStart(controller: SendController): void {
+    this.#controller = controller
+    if (this.#isAbandoned) controller.abort()
   }
 
-  protected override onHead(status: number, headers: IncomingHttpHeaders): void {
-    const { task, plan } = this
+  onResponseStart(_controller: SendController, status: number, headers: IncomingHttpHeaders): void {
+    const { task } = this
+    const { plan, request } = this.exchange
+    if (status < 200) {
+      for (const reader of this.#readers) sendInformational(reader.reply, status, headers, plan)
+      return
+    }
     const { cache, policy, stored } = task
     const cameAt = cache.now()
     const answer: UpstreamAnswer = {
       status,
       headers,
-      publicHeaders: publicHeaders(headers, plan, this.request, cameAt),
+      publicHeaders: publicHeaders(headers, plan, request, cameAt),
       control: policy.controlOf(status, headers),
       sentAt: this.#sentAt,
       cameAt,
@@ -130,18 +155,17 @@ export class CacheFill extends AttemptLoop implements SharedFill {
       if (mayStandIn(stored, task.storing.directives, cameAt)) return this.#standIn(stored, headers)
     }
     if (plan.fallback !== null && plan.fallback.on.has(status)) {
-      this.dismiss(headers)
-      this.#registration.close()
-      this.fellBack = true
+      this.#dismiss(headers)
+      this.exchange.fellBack = true
       for (const reader of this.#readers) reader.fallBack(plan.fallback, `status ${status}`)
       return
     }
-    if (this.request.method === 'HEAD') this.#learnFromHead(answer)
-    const audience = audienceOfAnswer(task, plan, this.request, answer)
+    if (request.method === 'HEAD') this.#learnFromHead(answer)
+    const audience = audienceOfAnswer(task, plan, request, answer)
     const head =
       audience === 'none' || wholeLength(headers) > policy.maxObjectSize
         ? null
-        : storedHead(answer, policy, this.request.raw.headers, task.storing)
+        : storedHead(answer, policy, request.raw.headers, task.storing)
     if (head !== null && isOfUse(head)) {
       this.#head = head
       this.#key = audience === 'all' ? task.sharedKey : task.ownKey
@@ -153,7 +177,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     } else this.#giveUpStoring()
     for (const reader of this.#readers) {
       // the one whose request it is gets just this
-      if (reader.request === this.request) reader.begin(answer, null, this.#outcome(false))
+      if (reader.request === request) reader.begin(answer, null, this.#outcome(false))
       else if (this.#head !== null && this.#isFor(reader, this.#head)) {
         reader.begin(answer, this.#head, this.#outcome(true))
       } else {
@@ -163,14 +187,14 @@ export class CacheFill extends AttemptLoop implements SharedFill {
         this.#readers.delete(reader)
       }
     }
-    if (this.#readers.size === 0 && !this.#isBehind) this.abort()
+    if (this.#readers.size === 0 && !this.#isBehind) this.#abandon()
   }
 
-  override onChunk(chunk: Buffer): void {
+  onResponseData(controller: SendController, chunk: Buffer): void {
     let wait = false
     for (const reader of this.#readers) if (!reader.write(chunk)) wait = true
     if (this.#head === null) {
-      if (wait) this.controller!.pause()
+      if (wait) controller.pause()
       return
     }
     this.#length += chunk.length
@@ -179,10 +203,10 @@ export class CacheFill extends AttemptLoop implements SharedFill {
       this.#chunks.push(chunk)
       return
     } else this.#giveUpStoring(false)
-    if (wait) this.controller!.pause()
+    if (wait) controller.pause()
   }
 
-  protected override onEnd(trailers: IncomingHttpHeaders): void {
+  onResponseEnd(_controller: SendController, trailers: IncomingHttpHeaders): void {
     this.#registration.close()
     this.#hold.end(
       this.#readers,
@@ -191,24 +215,27 @@ export class CacheFill extends AttemptLoop implements SharedFill {
     for (const reader of this.#readers) reader.end(trailers)
   }
 
-  protected override onFailure(error: Error, started: boolean): void {
+  onResponseError(_controller: SendController, error: Error): void {
+    this.#fail(error)
+  }
+
+  #fail(error: Error): void {
+    const started = this.#answer !== null
     this.#registration.close()
     this.#hold.end(this.#readers, undefined)
     const { stored, cache, storing } = this.task
-    if (!started && stored !== null && !this.clientGone && mayStandIn(stored, storing.directives, cache.now())) {
+    if (!started && stored !== null && !this.#isAbandoned && mayStandIn(stored, storing.directives, cache.now())) {
       for (const reader of this.#readers) {
         reader.useStored(stored, { forwarded: 'stale', ttl: freshFor(stored, cache.now()) })
       }
       return
     }
-    for (const reader of this.#readers) this.fellBack = reader.fail(error, started) || this.fellBack
+    for (const reader of this.#readers) if (reader.fail(error, started)) this.exchange.fellBack = true
   }
 
   #store(head: StoredHead, body: Buffer): Promise<unknown> | undefined {
-    const {
-      plan,
-      task: { cache },
-    } = this
+    const { cache } = this.task
+    const { plan } = this.exchange
     const { headers } = this.#answer!
     if (plan.enforceResponse && plan.responseCheck?.(head.status, headers['content-type'], body, headers)) {
       return undefined
@@ -221,23 +248,35 @@ export class CacheFill extends AttemptLoop implements SharedFill {
 
   /** Answers with what is stored in place of the upstream's error. */
   #standIn(stored: StoredResponse, headers: IncomingHttpHeaders): void {
-    this.dismiss(headers)
-    this.#registration.close()
+    this.#dismiss(headers)
     for (const reader of this.#readers) reader.useStored(stored, this.#validated(stored, undefined))
   }
 
   /** What a 304 has changed may have changed who may have it; the one who has asked gets it in any case. */
   async #useFreshened(response: StoredResponse, headers: IncomingHttpHeaders): Promise<void> {
     const { task } = this
-    this.dismiss(headers)
-    this.#registration.close()
-    const audience = audienceOfFreshened(task, this.plan, this.request, response)
+    this.#dismiss(headers)
+    const audience = audienceOfFreshened(task, this.exchange.plan, this.exchange.request, response)
     const outcome = this.#validated(response, audience !== 'none' || undefined)
     for (const reader of this.#readers) {
-      if (audience !== 'none' || reader.request === this.request) reader.useStored(response, outcome)
+      if (audience !== 'none' || reader.request === this.exchange.request) reader.useStored(response, outcome)
     }
     await replaceStored(task, response, audience, this.#since)
-    if (audience === 'none') for (const reader of this.#readers) if (reader.request !== this.request) reader.askAgain()
+    if (audience === 'none') {
+      for (const reader of this.#readers) if (reader.request !== this.exchange.request) reader.askAgain()
+    }
+  }
+
+  /** Nobody waits for the answer any more. */
+  #abandon(): void {
+    this.#isAbandoned = true
+    this.#controller?.abort()
+  }
+
+  /** The content of the answer is not needed, and nobody else can join. */
+  #dismiss(headers: IncomingHttpHeaders): void {
+    this.#controller!.dismiss(headers)
+    this.#registration.close()
   }
 
   #later(work: Promise<void>): void {
@@ -258,8 +297,7 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   /** A 304 about something else than what is stored, which is of no use then. */
   async #startAnew(headers: IncomingHttpHeaders): Promise<void> {
     const { task } = this
-    this.dismiss(headers)
-    this.#registration.close()
+    this.#dismiss(headers)
     await replaceStored(task, task.stored!, 'none', this.#since)
     for (const reader of this.#readers) reader.askAgain('without-stored')
   }
@@ -275,7 +313,12 @@ export class CacheFill extends AttemptLoop implements SharedFill {
       (length === undefined || stored.part !== null || Number(length) === stored.body.byteLength)
     const response = holds ? freshened(stored, answer, task.policy) : { ...stored, lifetime: 0, mustValidate: true }
     this.#later(
-      replaceStored(task, response, audienceOfFreshened(task, this.plan, this.request, response), this.#since),
+      replaceStored(
+        task,
+        response,
+        audienceOfFreshened(task, this.exchange.plan, this.exchange.request, response),
+        this.#since,
+      ),
     )
   }
 
@@ -306,6 +349,6 @@ export class CacheFill extends AttemptLoop implements SharedFill {
   }
   /** The clients get their answer from now on. */
   streams(): void {
-    this.clearDeadline()
+    this.#controller?.clearDeadline()
   }
 }

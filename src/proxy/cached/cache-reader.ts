@@ -12,6 +12,7 @@ import { failReply, guarded } from '../../listener/settle.ts'
 import type { FallbackAnswer } from '../../traffic/resilience/fallback-answer.ts'
 import { copyStoredHeaders, covers, noteOutcome, sendStored } from './cached-reply.ts'
 import { unwatchClient, watchClient } from '../client-departure.ts'
+import type { Exchange } from '../exchange.ts'
 import type { ForwardPlan } from '../forward-plan.ts'
 import type { ResponseSource } from '../relay-stream.ts'
 import { ReplyWriter } from '../reply-writer.ts'
@@ -47,19 +48,13 @@ export class CacheReader implements ResponseSource {
   isFull = false
 
   /** @param again  answers the request in another way, because what comes is not for it */
-  constructor(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    plan: ForwardPlan,
-    wanted: Wanted,
-    again: (again: Again) => void,
-  ) {
-    this.request = request
-    this.reply = reply
-    this.#plan = plan
+  constructor(exchange: Exchange, wanted: Wanted, again: (again: Again) => void) {
+    this.request = exchange.request
+    this.reply = exchange.reply
+    this.#plan = exchange.plan
     this.#wanted = wanted
     this.#again = again
-    this.#writer = new ReplyWriter(request, reply, plan, this)
+    this.#writer = new ReplyWriter(exchange, this)
   }
 
   /** @returns whether the fill takes it */

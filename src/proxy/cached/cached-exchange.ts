@@ -10,6 +10,7 @@ import { hasUnsafeCondition, validationFields } from '../../cache/validators.ts'
 import { isSelected, selectingValue } from '../../cache/vary.ts'
 import { gatehouseError } from '../../errors.ts'
 import { guarded, settle } from '../../listener/settle.ts'
+import { isStream } from '../../upstream/outgoing-request.ts'
 import { CacheFill } from './cache-fill.ts'
 import { isAuthenticated, ownerOf } from '../cache-owner.ts'
 import { type Again, CacheReader } from './cache-reader.ts'
@@ -17,32 +18,26 @@ import { cacheUrl } from './cache-url.ts'
 import { covers, noteOutcome, sendStored } from './cached-reply.ts'
 import { nameByVary } from './fill-registration.ts'
 import type { FillTask } from './fill-task.ts'
+import type { Exchange } from '../exchange.ts'
 import type { ForwardPlan } from '../forward-plan.ts'
 import { hidesFields, requestHeaders } from '../request-headers.ts'
 
-type Relay = () => void
+/** Asks the upstream without the cache. */
+type Relay = (exchange: Exchange) => void
 
 /**
  * Answers a request from the cache as far as that is allowed, and else has the upstream asked in a way that fills the
  * cache.
- * @param path   path and query for the upstream
- * @param relay  asks the upstream without the cache
  */
-export function exchangeCached(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  plan: ForwardPlan,
-  path: string,
-  body: Buffer | null,
-  relay: Relay,
-): void {
+export function exchangeCached(exchange: Exchange, relay: Relay): void {
+  const { request, reply, plan, body } = exchange
   const { policy } = plan.cache!
-  const reason = bypassReason(request, plan, policy, body)
+  const reason = bypassReason(request, plan, policy, isStream(body) ? null : body)
   if (reason !== null || policy === null) {
     if (policy !== null) noteOutcome(request, reply, { forwarded: reason! })
-    return relay()
+    return relay(exchange)
   }
-  new CachedExchange(request, reply, plan, policy, path, body, relay).start()
+  new CachedExchange(exchange, policy, relay).start()
 }
 
 /** Why a request has nothing to do with the cache; null when it has. */
@@ -67,12 +62,11 @@ function bypassReason(
 
 /** One request on its way through the cache. */
 class CachedExchange {
+  readonly #exchange: Exchange
   readonly #request: FastifyRequest
   readonly #reply: FastifyReply
   readonly #plan: ForwardPlan
   readonly #policy: CachePolicy
-  readonly #path: string
-  readonly #body: Buffer | null
   readonly #relay: Relay
   readonly #again: Again
   readonly #directives: Directives
@@ -81,23 +75,14 @@ class CachedExchange {
   readonly #sharedKey: CacheKey
   readonly #ownKey: CacheKey
 
-  constructor(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    plan: ForwardPlan,
-    policy: CachePolicy,
-    path: string,
-    body: Buffer | null,
-    relay: Relay,
-    again: Again = 'anew',
-  ) {
+  constructor(exchange: Exchange, policy: CachePolicy, relay: Relay, again: Again = 'anew') {
+    const { request, reply, plan, body } = exchange
     const { headers } = request.raw
+    this.#exchange = exchange
     this.#request = request
     this.#reply = reply
     this.#plan = plan
     this.#policy = policy
-    this.#path = path
-    this.#body = body
     this.#relay = relay
     this.#again = again
     this.#directives = policy.directivesOf(headers)
@@ -116,7 +101,7 @@ class CachedExchange {
     const rest =
       plan.cache!.route +
       plan.forwarded.variantOf(request.raw, plan.preserveHost) +
-      policy.keyOf(headers, cookies, this.#body)
+      policy.keyOf(headers, cookies, isStream(body) ? null : body)
     this.#sharedKey = { url, rest }
     const owner = ownerOf(request, plan)
     this.#ownKey = owner === '' ? this.#sharedKey : { url, rest: `${rest}\n${owner}` }
@@ -172,7 +157,7 @@ class CachedExchange {
 
   #bypass(forwarded: ForwardReason): void {
     noteOutcome(this.#request, this.#reply, { forwarded })
-    this.#relay()
+    this.#relay(this.#exchange)
   }
 
   /** @param stored  to be validated; null for none */
@@ -187,13 +172,8 @@ class CachedExchange {
       this.#hasCookies ||
       (this.#isAuthenticated && this.#ownKey === this.#sharedKey)
     const name = isAlone ? null : this.#fillName()
-    const reader = new CacheReader(
-      request,
-      this.#reply,
-      this.#plan,
-      { directives: this.#directives, validates: stored !== null },
-      (again) => this.#askAgain(again),
-    )
+    const wanted = { directives: this.#directives, validates: stored !== null }
+    const reader = new CacheReader(this.#exchange, wanted, (again) => this.#askAgain(again))
     // a validation is for all who wait for it, also where nobody waits for a miss
     const isPassed = name !== null && stored === null && cache.isPassed(name)
     const shared = isPassed || this.#again === 'alone' ? null : name
@@ -213,16 +193,7 @@ class CachedExchange {
 
   /** What came was not for this request; it looks anew, since by now there may be something stored for it. */
   #askAgain(again: Again): void {
-    new CachedExchange(
-      this.#request,
-      this.#reply,
-      this.#plan,
-      this.#policy,
-      this.#path,
-      this.#body,
-      this.#relay,
-      again,
-    ).start()
+    new CachedExchange(this.#exchange, this.#policy, this.#relay, again).start()
   }
 
   /** Has a response validated though the client has been answered (RFC 5861, section 3). */
@@ -261,15 +232,14 @@ class CachedExchange {
       reason,
       name,
     }
-    const all = requestHeaders(this.#request, plan, this.#body !== null)
+    const exchange = this.#exchange
+    const all = requestHeaders(this.#request, plan, exchange.body !== null)
     const headers = this.#policy.wantsIdentity ? withoutCoding(all) : all
     return new CacheFill(
-      this.#request,
-      this.#reply,
-      plan,
-      this.#policy.countedTarget(this.#path),
-      keepsConditions && stored === null ? headers : withConditions(headers, stored),
-      this.#body,
+      exchange.with(
+        this.#policy.countedTarget(exchange.path),
+        keepsConditions && stored === null ? headers : withConditions(headers, stored),
+      ),
       task,
       isBehind,
     )

@@ -1,16 +1,16 @@
 import type { HedgePolicy } from '../traffic/resilience/hedge-policy.ts'
-import type { Target } from '../upstream/target.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
 import type { RetryState } from './retry-state.ts'
+import type { Target } from './target.ts'
 
-/** A request that may be sent to several targets at once. */
+/** The loop of a request that may be sent to several targets at once. */
 interface HedgedRequest extends AttemptOwner {
   attempts: number
-  /** Where its slow attempt is under way. */
+  /** The target of the slow attempt. */
   readonly target: Target | null
 }
 
-/** The copies of one request that are sent while an earlier attempt is slow; the first usable answer wins. */
+/** Sends copies of a request while an earlier attempt is slow. The first usable answer wins. */
 export class HedgeRace {
   readonly #policy: HedgePolicy
   readonly #owner: HedgedRequest
@@ -25,7 +25,7 @@ export class HedgeRace {
     this.#retry = retry
   }
 
-  /** Waits for the time of the next copy, if there may be one. */
+  /** Starts the timer for the next copy, if there may be one. */
   arm(): void {
     const { delay, max } = this.#policy
     if (this.#decided || this.#timer !== null || delay === undefined || this.#copies.length >= max) return
@@ -40,12 +40,9 @@ export class HedgeRace {
   /** Sends a copy to a target that does not have the request, if there is one and the budget allows it. */
   sendCopy(): void {
     this.#timer = null
-    const {
-      plan: { upstream },
-      request,
-      target: slow,
-      headers,
-    } = this.#owner
+    const { outgoing, target: slow } = this.#owner
+    const { request, plan, headers } = outgoing
+    const { upstream } = plan
     const asked = new Set([...this.#retry.tried, slow!, ...this.#copies.map((copy) => copy.target)])
     const target = upstream.select(request, asked)
     if (target === null || !this.#retry.takeBudget(performance.now(), target)) return
@@ -57,14 +54,14 @@ export class HedgeRace {
     this.arm()
   }
 
-  /** The attempt that is still under way and may bring the answer instead of a failed one. */
+  /** Another attempt that is still in flight and may bring the answer instead of the failed one. */
   standIn(failed: Attempt, current: Attempt): Attempt | undefined {
     return [current, ...this.#copies].find((attempt) => attempt !== failed && attempt.isUnderWay)
   }
 
-  /** An answer is taken: the other attempts are broken off. */
+  /** An answer is chosen: the other attempts are broken off. */
   settle(winner: Attempt, current: Attempt): void {
-    // of a slower attempt it is known that it takes at least so long
+    // a slower attempt takes at least this long
     this.#policy.note(performance.now() - current.sentAt)
     if (current !== winner && current.isUnderWay) current.stop('cancelled')
     this.close(winner)
@@ -74,7 +71,7 @@ export class HedgeRace {
     this.#owner.broken(error)
   }
 
-  /** Nothing is waited for any more. @param kept  the attempt that goes on */
+  /** Breaks off all copies. @param kept  the one that goes on */
   close(kept?: Attempt): void {
     this.#decided = true
     this.disarm()

@@ -1,14 +1,12 @@
-import type { FastifyRequest } from 'fastify'
 import type { Waiter } from '../traffic/balancing/wait-queue.ts'
-import type { ForwardPlan } from './forward-plan.ts'
+import type { OutgoingRequest } from './outgoing-request.ts'
 
-/** A request that finds its targets full. */
+/** The loop of a request whose targets are full. */
 interface WaitingRequest {
-  readonly request: FastifyRequest
-  readonly plan: ForwardPlan
+  readonly outgoing: OutgoingRequest
   /** Sends it, if a target has room. */
   trySend(): boolean
-  /** Answers it, because it may wait no longer. */
+  /** Ends it, because it may wait no longer. */
   refuse(): void
   /** The gateway itself has thrown. */
   broken(error: unknown): void
@@ -24,17 +22,15 @@ export class RoomWait implements Waiter {
     this.#owner = owner
   }
 
-  /** Milliseconds, with those of earlier attempts. */
+  /** Milliseconds that the request has waited, before earlier attempts too. */
   get ms(): number {
     return this.#since === null ? this.#waited : this.#waited + performance.now() - this.#since
   }
 
-  /** Goes to the end of the line, if there is one with room for it. */
+  /** Joins the end of the queue, if there is one with room. */
   begin(): boolean {
-    const {
-      plan: { upstream },
-      request,
-    } = this.#owner
+    const { plan, request } = this.#owner.outgoing
+    const { upstream } = plan
     if (upstream.queue?.join(this)) {
       this.#since = performance.now()
       return true
@@ -45,12 +41,12 @@ export class RoomWait implements Waiter {
 
   end(): void {
     if (this.#since === null) return
-    this.#owner.plan.upstream.queue!.leave(this)
+    this.#owner.outgoing.plan.upstream.queue!.leave(this)
     this.#waited = this.ms
     this.#since = null
   }
 
-  /** Called by whichever request makes room, which an error of this one must not reach. */
+  /** Called by the request that makes room, which an error of this one must not reach. */
   resume(): boolean {
     try {
       return this.#owner.trySend()
@@ -63,11 +59,8 @@ export class RoomWait implements Waiter {
 
   waitOver(): void {
     try {
-      const {
-        plan: { upstream },
-        request,
-      } = this.#owner
-      upstream.report('queue_timeout', null, { reqId: request.id })
+      const { plan, request } = this.#owner.outgoing
+      plan.upstream.report('queue_timeout', null, { reqId: request.id })
       this.#owner.refuse()
     } catch (error) {
       this.#owner.broken(error)

@@ -1,8 +1,8 @@
 import { constants } from 'node:http2'
 import { gatehouseError, type GatehouseError } from '../errors.ts'
-import type { AttemptFailure } from '../upstream/target-monitor.ts'
+import type { AttemptFailure } from './target-monitor.ts'
 
-/** The connection never stood, so the upstream has seen nothing of the request. */
+/** No connection was made, so the upstream has seen nothing of the request. */
 const NOT_CONNECTED = new Set([
   'ECONNREFUSED',
   'EHOSTUNREACH',
@@ -20,7 +20,7 @@ const NOT_CONNECTED = new Set([
   'EPROTO',
   'ERR_SSL_WRONG_VERSION_NUMBER',
   'ERR_SSL_PACKET_LENGTH_TOO_LONG',
-  // the certificate of the target is not good: OpenSSL's names
+  // the certificate of the target is invalid: OpenSSL's names
   'ERR_TLS_CERT_ALTNAME_INVALID',
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
@@ -40,12 +40,12 @@ const NOT_CONNECTED = new Set([
   'HOSTNAME_MISMATCH',
 ])
 /**
- * The target did not like the certificate that it was shown, or none; under TLS 1.3 it says so after the handshake, but
- * before it reads.
+ * The target refused our certificate, or its absence. Under TLS 1.3 it does so after the handshake, but before it
+ * reads.
  */
 const REFUSED_BY_TLS =
   /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13)_ALERT_(?:.*CERTIFICATE.*|HANDSHAKE_FAILURE|UNKNOWN_CA|ACCESS_DENIED|PROTOCOL_VERSION|NO_APPLICATION_PROTOCOL)$/
-/** RST_STREAM with this code: nothing has been done for the request (RFC 9113, section 8.7). */
+/** RST_STREAM with this code: the target has not processed the request (RFC 9113, section 8.7). */
 const REFUSED_STREAM = constants.NGHTTP2_REFUSED_STREAM
 const BROKEN_OFF = new Set([
   'ECONNRESET',
@@ -66,16 +66,13 @@ const neverConnected = (error: unknown): boolean => {
 
 type Http2Failure = { http2ErrorCode?: number; message?: string } | undefined
 
-/**
- * Whether a stream was refused, or came after the last that the target has looked at before it goes (RFC 9113, section
- * 6.8).
- */
+/** Whether a stream was refused, or is newer than the last that the target has processed (RFC 9113, section 6.8). */
 const isUntouched = (error: Http2Failure): boolean =>
   error?.http2ErrorCode === REFUSED_STREAM || error?.message?.startsWith('HTTP/2: "GOAWAY"') === true
 
 /**
- * Whether there is sense in sending the request again: it was not answered with something that is no HTTP, but not at
- * all, as by a keep-alive connection that had just timed out (RFC 9112, section 9.3.1).
+ * Whether another attempt may go better: there was no answer at all, as on a keep-alive connection that had just timed
+ * out (RFC 9112, section 9.3.1). An answer that is not HTTP would come again.
  */
 export const isWorthRetrying = (error: unknown, failure: AttemptFailure): boolean =>
   failure !== 'broken' || BROKEN_OFF.has(codeOf(error))
@@ -87,7 +84,7 @@ const TOO_SLOW = new Set([
   'GW_UPSTREAM_TIMEOUT',
 ])
 
-/** What went wrong with the request itself, or with the client that sends it. */
+/** The request itself was wrong, or its client went away. */
 const OWN_FAULT = new Set([
   'ABORT_ERR',
   'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH',
@@ -103,20 +100,20 @@ export function attemptFailure(error: unknown): AttemptFailure {
   return OWN_FAULT.has(code) || code.startsWith('GW_') ? 'cancelled' : 'broken'
 }
 
-/** The answer to a client that is one too many for an upstream. */
+/** The answer when an upstream is full. */
 export const overloadError = (): GatehouseError =>
   gatehouseError('GW_UPSTREAM_OVERLOADED', { headers: { 'retry-after': '1' } })
 
 /** Longest time that a client is told to wait. Seconds. */
 const LONGEST_WAIT = 60
 
-/** The answer when no target may be asked. @param wait  milliseconds until one may */
+/** The answer when no target is available. @param wait  milliseconds until one is */
 export const noTargetError = (wait: number): GatehouseError =>
   gatehouseError('GW_UPSTREAM_UNAVAILABLE', {
     headers: { 'retry-after': String(Math.min(LONGEST_WAIT, Math.max(1, Math.ceil(wait / 1000)))) },
   })
 
-/** The answer to a client whose request has failed at every target that could be tried. */
+/** The answer when a request has failed at every target that could be tried. */
 export function failureAnswer(error: unknown): GatehouseError {
   const code = codeOf(error)
   if (code.startsWith('GW_')) return error as GatehouseError

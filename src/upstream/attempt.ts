@@ -1,46 +1,37 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Duplex, Readable } from 'node:stream'
-import type { FastifyRequest } from 'fastify'
+import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { gatehouseError } from '../errors.ts'
-import type { Target } from '../upstream/target.ts'
-import type { AttemptFailure } from '../upstream/target-monitor.ts'
 import { attemptFailure } from './attempt-failure.ts'
-import type { ForwardPlan } from './forward-plan.ts'
 import { type BreakableHandler, GuardedHandler } from './guarded-handler.ts'
+import { isStream, type OutgoingRequest } from './outgoing-request.ts'
 import { aimHeaders } from './target-headers.ts'
+import type { AttemptFailure } from './target-monitor.ts'
+import type { Target } from './target.ts'
 
-/** Longest content that is read to the end though nobody wants it, which keeps its connection. Bytes. */
+/** Longest unwanted content that is read to its end, so that the connection can be used again. Bytes. */
 const DRAINED = 16 * 1024
-/** Shorter times until the first byte are kept to exactly. Milliseconds. */
-const PRECISE = 10_000
 /** How long that may take. Milliseconds. */
 const DRAIN_TIME = 1000
+/** A shorter time until the first byte gets a timer of its own, since undici counts half seconds. Milliseconds. */
+const PRECISE = 10_000
 
-/** A request on its way, which hears of its attempts until they are over, dropped or stopped. */
+/** The loop that an attempt belongs to. It hears of the attempt until that is over, dropped or stopped. */
 export interface AttemptOwner {
-  readonly request: FastifyRequest
-  readonly plan: ForwardPlan
-  /** Path and query for the upstream, without the target's base path. */
-  readonly path: string
-  /** Name, value, ...; the first is `host`, whose value is put in for each target. */
-  readonly headers: string[]
-  readonly body: Buffer | Readable | null
-  /** Protocol to upgrade to. */
-  readonly upgrade: string | undefined
+  readonly outgoing: OutgoingRequest
+  /** An informational response has come, before the final one. */
+  attemptInformed(status: number, headers: IncomingHttpHeaders): void
   attemptAnswered(attempt: Attempt, status: number, headers: IncomingHttpHeaders, statusText: string | undefined): void
   attemptUpgraded(status: number, headers: IncomingHttpHeaders, socket: Duplex): void
-  /** A response before the one that is waited for. */
-  onInformational(status: number, headers: IncomingHttpHeaders): void
-  onChunk(chunk: Buffer): void
+  attemptData(chunk: Buffer): void
   attemptEnded(trailers: IncomingHttpHeaders): void
   tunnelClosed(): void
   attemptFailed(attempt: Attempt, error: Error, failure: AttemptFailure): void
-  /** Something of the gateway's own has thrown. Never throws. */
+  /** The gateway itself has thrown. Never throws. */
   broken(error: unknown): void
 }
 
-/** One sending of a request to one target. It tells the target how it has gone, exactly once. */
+/** Sends a request to one target, once. The target hears exactly once how it went. */
 export class Attempt implements BreakableHandler {
   readonly target: Target
   /** When it was sent, by the monotonic clock in milliseconds. */
@@ -64,10 +55,10 @@ export class Attempt implements BreakableHandler {
     return this.#state === 'under way'
   }
 
-  /** @param headers  those of the request, or a copy when it is under way elsewhere */
-  send(headers = this.#owner.headers): void {
+  /** @param headers  those of the request, or a copy while another attempt of it is in flight */
+  send(headers = this.#owner.outgoing.headers): void {
     const { target } = this
-    const { request, plan, path, body, upgrade } = this.#owner
+    const { request, plan, path, body, upgrade } = this.#owner.outgoing
     // a body that streams takes as long as the client does, and cannot be sent again
     if (plan.retry !== null && plan.retry.perTry > 0 && !isStream(body)) {
       this.#timer = setTimeout(onTooSlow, plan.retry.perTry, this).unref()
@@ -88,16 +79,14 @@ export class Attempt implements BreakableHandler {
     )
   }
 
-  /** Breaks it off; nothing is heard of it any more. */
+  /** Breaks the attempt off. The owner hears no more of it. */
   stop(failure: AttemptFailure): void {
     if (this.#state === 'over') return
     this.#over(this.#state === 'dropped' ? null : failure)
     this.controller?.abort(unwanted())
   }
 
-  /**
-   * Does without the content of an answer that has been judged by its head; a short one is read to keep its connection.
-   */
+  /** Skips the content of an answer that was judged by its head. Short content is read, to keep the connection. */
   drop(headers: IncomingHttpHeaders): void {
     if (!(Number(headers['content-length']) <= DRAINED)) {
       this.#over(null)
@@ -108,7 +97,7 @@ export class Attempt implements BreakableHandler {
     this.#timer = setTimeout(onDrainTooSlow, DRAIN_TIME, this).unref()
   }
 
-  /** The time for its answer is up. */
+  /** The answer has not come in time. */
   expire(): void {
     if (this.#state !== 'under way') return
     const error = gatehouseError('GW_UPSTREAM_TIMEOUT')
@@ -116,10 +105,7 @@ export class Attempt implements BreakableHandler {
     this.#owner.attemptFailed(this, error, 'timeout')
   }
 
-  /**
-   * Ends the exchange because the gateway itself has thrown while it handled an event of this attempt. undici would
-   * take the error for one of the connection, or hand it to nobody, and the client would wait for ever.
-   */
+  /** Ends the request, because the gateway itself has thrown while it handled an event of this attempt. */
   broke(error: unknown): void {
     try {
       this.stop('cancelled')
@@ -132,13 +118,8 @@ export class Attempt implements BreakableHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.controller = controller
     if (this.#state === 'over') controller.abort(unwanted())
-    const {
-      plan: {
-        timeouts: { firstByte },
-      },
-      body,
-    } = this.#owner
-    // undici counts half seconds
+    const { plan, body } = this.#owner.outgoing
+    const { firstByte } = plan.timeouts
     if (
       firstByte > 0 &&
       firstByte < PRECISE &&
@@ -159,9 +140,10 @@ export class Attempt implements BreakableHandler {
     if (this.#state === 'over') return
     const elapsed = performance.now() - this.sentAt
     if (status < 200) {
-      // informational; undici begins to wait anew with each of them
-      if (elapsed > this.#owner.plan.timeouts.firstByte) controller.abort(gatehouseError('GW_UPSTREAM_TIMEOUT'))
-      else if (this.#state === 'under way') this.#owner.onInformational(status, headers)
+      // informational: undici starts its timer anew with each
+      if (elapsed > this.#owner.outgoing.plan.timeouts.firstByte) {
+        controller.abort(gatehouseError('GW_UPSTREAM_TIMEOUT'))
+      } else if (this.#state === 'under way') this.#owner.attemptInformed(status, headers)
       return
     }
     const mistake = mistakeOf(headers)
@@ -183,7 +165,7 @@ export class Attempt implements BreakableHandler {
       socket.destroy()
       return
     }
-    // RFC 6455, section 4.1: it has agreed to something that nobody has asked for
+    // RFC 6455, section 4.1: the target has switched to another protocol than the one that was asked for
     if (String(headers.upgrade).toLowerCase() !== 'websocket') {
       socket.destroy()
       this.onResponseError(
@@ -193,7 +175,7 @@ export class Attempt implements BreakableHandler {
       return
     }
     this.#answered(status, performance.now() - this.sentAt)
-    // a tunnel is under way until it closes
+    // the attempt lasts as long as the tunnel
     socket.once('close', () => {
       try {
         if (this.#state !== 'over') this.#over(null)
@@ -206,7 +188,7 @@ export class Attempt implements BreakableHandler {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#state === 'under way') this.#owner.onChunk(chunk)
+    if (this.#state === 'under way') this.#owner.attemptData(chunk)
   }
 
   onResponseEnd(_controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
@@ -237,18 +219,15 @@ export class Attempt implements BreakableHandler {
   }
 }
 
-/** Whether a body comes from the client as it is sent on. */
-export const isStream = (body: Buffer | Readable | null): body is Readable => body !== null && !Buffer.isBuffer(body)
-
-/** What undici is told of an exchange that nobody waits for any more; it says nothing about the upstream. */
+/** The reason of an abort when nobody waits for the response any more. It says nothing about the upstream. */
 export const unwanted = (): Error => Object.assign(new Error('the response is no longer wanted'), { code: 'ABORT_ERR' })
 
-/** The transfer coding that is taken off (RFC 9112, section 7.1), or one of old that changes nothing. */
+/** The transfer coding that undici decodes (RFC 9112, section 7.1), and an obsolete one that changes nothing. */
 const TAKEN_OFF = /^(?:chunked|identity)$/i
 
-/** What makes a response none that could be handed on. */
+/** Why a response cannot be passed on; null when it can. */
 function mistakeOf({ 'transfer-encoding': coding }: IncomingHttpHeaders): string | null {
-  // nobody would take the coding off, or tell the client of it
+  // nobody would decode it, or name the coding to the client
   return coding !== undefined && !TAKEN_OFF.test(String(coding).trim())
     ? `answered in the transfer coding ${JSON.stringify(coding)}, which nobody has asked for`
     : null

@@ -2,15 +2,15 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 
-/** Hears of the events of one exchange with an upstream, and of its own mistakes in that. */
+/** A handler that is told of the errors that its own methods throw. */
 export interface BreakableHandler extends Dispatcher.DispatchHandler {
   /** One of its methods has thrown. Must not throw. */
   broke(error: unknown): void
 }
 
 /**
- * Stands between undici and a handler of ours. What the handler throws goes back to it: undici would take it for an
- * error of the connection, or of nobody, and the client would wait for ever or the process end.
+ * Stands between undici and a handler of ours and catches what that throws. undici would take it for an error of the
+ * connection, or let it end the process, and the client would wait forever.
  */
 export class GuardedHandler implements Dispatcher.DispatchHandler {
   readonly #handler: BreakableHandler
