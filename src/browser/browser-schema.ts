@@ -5,7 +5,7 @@ const Token = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 const Origin = Type.String({
   pattern:
     '^(null|https?://(\\*\\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\\d{1,5})?|https?://\\[[0-9a-f:.]+\\](:\\d{1,5})?)$',
-  title: 'origin in small letters such as "https://app.example.com", "https://*.example.com", or "null"',
+  title: 'origin in lower case such as "https://app.example.com", "https://*.example.com", or "null"',
 })
 const HeaderNames = (description: string) =>
   Type.Optional(Type.Array(Type.String({ pattern: Token, title: 'header name' }), { description }))
@@ -15,16 +15,16 @@ const CorsRules = Type.Object(
     origins: Type.Union([Type.Literal('*'), Type.Array(Origin, { minItems: 1 })], {
       title: '"*", or a list of origins',
       description:
-        'Origins whose pages may read the answers: exact, `https://*.example.com` for one label, or `"*"` for every page, which excludes credentials. `"null"` means sandboxed pages and files, of which anybody can make one.',
+        'Origins whose pages may read the answers: exact ones, `https://*.example.com` for one label, or `"*"` for every page, which excludes `credentials`. `"null"` stands for sandboxed pages and local files; anyone can create such a page.',
     }),
     methods: Type.Optional(
       Type.Array(Type.String({ pattern: Token, title: 'HTTP method' }), {
         minItems: 1,
-        description: 'Methods that a preflight allows. Default: the one that it asks for, if there is a route for it.',
+        description: 'Methods that a preflight allows. Default: the method that it asks for, if a route has it.',
       }),
     ),
     headers: HeaderNames('Request headers that a preflight allows. Default: those that it asks for.'),
-    exposedHeaders: HeaderNames('Response headers that pages may read, beside the safelisted ones. Default: none.'),
+    exposedHeaders: HeaderNames('Response headers that pages may read, besides the safelisted ones. Default: none.'),
     credentials: Type.Optional(
       Type.Boolean({ description: 'Whether pages may send cookies and other credentials. Default: false.' }),
     ),
@@ -40,7 +40,7 @@ export type CorsRules = Static<typeof CorsRules>
 export const Cors = Type.Union([Type.Literal(false), CorsRules], {
   title: 'false or { origins, methods, headers, exposedHeaders, credentials, maxAge }',
   description:
-    'Which pages of other origins may call the API from a browser (CORS). Preflights are answered by the gateway, before authentication and limits. On WebSocket routes other origins are refused. Default: false, the upstream speaks for itself.',
+    'Which pages of other origins may call the API from a browser (CORS). The gateway answers preflights, before authentication and limits. WebSockets of pages whose origin is not listed are refused. Default: false, the upstream handles CORS itself.',
 })
 export type Cors = Static<typeof Cors>
 
@@ -52,7 +52,7 @@ export const Csrf = Type.Union(
       {
         trustedOrigins: Type.Array(Origin, {
           minItems: 1,
-          description: 'Further origins whose pages may make changes.',
+          description: 'Further origins whose pages may send requests that make changes.',
         }),
       },
       { additionalProperties: false },
@@ -61,7 +61,7 @@ export const Csrf = Type.Union(
   {
     title: 'true, false or { trustedOrigins }',
     description:
-      'Refuses requests that make changes, and WebSockets, when they carry a cookie that authenticates and come from a page of another origin. Default: true; it has an effect where a scheme of the route takes credentials from a cookie. WebSockets are also refused on routes with `basic`, `clientCertificate` or `forwardAuth`, whose credentials browsers add by themselves.',
+      'Refuses requests that make changes, and WebSockets, if they carry an authenticating cookie and come from a page of another origin. It has an effect on routes with a scheme that takes credentials from a cookie. On routes with `basic`, `clientCertificate` or `forwardAuth`, whose credentials browsers add by themselves, it refuses such WebSockets without a cookie too. Default: true.',
   },
 )
 export type Csrf = Static<typeof Csrf>
@@ -77,7 +77,7 @@ const SecurityRules = Type.Object(
           Type.Literal(false),
           Type.Object(
             {
-              maxAge: Duration({ description: 'How long browsers insist on HTTPS.' }),
+              maxAge: Duration({ description: 'How long browsers use only HTTPS.' }),
               includeSubDomains: Type.Optional(Type.Boolean({ description: 'Default: true.' })),
               preload: Type.Optional(Type.Boolean({ description: 'Default: false.' })),
             },
@@ -86,7 +86,7 @@ const SecurityRules = Type.Object(
         ],
         {
           description:
-            '`Strict-Transport-Security`, sent only to clients that came over TLS (behind a terminator: `trustProxy`). Default: a year, subdomains included.',
+            '`Strict-Transport-Security`, sent only to clients that use TLS (behind a TLS terminator, set `trustProxy`). Default: a year, subdomains included.',
         },
       ),
     ),
@@ -98,7 +98,7 @@ const SecurityRules = Type.Object(
         ],
         {
           description:
-            "`Content-Security-Policy`: directives and their values, such as `{ 'default-src': [\"'self'\"] }`. Default: false, since it must fit the pages.",
+            "`Content-Security-Policy`: directives and their values, such as `{ 'default-src': [\"'self'\"] }`. Default: false, since a policy must fit the pages.",
         },
       ),
     ),
@@ -132,7 +132,7 @@ const SecurityRules = Type.Object(
     override: Type.Optional(
       Type.Boolean({
         description:
-          "Whether these replace headers of the same name that the upstream sends. Default: false, the upstream's own win.",
+          "Replaces headers of the same name that the upstream sends. Default: false, the upstream's headers win.",
       }),
     ),
   },
@@ -143,7 +143,6 @@ export type SecurityRules = Static<typeof SecurityRules>
 /** `securityHeaders` of the gateway, an upstream or a route. */
 export const SecurityHeaders = Type.Union([Type.Boolean(), SecurityRules], {
   title: 'true, false or { strictTransportSecurity, contentSecurityPolicy, frameOptions, ... }',
-  description:
-    'Headers that make browsers careful, on every answer of a route. `true` takes the defaults. Default: false.',
+  description: 'Security headers for browsers, on every answer of a route. `true` sends the defaults. Default: false.',
 })
 export type SecurityHeaders = Static<typeof SecurityHeaders>

@@ -14,7 +14,7 @@ const ParameterNames = Type.Array(
   { maxItems: 100 },
 )
 
-/** What part of a request tells responses apart. */
+/** The parts of a request that are in the cache key, beside scheme, host and path. */
 const CacheKeyDeclaration = Type.Object(
   {
     query: Type.Optional(
@@ -26,19 +26,21 @@ const CacheKeyDeclaration = Type.Object(
         {
           title: '{ allow: [...] } or { deny: [...] }',
           description:
-            'Parameters of the query that count, or those that do not, such as `utm_*`. What does not count is not sent to the upstream either, so that it cannot change what others get. Default: the whole query counts, as it came.',
+            'Query parameters that are part of the key: `{ allow: [...] }`, or all but some, `{ deny: ["utm_*"] }`. The others are not sent to the upstream either, so that they cannot change what other clients get. Default: the whole query, as it was sent.',
         },
       ),
     ),
-    headers: HeaderNames('Request headers whose values tell responses apart, whether the response says `Vary` or not.'),
+    headers: HeaderNames(
+      'Request headers whose values are part of the key, whether the response has them in `Vary` or not.',
+    ),
     cookies: Type.Optional(
       Type.Array(Type.String({ minLength: 1 }), {
         maxItems: 20,
-        description: 'Cookies whose values tell responses apart.',
+        description: 'Cookies whose values are part of the key.',
       }),
     ),
   },
-  { additionalProperties: false, description: 'What tells responses apart beside scheme, host and path.' },
+  { additionalProperties: false, description: 'What is part of the cache key, beside scheme, host and path.' },
 )
 
 /** `cache` of an upstream or a route. */
@@ -50,13 +52,13 @@ export const CacheDeclaration = Type.Union(
         ttl: Type.Optional(
           Duration({
             description:
-              'How long responses are fresh that do not say so themselves. Default: a tenth of the time since `Last-Modified`, or not at all.',
+              'How long a response is fresh if the upstream does not say so. Default: a tenth of the time since `Last-Modified`, at most a day; without that header, never.',
           }),
         ),
         override: Type.Optional(
           Type.Boolean({
             description:
-              "Holds `ttl` against the upstream's own word: `Cache-Control` (`private` and `no-store` included), `Expires` and `Pragma` are passed over. Default: false.",
+              'Uses `ttl` even if the upstream says otherwise: its `Cache-Control` (also `private` and `no-store`) and `Expires` are ignored. Has an effect only with `ttl`. Default: false.',
           }),
         ),
         methods: Type.Optional(
@@ -64,21 +66,22 @@ export const CacheDeclaration = Type.Union(
             minItems: 1,
             uniqueItems: true,
             description:
-              'Methods that are answered from the cache. The body of a QUERY is part of its key, to 64 KiB. Default: `GET` and `HEAD`.',
+              'Methods that are answered from the cache. The body of a `QUERY` is part of its key, up to 64 KiB. Default: `GET` and `HEAD`.',
           }),
         ),
         key: Type.Optional(CacheKeyDeclaration),
-        vary: HeaderNames('Request headers that responses vary by, beside those of `Vary`.'),
+        vary: HeaderNames('Request headers that are treated as if each response had them in `Vary`.'),
         tags: Type.Optional(
           Type.Array(Type.String({ pattern: '^[\\x21-\\x7E]+$' }), {
             maxItems: 20,
-            description: 'Tags by which the responses can be purged, beside those of `Cache-Tag` and `Surrogate-Key`.',
+            description:
+              'Tags to purge the responses by, beside those of their `Cache-Tag` and `Surrogate-Key` headers.',
           }),
         ),
         grace: Type.Optional(
           Duration({
             description:
-              'How long a stale response may stand in for an upstream that fails, where the upstream does not say (`stale-if-error`). Default: `0`.',
+              'How long a stale response may be sent instead of an error of the upstream, if the response has no `stale-if-error`. Default: `0`.',
           }),
         ),
         maxObjectSize: Type.Optional(ByteSize({ description: 'Largest body that is stored. Default: `1MiB`.' })),
@@ -91,20 +94,20 @@ export const CacheDeclaration = Type.Union(
             Duration({ description: 'How long.' }),
             {
               description:
-                'How long answers of these statuses are fresh that do not say so themselves, such as `{ 404: "10s" }`.',
+                'How long errors are fresh if the upstream does not say so, by status, such as `{ 404: "10s" }`.',
             },
           ),
         ),
         cookies: Type.Optional(
           Type.Enum(['private', 'share'], {
             description:
-              '`private`: a request with cookies that are no part of the key gets nothing stored but what is marked `public`, and a response that sets cookies is not stored. `share`: cookies do not matter, and those that a stored response sets go to everybody. Default: `private`.',
+              '`private`: a request with cookies that are not part of the key gets only stored responses that are marked `public`, and a response that sets cookies is not stored. `share`: cookies do not matter, and the `Set-Cookie` of a stored response is sent to everyone. Default: `private`.',
           }),
         ),
         clientControl: Type.Optional(
           Type.Boolean({
             description:
-              "Heeds the request's `Cache-Control` and `Pragma`: clients can have a response validated, or the cache passed over. Default: true.",
+              'Whether clients may revalidate a response or bypass the cache with `Cache-Control` and `Pragma`. Default: true.',
           }),
         ),
       },
@@ -113,7 +116,8 @@ export const CacheDeclaration = Type.Union(
   ],
   {
     title: 'true, false, or { ttl, methods, key, ... }',
-    description: 'Answers from the cache of the gateway what the upstream allows (RFC 9111). Default: false.',
+    description:
+      'Stores responses as the upstream allows (RFC 9111) and answers later requests from them. Default: false.',
   },
 )
 export type CacheDeclaration = Static<typeof CacheDeclaration>
@@ -122,16 +126,16 @@ export type CacheSettings = Exclude<CacheDeclaration, boolean>
 /** `cache` of the configuration. */
 export const CacheStoreSettings = Type.Object(
   {
-    memory: ByteSize({ default: '64MiB', description: 'Most memory for stored responses in each process.' }),
+    memory: ByteSize({ default: '64MiB', description: 'Most memory for stored responses, in each process.' }),
     inFlight: ByteSize({
       default: '32MiB',
       description:
-        'Most memory for responses on their way into the store of each process: until they are stored, and the clients that share them have taken them. Past it further responses are streamed and not stored.',
+        'Most memory for responses that are being stored, in each process. A response counts until it is stored and every client that shares it has received it. When the memory is used up, further responses are streamed and not stored.',
     }),
     redis: Type.Boolean({
       default: false,
       description:
-        'Keeps responses in the Redis of `redis` as well, so that all gateways share them, and restarts lose none. Its `maxmemory-policy` must be `noeviction` or one of `volatile-*`.',
+        'Also stores responses in the Redis of `redis`, so that all gateways share them and a restart does not lose them. Its `maxmemory-policy` must be `noeviction` or one of `volatile-*`.',
     }),
     purge: Type.Union(
       [
@@ -142,15 +146,15 @@ export const CacheStoreSettings = Type.Object(
               default: '/cache/purge',
               pattern: '^/[A-Za-z0-9._~/-]+$',
               title: 'path such as "/cache/purge"',
-              description: 'Where a POST purges responses.',
+              description: 'Path of the purge endpoint. A `POST` to it purges responses.',
             }),
             auth: AuthDeclaration,
           },
           { additionalProperties: false },
         ),
       ],
-      { default: false, description: 'The address at which stored responses are purged. Off unless stated.' },
+      { default: false, description: 'Endpoint that purges stored responses. Default: false, there is none.' },
     ),
   },
-  { additionalProperties: false, default: {}, description: 'Where the responses of cached routes are kept.' },
+  { additionalProperties: false, default: {}, description: 'Where the responses of cached routes are stored.' },
 )

@@ -13,7 +13,7 @@ const By = Type.Unsafe<'consumer' | 'address' | 'group' | 'route' | { header: st
         header: Type.String({
           pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
           title: 'header name',
-          description: 'Its value; requests without the header are counted by address.',
+          description: 'Requests with the same value of this header are counted together, those without it by address.',
         }),
       },
       { additionalProperties: false },
@@ -23,7 +23,7 @@ const By = Type.Unsafe<'consumer' | 'address' | 'group' | 'route' | { header: st
   ]),
   title: '"consumer", "address", "group", "route", { header: name }, or in TypeScript a function of the request',
   description:
-    "Whose requests are counted together. `consumer` (default): the authenticated consumer, or the address where there is none. `address`: the client's address, IPv6 by /64; counted before authentication. `group`: everybody of the consumer's first group, or the consumer where there is none. `route`: everybody, for each route by itself. `{ header: name }`: requests with the same value of a header, which the client is free to choose. A function of the request, in TypeScript alone: requests for which it returns the same text; null counts by consumer.",
+    "Whose requests are counted together. `consumer` (default): those of one authenticated consumer, or of one address if there is no consumer. `address`: those of one client address, IPv6 by /64; counted before authentication. `group`: those of the consumer's first group, or of the consumer if it has no group. `route`: all requests, for each route separately. `{ header: name }`: requests with the same value of a header, which the client can choose. A function of the request, only in TypeScript: requests for which it returns the same text; null counts by consumer.",
 })
 export type LimitBy = Static<typeof By>
 
@@ -59,13 +59,14 @@ const WindowLimit = Type.Object(
     algorithm: Type.Optional(
       Type.Enum(['fixed', 'sliding', 'token-bucket'], {
         description:
-          '`fixed` (default): a window begins with the first request, and the next one when it is over. `sliding`: never more than `max` in any window, wherever it begins. `token-bucket`: `max` requests a `window` come back evenly, up to `burst`.',
+          '`fixed` (default): a window begins with the first request; the next one begins with the first request after its end. `sliding`: never more than `max` in any period as long as the window. `token-bucket`: `max` tokens come back evenly in each `window`, up to `burst`.',
       }),
     ),
     burst: Type.Optional(
       Type.Integer({
         minimum: 1,
-        description: 'How many requests a `token-bucket` holds, which may come at once. Default: `max`.',
+        description:
+          'Most tokens of a `token-bucket`, so the most requests at once. A limit with `burst` is a `token-bucket`. Default: `max`.',
       }),
     ),
     ...shared,
@@ -78,11 +79,11 @@ const ConcurrencyLimit = Type.Object(
     concurrent: Type.Integer({
       minimum: 1,
       description:
-        'How many requests may be under way at once. A request is over when its response ends or the client goes away; a WebSocket when it closes.',
+        'Most requests in flight. A request ends when its response ends or the client goes away, a WebSocket when it closes.',
     }),
     ...shared,
   },
-  { additionalProperties: false, description: 'At most `concurrent` requests at once.' },
+  { additionalProperties: false, description: 'At most `concurrent` requests in flight.' },
 )
 
 const QuotaLimit = Type.Object(
@@ -90,7 +91,7 @@ const QuotaLimit = Type.Object(
     quota: Type.Object(
       {
         max: Type.Integer({ minimum: 1, description: 'How many requests a period allows.' }),
-        per: Type.Enum(['day', 'month'], { description: 'The period: a day or month of the calendar.' }),
+        per: Type.Enum(['day', 'month'], { description: 'The period: a calendar day or month.' }),
         timeZone: Type.Optional(
           Type.String({
             minLength: 1,
@@ -102,7 +103,7 @@ const QuotaLimit = Type.Object(
     ),
     ...shared,
   },
-  { additionalProperties: false, description: 'At most so many requests in a day or month of the calendar.' },
+  { additionalProperties: false, description: 'At most `max` requests in a calendar day or month.' },
 )
 
 const OneLimit = Type.Union([WindowLimit, ConcurrencyLimit, QuotaLimit], {
@@ -114,7 +115,7 @@ const LimitList = Type.Array(OneLimit, { minItems: 1 })
 export const LimitDeclaration = Type.Union([OneLimit, LimitList], {
   title: '{ max, window, by }, { concurrent }, { quota: { max, per } }, or a list of these',
   description:
-    'How often the API may be called: `{ max, window }`, `{ concurrent }`, `{ quota: { max, per } }`, or a list of these, which all hold.',
+    'How often the API may be called: `{ max, window }`, `{ concurrent }`, `{ quota: { max, per } }`, or a list of these, which all apply.',
 })
 export type LimitDeclaration = Static<typeof LimitDeclaration>
 
@@ -127,7 +128,7 @@ export const CostDeclaration = Type.Union(
   {
     title: 'whole number of at least 1, or { METHOD: number }',
     description:
-      'For how many requests one counts: a number, or one for each method (`{ POST: 5 }`; the others cost 1, HEAD as much as GET). It has no effect on `concurrent`. Default: 1.',
+      'How many requests one request counts for: a number, or a number by method (`{ POST: 5 }`; other methods cost 1, `HEAD` as much as `GET`). It has no effect on `concurrent`. Default: 1.',
   },
 )
 export type CostDeclaration = Static<typeof CostDeclaration>
@@ -142,7 +143,7 @@ export const LimitSettings = Type.Object(
     onFailure: Type.Enum(['open', 'closed'], {
       default: 'open',
       description:
-        'What happens to requests that Redis cannot count, because it is away or answers errors. `open`: each process counts them in its memory, so that at most one further limit per process passes. `closed`: they are answered 503.',
+        'What happens to requests that Redis cannot count because it is away or answers with errors. `open`: each process counts them in its memory, so each process lets at most one further limit pass. `closed`: they are answered 503.',
     }),
   },
   { additionalProperties: false, default: {}, description: 'How limits are counted.' },
@@ -160,7 +161,7 @@ export const Plans = Type.Record(
   ),
   {
     description:
-      "Plans of consumers by name, such as `{ free: { limits: [{ quota: { max: 1000, per: 'day' } }] } }`. The limits of a plan hold on every authenticated route, on top of those of the route. A route with `rateLimit: false` is free of them.",
+      "Plans of consumers by name, such as `{ free: { limits: [{ quota: { max: 1000, per: 'day' } }] } }`. The limits of a plan apply on every authenticated route, besides those of the route. They do not apply to a route with `rateLimit: false`.",
   },
 )
 

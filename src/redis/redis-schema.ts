@@ -12,7 +12,7 @@ export const RedisSettings = Type.Union(
         cluster: Type.Array(Url, {
           minItems: 1,
           description:
-            'Some nodes of the cluster; it tells of the others. User and password are those of the first URL.',
+            'Some nodes of the cluster. The gateway finds the others through them. The user and password of the first URL are used for all nodes.',
         }),
       },
       { additionalProperties: false, description: 'A Redis Cluster.' },
@@ -22,16 +22,16 @@ export const RedisSettings = Type.Union(
         sentinels: Type.Array(Url, {
           minItems: 1,
           description:
-            'The sentinels. User and password in the first URL are those of the sentinels; with `rediss://` sentinels and Redis are spoken to over TLS.',
+            'The sentinels. The user and password of the first URL are used for the sentinels. With `rediss://` both the sentinels and Redis are reached over TLS.',
         }),
-        name: Type.String({ minLength: 1, description: 'Name under which the sentinels know the Redis.' }),
+        name: Type.String({ minLength: 1, description: 'Name of the Redis in the sentinels.' }),
         username: Type.Optional(Type.String({ description: 'User of the Redis itself.' })),
         password: Type.Optional(Type.String({ description: 'Password of the Redis itself.', ...secret })),
         db: Type.Optional(Type.Integer({ minimum: 0, description: 'Number of the database. Default: 0.' })),
       },
       {
         additionalProperties: false,
-        description: 'A Redis that Sentinel watches over: the gateway follows a failover.',
+        description: 'A Redis that Sentinel monitors. The gateway follows a failover.',
       },
     ),
   ],

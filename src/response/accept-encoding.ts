@@ -1,6 +1,6 @@
 import type { Coding } from './compression-schema.ts'
 
-/** Coding in small letters and its weight, from 0 to 1. */
+/** The weight of each coding, from 0 to 1; names in lower case. */
 type Weights = ReadonlyMap<string, number>
 
 const MEMBER = /^\s*([!#$%&'*+.^_`|~0-9a-z-]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?$/

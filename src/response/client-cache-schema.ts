@@ -10,31 +10,31 @@ export const ClientCache = Type.Union(
         privacy: Type.Optional(
           Type.Enum(['public', 'private', 'no-cache', 'no-store'], {
             description:
-              'Who may keep the response: everybody, the client alone, everybody who asks again before each use, or nobody. Where it is `public` and the request is authenticated or the response sets a cookie, clients are told `private`, unless `override` is set. Default: nothing is said.',
+              'The `Cache-Control` that is sent. `public`: every cache may store the response; `private`: only the client; `no-cache`: stored, but revalidated before each use; `no-store`: not stored. If the request is authenticated or the response sets a cookie, `public` is sent as `private`, unless `override` is set. Default: nothing is added.',
           }),
         ),
         maxAge: Type.Optional(
           Duration({
             least: 1000,
-            description: 'How long clients may use the response, with `public` and `private`; whole seconds.',
+            description: 'How long clients may use the response, in whole seconds. Only with `public` and `private`.',
           }),
         ),
         sharedMaxAge: Type.Optional(
           Duration({
             least: 1000,
-            description: 'How long shared caches may, with `public`; whole seconds. Default: `maxAge`.',
+            description: 'How long shared caches may use it, in whole seconds. Only with `public`. Default: `maxAge`.',
           }),
         ),
         override: Type.Optional(
           Type.Boolean({
             description:
-              "Says it in place of the upstream's own `Cache-Control`, `Expires` and `Pragma`. Default: false, the upstream's own word wins.",
+              "Replaces the upstream's `Cache-Control`, `Expires` and `Pragma`. Default: false, the upstream's headers win.",
           }),
         ),
         etag: Type.Optional(
           Type.Boolean({
             description:
-              'Gives 200 answers to GET an `ETag`, a hash of their body, when the upstream sends neither `ETag` nor `Last-Modified`, and answers 304 to clients that have the same already. For bodies to 1 MiB that are there within 100 ms after their head. Default: false.',
+              'Adds an `ETag`, a hash of the body, to 200 answers to `GET` that have no `ETag` and no `Last-Modified`, and answers 304 to clients that already have the body. Only for bodies up to 1 MiB that are complete within 100 ms after their head. Default: false.',
           }),
         ),
       },
@@ -44,7 +44,7 @@ export const ClientCache = Type.Union(
   {
     title: 'false or { privacy, maxAge, sharedMaxAge, override, etag }',
     description:
-      'What clients are told about keeping responses that do not say so themselves. Errors that do not are told `no-store`. Default: false, nothing is added.',
+      'Adds `Cache-Control` for clients if the upstream sends none. Errors without one get `no-store`. Default: false, nothing is added.',
   },
 )
 export type ClientCache = Static<typeof ClientCache>

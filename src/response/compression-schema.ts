@@ -16,7 +16,7 @@ export const Compression = Type.Union(
             minItems: 1,
             uniqueItems: true,
             description:
-              'Content codings, the one first that is taken when a client likes several as well. Default: `zstd`, `br`, `gzip`.',
+              'Content codings that are offered. If a client accepts several equally, the first one is used. Default: `zstd`, `br`, `gzip`.',
           }),
         ),
         minSize: Type.Optional(ByteSize({ description: 'Smallest body that is compressed. Default: `1KiB`.' })),
@@ -24,12 +24,12 @@ export const Compression = Type.Union(
           Type.Array(
             Type.String({
               pattern: '^[a-z0-9!#$&^_.+-]+/([a-z0-9!#$&^_.+-]+|\\*)$',
-              title: 'media type in small letters, or "text/*"',
+              title: 'media type in lower case, or "text/*"',
             }),
             {
               minItems: 1,
               description:
-                'Media types that are compressed, in place of the default: text, JSON, XML, SVG, JavaScript, WebAssembly, uncompressed fonts and their like. Never `text/event-stream`.',
+                'Media types that are compressed. `text/event-stream` never is. Default: text, JSON, XML, SVG, JavaScript, WebAssembly, uncompressed fonts and similar types.',
             },
           ),
         ),
@@ -40,7 +40,7 @@ export const Compression = Type.Union(
   {
     title: 'true, false or { encodings, minSize, types }',
     description:
-      'Compresses responses for clients that say so in `Accept-Encoding`, and decompresses those in a coding that the client does not take. Leave it off where a secret (a CSRF token, a session) stands in the same body as text that a stranger can choose: over TLS the length alone can give the secret away (BREACH). Default: false.',
+      'Compresses responses for clients that ask for it in `Accept-Encoding`, and decompresses responses in a coding that the client does not accept. Leave it off where a body holds both a secret (a CSRF token, a session) and text that an attacker can choose: the length of the response can reveal the secret, even over TLS (BREACH). Default: false.',
   },
 )
 export type Compression = Static<typeof Compression>

@@ -264,6 +264,6 @@ test('mistakes are told', async (t) => {
   )
   await assert.rejects(
     start(t, { cors: { origins: ['https://App.example.com/'] }, routes: [route('/x')] }),
-    /a\.json: cors\.origins\[0\]: found "https:\/\/App\.example\.com\/", allowed: origin in small letters/,
+    /a\.json: cors\.origins\[0\]: found "https:\/\/App\.example\.com\/", allowed: origin in lower case/,
   )
 })
