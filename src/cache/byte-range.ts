@@ -1,17 +1,18 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { matchesStrongly } from './validators.ts'
+import { matchesStrongly } from './conditional-request.ts'
 import { type StoredPart, type StoredResponse, storedValue } from './stored-response.ts'
 
-/** First and last byte, both included. */
-export interface ByteRange {
+/** First and last byte, both inclusive. */
+interface ByteRange {
   first: number
   last: number
 }
 
 /**
- * What a request wants of a whole of known length (RFC 9110, section 14.1.2).
- * @returns null when `Range` is passed over: there is none, several are asked for, or it is malformed; `unsatisfiable`
- *   when it lies outside of the whole
+ * The range that a request asks for (RFC 9110, section 14.1.2).
+ * @param total  length of the whole content
+ * @returns null when `Range` is absent, malformed, or lists several ranges, and is ignored; `unsatisfiable` when it
+ *   lies outside the content
  */
 export function requestedRange(field: string | undefined, total: number): ByteRange | 'unsatisfiable' | null {
   const match = /^bytes\s*=\s*(?:(\d+)\s*)?-\s*(?:(\d+)\s*)?$/i.exec(field ?? '')
@@ -28,7 +29,7 @@ export function requestedRange(field: string | undefined, total: number): ByteRa
   return first >= total ? 'unsatisfiable' : { first, last }
 }
 
-/** Whether `Range` still holds: the content is the one that `If-Range` names (RFC 9110, section 13.1.5). */
+/** Whether `Range` applies: `If-Range` is absent or names the stored content (RFC 9110, section 13.1.5). */
 export function rangeHolds(request: IncomingHttpHeaders, headers: StoredResponse['headers']): boolean {
   const condition = request['if-range']
   if (condition === undefined) return true
@@ -38,8 +39,8 @@ export function rangeHolds(request: IncomingHttpHeaders, headers: StoredResponse
 }
 
 /**
- * The part that a 206 holds; null when it is none that can be stored, because it has several parts, an unknown whole or
- * another length than it says.
+ * The part that a 206 contains; null when it cannot be stored: several parts, an unknown total, or another length than
+ * it states.
  */
 export function partOf(headers: IncomingHttpHeaders, length: number): StoredPart | null {
   const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers['content-range'] ?? '')
@@ -48,11 +49,11 @@ export function partOf(headers: IncomingHttpHeaders, length: number): StoredPart
   return last >= first && last < total && last - first + 1 === length ? { first, total } : null
 }
 
-/** Bytes of the whole that a response is, or is a part of; NaN when it does not say. */
+/** Length of the whole content of a response or of its 206 part; NaN when unknown. */
 export const wholeLength = (headers: IncomingHttpHeaders): number =>
   Number(/\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1] ?? headers['content-length'])
 
-/** What a stored response has of a range; null when a byte of it is missing. */
+/** The bytes of a range; null when the stored part lacks one of them. */
 export function slice({ body, part }: StoredResponse, { first, last }: ByteRange): Buffer | null {
   const offset = part?.first ?? 0
   return first < offset || last >= offset + body.byteLength ? null : body.subarray(first - offset, last - offset + 1)
@@ -62,8 +63,54 @@ export const totalOf = ({ body, part }: StoredResponse): number => part?.total ?
 
 export const contentRange = ({ first, last }: ByteRange, total: number): string => `bytes ${first}-${last}/${total}`
 
-/** Puts two parts of one content together, as far as they touch (RFC 9110, section 15.3.7.3). */
-export function joinParts(
+/**
+ * Adds a response to those of its key. A part never replaces the whole content. Parts of the same content, which a
+ * strong entity tag proves, are joined (RFC 9111, section 3.4).
+ */
+export function combined(before: readonly StoredResponse[], response: StoredResponse): readonly StoredResponse[] {
+  const others = before.filter((other) => !replaces(other, response))
+  if (response.part === null) return [...others, response]
+  const stored = before.find((other) => replaces(other, response))
+  if (stored === undefined || !isSameContent(stored, response)) return [...others, response]
+  return [
+    ...others,
+    stored.part === null
+      ? { ...response, status: stored.status, headers: stored.headers, body: stored.body, part: null }
+      : joined(stored, response),
+  ]
+}
+
+function joined(stored: StoredResponse, response: StoredResponse): StoredResponse {
+  const one = joinParts({ part: stored.part!, body: stored.body }, { part: response.part!, body: response.body })
+  if (one === null) return response
+  const { first, total } = one.part
+  const { 'content-range': _, ...headers } = response.headers
+  const isWhole = one.body.byteLength === total
+  return {
+    ...response,
+    status: isWhole ? 200 : 206,
+    headers: {
+      ...headers,
+      'content-length': String(one.body.byteLength),
+      ...(isWhole ? {} : { 'content-range': `bytes ${first}-${first + one.body.byteLength - 1}/${total}` }),
+    },
+    body: one.body,
+    part: isWhole ? null : one.part,
+  }
+}
+
+/** Whether two responses answer the same requests. */
+export const replaces = (one: Pick<StoredResponse, 'vary'>, other: Pick<StoredResponse, 'vary'>): boolean =>
+  one.vary.length === other.vary.length &&
+  one.vary.every(([name, value], i) => name === other.vary[i]![0] && value === other.vary[i]![1])
+
+function isSameContent(one: StoredResponse, other: StoredResponse): boolean {
+  const tag = storedValue(one.headers, 'etag')
+  return tag !== undefined && !tag.startsWith('W/') && tag === storedValue(other.headers, 'etag')
+}
+
+/** Joins two parts of the same content; null when there is a gap between them (RFC 9110, section 15.3.7.3). */
+function joinParts(
   one: { part: StoredPart; body: Buffer },
   other: { part: StoredPart; body: Buffer },
 ): { part: StoredPart; body: Buffer } | null {

@@ -1,19 +1,22 @@
-/** Directives in small letters with their values; `null` for those without one. */
+import type { IncomingHttpHeaders } from 'node:http'
+import { parseDictionary } from 'structured-headers'
+
+/** Cache directives: the name in lower case and its value; `null` for a directive without a value. */
 export type Directives = ReadonlyMap<string, string | null>
 
 /** `name`, `name=token` or `name="quoted"`, up to the next comma (RFC 9111, section 5.2). */
 const DIRECTIVE =
   /[\s,]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~0-9A-Za-z-]*)))?\s*(?=,|$)/y
-/** What is none, quotes included. */
+/** Text up to the next comma that is no directive. A quoted string may contain commas. */
 const OTHER = /[\s,]*(?:"(?:[^"\\]|\\.)*"?|[^",])+/y
-/** "At least 2^31", which stands for all that is larger (RFC 9111, section 1.2.2). */
+/** Larger values count as 2^31 (RFC 9111, section 1.2.2). */
 const MOST_SECONDS = 2 ** 31
 
 export const NO_DIRECTIVES: Directives = new Map()
 
 /**
- * The directives of `Cache-Control` (RFC 9111, section 5.2). Of one that is repeated the first counts (section 4.2.1);
- * what is malformed is passed over.
+ * The directives of `Cache-Control` (RFC 9111, section 5.2). The first of repeated directives counts (section 4.2.1).
+ * Malformed ones are skipped.
  */
 export function parseCacheControl(field: string | string[] | undefined): Directives {
   if (field === undefined) return NO_DIRECTIVES
@@ -36,8 +39,8 @@ export function parseCacheControl(field: string | string[] | undefined): Directi
 }
 
 /**
- * Delta-seconds of a directive (RFC 9111, section 1.2.2); undefined without the directive. A value that is none counts
- * as 0, so that the response is taken for stale (section 4.2.1).
+ * The seconds of a directive (RFC 9111, section 1.2.2); undefined without the directive. An invalid value counts as 0:
+ * the response is stale (section 4.2.1).
  */
 export function secondsOf(directives: Directives, name: string): number | undefined {
   const value = directives.get(name)
@@ -45,11 +48,11 @@ export function secondsOf(directives: Directives, name: string): number | undefi
   return deltaSeconds(value) ?? 0
 }
 
-/** A whole number of seconds; undefined when the text is none. */
+/** A whole number of seconds; undefined for any other text. */
 export const deltaSeconds = (text: string | null): number | undefined =>
   text !== null && /^\d+$/.test(text) ? Math.min(Number(text), MOST_SECONDS) : undefined
 
-/** Field names that a directive lists, in small letters: `no-cache="set-cookie, x-a"`. */
+/** The field names that a directive lists, in lower case: `no-cache="set-cookie, x-a"`. */
 export const fieldNames = (value: string | null | undefined): string[] =>
   value
     ? value
@@ -57,3 +60,43 @@ export const fieldNames = (value: string | null | undefined): string[] =>
         .map((name) => name.trim().toLowerCase())
         .filter((name) => name !== '')
     : []
+
+/** Cache directives for this gateway alone. Stored, because a 304 is judged by it; not sent to clients. */
+export const OWN_CONTROL = 'gatehouse-cache-control'
+/** Fields that address this cache, the most specific first (RFC 9213, section 2.2: target list). */
+const TARGETED_FIELDS = [OWN_CONTROL, 'cdn-cache-control'] as const
+/** Directives whose value may list fields. */
+const LISTS = new Set(['no-cache', 'private'])
+
+export interface ControlOfResponse {
+  directives: Directives
+  /** Whether they come from a targeted field: `Expires` and `Cache-Control` are ignored (RFC 9213, section 2.2). */
+  targeted: boolean
+}
+
+/** The directives of a response for this cache. */
+export function controlOf(headers: IncomingHttpHeaders): ControlOfResponse {
+  for (const name of TARGETED_FIELDS) {
+    const field = headers[name]
+    if (field === undefined) continue
+    const directives = parseTargeted(String(field))
+    if (directives !== null) return { directives, targeted: true }
+  }
+  return { directives: parseCacheControl(headers['cache-control']), targeted: false }
+}
+
+/** A structured dictionary; null when it is empty or malformed: the field is ignored (RFC 9213, section 2.2). */
+function parseTargeted(text: string): Directives | null {
+  const found = new Map<string, string | null>()
+  try {
+    for (const [key, [value]] of parseDictionary(text)) {
+      // a value of a type that the directive does not have: ignored
+      if (typeof value === 'number' && Number.isInteger(value) && value >= 0) found.set(key, String(value))
+      else if (value === true) found.set(key, null)
+      else if (typeof value === 'string' && LISTS.has(key)) found.set(key, value)
+    }
+  } catch {
+    return null
+  }
+  return found.size > 0 ? found : null
+}

@@ -1,16 +1,16 @@
-/** Why a request has gone to the upstream (RFC 9211, section 2.2). */
+/** Why a request was forwarded to the upstream (RFC 9211, section 2.2). */
 export type ForwardReason = 'bypass' | 'method' | 'uri-miss' | 'vary-miss' | 'request' | 'stale' | 'partial'
 
-/** What the cache has done about a request. */
+/** How the cache handled a request. */
 export interface CacheOutcome {
-  /** Why it went to the upstream; null when it did not. */
+  /** Why it was forwarded; null for a hit. */
   readonly forwarded: ForwardReason | null
-  /** Seconds that the response is still fresh; negative when stale. */
+  /** Seconds for which the response is still fresh; negative when stale. */
   readonly ttl?: number
-  /** Status of the upstream, where it differs from what the client gets. */
+  /** Status of the upstream's answer. */
   readonly upstreamStatus?: number
   readonly stored?: boolean
-  /** Whether it shared the request of another. */
+  /** Whether it shared the fetch of another request (collapsed forwarding). */
   readonly collapsed?: boolean
 }
 
@@ -24,7 +24,7 @@ export function cacheStatus({ forwarded, ttl, upstreamStatus, stored, collapsed 
   return text
 }
 
-/** One word on it, for logs and metrics. */
+/** The outcome in one word, for logs and metrics. */
 export const outcomeWord = ({ forwarded, ttl = 0, collapsed }: CacheOutcome): string =>
   forwarded === null
     ? ttl < 0

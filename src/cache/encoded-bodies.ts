@@ -1,8 +1,8 @@
 type Encode<Coding extends string> = (body: Buffer, coding: Coding) => Promise<Buffer>
 
 /**
- * Bodies of stored responses in the codings that clients have asked for: each made once and kept for as long as the
- * body itself, also when the head of the response is freshened.
+ * Compressed forms of stored bodies. Each is made once, for the first client that accepts the coding, and kept as long
+ * as the body itself, also when a validation updates the head of the response.
  */
 export class EncodedBodies<Coding extends string> {
   readonly #encode: Encode<Coding>
@@ -13,7 +13,7 @@ export class EncodedBodies<Coding extends string> {
   })
   #bytes = 0
 
-  /** @param limit  most bytes; what comes above them is made each time */
+  /** @param limit  most bytes in total; bodies above it are compressed for each response */
   constructor(limit: number, encode: Encode<Coding>) {
     this.#limit = limit
     this.#encode = encode
@@ -23,7 +23,7 @@ export class EncodedBodies<Coding extends string> {
     return this.#bytes
   }
 
-  /** The body in a coding; those that want it at the same time share the work. */
+  /** The body in a coding. Concurrent calls share the work. */
   get(body: Buffer, coding: Coding): Buffer | Promise<Buffer> {
     let codings = this.#kept.get(body)
     if (codings === undefined) this.#kept.set(body, (codings = new Map()))

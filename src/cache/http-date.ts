@@ -4,10 +4,7 @@ const LONG_DAY = '(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)'
 const TIME = '(\\d\\d):(\\d\\d):(\\d\\d)'
 const MONTH = `(${MONTHS.join('|')})`
 
-/**
- * The forms that a recipient must accept (RFC 9110, section 5.6.7); day, month and zone in any case, which senders get
- * wrong.
- */
+/** The three forms of a date (RFC 9110, section 5.6.7). Day, month and zone in any case, since some senders vary it. */
 const FIXDATE = new RegExp(`^${DAY}, (\\d\\d) ${MONTH} (\\d{4}) ${TIME} gmt$`, 'i')
 const RFC850 = new RegExp(`^${LONG_DAY}, (\\d\\d)-${MONTH}-(\\d\\d) ${TIME} gmt$`, 'i')
 const ASCTIME = new RegExp(`^${DAY} ${MONTH} ( \\d|\\d\\d) ${TIME} (\\d{4})$`, 'i')

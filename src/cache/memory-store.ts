@@ -1,45 +1,27 @@
-import {
-  type CacheKey,
-  type CacheStore,
-  isPurged,
-  nameOf,
-  outdated,
-  type Purge,
-  shortName,
-  withResponse,
-} from './cache-store.ts'
+import { type CacheKey, nameOf, shortName } from './cache-key.ts'
+import { type CacheStore, type DatedPurge, type Found, softPurged, withResponse } from './cache-store.ts'
+import { PurgeIndex } from './purge-index.ts'
 import { type StoredResponse, weightOf } from './stored-response.ts'
 
-/** What is kept under one key. */
-interface Entry {
-  readonly key: CacheKey
-  responses: readonly StoredResponse[]
-  bytes: number
-  /** Uses since it was last looked at, at most 3. */
-  uses: number
-  isMain: boolean
-}
-
-/** Share of the bytes for what has been used once at most. */
+/** Share of the bytes for the small queue. */
 const SMALL_SHARE = 0.1
 const MOST_USES = 3
-/** How many keys are remembered of what was put out unused. */
+/** How many keys are remembered that were evicted unused. */
 const REMEMBERED = 10_000
 
 /**
- * Responses in memory, bounded in bytes. What is new comes into a small queue, and only what is used there gets into
- * the main one, so that one pass over many URLs does not put out what is used (S3-FIFO: Yang and others, "FIFO queues
- * are all you need for cache eviction", SOSP 2023). A use costs a counter, no reordering.
+ * Responses in memory, bounded in bytes. A new response enters a small queue and moves to the main queue only if it is
+ * used there, so that one scan over many URLs does not evict responses in use (S3-FIFO: Yang and others, "FIFO queues
+ * are all you need for cache eviction", SOSP 2023). A use increments a counter and reorders nothing.
  */
 export class MemoryStore implements CacheStore {
   readonly #limit: number
   readonly #entries = new Map<string, Entry>()
-  /** In the order of their coming. */
+  /** Oldest first. */
   readonly #small = new Set<Entry>()
   readonly #main = new Set<Entry>()
   readonly #ghosts = new Set<string>()
-  readonly #byUrl = new Map<string, Set<Entry>>()
-  readonly #byTag = new Map<string, Set<Entry>>()
+  readonly #index = new PurgeIndex<Entry>()
   #smallBytes = 0
   #mainBytes = 0
 
@@ -55,7 +37,7 @@ export class MemoryStore implements CacheStore {
     return this.#entries.size
   }
 
-  get(key: CacheKey): readonly StoredResponse[] | null {
+  get(key: CacheKey): Found {
     const entry = this.#entries.get(nameOf(key))
     if (entry === undefined) return null
     if (entry.uses < MOST_USES) entry.uses++
@@ -81,20 +63,14 @@ export class MemoryStore implements CacheStore {
     }
     this.#entries.set(name, entry)
     this.#enqueue(entry)
-    addTo(this.#byUrl, key.url, entry)
-    for (const tag of tagsOf(responses)) addTo(this.#byTag, tag, entry)
+    this.#index.add(entry)
     while (this.bytes > this.#limit) this.#evict()
   }
 
-  purge(purge: Purge): number {
-    const found =
-      purge.tag !== undefined
-        ? [...(this.#byTag.get(purge.tag) ?? [])]
-        : purge.url !== undefined && !purge.url.startsWith('/')
-          ? [...(this.#byUrl.get(purge.url) ?? [])]
-          : [...this.#byUrl].filter(([url]) => isPurged(url, purge)).flatMap(([, entries]) => [...entries])
+  purge(purge: DatedPurge): number {
+    const found = this.#index.find(purge)
     for (const entry of found) {
-      if (purge.soft) entry.responses = entry.responses.map((response) => outdated(response, purge.now))
+      if (purge.soft) entry.responses = entry.responses.map((response) => softPurged(response, purge.now))
       else this.#drop(nameOf(entry.key), entry)
     }
     return found.length
@@ -105,26 +81,21 @@ export class MemoryStore implements CacheStore {
   }
 
   #enqueue(entry: Entry): void {
-    if (entry.isMain) {
-      this.#main.add(entry)
-      this.#mainBytes += entry.bytes
-    } else {
-      this.#small.add(entry)
-      this.#smallBytes += entry.bytes
-    }
+    ;(entry.isMain ? this.#main : this.#small).add(entry)
+    this.#count(entry, entry.bytes)
   }
 
   #dequeue(entry: Entry): void {
-    if (entry.isMain) {
-      this.#main.delete(entry)
-      this.#mainBytes -= entry.bytes
-    } else {
-      this.#small.delete(entry)
-      this.#smallBytes -= entry.bytes
-    }
+    ;(entry.isMain ? this.#main : this.#small).delete(entry)
+    this.#count(entry, -entry.bytes)
   }
 
-  /** Takes the oldest of a queue further on, or out. */
+  #count({ isMain }: Entry, bytes: number): void {
+    if (isMain) this.#mainBytes += bytes
+    else this.#smallBytes += bytes
+  }
+
+  /** Looks at the oldest entry of a queue: evicts it if it is unused, else keeps it for another round. */
   #evict(): void {
     const fromSmall = this.#smallBytes > this.#limit * SMALL_SHARE || this.#main.size === 0
     const [oldest] = fromSmall ? this.#small : this.#main
@@ -141,7 +112,7 @@ export class MemoryStore implements CacheStore {
     this.#enqueue(entry)
   }
 
-  /** What comes again soon was put out too early, and goes to the main queue. */
+  /** A response that returns soon was evicted too early: it goes to the main queue. */
   #remember(name: string): void {
     this.#ghosts.add(shortName(name))
     if (this.#ghosts.size <= REMEMBERED) return
@@ -152,21 +123,16 @@ export class MemoryStore implements CacheStore {
   #drop(name: string, entry: Entry): void {
     this.#entries.delete(name)
     this.#dequeue(entry)
-    removeFrom(this.#byUrl, entry.key.url, entry)
-    for (const tag of tagsOf(entry.responses)) removeFrom(this.#byTag, tag, entry)
+    this.#index.delete(entry)
   }
 }
 
-const tagsOf = (responses: readonly StoredResponse[]): Set<string> => new Set(responses.flatMap(({ tags }) => tags))
-
-function addTo(index: Map<string, Set<Entry>>, key: string, entry: Entry): void {
-  const entries = index.get(key)
-  if (entries === undefined) index.set(key, new Set([entry]))
-  else entries.add(entry)
-}
-
-function removeFrom(index: Map<string, Set<Entry>>, key: string, entry: Entry): void {
-  const entries = index.get(key)
-  entries?.delete(entry)
-  if (entries?.size === 0) index.delete(key)
+/** The responses of one key. */
+interface Entry {
+  readonly key: CacheKey
+  responses: readonly StoredResponse[]
+  readonly bytes: number
+  /** Uses since the last look at it, at most `MOST_USES`. */
+  uses: number
+  isMain: boolean
 }

@@ -2,40 +2,37 @@ import { randomUUID } from 'node:crypto'
 import type { Cluster, Redis } from 'ioredis'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
-import type { Purge } from './cache-store.ts'
+import type { Purge } from './purge.ts'
 import { PREFIX } from './purge-index.ts'
-import { TELL } from './redis-cache-script.ts'
+import { PUBLISH } from './redis-cache-script.ts'
 
-/** What others are told of a purge. */
-export type PurgeNews = Omit<Purge, 'now'>
-
-/** How far this process has heard of the purges of all, by their numbers. */
+/** Which purges this process has received. Purges are numbered across all processes. */
 export interface HeardPurges {
-  /** The number of the last purge; null while it is unknown, so that nothing may be stored. */
+  /** The number of the last purge received; null while it is unknown: nothing may be stored. */
   readonly heard: number | null
-  /** Waits for a moment until the purge of a number was heard. @returns whether it was */
+  /** Waits up to a second for the purge with a number. @returns whether it was received */
   caughtUp(number: number): Promise<boolean>
 }
 
-/** Tells the purges of all processes to all. */
+/** Sends the purges of each process to all others. */
 export interface PurgeFeed extends Pick<HeardPurges, 'heard'> {
   /**
    * @param onPurge  another process has purged
    * @param onGap    some purges may have been missed
    */
-  listen(onPurge: (purge: PurgeNews) => void, onGap: () => void): void
-  publish(purge: PurgeNews): Promise<void>
+  listen(onPurge: (purge: Purge) => void, onGap: () => void): void
+  publish(purge: Purge): Promise<void>
   close(): void
 }
 
-/** Where purges are told. */
+/** The Redis channel of the purges. */
 export const CHANNEL = 'gatehouse:cache:purge'
-/** How many purges there have been. */
+/** The Redis key that counts all purges. */
 export const COUNTER = `${PREFIX}purges`
-/** Milliseconds between two looks at the counter. */
+/** Milliseconds between two reads of the counter. */
 const PERIOD = 2000
 const LONGEST_MESSAGE = 64 * 1024
-/** Milliseconds that `caughtUp` waits: messages need a fraction of that. */
+/** Milliseconds that `caughtUp` waits. Messages need a fraction of that. */
 const CATCH_UP = 1000
 
 const What = Type.String({ maxLength: 32 * 1024 })
@@ -49,38 +46,38 @@ const messages = Compile(
   ]),
 )
 
-type TellingRedis = (Redis | Cluster) & { gatehouseCacheTell(keys: 1, ...words: string[]): Promise<number> }
+type PublishingRedis = (Redis | Cluster) & { gatehouseCachePublish(keys: 1, ...words: string[]): Promise<number> }
 
 /**
- * Purges over the publish and subscribe of Redis, which loses what is said while nobody listens. So each purge has a
- * number, and whoever misses one, by the next message or by the counter itself, takes it for a gap. This holds for a
- * cluster too, where the subscription moves between nodes without a word.
+ * Purges over publish and subscribe of Redis, which loses messages while a process is not subscribed. Each purge has a
+ * number, so a process detects a missed one by the next message, or by the counter. This also works in a cluster, where
+ * the subscription can move to another node unnoticed.
  */
 export class PurgeChannel implements PurgeFeed, HeardPurges {
   readonly #id = randomUUID()
-  readonly #redis: TellingRedis
+  readonly #redis: PublishingRedis
   readonly #subscriber: Redis | Cluster
   #timer: NodeJS.Timeout | undefined
-  /** Number of the last purge that is known; null when that is yet to be asked. */
+  /** Number of the last known purge; null until the counter has been read. */
   #last: number | null = null
-  /** What the counter said when it was last looked at. */
+  /** The counter when it was last read. */
   #counted = 0
   #isSubscribed = false
   #onGap = (): void => {}
-  /** Those who wait for the purge of a number. */
+  /** Pending calls of `caughtUp`. */
   readonly #waiting = new Set<{ number: number; caughtUp: () => void }>()
 
   /**
-   * @param subscriber  for the subscription alone, unless it is a cluster, which has a connection for that. Both belong
-   *   to the caller
+   * @param subscriber  a connection for the subscription alone; a cluster client may be the same, since it has its own.
+   *   The caller closes both
    */
   constructor(redis: Redis | Cluster, subscriber: Redis | Cluster) {
-    redis.defineCommand('gatehouseCacheTell', { lua: TELL })
-    this.#redis = redis as TellingRedis
+    redis.defineCommand('gatehouseCachePublish', { lua: PUBLISH })
+    this.#redis = redis as PublishingRedis
     this.#subscriber = subscriber
   }
 
-  listen(onPurge: (purge: PurgeNews) => void, onGap: () => void): void {
+  listen(onPurge: (purge: Purge) => void, onGap: () => void): void {
     this.#onGap = onGap
     this.#subscriber.on('message', (channel: string, text: string) => {
       if (channel === CHANNEL) this.#hear(text, onPurge)
@@ -92,13 +89,13 @@ export class PurgeChannel implements PurgeFeed, HeardPurges {
       this.#subscribe()
     })
     this.#timer = setInterval(() => {
-      this.#look().catch(() => {})
+      this.#checkCounter().catch(() => {})
     }, PERIOD).unref()
     if (this.#subscriber.status === 'ready') this.#subscribe()
   }
 
-  async publish({ soft, ...what }: PurgeNews): Promise<void> {
-    const number = await this.#redis.gatehouseCacheTell(
+  async publish({ soft, ...what }: Purge): Promise<void> {
+    const number = await this.#redis.gatehouseCachePublish(
       1,
       COUNTER,
       CHANNEL,
@@ -133,19 +130,19 @@ export class PurgeChannel implements PurgeFeed, HeardPurges {
       .then(() => {
         this.#isSubscribed = true
         this.#missed(null)
-        return this.#look()
+        return this.#checkCounter()
       })
       .catch(() => {})
   }
 
-  /** Takes note of a number, after what it is about has been told. */
+  /** Advances to a number, once its purge has been passed on. */
   #heard(number: number): void {
     this.#last = number
     for (const waiting of this.#waiting) if (number >= waiting.number) waiting.caughtUp()
   }
 
-  /** A message is the number of the purge, and what it is about. */
-  #hear(text: string, onPurge: (purge: PurgeNews) => void): void {
+  /** A message consists of the number of the purge and its JSON. */
+  #hear(text: string, onPurge: (purge: Purge) => void): void {
     const [, numberText, body] = text.length > LONGEST_MESSAGE ? [] : (/^(\d{1,15}) (\{.*\})$/s.exec(text) ?? [])
     let message: unknown
     try {
@@ -158,22 +155,22 @@ export class PurgeChannel implements PurgeFeed, HeardPurges {
     const number = Number(numberText)
     if (this.#last !== null && number !== this.#last + 1) return this.#missed(number)
     if (from !== this.#id) onPurge(purge)
-    // before the first look at the counter nothing is known of earlier purges
+    // before the counter was read, earlier purges are unknown
     if (this.#last !== null) this.#heard(number)
   }
 
-  /** Whether there was a purge of which nothing was heard. */
-  async #look(): Promise<void> {
+  /** Compares the counter with the purges received. */
+  async #checkCounter(): Promise<void> {
     if (this.#subscriber.status !== 'ready') return
-    // no answer at all is how a connection shows that nobody is at its other end
+    // detects a dead connection: the ping gets no answer
     if (!this.#isSubscribed) return this.#subscribe()
     if (this.#redis !== this.#subscriber) this.#subscriber.ping().catch(() => {})
     const text = await this.#redis.get(COUNTER).catch(() => undefined)
     if (text === undefined) return
     const counted = /^\d{1,15}$/.test(text ?? '') ? Number(text) : 0
-    // a purge with this or an earlier number may have been told before the subscription
+    // purges up to this number may have been published before the subscription
     if (this.#last === null) this.#missed(counted)
-    // the message to a number may yet be on its way, but not from one look to the next
+    // the message of a counted purge may still be in flight, but not for a whole period
     else if (counted < this.#last || (this.#counted > this.#last && counted >= this.#counted)) this.#missed(counted)
     this.#counted = counted
   }

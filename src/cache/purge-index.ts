@@ -1,35 +1,88 @@
 import { createHash } from 'node:crypto'
-import { type CacheKey, isPurged, nameOf, type Purge } from './cache-store.ts'
+import type { IncomingHttpHeaders } from 'node:http'
+import { type CacheKey, digest, nameOf } from './cache-key.ts'
+import { isPurged, type Purge } from './purge.ts'
+
+/** Most tags of one response, and the longest in characters. */
+const MOST_TAGS = 100
+const LONGEST_TAG = 200
+
+/** The tags of a response: `Cache-Tag` (separated by commas) and `Surrogate-Key` (separated by spaces). */
+export function tagsOf({ 'cache-tag': tags, 'surrogate-key': keys }: IncomingHttpHeaders): string[] {
+  return [...String(tags ?? '').split(','), ...String(keys ?? '').split(/\s+/)]
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== '' && tag.length <= LONGEST_TAG)
+    .slice(0, MOST_TAGS)
+}
+
+interface Indexed {
+  readonly key: CacheKey
+  readonly responses: readonly { readonly tags: readonly string[] }[]
+}
+
+/** Finds entries in memory by what a purge names: tag, URL or prefix. */
+export class PurgeIndex<Entry extends Indexed> {
+  readonly #byUrl = new Map<string, Set<Entry>>()
+  readonly #byTag = new Map<string, Set<Entry>>()
+
+  add(entry: Entry): void {
+    for (const [index, key] of this.#placesOf(entry)) {
+      const entries = index.get(key)
+      if (entries === undefined) index.set(key, new Set([entry]))
+      else entries.add(entry)
+    }
+  }
+
+  delete(entry: Entry): void {
+    for (const [index, key] of this.#placesOf(entry)) {
+      const entries = index.get(key)
+      entries?.delete(entry)
+      if (entries?.size === 0) index.delete(key)
+    }
+  }
+
+  find(purge: Purge): Entry[] {
+    const { tag, url } = purge
+    if (tag !== undefined) return [...(this.#byTag.get(tag) ?? [])]
+    if (url !== undefined && !url.startsWith('/')) return [...(this.#byUrl.get(url) ?? [])]
+    return [...this.#byUrl].filter(([url]) => isPurged(url, purge)).flatMap(([, entries]) => [...entries])
+  }
+
+  *#placesOf({ key, responses }: Entry): Generator<[index: Map<string, Set<Entry>>, key: string]> {
+    yield [this.#byUrl, key.url]
+    for (const { tags } of responses) for (const tag of tags) yield [this.#byTag, tag]
+  }
+}
 
 /**
- * What responses in Redis are found by for purging: sorted sets of texts, in which those with one beginning stand
- * together. A URL is noted as its path, origin and key, so that a purge without a host finds it too; a tag as tag and
- * key. The texts are dealt out to several sets, so that in a cluster they are not all on one node. The sets never
- * expire as a whole, and a Redis that puts out keys with an expiry only (`volatile-*`) keeps them.
+ * The index in Redis: sorted sets of texts, in which texts with the same beginning stand together. The text of a URL is
+ * its path, origin and key, so that a purge without a host finds it; the text of a tag is tag and key. The texts are
+ * spread over several sets, so that a cluster does not hold all of them on one node. The sets never expire, so a Redis
+ * with the policy `volatile-*` does not evict them.
  */
-export interface Note {
+export interface IndexText {
   shard: number
   text: string
 }
 
-/** Version of everything that is stored, in its name. */
+/** Begins the name of everything that is stored; has the version of the format. */
 export const PREFIX = 'gatehouse:cache:1:'
 const SHARDS = 16
 
-/** Names of a part of the index: texts, and when what they are about is over. Both are in one slot. */
+/** Names of one shard: its texts, and when each of them expires. Both are in one slot of a cluster. */
 export const shardKeys = (shard: number): [texts: string, ends: string] => [
   `${PREFIX}index:{${shard}}`,
   `${PREFIX}ends:{${shard}}`,
 ]
 
-/** Name of a key, without its content, which may hold secrets; all that belongs to it is in one slot of a cluster. */
+/** Name of a key, by its digest because the key may hold secrets. All that belongs to it is in one slot. */
 export const entryKey = (id: string): string => `${PREFIX}{${id}}`
 export const chunkKey = (entry: string, body: string, n: number): string => `${entry}:${body}:${n}`
 
-export const idOf = (key: CacheKey): string => createHash('sha256').update(nameOf(key)).digest('base64url')
+export const idOf = (key: CacheKey): string => digest(nameOf(key))
 
-/** Under what the responses of a key are noted. */
-export function notesOf(key: CacheKey, tags: Iterable<string>): Note[] {
+/** The texts by which the responses of a key are found. */
+export function indexTexts(key: CacheKey, tags: Iterable<string>): IndexText[] {
   const id = idOf(key)
   const [origin, path] = splitUrl(key.url)
   return [
@@ -38,16 +91,16 @@ export function notesOf(key: CacheKey, tags: Iterable<string>): Note[] {
   ]
 }
 
-/** Where to look for what a purge is about. */
-export interface Search {
+/** Where to look for the keys that a purge names. */
+export interface IndexSearch {
   shards: number[]
   /** With what the texts begin. */
   beginning: Buffer
-  /** @returns the id of a key that is purged; null for any other text, and for what is none of ours */
+  /** @returns the id of a purged key; null for any other text, malformed ones included */
   match(text: string): string | null
 }
 
-export function searchFor(purge: Purge): Search {
+export function searchFor(purge: Purge): IndexSearch {
   const { tag, url } = purge
   if (tag !== undefined) {
     const beginning = `t${tag}\0`
@@ -68,9 +121,9 @@ export function searchFor(purge: Purge): Search {
   }
 }
 
-/** The bounds of the texts that begin so. */
+/** The bounds of all texts with this beginning. */
 export const rangeOf = (beginning: Buffer): [from: Buffer, to: Buffer] =>
-  // no text has this byte, which UTF-8 has not
+  // 0xff does not occur in UTF-8
   [Buffer.concat([Buffer.from('['), beginning]), Buffer.concat([Buffer.from('('), beginning, Buffer.from([0xff])])]
 
 const validId = (id: string): string | null => (/^[A-Za-z0-9_-]{43}$/.test(id) ? id : null)

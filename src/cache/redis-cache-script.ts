@@ -1,6 +1,6 @@
 /**
- * Forgets a key with the pieces of its large bodies, whose names are not among KEYS: they are in the same slot, and
- * begin with the name of the key, whatever stands in it.
+ * Deletes a key with the chunks of its large bodies. The chunks are not among KEYS, but always in the same slot, since
+ * their names begin with that of the key.
  */
 const DROP = `
 local function drop (key)
@@ -15,11 +15,11 @@ end
 `
 
 /**
- * Puts responses under a key, if they are still the ones that were known, and if this gateway has heard of all purges:
- * otherwise one of them may be about what is to be stored. KEYS: the key, and the counter of purges (not in a cluster,
- * where it is on another node). ARGV: the version that is expected ('*' any, '' none), the new one, heads, bodies,
- * chunks, milliseconds to keep it, the number of purges that were heard of, tags. The answer: 1 stored, 0 changed
- * meanwhile, a text when there were other purges: their number.
+ * Stores the responses of a key, unless another process has changed them, or has purged something that this process has
+ * not received yet: that purge may concern these responses. KEYS: the key, and the counter of purges (not in a cluster,
+ * where it is on another node). ARGV: expected version ('*' any, '' none), new version, heads, bodies, chunks, lifetime
+ * in milliseconds, number of the last purge received, tags. Returns 1 when stored, 0 when changed meanwhile, or the
+ * counter as text when there were other purges.
  */
 export const PUT = `${DROP}
 if KEYS[2] then
@@ -40,13 +40,13 @@ return 1
 `
 
 /**
- * Purges a key. KEYS: the key. ARGV: a tag that it must have, or ''; for a soft purge a new version, else ''; the time.
+ * Purges a key. KEYS: the key. ARGV: a tag that it must have, or ''; a new version for a soft purge, else ''; the time.
  */
 export const PURGE = `${DROP}
 if ARGV[1] ~= '' and redis.pcall('HEXISTS', KEYS[1], 't' .. ARGV[1]) ~= 1 then return 0 end
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 if ARGV[2] == '' or redis.call('TYPE', KEYS[1]).ok ~= 'hash' then drop(KEYS[1]) return 1 end
--- changes nothing; after a first command that needs no memory, a full Redis accepts those that need a little
+-- changes nothing: after a first command that needs no memory, a full Redis accepts small writes
 redis.call('HDEL', KEYS[1], '')
 redis.call('HSETNX', KEYS[1], 'outdated', ARGV[3])
 redis.call('HSET', KEYS[1], 'version', ARGV[2])
@@ -54,10 +54,10 @@ return 1
 `
 
 /**
- * Notes texts in a part of the index, and clears some that are over. What is of another type makes room. KEYS: texts
- * and ends. ARGV: seconds to keep them, texts.
+ * Adds texts to a shard of the index and removes some expired ones. Replaces keys of another type. KEYS: texts and ends.
+ * ARGV: seconds to keep them, texts.
  */
-export const NOTE = `
+export const INDEX = `
 for _, key in ipairs(KEYS) do
   local kind = redis.call('TYPE', key).ok
   if kind ~= 'zset' and kind ~= 'none' then redis.call('UNLINK', key) end
@@ -78,11 +78,11 @@ return #over
 `
 
 /**
- * Counts a purge and tells all gateways. KEYS: the counter. ARGV: the channel, and the message without its number. A
- * counter that is no number begins anew.
+ * Counts a purge and publishes it. KEYS: the counter. ARGV: the channel, and the message without its number. Resets a
+ * counter that is not a valid number.
  */
-export const TELL = `
--- changes nothing; after a first command that needs no memory, a full Redis accepts the counting
+export const PUBLISH = `
+-- changes nothing: after a first command that needs no memory, a full Redis accepts the counting
 redis.call('PERSIST', KEYS[1])
 local number = redis.pcall('INCR', KEYS[1])
 if type(number) ~= 'number' or number < 1 or number > 9e14 then

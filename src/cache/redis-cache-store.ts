@@ -1,50 +1,44 @@
 import { randomBytes } from 'node:crypto'
 import type { Cluster, Redis } from 'ioredis'
-import {
-  type CacheKey,
-  type CacheStore,
-  outdated,
-  type Purge,
-  replaces,
-  type StillCurrent,
-  withResponse,
-} from './cache-store.ts'
+import { replaces } from './byte-range.ts'
+import type { CacheKey } from './cache-key.ts'
+import { type CacheStore, type DatedPurge, softPurged, type StillCurrent, withResponse } from './cache-store.ts'
 import { COUNTER, type HeardPurges } from './purge-channel.ts'
-import { chunkKey, entryKey, idOf, notesOf, rangeOf, searchFor, shardKeys } from './purge-index.ts'
-import { NOTE, PURGE, PUT } from './redis-cache-script.ts'
-import { CHUNK, pack, parseHeads, type StoredForm, unpack } from './stored-form.ts'
+import { chunkKey, entryKey, idOf, indexTexts, rangeOf, searchFor, shardKeys } from './purge-index.ts'
+import { CHUNK, pack, parseHeads, type StoredForm, unpack } from './redis-cache-format.ts'
+import { INDEX, PURGE, PUT } from './redis-cache-script.ts'
 import type { StoredResponse } from './stored-response.ts'
 
 type Word = string | number | Buffer
 type ScriptedRedis = (Redis | Cluster) & {
   gatehouseCachePut(keys: 1 | 2, ...words: Word[]): Promise<number | string>
   gatehouseCachePurge(keys: 1, ...words: Word[]): Promise<number>
-  gatehouseCacheNote(keys: 2, ...words: Word[]): Promise<number>
+  gatehouseCacheIndex(keys: 2, ...words: Word[]): Promise<number>
 }
 
-/** What stands under a key, before its bodies are fetched; nothing has the version `''`. */
+/** The hash of a key, before the chunks of its bodies are fetched. An absent key has the version `''`. */
 interface Entry {
   version: string
   forms: { form: StoredForm; inline: Buffer | null }[]
-  /** When it was purged softly. */
+  /** When it was soft-purged. */
   outdatedAt: number | null
 }
 
-/** How many pieces of a body, keys to purge and texts of the index are under way at once. */
-const PIECES = 16
+/** How many chunks of a body, keys to purge and texts of the index are in flight at once. */
+const CHUNKS = 16
 const KEYS = 100
 const TEXTS = 1000
-/** How often another process may come in between. */
+/** How often to try again when another process writes at the same time. */
 const TRIES = 3
-/** Seconds that the index outlives what it is about. */
+/** Seconds for which the index outlives the responses. */
 const SLACK = 60
 /** Longest version, in characters. */
 const VERSION = 16
 
 /**
- * Responses in Redis, for several gateways. The responses of a key are a hash: heads as JSON, and their bodies,
- * compressed, as far as they fit into `CHUNK`; a larger body is in keys of its own, a piece in each. All of it expires
- * when it is of no more use. It fails when Redis does not answer, and what is malformed there is not there.
+ * Responses in Redis, for several gateways. The responses of a key are one hash: heads as JSON, and compressed bodies
+ * up to `CHUNK` bytes in total. A larger body is split into chunks, each in a key of its own. Everything expires when it
+ * is of no more use. Malformed data is treated as absent.
  */
 export class RedisCacheStore implements CacheStore {
   readonly #redis: ScriptedRedis
@@ -52,13 +46,13 @@ export class RedisCacheStore implements CacheStore {
   readonly #purges: HeardPurges | null
 
   /**
-   * @param redis   each of its commands should have a time limit; it belongs to the caller
-   * @param purges  what this process has heard of the purges of others; null when there are no others
+   * @param redis   with a time limit for each command; the caller closes it
+   * @param purges  which purges of other processes this one has received; null for a single process
    */
   constructor(redis: Redis | Cluster, now: () => number = Date.now, purges: HeardPurges | null = null) {
     redis.defineCommand('gatehouseCachePut', { lua: PUT })
     redis.defineCommand('gatehouseCachePurge', { lua: PURGE })
-    redis.defineCommand('gatehouseCacheNote', { lua: NOTE })
+    redis.defineCommand('gatehouseCacheIndex', { lua: INDEX })
     this.#redis = redis as ScriptedRedis
     this.#now = now
     this.#purges = purges
@@ -74,7 +68,7 @@ export class RedisCacheStore implements CacheStore {
     const name = entryKey(idOf(key))
     for (let tries = TRIES; tries > 0; tries--) {
       const entry = await this.#read(name)
-      // the bodies of those alone that stay, or that a part may complete
+      // load only bodies that stay, or that may be joined with a part
       const others =
         entry &&
         (await this.#load(name, {
@@ -93,7 +87,7 @@ export class RedisCacheStore implements CacheStore {
     for (let tries = TRIES; tries > 0; tries--) if (await this.#put(key, responses, '*', isCurrent)) return
   }
 
-  async purge(purge: Purge): Promise<number> {
+  async purge(purge: DatedPurge): Promise<number> {
     const { shards, beginning, match } = searchFor(purge)
     this.#needRedis()
     let purged = 0
@@ -101,7 +95,8 @@ export class RedisCacheStore implements CacheStore {
       const [texts] = shardKeys(shard)
       let [from, to] = rangeOf(beginning)
       for (;;) {
-        const found = (await this.#redis.zrangebylexBuffer(texts, from, to, 'LIMIT', 0, TEXTS).catch(noneOfOurs)) ?? []
+        const found =
+          (await this.#redis.zrangebylexBuffer(texts, from, to, 'LIMIT', 0, TEXTS).catch(nullIfWrongType)) ?? []
         const ids = found.map((text) => match(text.toString())).filter((id) => id !== null)
         for (let i = 0; i < ids.length; i += KEYS) purged += await this.#purgeKeys(ids.slice(i, i + KEYS), purge)
         if (found.length < TEXTS) break
@@ -113,17 +108,17 @@ export class RedisCacheStore implements CacheStore {
 
   close(): void {}
 
-  async #purgeKeys(ids: readonly string[], { tag = '', soft, now }: Purge): Promise<number> {
+  async #purgeKeys(ids: readonly string[], { tag = '', soft, now }: DatedPurge): Promise<number> {
     const done = await Promise.all(
       ids.map((id) => this.#redis.gatehouseCachePurge(1, entryKey(id), tag, soft ? newVersion() : '', now)),
     )
     return done.reduce((sum, count) => sum + count, 0)
   }
 
-  /** @returns null for what is malformed */
+  /** @returns null for malformed data */
   async #read(name: string): Promise<Entry | null> {
     this.#needRedis()
-    const fields = await this.#redis.hmgetBuffer(name, 'heads', 'bodies', 'version', 'outdated').catch(noneOfOurs)
+    const fields = await this.#redis.hmgetBuffer(name, 'heads', 'bodies', 'version', 'outdated').catch(nullIfWrongType)
     if (fields === null) return null
     const [heads, bodies, versionText, outdatedText] = fields
     if (!heads && !versionText) return { version: '', forms: [], outdatedAt: null }
@@ -141,36 +136,36 @@ export class RedisCacheStore implements CacheStore {
     return at === bodies.byteLength ? { version: versionText.toString(), forms: placed, outdatedAt } : null
   }
 
-  /** @returns null when there is nothing, or one of the bodies is not there */
+  /** @returns null when there is no response, or a chunk is missing */
   async #load(name: string, { forms, outdatedAt }: Entry): Promise<StoredResponse[] | null> {
     const loaded: StoredResponse[] = []
     for (const { form, inline } of forms) {
-      const body = inline ?? (await this.#pieces(name, form.body.chunks!, form.body.size))
+      const body = inline ?? (await this.#chunks(name, form.body.chunks!, form.body.size))
       const response = body && (await unpack(form, body))
       if (!response) return null
-      loaded.push(outdatedAt === null ? response : outdated(response, outdatedAt))
+      loaded.push(outdatedAt === null ? response : softPurged(response, outdatedAt))
     }
     return loaded.length === 0 ? null : loaded
   }
 
-  async #pieces(name: string, id: string, size: number): Promise<Buffer | null> {
-    const pieces: Buffer[] = []
+  async #chunks(name: string, id: string, size: number): Promise<Buffer | null> {
+    const chunks: Buffer[] = []
     const count = Math.ceil(size / CHUNK)
-    while (pieces.length < count) {
+    while (chunks.length < count) {
       const next = await Promise.all(
-        Array.from({ length: Math.min(PIECES, count - pieces.length) }, (_, n) =>
-          this.#redis.getBuffer(chunkKey(name, id, pieces.length + n)).catch(noneOfOurs),
+        Array.from({ length: Math.min(CHUNKS, count - chunks.length) }, (_, n) =>
+          this.#redis.getBuffer(chunkKey(name, id, chunks.length + n)).catch(nullIfWrongType),
         ),
       )
-      for (const piece of next) {
-        if (piece === null || piece.byteLength > CHUNK) return null
-        pieces.push(piece)
+      for (const chunk of next) {
+        if (chunk === null || chunk.byteLength > CHUNK) return null
+        chunks.push(chunk)
       }
     }
-    return Buffer.concat(pieces)
+    return Buffer.concat(chunks)
   }
 
-  /** @returns whether it is done with: stored, or no longer to be stored. If not, something else has come in between */
+  /** @returns false when another process interfered and the caller must try again; else it is stored, or purged */
   async #put(
     key: CacheKey,
     responses: readonly StoredResponse[],
@@ -195,14 +190,14 @@ export class RedisCacheStore implements CacheStore {
     )
     let isStored = false
     try {
-      for (let i = 0; i < pieces.length; i += PIECES) {
-        await Promise.all(pieces.slice(i, i + PIECES).map(({ name, piece }) => this.#redis.set(name, piece, 'PX', ms)))
+      for (let i = 0; i < pieces.length; i += CHUNKS) {
+        await Promise.all(pieces.slice(i, i + CHUNKS).map(({ name, piece }) => this.#redis.set(name, piece, 'PX', ms)))
       }
-      // noted before it is there, so that no purge can miss it
+      // indexed before it is stored, so that no purge can miss it
       const tags = new Set(responses.flatMap(({ tags }) => tags))
-      await this.#note(key, tags, Math.ceil(seconds) + SLACK)
+      await this.#index(key, tags, Math.ceil(seconds) + SLACK)
       if (this.#purges !== null && this.#purges.heard === null && !(await this.#purges.caughtUp(0))) return true
-      // asked together with the number, since what is heard later has a higher one
+      // in the same turn as the number is read: later purges have higher numbers
       if (!isCurrent()) return true
       const heard = this.#purges === null ? 0 : this.#purges.heard!
       const chunks = chunked.map(({ id, body }) => `${id} ${Math.ceil(body.byteLength / CHUNK)}`).join(' ')
@@ -214,14 +209,12 @@ export class RedisCacheStore implements CacheStore {
       if (typeof stored === 'string') await this.#purges!.caughtUp(Number(stored))
       return false
     } finally {
-      // also when Redis is full: what it has of the body is of no use
+      // also when Redis is full: a partial body is of no use
       if (!isStored) await Promise.all(pieces.map(({ name }) => this.#redis.unlink(name).catch(() => {})))
     }
   }
 
-  /**
-   * In a cluster the counter of purges can only be compared afterwards. @returns whether nothing was purged in between
-   */
+  /** In a cluster the counter of purges can only be compared afterwards. @returns false after a purge in between */
   async #staysStored(id: string, heard: number): Promise<boolean> {
     const purges = await this.#redis.get(COUNTER).catch(() => null)
     if ((purges ?? '0') === String(heard)) return true
@@ -230,11 +223,11 @@ export class RedisCacheStore implements CacheStore {
     return false
   }
 
-  async #note(key: CacheKey, tags: Iterable<string>, seconds: number): Promise<void> {
-    const byShard = Map.groupBy(notesOf(key, tags), ({ shard }) => shard)
+  async #index(key: CacheKey, tags: Iterable<string>, seconds: number): Promise<void> {
+    const byShard = Map.groupBy(indexTexts(key, tags), ({ shard }) => shard)
     await Promise.all(
-      [...byShard].map(([shard, notes]) =>
-        this.#redis.gatehouseCacheNote(2, ...shardKeys(shard), seconds, ...notes.map(({ text }) => text)),
+      [...byShard].map(([shard, texts]) =>
+        this.#redis.gatehouseCacheIndex(2, ...shardKeys(shard), seconds, ...texts.map(({ text }) => text)),
       ),
     )
   }
@@ -247,8 +240,8 @@ export class RedisCacheStore implements CacheStore {
   }
 }
 
-/** A value of another type is malformed as well. */
-function noneOfOurs(error: Error): null {
+/** A value of another type is malformed data. */
+function nullIfWrongType(error: Error): null {
   if (error.message.startsWith('WRONGTYPE')) return null
   throw error
 }

@@ -1,68 +1,61 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 
-/** Names in small letters; what belongs to one connection or one recipient is not among them. */
+/** Names in lower case, without the fields of one connection or one recipient. */
 export type StoredHeaders = Readonly<Record<string, string | string[]>>
 
-/** A response as the cache keeps it; never changed, only replaced. */
+/** A response as the cache stores it. Never changed, only replaced. */
 export interface StoredResponse {
   readonly status: number
   readonly headers: StoredHeaders
   readonly body: Buffer
-  /** Request header that the response was selected by, with its normalised value; `null` when the request had none. */
+  /** Request headers that selected the response, with their normalised values; `null` for an absent header. */
   readonly vary: readonly (readonly [name: string, value: string | null])[]
-  /** When it came, in milliseconds since 1970. */
+  /** When it arrived, in milliseconds since 1970. */
   readonly storedAt: number
-  /** Its age when it came, in seconds (RFC 9111, section 4.2.3). */
+  /** Its age when it arrived, in seconds (RFC 9111, section 4.2.3). */
   readonly initialAge: number
   /** How long it is fresh, in seconds (RFC 9111, section 4.2.1). */
   readonly lifetime: number
   /** Whether each use needs a validation (`no-cache`). */
   readonly mustValidate: boolean
-  /** Whether it may never be used stale (`must-revalidate` and its like). */
+  /** Whether it must never be used stale (`must-revalidate` and similar). */
   readonly neverStale: boolean
-  /** Seconds of staleness within which it may be used while it is validated (RFC 5861, section 3). */
+  /** Seconds of staleness for which it may be used while it is revalidated (RFC 5861, section 3). */
   readonly staleWhileRevalidate: number
-  /** Seconds of staleness within which it may be used when the upstream fails (RFC 5861, section 4). */
+  /** Seconds of staleness for which it may be used when the upstream fails (RFC 5861, section 4). */
   readonly staleIfError: number
-  /** Whether the upstream has said that everybody may have it. */
+  /** Whether the upstream marked it `public`. */
   readonly isPublic: boolean
-  /** What the request that it answers had: it may be shared only as long as it says so itself. */
+  /** What its request carried. If either is true, only the response itself can allow sharing it. */
   readonly askedWith: { readonly credentials: boolean; readonly cookies: boolean }
-  /** Which part it is, when it is not the whole (RFC 9110, section 14.4). */
+  /** Which part of the content it is; null for the whole (RFC 9110, section 14.4). */
   readonly part: StoredPart | null
-  /** By which it can be purged. */
+  /** Tags (surrogate keys) that purge it. */
   readonly tags: readonly string[]
 }
+
+/** All but the body: known as soon as the head of a response has arrived. */
+export type StoredHead = Omit<StoredResponse, 'body' | 'part'>
 
 export interface StoredPart {
   /** Position of the first byte. */
   readonly first: number
-  /** Length of the whole. */
+  /** Length of the whole content. */
   readonly total: number
 }
 
-/** Seconds from the stored response to its use (RFC 9111, section 4.2.3). */
-export const currentAge = (
-  { initialAge, storedAt }: Pick<StoredResponse, 'initialAge' | 'storedAt'>,
-  now: number,
-): number => initialAge + Math.max(0, now - storedAt) / 1000
-
-/** Seconds that it is still fresh; negative for how long it has been stale. */
-export const freshFor = (stored: Pick<StoredResponse, 'initialAge' | 'storedAt' | 'lifetime'>, now: number): number =>
-  stored.lifetime - currentAge(stored, now)
-
-/** One value of a stored header. */
+/** The first value of a stored header. */
 export const storedValue = (headers: StoredHeaders | OutgoingHttpHeaders, name: string): string | undefined => {
   const value = headers[name]
   return value === undefined ? undefined : String(Array.isArray(value) ? value[0] : value)
 }
 
-/** Bytes that it takes in memory, about. */
+/** Approximate bytes that it takes in memory. */
 export function weightOf({ headers, body, vary, tags }: StoredResponse): number {
-  // small bodies are kept as text too, once they are used
+  // a small body is kept as text too, once it has been used
   let bytes = body.byteLength + Math.min(body.byteLength, 16 * 1024) + 500
   for (const name in headers) bytes += name.length + String(headers[name]).length + 60
-  // what a client has sent can be long too
+  // clients choose these values, so they may be long
   for (const [name, value] of vary) bytes += name.length + (value?.length ?? 0) + 120
   for (const tag of tags) bytes += tag.length + 200
   return bytes

@@ -1,48 +1,48 @@
-import { type CacheKey, type CacheStore, isPurged, nameOf, type Purge, type StillCurrent } from './cache-store.ts'
+import { type CacheKey, nameOf } from './cache-key.ts'
+import type { CacheStore, DatedPurge, Found, StillCurrent } from './cache-store.ts'
+import { freshFor } from './freshness.ts'
 import type { MemoryStore } from './memory-store.ts'
-import { EVERYTHING, type OwedPurge, OwedPurges } from './owed-purges.ts'
-import type { PurgeFeed, PurgeNews } from './purge-channel.ts'
-import { freshFor, type StoredResponse } from './stored-response.ts'
-
-type Responses = readonly StoredResponse[] | null
+import { EVERYTHING, isPurged, type OwedPurge, OwedPurges, type Purge } from './purge.ts'
+import type { PurgeFeed } from './purge-channel.ts'
+import type { StoredResponse } from './stored-response.ts'
 
 export interface TieredStoreOptions {
-  /** Told when the second store fails; clients do not notice. */
+  /** Called when the shared store fails. Clients do not notice. */
   onError: (error: unknown, operation: string) => void
-  /** Told of the purges of other processes, which concern what is under way here as well. */
-  onPurge: (purge: PurgeNews) => void
+  /** Called for purges of other processes, which concern the fetches in flight here too. */
+  onPurge: (purge: Purge) => void
   /** Milliseconds since 1970. */
   now: () => number
 }
 
-/** Milliseconds until a purge that has failed is sent again, if nothing gives reason to do so earlier. */
+/** Milliseconds until a failed purge is sent again, unless something triggers that earlier. */
 const RETRY = 1000
 
 /**
- * Memory in front of a store that other processes share. What is fresh in memory comes from there at once. While the
- * second store is away, there is memory alone. A purge that the second store has not done yet is owed: what it matches
- * is not read from there.
+ * Memory in front of a store that other processes share. Fresh responses in memory are used at once. While the shared
+ * store is away, only memory is used. A purge that the shared store has not done yet is owed: responses that it matches
+ * are not read from there.
  */
 export class TieredStore implements CacheStore {
-  readonly #front: MemoryStore
-  readonly #back: CacheStore
+  readonly #memory: MemoryStore
+  readonly #shared: CacheStore
   readonly #feed: PurgeFeed
   readonly #options: TieredStoreOptions
-  /** Most milliseconds that a lookup in the second store may take. */
+  /** Most milliseconds for a lookup in the shared store. */
   patience = 1000
   /** Lookups in flight, which all requests for the same key share. */
-  readonly #lookups = new Map<string, Promise<Responses>>()
-  /** What is being put into the second store, by the name of its key. */
+  readonly #lookups = new Map<string, Promise<Found>>()
+  /** Writes to the shared store in flight, by the name of their key. */
   readonly #writes = new Map<string, { url: string; done: Promise<unknown> }>()
   readonly #owed = new OwedPurges()
   #settling: Promise<void> | null = null
   #retry: NodeJS.Timeout | null = null
-  /** Counts the purges, so that nothing gets into memory that was read before one. */
+  /** Number of purges. A lookup that began before a purge must not reach memory. */
   #purges = 0
 
-  constructor(front: MemoryStore, back: CacheStore, feed: PurgeFeed, options: TieredStoreOptions) {
-    this.#front = front
-    this.#back = back
+  constructor(memory: MemoryStore, shared: CacheStore, feed: PurgeFeed, options: TieredStoreOptions) {
+    this.#memory = memory
+    this.#shared = shared
     this.#feed = feed
     this.#options = options
     feed.listen(
@@ -56,13 +56,13 @@ export class TieredStore implements CacheStore {
     )
   }
 
-  /** Whether this process hears of the purges of others. Until it does, it puts nothing into the second store. */
+  /** Whether this process receives the purges of others. Until then it stores nothing in the shared store. */
   get isListening(): boolean {
     return this.#feed.heard !== null
   }
 
-  get(key: CacheKey): Responses | Promise<Responses> {
-    const near = this.#front.get(key)
+  get(key: CacheKey): Found | Promise<Found> {
+    const near = this.#memory.get(key)
     const now = this.#options.now()
     if (near?.some((response) => freshFor(response, now) > 0)) return near
     if (this.#owed.covers(key)) {
@@ -80,38 +80,37 @@ export class TieredStore implements CacheStore {
     return lookup
   }
 
-  /** In memory it is at once. */
+  /** Stored in memory at once. */
   add(key: CacheKey, response: StoredResponse, isCurrent?: StillCurrent): Promise<void> {
-    this.#front.add(key, response)
-    return this.#write(key, () => this.#back.add(key, response, isCurrent))
+    this.#memory.add(key, response)
+    return this.#write(key, () => this.#shared.add(key, response, isCurrent))
   }
 
   put(key: CacheKey, responses: readonly StoredResponse[], isCurrent?: StillCurrent): Promise<void> {
-    if (responses.length === 0) this.#forgetLookups()
-    this.#front.put(key, responses)
-    return this.#write(key, () => this.#back.put(key, responses, isCurrent))
+    if (responses.length === 0) this.#dropLookups()
+    this.#memory.put(key, responses)
+    return this.#write(key, () => this.#shared.put(key, responses, isCurrent))
   }
 
   /**
-   * Purges memory at once and the second store as soon as it answers. Rejects when it fails there; it is then owed, and
-   * done later, as long as the process runs.
+   * Purges memory at once and the shared store as soon as it answers. Rejects when the shared store fails: the purge is
+   * then owed, and sent again for as long as the process runs.
    */
-  async purge(purge: Purge): Promise<number> {
-    const near = this.#purgeFront(purge)
-    const { now, ...news } = purge
-    const owed = this.#owed.add(news)
+  async purge({ now, ...purge }: DatedPurge): Promise<number> {
+    const near = this.#purgeMemory({ ...purge, now })
+    const owed = this.#owed.add(purge)
     try {
-      // what is being put there must not arrive after the purge
+      // writes in flight must not arrive after the purge
       await Promise.all(
         [...this.#writes.values()]
-          .filter(({ url }) => news.tag !== undefined || isPurged(url, news))
+          .filter(({ url }) => purge.tag !== undefined || isPurged(url, purge))
           .map(({ done }) => done),
       )
-      // whoever learns that this purge is done may rely on those before it
+      // once this purge is reported as done, earlier ones must be done too
       await this.#settling
       this.#settle()
       await this.#settling
-      return Math.max(near, await this.#purgeBack(owed))
+      return Math.max(near, await this.#purgeShared(owed))
     } catch (error) {
       owed.inFlight = false
       this.#retryLater()
@@ -122,49 +121,49 @@ export class TieredStore implements CacheStore {
   async close(): Promise<void> {
     if (this.#retry !== null) clearTimeout(this.#retry)
     this.#feed.close()
-    this.#front.close()
-    await this.#back.close()
+    this.#memory.close()
+    await this.#shared.close()
   }
 
-  #hear(purge: PurgeNews): void {
+  #hear(purge: Purge): void {
     this.#options.onPurge(purge)
-    this.#purgeFront({ ...purge, now: this.#options.now() })
+    this.#purgeMemory({ ...purge, now: this.#options.now() })
   }
 
-  #purgeFront(purge: Purge): number {
-    this.#forgetLookups()
-    return this.#front.purge(purge)
+  #purgeMemory(purge: DatedPurge): number {
+    this.#dropLookups()
+    return this.#memory.purge(purge)
   }
 
-  /** A lookup from before a purge is neither kept in memory nor shared with later requests. */
-  #forgetLookups(): void {
+  /** Lookups that began before a purge: their result is not stored in memory, and later requests do not share them. */
+  #dropLookups(): void {
     this.#purges++
     this.#lookups.clear()
   }
 
   /**
-   * Purges the second store. The others hear of it before, so that none of them stores what it has fetched before the
-   * change (the second store checks that), and after it, since they may have read the old response in between.
+   * Purges the shared store. Other processes are informed before it, so that none of them stores a response from before
+   * the change (the shared store checks that), and after it, because they may have read the old response in between.
    */
-  async #purgeBack(owed: OwedPurge): Promise<number> {
+  async #purgeShared(owed: OwedPurge): Promise<number> {
     const { purge } = owed
     const now = this.#options.now()
     await this.#feed.publish(purge)
-    const found = await this.#back.purge({ ...purge, now })
-    this.#purgeFront({ ...purge, now })
+    const found = await this.#shared.purge({ ...purge, now })
+    this.#purgeMemory({ ...purge, now })
     await this.#feed.publish(purge)
     this.#owed.paid(owed)
     return found
   }
 
-  /** @returns what memory has when the second store has nothing newer in time */
-  async #lookup(key: CacheKey, near: Responses): Promise<Responses> {
+  /** @returns the responses in memory when the shared store has nothing newer, or is too slow */
+  async #lookup(key: CacheKey, near: Found): Promise<Found> {
     const { patience } = this
     const { promise: late, reject } = Promise.withResolvers<never>()
-    // a loop that was busy until now has yet to read what Redis has said
+    // after a busy turn of the event loop, the answer of Redis may have arrived but not been read
     const timer = setTimeout(() => setImmediate(() => reject(new Error(`no answer within ${patience} ms`))), patience)
     try {
-      return await Promise.race([this.#take(key, near), late])
+      return await Promise.race([this.#read(key, near), late])
     } catch (error) {
       this.#options.onError(error, 'get')
       return near
@@ -173,11 +172,11 @@ export class TieredStore implements CacheStore {
     }
   }
 
-  async #take(key: CacheKey, near: Responses): Promise<Responses> {
+  async #read(key: CacheKey, near: Found): Promise<Found> {
     const purges = this.#purges
-    // what this process is storing itself is worth a moment
+    // this process may be storing the response right now
     await this.#writes.get(nameOf(key))?.done
-    const found = await this.#back.get(key)
+    const found = await this.#shared.get(key)
     if (
       found === null ||
       this.#owed.covers(key) ||
@@ -186,7 +185,7 @@ export class TieredStore implements CacheStore {
     ) {
       return near
     }
-    if (purges === this.#purges && this.#front.get(key) === near) this.#front.put(key, found)
+    if (purges === this.#purges && this.#memory.get(key) === near) this.#memory.put(key, found)
     return found
   }
 
@@ -202,7 +201,7 @@ export class TieredStore implements CacheStore {
     if (this.#writes.get(name) === own) this.#writes.delete(name)
   }
 
-  /** Sends the purges again that have failed. Those that fail once more wait for the next time. */
+  /** Sends failed purges again. Those that fail once more wait for the next time. */
   #settle(): void {
     if (this.#owed.nextFailed() === undefined) return
     this.#settling ??= this.#settleAll()
@@ -217,7 +216,7 @@ export class TieredStore implements CacheStore {
 
   async #settleAll(): Promise<void> {
     for (let owed = this.#owed.nextFailed(); owed !== undefined; owed = this.#owed.nextFailed()) {
-      await this.#purgeBack(owed)
+      await this.#purgeShared(owed)
     }
   }
 

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { StoredResponse } from './stored-response.ts'
 
-/** Fields whose members have no order of their own: what matters is their weight (RFC 9110, section 12.5). */
+/** Fields whose members are ordered by weight, not by position (RFC 9110, section 12.5). */
 const UNORDERED = new Set(['accept', 'accept-charset', 'accept-encoding', 'accept-language'])
-/** Fields whose values have no case. */
+/** Fields with case-insensitive values. */
 const CASELESS = new Set([
   'accept',
   'accept-charset',
@@ -15,7 +15,7 @@ const CASELESS = new Set([
   'sec-fetch-dest',
 ])
 
-/** Field names of `Vary`, in small letters and in order; without `*`, which is not stored. */
+/** Field names of `Vary`, in lower case, sorted. */
 export function varyNames(field: string | string[] | undefined): string[] {
   if (field === undefined) return []
   return [
@@ -29,14 +29,14 @@ export function varyNames(field: string | string[] | undefined): string[] {
   ].sort()
 }
 
-/** A request's value of a field in the form in which values are compared (RFC 9111, section 4.1). */
+/** The normalised value of a request header, for comparison (RFC 9111, section 4.1). */
 export function selectingValue(headers: IncomingHttpHeaders, name: string): string | null {
   const value = headers[name]
   if (value === undefined) return null
   const text = typeof value === 'string' ? value : value.join(',')
-  // one plain value, as nearly always
+  // the usual case: one plain value
   if (!CASELESS.has(name) && !/[\s,"]/.test(text)) return text
-  // a comma within quotes separates nothing, and its value is left alone
+  // a comma within quotes separates nothing: no splitting
   if (text.includes('"')) return text.trim()
   const members = (CASELESS.has(name) ? text.toLowerCase() : text)
     .split(',')
@@ -46,8 +46,8 @@ export function selectingValue(headers: IncomingHttpHeaders, name: string): stri
 }
 
 /**
- * A member without the spaces around `;` and `=`; by splitting, since a pattern would walk a run of spaces again from
- * each of them.
+ * A member without the spaces around `;` and `=`. Splits, because a regular expression would scan a run of spaces again
+ * from each space.
  */
 const tight = (member: string): string =>
   member
@@ -55,14 +55,14 @@ const tight = (member: string): string =>
     .map((part) => part.trim())
     .join('')
 
-/** The fields that a response was selected by, with what the request said. */
+/** The `Vary` fields of a response, with the request's values. */
 export const selectedBy = (
   field: string | string[] | undefined,
   request: IncomingHttpHeaders,
 ): (readonly [string, string | null])[] =>
   varyNames(field).map((name) => [name, selectingValue(request, name)] as const)
 
-/** Whether a stored response is one for this request (RFC 9111, section 4.1). */
+/** Whether `Vary` lets a stored response answer this request (RFC 9111, section 4.1). */
 export function isSelected(
   { vary, headers }: Pick<StoredResponse, 'vary' | 'headers'>,
   request: IncomingHttpHeaders,
@@ -76,8 +76,8 @@ export function isSelected(
 }
 
 /**
- * Whether a response in one language is what the request likes best: another negotiation would end with the same
- * (RFC 9111, section 4.1: the cache may match by the semantics of the field).
+ * Whether the response is in the language that the request prefers: the upstream would choose it again. A cache may
+ * match by the semantics of a field (RFC 9111, section 4.1).
  */
 function prefersLanguage(accepted: string | undefined, language: string | string[] | undefined): boolean {
   if (accepted === undefined || typeof language !== 'string' || language.includes(',')) return false
@@ -89,7 +89,7 @@ function prefersLanguage(accepted: string | undefined, language: string | string
       .map((parameter) => /^q\s*=\s*(0(?:\.\d{1,3})?|1(?:\.0{1,3})?)$/.exec(parameter)?.[1])
       .find((q) => q !== undefined)
     const q = weight === undefined ? 1 : Number(weight)
-    // two that are liked as well leave the choice to the upstream
+    // two languages of equal weight: the upstream chooses
     if (q === most) best = ''
     if (q > most) [best, most] = [range, q]
   }

@@ -1,7 +1,7 @@
 import { pipeline, Readable, type Transform } from 'node:stream'
 import type { FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
+import { isNotModified } from '../cache/conditional-request.ts'
 import type { EncodedBodies } from '../cache/encoded-bodies.ts'
-import { isNotModified } from '../cache/validators.ts'
 import { settle } from '../listener/settle.ts'
 import { acceptsCoding, preferredCoding } from '../response/accept-encoding.ts'
 import { decoder, encoder, isDecodable, looksCompressed } from '../response/codings.ts'

@@ -1,6 +1,6 @@
 import { compileIdentityHeaders, type IdentityHeaders } from '../auth/identity-headers.ts'
 import type { CredentialPlaces } from '../auth/scheme.ts'
-import { OWN_CONTROL } from '../cache/targeted-control.ts'
+import { OWN_CONTROL } from '../cache/cache-control.ts'
 import type { ResponseCheck } from '../validation/response-check.ts'
 import { type FallbackAnswer, fallbackAnswer } from '../traffic/resilience/fallback-answer.ts'
 import { type HedgePolicy, hedgePolicy } from '../traffic/resilience/hedge-policy.ts'
@@ -183,7 +183,7 @@ export function forwardPlan(settings: ForwardSettings): ForwardPlan {
     strippedPrefix: settings.strippedPrefix ?? '',
     rewrite: settings.rewrite ?? null,
     checksHeaders: settings.checksHeaders ?? false,
-    spellings: spellingsOf([...(settings.checkedHeaders ?? []), ...(settings.cache?.policy?.countedHeaders ?? [])]),
+    spellings: spellingsOf([...(settings.checkedHeaders ?? []), ...(settings.cache?.policy?.key.countedHeaders ?? [])]),
     conditions: null,
     preserveHost: fixedHost === null && (settings.preserveHost ?? false),
     fixedHost,

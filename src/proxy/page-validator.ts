@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { onSendHookHandler } from 'fastify'
-import { isNotModified } from '../cache/validators.ts'
+import { isNotModified } from '../cache/conditional-request.ts'
 import { notModified, varyByEncoding } from '../response/content-headers.ts'
 
 /** Longer bodies bring their tag along. Characters or bytes. */

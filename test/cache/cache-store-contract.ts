@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { test, type TestOptions } from 'node:test'
-import { type CacheKey, type CacheStore, MOST_VARIANTS, type Purge } from '../../src/cache/cache-store.ts'
-import { reuseOf } from '../../src/cache/reuse.ts'
-import { freshFor, type StoredResponse } from '../../src/cache/stored-response.ts'
+import type { CacheKey } from '../../src/cache/cache-key.ts'
+import { type CacheStore, MOST_VARIANTS, type DatedPurge } from '../../src/cache/cache-store.ts'
+import { freshFor, reuseOf } from '../../src/cache/freshness.ts'
+import type { StoredResponse } from '../../src/cache/stored-response.ts'
 
 export const NOW = Date.UTC(2026, 10, 23, 12)
 
@@ -36,7 +37,8 @@ const key = (url: string, rest = ''): CacheKey => ({ url, rest })
 export function contract(name: string, options: TestOptions, store: () => CacheStore): void {
   const bodies = async (keys: CacheKey[]): Promise<(string | null)[]> =>
     Promise.all(keys.map(async (each) => (await store().get(each))?.map(({ body }) => body.toString()).join() ?? null))
-  const purge = (what: Partial<Purge>): Promise<number> | number => store().purge({ soft: false, now: NOW, ...what })
+  const purge = (what: Partial<DatedPurge>): Promise<number> | number =>
+    store().purge({ soft: false, now: NOW, ...what })
 
   test(`${name}: has nothing, and then all that was put`, options, async () => {
     const own = key(`${site()}/a?b=c`, 'rest\n"consumer"')

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type CacheKey, shortName } from '../../src/cache/cache-store.ts'
+import { type CacheKey, shortName } from '../../src/cache/cache-key.ts'
+import { freshFor } from '../../src/cache/freshness.ts'
 import { MemoryStore } from '../../src/cache/memory-store.ts'
-import { freshFor } from '../../src/cache/stored-response.ts'
 import { contract, NOW, response } from './cache-store-contract.ts'
 
 const unbounded = new MemoryStore(1 << 30)

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Redis } from 'ioredis'
-import type { CacheKey, CacheStore } from '../../src/cache/cache-store.ts'
+import type { CacheKey } from '../../src/cache/cache-key.ts'
+import type { CacheStore } from '../../src/cache/cache-store.ts'
 import { MemoryStore } from '../../src/cache/memory-store.ts'
-import { PurgeChannel, type PurgeFeed, type PurgeNews } from '../../src/cache/purge-channel.ts'
+import type { Purge } from '../../src/cache/purge.ts'
+import { PurgeChannel, type PurgeFeed } from '../../src/cache/purge-channel.ts'
 import { RedisCacheStore } from '../../src/cache/redis-cache-store.ts'
 import { TieredStore } from '../../src/cache/tiered-store.ts'
 import { needsRedis, startRedisClient } from '../redis/redis-server.ts'
@@ -45,14 +47,14 @@ class Backing extends MemoryStore {
 
 /** A feed that never leaves the process. */
 class Feed implements PurgeFeed {
-  said: PurgeNews[] = []
+  said: Purge[] = []
   readonly heard = 0
-  onPurge!: (purge: PurgeNews) => void
+  onPurge!: (purge: Purge) => void
   onGap!: () => void
-  listen(onPurge: (purge: PurgeNews) => void, onGap: () => void): void {
+  listen(onPurge: (purge: Purge) => void, onGap: () => void): void {
     Object.assign(this, { onPurge, onGap })
   }
-  async publish(purge: PurgeNews): Promise<void> {
+  async publish(purge: Purge): Promise<void> {
     this.said.push(purge)
   }
   close(): void {}
@@ -75,7 +77,7 @@ function tiered(patience = 60_000) {
 }
 
 /** What others hear of a purge: before it is done in the second store, and after. */
-const twice = (purge: PurgeNews): PurgeNews[] => [purge, purge]
+const twice = (purge: Purge): Purge[] => [purge, purge]
 
 test('what is fresh in memory is answered at once, anything else is looked for once', async () => {
   const { front, back, store } = tiered()

@@ -64,7 +64,7 @@ test('such an answer is never stored, whatever it says', async (t) => {
     assert.equal(asked, i)
   }
   for (let i = 0; i < 2; i++) assert.match((await rawRequest(port, get('/b/700'))).headers['cache-status']!, /fwd=/)
-  const anything = { directives: new Map(), isAuthenticated: false, hasCookies: false, hasConsumer: false }
+  const anything = { directives: new Map(), isAuthenticated: false, hasCookies: false, hasOwner: false }
   for (const status of [600, 999]) {
     assert.equal(
       audienceOf(anything, status, {}, { directives: new Map([['public', '']]) } as never, {

@@ -1,19 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { wholeLength } from '../../cache/byte-range.ts'
-import type { CacheKey } from '../../cache/cache-store.ts'
+import type { CacheKey } from '../../cache/cache-key.ts'
 import type { CacheOutcome } from '../../cache/cache-status.ts'
-import { isReusable, isUpstreamError, mayStandIn } from '../../cache/reuse.ts'
-import {
-  freshened,
-  inOwnMemory,
-  isOfUse,
-  type StoredHead,
-  storedHead,
-  type UpstreamAnswer,
-  withBody,
-} from '../../cache/storable-response.ts'
-import { freshFor, type StoredResponse } from '../../cache/stored-response.ts'
-import { isAbout } from '../../cache/validators.ts'
+import { confirms } from '../../cache/conditional-request.ts'
+import { freshFor, isReusable, isUpstreamError, isUsableOnError } from '../../cache/freshness.ts'
+import type { StoredHead, StoredResponse } from '../../cache/stored-response.ts'
+import { freshened, isWorthStoring, storedHead, type UpstreamAnswer, withBody } from '../../cache/storing-rules.ts'
 import { gatehouseError } from '../../errors.ts'
 import type { AnswerHandler, SendController } from '../../upstream/outgoing-request.ts'
 import type { Target } from '../../upstream/target.ts'
@@ -148,11 +140,11 @@ export class CacheFill implements AnswerHandler, SharedFill {
     this.#answer = answer
     if (stored !== null && (status === 304 || isUpstreamError(status))) {
       if (status === 304) {
-        if (isAbout(headers, stored)) this.#later(this.#useFreshened(freshened(stored, answer, policy), headers))
+        if (confirms(headers, stored)) this.#later(this.#useFreshened(freshened(stored, answer, policy), headers))
         else this.#later(this.#startAnew(headers))
         return
       }
-      if (mayStandIn(stored, task.storing.directives, cameAt)) return this.#standIn(stored, headers)
+      if (isUsableOnError(stored, task.storing.directives, cameAt)) return this.#standIn(stored, headers)
     }
     if (plan.fallback !== null && plan.fallback.on.has(status)) {
       this.#dismiss(headers)
@@ -166,7 +158,7 @@ export class CacheFill implements AnswerHandler, SharedFill {
       audience === 'none' || wholeLength(headers) > policy.maxObjectSize
         ? null
         : storedHead(answer, policy, request.raw.headers, task.storing)
-    if (head !== null && isOfUse(head)) {
+    if (head !== null && isWorthStoring(head)) {
       this.#head = head
       this.#key = audience === 'all' ? task.sharedKey : task.ownKey
       this.#registration.renameByVary(head)
@@ -224,7 +216,7 @@ export class CacheFill implements AnswerHandler, SharedFill {
     this.#registration.close()
     this.#hold.end(this.#readers, undefined)
     const { stored, cache, storing } = this.task
-    if (!started && stored !== null && !this.#isAbandoned && mayStandIn(stored, storing.directives, cache.now())) {
+    if (!started && stored !== null && !this.#isAbandoned && isUsableOnError(stored, storing.directives, cache.now())) {
       for (const reader of this.#readers) {
         reader.useStored(stored, { forwarded: 'stale', ttl: freshFor(stored, cache.now()) })
       }
@@ -309,7 +301,7 @@ export class CacheFill implements AnswerHandler, SharedFill {
     if (stored === null || answer.status !== 200) return
     const length = answer.headers['content-length']
     const holds =
-      isAbout(answer.headers, stored) &&
+      confirms(answer.headers, stored) &&
       (length === undefined || stored.part !== null || Number(length) === stored.body.byteLength)
     const response = holds ? freshened(stored, answer, task.policy) : { ...stored, lifetime: 0, mustValidate: true }
     this.#later(
@@ -351,4 +343,12 @@ export class CacheFill implements AnswerHandler, SharedFill {
   streams(): void {
     this.#controller?.clearDeadline()
   }
+}
+
+/** A body in memory of its own: pieces are views of what was read at once, of which they would keep all. */
+function inOwnMemory(chunks: readonly Buffer[], length: number): Buffer {
+  const body = Buffer.allocUnsafeSlow(length)
+  let at = 0
+  for (const chunk of chunks) at += chunk.copy(body, at)
+  return body
 }

@@ -1,12 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { withoutCookies } from '../../auth/credentials.ts'
 import type { Directives } from '../../cache/cache-control.ts'
+import { type CacheKey, cacheKeys, sentCookies } from '../../cache/cache-key.ts'
 import type { CachePolicy } from '../../cache/cache-policy.ts'
-import type { CacheKey } from '../../cache/cache-store.ts'
 import type { ForwardReason } from '../../cache/cache-status.ts'
-import { reuseOf } from '../../cache/reuse.ts'
-import { freshFor, type StoredResponse } from '../../cache/stored-response.ts'
-import { hasUnsafeCondition, validationFields } from '../../cache/validators.ts'
+import { hasUnsafeCondition, validationFields } from '../../cache/conditional-request.ts'
+import { freshFor, reuseOf } from '../../cache/freshness.ts'
+import type { StoredResponse } from '../../cache/stored-response.ts'
 import { isSelected, selectingValue } from '../../cache/vary.ts'
 import { gatehouseError } from '../../errors.ts'
 import { guarded, settle } from '../../listener/settle.ts'
@@ -14,7 +13,6 @@ import { isStream } from '../../upstream/outgoing-request.ts'
 import { CacheFill } from './cache-fill.ts'
 import { isAuthenticated, ownerOf } from '../cache-owner.ts'
 import { type Again, CacheReader } from './cache-reader.ts'
-import { cacheUrl } from './cache-url.ts'
 import { covers, noteOutcome, sendStored } from './cached-reply.ts'
 import { nameByVary } from './fill-registration.ts'
 import type { FillTask } from './fill-task.ts'
@@ -86,25 +84,12 @@ class CachedExchange {
     this.#relay = relay
     this.#again = again
     this.#directives = policy.directivesOf(headers)
-    const cookies =
-      headers.cookie === undefined
-        ? null
-        : plan.dropCookies === null
-          ? headers.cookie
-          : withoutCookies(headers.cookie, plan.dropCookies)
-    this.#hasCookies =
-      cookies !== null &&
-      !policy.sharesCookies &&
-      (policy.keyCookies.length === 0 || withoutCookies(cookies, policy.keyCookies) !== null)
+    const cookies = sentCookies(headers, plan)
+    this.#hasCookies = !policy.sharesCookies && policy.key.missesCookies(cookies)
     this.#isAuthenticated = isAuthenticated(request, plan)
-    const url = cacheUrl(request, plan)
-    const rest =
-      plan.cache!.route +
-      plan.forwarded.variantOf(request.raw, plan.preserveHost) +
-      policy.keyOf(headers, cookies, isStream(body) ? null : body)
-    this.#sharedKey = { url, rest }
-    const owner = ownerOf(request, plan)
-    this.#ownKey = owner === '' ? this.#sharedKey : { url, rest: `${rest}\n${owner}` }
+    const keys = cacheKeys(request.raw, plan, cookies, isStream(body) ? null : body, ownerOf(request, plan))
+    this.#sharedKey = keys.shared
+    this.#ownKey = keys.own
   }
 
   start(): void {
@@ -152,7 +137,7 @@ class CachedExchange {
     }
     sendStored(request, this.#reply, stored, { forwarded: null, ttl: freshFor(stored, now) }, now)
     // the client has its answer, whatever becomes of this
-    if (reuse === 'behind') guarded(this.#reply, () => this.#revalidateBehind(stored))
+    if (reuse === 'use-and-revalidate') guarded(this.#reply, () => this.#revalidateBehind(stored))
   }
 
   #bypass(forwarded: ForwardReason): void {
@@ -226,7 +211,7 @@ class CachedExchange {
         directives: this.#directives,
         isAuthenticated: this.#isAuthenticated,
         hasCookies: this.#hasCookies,
-        hasConsumer: this.#ownKey !== this.#sharedKey,
+        hasOwner: this.#ownKey !== this.#sharedKey,
       },
       stored,
       reason,
@@ -237,7 +222,7 @@ class CachedExchange {
     const headers = this.#policy.wantsIdentity ? withoutCoding(all) : all
     return new CacheFill(
       exchange.with(
-        this.#policy.countedTarget(exchange.path),
+        this.#policy.key.countedTarget(exchange.path),
         keepsConditions && stored === null ? headers : withConditions(headers, stored),
       ),
       task,

@@ -1,9 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { contentRange, rangeHolds, requestedRange, slice, totalOf } from '../../cache/byte-range.ts'
+import { OWN_CONTROL } from '../../cache/cache-control.ts'
 import { type CacheOutcome, cacheStatus, outcomeWord } from '../../cache/cache-status.ts'
-import { OWN_CONTROL } from '../../cache/targeted-control.ts'
-import { currentAge, type StoredHeaders, type StoredResponse } from '../../cache/stored-response.ts'
-import { isNotModified } from '../../cache/validators.ts'
+import { isNotModified } from '../../cache/conditional-request.ts'
+import { currentAge } from '../../cache/freshness.ts'
+import type { StoredHeaders, StoredResponse } from '../../cache/stored-response.ts'
 import { dropInsecureHsts } from '../response-headers.ts'
 import { sendable } from '../sendable-body.ts'
 

@@ -1,4 +1,4 @@
-import type { StoredHead } from '../../cache/storable-response.ts'
+import type { StoredHead } from '../../cache/stored-response.ts'
 import type { ResponseCache, SharedFill } from './response-cache.ts'
 
 /** Under what a request to the upstream is found by those who may share it. */

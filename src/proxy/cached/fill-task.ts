@@ -1,11 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
+import type { CacheKey } from '../../cache/cache-key.ts'
 import type { CachePolicy } from '../../cache/cache-policy.ts'
-import type { CacheKey } from '../../cache/cache-store.ts'
 import type { ForwardReason } from '../../cache/cache-status.ts'
-import type { UpstreamAnswer } from '../../cache/storable-response.ts'
 import type { StoredResponse } from '../../cache/stored-response.ts'
-import { type Audience, audienceOf, type StoringRequest } from '../../cache/storing-rules.ts'
+import { type Audience, audienceOf, type StoringRequest, type UpstreamAnswer } from '../../cache/storing-rules.ts'
 import { varyNames } from '../../cache/vary.ts'
 import type { ForwardPlan } from '../forward-plan.ts'
 import type { ResponseCache } from './response-cache.ts'
@@ -87,7 +86,7 @@ function narrowed(
   vary: string | string[] | undefined,
   { identity }: ForwardPlan,
   { consumer }: FastifyRequest,
-  { hasConsumer }: StoringRequest,
+  { hasOwner }: StoringRequest,
 ): Audience {
   if (vary === undefined || audience === 'none') return audience
   const names = varyNames(vary)
@@ -95,5 +94,5 @@ function narrowed(
   const told = [...(identity?.names ?? []), ...(consumer?.upstreamHeaders?.filter((_, i) => i % 2 === 0) ?? [])]
   if (!told.some((name) => names.includes(name))) return audience
   // what is the same for nobody in particular would be found by everybody
-  return hasConsumer ? 'same' : 'none'
+  return hasOwner ? 'same' : 'none'
 }

@@ -1,5 +1,8 @@
+import { replaces } from '../../cache/byte-range.ts'
+import { type CacheKey, shortName } from '../../cache/cache-key.ts'
 import type { CachePolicy } from '../../cache/cache-policy.ts'
-import { type CacheKey, type CacheStore, isPurged, type Purge, replaces, shortName } from '../../cache/cache-store.ts'
+import type { CacheStore } from '../../cache/cache-store.ts'
+import { isPurged, type Purge } from '../../cache/purge.ts'
 import type { StoredResponse } from '../../cache/stored-response.ts'
 import { reasonOf } from '../../errors.ts'
 import { FillMemory } from '../fill-memory.ts'
@@ -63,7 +66,7 @@ export class ResponseCache {
   readonly #varyNames = new Map<string, readonly string[]>()
   readonly #onFailure: OnFailure
   /** The latest, which responses under way must not outlive. */
-  readonly #purges: Omit<Purge, 'now'>[] = []
+  readonly #purges: Purge[] = []
   #purgeCount = 0
   #quietUntil = 0
 
@@ -186,14 +189,14 @@ export class ResponseCache {
   }
 
   /** Remembers a purge, here or in another process, for the sake of what is under way. */
-  notePurge(purge: Omit<Purge, 'now'>): void {
+  notePurge(purge: Purge): void {
     this.#purgeCount++
     this.#purges.push(purge)
     if (this.#purges.length > MOST_PURGES) this.#purges.shift()
   }
 
   /** Purges, and rejects when the store fails. What is on its way from the upstream is not stored in either case. */
-  purgeOrFail(purge: Omit<Purge, 'now'>): number | Promise<number> {
+  purgeOrFail(purge: Purge): number | Promise<number> {
     this.notePurge(purge)
     return this.store.purge({ ...purge, now: this.now() })
   }

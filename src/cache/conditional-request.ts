@@ -2,18 +2,18 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { parseHttpDate } from './http-date.ts'
 import { type StoredHeaders, type StoredResponse, storedValue } from './stored-response.ts'
 
-// one class for what separates, so that a run of spaces is walked once
+// one class for all separators, so that a run of spaces is scanned once
 const ENTITY_TAG = /[\s,]*((?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"|[^",\s]+)\s*(?:,|$)/y
 
-/** Whether two entity tags name the same content, weak or strong (RFC 9110, section 8.8.3.2). */
+/** Weak comparison of entity tags: the content is equivalent (RFC 9110, section 8.8.3.2). */
 export const matchesWeakly = (a: string, b: string): boolean => opaque(a) === opaque(b)
 
-/** Whether they name the same bytes. */
+/** Strong comparison: the bytes are the same. */
 export const matchesStrongly = (a: string, b: string): boolean => a === b && !a.startsWith('W/')
 
 const opaque = (tag: string): string => (tag.startsWith('W/') ? tag.slice(2) : tag)
 
-/** Whether one of the tags of `If-None-Match` is the stored one. */
+/** Whether `If-None-Match` lists a tag. */
 function listHas(field: string, tag: string | undefined): boolean {
   if (field.trim() === '*') return true
   if (tag === undefined) return false
@@ -25,8 +25,8 @@ function listHas(field: string, tag: string | undefined): boolean {
 }
 
 /**
- * Whether the client has what is stored already, so that 304 is the answer (RFC 9110, section 13.2.2; RFC 9111, section
- * 4.3.2). `If-Modified-Since` counts only without `If-None-Match`.
+ * Whether the client already has the stored response, so that it gets a 304 (RFC 9110, section 13.2.2; RFC 9111,
+ * section 4.3.2). `If-Modified-Since` counts only without `If-None-Match`.
  */
 export function isNotModified(
   request: IncomingHttpHeaders,
@@ -42,16 +42,13 @@ export function isNotModified(
   return changed <= since
 }
 
-/**
- * Whether a request is about one state of the content, which the cache may not answer by itself (RFC 9110, sections
- * 13.1.1 and 13.1.4).
- */
+/** Whether a request has a condition that only the upstream can check (RFC 9110, sections 13.1.1 and 13.1.4). */
 export const hasUnsafeCondition = (request: IncomingHttpHeaders): boolean =>
   request['if-match'] !== undefined || request['if-unmodified-since'] !== undefined
 
 /**
- * The fields by which a stored response is validated (RFC 9111, section 4.3.1); name, value, ... Empty when it cannot
- * be.
+ * The conditions that validate a stored response: name, value, ... (RFC 9111, section 4.3.1). Empty when it has no
+ * validator.
  */
 export function validationFields({ headers }: StoredResponse): string[] {
   const tag = storedValue(headers, 'etag')
@@ -66,10 +63,10 @@ export const canBeValidated = (headers: StoredHeaders): boolean =>
   headers.etag !== undefined || headers['last-modified'] !== undefined
 
 /**
- * Whether a 304 or the head of a 200 is about what is stored (RFC 9111, sections 4.3.3 to 4.3.5): what it names as its
- * validator must be the stored one.
+ * Whether a 304, or the head of a 200, describes the stored response: a validator that both have must be the same
+ * (RFC 9111, sections 4.3.3 to 4.3.5).
  */
-export function isAbout(headers: IncomingHttpHeaders, stored: StoredResponse): boolean {
+export function confirms(headers: IncomingHttpHeaders, stored: StoredResponse): boolean {
   const tag = storedValue(stored.headers, 'etag')
   if (headers.etag !== undefined && tag !== undefined) {
     return headers.etag.startsWith('W/') ? matchesWeakly(headers.etag, tag) : headers.etag === tag

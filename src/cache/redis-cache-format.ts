@@ -4,23 +4,24 @@ import { zstdCompress, zstdDecompress } from 'node:zlib'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { MOST_VARIANTS } from './cache-store.ts'
-import { mayBeKept } from './stored-headers.ts'
-import { freshFor, type StoredResponse } from './stored-response.ts'
-import { canBeValidated } from './validators.ts'
+import { canBeValidated } from './conditional-request.ts'
+import { freshFor } from './freshness.ts'
+import type { StoredResponse } from './stored-response.ts'
+import { isStorableField } from './storing-rules.ts'
 
-/** Largest piece of a body in one value, and most of all bodies within the value of their heads. Bytes. */
+/** Bytes of one chunk, and most bytes of all bodies that stand beside their heads. */
 export const CHUNK = 64 * 1024
 /** Most bytes of all bodies of a key, as they are stored. */
 const MOST_BYTES = 16 * 1024 * 1024
 /** Longest body, uncompressed. */
 const MOST_LENGTH = 64 * 1024 * 1024
 const MOST_HEADS = 2 * 1024 * 1024
-/** Less is not worth the compressing. */
+/** Smaller bodies are not compressed. */
 const COMPRESSIBLE = 512
-/** Seconds that a stale response is kept for its validator, and that any is kept. */
+/** Seconds for which a stale response is kept for its validator, and longest time in Redis. */
 const VALIDATABLE = 4 * 3600
 const LONGEST = 30 * 24 * 3600
-/** How far the clock of another process may be ahead. Milliseconds. */
+/** How far the clock of another process may be ahead, in milliseconds. */
 const CLOCK_SKEW = 10 * 60_000
 
 const compress = promisify(zstdCompress)
@@ -31,7 +32,7 @@ const Name = Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9a-z-]{1,200}$" })
 const Text = Type.String({ pattern: '^[\\t\\x20-\\x7e\\x80-\\xff]*$' })
 const Bytes = Type.Integer({ minimum: 0, maximum: MOST_LENGTH })
 
-/** All of a response but its body, and how that is stored. */
+/** A stored head, and how its body is stored. */
 const Head = Type.Object(
   {
     status: Type.Integer({ minimum: 200, maximum: 599 }),
@@ -54,10 +55,10 @@ const Head = Type.Object(
     body: Type.Object(
       {
         length: Bytes,
-        /** As it is stored. */
+        /** Bytes as stored. */
         size: Type.Integer({ minimum: 0, maximum: MOST_BYTES }),
         zstd: Type.Boolean(),
-        /** Under which name its pieces are; null when it stands among the bodies beside the heads. */
+        /** Name of its chunks; null when the body stands beside the heads. */
         chunks: Type.Union([Type.Null(), Type.String({ pattern: '^[A-Za-z0-9_-]{16}$' })]),
       },
       { additionalProperties: false },
@@ -70,19 +71,19 @@ export type StoredForm = Static<typeof Head>
 const heads = Compile(Type.Array(Head, { minItems: 1, maxItems: MOST_VARIANTS }))
 const names = Compile(Name)
 
-/** Responses of a key as they are stored. */
+/** The responses of a key in their stored form. */
 export interface Packed {
   /** JSON. */
   heads: string
   /** Small bodies, one after the other. */
   bodies: Buffer
-  /** Large ones. */
+  /** Large bodies. */
   chunked: { id: string; body: Buffer }[]
-  /** How long they are of use. */
+  /** For how long they are of use. */
   seconds: number
 }
 
-/** How many seconds a response can still be of use; 0 when it is of none. */
+/** For how many seconds a response can still be of use. */
 export function secondsOfUse(stored: StoredResponse, now: number): number {
   const fresh = freshFor(stored, now)
   const stale = stored.neverStale ? 0 : Math.max(stored.staleWhileRevalidate, stored.staleIfError)
@@ -92,13 +93,13 @@ export function secondsOfUse(stored: StoredResponse, now: number): number {
   )
 }
 
-/** @returns null when none of them is of use, or small enough */
+/** @returns null when no response is both of use and small enough */
 export async function pack(responses: readonly StoredResponse[], now: number): Promise<Packed | null> {
   const packed: { form: StoredForm; body: Buffer }[] = []
   let room = MOST_BYTES
   let beside = CHUNK
   let seconds = 0
-  // the latest first, should there not be room for all
+  // the latest first, in case not all fit
   for (const response of responses.slice(-MOST_VARIANTS).reverse()) {
     const use = secondsOfUse(response, now)
     if (use === 0 || response.body.byteLength > MOST_LENGTH) continue
@@ -136,9 +137,7 @@ async function compressed({ body, headers }: StoredResponse): Promise<Buffer> {
   return smaller.byteLength < body.byteLength ? smaller : body
 }
 
-/**
- * Heads as they were stored; null when they are anything else, since whoever can write there could have written them.
- */
+/** @returns null for anything that `pack` would not write: others may be able to write to this Redis */
 export function parseHeads(text: Buffer, now: number): StoredForm[] | null {
   if (text.byteLength > MOST_HEADS) return null
   let value: unknown
@@ -147,12 +146,12 @@ export function parseHeads(text: Buffer, now: number): StoredForm[] | null {
   } catch {
     return null
   }
-  return heads.Check(value) && value.every((form) => isSound(form, now)) ? value : null
+  return heads.Check(value) && value.every((form) => isValid(form, now)) ? value : null
 }
 
-/** What the shape alone does not tell: whether it makes one sound response. */
-function isSound({ status, headers, storedAt, part, body }: StoredForm, now: number): boolean {
-  for (const name in headers) if (!names.Check(name) || !mayBeKept(name)) return false
+/** Checks what the schema cannot express: whether the parts make a valid response. */
+function isValid({ status, headers, storedAt, part, body }: StoredForm, now: number): boolean {
+  for (const name in headers) if (!names.Check(name) || !isStorableField(name)) return false
   const { 'content-length': length } = headers
   if (length !== undefined && length !== String(body.length)) return false
   if (body.zstd ? body.size >= body.length : body.size !== body.length) return false
@@ -161,14 +160,14 @@ function isSound({ status, headers, storedAt, part, body }: StoredForm, now: num
   return storedAt <= now + CLOCK_SKEW
 }
 
-/** @returns null when the body is not the one that was stored */
+/** @returns null when the body does not match its head */
 export async function unpack(form: StoredForm, stored: Buffer): Promise<StoredResponse | null> {
   const {
     body: { length, size, zstd },
     ...head
   } = form
   if (stored.byteLength !== size) return null
-  // a copy, since what came belongs to larger buffers, which it would keep
+  // a copy, since the bytes received are a view that would keep a larger buffer alive
   const body = zstd ? await decompress(stored, { maxOutputLength: length }).catch(() => null) : Buffer.from(stored)
   return body === null || body.byteLength !== length ? null : { ...head, body }
 }

@@ -1,19 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
-import { withoutParameters } from '../../auth/credentials.ts'
-import { invalidatedBy, isUnsafe } from '../../cache/invalidation.ts'
+import { cacheUrl } from '../../cache/cache-key.ts'
+import { invalidatedBy, isUnsafe } from '../../cache/purge.ts'
 import { isAsIs } from '../as-is-path.ts'
 import { canonicalTarget } from '../../listener/canonical-path.ts'
 import { hasDestination } from '../destination.ts'
 import type { ForwardPlan } from '../forward-plan.ts'
 import { publicLocation } from '../location.ts'
-
-/** Scheme, host, path and query, as the upstream is told of them: each can change its answer. */
-export function cacheUrl({ raw }: FastifyRequest, { cache, dropQuery, forwarded, hostLength }: ForwardPlan): string {
-  const target = raw.url!.slice(hostLength)
-  const own = dropQuery === null ? target : withoutParameters(target, dropQuery)
-  return forwarded.originOf(raw) + (cache!.policy === null ? own : cache!.policy.countedTarget(own))
-}
 
 /**
  * Purges what the answer to an unsafe request says has changed (RFC 9111, section 4.4).
@@ -32,7 +25,7 @@ export function invalidate(
     .flatMap((field) => (field === undefined ? [] : [publicLocation(field, plan)]))
   // what a COPY or MOVE has written
   if (hasDestination(request.method)) fields.push(String(request.raw.headers.destination ?? ''))
-  const urls = invalidatedBy(cacheUrl(request, plan), status, fields)
+  const urls = invalidatedBy(cacheUrl(request.raw, plan), status, fields)
   if (urls.length === 0) return null
   const origin = plan.forwarded.originOf(request.raw)
   // spelled as the requests for it are
