@@ -1,9 +1,8 @@
 import type {} from '@fastify/swagger'
 import fp from 'fastify-plugin'
 import { gatehouseError } from '../../src/errors.ts'
-import { refusalOf } from '../../src/listener/refusal.ts'
+import { refusalOf, asksWholeServer } from '../../src/listener/refusal.ts'
 import { REFUSED_PATH } from '../../src/routing/host-router.ts'
-import { asksWholeServer } from '../../src/listener/received-message.ts'
 
 /**
  * Answers the requests that have no route: those that must not be routed, since they can be read in more than one way,

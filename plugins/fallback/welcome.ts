@@ -1,7 +1,7 @@
 import type {} from '@fastify/swagger'
 import fp from 'fastify-plugin'
 import { WELCOME_POLICY, welcomeLinks, welcomePage } from '../../src/admin/welcome-page.ts'
-import { prefersHtml } from '../../src/listener/accepted-form.ts'
+import { prefersHtml } from '../../src/listener/problem-page.ts'
 import { PAGE_CONTENT_TYPE } from '../../src/listener/page-shell.ts'
 
 /** The page at the address of the gateway, where the configuration wants one and no upstream has a route. */

@@ -4,7 +4,7 @@ import { type ErrorCode, ERRORS, type GatehouseError, type Violation } from '../
 import type { OperationCheck } from '../validation/operation-check.ts'
 import { isUnsafe } from '../cache/purge.ts'
 import { byText, costOf, limitText } from '../limits/limit-schema.ts'
-import { isHttpMethod } from '../listener/request-line.ts'
+import { isHttpMethod } from '../listener/refusal.ts'
 import { isHandshake } from '../listener/upgrade.ts'
 import { isEarly } from '../limits/route-stages.ts'
 import { isAsIs, isSendable } from '../proxy/as-is-path.ts'
@@ -14,8 +14,7 @@ import type { ApiOperation } from '../schema/types.ts'
 import type { RouteRow } from '../routing/route-table.ts'
 import { explainForwarding } from './explained-forwarding.ts'
 import { type ExplainedRequest, requestView, type RequestView } from './explained-request.ts'
-import { nearPaths } from './near-paths.ts'
-import { searchRoute } from './route-search.ts'
+import { nearPaths, searchRoute } from './route-search.ts'
 
 /**
  * Says in lines of text what the gateway would do with a request, stage by stage, without sending it on or counting

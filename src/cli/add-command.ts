@@ -13,8 +13,18 @@ import { CommandFailure, failureLines } from './failure.ts'
 import { type NewFile, refuseTaken, writeFiles } from './file-batch.ts'
 import { isUrl } from './given-document.ts'
 import { type Trial, tryFiles } from './trial.ts'
-import { isPrefix, mappedSchemes, nameFrom, prefixFrom, SCHEMES, serverUrl, UPSTREAM_NAME } from './upstream-facts.ts'
-import { oneLine, type UpstreamFacts, upstreamText } from './upstream-text.ts'
+import {
+  isPrefix,
+  mappedSchemes,
+  nameFrom,
+  prefixFrom,
+  SCHEMES,
+  serverUrl,
+  UPSTREAM_NAME,
+  oneLine,
+  upstreamText,
+  type UpstreamFacts,
+} from './upstream-text.ts'
 
 export interface AddOptions extends ConfigOptions {
   name?: string

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { CONFIG_ENDINGS } from '../config/config-file.ts'
-import { sameDeclarations, type Snapshot, takeSnapshot } from './file-snapshot.ts'
+import { sameDeclarations, takeSnapshot, type Snapshot } from './file-snapshot.ts'
 import { FileWatch, isOurs, type Watched } from './file-watch.ts'
 
 /** What a gateway was made of: files of its folders, its configuration, and modules elsewhere that these import. */

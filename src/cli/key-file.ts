@@ -12,11 +12,10 @@ import {
   writeSync,
 } from 'node:fs'
 import { isSeq, parseDocument, YAMLSeq, type Document } from 'yaml'
-import { type ApiKeyEntry, ApiKeyList } from '../auth/api-key/api-key-schema.ts'
+import { ApiKeyList, type ApiKeyEntry } from '../auth/api-key/api-key-schema.ts'
 import { readCheckedFile } from '../config/checked-file.ts'
 import { readFailure } from '../schema/data-file.ts'
 import { CommandFailure } from './failure.ts'
-import type { KeyStorage } from './key-storage.ts'
 
 /** The keys file. Comments in a YAML file stay, except above an entry that goes. */
 export class KeyFile implements KeyStorage {
@@ -86,4 +85,14 @@ export class KeyFile implements KeyStorage {
       closeSync(file)
     }
   }
+}
+
+/** Where `gatehouse key` keeps keys. */
+export interface KeyStorage {
+  /** Its name in messages. */
+  readonly shownAs: string
+  list(): Promise<ApiKeyEntry[]>
+  add(entry: ApiKeyEntry): Promise<void>
+  remove(entries: readonly ApiKeyEntry[]): Promise<void>
+  close(): Promise<void>
 }

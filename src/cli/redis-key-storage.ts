@@ -7,7 +7,7 @@ import { connectRedis, type RedisConnection } from '../redis/redis-client.ts'
 import type { RedisSettings } from '../redis/redis-schema.ts'
 import { createLogger } from '../observe/logger.ts'
 import { CommandFailure } from './failure.ts'
-import type { KeyStorage } from './key-storage.ts'
+import type { KeyStorage } from './key-file.ts'
 
 /** Milliseconds that a command may take. No request waits for it, and one that was given up may yet have been done. */
 const PATIENCE = 10_000

@@ -1,16 +1,19 @@
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { findConfigFile } from '../config/config-file.ts'
-import { ignoreHangup, NO_RELOAD, NO_RELOAD_NEEDED } from '../listener/hangup-signal.ts'
+import { ConfigProblems } from '../config/load-config.ts'
+import { BootProblems } from '../errors.ts'
+import { ignoreHangup, NO_RELOAD, NO_RELOAD_NEEDED, untilStopped } from '../listener/process-signals.ts'
 import { releaseIdleMemory } from '../listener/idle-memory.ts'
 import { announce, FIRST_DISCOVERY, flushLog, listen, listenFailure } from '../listener/process-listen.ts'
 import { AFTER_CUT } from '../listener/process-shutdown.ts'
-import { untilStopped } from '../listener/process-signals.ts'
-import { milliseconds } from '../units.ts'
 import { shadowNotes } from '../routing/shadowed-paths.ts'
-import { commandConfig, type ConfigOptions, passedOver } from './command-config.ts'
+import { milliseconds } from '../units.ts'
+import { commandConfig, passedOver, type ConfigOptions } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
+import type { Watched } from './file-watch.ts'
 import { recordModules } from './loaded-modules.ts'
-import { mendableFiles } from './mendable-files.ts'
 import { untilRetired } from './retirement.ts'
 import { standBy } from './standby.ts'
 import { isSupervised, leaveSupervisor, stateBefore, tellStateWhenAsked, tellSupervisor } from './supervision.ts'
@@ -106,4 +109,28 @@ async function run(
   const code = await Promise.race(ended)
   await leaveSupervisor()
   return code
+}
+
+/** Where a problem has come from that no change of a file can mend: an option, or the environment. */
+const FIXED = /^(--|GATEHOUSE_)/
+
+/**
+ * What to watch after a gateway could not start, so that it starts once the mistakes are mended.
+ * @returns undefined when it takes another command line or environment, or when the reason is none of files
+ */
+function mendableFiles(error: unknown, options: ConfigOptions): Watched | undefined {
+  if (!(error instanceof BootProblems) || error.problems.some(({ file }) => FIXED.test(file))) return undefined
+  const file = configFile(options)
+  const folders = error instanceof ConfigProblems && error.folders ? [error.folders.routes, error.folders.openapi] : []
+  const baseDir = file === undefined ? process.cwd() : dirname(file)
+  return existsSync(baseDir) ? { file, baseDir, folders } : undefined
+}
+
+function configFile({ config }: ConfigOptions): string | undefined {
+  try {
+    return findConfigFile(process.cwd(), config)
+  } catch {
+    // there are several, of which one has to go
+    return undefined
+  }
 }

@@ -1,8 +1,7 @@
 import cluster from 'node:cluster'
 import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { ignoreHangup, NO_RELOAD_NEEDED } from '../listener/hangup-signal.ts'
-import { SAME_SIGNAL } from '../listener/process-signals.ts'
+import { ignoreHangup, NO_RELOAD_NEEDED, SAME_SIGNAL } from '../listener/process-signals.ts'
 import { configArguments, type ConfigOptions } from './command-config.ts'
 import { GatewayFiles } from './gateway-files.ts'
 import type { SupervisionMessage } from './supervision.ts'
@@ -139,7 +138,7 @@ class Supervisor {
     this.#standby = this.#fork()
     this.#standby.send({ engine: this.#engine })
     // what the next change will be compared with
-    import('./file-meaning.ts')
+    import('./file-snapshot.ts')
   }
 
   #fork(): WatchedChild {

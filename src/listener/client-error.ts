@@ -1,9 +1,8 @@
-import type { ServerResponse } from 'node:http'
+import type { ServerResponse, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { ERRORS, type ErrorCode } from '../errors.ts'
-import { endGently, isClosing } from './lingering-close.ts'
-import { lineRefusal } from './request-line.ts'
+import { lineRefusal } from './refusal.ts'
 import { unroutedAnswer } from './unrouted-answer.ts'
 
 const CODES: Record<string, ErrorCode> = {
@@ -80,4 +79,41 @@ function acceptIn(packet: unknown): string | undefined {
   const at = text.toLowerCase().lastIndexOf(ACCEPT)
   const end = text.indexOf('\r\n', at + ACCEPT.length)
   return at === -1 || end === -1 ? undefined : text.slice(at + ACCEPT.length, end)
+}
+
+/** How long a client may take to close, once the gateway has, in milliseconds. */
+const LINGER = 2000
+
+const kCloses = Symbol('gatehouse.closes')
+type ClosingSocket = Socket & { [kCloses]?: boolean }
+
+/** Whether the last answer of a connection is on its way, so that nothing more is read from it. */
+export const isClosing = (socket: ClosingSocket): boolean => socket[kCloses] === true
+
+/**
+ * Closes connections in two steps after their last answer (RFC 9112, section 9.6). A socket that is closed with bytes
+ * unread sends a reset, which can destroy an answer that the client has not read yet. So the gateway first sends the
+ * end of its side and drops what the client still sends, until the client has closed too or `LINGER` is over.
+ */
+export function lingerOnClose(server: Server): void {
+  // Node closes through this method when a response is the last of its connection
+  server.on('connection', (socket) => {
+    socket.destroySoon = endGently
+  })
+}
+
+/** Ends a connection. @param last  bytes to send before */
+function endGently(this: ClosingSocket, last?: string): void {
+  if (this[kCloses] || this.destroyed) return
+  this[kCloses] = true
+  if (last === undefined) this.end()
+  else this.end(last)
+  const cut = setTimeout(destroy, LINGER, this).unref()
+  this.once('close', () => clearTimeout(cut))
+  this.once('end', () => (this.writableFinished ? this.destroy() : this.once('finish', () => this.destroy())))
+  this.resume()
+}
+
+const destroy = (socket: Socket): void => {
+  socket.destroy()
 }

@@ -1,9 +1,5 @@
 import { Readable } from 'node:stream'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { prefersHtml, variedByAccept } from './accepted-form.ts'
-import { fromFastifyError } from './fastify-errors.ts'
-import { PAGE_CONTENT_TYPE, PAGE_POLICY } from './page-shell.ts'
-import { problemPage } from './problem-page.ts'
 import {
   ERRORS,
   gatehouseError,
@@ -13,6 +9,8 @@ import {
   type ErrorCode,
   type GatehouseError,
 } from '../errors.ts'
+import { prefersHtml, variedByAccept, problemPage } from './problem-page.ts'
+import { PAGE_CONTENT_TYPE, PAGE_POLICY } from './page-shell.ts'
 
 /** Answers of 500 and more that are about the request: nothing has failed. */
 const OF_CLIENTS: ReadonlySet<string> = new Set<ErrorCode>([
@@ -92,4 +90,22 @@ function toGatehouseError(error: FastifyError): GatehouseError {
   const status = error.statusCode ?? 500
   const code: ErrorCode = status >= 400 && status < 500 ? 'GW_BAD_REQUEST' : 'GW_INTERNAL'
   return gatehouseError(code, { cause: error })
+}
+
+const CODES: Record<string, ErrorCode> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'GW_UNSUPPORTED_MEDIA_TYPE',
+  FST_ERR_CTP_INVALID_TYPE: 'GW_UNSUPPORTED_MEDIA_TYPE',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'GW_BODY_TOO_LARGE',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'GW_MALFORMED_BODY',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'GW_MALFORMED_BODY',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'GW_BAD_REQUEST',
+  FST_ERR_BAD_URL: 'GW_BAD_PATH',
+  FST_ERR_MAX_PARAM_LENGTH: 'GW_URL_TOO_LONG',
+  FST_ERR_ASYNC_CONSTRAINT: 'GW_BAD_REQUEST',
+}
+
+/** The gateway's word for an error that Fastify has raised about a request; null for all others. */
+function fromFastifyError(error: Partial<FastifyError>): GatehouseError | null {
+  const code = CODES[error.code ?? '']
+  return code === undefined ? null : gatehouseError(code, { cause: error })
 }

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { ERRORS, type ErrorCode, gatehouseError, problemDocument, PROBLEM_CONTENT_TYPE } from '../errors.ts'
-import { prefersHtml } from './accepted-form.ts'
+import { prefersHtml, problemPage } from './problem-page.ts'
 import { PAGE_CONTENT_TYPE, PAGE_POLICY } from './page-shell.ts'
-import { problemPage } from './problem-page.ts'
 
 /** The answer to what never becomes a request of the application. */
 export interface UnroutedAnswer {

@@ -2,8 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { onRequestHookHandler, RouteOptions } from 'fastify'
 import { gatehouseError, type GatehouseError } from '../errors.ts'
 import { admit } from '../proxy/admission.ts'
-import { type HeaderMatch, matchesHeaders } from './header-match.ts'
-import { shareHosts } from './host-overlap.ts'
+import { matchesHeaders, type HeaderMatch } from './header-match.ts'
+import { shareHosts } from './route-conflicts.ts'
 import {
   becomesText,
   isUnusual,

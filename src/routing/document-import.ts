@@ -1,11 +1,10 @@
-import { keywordMistakes } from '../schema/keyword-mistakes.ts'
 import { BootProblems, type Problem } from '../errors.ts'
 import { apiSettings } from '../openapi/api-declaration-schema.ts'
 import { loadApiDocument } from '../openapi/load-document.ts'
+import { keywordMistakes } from '../schema/keyword-mistakes.ts'
 import { milliseconds } from '../units.ts'
 import type { UpstreamDeclaration } from '../upstream/declaration-schema.ts'
-import { type ImportedApi, importRoutes } from './imported-routes.ts'
-import type { RouteDefaults } from './route-defaults.ts'
+import { importRoutes, type ImportedApi } from './imported-routes.ts'
 
 /** Reads the document that an upstream names, and makes routes of its operations; what is wrong is told, not thrown. */
 export async function importDocument(
@@ -41,4 +40,16 @@ export async function importDocument(
     if (!(error instanceof BootProblems)) throw error
     return { problems: error.problems }
   }
+}
+
+/** What route files inherit from the gateway. */
+export interface RouteDefaults {
+  /** Whether the gateway states an `auth` for all upstreams. */
+  authInherited: boolean
+  /** Folder of the API documents: absolute path. */
+  openapi: string
+  /** Bytes of a body that are collected where nobody says otherwise; undefined while the configuration is not known. */
+  bodyLimit: number | undefined
+  /** Names of documents in messages are told from here. */
+  baseDir: string
 }

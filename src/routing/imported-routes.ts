@@ -6,8 +6,7 @@ import { bytes } from '../units.ts'
 import type { LoadedApi } from './api-registry.ts'
 import { FORWARDED_METHODS, type RouteDeclaration, type UpstreamDeclaration } from '../upstream/declaration-schema.ts'
 import { NO_AUTH } from './declaration-check.ts'
-import { operationAuth } from './operation-auth.ts'
-import { operationSettings } from './operation-settings.ts'
+import { operationAuth, operationSettings } from './operation-settings.ts'
 import { parsePattern } from './path-pattern.ts'
 
 /** A route that a document has brought along. */

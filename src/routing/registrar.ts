@@ -19,11 +19,10 @@ import type { HostRouter } from './host-router.ts'
 import type { ImportedApi } from './imported-routes.ts'
 import { LateChanges } from './late-changes.ts'
 import { preparePluginScope } from './plugin-scope.ts'
-import { RouteClaims } from './route-claims.ts'
+import { RouteConflicts } from './route-conflicts.ts'
 import type { RouteFile } from './route-files.ts'
 import { headerMatch, routeOptions } from './route-options.ts'
-import { routePlan } from './route-plan.ts'
-import { checkedHeaders, responseCheck } from './route-checks.ts'
+import { routePlan, checkedHeaders, responseCheck } from './route-plan.ts'
 import type { RouteTable } from './route-table.ts'
 import type { UpstreamRegistry } from '../upstream/upstream-registry.ts'
 import { registerUndeclared } from './undeclared-paths.ts'
@@ -55,12 +54,12 @@ export interface RegistrarParts {
 export class Registrar {
   readonly problems: Problem[] = []
   readonly #parts: RegistrarParts
-  readonly #claims: RouteClaims
+  readonly #claims: RouteConflicts
   readonly late = new LateChanges()
 
   constructor(parts: RegistrarParts) {
     this.#parts = parts
-    this.#claims = new RouteClaims(parts, this.problems)
+    this.#claims = new RouteConflicts(parts, this.problems)
   }
 
   /** The plugin that registers one file of `routes/` in a scope of its own. */

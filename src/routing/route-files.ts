@@ -10,7 +10,7 @@ import { checkDeclaration } from './declaration-check.ts'
 import type { UpstreamDeclaration } from '../upstream/declaration-schema.ts'
 import { declarationOf } from './define-upstream.ts'
 import type { ImportedApi } from './imported-routes.ts'
-import type { RouteDefaults } from './route-defaults.ts'
+import type { RouteDefaults } from './document-import.ts'
 import { registerSelfResolver } from './self-resolver.ts'
 import type { SoundPart } from './sound-part.ts'
 

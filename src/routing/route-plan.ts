@@ -1,18 +1,19 @@
+import type { FastifyInstance } from 'fastify'
 import { CORS_HEADERS } from '../browser/cors-policy.ts'
 import { securityHeaderNames } from '../browser/security-headers.ts'
 import { CachePolicy } from '../cache/cache-policy.ts'
 import type { Config } from '../config/config-schema.ts'
-import type { ResponseCheck } from '../validation/response-check.ts'
-import { type ForwardPlan, forwardPlan, type ForwardSettings } from '../proxy/forward-plan.ts'
-import type { Mirror } from '../proxy/mirror.ts'
 import type { ResponseCache, RouteCache } from '../proxy/cached/response-cache.ts'
+import { forwardPlan, type ForwardPlan, type ForwardSettings } from '../proxy/forward-plan.ts'
 import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
+import type { Mirror } from '../proxy/mirror.ts'
 import { compilePathTemplate } from '../proxy/path-template.ts'
 import { bytes } from '../units.ts'
 import type { RouteDeclaration, UpstreamDeclaration } from '../upstream/declaration-schema.ts'
-import { prefixOf } from './declared-routes.ts'
 import { timeoutSettings } from '../upstream/target.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import { compileResponseCheck, type ResponseCheck } from '../validation/response-check.ts'
+import { prefixOf, type DeclaredRoute } from './declared-routes.ts'
 import type { WithheldFields } from './withheld-fields.ts'
 
 declare module 'fastify' {
@@ -175,3 +176,23 @@ export function inheritedSettings({
 }
 
 const sizeOf = (size: string | number | undefined): number | undefined => (size === undefined ? undefined : bytes(size))
+
+/**
+ * What looks at the responses of a route: its own schemas, else those of its operation; null when nobody wants to know.
+ */
+export function responseCheck(
+  app: FastifyInstance,
+  { declaration, api }: DeclaredRoute,
+  upstream: UpstreamDeclaration,
+): ResponseCheck | null {
+  const own = declaration.schema?.response
+  if ((declaration.responseValidation ?? upstream.responseValidation ?? 'off') === 'off') return null
+  if (own !== undefined) return compileResponseCheck(own)
+  return api === undefined ? null : app.operationResponseCheck(api.document, api.operation)
+}
+
+/** Headers that the operation of a document checks, in lower case. */
+export const checkedHeaders = ({ api }: DeclaredRoute): string[] =>
+  api === undefined
+    ? []
+    : api.operation.parameters.filter((parameter) => parameter.in === 'header').map(({ name }) => name.toLowerCase())

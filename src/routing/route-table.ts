@@ -5,8 +5,7 @@ import type { AuthDeclaration } from '../auth/auth-schema.ts'
 import type { CachePolicy } from '../cache/cache-policy.ts'
 import { type LimitRule, limitRules } from '../limits/limit-schema.ts'
 import type { Problem } from '../errors.ts'
-import type { HeaderMatch } from './header-match.ts'
-import { ROUTER_OPTIONS } from './router-options.ts'
+import { ROUTER_OPTIONS, type HeaderMatch } from './header-match.ts'
 import { parsePattern } from './path-pattern.ts'
 
 /** One route as people see it: the rows of `gatehouse routes` and what `gatehouse explain` searches. */

@@ -4,13 +4,13 @@ import { forward } from '../proxy/pipeline.ts'
 import { FORWARDED_METHODS } from '../upstream/declaration-schema.ts'
 import { passThroughRoute, prefixOf } from './declared-routes.ts'
 import type { HostRouter } from './host-router.ts'
-import type { RouteClaims } from './route-claims.ts'
+import type { RouteConflicts } from './route-conflicts.ts'
 import { type PlanParts, routePlan } from './route-plan.ts'
 
 /** What a pass-through is registered with. */
 export interface UndeclaredParts extends PlanParts {
   hosts: HostRouter
-  claims: RouteClaims
+  claims: RouteConflicts
 }
 
 /**

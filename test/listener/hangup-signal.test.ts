@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { ignoreHangup } from '../../src/listener/hangup-signal.ts'
+import { ignoreHangup } from '../../src/listener/process-signals.ts'
 
 /** Handles SIGHUP in this process until the test ends; returns how often the line was said. */
 function handled(t: TestContext, isTerminal: (descriptor: number) => boolean): () => number {

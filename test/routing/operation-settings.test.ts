@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { IncomingMessage, RequestListener } from 'node:http'
 import { describe, test } from 'node:test'
 import type { ConfigInput } from '../../src/config/config-schema.ts'
-import { type Setting, SETTINGS } from '../../src/routing/operation-settings.ts'
+import { SETTINGS, type Setting } from '../../src/routing/operation-settings.ts'
 import { apiDocument, startApiGateway } from '../support/api-gateway.ts'
 import { startBackend } from '../support/backend.ts'
 

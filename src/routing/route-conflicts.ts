@@ -3,17 +3,16 @@ import { authForm, type AuthDeclaration } from '../auth/auth-schema.ts'
 import type { Config } from '../config/config-schema.ts'
 import type { Problem } from '../errors.ts'
 import { FORWARDED_METHODS, type UpstreamDeclaration } from '../upstream/declaration-schema.ts'
+import type { UpstreamRegistry } from '../upstream/upstream-registry.ts'
 import { prefixOf, routePath } from './declared-routes.ts'
-import { shareHosts } from './host-overlap.ts'
 import { headerMatch } from './route-options.ts'
 import type { RouteTable } from './route-table.ts'
 import type { SoundPart } from './sound-part.ts'
-import type { UpstreamRegistry } from '../upstream/upstream-registry.ts'
 
 /**
  * Who has which names and addresses, before anything is registered: the router's own words on collisions name no file.
  */
-export class RouteClaims {
+export class RouteConflicts {
   readonly #parts: { config: Config; table: RouteTable; upstreams: UpstreamRegistry }
   readonly #problems: Problem[]
   /** Methods that a pass-through leaves to declared routes of its file, by its internal patterns. */
@@ -154,3 +153,15 @@ export class RouteClaims {
     return methods.filter((method) => !left?.has(method))
   }
 }
+
+/**
+ * Whether a request can belong to both of two lists of hosts.
+ * @param first, second  exact names, and `*.example.com`, which stands for one label; an empty list is every host
+ */
+export const shareHosts = (first: readonly string[], second: readonly string[]): boolean =>
+  first.length === 0 ||
+  second.length === 0 ||
+  first.some((host) => second.some((other) => host === other || isUnder(host, other) || isUnder(other, host)))
+
+const isUnder = (host: string, wildcard: string): boolean =>
+  wildcard.startsWith('*.') && host.slice(host.indexOf('.')) === wildcard.slice(1)
