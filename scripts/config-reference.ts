@@ -8,8 +8,8 @@ const INTRODUCTION = `# Configuration
 
 <!-- Generated from src/config/config-schema.ts by \`npm run docs\`. -->
 
-Every setting has a default, so that a gateway needs no configuration file. Settings come from four places; the first
-that states one wins:
+Every setting has a default, so a gateway needs no configuration file. Settings come from four places. The first place that states
+a setting wins:
 
 1. options of the command line (\`--host\`, \`--port\`, \`--routes\`),
 2. environment variables,
@@ -28,20 +28,20 @@ export default defineConfig({
 \`\`\`
 
 Relative paths in the file and in the environment start at the folder of the configuration file, or at the working
-directory when there is none; paths on the command line and in \`..._FILE\` variables start at the working directory.
+directory if there is none. Paths on the command line and in \`..._FILE\` variables start at the working directory.
 
-Everything is checked before the gateway starts. A mistake is told in one line with the file or variable, the field,
-what was found and what is allowed; an unknown key and an unknown \`GATEHOUSE_...\` variable are mistakes. All mistakes are
-told at once, and \`gatehouse check\` tells them without starting anything.
+Everything is checked before the gateway starts. Each mistake is reported in one line with the file or variable, the field,
+what was found and what is allowed. Unknown keys and unknown \`GATEHOUSE_...\` variables are mistakes. All mistakes are
+reported at once. \`gatehouse check\` reports them without starting the gateway.
 
 ## Environment variables
 
-Every plain value has a variable, named in the tables. An empty variable counts as absent. Lists are written with commas
-(\`GATEHOUSE_TRUST_PROXY=10.0.0.0/8,::1\`). A variable of a section that is off switches it on
-(\`GATEHOUSE_METRICS_AUTH=none\`), and \`false\` switches one off (\`GATEHOUSE_DOCS=false\`).
-Variables that Kubernetes makes for a service called \`gatehouse\` (\`GATEHOUSE_SERVICE_HOST\`, \`GATEHOUSE_PORT=tcp://...\`) are passed over.
+Every plain value has a variable, named in the tables. An empty variable counts as absent. Lists are separated by commas
+(\`GATEHOUSE_TRUST_PROXY=10.0.0.0/8,::1\`). A variable of a section that is off switches the section on
+(\`GATEHOUSE_METRICS_AUTH=none\`). \`false\` switches a section off (\`GATEHOUSE_DOCS=false\`).
+Variables that Kubernetes sets for a service called \`gatehouse\` (\`GATEHOUSE_SERVICE_HOST\`, \`GATEHOUSE_PORT=tcp://...\`) are ignored.
 
-Secrets can be kept in files: variables with \`..._FILE\` name a file whose content is the value, without the newline at its
+Secrets can be kept in files. A variable with \`..._FILE\` names a file whose content is the value, without the newline at its
 end. No message shows a secret.`
 
 /** The text of \`docs/configuration.md\`. */

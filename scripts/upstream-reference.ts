@@ -6,8 +6,8 @@ const INTRODUCTION = `# Fields of an upstream file
 
 <!-- Generated from src/upstream/declaration-schema.ts by \`npm run docs\`. -->
 
-The fields of the object that a file in \`routes/\` exports with \`defineUpstream\`, or that a YAML or JSON file there holds. How
-they work together stands in [routing.md](routing.md). All of them are checked at boot; an unknown key is a mistake.`
+These are the fields of the object that a file in \`routes/\` exports with \`defineUpstream\`, or that a YAML or JSON file there
+holds. [routing.md](routing.md) describes how they work together. All fields are checked at boot. An unknown key is a mistake.`
 
 /** The text of \`docs/upstream-reference.md\`. */
 export function upstreamReference(): string {

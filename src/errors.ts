@@ -21,7 +21,7 @@ export const ERRORS = {
     status: 400,
     title: 'Ambiguous host',
     message:
-      'The host can be read in more than one way: send one valid Host header, and in the request line the same host or none.',
+      'The host can be read in more than one way: send one valid Host header, and the same host or none in the request line.',
   },
   GW_VALIDATION: {
     status: 400,
@@ -31,49 +31,49 @@ export const ERRORS = {
   GW_MALFORMED_BODY: {
     status: 400,
     title: 'Malformed body',
-    message: 'The body cannot be parsed as its Content-Type says: send well-formed, UTF-8 encoded content.',
+    message: 'The body is not valid for its Content-Type: send well-formed, UTF-8 encoded content.',
   },
   GW_UNAUTHORIZED: {
     status: 401,
     title: 'Authentication required',
-    message: 'Send valid credentials: WWW-Authenticate says of which kind.',
+    message: 'Send valid credentials of the kind that WWW-Authenticate names.',
   },
   GW_FORBIDDEN: {
     status: 403,
     title: 'Not allowed',
     message:
-      'The credentials are valid but lack a scope, group or claim that this route requires: ask for some that have it.',
+      'The credentials are valid but lack a scope, group or claim that this route requires: use credentials that have it.',
   },
   GW_FORGED: {
     status: 403,
     title: 'Request of another origin',
     message:
-      'A cookie signs this request in, and a page of another origin sent it: send it from a page of this origin, or without the cookie.',
+      'A page of another origin sent this request with a cookie that authenticates it: send it from a page of this origin, or without the cookie.',
   },
   GW_ORIGIN_REFUSED: {
     status: 403,
     title: 'Origin not allowed',
-    message: 'Pages of this origin may not open this WebSocket: the operator of this gateway can allow it.',
+    message: 'Pages of this origin may not open this WebSocket: ask the operator of this gateway to allow the origin.',
   },
   GW_NOT_FOUND: {
     status: 404,
     title: 'No such route',
-    message: 'No route matches this method, host and path: see the documentation of this gateway for those that exist.',
+    message: 'No route matches this method, host and path: see the documentation of this gateway for its routes.',
   },
   GW_METHOD_NOT_ALLOWED: {
     status: 405,
     title: 'Method not allowed',
-    message: 'This path has no route for that method: use one of those that Allow lists.',
+    message: 'This path has no route for this method: use a method that Allow lists.',
   },
   GW_NOT_ACCEPTABLE: {
     status: 406,
     title: 'Not acceptable',
-    message: 'There is no answer in a form that Accept allows: name another media type in it.',
+    message: 'No media type that Accept allows is available: accept another media type.',
   },
   GW_REQUEST_TIMEOUT: {
     status: 408,
     title: 'Request too slow',
-    message: 'The request did not arrive in time: send it again, faster.',
+    message: 'The request did not arrive in time: send it again without pauses.',
   },
   GW_BODY_TOO_LARGE: {
     status: 413,
@@ -88,29 +88,29 @@ export const ERRORS = {
   GW_UNSUPPORTED_MEDIA_TYPE: {
     status: 415,
     title: 'Unsupported media type',
-    message: 'This route does not accept that Content-Type or Content-Encoding: send one that its documentation lists.',
+    message: 'This route does not accept this Content-Type or Content-Encoding: send one that its documentation lists.',
   },
   GW_EXPECTATION_FAILED: {
     status: 417,
     title: 'Expectation failed',
-    message: 'Only "Expect: 100-continue" is understood: leave the header out.',
+    message: 'Only "Expect: 100-continue" is supported: send the request without the header.',
   },
   GW_UPGRADE_REFUSED: {
     status: 400,
     title: 'Upgrade refused',
     message:
-      'This route does not accept that protocol upgrade: only WebSocket routes can be upgraded, and only to "websocket".',
+      'This route does not accept this protocol upgrade: only WebSocket routes can be upgraded, and only to "websocket".',
   },
   GW_RATE_LIMITED: {
     status: 429,
     title: 'Too many requests',
-    message: 'The limit of this route is used up: wait as long as Retry-After says.',
+    message: 'The rate limit of this route is used up: wait for the time in Retry-After.',
   },
   GW_TOO_MANY_FAILURES: {
     status: 429,
     title: 'Too many failed attempts',
     message:
-      'Too many requests from this address had wrong credentials: correct them, and wait as long as Retry-After says.',
+      'Too many requests from this address had wrong credentials: correct them, and wait for the time in Retry-After.',
   },
   GW_HEADERS_TOO_LARGE: {
     status: 431,
@@ -126,18 +126,18 @@ export const ERRORS = {
     status: 501,
     title: 'Unknown method',
     message:
-      'This gateway does not know that method, or never serves it (CONNECT): send one that Allow lists; the case of letters matters.',
+      'This gateway does not know this method, or never serves it (CONNECT): use a method that Allow lists. Methods are case-sensitive.',
   },
   GW_UNSUPPORTED_CODING: {
     status: 501,
     title: 'Unsupported transfer coding',
-    message: 'Of transfer codings only "chunked" is understood, over HTTP/1.1: send the body without another one.',
+    message: 'The only supported transfer coding is "chunked", over HTTP/1.1: send the body without another one.',
   },
   GW_OPERATION_OMITTED: {
     status: 501,
     title: 'Operation left out',
     message:
-      'This gateway does not serve the operation, since the API document describes it wrongly: ask its operator to mend the document.',
+      'This gateway does not serve the operation, since the API document has a mistake in it: ask the operator of this gateway to correct the document.',
   },
   GW_UPSTREAM_UNREACHABLE: {
     status: 502,
@@ -148,31 +148,31 @@ export const ERRORS = {
     status: 502,
     title: 'Upstream failed',
     message:
-      'The service behind this route broke off or answered with something that is not valid HTTP: try again later.',
+      'The service behind this route closed the connection, or sent an answer that is not valid HTTP: try again later.',
   },
   GW_UPSTREAM_INVALID: {
     status: 502,
     title: 'Upstream response does not match the schema',
     message:
-      'The service behind this route answered with something that its contract does not allow: report the request id to its operator.',
+      'The service behind this route sent an answer that its API contract does not allow: report the request id to the operator of this gateway.',
   },
   GW_DESTINATION_ELSEWHERE: {
     status: 502,
     title: 'Destination elsewhere',
     message:
-      'The Destination is on another server or service than the request, or asks for other credentials: ' +
-      'name a place of the same service that asks for the same.',
+      'The Destination is on another server or service than the request, or requires other credentials: ' +
+      'use a Destination of the same service that requires the same credentials.',
   },
   GW_SHUTTING_DOWN: {
     status: 503,
     title: 'Shutting down',
-    message: 'This gateway is stopping: send the request again, another instance will answer.',
+    message: 'This gateway is stopping: send the request again, and another instance will answer.',
   },
   GW_TOO_MANY_BODIES: {
     status: 503,
     title: 'Too many request bodies',
     message:
-      'This gateway holds as many request bodies as it may: send the request again after the time of Retry-After.',
+      'This gateway cannot hold more request bodies at the moment: send the request again after the time in Retry-After.',
   },
   GW_LIMITS_UNAVAILABLE: {
     status: 503,
@@ -182,30 +182,30 @@ export const ERRORS = {
   GW_AUTH_UNAVAILABLE: {
     status: 503,
     title: 'Credentials cannot be checked',
-    message: 'At this moment the credentials cannot be checked: send the request again after the time of Retry-After.',
+    message: 'The credentials cannot be checked at the moment: send the request again after the time in Retry-After.',
   },
   GW_PURGE_INCOMPLETE: {
     status: 503,
     title: 'Purge not complete',
     message:
-      'This gateway has purged its own memory, but the shared store cannot be reached: others are told once it can. Send the request again to be sure.',
+      'This gateway has purged its own memory, but cannot reach the shared store. It purges the store, and informs the other gateways, once it can: send the request again to be sure.',
   },
   GW_UPSTREAM_UNAVAILABLE: {
     status: 503,
     title: 'No upstream available',
-    message:
-      'No instance of the service behind this route is to be had at the moment: try again after the time of Retry-After.',
+    message: 'No instance of the service behind this route is available: try again after the time in Retry-After.',
   },
   GW_UPSTREAM_OVERLOADED: {
     status: 503,
     title: 'Upstream overloaded',
     message:
-      'The service behind this route has as many requests as it can take: try again after the time of Retry-After.',
+      'The service behind this route cannot take more requests at the moment: try again after the time in Retry-After.',
   },
   GW_NOT_CACHED: {
     status: 504,
     title: 'Not in the cache',
-    message: 'The request allows an answer from the cache only, and there is none: send it without "only-if-cached".',
+    message:
+      'The request only allows an answer from the cache, and the cache has none: send it without "only-if-cached".',
   },
   GW_UPSTREAM_TIMEOUT: {
     status: 504,
@@ -215,7 +215,7 @@ export const ERRORS = {
   GW_UNSUPPORTED_VERSION: {
     status: 505,
     title: 'Protocol version not supported',
-    message: 'Only HTTP/1.1 and HTTP/1.0 are understood here: send the request in one of them.',
+    message: 'Only HTTP/1.1 and HTTP/1.0 are supported: send the request in one of them.',
   },
 } as const satisfies Record<string, { status: number; title: string; message: string }>
 

@@ -24,19 +24,19 @@ const Requirement = Type.Object(
   {
     scopes: Type.Optional(
       Type.Array(Type.String({ pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$' }), {
-        description: 'Scopes that the consumer must all have.',
+        description: 'Scopes. The consumer must have all of them.',
       }),
     ),
     groups: Type.Optional(
       Type.Array(Type.String({ minLength: 1 }), {
         minItems: 1,
-        description: 'Groups (roles) of which the consumer must have one.',
+        description: 'Groups (roles). The consumer must have one of them.',
       }),
     ),
     claims: Type.Optional(
       Type.Record(Type.String({ minLength: 1 }), ClaimCondition, {
         description:
-          'Claim, or path of one with dots, to the condition that it must meet: `equals`, one of a list (`in`), or a list or text that `contains` a value.',
+          'Conditions on claims, by name or by path with dots: `equals`, one of a list (`in`), or a list or text that `contains` a value.',
       }),
     ),
   },
@@ -81,7 +81,7 @@ export const AuthDeclaration = Type.Union(
     title:
       "'none', { jwt: { scopes: [...] } }, a list of schemes (any of them), { all: [schemes] } or { optional: scheme }",
     description:
-      "Who may call: `'none'`; a scheme such as `{ jwt: { scopes: ['orders:read'] } }`; a list of which any suffices (the first whose credentials a request carries decides); `{ all: [...] }`, of which the first says who is calling; or `{ optional: ... }`, which lets everybody in and finds out who is calling when valid credentials come.",
+      "Who may call. `'none'`: every client. A scheme such as `{ jwt: { scopes: ['orders:read'] } }`. A list: any of the schemes; the first whose credentials a request carries decides. `{ all: [...] }`: every scheme; the first names the consumer. `{ optional: ... }`: every client; the consumer is known if valid credentials are sent.",
   },
 )
 export type AuthDeclaration = Static<typeof AuthDeclaration>

@@ -55,7 +55,7 @@ export function insufficientScope(
 }
 
 const lackOf = (scopes: readonly string[]): string =>
-  `The credentials are valid but lack the ${scopes.length === 1 ? 'scope' : 'scopes'} ${scopes.map((scope) => `"${scope}"`).join(', ')}, which this route requires: ask for some that have ${scopes.length === 1 ? 'it' : 'them'}.`
+  `The credentials are valid but lack the ${scopes.length === 1 ? 'scope' : 'scopes'} ${scopes.map((scope) => `"${scope}"`).join(', ')}, which this route requires: use credentials that have ${scopes.length === 1 ? 'it' : 'them'}.`
 
 /**
  * Nobody can say at this moment whether the credentials are good; nobody is let in on that account.

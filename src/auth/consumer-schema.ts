@@ -6,9 +6,9 @@ export const ConsumerEntries = Type.Record(
   Type.String({ minLength: 1 }),
   Type.Object(
     {
-      plan: Type.Optional(Type.String({ minLength: 1, description: 'Name of the plan; wins over the `planClaim`.' })),
+      plan: Type.Optional(Type.String({ minLength: 1, description: 'Name of the plan. It wins over `planClaim`.' })),
       groups: Type.Optional(
-        Type.Array(Type.String({ minLength: 1 }), { description: 'Groups beside those of the credentials.' }),
+        Type.Array(Type.String({ minLength: 1 }), { description: 'Groups in addition to those of the credentials.' }),
       ),
       limits: Type.Optional(LimitDeclaration),
     },
@@ -16,7 +16,7 @@ export const ConsumerEntries = Type.Record(
   ),
   {
     description:
-      "What is known of consumers by their ids, whichever scheme finds them out: `{ ada: { plan: 'pro', groups: ['staff'], limits: [...] } }`. Limits of their own take the place of those of the plan.",
+      "Settings of consumers by their ids, whichever scheme is used: `{ ada: { plan: 'pro', groups: ['staff'], limits: [...] } }`. `limits` of a consumer replace those of the plan.",
   },
 )
 export type ConsumerEntries = Static<typeof ConsumerEntries>

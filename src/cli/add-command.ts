@@ -110,7 +110,7 @@ function checkOptions({ name, prefix, target, auth, faults }: AddOptions): void 
     throw new CommandFailure(`--${option} ${JSON.stringify(value)} is not possible, allowed: ${allowed}`)
   }
   if (name !== undefined && !UPSTREAM_NAME.test(name)) {
-    refuse('name', name, 'small letters, digits and single dashes between them, such as pet-store')
+    refuse('name', name, 'lower-case letters, digits and single dashes between them, such as pet-store')
   }
   if (prefix !== undefined && !isPrefix(prefix)) refuse('prefix', prefix, 'a path such as /orders')
   if (auth !== undefined && auth !== 'none' && !SCHEMES.includes(auth as SchemeName)) {

@@ -19,27 +19,30 @@ import { trafficFields } from './traffic-schema.ts'
 
 export const Timeouts = Type.Object(
   {
-    connect: Duration({ default: '5s', description: 'Until the connection to a target stands, TLS included.' }),
-    firstByte: Duration({ default: '60s', description: 'From the sent request to the first byte of the response.' }),
+    connect: Duration({ default: '5s', description: 'Time until the connection to a target is open, TLS included.' }),
+    firstByte: Duration({
+      default: '60s',
+      description: 'Time from the sent request to the first byte of the response.',
+    }),
     idle: Duration({
       default: '60s',
       description:
-        'Between two pieces of a response body, from the upstream or to the client. A WebSocket is not bound by it.',
+        'Time between two pieces of a response body, from the upstream or to the client. It does not apply to WebSockets.',
     }),
     websocket: Type.Optional(
       Duration({
         description:
-          'Without a byte in either direction on a WebSocket, pings included; past it both sides are closed with 1001. 0 has no limit. Default: 0.',
+          'Time without a byte in either direction on a WebSocket, pings included. Then both sides are closed with 1001. 0 has no limit. Default: 0.',
       }),
     ),
     total: Type.Optional(
       Duration({
         description:
-          'From the first sending until the client gets its answer, all attempts and the pauses between them included; 0 has no limit. A response that is streamed is no longer bound by it once its head has come. Default: 0.',
+          'Time from the first attempt until the client gets its answer, with all attempts and the pauses between them. 0 has no limit. A streamed response is no longer bound by it once its head has arrived. Default: 0.',
       }),
     ),
   },
-  { additionalProperties: false, description: 'How long an upstream may take; past it the answer is 504.' },
+  { additionalProperties: false, description: 'How long an upstream may take. After that the answer is 504.' },
 )
 
 const HeaderName = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
@@ -47,7 +50,7 @@ const HeaderName = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 /** Which claims reach the upstream, and in which headers. */
 export const IdentityHeaders = Type.Record(Type.String({ pattern: HeaderName }), Type.String(), {
   description:
-    'Header name to claim: what the upstream learns of the consumer. `scope` is every scope, joined by spaces; a dot reaches into objects. Copies of these headers that a client sends are always removed.',
+    'Headers that tell the upstream who is calling: header name to claim. `scope` is every scope, joined by spaces. A dot reaches into objects. Copies of these headers that a client sends are always removed.',
 })
 
 /**
@@ -79,7 +82,7 @@ export const ConfigSchema = Type.Object(
     trustProxy: Type.Array(Type.String(), {
       default: [],
       description:
-        'Addresses and networks (CIDR) of proxies in front of the gateway. Only from these are `Forwarded`, `X-Forwarded-*` and `X-Request-Id` believed.',
+        'Addresses and networks (CIDR) of proxies in front of the gateway. `Forwarded`, `X-Forwarded-*` and `X-Request-Id` are believed only from these.',
     }),
     auth: Type.Optional(AuthDeclaration),
     cors: Type.Optional(Cors),
@@ -102,7 +105,7 @@ export const ConfigSchema = Type.Object(
               minimum: 1,
               default: 100,
               description:
-                'Failures that a window allows by address and scheme; with Basic by address and user name, and ten times as many by address alone.',
+                'Failures that a window allows for an address and scheme. With Basic: for an address and user name, and ten times as many for an address alone.',
             }),
             window: Duration({ default: '1 minute', description: 'Length of the window.' }),
           },
@@ -112,31 +115,31 @@ export const ConfigSchema = Type.Object(
       {
         default: {},
         description:
-          'How often an address (IPv6 by /64) may send wrong credentials of one scheme, with Basic for one user name; then these are answered 429 before any cryptography runs, unless they have been verified before. Sessions of `login` are never counted. `false` has no bound.',
+          'How often an address (IPv6 by /64) may send wrong credentials of one scheme (with Basic: for one user name). After that, credentials are answered 429 before any cryptography runs, unless they have been verified before. Sessions of `login` are never counted. `false` has no limit.',
       },
     ),
     identityHeaders: Type.Optional(IdentityHeaders),
     forwardMethodOverride: Type.Boolean({
       default: false,
       description:
-        'Whether upstreams get `X-HTTP-Method-Override`, `X-HTTP-Method` and `X-Method-Override`, by which many services replace the method. An upstream may say otherwise.',
+        'Whether upstreams get `X-HTTP-Method-Override`, `X-HTTP-Method` and `X-Method-Override`. Many services let these replace the method. An upstream can override this.',
     }),
     sendRealIp: Type.Boolean({
       default: false,
       description:
-        "Whether upstreams get `X-Real-IP`, the client's address as limits see it. An upstream may say otherwise. " +
-        "A client's own is never sent on.",
+        "Whether upstreams get `X-Real-IP`, the client's address as limits see it. An upstream can override this. " +
+        "A client's own copy is never sent on.",
     }),
     preserveHost: Type.Optional(
       Type.Boolean({
         description:
-          "Whether upstreams get the client's `Host`. An upstream may say otherwise. " +
-          'Default: true for upstreams that state `hosts`; the others get the host of their target, and `X-Forwarded-Host`.',
+          "Whether upstreams get the client's `Host`. An upstream can override this. " +
+          'Default: true for upstreams that state `hosts`. The others get the host of their target, and `X-Forwarded-Host`.',
       }),
     ),
     rateLimit: Type.Optional(
       Type.Union([Type.Literal(false), LimitDeclaration], {
-        description: 'A limit over all routes together. Default: none.',
+        description: 'A limit on all routes together. Default: none.',
       }),
     ),
     limits: LimitSettings,
@@ -144,7 +147,7 @@ export const ConfigSchema = Type.Object(
     planClaim: Type.Optional(
       Type.String({
         minLength: 1,
-        description: 'Claim that names the plan of a consumer, or path of one with dots. Default: none.',
+        description: 'Claim that names the plan of a consumer, or a path with dots. Default: none.',
       }),
     ),
     defaultPlan: Type.Optional(
@@ -155,7 +158,7 @@ export const ConfigSchema = Type.Object(
       Type.Unsafe<RedisSettings>({
         ...RedisSettings,
         description:
-          'A Redis or Valkey that several gateways share; it carries the rate limits, and stored responses with `cache.redis`: its URL, `{ cluster: [URLs] }`, or `{ sentinels: [URLs], name }`. Default: memory of the process.',
+          'A Redis or Valkey that several gateways share. It holds the rate limits and, with `cache.redis`, stored responses. Its URL, `{ cluster: [URLs] }`, or `{ sentinels: [URLs], name }`. Default: none, each process uses its own memory.',
       }),
     ),
     cache: CacheStoreSettings,
@@ -163,12 +166,12 @@ export const ConfigSchema = Type.Object(
     bodyLimit: ByteSize({
       default: '1MiB',
       description:
-        'Largest request body that is collected for validation; larger ones are answered 413. Bodies that no schema looks at are streamed and have no limit unless the upstream or route states one.',
+        'Largest request body that is collected for validation. Larger ones are answered 413. Bodies that no schema checks are streamed. They have no limit unless the upstream or route states one.',
     }),
     bodyMemory: ByteSize({
       default: '64MiB',
       description:
-        'Most bytes of collected request bodies that are held at once, until their answers have gone; further bodies are answered 503.',
+        'Most bytes of collected request bodies that are held at once. A body is held until its request is answered. Further bodies are answered 503.',
     }),
     timeouts: Timeouts,
     ...trafficFields,
@@ -177,7 +180,7 @@ export const ConfigSchema = Type.Object(
         minLength: 32,
         writeOnly: true,
         description:
-          'Signs the cookies of `balance: { sticky }`: the same for all processes that answer for the same clients. Default: a random one for each process, so that clients may change their target after a restart.',
+          'Secret that signs the cookies of `balance: { sticky }`. Use the same one for all processes that serve the same clients. Default: a random one for each process, so clients may change their target after a restart.',
       }),
     ),
     via: Type.String({
@@ -196,24 +199,24 @@ export const ConfigSchema = Type.Object(
               pattern: '^/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]$',
               title: 'path such as "/docs"',
               description:
-                'Where Swagger UI is; the document is below it at `/json` and `/yaml`, those of single upstreams at `/upstreams/<name>.json` and `.yaml`.',
+                'Path of Swagger UI. The merged document is below it at `/json` and `/yaml`, those of single upstreams at `/upstreams/<name>.json` and `.yaml`.',
             }),
             auth: Type.Optional(
               Type.Unsafe<AuthDeclaration>({
                 ...AuthDeclaration,
                 description:
-                  "Who may read the documentation. Default: everybody, with a warning at the start; `'none'` says that this is meant.",
+                  "Who may read the documentation. Default: every client, with a warning at boot. `'none'` states that this is intended.",
               }),
             ),
             hideScopes: Type.Array(
               Type.String({
                 pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$',
-                title: 'a scope, or the beginning of one with `*` behind it',
+                title: 'a scope, or the beginning of a scope followed by `*`',
               }),
               {
                 default: [],
                 description:
-                  "Operations that cannot be called without one of these scopes are left out of the documentation, though they are served; `*` at the end stands for any rest, as in `['admin:*']`.",
+                  "Operations that cannot be called without one of these scopes are served, but not documented. `*` at the end matches any rest, as in `['admin:*']`.",
               },
             ),
           },
@@ -231,7 +234,7 @@ export const ConfigSchema = Type.Object(
               default: '/status',
               pattern: '^/[A-Za-z0-9._~/-]+$',
               title: 'path such as "/status"',
-              description: 'Where the state of upstreams and targets is, as JSON.',
+              description: 'Path of the state of upstreams and targets, as JSON.',
             }),
             auth: AuthDeclaration,
           },
@@ -240,7 +243,7 @@ export const ConfigSchema = Type.Object(
       ],
       {
         default: false,
-        description: 'The state of upstreams and targets. Off unless stated, since it names internal addresses.',
+        description: 'The state of upstreams and targets. Off by default, since it shows internal addresses.',
       },
     ),
     metrics: Type.Union(
@@ -252,14 +255,14 @@ export const ConfigSchema = Type.Object(
               default: '/metrics',
               pattern: '^/[A-Za-z0-9._~/-]+$',
               title: 'path such as "/metrics"',
-              description: 'Where the metrics are, in the Prometheus text format.',
+              description: 'Path of the metrics, in the Prometheus text format.',
             }),
             auth: AuthDeclaration,
           },
           { additionalProperties: false },
         ),
       ],
-      { default: false, description: 'Prometheus metrics. Off unless stated, since it tells about traffic.' },
+      { default: false, description: 'Prometheus metrics. Off by default, since they reveal traffic.' },
     ),
     welcome: Type.Union(
       [
@@ -270,7 +273,7 @@ export const ConfigSchema = Type.Object(
               default: '/',
               pattern: '^/(?:[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?$',
               title: 'path such as "/"',
-              description: 'Where the page is. It gives way to an upstream that answers there.',
+              description: 'Path of the page. An upstream that answers there goes first.',
             }),
             auth: Type.Unsafe<AuthDeclaration>({ ...AuthDeclaration, default: 'none', description: 'Who may see it.' }),
           },
@@ -280,21 +283,21 @@ export const ConfigSchema = Type.Object(
       {
         default: false,
         description:
-          'A page with links to the documentation, status and metrics, as far as they are on. Off unless stated, so that a gateway does not advertise itself; the demo has it on.',
+          'A page with links to the documentation, status and metrics, if they are on. Off by default, so that a gateway does not advertise itself. The demo has it on.',
       },
     ),
     log: Type.Object(
       {
         level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
           default: 'info',
-          description: 'Least severe level that is written.',
+          description: 'Lowest level that is logged.',
         }),
         format: Type.Enum(['auto', 'json', 'pretty'], {
           default: 'auto',
           description:
-            '`pretty` is one short line a request, for people; `auto` is pretty on a terminal and JSON elsewhere.',
+            '`pretty` writes one short line for each request. `auto` is pretty on a terminal and JSON elsewhere.',
         }),
-        access: Type.Boolean({ default: true, description: 'One line for each request.' }),
+        access: Type.Boolean({ default: true, description: 'Writes one line for each request.' }),
       },
       { additionalProperties: false, default: {}, description: 'What is written to standard output.' },
     ),
@@ -302,44 +305,44 @@ export const ConfigSchema = Type.Object(
       {
         maxHeaderSize: ByteSize({
           default: '16KiB',
-          description: 'Largest request header section; more is answered 431.',
+          description: 'Largest request header section. Larger ones are answered 431.',
         }),
         headersTimeout: Duration({ default: '15s', description: 'How long a client may take to send the headers.' }),
         requestTimeout: Duration({
           default: 0,
           description:
-            'How long a client may take to send the whole request; 0 has no limit, so that large uploads pass.',
+            'How long a client may take to send the whole request. 0 has no limit, so that large uploads pass.',
         }),
         bodyIdleTimeout: Duration({
           default: '30s',
           description:
-            'Longest time without a byte while a request body arrives; then the answer is 408 and the connection closes. Only time during which the gateway reads counts: not while the upstream takes the body slowly, and not before `100 Continue`. 0 has no limit.',
+            'Longest time without a byte while a request body arrives. After that the answer is 408 and the connection closes. Only time during which the gateway reads counts, not while the upstream takes the body slowly, and not before `100 Continue`. 0 has no limit.',
         }),
         minBodyRate: ByteSize({
           default: '1KiB',
           description:
-            'Fewest bytes a second of a request body, on average over 60 s during which the gateway reads; slower ones are answered 408. 0 has no limit.',
+            'Lowest rate of a request body in bytes a second, on average over 60 s during which the gateway reads. Slower ones are answered 408. 0 has no limit.',
         }),
         keepAliveTimeout: Duration({ default: '72s', description: 'How long an idle client connection stays open.' }),
         maxConnections: Type.Optional(
           Type.Integer({
             minimum: 0,
             description:
-              'Most client connections at once; further ones are closed. 0 has no limit. Default: half of the limit of open files (`ulimit -n`), since a forwarded request needs a connection to its upstream as well.',
+              'Most client connections at once. Further ones are closed. 0 has no limit. Default: half of the limit of open files (`ulimit -n`), since a forwarded request needs a connection to its upstream as well.',
           }),
         ),
       },
-      { additionalProperties: false, default: {}, description: 'The side that clients see.' },
+      { additionalProperties: false, default: {}, description: 'Bounds on the connections of clients.' },
     ),
     shutdown: Type.Object(
       {
         delay: Duration({
           default: 0,
-          description: 'How long `/readyz` answers 503 before the listener closes, so that a load balancer notices.',
+          description: 'How long `/readyz` answers 503 before the listener closes, so that a load balancer notices it.',
         }),
         timeout: Duration({
           default: '30s',
-          description: 'How long requests in flight may take to finish; then connections are cut.',
+          description: 'How long requests in flight may take to finish. After that their connections are cut.',
         }),
       },
       { additionalProperties: false, default: {}, description: 'What happens on SIGTERM and SIGINT.' },

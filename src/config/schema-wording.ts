@@ -184,7 +184,7 @@ export function withSlashes(schema: SchemaNode, value: unknown): string | undefi
   return url !== value && fits(schema, url) ? url : undefined
 }
 
-/** The name in a URL or with a port, in small letters and as DNS has it (RFC 3490). */
+/** The name in a URL or with a port, in lower case and in the ASCII form that DNS uses (RFC 3490). */
 function bareHost(text: string): string {
   const name = text
     .replace(/^[a-z]+:\/\//i, '')

@@ -11,37 +11,37 @@ export const ApiDeclaration = Type.Union(
         document: Type.String({
           minLength: 1,
           description:
-            'File below the `openapi` folder, or an `http(s)` URL. Of a URL the last good copy is kept in that folder, so that the gateway starts while the service is away.',
+            'File below the `openapi` folder, or an `http(s)` URL. The last valid copy of a URL is kept in that folder, so the gateway starts while the service is away.',
         }),
         security: Type.Optional(
           Type.Record(Type.String({ minLength: 1 }), SchemeUse, {
             description:
-              'Security scheme of the document to scheme of the gateway, such as `{ petstore_auth: { jwt: {} } }`; the scopes that an operation asks for are asked for here too. Without it the `security` of the document has no say, and `auth` holds for every operation.',
+              'Maps security schemes of the document to schemes of the gateway, such as `{ petstore_auth: { jwt: {} } }`. The scopes of an operation are required too. Without it the `security` of the document is ignored, and `auth` applies to every operation.',
           }),
         ),
         unsecured: Type.Optional(
           Type.Unsafe<AuthDeclaration>({
             ...AuthDeclaration,
             description:
-              'Who may call the operations for which the document asks for no security. Only where it is `none` do operations for which security is optional in the document (`{}`) let strangers in. Default: `auth` of the upstream.',
+              'Who may call the operations for which the document requires no security. If security is optional in the document (`{}`), anonymous clients are let in only if this is `none`. Default: `auth` of the upstream.',
           }),
         ),
         faults: Type.Optional(
           Type.Union([Type.Literal('refuse'), Type.Literal('omit'), Type.Literal('loosen')], {
             description:
-              'What happens to a document with a fault. `refuse`: the gateway does not start. `omit`: the operations that the fault concerns are left out, and their method and path are answered 501. `loosen`: a faulty schema allows everything; faults elsewhere are handled as with `omit`. Each is told with file and line, in the log and by `check`. Default: `refuse`.',
+              'What happens to a document with a fault. `refuse`: the gateway does not start. `omit`: operations with a fault are left out, and their method and path are answered 501. `loosen`: a faulty schema allows everything, and faults elsewhere are handled as with `omit`. Each fault is reported with file and line, in the log and by `check`. Default: `refuse`.',
           }),
         ),
         refresh: Type.Optional(
           Duration({
             description:
-              'How often a document of a URL is asked for again; a change is told in the log, and taken over by `--watch` or the next start. Default: never.',
+              'How often a document at a URL is fetched again. A change is logged. It takes effect with `--watch` or at the next start. Default: never.',
           }),
         ),
         remote: Type.Optional(
           Type.Array(Type.String({ minLength: 1 }), {
             description:
-              'Beginnings of the URLs to which a `$ref` may lead. Default: none, a `$ref` leads to files below the `openapi` folder only.',
+              'URLs to which a `$ref` may lead: host names, or the beginnings of URLs. Default: none, a `$ref` may lead only to files below the `openapi` folder.',
           }),
         ),
       },
@@ -51,7 +51,7 @@ export const ApiDeclaration = Type.Union(
   {
     title: "a document such as 'orders.yaml', or { document, security, unsecured, faults, refresh, remote }",
     description:
-      'An API document (OpenAPI 3.1, 3.0 or Swagger 2.0): each of its operations becomes a validated, documented route. A route of this file with the same method and path goes before its operation, field by field. Other paths are answered 404 unless `passThrough` is on.',
+      'An API document (OpenAPI 3.1, 3.0 or Swagger 2.0). Each of its operations becomes a validated, documented route. A route of this file with the same method and path overrides its operation, field by field. Other paths are answered 404 unless `passThrough` is on.',
   },
 )
 export type ApiDeclaration = Static<typeof ApiDeclaration>

@@ -29,8 +29,8 @@ const HeaderRules = (description: string) =>
   Type.Object(
     {
       set: Type.Optional(HeaderMap('Replaces the header, or adds it.')),
-      add: Type.Optional(HeaderMap('Adds a further value to the header.')),
-      remove: Type.Optional(Type.Array(HeaderName, { description: 'Takes the header away.' })),
+      add: Type.Optional(HeaderMap('Adds another value to the header.')),
+      remove: Type.Optional(Type.Array(HeaderName, { description: 'Removes the header.' })),
     },
     { additionalProperties: false, description },
   )
@@ -38,7 +38,7 @@ export type HeaderRules = Static<ReturnType<typeof HeaderRules>>
 
 /** Methods that a route may have. CONNECT and TRACE are never forwarded (RFC 9110, section 9.3.8). */
 export const FORWARDED_METHODS = METHODS.filter((method) => method !== 'CONNECT' && method !== 'TRACE')
-const Method = Type.Enum(FORWARDED_METHODS, { title: 'HTTP method in capitals' })
+const Method = Type.Enum(FORWARDED_METHODS, { title: 'upper-case HTTP method' })
 
 const Path = (description: string) =>
   Type.String({ pattern: '^/[\\x21-\\x7E]*$', title: 'path that starts with "/"', description })
@@ -53,7 +53,7 @@ const PartialTimeouts = Type.Partial(
       Object.entries(Timeouts.properties).map(([name, { default: _, ...schema }]: [string, any]) => [name, schema]),
     ) as unknown as typeof Timeouts.properties,
   ),
-  { additionalProperties: false, description: 'How long the upstream may take; past it the answer is 504.' },
+  { additionalProperties: false, description: 'How long the upstream may take. After that the answer is 504.' },
 )
 
 const Limit = Type.Union([Type.Literal(false), LimitDeclaration], {
@@ -61,11 +61,11 @@ const Limit = Type.Union([Type.Literal(false), LimitDeclaration], {
 })
 const RequestValidation = Type.Enum(['off', 'report', 'enforce'], {
   description:
-    'What happens to a request that breaks the operation of the `openapi` document: nothing, a log line and a metric, or 400. Default: `enforce`. Schemas of routes written in this file are always enforced.',
+    'What happens to a request that breaks the `openapi` document: nothing (`off`), a log line and a metric (`report`), or 400 (`enforce`). Default: `enforce`. Schemas of routes in this file are always enforced.',
 })
 const ResponseValidation = Type.Enum(['off', 'report', 'enforce'], {
   description:
-    'What happens to a response that breaks its schema: nothing, a log line and a metric, or 502. Default: `off`.',
+    'What happens to a response that breaks its schema: nothing (`off`), a log line and a metric (`report`), or 502 (`enforce`). Default: `off`.',
 })
 
 /** What an upstream and a route may both say; a route's own word wins. */
@@ -82,14 +82,14 @@ const shared = {
   requestHeaders: Type.Optional(HeaderRules('Changes to the headers that the upstream gets.')),
   responseHeaders: Type.Optional(HeaderRules('Changes to the headers that the client gets.')),
   timeouts: Type.Optional(PartialTimeouts),
-  bodyLimit: Type.Optional(ByteSize({ description: 'Largest request body; more is answered 413.' })),
+  bodyLimit: Type.Optional(ByteSize({ description: 'Largest request body. Larger ones are answered 413.' })),
   requestValidation: Type.Optional(RequestValidation),
   responseValidation: Type.Optional(ResponseValidation),
   mock: Type.Optional(MockDeclaration),
   forwardCredentials: Type.Optional(
     Type.Boolean({
       description:
-        "Sends credentials (`Authorization`, keys and tokens in headers, cookies and the query) on to the upstream. Default: false, an upstream gets none that any route of the same hosts reads. Sessions of the gateway's own login are never sent on.",
+        "Forwards credentials (`Authorization`, keys and tokens in headers, cookies and the query) to the upstream. Default: false, credentials that any route of the same hosts reads are not forwarded. Sessions of the gateway's own login are never forwarded.",
     }),
   ),
   tags: Type.Optional(
@@ -103,7 +103,7 @@ const MediaTypes = (description: string) =>
 export const RouteDeclaration = Type.Object(
   {
     method: Type.Union([Method, Type.Array(Method, { minItems: 1, uniqueItems: true })], {
-      description: 'A method or several. GET answers HEAD too.',
+      description: 'One method or several. GET answers HEAD too.',
     }),
     url: Path(
       'Path below the prefix, with parameters (`/:id`), patterns (`/:id(\\d+)`) and a wildcard at its end (`/*`). `/` is the prefix itself.',
@@ -115,7 +115,7 @@ export const RouteDeclaration = Type.Object(
             description: 'Headers that must have exactly these values.',
           }),
         },
-        { additionalProperties: false, description: 'Further conditions of the route.' },
+        { additionalProperties: false, description: 'More conditions for the route.' },
       ),
     ),
     schema: Type.Optional(
@@ -142,12 +142,12 @@ export const RouteDeclaration = Type.Object(
         },
         {
           additionalProperties: false,
-          description: 'What a valid request and response look like. Requests that break it never reach the upstream.',
+          description: 'Schemas of valid requests and responses. Requests that break them never reach the upstream.',
         },
       ),
     ),
     rewritePath: Type.Optional(
-      Path("Path that the upstream gets instead, such as `/v2/items/:id`; `*` is the wildcard's text."),
+      Path("Path that the upstream gets instead, such as `/v2/items/:id`. `*` stands for the wildcard's text."),
     ),
     redirect: Type.Optional(
       Type.Object(
@@ -155,7 +155,7 @@ export const RouteDeclaration = Type.Object(
           to: Type.String({
             pattern: '^(https?://|/)[\\x21-\\x7E]*$',
             title: 'absolute URL or path',
-            description: 'Where to, with the parameters of the route; the query is kept.',
+            description: 'Target of the redirect, with the parameters of the route. The query is kept.',
           }),
           status: Type.Optional(Type.Enum([301, 302, 303, 307, 308], { description: 'Default: 308.' })),
         },
@@ -187,29 +187,29 @@ const listOrText = (options: { description: string }) =>
  * browsers take.
  */
 const LABEL = '[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?'
-const HOST_TITLE = 'host name in small letters, or "*.example.com"'
+const HOST_TITLE = 'host name in lower case, or "*.example.com"'
 const HostName = Type.String({ pattern: `^(\\*\\.)?${LABEL}(\\.${LABEL})*$`, title: HOST_TITLE })
 
 /** `mirror` of an upstream. */
 const MirrorSettings = Type.Object(
   {
-    targets: listOrText({ description: 'Where the shadow runs.' }),
+    targets: listOrText({ description: 'Where the service that gets the copies runs.' }),
     percent: Type.Optional(
       Type.Number({ minimum: 0, maximum: 100, description: 'Share of the requests that are copied. Default: 100.' }),
     ),
     maxRequests: Type.Optional(
       Type.Integer({
         minimum: 1,
-        description: 'How many copies may be under way; further ones are not made. Default: 100.',
+        description: 'Most copies in flight. Further requests are not copied.',
       }),
     ),
     maxBody: Type.Optional(ByteSize({ description: 'Largest body that is copied. Default: `64KiB`.' })),
-    timeout: Type.Optional(Duration({ description: 'How long the shadow may take to answer. Default: `10s`.' })),
+    timeout: Type.Optional(Duration({ description: 'How long that service may take to answer. Default: `10s`.' })),
   },
   {
     additionalProperties: false,
     description:
-      'Sends a copy of each request to a shadow, with `X-Gatehouse-Mirror: 1`, and throws its answer away. It never slows or fails the request. WebSockets are not copied.',
+      'Sends a copy of each request to another service, with `X-Gatehouse-Mirror: 1`, and discards its answer. The copy never slows or fails the request. WebSockets are not copied.',
   },
 )
 /** `mirror` with its targets as a list. */
@@ -218,7 +218,7 @@ export type MirrorSettings = Omit<Static<typeof MirrorSettings>, 'targets'> & { 
 /** `targets` of an upstream. */
 export const Targets = listOrText({
   description:
-    'Where the service runs; may be left out only where `mock` answers for it. Which of several gets a request says `balance`; one that refuses the connection is passed over. Names are looked up by `dns`; `srv:` and `file:` stand for as many as there are at the time.',
+    'Where the service runs. Required unless `mock` answers for it. `balance` chooses among several targets. If a target refuses the connection, another one gets the request. `dns` states how names are looked up. `srv:` and `file:` stand for a changing number of targets.',
 })
 
 /** The contract of an upstream file. `docs/upstream-reference.md` is generated from it. */
@@ -227,9 +227,10 @@ export const UpstreamDeclaration = Type.Object(
     name: Type.String({
       pattern: '^[a-z0-9]+(-[a-z0-9]+)*$',
       title: 'kebab-case name',
-      description: 'Name of the upstream, unique in the gateway: in logs, limits and as the tag of its operations.',
+      description:
+        'Name of the upstream, unique in the gateway. It appears in logs and limits, and as the tag of its operations.',
     }),
-    description: Type.Optional(Type.String({ description: 'What the API is for; shown in the documentation.' })),
+    description: Type.Optional(Type.String({ description: 'What the API is for. Shown in the documentation.' })),
     prefix: Type.Optional(
       Type.String({
         pattern: '^(/[A-Za-z0-9._~-]+)*/?$',
@@ -256,7 +257,7 @@ export const UpstreamDeclaration = Type.Object(
               auth: Type.Optional(AuthDeclaration),
               rateLimit: Type.Optional(Limit),
               websocket: Type.Optional(
-                Type.Boolean({ description: 'Whether WebSocket upgrades are let through too. Default: true.' }),
+                Type.Boolean({ description: 'Forwards WebSocket upgrades too. Default: true.' }),
               ),
             },
             { additionalProperties: false },
@@ -265,34 +266,34 @@ export const UpstreamDeclaration = Type.Object(
         {
           title: 'true, false, or { auth, rateLimit, websocket }',
           description:
-            'Forwards the paths below the prefix that no route declares, WebSockets included. Default: false, they are answered 404.',
+            'Forwards the paths below the prefix that no route declares, WebSockets included. Default: false, these paths are answered 404.',
         },
       ),
     ),
     paths: Type.Optional(
       Type.Enum(['canonical', 'as-is'], {
         description:
-          'How paths are forwarded: in one canonical form, where ambiguous ones are refused, or byte for byte as they came. `as-is` is for a pass-through that is alone on its `hosts`, without a prefix, routes or a document. Default: `canonical`.',
+          'How paths are forwarded. `canonical`: in one canonical form, and ambiguous paths are refused. `as-is`: byte for byte. `as-is` requires a pass-through that is alone on its `hosts`, without a prefix, routes or a document. Default: `canonical`.',
       }),
     ),
     stripPrefix: Type.Optional(Type.Boolean({ description: 'Forwards the path without the prefix. Default: false.' })),
     preserveHost: Type.Optional(
       Type.Boolean({
         description:
-          "Sends the client's `Host` to the targets. With false they get their own host. " +
-          'Default: that of the gateway; where it states none, true if the upstream has `hosts`, and false if not.',
+          "Sends the client's `Host` to the targets. With false they get the host of their own address. " +
+          "Default: the gateway's setting; without one, true if the upstream has `hosts`, else false.",
       }),
     ),
     sendRealIp: Type.Optional(
       Type.Boolean({
-        description: "Sends `X-Real-IP`, the client's address as limits see it. Default: that of the gateway, false.",
+        description: "Sends `X-Real-IP`, the client's address as limits see it. Default: the gateway's setting, false.",
       }),
     ),
     identityHeaders: Type.Optional(IdentityHeaders),
     forwardMethodOverride: Type.Optional(
       Type.Boolean({
         description:
-          'Sends `X-HTTP-Method-Override`, `X-HTTP-Method` and `X-Method-Override` on, by which many services replace the method that the route, its `auth` and its limits were chosen by. Never sent on cached routes. Default: that of the gateway, false.',
+          "Forwards `X-HTTP-Method-Override`, `X-HTTP-Method` and `X-Method-Override`. Many services let these replace the method by which the route, its `auth` and its limits were chosen. Never sent on cached routes. Default: the gateway's setting, false.",
       }),
     ),
     split: Type.Optional(SplitDeclaration),

@@ -6,9 +6,7 @@ const Pem = (description: string) => Type.Optional(Type.String({ minLength: 1, d
 /** `tls` of a target. */
 export const TargetTls = Type.Object(
   {
-    verify: Type.Optional(
-      Type.Boolean({ description: 'Whether the certificate of the target is verified. Default: true.' }),
-    ),
+    verify: Type.Optional(Type.Boolean({ description: 'Verifies the certificate of the target. Default: true.' })),
     serverName: Type.Optional(
       Type.String({
         minLength: 1,
@@ -17,9 +15,9 @@ export const TargetTls = Type.Object(
     ),
     ca: Pem('PEM of the authorities to trust instead of the public ones.'),
     caFile: Pem(
-      'File of `ca`; relative to the folder of the configuration, like the other files. A changed file is taken over, for new connections.',
+      'File with `ca`, relative to the folder of the configuration, like the other files. A changed file is used for new connections.',
     ),
-    cert: Pem('PEM of the client certificate to show, with its chain.'),
+    cert: Pem('PEM of the client certificate that the gateway presents, with its chain.'),
     certFile: Pem('File of `cert`.'),
     key: Type.Optional(
       Type.String({
@@ -38,12 +36,14 @@ export const TargetTls = Type.Object(
 export type TargetTls = Static<typeof TargetTls>
 
 const dialFields = {
-  version: Type.Optional(Type.String({ minLength: 1, description: 'Which of the versions in `split` it is.' })),
+  version: Type.Optional(
+    Type.String({ minLength: 1, description: 'The version in `split` to which the target belongs.' }),
+  ),
   http2: Type.Optional(
     Type.Union([Type.Boolean(), Type.Literal('prior-knowledge')], {
       title: 'true, false, or "prior-knowledge"',
       description:
-        'HTTP/2 to the target: `true` for https, where the target may still choose HTTP/1.1; `prior-knowledge` for http. WebSockets go over HTTP/1.1 always. Default: false.',
+        'HTTP/2 to the target. `true`: for https, where the target may still choose HTTP/1.1. `prior-knowledge`: for http. WebSockets always use HTTP/1.1. Default: false.',
     }),
   ),
   tls: Type.Optional(TargetTls),
@@ -55,13 +55,13 @@ const UrlTarget = Type.Object(
       pattern: '^(https?://|unix:/)',
       title: 'http or https URL, or "unix:" and a path',
       description:
-        'Where the service is; a path is put before every forwarded path. `unix:/run/app.sock` is a socket of this machine.',
+        'Address of the service. Its path is put before every forwarded path. `unix:/run/app.sock` is a socket of this machine.',
     }),
     socket: Type.Optional(
       Type.String({
         pattern: '^/',
         title: 'absolute path',
-        description: 'Unix socket to connect to; `url` then says scheme, `Host` and path.',
+        description: 'Unix socket to connect to. `url` then states scheme, `Host` and path.',
       }),
     ),
     ...targetBalanceFields,
@@ -76,7 +76,7 @@ const SrvTarget = Type.Object(
     srv: Type.String({
       pattern: '^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*\\.?$',
       title: 'name of SRV records, such as "_http._tcp.orders.internal"',
-      description: 'Name of SRV records (RFC 2782): each is a target with its host, port, priority and weight.',
+      description: 'Name of SRV records (RFC 2782). Each record is a target with its host, port, priority and weight.',
     }),
     scheme: Type.Optional(
       Type.Enum(['http', 'https'], { description: 'Default: `https` for a service `_https`, else `http`.' }),
@@ -93,7 +93,7 @@ const FileTargets = Type.Object(
     file: Type.String({
       minLength: 1,
       description:
-        'YAML or JSON file with a list of targets, relative to the folder of the configuration. A change is taken over; a file that is not good changes nothing, and the log says so.',
+        'YAML or JSON file with a list of targets, relative to the folder of the configuration. Changes take effect at once. A file with a mistake changes nothing, and the log reports it.',
     }),
   },
   { additionalProperties: false, description: 'Targets that a file lists.' },

@@ -6,7 +6,7 @@ import { ERRORS } from '../../src/errors.ts'
 test('a refusal names the scopes that are missing, whatever the scheme', () => {
   const bearer = insufficientScope('Bearer realm="gatehouse"', ['a', 'b', 'c'], ['b', 'other'])
   assert.deepEqual(bearer.extensions, { missingScopes: ['a', 'c'] })
-  assert.match(bearer.message, /lack the scopes "a", "c", which this route requires: ask for some that have them/)
+  assert.match(bearer.message, /lack the scopes "a", "c", which this route requires: use credentials that have them/)
   assert.equal(
     bearer.headers!['www-authenticate'],
     'Bearer realm="gatehouse", error="insufficient_scope", scope="a b c"',

@@ -10,13 +10,13 @@ export const ApiKeyEntry = Type.Object(
       minLength: 1,
       maxLength: 200,
       description:
-        'Whose key it is; the id of the consumer. Several keys may share a name, so that a new key can take the place of an old one without a gap.',
+        'Owner of the key: the id of the consumer. Several keys may share a name, so that a new key can replace an old one without a gap.',
     }),
     id: Type.Optional(
       Type.String({
         pattern: '^[A-Za-z0-9]{1,32}$',
         title: 'text of 1 to 32 letters and digits',
-        description: 'The part of the key that is no secret, for people: `gh_<id>_...`. Default: none.',
+        description: 'The public part of the key: `gh_<id>_...`. Default: none.',
       }),
     ),
     sha256: Type.String({
@@ -24,7 +24,7 @@ export const ApiKeyEntry = Type.Object(
       title: 'SHA-256 of the key, 64 hexadecimal digits',
       writeOnly: true,
       description:
-        'SHA-256 of the whole key, in hexadecimal digits. The key must be random: a word that somebody chose can be found from it.',
+        'SHA-256 of the whole key, in hexadecimal digits. The key must be random: a chosen word can be guessed from its hash.',
     }),
     scopes: Type.Optional(
       Type.Array(
@@ -42,7 +42,7 @@ export const ApiKeyEntry = Type.Object(
       Type.String({
         pattern: '^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2}))?$',
         title: 'date such as "2027-01-31", or time such as "2027-01-31T12:00:00Z"',
-        description: 'From when on the key is refused; a date means its first moment, UTC. Default: never.',
+        description: 'Time from which the key is refused. A date means its first moment, UTC. Default: never.',
       }),
     ),
     addresses: Type.Optional(
@@ -52,7 +52,7 @@ export const ApiKeyEntry = Type.Object(
       }),
     ),
   },
-  { additionalProperties: false, description: 'An API key, of which only the SHA-256 is kept.' },
+  { additionalProperties: false, description: 'An API key. Only its SHA-256 is stored.' },
 )
 export type ApiKeyEntry = Static<typeof ApiKeyEntry>
 
@@ -64,14 +64,14 @@ export const ApiKeySettings = Type.Object(
   {
     header: Type.Union([Type.Literal(false), Type.String({ pattern: Name, title: 'name of a header' })], {
       default: 'x-api-key',
-      description: 'Header that holds the key; `false` takes none from a header.',
+      description: 'Header that holds the key. `false`: none.',
     }),
     query: Type.Optional(
       Type.String({
         pattern: Name,
         title: 'name of letters, digits and -._~',
         description:
-          'Query parameter that may hold the key; it ends up in logs and histories. Default: none is taken from the query.',
+          'Query parameter that may hold the key. It then appears in logs and browser histories. Default: none.',
       }),
     ),
     cookie: Type.Optional(
@@ -79,36 +79,33 @@ export const ApiKeySettings = Type.Object(
         pattern: Name,
         title: 'name of a cookie',
         description:
-          'Cookie that may hold the key. A browser sends it along with requests that other sites cause. Default: none is taken from cookies.',
+          'Cookie that may hold the key. A browser also sends it with requests that other sites cause. Default: none.',
       }),
     ),
-    keys: Type.Optional(
-      Type.Array(ApiKeyEntry, { description: 'The keys, if they stand in the configuration itself.' }),
-    ),
+    keys: Type.Optional(Type.Array(ApiKeyEntry, { description: 'The keys, in the configuration itself.' })),
     file: Type.Optional(
       Type.String({
         minLength: 1,
         description:
-          'YAML or JSON file with a list of keys, each as in `keys`. `gatehouse key` writes it; changes are taken over within two seconds.',
+          'YAML or JSON file with a list of keys, each as in `keys`. `gatehouse key` writes it. Changes take effect within two seconds.',
       }),
     ),
     redis: Type.Optional(
       Type.Boolean({
         description:
-          'Whether keys are also in the Redis of `redis`, where several gateways share them: the hash `gatehouse:api-keys`, which `gatehouse key` writes. Default: false.',
+          'Also reads keys from the Redis of `redis`, where several gateways share them: from the hash `gatehouse:api-keys`, which `gatehouse key` writes. Default: false.',
       }),
     ),
     refreshAfter: Duration({
       default: '10s',
-      description:
-        'How long a key from Redis is used before Redis is asked again; a key that is revoked works for as long.',
+      description: 'How long a key from Redis is used before Redis is asked again. A revoked key works for that long.',
     }),
     outageGrace: Duration({
       default: '10 minutes',
       description:
-        'How long a key from Redis goes on working while Redis is away, since it was last read. Keys that are not known by then are answered 503, never let in.',
+        'How long a key from Redis works while Redis is away, from when it was last read. Other keys are then answered 503, never let in.',
     }),
   },
-  { additionalProperties: false, description: 'API keys. Needed as soon as a route says `auth: { apiKey: ... }`.' },
+  { additionalProperties: false, description: 'API keys. Required for `auth: { apiKey: ... }`.' },
 )
 export type ApiKeySettings = Static<typeof ApiKeySettings>

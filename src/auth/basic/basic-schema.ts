@@ -9,11 +9,11 @@ export const BasicUser = Type.Object(
       maxLength: 200,
       pattern: '^[^:\\x00-\\x1F\\x7F]+$',
       title: 'text of 1 to 200 characters without colon',
-      description: 'What the user types; the id of the consumer.',
+      description: 'User name: the id of the consumer.',
     }),
     password: Type.String({
       pattern: '^\\$(argon2id|scrypt)\\$',
-      title: 'hash that `gatehouse key hash` has made, which starts with $argon2id$ or $scrypt$',
+      title: 'hash made by `gatehouse key hash`, which starts with $argon2id$ or $scrypt$',
       writeOnly: true,
       description: 'Hash of the password in the PHC string format; `gatehouse key hash` makes one.',
     }),
@@ -40,26 +40,23 @@ export const BasicUserList = Type.Array(BasicUser)
 /** Users with passwords (RFC 7617); the `basic` section of the configuration. */
 export const BasicSettings = Type.Object(
   {
-    users: Type.Optional(
-      Type.Array(BasicUser, { description: 'The users, if they stand in the configuration itself.' }),
-    ),
+    users: Type.Optional(Type.Array(BasicUser, { description: 'The users, in the configuration itself.' })),
     file: Type.Optional(
       Type.String({
         minLength: 1,
         description:
-          'YAML or JSON file with a list of users, each as in `users`; changes are taken over within two seconds.',
+          'YAML or JSON file with a list of users, each as in `users`. Changes take effect within two seconds.',
       }),
     ),
     rememberFor: Duration({
       default: '5 minutes',
       description:
-        'How long a password that was right is not hashed again. A change of the file ends it at once. 0 hashes each time.',
+        'How long a correct password is not hashed again. A change of the file ends it at once. 0 hashes each time.',
     }),
   },
   {
     additionalProperties: false,
-    description:
-      'Users with passwords, asked for by the browser itself. Needed as soon as a route says `auth: { basic: ... }`.',
+    description: 'Users with passwords (HTTP Basic). Required for `auth: { basic: ... }`.',
   },
 )
 export type BasicSettings = Static<typeof BasicSettings>

@@ -9,7 +9,7 @@ export const CertificateConsumer = Type.Object(
         minProperties: 1,
         title: 'attributes such as { CN: "billing", O: "Example" }',
         description:
-          'Attributes that the subject of the certificate must have, each once and with exactly this value. Others do not matter.',
+          'Attributes that the subject of the certificate must have, each once and with exactly this value. Other attributes are ignored.',
       }),
     ),
     fingerprint256: Type.Optional(
@@ -17,7 +17,7 @@ export const CertificateConsumer = Type.Object(
         pattern: '^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$',
         title: 'SHA-256 of the certificate, 64 hexadecimal digits, with or without colons',
         description:
-          'SHA-256 of the certificate itself (`openssl x509 -noout -fingerprint -sha256`). With `subject` too, both must fit.',
+          'SHA-256 of the certificate itself (`openssl x509 -noout -fingerprint -sha256`). If `subject` is stated too, both must match.',
       }),
     ),
     scopes: Type.Optional(
@@ -33,7 +33,7 @@ export const CertificateConsumer = Type.Object(
       Type.Array(Type.String({ minLength: 1 }), { description: 'Groups (roles) of the consumer. Default: none.' }),
     ),
   },
-  { additionalProperties: false, description: 'Whose certificate it is.' },
+  { additionalProperties: false, description: 'A consumer and its certificate.' },
 )
 export type CertificateConsumer = Static<typeof CertificateConsumer>
 
@@ -42,23 +42,22 @@ export const CertificateSettings = Type.Object(
   {
     consumers: Type.Array(CertificateConsumer, {
       default: [],
-      description: 'Who is known by which certificate; the first that fits.',
+      description: 'Consumers and their certificates. The first that matches is used.',
     }),
     anyTrusted: Type.Boolean({
       default: false,
       description:
-        'Whether any certificate that has been verified is somebody: its common name (CN) is then the id of the consumer, without scopes and groups. A CN that is a name of `consumers` is refused.',
+        'Accepts every verified certificate. Its common name (CN) is the id of the consumer, which has no scopes and groups. A CN that is a name in `consumers` is refused.',
     }),
     fromProxy: Type.Boolean({
       default: false,
       description:
-        'Whether the proxies of `trustProxy` end TLS, verify the certificate and hand it on in `Client-Cert` (RFC 9440). From anybody else the header is not believed. The proxy must remove what clients send under this name.',
+        'The proxies of `trustProxy` end TLS, verify the certificate and send it in `Client-Cert` (RFC 9440). From other clients the header is not believed. The proxy must remove the header that clients send.',
     }),
   },
   {
     additionalProperties: false,
-    description:
-      'Consumers known by the certificate of their connection (mutual TLS). Needed as soon as a route says `auth: { clientCertificate: ... }`.',
+    description: 'Client certificates (mutual TLS). Required for `auth: { clientCertificate: ... }`.',
   },
 )
 export type CertificateSettings = Static<typeof CertificateSettings>

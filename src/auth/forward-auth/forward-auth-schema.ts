@@ -10,82 +10,83 @@ export const ForwardAuthSettings = Type.Object(
       pattern: '^https?://',
       title: 'URL that starts with https:// or http://',
       description:
-        'What is asked, with GET, about each request. 2xx lets it in; 3xx and 4xx go to the client as they are.',
+        'URL that gets a GET for each request. 2xx lets the request in. 3xx and 4xx are sent to the client unchanged.',
     }),
     requestHeaders: Type.Array(HeaderName(), {
       default: ['authorization', 'cookie', 'accept', 'x-requested-with'],
       description:
-        "Headers of the client that the service gets, beside `X-Forwarded-Method`, `-Proto`, `-Host`, `-Uri` and `-For`, which are the gateway's own.",
+        'Headers of the client that are sent to the service, in addition to `X-Forwarded-Method`, `-Proto`, `-Host`, `-Uri` and `-For`, which the gateway makes.',
     }),
     identity: Type.Object(
       {
         id: Type.Union([Type.Literal(false), HeaderName()], {
           default: 'remote-user',
           description:
-            'Header of the answer that says who is calling. Without one, or with `false`, the consumer is `anonymous`.',
+            'Header of the answer that names the consumer. Without it, or with `false`, the consumer is `anonymous`.',
         }),
         groups: Type.Union([Type.Literal(false), HeaderName()], {
           default: 'remote-groups',
           description: 'Header of the answer that lists groups.',
         }),
-        separator: Type.String({ minLength: 1, default: ',', description: 'What stands between two groups.' }),
+        separator: Type.String({ minLength: 1, default: ',', description: 'Separator of groups.' }),
         scopes: Type.Union([Type.Literal(false), HeaderName()], {
           default: false,
-          description: 'Header of the answer that lists scopes, with spaces between.',
+          description: 'Header of the answer that lists scopes, separated by spaces.',
         }),
       },
       {
         additionalProperties: false,
         default: {},
         description:
-          "What of the answer tells about the consumer. A client's own copies of these headers reach no upstream.",
+          "Headers of the answer that describe the consumer. A client's own copies of these headers are not forwarded.",
       },
     ),
     copyHeaders: Type.Array(HeaderName(), {
       default: [],
       description:
-        "Headers of the answer that the upstream gets, and that claims can be found by, in small letters. A client's own copies are removed on every route of the gateway.",
+        "Headers of the answer that are sent to the upstream, and that are claims, with lower-case names. A client's own copies are removed on every route of the gateway.",
     }),
     withhold: Type.Object(
       {
         headers: Type.Array(HeaderName(), {
           default: ['authorization'],
-          description: 'Headers that are for the service.',
+          description: 'Headers for the service only.',
         }),
         cookies: Type.Array(Type.String({ minLength: 1 }), {
           default: [],
-          description: 'Cookies that are for the service, such as that of its session.',
+          description: 'Cookies for the service only, such as that of its session.',
         }),
       },
       {
         additionalProperties: false,
         default: {},
-        description: 'Credentials that no upstream of the same hosts gets, unless `forwardCredentials` is stated.',
+        description:
+          'Credentials that are not forwarded to upstreams of the same hosts, unless `forwardCredentials` is set.',
       },
     ),
     cacheFor: Duration({
       default: 0,
-      description: 'How long it is remembered that a request was let in; refusals never are. 0 asks each time.',
+      description: 'How long the decision to let a request in is remembered. Refusals never are. 0 asks each time.',
     }),
     cacheBy: Type.Enum(['request', 'headers'], {
       default: 'request',
       description:
-        'What such a verdict holds for: requests that are the same in everything that the service is told; or all with the same `requestHeaders`, whatever their method, URL and address, when the service looks at nothing else.',
+        'To which requests a remembered decision applies. `request`: those that are identical in everything that the service is sent. `headers`: those with the same `requestHeaders`, whatever their method, URL and address; only if the service looks at nothing else.',
     }),
     cacheSize: Type.Integer({
       minimum: 1,
       default: 10_000,
-      description: 'How many verdicts are remembered, by the SHA-256 of what was told.',
+      description: 'How many decisions are remembered, by the SHA-256 of what the service was sent.',
     }),
     timeout: Duration({
       default: '5s',
-      description: 'How long the service may take; past it the request is answered 503.',
+      description: 'How long the service may take. After that the answer is 503.',
     }),
   },
   {
     additionalProperties: false,
     description:
-      'An external service that decides who may come in, as in Traefik and Caddy. Needed as soon as a route says `auth: { forwardAuth: ... }`.',
+      'An external service that decides who may call, as in Traefik and Caddy. Required for `auth: { forwardAuth: ... }`.',
   },
 )
 export type ForwardAuthSettings = Static<typeof ForwardAuthSettings>

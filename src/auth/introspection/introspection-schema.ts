@@ -12,7 +12,7 @@ export const IntrospectionSettings = Type.Object(
     }),
     clientId: Type.String({
       minLength: 1,
-      description: 'Name by which the gateway is known to the authorization server.',
+      description: 'Client id of the gateway at the authorization server.',
     }),
     clientSecret: Type.String({
       minLength: 1,
@@ -23,38 +23,38 @@ export const IntrospectionSettings = Type.Object(
     clientAuth: Type.Enum(['basic', 'post'], {
       default: 'basic',
       description:
-        'How name and secret are sent (RFC 6749, section 2.3.1): in the `Authorization` header, or in the body.',
+        'How client id and secret are sent (RFC 6749, section 2.3.1): in the `Authorization` header (`basic`), or in the body (`post`).',
     }),
     issuer: Type.Optional(
       Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1 })], {
-        description: 'Accepted `iss` members; when set, a token without one is refused.',
+        description: 'Accepted `iss` members. If set, a token without one is refused.',
       }),
     ),
     audience: Type.Optional(
       Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1 })], {
-        description: 'Accepted `aud` members; when set, a token without one is refused.',
+        description: 'Accepted `aud` members. If set, a token without one is refused.',
       }),
     ),
     cacheFor: Duration({
       default: '30s',
       description:
-        'How long a good token is believed without asking again, at most until its `exp`. It is also how long a revoked token may still pass. 0 asks each time.',
+        'How long a valid token is accepted without asking again, at most until its `exp`. A revoked token works for that long. 0 asks each time.',
     }),
-    refusedFor: Duration({ default: '5s', description: 'How long a bad token is refused without asking again.' }),
+    refusedFor: Duration({ default: '5s', description: 'How long an invalid token is refused without asking again.' }),
     cacheSize: Type.Integer({
       minimum: 0,
       default: 10_000,
-      description: 'How many tokens are remembered, good and bad ones apart, by their SHA-256.',
+      description: 'How many tokens are remembered by their SHA-256, valid and invalid ones separately.',
     }),
     timeout: Duration({
       default: '5s',
-      description: 'How long the authorization server may take; past it the request is answered 503.',
+      description: 'How long the authorization server may take. After that the answer is 503.',
     }),
   },
   {
     additionalProperties: false,
     description:
-      'Opaque bearer tokens, about which an authorization server is asked (RFC 7662). Needed as soon as a route says `auth: { introspection: ... }`.',
+      'Opaque bearer tokens, which an authorization server checks (RFC 7662). Required for `auth: { introspection: ... }`.',
   },
 )
 export type IntrospectionSettings = Static<typeof IntrospectionSettings>

@@ -39,20 +39,20 @@ const keyFields = {
     Type.Union([Type.String({ minLength: 1 }), Type.Record(Type.String(), Type.Unknown())], {
       title: 'path of a file with a PEM, JWK or JWK Set, or the JWK or JWK Set itself',
       description:
-        'File with public keys as PEM, JWK or JWK Set (RFC 7517); changes are taken over within two seconds, and a file that has become bad changes nothing. A file may also hold shared secrets (`"kty": "oct"`). Or a JWK or JWK Set of public keys itself.',
+        'File with public keys as PEM, JWK or JWK Set (RFC 7517). Changes take effect within two seconds; a file with a mistake changes nothing. A file may also hold shared secrets (`"kty": "oct"`). Instead of a file: a JWK or JWK Set of public keys.',
     }),
   ),
   jwksUri: Type.Optional(
     Type.String({
       pattern: '^https?://',
       title: 'URL that starts with https:// or http://',
-      description: 'URL of a JWK Set (RFC 7517). Whoever can change what comes over `http:` can make tokens.',
+      description: 'URL of a JWK Set (RFC 7517). Over `http:`, anyone who can change the answer can make tokens.',
     }),
   ),
   discover: Type.Optional(
     Type.Boolean({
       description:
-        'Whether the URL of the JWK Set is read from `<issuer>/.well-known/openid-configuration` (OpenID Connect Discovery). Default: false.',
+        'Reads the URL of the JWK Set from `<issuer>/.well-known/openid-configuration` (OpenID Connect Discovery). Default: false.',
     }),
   ),
 }
@@ -63,21 +63,21 @@ const ruleFields = {
     Type.Array(JwtAlgorithm, {
       minItems: 1,
       description:
-        'Algorithms that are accepted. Default: those that each key is made for. `none` is never accepted, nor is HMAC with a public key.',
+        'Accepted algorithms. Default: those that each key is made for. `none` is never accepted, nor is HMAC with a public key.',
     }),
   ),
-  audience: Type.Optional(OneOrMore('Accepted `aud` claims; when set, a token without one is refused.')),
+  audience: Type.Optional(OneOrMore('Accepted `aud` claims. If set, a token without one is refused.')),
   typ: Type.Optional(
     Type.String({
       minLength: 1,
       description:
-        'The `typ` that the header must have, such as `at+jwt` for access tokens (RFC 9068); `application/` before it and capitals make no difference. Default: any or none.',
+        'Required `typ` of the header, such as `at+jwt` for access tokens (RFC 9068). `application/` before it and case are ignored. Default: any or none.',
     }),
   ),
   maxAge: Type.Optional(
     Duration({
       description:
-        'How long after its `iat` a token is accepted, whatever its `exp` says; a token without `iat` is refused. Default: no bound.',
+        'How long after its `iat` a token is accepted, whatever its `exp` states. A token without `iat` is refused. Default: no limit.',
     }),
   ),
   claims: Type.Optional(
@@ -91,7 +91,7 @@ const ruleFields = {
       },
       {
         additionalProperties: false,
-        description: 'Where in the claims the consumer stands: names, or paths with dots.',
+        description: 'Claims that describe the consumer: names, or paths with dots.',
       },
     ),
   ),
@@ -106,7 +106,7 @@ const JwtIssuer = Type.Object(
     idPrefix: Type.Optional(
       Type.String({
         description:
-          'What is put before the ids of its consumers. Default: the issuer and `|`, so that no issuer can speak for the users of another.',
+          'Prefix of the ids of its consumers. Default: the issuer and `|`, so that no issuer can speak for the users of another.',
       }),
     ),
   },
@@ -119,7 +119,7 @@ const TokenPlace = Type.Object(
   {
     header: Type.Union([Type.Literal(false), Type.String({ pattern: Name, title: 'name of a header' })], {
       default: 'authorization',
-      description: 'Header that holds the token; `false` takes none from a header.',
+      description: 'Header that holds the token. `false`: none.',
     }),
     scheme: Type.Optional(
       Type.String({
@@ -134,7 +134,7 @@ const TokenPlace = Type.Object(
         pattern: Name,
         title: 'name of a cookie',
         description:
-          'Cookie that may hold the token. A browser sends it along with requests that other sites cause. Default: none is taken from cookies.',
+          'Cookie that may hold the token. A browser also sends it with requests that other sites cause. Default: none.',
       }),
     ),
     query: Type.Optional(
@@ -142,13 +142,13 @@ const TokenPlace = Type.Object(
         pattern: Name,
         title: 'name of letters, digits and -._~',
         description:
-          'Query parameter that may hold the token; it ends up in logs and histories. Default: none is taken from the query.',
+          'Query parameter that may hold the token. It then appears in logs and browser histories. Default: none.',
       }),
     ),
   },
   {
     additionalProperties: false,
-    description: 'Where tokens are looked for; a request that has them in two places is refused.',
+    description: 'Where the token is in a request. A request with tokens in two places is refused.',
   },
 )
 export type TokenPlace = Static<typeof TokenPlace>
@@ -159,26 +159,26 @@ const Revocation = Type.Object(
       Type.String({
         minLength: 1,
         description:
-          'YAML or JSON file with a list of `{ jti: ... }` and `{ sub: ..., before: ... }`; changes are taken over within two seconds.',
+          'YAML or JSON file with a list of `{ jti: ... }` and `{ sub: ..., before: ... }`. Changes take effect within two seconds.',
       }),
     ),
     redis: Type.Optional(
       Type.Boolean({
         description:
-          'Whether revocations are also in the Redis of `redis`: keys `{gatehouse}:revoked:jti:<jti>` and `{gatehouse}:revoked:sub:<sub>`. Default: false.',
+          'Also reads revocations from the Redis of `redis`: keys `{gatehouse}:revoked:jti:<jti>` and `{gatehouse}:revoked:sub:<sub>`. Default: false.',
       }),
     ),
     refreshAfter: Duration({
       default: '5s',
-      description: 'How long it is believed that a token is not in Redis; a revoked token passes for as long.',
+      description: 'How long the answer that a token is not revoked is used. A revoked token works for that long.',
     }),
     onFailure: Type.Enum(['closed', 'open'], {
       default: 'closed',
       description:
-        'What happens while Redis is away, to tokens of which nothing is known for `refreshAfter`: they are answered 503 (`closed`), or pass (`open`).',
+        'What happens, while Redis is away, to tokens that were not looked up within `refreshAfter`: they are answered 503 (`closed`), or pass (`open`).',
     }),
   },
-  { additionalProperties: false, description: 'Tokens that are refused though they are valid.' },
+  { additionalProperties: false, description: 'Tokens to refuse although they are valid.' },
 )
 export type RevocationSettings = Static<typeof Revocation>
 
@@ -190,12 +190,12 @@ export const JwtSettings = Type.Object(
     privateKey: Type.Optional(
       Type.String({
         writeOnly: true,
-        description: 'PEM of the private key, only for `gatehouse token`; the gateway itself needs none.',
+        description: 'PEM of the private key, only for `gatehouse token`. The gateway itself needs none.',
       }),
     ),
     issuer: Type.Optional(
       OneOrMore(
-        'Accepted `iss` claims; when set, a token without one is refused. With `discover`, the URL of the issuer.',
+        'Accepted `iss` claims. If set, a token without one is refused. With `discover`, the URL of the issuer.',
       ),
     ),
     ...ruleFields,
@@ -203,14 +203,14 @@ export const JwtSettings = Type.Object(
       Type.Array(JwtIssuer, {
         minItems: 1,
         description:
-          'Several issuers side by side, of which the `iss` of a token decides; each with keys of its own. `audience`, `algorithms`, `typ`, `maxAge` and `claims` beside the list hold for those that do not state them.',
+          'Several issuers, each with its own keys. The `iss` of a token chooses one. `audience`, `algorithms`, `typ`, `maxAge` and `claims` outside the list are the defaults of the issuers.',
       }),
     ),
     token: Type.Optional(TokenPlace),
     revocation: Type.Optional(Revocation),
     clockTolerance: Duration({
       default: '5s',
-      description: 'How far `exp`, `nbf` and `iat` may be off, for clocks that disagree.',
+      description: 'Allowed difference between clocks when `exp`, `nbf` and `iat` are checked.',
     }),
     cacheSize: Type.Integer({
       minimum: 0,
@@ -226,13 +226,13 @@ export const JwtSettings = Type.Object(
     refreshCooldown: Duration({
       default: '30s',
       description:
-        'How long after a token with an unknown key has made the gateway fetch the keys the next such token does. Also the pause after a failed attempt.',
+        'Shortest time between two fetches of the keys that tokens with an unknown key cause. Also the pause after a failed fetch.',
     }),
     timeout: Duration({ default: '5s', description: 'How long an issuer may take to send its keys.' }),
   },
   {
     additionalProperties: false,
-    description: 'How bearer tokens are verified. Needed as soon as a route says `auth: { jwt: ... }`.',
+    description: 'How bearer tokens are verified. Required for `auth: { jwt: ... }`.',
   },
 )
 export type JwtSettings = Static<typeof JwtSettings>

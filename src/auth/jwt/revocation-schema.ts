@@ -20,11 +20,11 @@ export const RevocationEntries = Type.Array(
             Type.String({
               pattern: INSTANT,
               title: 'date such as "2027-01-31", or time such as "2027-01-31T12:00:00Z"',
-              description: 'Only tokens that were issued before this time, or do not say when. Default: all.',
+              description: 'Only tokens that were issued before this time, or that do not state when. Default: all.',
             }),
           ),
         },
-        { additionalProperties: false, description: 'The tokens of somebody.' },
+        { additionalProperties: false, description: 'All tokens of a consumer.' },
       ),
     ],
     { title: '{ jti: text } or { sub: text, before: time }' },

@@ -17,30 +17,30 @@ const LoginCookie = Type.Object(
       default: 'gatehouse-session',
       pattern: '^(?!__)[A-Za-z0-9_.-]{1,64}$',
       title: 'name of letters, digits and _.- that does not begin with __',
-      description: 'Name. Over https it gets the prefix `__Host-`, or `__Secure-` when there is a domain.',
+      description: 'Name. Over https it gets the prefix `__Host-`, or `__Secure-` if there is a domain.',
     }),
     domain: Type.Optional(
       Type.String({
         pattern: '^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$',
         title: 'domain such as "home.example"',
         description:
-          'Domain whose hosts share the session. Each of them, and all that answers there, then gets the cookie. Default: only the host of the login.',
+          'Domain whose hosts share the session. Every host of the domain then gets the cookie. Default: only the host of the login.',
       }),
     ),
     sameSite: Type.Enum(['lax', 'strict', 'none'], {
       default: 'lax',
       description:
-        'Which requests of other sites carry the session: `lax` links alone, `strict` none, `none` all, over https.',
+        'Which requests from other sites carry the session: `lax` links only, `strict` none, `none` all, over https.',
     }),
     secure: Type.Union([Type.Literal('auto'), Type.Literal(true)], {
       default: 'auto',
-      description: 'Whether the cookie is for https alone: `auto` when it is set over https, or `publicUrl` is https.',
+      description: 'Restricts the cookie to https. `auto`: if it is set over https, or `publicUrl` is https.',
     }),
   },
   {
     additionalProperties: false,
     default: {},
-    description: 'The cookie of the session: encrypted, `HttpOnly`, in up to three parts.',
+    description: 'The cookie of the session. It is encrypted and `HttpOnly`, and may be split into up to three parts.',
   },
 )
 export type LoginCookie = Static<typeof LoginCookie>
@@ -54,7 +54,7 @@ export const LoginSettings = Type.Object(
       description:
         'Issuer, exactly as its metadata states it. Over `http:` the secret and the tokens cross the network in the clear.',
     }),
-    clientId: Type.String({ minLength: 1, description: 'Name by which the gateway is known to the issuer.' }),
+    clientId: Type.String({ minLength: 1, description: 'Client id of the gateway at the issuer.' }),
     clientSecret: Type.Optional(
       Type.String({
         minLength: 1,
@@ -66,12 +66,12 @@ export const LoginSettings = Type.Object(
     clientAuth: Type.Enum(['basic', 'post'], {
       default: 'basic',
       description:
-        'How name and secret are sent (RFC 6749, section 2.3.1): in the `Authorization` header, or in the body.',
+        'How client id and secret are sent (RFC 6749, section 2.3.1): in the `Authorization` header (`basic`), or in the body (`post`).',
     }),
     scopes: Type.Array(Type.String({ pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$' }), {
       default: ['openid', 'profile', 'email'],
       description:
-        'Scopes that are asked for. Many issuers give a refresh token for `offline_access` alone, and groups for a scope of their own.',
+        'Scopes to request. Many issuers give a refresh token only for `offline_access`, and groups only for a scope of their own.',
     }),
     authorizationParameters: Type.Record(Type.String({ minLength: 1 }), Type.String(), {
       default: {},
@@ -80,50 +80,49 @@ export const LoginSettings = Type.Object(
     sessionSecret: Type.Union([Secret(), Type.Array(Secret(), { minItems: 1 })], {
       title: 'text of at least 32 characters, or a list of such',
       description:
-        'What sessions are encrypted with, 32 random characters or more; gateways with the same one share sessions. Of a list the first encrypts and each decrypts. Environment: `GATEHOUSE_LOGIN_SESSION_SECRET`, or `GATEHOUSE_LOGIN_SESSION_SECRET_FILE`; several with commas between.',
+        'Secret that encrypts sessions, at least 32 random characters. Gateways with the same one share sessions. In a list, the first encrypts and each decrypts. Environment: `GATEHOUSE_LOGIN_SESSION_SECRET`, or `GATEHOUSE_LOGIN_SESSION_SECRET_FILE`; several separated by commas.',
     }),
     publicUrl: Type.Optional(
       Type.String({
         pattern: '^https?://[^/?#]+/?$',
         title: 'URL without a path, such as "https://home.example"',
         description:
-          'Where browsers reach the gateway. Default: scheme and host of the request, which behind a TLS terminator are right for `trustProxy` alone.',
+          'URL by which browsers reach the gateway. Default: scheme and host of the request. Behind a TLS terminator these are right only with `trustProxy`.',
       }),
     ),
     callbackPath: Path({
       default: '/.login/callback',
       description:
-        'Where the issuer sends browsers back to, on every host. Register it there with its origin as redirect URI.',
+        'Path to which the issuer sends browsers back, on every host. Register it there with its origin as redirect URI.',
     }),
     logoutPath: Path({
       default: '/.login/logout',
-      description: 'Where a session ends, by GET from pages of the same origin or POST.',
+      description: 'Path that ends a session, by GET from pages of the same origin or by POST.',
     }),
     afterLogout: Type.Optional(
       Type.String({
         pattern: '^/(?![/\\\\])',
         title: 'path that starts with one "/"',
         description:
-          'Where browsers go after it. Must be registered at the issuer, with its origin, as post-logout redirect URI. Default: where the issuer sends them, or a page that says so.',
+          'Path to which browsers go after a logout. Register it at the issuer, with its origin, as post-logout redirect URI. Default: where the issuer sends them, or a page that confirms the logout.',
       }),
     ),
     cookie: LoginCookie,
     sessionLifetime: Duration({
       default: '12h',
-      description: 'How long a session lasts from the login on, whatever happens.',
+      description: 'How long a session lasts after the login, used or not.',
     }),
     idle: Type.Optional(
-      Duration({ description: 'How long it lasts without a request, give or take a tenth. Default: no such bound.' }),
+      Duration({ description: 'How long a session lasts without a request, give or take a tenth. Default: no limit.' }),
     ),
     outageGrace: Duration({
       default: '1h',
       description:
-        'How long a session that should be refreshed goes on while the issuer cannot be asked; past it requests are answered 503.',
+        'How long a session that is due for a refresh stays valid while the issuer is unreachable. After that requests are answered 503.',
     }),
     userInfo: Type.Boolean({
       default: true,
-      description:
-        'Whether the UserInfo endpoint is asked too, where there is one: many issuers tell groups there alone.',
+      description: 'Also reads the UserInfo endpoint, if there is one. Many issuers state groups only there.',
     }),
     claims: Type.Object(
       {
@@ -133,17 +132,17 @@ export const LoginSettings = Type.Object(
         keep: Type.Array(Type.String({ minLength: 1 }), {
           default: ['name', 'email', 'email_verified', 'preferred_username'],
           description:
-            'Claims, or paths with dots, that are kept beside `sub` and `iss`, for routes and `identityHeaders`. All must fit into cookies.',
+            'Claims, or paths with dots, that are kept in addition to `sub` and `iss`, for routes and `identityHeaders`. All must fit into cookies.',
         }),
       },
-      { additionalProperties: false, default: {}, description: 'What is read from ID token and UserInfo.' },
+      { additionalProperties: false, default: {}, description: 'Claims of the ID token and UserInfo that are used.' },
     ),
-    timeout: Duration({ default: '5s', description: 'How long the issuer may take for an answer.' }),
+    timeout: Duration({ default: '5s', description: 'How long the issuer may take to answer.' }),
   },
   {
     additionalProperties: false,
     description:
-      'Login for browsers (OpenID Connect, authorization code flow with PKCE). Needed as soon as a route says `auth: { login: ... }`.',
+      'Login for browsers (OpenID Connect, authorization code flow with PKCE). Required for `auth: { login: ... }`.',
   },
 )
 export type LoginSettings = Static<typeof LoginSettings>

@@ -7,9 +7,7 @@ export const MockDeclaration = Type.Union(
     Type.Boolean(),
     Type.Object(
       {
-        delay: Type.Optional(
-          Duration({ description: 'How long an answer takes, as if a service made it. Default: `0s`.' }),
-        ),
+        delay: Type.Optional(Duration({ description: 'Delays each answer. Default: `0s`.' })),
       },
       { additionalProperties: false },
     ),
@@ -17,7 +15,7 @@ export const MockDeclaration = Type.Union(
   {
     title: 'true, false, or { delay }',
     description:
-      'Answers in place of the service, from the examples and schemas of the `openapi` document, or of `schema.response`, with `X-Gatehouse-Mock: true`. Requests are authenticated, limited and validated as always. Clients choose with `Prefer: code=404, example=name`. With it the upstream needs no `targets`. Default: false.',
+      'Answers in place of the service, from the examples and schemas of the `openapi` document, or of `schema.response`, with `X-Gatehouse-Mock: true`. Authentication, limits and validation apply as always. Clients choose an answer with `Prefer: code=404, example=name`. The upstream then needs no `targets`. Default: false.',
   },
 )
 export type MockDeclaration = Static<typeof MockDeclaration>

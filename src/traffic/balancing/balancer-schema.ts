@@ -29,7 +29,7 @@ const HashKey = Type.Union(
   {
     title: '"address", "path", "consumer", { header: name } or { cookie: name }',
     description:
-      "What must be the same for requests to get the same target: the client's `address`, the `path` without its query, the `consumer`, a header or a cookie. Requests without it are taken in turn.",
+      "The key: requests with the same key get the same target. The client's `address`, the `path` without its query, the `consumer`, a header or a cookie. Requests without a key go to each target in turn.",
   },
 )
 export type HashKey = Static<typeof HashKey>
@@ -46,21 +46,21 @@ const Sticky = Type.Object(
     maxAge: Type.Optional(
       Duration({
         least: 1000,
-        description: 'How long the client keeps the cookie, from when it got it. Default: until it is closed.',
+        description: 'How long the client keeps the cookie. Default: until the browser is closed.',
       }),
     ),
     policy: Type.Optional(
       Type.Unsafe<PolicyName>({
         ...Policy,
         description:
-          'Which target a client gets that has no cookie, or whose target cannot be had. Default: `round-robin`.',
+          'How to choose a target for a client without a cookie, or whose target is unavailable. Default: `round-robin`.',
       }),
     ),
   },
   {
     additionalProperties: false,
     description:
-      'A signed cookie keeps each client with its target; the upstream never sees it. See `stickySecret` of the configuration.',
+      'Keeps each client with its target by a signed cookie, which the upstream never sees. See `stickySecret` of the configuration.',
   },
 )
 export type StickySettings = Static<typeof Sticky>
@@ -81,7 +81,7 @@ export const Balance = Type.Union(
     title:
       '"round-robin", "least-requests", "power-of-two", "latency", "random", "first-available", { hash } or { sticky }',
     description:
-      'Which of the targets gets a request: `round-robin`, each in turn; `least-requests`, the one with the fewest under way; `power-of-two`, the better of two random ones; `latency`, the one that is expected to answer first; `random`; `first-available`, the first in the list; `{ hash }`, the same for the same key; `{ sticky }`, the same for the same client. Weights count in all but `first-available`. Default: `round-robin`.',
+      'Chooses the target of a request. `round-robin`: each in turn. `least-requests`: the one with the fewest requests in flight. `power-of-two`: the better of two random ones. `latency`: the one that will probably answer first. `random`: any. `first-available`: the first in the list. `{ hash }`: the same for the same key. `{ sticky }`: the same for the same client. Weights count in all except `first-available`. Default: `round-robin`.',
   },
 )
 export type BalanceDeclaration = Static<typeof Balance>
@@ -96,11 +96,11 @@ export const Queue = Type.Union(
           Type.Integer({
             minimum: 1,
             maximum: 100_000,
-            description: 'Most requests that wait; more are answered 503. Default: 100.',
+            description: 'Most requests that wait. Further ones are answered 503. Default: 100.',
           }),
         ),
         timeout: Type.Optional(
-          Duration({ least: 1, description: 'Longest wait; past it the answer is 503. Default: 5s.' }),
+          Duration({ least: 1, description: 'Longest wait. After that the answer is 503. Default: 5s.' }),
         ),
       },
       { additionalProperties: false },
@@ -109,7 +109,7 @@ export const Queue = Type.Union(
   {
     title: 'false or { max, timeout }',
     description:
-      'Lets requests wait, first come, first served, while every target has as many as its `maxConnections` allows. Default: false, they are answered 503 at once.',
+      'Lets requests wait, first come, first served, while every target has `maxConnections` requests. Default: false, they are answered 503 at once.',
   },
 )
 export type QueueSettings = Static<typeof Queue>
@@ -122,14 +122,14 @@ export const targetBalanceFields = {
       minimum: 0,
       maximum: 100,
       description:
-        'Level of the target: those of a higher number are backups, which get requests while none of a lower one can take any. Default: 0.',
+        'Level of the target. Targets with a higher number are backups: they get requests only while no target with a lower number can take one. Default: 0.',
     }),
   ),
   maxConnections: Type.Optional(
     Type.Integer({
       minimum: 1,
       description:
-        'Most requests and WebSockets under way at the target, from this process; see `queue`. Default: any number.',
+        'Most requests and WebSockets in flight at the target, from this process. See `queue`. Default: no limit.',
     }),
   ),
 }

@@ -7,14 +7,14 @@ export const Dns = Type.Object(
     addresses: Type.Optional(
       Type.Enum(['one', 'all'], {
         description:
-          '`one`: a name is one target, whose connections go to its addresses in turn. `all`: each of its addresses is a target of its own, balanced and judged by itself; of a name with IPv4 and IPv6 addresses, those of IPv4. Default: `one`.',
+          '`one`: a name is one target, and its connections go to its addresses in turn. `all`: each of its addresses is a target, with its own balancing, health and circuit breaker; if a name has IPv4 and IPv6 addresses, only those of IPv4. Default: `one`.',
       }),
     ),
     ttl: Type.Optional(
       Duration({
         least: 100,
         description:
-          'How long an answer counts. Default: what the record says, from 1 second to 5 minutes; 30 seconds where nothing says it (SRV records, `/etc/hosts`).',
+          'How long an answer is used. Default: the time that the record states, from 1 second to 5 minutes; 30 seconds if nothing states one (SRV records, `/etc/hosts`).',
       }),
     ),
     servers: Type.Optional(
@@ -35,7 +35,7 @@ export const Dns = Type.Object(
   {
     additionalProperties: false,
     description:
-      'How the names of targets become addresses. They are looked up again when their time is over; connections to an address that is gone are closed when they are done. When no answer comes, the last one stays.',
+      'How the names of targets are looked up. They are looked up again when the answer expires. Connections to an address that has gone are closed when their requests are done. If no answer arrives, the last one stays in use.',
   },
 )
 export type DnsSettings = Static<typeof Dns>

@@ -12,14 +12,14 @@ export const HealthCheckSettings = Type.Union(
             pattern: '^/[\\x21-\\x7E]*$',
             title: 'path that starts with "/"',
             description:
-              'What is asked with GET, below the base path of the target. Default: none, a TCP connection that stands is enough.',
+              'Path of the check, a GET below the base path of the target. Default: none, a TCP connection that opens is enough.',
           }),
         ),
         interval: Type.Optional(
           Duration({
             least: 10,
             description:
-              'Time between two checks of a target, give or take a fifth, so that they do not come at once. Default: `10s`.',
+              'Time between two checks of a target. It varies by up to a fifth, so that checks do not coincide. Default: `10s`.',
           }),
         ),
         timeout: Type.Optional(Duration({ least: 1, description: 'How long a check may take. Default: `2s`.' })),
@@ -32,7 +32,8 @@ export const HealthCheckSettings = Type.Union(
         unhealthy: Type.Optional(
           Type.Integer({
             minimum: 1,
-            description: 'Checks in a row that must fail before a target gets no more requests. Default: 3.',
+            description:
+              'Checks in a row that must fail before a target is unhealthy and gets no more requests. Default: 3.',
           }),
         ),
         status: Type.Optional(
@@ -61,7 +62,7 @@ export const HealthCheckSettings = Type.Union(
   {
     title: 'false or { path, interval, timeout, healthy, unhealthy, status, body, headers }',
     description:
-      'Asks each target on and on whether it is well; one that is not gets no requests. Until it is known to be unwell, a target counts as well. Default: false.',
+      'Checks each target regularly. An unhealthy one gets no requests. A target counts as healthy until checks have failed. Default: false.',
   },
 )
 export type HealthCheckSettings = Exclude<Static<typeof HealthCheckSettings>, false>
@@ -75,16 +76,18 @@ export const OutlierSettings = Type.Union(
         consecutive5xx: Type.Optional(
           Type.Integer({
             minimum: 0,
-            description: 'Answers of 500 and above in a row after which a target is ejected; 0 for none. Default: 5.',
+            description:
+              'Answers of 500 and above in a row after which a target is ejected. 0 switches it off. Default: 5.',
           }),
         ),
         consecutiveGatewayErrors: Type.Optional(
-          Type.Integer({ minimum: 0, description: 'The same of 502, 503 and 504. Default: 0.' }),
+          Type.Integer({ minimum: 0, description: 'The same for 502, 503 and 504. 0 switches it off. Default: 0.' }),
         ),
         consecutiveLocalErrors: Type.Optional(
           Type.Integer({
             minimum: 0,
-            description: 'The same of attempts without an answer: no connection, broken off, too slow. Default: 5.',
+            description:
+              'The same for attempts without an answer: no connection, a broken connection, too slow. 0 switches it off. Default: 5.',
           }),
         ),
         successRate: Type.Optional(
@@ -93,19 +96,25 @@ export const OutlierSettings = Type.Union(
               minimumTargets: Type.Optional(
                 Type.Integer({
                   minimum: 2,
-                  description: 'Fewest targets with enough requests to compare. Default: 5.',
+                  description: 'Fewest targets that must have `minimumRequests` before they are compared. Default: 5.',
                 }),
               ),
               minimumRequests: Type.Optional(
-                Type.Integer({ minimum: 1, description: 'Fewest requests of a target in an interval. Default: 100.' }),
+                Type.Integer({
+                  minimum: 1,
+                  description: 'Fewest requests of a target in an interval before it is compared. Default: 100.',
+                }),
               ),
               deviations: Type.Optional(
                 Type.Number({
                   minimum: 0.1,
-                  description: 'How many standard deviations below the mean ejects. Default: 1.9.',
+                  description:
+                    'A target is ejected if its success rate is this many standard deviations below the mean. Default: 1.9.',
                 }),
               ),
-              interval: Type.Optional(Duration({ least: 100, description: 'Default: `10s`.' })),
+              interval: Type.Optional(
+                Duration({ least: 100, description: 'Time between two comparisons. Default: `10s`.' }),
+              ),
             },
             { additionalProperties: false, description: 'Ejects targets that fail more often than the others.' },
           ),
@@ -113,7 +122,8 @@ export const OutlierSettings = Type.Union(
         baseEjectionTime: Type.Optional(
           Duration({
             least: 1,
-            description: 'How long a target is ejected the first time; it grows with each time. Default: `30s`.',
+            description:
+              'How long a target is ejected the first time. Each further ejection is longer. Default: `30s`.',
           }),
         ),
         maxEjectionTime: Type.Optional(Duration({ least: 1, description: 'Longest ejection. Default: `5 minutes`.' })),
@@ -121,7 +131,8 @@ export const OutlierSettings = Type.Union(
           Type.Integer({
             minimum: 1,
             maximum: 100,
-            description: 'Most of the targets that are ejected at once; the last one never is. Default: 50.',
+            description:
+              'Largest share of the targets, in per cent, that is ejected at once. One may always be ejected, the last one never. Default: 50.',
           }),
         ),
       },
@@ -131,7 +142,7 @@ export const OutlierSettings = Type.Union(
   {
     title:
       'false or { consecutive5xx, consecutiveGatewayErrors, consecutiveLocalErrors, successRate, baseEjectionTime, maxEjectionTime, maxEjectionPercent }',
-    description: 'Ejects a target for a while when the requests themselves show that it fails. Default: false.',
+    description: 'Ejects a target for a while when requests to it fail. Default: false.',
   },
 )
 export type OutlierSettings = Exclude<Static<typeof OutlierSettings>, false>
@@ -144,10 +155,14 @@ export const SlowStartSettings = Type.Union(
       {
         window: Duration({
           least: 1,
-          description: 'How long it takes until a target that has come back gets its whole share.',
+          description: 'Time until a target that has returned gets its whole share.',
         }),
         minimumPercent: Type.Optional(
-          Type.Integer({ minimum: 1, maximum: 100, description: 'Share that it begins with. Default: 10.' }),
+          Type.Integer({
+            minimum: 1,
+            maximum: 100,
+            description: 'Share in per cent with which it begins. Default: 10.',
+          }),
         ),
       },
       { additionalProperties: false },
@@ -155,7 +170,8 @@ export const SlowStartSettings = Type.Union(
   ],
   {
     title: 'false or { window, minimumPercent }',
-    description: 'Gives a target that comes back a share that grows evenly. Default: false, the whole at once.',
+    description:
+      'Raises the share of a target that has returned evenly. Default: false, it gets its whole share at once.',
   },
 )
 export type SlowStartSettings = Exclude<Static<typeof SlowStartSettings>, false>
@@ -165,5 +181,5 @@ export const PanicThreshold = Type.Integer({
   minimum: 0,
   maximum: 100,
   description:
-    'When fewer than so many per cent of the targets are healthy and not ejected, all get requests: the few that are left would be overrun, and checks may be wrong. Default: 0, never.',
+    'If fewer than this percentage of the targets is healthy and not ejected, all targets get requests. Otherwise the few healthy ones would be overloaded, and checks can be wrong. Default: 0, never.',
 })

@@ -18,22 +18,22 @@ const Off = Type.Literal(false)
 
 const retryFields = {
   attempts: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 10, description: 'Most further attempts of a request. Default: 2.' }),
+    Type.Integer({ minimum: 1, maximum: 10, description: 'Most attempts after the first one. Default: 2.' }),
   ),
   on: causes(
-    "What is tried again: `connect`, the connection never stood; `reset`, it was closed before an answer; `timeout`, no answer in time; `5xx` or statuses of the upstream. Default: `['connect', 'reset', 'timeout', 502, 503, 504]`.",
+    "Which failures are retried. `connect`: the connection could not be opened. `reset`: it was closed before an answer. `timeout`: no answer in time. `5xx` or a status: answers of the upstream. Default: `['connect', 'reset', 'timeout', 502, 503, 504]`.",
   ),
   methods: Type.Optional(
     Type.Array(
       Type.Enum(
         METHODS.filter((method) => method !== 'CONNECT' && method !== 'TRACE'),
-        { title: 'HTTP method in capitals' },
+        { title: 'upper-case HTTP method' },
       ),
       {
         minItems: 1,
         uniqueItems: true,
         description:
-          'Methods that may be sent again. Default: the idempotent ones (RFC 9110, section 9.2.2); state `POST` only where a second copy does no harm. A request that never left may be sent again with any method, and one with a streamed body with none.',
+          'Methods that may be retried. Default: the idempotent ones (RFC 9110, section 9.2.2). Add `POST` only if a second copy does no harm. A request whose connection could not be opened may be retried with any method. A streamed body may be sent again only while none of it has been read.',
       },
     ),
   ),
@@ -42,30 +42,29 @@ const retryFields = {
       {
         base: Type.Optional(
           Duration({
-            description: 'Longest pause before the first further attempt; it doubles with each. Default: 25ms.',
+            description: 'Longest pause before the first retry. It doubles with each one. Default: 25ms.',
           }),
         ),
-        max: Type.Optional(
-          Duration({ description: 'Longest pause, also of those that `Retry-After` asks for. Default: 1s.' }),
-        ),
+        max: Type.Optional(Duration({ description: 'Longest pause, also for `Retry-After`. Default: 1s.' })),
       },
       {
         additionalProperties: false,
-        description: 'Pauses between attempts, exponential with full jitter: any length between none and the longest.',
+        description:
+          'Pauses between attempts: exponential with full jitter, a random time between zero and the longest pause.',
       },
     ),
   ),
   respectRetryAfter: Type.Optional(
     Type.Boolean({
       description:
-        "Waits as long as the upstream's `Retry-After` asks for; when that is longer than `backoff.max`, its response is passed on. Default: true.",
+        "Waits as long as the upstream's `Retry-After` states. If that is longer than `backoff.max`, the client gets the response instead. Default: true.",
     }),
   ),
   perTryTimeout: Type.Optional(
     Duration({
       least: 1,
       description:
-        "Until the head of an attempt's response, connecting included; past it the attempt has failed with `timeout`. Not for a streamed request body, which takes as long as the client does. Default: none.",
+        "Time until the head of an attempt's response, connecting included. After that the attempt has failed with `timeout`. It does not apply to a streamed request body, which takes as long as the client does. Default: none.",
     }),
   ),
 }
@@ -74,7 +73,7 @@ const retryFields = {
 export const RouteRetries = Type.Union([Off, Type.Object(retryFields, { additionalProperties: false })], {
   title: 'false or { attempts, on, methods, backoff, respectRetryAfter, perTryTimeout }',
   description:
-    "When a request is sent to the upstream again; replaces the upstream's word, whose `budget` still counts.",
+    'When a failed request is sent again. It replaces the `retries` of the upstream, except for the `budget`.',
 })
 
 /** `retries` of an upstream or of the gateway. */
@@ -91,21 +90,21 @@ export const Retries = Type.Union(
                 Type.Integer({
                   minimum: 0,
                   maximum: 100,
-                  description: 'Retries and hedges for every 100 requests of the last 10 seconds. Default: 20.',
+                  description: 'Retries and hedges, in per cent of the requests of the last 10 seconds. Default: 20.',
                 }),
               ),
               minimum: Type.Optional(
                 Type.Integer({
                   minimum: 0,
                   description:
-                    'Retries and hedges in 10 seconds that are allowed however few requests there are. Default: 10.',
+                    'Retries and hedges that are allowed in 10 seconds however few requests there are. Default: 10.',
                 }),
               ),
             },
             {
               additionalProperties: false,
               description:
-                'How many retries and hedges the whole upstream may get, so that they never multiply an outage. Passing on to another target when a connection never stood is free.',
+                'Bounds the retries and hedges of the whole upstream, so that they do not multiply the load in an outage. Going to another target after a connection that could not be opened is free.',
             },
           ),
         ),
@@ -116,7 +115,7 @@ export const Retries = Type.Union(
   {
     title: 'false or { attempts, on, methods, backoff, respectRetryAfter, perTryTimeout, budget }',
     description:
-      'When a request is sent to the upstream again, to another target where there is one. Default: when the connection never stood, each other target is asked; an idempotent request whose connection broke before an answer is sent once more. `false`: never.',
+      'When a failed request is sent again, to another target if there is one. Default: if the connection could not be opened, each other target is tried; an idempotent request whose connection broke before an answer is sent once more. `false`: never.',
   },
 )
 export type RetrySettings = Static<typeof Retries>
@@ -132,11 +131,15 @@ export const Hedging = Type.Union(
           {
             title: 'duration such as "200ms", or "p50", "p75", "p90", "p95", "p99"',
             description:
-              "How long an attempt may go without an answer: a duration, or a percentile of the route's recent answers (from 20 on).",
+              "Time without an answer after which a copy is sent: a duration, or a percentile of the route's recent answers (once there are 20).",
           },
         ),
         max: Type.Optional(
-          Type.Integer({ minimum: 1, maximum: 3, description: 'Most copies beside the first. Default: 1.' }),
+          Type.Integer({
+            minimum: 1,
+            maximum: 3,
+            description: 'Most copies in addition to the first request. Default: 1.',
+          }),
         ),
       },
       { additionalProperties: false },
@@ -145,7 +148,7 @@ export const Hedging = Type.Union(
   {
     title: 'false or { after, max }',
     description:
-      'Sends a GET, HEAD or OPTIONS without body to a second target when the first is slow; the first usable answer wins and the other attempt is broken off. Counts in the budget of `retries`. Default: false.',
+      'Sends a GET, HEAD or OPTIONS without a body to a second target if the first is slow. The first usable answer wins, and the other attempt is cancelled. It uses the budget of `retries`. Default: false.',
   },
 )
 export type HedgeSettings = Static<typeof Hedging>
@@ -159,33 +162,40 @@ export const CircuitBreakerDeclaration = Type.Union(
         failures: Type.Optional(
           Type.Integer({
             minimum: 1,
-            description: 'Failures in a row that open it. Default: 5, or none when `failureRate` is stated.',
+            description: 'Failures in a row after which it opens. Default: 5, or none if `failureRate` is stated.',
           }),
         ),
         failureRate: Type.Optional(
           Type.Object(
             {
-              percent: Type.Integer({ minimum: 1, maximum: 100, description: 'Share of failures that opens it.' }),
+              percent: Type.Integer({
+                minimum: 1,
+                maximum: 100,
+                description: 'Share of failures, in per cent, at which it opens.',
+              }),
               minimum: Type.Optional(
-                Type.Integer({ minimum: 1, description: 'Fewest attempts in the window to judge by. Default: 20.' }),
+                Type.Integer({
+                  minimum: 1,
+                  description: 'Fewest attempts in the window before it can open. Default: 20.',
+                }),
               ),
-              window: Type.Optional(Duration({ least: 100, description: 'Time looked back on. Default: 10s.' })),
+              window: Type.Optional(Duration({ least: 100, description: 'Length of the window. Default: 10s.' })),
             },
-            { additionalProperties: false, description: 'Opens it by the share of failures.' },
+            { additionalProperties: false, description: 'Opens it by the share of failed attempts.' },
           ),
         ),
         open: Type.Optional(
           Duration({
             least: 1,
             description:
-              'How long a target gets nothing once it has opened; then one request probes it. Doubles with each probe that fails. Default: 10s.',
+              'How long an open breaker lets no request through. Then one request probes the target. The time doubles with each failed probe. Default: 10s.',
           }),
         ),
         maxOpen: Type.Optional(
           Duration({ least: 1, description: 'Longest time between probes. Default: ten times `open`.' }),
         ),
         on: causes(
-          "What counts as a failure; see `retries.on`, but `reset` is also an answer that is no HTTP. A 500 is no failure unless stated: clients may be able to bring it about. Default: `['connect', 'reset', 'timeout', 502, 503, 504]`.",
+          "What counts as a failure. See `retries.on`; here `reset` includes an answer that is not HTTP. A 500 does not count by default, since clients may be able to cause it. Default: `['connect', 'reset', 'timeout', 502, 503, 504]`.",
         ),
       },
       { additionalProperties: false },
@@ -194,7 +204,7 @@ export const CircuitBreakerDeclaration = Type.Union(
   {
     title: 'false or { failures, failureRate, open, maxOpen, on }',
     description:
-      'Keeps requests from a target that fails: after `failures` in a row or by `failureRate` it gets none for the time `open`, then a single probe decides. Each target has its own. Default: false.',
+      'Sends no requests to a target that fails. After `failures` in a row, or by `failureRate`, it opens for the time `open`, then one request probes the target. Each target has its own. Default: false.',
   },
 )
 export type BreakerDeclaration = Exclude<Static<typeof CircuitBreakerDeclaration>, false>
@@ -215,7 +225,7 @@ export const Concurrency = Type.Union(
             {
               additionalProperties: false,
               description:
-                'Finds the limit from the latency of the upstream, instead of `max`: it falls when answers take longer than they do unloaded, and rises while they do not.',
+                'Finds the limit from the latency of the upstream, instead of `max`. The limit falls when answers take longer than without load, and rises otherwise.',
             },
           ),
         ),
@@ -231,7 +241,7 @@ export const Concurrency = Type.Union(
   {
     title: 'false, { max } or { adaptive: { minimum, maximum } }',
     description:
-      'How many requests of the whole upstream may be in flight at once, in this process; more are answered 503. A WebSocket counts until it closes. Default: false, any number.',
+      'Most requests in flight to the whole upstream, from this process. Further ones are answered 503. A WebSocket counts until it closes. Default: false, no limit.',
   },
 )
 export type ConcurrencySettings = Static<typeof Concurrency>
@@ -255,8 +265,7 @@ export const Fallback = Type.Union(
               title: 'header value without control characters',
             }),
             {
-              description:
-                'Header fields. `Content-Type` is `application/json`, or `text/plain` for a text, unless stated.',
+              description: 'Headers. Without `Content-Type`, it is `application/json`, or `text/plain` for a text.',
             },
           ),
         ),
@@ -267,14 +276,14 @@ export const Fallback = Type.Union(
               Type.Unsafe<Record<string, unknown>>({ type: 'object', title: 'object' }),
               Type.Unsafe<unknown[]>({ type: 'array', title: 'list' }),
             ],
-            { title: 'text, or an object or list that is sent as JSON', description: 'The content. Default: none.' },
+            { title: 'text, or an object or list that is sent as JSON', description: 'The body. Default: none.' },
           ),
         ),
         on: Type.Optional(
           Type.Array(Type.Integer({ minimum: 400, maximum: 599 }), {
             minItems: 1,
             uniqueItems: true,
-            description: "Statuses of the upstream's own that it replaces too. Default: none.",
+            description: 'Statuses of the upstream that are replaced too. Default: none.',
           }),
         ),
       },
@@ -283,8 +292,7 @@ export const Fallback = Type.Union(
   ],
   {
     title: 'false or { status, headers, body, on }',
-    description:
-      'What the client gets instead of a 502, 503 or 504 of the gateway when the upstream has failed it. Default: false.',
+    description: 'Answer for the client instead of a 502, 503 or 504 of the gateway. Default: false.',
   },
 )
 export type FallbackSettings = Static<typeof Fallback>

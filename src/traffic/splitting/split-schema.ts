@@ -15,8 +15,8 @@ const Condition = Type.Object(
         description: 'Cookies with exactly these values.',
       }),
     ),
-    consumers: Values('Ids of consumers, of whom the request must be of one.'),
-    groups: Values('Groups, of which the consumer must have one.'),
+    consumers: Values('Ids of consumers. The request must be from one of them.'),
+    groups: Values('Groups. The consumer must have one of them.'),
   },
   { additionalProperties: false, minProperties: 1 },
 )
@@ -33,37 +33,37 @@ export const SplitDeclaration = Type.Object(
             Type.Integer({
               minimum: 0,
               maximum: 1_000_000,
-              description: 'Share of the requests that no `when` decides. Default: 0.',
+              description: 'Share of the requests that match no `when`. Default: 0.',
             }),
           ),
           when: Type.Optional(
             Type.Unsafe<Condition>({
               ...Condition,
               description:
-                'Requests that get this version whatever the shares: those for which every condition here holds. The first version that fits is taken.',
+                'Requests that get this version whatever the shares: those that meet every condition here. The first version that matches is chosen.',
             }),
           ),
         },
         { additionalProperties: false },
       ),
-      { minProperties: 1, description: 'Versions by name; targets say which they are by `version`.' },
+      { minProperties: 1, description: 'Versions by name. The `version` of a target states to which it belongs.' },
     ),
     by: Type.Optional(
       Type.Enum(['consumer', 'address', 'request'], {
         description:
-          'What stays with one version: a `consumer` (default; where nobody is known, the address), an `address`, or nothing beyond a `request`. Whoever has had a version keeps it while its share grows.',
+          'What stays with one version: a `consumer` (default; without one, the address), an `address`, or nothing (`request`). Consumers and addresses keep a version while its share grows.',
       }),
     ),
     strict: Type.Optional(
       Type.Boolean({
         description:
-          'Whether a version of which no target is to be had is answered 503, rather than by another version. Default: false.',
+          'Answers 503 if a version has no available target, instead of using another version. Default: false.',
       }),
     ),
   },
   {
     additionalProperties: false,
-    description: 'Versions of the service side by side: a canary by share, header, cookie or consumer.',
+    description: 'Shares requests among versions of the service: a canary by share, header, cookie or consumer.',
   },
 )
 export type SplitDeclaration = Static<typeof SplitDeclaration>

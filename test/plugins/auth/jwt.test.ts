@@ -62,7 +62,7 @@ test('a valid token passes, and a missing scope is 403', async (t) => {
   assert.deepEqual([code, missingScopes], ['GW_FORBIDDEN', ['a:write']])
   assert.equal(
     detail,
-    'The credentials are valid but lack the scope "a:write", which this route requires: ask for some that have it.',
+    'The credentials are valid but lack the scope "a:write", which this route requires: use credentials that have it.',
   )
 })
 
