@@ -11,7 +11,7 @@ import {
   withLists,
 } from '../upstream/declaration-schema.ts'
 import { parsePattern, withoutBraces } from './path-pattern.ts'
-import { type SoundPart, soundPart } from './sound-part.ts'
+import { type ValidPart, validPart } from './valid-part.ts'
 import { checkTarget } from '../upstream/target-check.ts'
 import { targetEntry } from '../upstream/target-schema.ts'
 import { pathMistake } from '../upstream/target-settings.ts'
@@ -25,7 +25,7 @@ export interface CheckedDeclaration {
   /** The declaration with its short forms written out; to be used only without problems. */
   declaration: UpstreamDeclaration
   /** The declaration without what is wrong in it. */
-  sound: SoundPart
+  valid: ValidPart
 }
 
 /**
@@ -39,12 +39,12 @@ export function checkDeclaration(given: unknown, file: string, authInherited: bo
   const declaration: unknown = withLists(given)
   const problems: Problem[] = wrong.map(({ path, message }) => ({ file, field: fieldPath(path), message }))
   const say: Say = (field, message) => problems.push({ file, field, message })
-  const sound = soundPart(declaration, wrong)
-  const { routes, passThrough = false } = sound
-  const authStated = authInherited || sound.statesAuth
+  const valid = validPart(declaration, wrong)
+  const { routes, passThrough = false } = valid
+  const authStated = authInherited || valid.statesAuth
 
   const { targets, mirror } = isObject(given) ? (given as Partial<UpstreamInput>) : {}
-  sound.targets.forEach((target, i) => {
+  valid.targets.forEach((target, i) => {
     if (target !== undefined) checkTarget(target, fieldOf('targets', targets, i), say)
   })
   if (wrong.length === 0) {
@@ -52,33 +52,33 @@ export function checkDeclaration(given: unknown, file: string, authInherited: bo
       checkTarget(target, fieldOf('mirror.targets', mirror!.targets, i), say),
     )
   }
-  if (!wrong.some(({ path }) => path.length === 0 || path[0] === 'targets' || path[0] === 'mock')) checkMock(sound, say)
+  if (!wrong.some(({ path }) => path.length === 0 || path[0] === 'targets' || path[0] === 'mock')) checkMock(valid, say)
   checkSplit(declaration, wrong.length === 0, say)
   if (wrong.length === 0) {
     checkQueue(declaration as UpstreamDeclaration, say)
     checkSticky(declaration as UpstreamDeclaration, say)
   }
-  checkTraffic(sound, say)
-  if (sound.paths === 'as-is') checkAsIs(sound, say)
-  if (sound.reachKnown && routes.length === 0 && !passThrough && sound.openapi === undefined) {
+  checkTraffic(valid, say)
+  if (valid.paths === 'as-is') checkAsIs(valid, say)
+  if (valid.reachKnown && routes.length === 0 && !passThrough && valid.openapi === undefined) {
     say(
       'routes',
       'the upstream can be reached by no route: declare routes, name a document as openapi, or state passThrough: true',
     )
   }
-  if (sound.openapi !== undefined) checkApi(sound.openapi, say)
-  else if (sound.requestValidation !== undefined) say('requestValidation', NEEDS_DOCUMENT)
+  if (valid.openapi !== undefined) checkApi(valid.openapi, say)
+  else if (valid.requestValidation !== undefined) say('requestValidation', NEEDS_DOCUMENT)
   routes.forEach((route, i) => {
     if (route === undefined) return
-    checkRoute(route, `routes[${i}]`, sound.openapi !== undefined, say)
+    checkRoute(route, `routes[${i}]`, valid.openapi !== undefined, say)
     checkFailing(route, (field, message) => say(`routes[${i}].${field}`, message))
     // one that goes before an operation may have its auth
-    if (!authStated && route.auth === undefined && sound.openapi === undefined) say(`routes[${i}].auth`, NO_AUTH)
+    if (!authStated && route.auth === undefined && valid.openapi === undefined) say(`routes[${i}].auth`, NO_AUTH)
   })
   if (passThrough && !authStated && (passThrough === true || passThrough.auth === undefined)) {
     say('passThrough.auth', NO_AUTH)
   }
-  return { problems, sound, declaration: declaration as UpstreamDeclaration }
+  return { problems, valid, declaration: declaration as UpstreamDeclaration }
 }
 
 /** The field of one of several targets, or of the one that stands as text. */
@@ -92,13 +92,13 @@ export const NO_AUTH =
 const NEEDS_DOCUMENT = 'has an effect with openapi only: the schemas of a route are always enforced'
 
 /** Only what a mock answers needs no targets. */
-function checkMock(sound: SoundPart, say: Say): void {
-  const { mock = false, targets, routes, passThrough = false } = sound
+function checkMock(valid: ValidPart, say: Say): void {
+  const { mock = false, targets, routes, passThrough = false } = valid
   if (targets.length > 0) return
   const answered = (route: RouteDeclaration | undefined): boolean =>
     route === undefined || route.redirect !== undefined || (route.mock ?? mock) !== false
   const forwarded = routes.findIndex((route) => !answered(route))
-  if (mock === false && (forwarded !== -1 || routes.length === 0 || 'openapi' in sound)) {
+  if (mock === false && (forwarded !== -1 || routes.length === 0 || 'openapi' in valid)) {
     say('targets', 'is missing, allowed: list of where the service runs, or mock: true for one that does not exist yet')
   } else if (forwarded !== -1) {
     say(`routes[${forwarded}].mock`, 'found false, and the upstream has no targets: state these, or leave the mock on')
@@ -107,7 +107,7 @@ function checkMock(sound: SoundPart, say: Say): void {
 
 /** Nothing may depend on a path that is forwarded as it came: the service alone knows what it means. */
 function checkAsIs(
-  { hosts, prefix = '/', passThrough = false, stripPrefix, routes, mock = false, ...sound }: SoundPart,
+  { hosts, prefix = '/', passThrough = false, stripPrefix, routes, mock = false, ...valid }: ValidPart,
   say: Say,
 ): void {
   const alone = "is not for paths: 'as-is', where the path decides nothing: take it away, or leave paths at 'canonical'"
@@ -120,9 +120,9 @@ function checkAsIs(
   if (prefix !== '/') say('prefix', `found ${JSON.stringify(prefix)}, allowed with paths: 'as-is': "/"`)
   if (stripPrefix) say('stripPrefix', alone)
   if (routes.length > 0) say('routes', alone)
-  if (sound.openapi !== undefined) say('openapi', alone)
+  if (valid.openapi !== undefined) say('openapi', alone)
   if (mock !== false) say('mock', alone)
-  sound.targets.forEach((target, i) => {
+  valid.targets.forEach((target, i) => {
     const entry = target === undefined ? undefined : targetEntry(target)
     const mistake = entry === undefined || 'file' in entry ? null : pathMistake(entry)
     if (mistake !== null) say(`targets[${i}]`, mistake)

@@ -74,8 +74,8 @@ export class Registrar {
         }
         return
       }
-      if ('sound' in routeFile) {
-        this.#claims.claimSound(routeFile.sound, routeFile.file)
+      if ('valid' in routeFile) {
+        this.#claims.claimValid(routeFile.valid, routeFile.file)
         return
       }
       const { file } = routeFile

@@ -7,7 +7,7 @@ import type { UpstreamRegistry } from '../upstream/upstream-registry.ts'
 import { prefixOf, routePath } from './declared-routes.ts'
 import { headerMatch } from './route-options.ts'
 import type { RouteTable } from './route-table.ts'
-import type { SoundPart } from './sound-part.ts'
+import type { ValidPart } from './valid-part.ts'
 
 /**
  * Who has which names and addresses, before anything is registered: the router's own words on collisions name no file.
@@ -48,16 +48,16 @@ export class RouteConflicts {
   }
 
   /** Tells the collisions of a declaration that has mistakes elsewhere. */
-  claimSound({ name, routes, hosts, placeKnown, paths, ...sound }: SoundPart, file: string): void {
+  claimValid({ name, routes, hosts, placeKnown, paths, ...valid }: ValidPart, file: string): void {
     const { table } = this.#parts
     if (name !== undefined) this.claimName(name, file)
     if (!placeKnown) return
-    this.claimHosts({ hosts, paths, auth: sound.auth, passThrough: sound.passThrough }, file)
+    this.claimHosts({ hosts, paths, auth: valid.auth, passThrough: valid.passThrough }, file)
     for (const [i, route] of routes.entries()) {
       if (route === undefined) continue
       for (const method of [route.method].flat()) {
         const problem = table.claim(
-          { method, path: routePath(sound, route.url), hosts, match: headerMatch(route) },
+          { method, path: routePath(valid, route.url), hosts, match: headerMatch(route) },
           file,
           `routes[${i}]`,
         )

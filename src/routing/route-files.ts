@@ -12,7 +12,7 @@ import { declarationOf } from './define-upstream.ts'
 import type { ImportedApi } from './imported-routes.ts'
 import type { RouteDefaults } from './document-import.ts'
 import { registerSelfResolver } from './self-resolver.ts'
-import type { SoundPart } from './sound-part.ts'
+import type { ValidPart } from './valid-part.ts'
 
 const MODULE = /\.m?[jt]s$/
 /** Endings that an upstream file may have. */
@@ -27,8 +27,8 @@ export const isLeftOut = (path: string): boolean =>
 export type RouteFile =
   | { file: string; declaration: UpstreamDeclaration; api?: ImportedApi }
   | { file: string; plugin: FastifyPluginAsync }
-  /** A declaration with mistakes: nothing of it is served, but what is sound in it can collide with other files. */
-  | { file: string; sound: SoundPart }
+  /** A declaration with mistakes: nothing of it is served, but what is valid in it can collide with other files. */
+  | { file: string; valid: ValidPart }
 
 /** An upstream file that is tried before it is written. */
 export interface DraftFile {
@@ -144,9 +144,9 @@ function declared(content: unknown, file: string, isModule: boolean, authInherit
     }
     return wrong('default export', `found ${content === undefined ? 'none' : typeof content}, ${EXPECTED}`)
   }
-  const { problems, sound, declaration: checked } = checkDeclaration(declaration, file, authInherited)
+  const { problems, valid, declaration: checked } = checkDeclaration(declaration, file, authInherited)
   return problems.length > 0
-    ? { routeFile: { file, sound }, problems }
+    ? { routeFile: { file, valid }, problems }
     : { routeFile: { file, declaration: checked }, problems }
 }
 

@@ -107,7 +107,7 @@ describe('responses in Redis', needsRedis, () => {
       await redis.hset(entry, 'heads', JSON.stringify([head]))
     }
     await heads(() => {})
-    assert.equal((await store.get(own))!.length, 1, 'the way of the test is sound')
+    assert.equal((await store.get(own))!.length, 1, 'the way of the test is valid')
     const changes: ((head: Record<string, any>) => void)[] = [
       (head) => {
         head.status = 101

@@ -8,7 +8,7 @@ import {
 } from '../upstream/declaration-schema.ts'
 
 /** A declaration without what is wrong in it. Places in lists stay as they are: what is wrong there is undefined. */
-export interface SoundPart extends Partial<Omit<UpstreamDeclaration, 'routes' | 'targets'>> {
+export interface ValidPart extends Partial<Omit<UpstreamDeclaration, 'routes' | 'targets'>> {
   routes: (RouteDeclaration | undefined)[]
   targets: (TargetDeclaration | undefined)[]
   /** Whether the upstream says who may call, though it may be mistyped. */
@@ -32,18 +32,18 @@ const ROUTE_KEYS: ReadonlySet<string | number> = new Set(
  * @param declaration  with its short forms written out
  * @param wrong        where it breaks its schema
  */
-export function soundPart(declaration: unknown, wrong: readonly Mistake[]): SoundPart {
+export function validPart(declaration: unknown, wrong: readonly Mistake[]): ValidPart {
   const given = isObject(declaration) ? declaration : {}
   const has = (...start: (string | number)[]): boolean =>
     wrong.some(({ path }) => start.every((step, i) => path[i] === step))
   const known = isObject(declaration) && wrong.every(({ path }) => KEYS.has(path[0]!))
-  const sound: Fields = {}
-  for (const key of Object.keys(given)) if (KEYS.has(key) && (key === 'auth' || !has(key))) sound[key] = given[key]
+  const valid: Fields = {}
+  for (const key of Object.keys(given)) if (KEYS.has(key) && (key === 'auth' || !has(key))) valid[key] = given[key]
   const isWhollyWrong = (key: string): boolean => wrong.some(({ path }) => path.length === 1 && path[0] === key)
   const list = (key: 'routes' | 'targets'): unknown[] =>
     Array.isArray(given[key]) && !isWhollyWrong(key) ? given[key] : []
   return {
-    ...sound,
+    ...valid,
     targets: list('targets').map((target, i) => (has('targets', i) ? undefined : (target as TargetDeclaration))),
     routes: list('routes').map((route, i) =>
       soundRoute(
@@ -59,10 +59,10 @@ export function soundPart(declaration: unknown, wrong: readonly Mistake[]): Soun
 
 function soundRoute(route: unknown, wrong: readonly (readonly (string | number)[])[]): RouteDeclaration | undefined {
   if (wrong.some(([key]) => key === undefined || !ROUTE_KEYS.has(key) || ROUTE_ADDRESS.has(key))) return undefined
-  const sound = { ...(route as Fields) }
+  const valid = { ...(route as Fields) }
   for (const path of wrong) {
     // that these are there counts, whatever they say
-    if (path[0] !== 'auth' && (path[0] !== 'schema' || path.length === 1)) delete sound[path[0]!]
+    if (path[0] !== 'auth' && (path[0] !== 'schema' || path.length === 1)) delete valid[path[0]!]
   }
-  return sound as RouteDeclaration
+  return valid as RouteDeclaration
 }
