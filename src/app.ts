@@ -15,6 +15,7 @@ import { prepareListener, serverOptions } from './listener/server-options.ts'
 import { createLogger } from './observe/logger.ts'
 import { requestIds } from './observe/request-id.ts'
 import { type GatewayParts, unneededPlugins } from './optional-plugins.ts'
+import { preparePhases } from './phases.ts'
 import { FillMemory } from './proxy/fill-memory.ts'
 import { ForwardedHeaders } from './proxy/forwarded-headers.ts'
 import { ResponseCache } from './proxy/cached/response-cache.ts'
@@ -34,12 +35,12 @@ import { WithheldFields } from './routing/withheld-fields.ts'
 import { bytes } from './units.ts'
 
 /**
- * The stages of a request in their order: folders of `plugins/`. Fastify runs hooks in the order in which they were
- * registered, so this list is the order.
+ * The folders of `plugins/`, in the order in which they are registered: first those with phases of every request, then
+ * those with phases of routes, then those with routes of their own. The order of the phases is in `phases.ts`.
  */
-export const STAGES = ['observe', 'edge', 'auth', 'limits', 'contract', 'response', 'admin', 'docs'] as const
-
-/** The folder of plugins with routes that give way to those of upstreams, which therefore come last. */
+const REQUEST_FOLDERS = ['observe', 'edge']
+const ROUTE_FOLDERS = ['auth', 'limits', 'contract', 'response', 'admin', 'docs']
+/** Plugins whose routes give way to those of upstreams, and which therefore come last. */
 const FALLBACK = 'fallback'
 
 /** Registers the plugins of a folder, without those that this gateway does not need. */
@@ -184,6 +185,8 @@ export async function buildApp(given: Config, pools?: ConnectionPools, draft?: D
   app.addHook('onReady', async () => withheld.ready(app.authSchemes))
   const registrar = new Registrar({ config, hosts, table, upstreams, apis, forwarded, responses, withheld })
   registrar.watchRoutes(app)
+  // the routes have inherited by now what plugins read when the phases are assembled
+  const addRequestPhases = preparePhases(app)
   app.decorate('bootProblems', registrar.problems)
   // before anything can fail, so that their problems are told with those of the rest
   const { files, problems } = await loadRouteFiles(
@@ -203,7 +206,9 @@ export async function buildApp(given: Config, pools?: ConnectionPools, draft?: D
   checkTraffic(config, (field, message) => registrar.problems.push({ file: 'configuration', field, message }))
   try {
     const parts = { config, files }
-    for (const stage of STAGES) await registerFolder(app, stage, parts)
+    for (const folder of REQUEST_FOLDERS) await registerFolder(app, folder, parts)
+    addRequestPhases()
+    for (const folder of ROUTE_FOLDERS) await registerFolder(app, folder, parts)
     decorateUpstreams(app, registrar, { config, upstreams, forwarded, withheld })
     for (const file of files) app.register(registrar.plugin(file))
     registerFolder(app, FALLBACK, parts)

@@ -38,7 +38,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['auth/', 'validation/'],
   ['traffic/', 'limits/', 'response/', 'browser/'],
   ['redis/', 'schema/'],
-  ['errors.ts', 'units.ts'],
+  ['errors.ts', 'units.ts', 'phases.ts'],
 ]
 const ASSEMBLY = ['src/main.ts', 'src/cli.ts', 'src/app.ts']
 /** The floor of a file of `src/`, counted from the top, and what it stands on there: a folder, or the file itself. */

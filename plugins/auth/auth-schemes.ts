@@ -11,10 +11,6 @@ declare module 'fastify' {
      * @param make  makes it; its BootProblems are told together with those of the routes
      */
     addAuthScheme(name: SchemeName, make: () => AuthScheme | Promise<AuthScheme>): Promise<void>
-    /** What puts hooks of authentication and limits on a route, in their order. */
-    routeGuards: ((route: RouteOptions) => void)[]
-    /** Guards every route that is registered from now on, and what is not a route but answers like one. */
-    guardRoutes(guard: (route: RouteOptions) => void): void
   }
 }
 
@@ -22,11 +18,6 @@ declare module 'fastify' {
 export default fp(
   async (app) => {
     app.decorate('authSchemes', new Map())
-    app.decorate('routeGuards', [])
-    app.decorate('guardRoutes', (guard) => {
-      app.routeGuards.push(guard)
-      app.addHook('onRoute', guard)
-    })
     app.decorate('addAuthScheme', async (name, make) => {
       try {
         app.authSchemes.set(name, await make())

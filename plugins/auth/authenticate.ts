@@ -121,14 +121,11 @@ export default fp(
     app.decorateRequest('setCookie', null)
     app.decorateRequest('authorized', false)
     const undeclared: RouteOptions[] = []
-    app.guardRoutes((route) => {
+    app.routePhase('authentication', (route) => {
       const auth = route.config?.auth
-      if (auth === undefined) {
-        undeclared.push(route)
-        return
-      }
-      const hook = app.authenticator(auth, placeOf(route))
-      if (hook) route.onRequest = [...[route.onRequest ?? []].flat(), hook]
+      if (auth !== undefined) return app.authenticator(auth, placeOf(route))
+      undeclared.push(route)
+      return null
     })
 
     // what is declared after the hook above has looked would be believed by the documents and checked by nobody

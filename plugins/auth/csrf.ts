@@ -18,28 +18,25 @@ declare module 'fastify' {
  */
 export default fp(
   async (app) => {
-    app.guardRoutes((route) => {
-      const { auth = 'none', csrf = true, cors } = route.config ?? {}
+    app.routePhase('forgery', ({ config = {} }) => {
+      const { auth = 'none', csrf = true, cors } = config
       const cookies = credentialPlaces(auth, app.authSchemes)?.cookies ?? []
       const isAmbient = hasAmbient(auth, app.authSchemes)
-      if (csrf === false || (cookies.length === 0 && !isAmbient)) return
+      if (csrf === false || (cookies.length === 0 && !isAmbient)) return null
       const trusted = cors && cors.credentials && cors.origins !== '*' ? cors.origins : []
       const check = new ForgeryCheck(cookies, csrf, trusted, isAmbient)
-      route.onRequest = [
-        ...[route.onRequest ?? []].flat(),
-        (request, _reply, done) => {
-          if (cookies.length === 0 && !isUpgrade(request.raw)) {
-            done()
-            return
-          }
-          const { method, headers, protocol, host, raw } = request
-          done(
-            check.isForged({ method, headers, protocol, host, isUpgrade: isUpgrade(raw) })
-              ? gatehouseError('GW_FORGED')
-              : undefined,
-          )
-        },
-      ]
+      return (request, _reply, done) => {
+        if (cookies.length === 0 && !isUpgrade(request.raw)) {
+          done()
+          return
+        }
+        const { method, headers, protocol, host, raw } = request
+        done(
+          check.isForged({ method, headers, protocol, host, isUpgrade: isUpgrade(raw) })
+            ? gatehouseError('GW_FORGED')
+            : undefined,
+        )
+      }
     })
   },
   { name: 'csrf', dependencies: ['auth-schemes', 'authenticate'] },

@@ -20,11 +20,9 @@ export default fp(
     })
     app.decorateRequest('contentDigest', null)
     app.decorateRequest('checkedBody', null)
-    app.guardRoutes((route) => {
-      const uses = route.config?.auth === undefined ? [] : authForm(route.config.auth).uses
-      if (uses.some(({ scheme }) => scheme === 'signature')) {
-        route.preParsing = [...[route.preParsing ?? []].flat(), checkBody]
-      }
+    app.routePhase('signedBody', ({ config: { auth } = {} }) => {
+      const uses = auth === undefined ? [] : authForm(auth).uses
+      return uses.some(({ scheme }) => scheme === 'signature') ? checkBody : null
     })
   },
   { name: 'http-signature', dependencies: ['auth-schemes'] },

@@ -64,9 +64,9 @@ export default fp(
       compileOperationResponseCheck(app.documentValidators(document), operation),
     )
 
-    app.addHook('onRoute', (route) => {
+    app.routePhase('operationValidation', (route) => {
       const { api, requestValidation = 'off' } = route.config ?? {}
-      if (!api || requestValidation === 'off') return
+      if (!api || requestValidation === 'off') return null
       const { document, operation } = api
       const skip = new Set(
         OWN_PARTS.filter(([name]) => (route.schema as Record<string, unknown> | undefined)?.[name] !== undefined).map(
@@ -79,10 +79,7 @@ export default fp(
       let check = known.get(key)
       if (!check) known.set(key, (check = compileOperationCheck(app.documentValidators(document), operation, { skip })))
       route.config!.operationCheck = check
-      route.preValidation = [
-        ...[route.preValidation ?? []].flat(),
-        requestValidation === 'enforce' ? enforcement(app, route, check) : reporting(app, route, check),
-      ]
+      return requestValidation === 'enforce' ? enforcement(app, route, check) : reporting(app, route, check)
     })
 
     app.addHook('onReady', async () => {

@@ -79,22 +79,17 @@ export default fp(
     app.setSchemaErrorFormatter((errors) => gatehouseError('GW_VALIDATION', { extensions: { errors } }))
     app.decorateRequest('rawBody', undefined)
 
-    app.addHook('onRoute', function (route) {
+    app.routePhase('validation', (route, scope) => {
       const { plan, responses } = route.config ?? {}
       if (responses && !told.has(responses)) {
         mistakes.push(...responseMistakes(responses).map((mistake) => ({ route, part: 'response', mistake })))
       }
       told.add(responses)
       // validators of a plugin's own choice stay
-      if (!hasSchema(route) || route.validatorCompiler || this.validatorCompiler !== compiler) return
+      if (!hasSchema(route) || route.validatorCompiler || scope.validatorCompiler !== compiler) return null
       const check = plan ? new RequestCheck() : undefined
-      route.validatorCompiler = compilerOf(this, route, check)
-      if (check) {
-        route.preValidation = [
-          ...[route.preValidation ?? []].flat(),
-          (request, _reply, done) => done(check.error(request as never)),
-        ]
-      }
+      route.validatorCompiler = compilerOf(scope, route, check)
+      return check ? (request, _reply, done) => done(check.error(request as never)) : null
     })
 
     app.addHook('onReady', async () => {

@@ -17,7 +17,7 @@ export default fp(
     const { trustProxy, via } = app.config
     const forwarded = new ForwardedHeaders(trustProxy, via)
     let warned = false
-    app.addHook('onRequest', (request, _reply, done) => {
+    app.requestPhase('edge', (request, _reply, done) => {
       if (!warned) {
         const field = FIELDS.find((name) => request.headers[name] !== undefined)
         if (field !== undefined && !forwarded.trusts(request.raw.socket)) {

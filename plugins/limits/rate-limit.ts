@@ -84,24 +84,26 @@ export default fp(
     app.decorate('planLimits', plans)
     app.decorateRequest('limitState', null)
 
-    app.guardRoutes((route) => {
+    /** The limits of a route: those that are counted before authentication, and the others. */
+    const limitsOf = (route: RouteOptions) => {
       const { config = {} } = route
-      const limits = rulesOf(route).map((rule) => registry.limit(rule, config.upstream ?? placeOf(route)))
+      const place = config.upstream ?? placeOf(route)
+      const limits = rulesOf(route).map((rule) => registry.limit(rule, place))
       const secured = config.auth !== undefined && config.auth !== 'none'
       const early = secured ? limits.filter(({ rule }) => isEarly(rule)) : []
       const late = limits.filter((limit) => !early.includes(limit))
       const planned = secured && config.limit !== false && !plans.isEmpty
-      const costs = stages.costs(
-        route.method,
-        config.cost,
-        planned ? [...limits, ...plans.all] : limits,
-        config.upstream ?? placeOf(route),
-      )
-      const hooks = [route.onRequest ?? []].flat()
-      if (early.length > 0) hooks.unshift(limitHook(stages.always(early, costs)))
-      if (planned) hooks.push(limitHook(stages.byConsumer(late, costs, plans, early)))
-      else if (late.length > 0) hooks.push(limitHook(stages.always(late, costs, early)))
-      if (early.length > 0 || late.length > 0 || planned) route.onRequest = hooks
+      const costs = stages.costs(route.method, config.cost, planned ? [...limits, ...plans.all] : limits, place)
+      return { early, late, planned, costs }
+    }
+    app.routePhase('addressLimits', (route) => {
+      const { early, costs } = limitsOf(route)
+      return early.length > 0 ? limitHook(stages.always(early, costs)) : null
+    })
+    app.routePhase('consumerLimits', (route) => {
+      const { early, late, planned, costs } = limitsOf(route)
+      if (planned) return limitHook(stages.byConsumer(late, costs, plans, early))
+      return late.length > 0 ? limitHook(stages.always(late, costs, early)) : null
     })
   },
   { name: 'rate-limit', dependencies: ['authenticate'] },

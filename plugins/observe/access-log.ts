@@ -15,15 +15,15 @@ export default fp(
     app.decorateRequest('ownReply', null)
     // the record has no place for a secret, and looking for them would cost as much as the rest of the request
     const log = app.log.child({}, { redact: [] } as object)
-    app.addHook('onRequest', (request, reply, done) => {
+    app.requestPhase('logStart', (request, reply, done) => {
       request.ownReply = reply
       done()
     })
-    app.addHook('onResponse', (request, reply, done) => {
+    app.requestPhase('accessLog', (request, reply, done) => {
       log.info(accessRecord(request, reply, false), 'request')
       done()
     })
-    app.addHook('onRequestAbort', (request, done) => {
+    app.requestPhase('abortLog', (request, done) => {
       log.info(accessRecord(request, request.ownReply!, true), 'request aborted')
       done()
     })

@@ -11,38 +11,31 @@ export default fp(
   async (app) => {
     const registry = new DriftRegistry()
     app.decorate('drift', registry)
-    app.addHook('onRoute', (route) => {
-      const { api, upstream } = route.config ?? {}
+    app.routePhase('driftAnswer', ({ config: { api, upstream } = {} }) => {
+      const operation = api && registry.get(upstream)?.operation(api.operation)
+      if (operation === undefined) return null
+      return (request, reply, payload, done) => {
+        if (request.exchange !== null && operation.looks) {
+          lookAtAnswer(operation, request.exchange.upstreamStatus, reply.getHeader('content-type'), payload)
+        }
+        done(null, payload)
+      }
+    })
+    app.routePhase('drift', ({ config: { api, upstream } = {} }) => {
       const record = registry.get(upstream)
-      if (record === undefined) return
+      if (record === undefined) return null
       if (api === undefined) {
         // a route of the file, or its pass-through
-        route.onResponse = [
-          ...[route.onResponse ?? []].flat(),
-          (request, _reply, done) => {
-            if (request.exchange !== null) record.undescribed(request.method, request.originalUrl.split('?', 1)[0]!)
-            done()
-          },
-        ]
-        return
+        return (request, _reply, done) => {
+          if (request.exchange !== null) record.undescribed(request.method, request.originalUrl.split('?', 1)[0]!)
+          done()
+        }
       }
       const operation = record.operation(api.operation)
-      route.onSend = [
-        ...[route.onSend ?? []].flat(),
-        (request, reply, payload, done) => {
-          if (request.exchange !== null && operation.looks) {
-            lookAtAnswer(operation, request.exchange.upstreamStatus, reply.getHeader('content-type'), payload)
-          }
-          done(null, payload)
-        },
-      ]
-      route.onResponse = [
-        ...[route.onResponse ?? []].flat(),
-        (request, _reply, done) => {
-          if (request.exchange !== null || request.cacheResult !== null) lookAtRequest(operation, request)
-          done()
-        },
-      ]
+      return (request, _reply, done) => {
+        if (request.exchange !== null || request.cacheResult !== null) lookAtRequest(operation, request)
+        done()
+      }
     })
   },
   { name: 'drift' },

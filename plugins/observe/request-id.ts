@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 /** Tells every client the id under which its request stands in the log. */
 export default fp(
   async (app) => {
-    app.addHook('onRequest', (request, reply, done) => {
+    app.requestPhase('requestId', (request, reply, done) => {
       reply.header('x-request-id', request.id)
       done()
     })

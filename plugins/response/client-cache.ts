@@ -33,24 +33,22 @@ const HASH_TIME = 100
 export default fp(
   async (app) => {
     const controls: ClientControl[] = []
-    app.addHook('onRoute', (route) => {
-      const { clientCache: settings, upstream } = route.config ?? {}
-      if (!settings) return
+    app.routePhase('clientCache', ({ url, config: { clientCache: settings, upstream } = {} }) => {
+      if (!settings) return null
       const mistake = controlMistake(settings)
       if (mistake !== null) {
         throw new BootProblems([
-          { file: upstream ?? route.url, field: `clientCache.${mistake.field}`, message: mistake.message },
+          { file: upstream ?? url, field: `clientCache.${mistake.field}`, message: mistake.message },
         ])
       }
       const control = new ClientControl(settings)
       controls.push(control)
-      const stage = sendStage((request, reply, payload, done) => {
+      return sendStage((request, reply, payload, done) => {
         control.state(request, reply)
         if (settings.etag && wantsTag(request, reply, payload)) {
           tag(request, reply, payload as string | Buffer | Readable, done)
         } else done(null, payload)
       })
-      route.onSend = [...[route.onSend ?? []].flat(), stage]
     })
     app.addHook('onReady', async () => {
       const made = new Map<string, Promise<string>>()

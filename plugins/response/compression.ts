@@ -21,13 +21,11 @@ export default fp(
   async (app) => {
     const compressWhole = await wholeBodies()
     const kept = new EncodedBodies(bytes(app.config.cache.memory), encodeWhole)
-    app.addHook('onRoute', (route) => {
-      const stated = route.config?.compress
-      if (!stated) return
+    app.routePhase('compression', ({ config }) => {
+      const stated = config?.compress
+      if (!stated) return null
       const stage = new CompressionStage(new CompressionRules(stated), compressWhole, kept)
-      // the last of them, so that the others see what can be read: this file comes after client-cache in the folder
-      const onSend = sendStage((request, reply, payload, done) => stage.run(request, reply, payload, done))
-      route.onSend = [...[route.onSend ?? []].flat(), onSend]
+      return sendStage((request, reply, payload, done) => stage.run(request, reply, payload, done))
     })
   },
   { name: 'compression' },

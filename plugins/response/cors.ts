@@ -20,17 +20,14 @@ declare module 'fastify' {
 /** Lets pages of other origins call the routes that say so: answers their preflights, and marks what they may read. */
 export default fp(
   async (app) => {
-    app.addHook('onRoute', (route) => {
-      const { config = {} } = route
+    app.routePhase('cors', ({ url, config = {} }) => {
       const rules = config.cors
-      if (!rules) return
+      if (!rules) return null
       const mistake = corsMistake(rules)
       if (mistake !== null) {
-        throw new BootProblems([{ file: config.upstream ?? route.url, field: 'cors.credentials', message: mistake }])
+        throw new BootProblems([{ file: config.upstream ?? url, field: 'cors.credentials', message: mistake }])
       }
-      const policy = (config.corsPolicy = new CorsPolicy(rules))
-      // before authentication and limits, so that pages can read why they were refused; this stage comes after theirs
-      route.onRequest = [marker(policy), ...[route.onRequest ?? []].flat()]
+      return marker((config.corsPolicy = new CorsPolicy(rules)))
     })
     await app.register(answerPreflights, { prefix: PREFLIGHT_PATH })
   },

@@ -19,13 +19,13 @@ declare module 'fastify' {
 export default fp(
   async (app) => {
     const wanted = new Map<string, { rules: SecurityRules; headers: [string, string][] }>()
-    app.addHook('onRoute', (route) => {
-      const stated = route.config?.securityHeaders
-      if (!stated) return
+    app.routePhase('securityHeaders', ({ config }) => {
+      const stated = config?.securityHeaders
+      if (!stated) return null
       const rules = stated === true ? {} : stated
       const key = JSON.stringify(rules)
       const { headers } = wanted.get(key) ?? wanted.set(key, { rules, headers: [] }).get(key)!
-      route.onRequest = [marker(headers), ...[route.onRequest ?? []].flat()]
+      return marker(headers)
     })
     app.addHook('onReady', async () => {
       for (const { rules, headers } of wanted.values()) headers.push(...(await headersOf(rules)))

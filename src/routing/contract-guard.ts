@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { onRequestHookHandler, RouteOptions } from 'fastify'
 import { gatehouseError, type GatehouseError } from '../errors.ts'
-import { admit } from '../proxy/admission.ts'
+import { placeHook } from '../phases.ts'
 import { matchesHeaders, type HeaderMatch } from './header-match.ts'
 import { shareHosts } from './route-conflicts.ts'
 import {
@@ -108,10 +108,8 @@ export class ContractGuard {
       const hook: onRequestHookHandler = (request, _reply, done) => {
         done(this.#errorFor(route, request.method, request.raw.url!, request.raw.headers))
       }
-      const hooks = [route.options.onRequest ?? []].flat()
-      // what it refuses has not been let in, so that no hook or error handler of a plugin forwards it
-      const at = hooks.indexOf(admit)
-      route.options.onRequest = hooks.toSpliced(at === -1 ? hooks.length : at, 0, hook)
+      // before `admission`: what the guard refuses, no hook or error handler of a plugin may forward
+      placeHook(route.options, 'contractGuard', hook)
     }
   }
 

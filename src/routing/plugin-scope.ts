@@ -7,6 +7,7 @@ import type {
   RouteOptions,
 } from 'fastify'
 import { gatehouseError } from '../errors.ts'
+import { ADMITTING, assemble } from '../phases.ts'
 import { admit } from '../proxy/admission.ts'
 import { collectBodies } from '../validation/body-parsers.ts'
 import { DEFAULT_CONSUMES } from './route-options.ts'
@@ -49,9 +50,9 @@ export function preparePluginScope(
   // JSON is parsed as any Fastify handler expects, with its bytes kept for forwarding; the rest streams
   collectBodies(scope, { bodyLimit, consumes: DEFAULT_CONSUMES })
   scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
-  // after the hooks of the stages, which are there already, and before those of the plugin
+  scope.routePhase('admission', () => admit)
+  // after the phases have been assembled, and before the onRoute hooks of the plugin
   scope.addHook('onRoute', (route) => {
-    route.onRequest = [...[route.onRequest ?? []].flat(), admit]
     guardRouteSendHooks(route)
     registered(route)
   })
@@ -75,7 +76,7 @@ export function preparePluginScope(
     inherit(route, `setNotFoundHandler({ config }, handler) of ${prefix}`)
     // the boot is lost already
     if (route.config!.auth === undefined) return this
-    for (const guard of this.routeGuards) guard(route)
+    assemble(route, this, ADMITTING)
     const guarded = {
       ...own,
       method: route.method,

@@ -5,6 +5,7 @@ import querystring from 'fast-querystring'
 import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify'
 import secureJson from 'secure-json-parse'
 import { gatehouseError } from '../errors.ts'
+import type {} from '../phases.ts'
 import { collectBody, holdBodies } from './collected-body.ts'
 import { holdsNameTwice } from './duplicate-names.ts'
 import { isForm, isJson, isText, type MediaType, parseMediaType } from './media-type.ts'
@@ -60,10 +61,7 @@ export function streamAnyBodies(app: FastifyInstance): void {
     showSentType(raw)
     done(null, payload)
   })
-  // the last hook of a route, so that authentication has seen what came
-  app.addHook('onRoute', (route) => {
-    route.onRequest = [...[route.onRequest ?? []].flat(), hideOddType]
-  })
+  app.routePhase('bodyType', () => hideOddType)
 }
 
 const hideOddType: onRequestHookHandler = ({ raw }: { raw: Untyped }, _reply, done) => {

@@ -6,6 +6,7 @@ import jwt from '../../../plugins/auth/jwt.ts'
 import rateLimits from '../../../plugins/limits/rate-limit.ts'
 import type { Config, ConfigInput } from '../../../src/config/config-schema.ts'
 import { answerError } from '../../../src/listener/error-answer.ts'
+import { preparePhases } from '../../../src/phases.ts'
 import { JWT_SECRET, testConfig } from '../../support/gateway.ts'
 
 export interface StageOptions {
@@ -24,6 +25,7 @@ export async function stageApp(t: TestContext, { config = {}, log }: StageOption
   app.decorateRequest('consumer', null)
   app.setErrorHandler(answerError)
   t.after(() => app.close())
+  preparePhases(app)
   await app.register(authSchemes)
   await app.register(jwt)
   await app.register(authenticate)

@@ -6,6 +6,7 @@ import metrics from '../../../plugins/observe/metrics.ts'
 import operationValidation from '../../../plugins/contract/operation-validation.ts'
 import { readOperationBodies } from '../../../src/validation/operation-body.ts'
 import { routerPath } from '../../../src/validation/path-reader.ts'
+import { preparePhases } from '../../../src/phases.ts'
 import { answerError } from '../../../src/listener/error-answer.ts'
 import { apiDocument } from '../../portal/api-document.ts'
 import { rawRequest } from '../../support/raw-client.ts'
@@ -63,6 +64,7 @@ async function start(t: TestContext, requestValidation: 'enforce' | 'report' | '
   const app = fastify({ logger: { level: 'warn', stream } })
   app.setErrorHandler(answerError as never)
   app.decorateRequest('rawBody', undefined)
+  preparePhases(app as never)
   await app.register(metrics)
   await app.register(operationValidation)
   app.register(async (scope) => {

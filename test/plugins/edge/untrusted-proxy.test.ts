@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import fastify from 'fastify'
 import untrustedProxy from '../../../plugins/edge/untrusted-proxy.ts'
+import { preparePhases } from '../../../src/phases.ts'
 import { ask } from '../../support/cookie-browser.ts'
 import { testConfig } from '../../support/gateway.ts'
 
@@ -24,7 +25,9 @@ async function warnings(
   })
   t.after(() => app.close())
   app.decorate('config', testConfig('.', { trustProxy }) as never)
+  const addRequestPhases = preparePhases(app as never)
   await app.register(untrustedProxy)
+  addRequestPhases()
   app.get('/x', () => 'x')
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
   for (const [i, headers] of requests.entries()) await ask(`${url}/${i === 0 ? 'unknown' : 'x'}`, { headers })
