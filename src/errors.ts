@@ -1,8 +1,8 @@
 import createError from '@fastify/error'
 
 /**
- * Every answer that the gateway gives by itself, as one table: the code, its HTTP status, a short title that never
- * changes for the code, and the message, which says what to do. `docs/errors.md` is generated from it.
+ * All error answers of the gateway in one table: the code, its HTTP status, a short title that never changes, and the
+ * message, which states what to do. `docs/errors.md` is generated from it.
  * The answers are `application/problem+json` (RFC 9457); no message names an internal address or a library.
  */
 export const ERRORS = {
@@ -243,7 +243,7 @@ export interface GatehouseError extends Error {
   answer?: ForeignAnswer
 }
 
-/** The answer of another service that has decided about a request. */
+/** The answer of another service that decided about a request, passed on to the client. */
 export interface ForeignAnswer {
   status: number
   headers: Record<string, string | string[] | undefined>
@@ -283,7 +283,7 @@ export function gatehouseError(
 }
 
 /**
- * One line on an error for the log, where its stack would tell nothing more: `ECONNREFUSED: connect ECONNREFUSED
+ * Describes an error in one line for the log, where its stack would add nothing: `ECONNREFUSED: connect ECONNREFUSED
  * 10.0.0.1:80`.
  */
 export function reasonOf(error: unknown): string {
@@ -298,7 +298,7 @@ export const PROBLEM_CONTENT_TYPE = 'application/problem+json; charset=utf-8'
 
 /**
  * The problem document (RFC 9457) of an error.
- * @param requestId  the id that also stands in the access log
+ * @param requestId  the id in the access log
  * @param instance   the path of the request, without its query (which may hold secrets)
  */
 export function problemDocument(error: GatehouseError, requestId: string, instance: string): Record<string, unknown> {
@@ -318,13 +318,13 @@ export function problemDocument(error: GatehouseError, requestId: string, instan
 export interface Problem {
   /** File name as the user would type it, or the name of an environment variable. */
   file: string
-  /** Path of the field, such as `routes[2].auth`; empty when the whole file is meant. */
+  /** Path of the field, such as `routes[2].auth`; empty for the whole file. */
   field: string
   /** What was found and what is allowed. */
   message: string
 }
 
-/** Thrown at boot with every problem found, so that all of them are mended in one go. */
+/** Thrown at boot with every problem found, so that all of them can be fixed at once. */
 export class BootProblems extends Error {
   readonly problems: Problem[]
   constructor(problems: Problem[]) {

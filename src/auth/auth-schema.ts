@@ -3,7 +3,7 @@ import type {} from 'fastify'
 
 const Plain = Type.Union([Type.String(), Type.Number(), Type.Boolean()])
 
-/** What a claim must be. */
+/** The condition that a claim must meet. */
 const ClaimCondition = Type.Union(
   [
     Plain,
@@ -42,7 +42,7 @@ const Requirement = Type.Object(
   },
   { additionalProperties: false },
 )
-/** What a consumer must have beside being known. */
+/** The scopes, groups and claims that a consumer must have. */
 export type Requirement = Static<typeof Requirement>
 
 export const SchemeUse = Type.Object(
@@ -86,7 +86,7 @@ export const AuthDeclaration = Type.Union(
 )
 export type AuthDeclaration = Static<typeof AuthDeclaration>
 
-/** A declaration in one form. */
+/** An `auth` declaration in one normalised form. */
 export interface AuthForm {
   mode: 'any' | 'all'
   optional: boolean
@@ -106,28 +106,28 @@ export function authForm(auth: AuthDeclaration): AuthForm {
   return { mode: 'any', optional: false, uses: uses(auth) }
 }
 
-/** Who is calling, whichever scheme has found it out. */
+/** Who is calling: the result of every scheme. */
 export interface Consumer {
   /** Unique among the consumers of a gateway: the `sub` of a token, the name of a key. */
   id: string
-  /** The scheme that has found it out. */
+  /** The scheme that authenticated the consumer. */
   scheme: SchemeName
   scopes: readonly string[]
   /** Groups or roles. */
   groups: readonly string[]
-  /** Its plan, which brings limits along; absent when it has none. */
+  /** The plan of the consumer, which has limits of its own; absent without one. */
   plan?: string
-  /** Everything that the credentials say. */
+  /** Everything that the credentials state. */
   claims: Readonly<Record<string, unknown>>
   /**
-   * Headers that the scheme has for the upstream: name in small letters, value, name, value. Absent when it has none.
+   * Headers that the scheme has for the upstream: lower-case name, value, name, value. Absent if there are none.
    */
   upstreamHeaders?: readonly string[]
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set once the route's authentication has passed; null on open routes and for strangers where it is optional. */
+    /** Set once the route's authentication has passed; null on open routes, and for anonymous clients where authentication is optional. */
     consumer: Consumer | null
   }
 }

@@ -350,7 +350,7 @@ export const ConfigSchema = Type.Object(
   },
   { additionalProperties: false },
 )
-// `timeouts` has a default of its own parts
+// the parts of `timeouts` have defaults of their own
 Object.assign(ConfigSchema.properties.timeouts, { default: {} })
 
 /** A configuration with every default filled in. */
@@ -360,7 +360,7 @@ export type Config = Static<typeof ConfigSchema> & {
 }
 
 type DeepPartial<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]?: DeepPartial<T[K]> } : T
-/** What a user may write: everything is optional. */
+/** What a configuration file may hold: everything is optional. */
 export type ConfigInput = DeepPartial<Static<typeof ConfigSchema>>
 
 /**

@@ -56,7 +56,7 @@ export const ApiDeclaration = Type.Union(
 )
 export type ApiDeclaration = Static<typeof ApiDeclaration>
 
-/** The declaration in one form. */
+/** The declaration in one normalised form. */
 export type ApiSettings = Exclude<ApiDeclaration, string>
 
 export const apiSettings = (declaration: ApiDeclaration): ApiSettings =>

@@ -68,7 +68,7 @@ const ResponseValidation = Type.Enum(['off', 'report', 'enforce'], {
     'What happens to a response that breaks its schema: nothing (`off`), a log line and a metric (`report`), or 502 (`enforce`). Default: `off`.',
 })
 
-/** What an upstream and a route may both say; a route's own word wins. */
+/** Options of both upstreams and routes. The value of the route wins. */
 const shared = {
   auth: Type.Optional(AuthDeclaration),
   cors: Type.Optional(Cors),
@@ -175,7 +175,7 @@ export const RouteDeclaration = Type.Object(
 )
 export type RouteDeclaration = Static<typeof RouteDeclaration>
 
-/** Where something runs: a list, or one target as text. */
+/** Targets: a list, or one target as text. */
 const listOrText = (options: { description: string }) =>
   Type.Union([TargetText, Type.Array(TargetDeclaration, { minItems: 1 })], {
     title: `${TARGET_TITLE}; one as text, or a list of them`,
@@ -183,8 +183,8 @@ const listOrText = (options: { description: string }) =>
   })
 
 /**
- * Labels may have underscores, which no host name has (RFC 1123, section 2.1), but DNS (RFC 2181, section 11) and
- * browsers take.
+ * Labels may have underscores. Host names have none (RFC 1123, section 2.1), but DNS (RFC 2181, section 11) and
+ * browsers accept them.
  */
 const LABEL = '[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?'
 const HOST_TITLE = 'host name in lower case, or "*.example.com"'
@@ -303,7 +303,7 @@ export const UpstreamDeclaration = Type.Object(
   },
   { additionalProperties: false },
 )
-/** What an upstream file may say, with its short forms. */
+/** The content of an upstream file, short forms included. */
 export type UpstreamInput = Static<typeof UpstreamDeclaration>
 /** An upstream with its short forms written out. */
 export type UpstreamDeclaration = WithLists<UpstreamInput>
@@ -316,7 +316,7 @@ export type WithLists<Declared> = Omit<Declared, 'hosts' | 'targets' | 'mirror'>
 }
 
 /**
- * Writes out the short forms of a declaration: hosts and targets as lists. What is not right stays as it is.
+ * Expands the short forms of a declaration: hosts and targets become lists. Invalid values are not changed.
  * @param declaration  anything; it is not changed
  */
 export function withLists<Declared>(declaration: Declared): WithLists<Declared> {

@@ -107,10 +107,10 @@ const ListedTarget = Type.Union(
 )
 export type ListedTarget = Static<typeof ListedTarget>
 
-/** What a file of targets holds. */
+/** The content of a file of targets. */
 export const TargetList = Type.Array(ListedTarget, { maxItems: 1000 })
 
-/** What a target may be, in words. */
+/** The forms of a target, in words. */
 export const TARGET_TITLE = `${SHORT}, "file:path", { url, socket, weight, priority, maxConnections, version, http2, tls }, { srv, scheme, ... } or { file }`
 /** A target in its short form. */
 export const TargetText = Type.String({ pattern: '^(https?://|unix:/|srv:[A-Za-z0-9_]|file:.)' })

@@ -3,7 +3,7 @@ import { Duration } from '../../units.ts'
 
 const Name = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 
-/** One key, in the configuration, the keys file or Redis. The key itself is nowhere. */
+/** One key, in the configuration, the keys file or Redis. The key itself is never stored. */
 export const ApiKeyEntry = Type.Object(
   {
     name: Type.String({
@@ -59,7 +59,7 @@ export type ApiKeyEntry = Static<typeof ApiKeyEntry>
 /** Content of a keys file. */
 export const ApiKeyList = Type.Array(ApiKeyEntry)
 
-/** Where API keys are looked for and which there are; the `apiKeys` section of the configuration. */
+/** The `apiKeys` section of the configuration: where a request carries its key, and which keys exist. */
 export const ApiKeySettings = Type.Object(
   {
     header: Type.Union([Type.Literal(false), Type.String({ pattern: Name, title: 'name of a header' })], {

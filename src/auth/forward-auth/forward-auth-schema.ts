@@ -3,7 +3,7 @@ import { Duration } from '../../units.ts'
 
 const HeaderName = () => Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", title: 'header name' })
 
-/** The external service that decides who may come in; the `forwardAuth` section of the configuration. */
+/** The `forwardAuth` section of the configuration: the external service that decides who may call. */
 export const ForwardAuthSettings = Type.Object(
   {
     url: Type.String({

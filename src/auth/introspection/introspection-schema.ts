@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { Duration } from '../../units.ts'
 
-/** Who tells whether opaque bearer tokens are good (RFC 7662); the `introspection` section of the configuration. */
+/** The `introspection` section of the configuration: the authorization server that checks opaque tokens (RFC 7662). */
 export const IntrospectionSettings = Type.Object(
   {
     url: Type.String({

@@ -57,7 +57,7 @@ const keyFields = {
   ),
 }
 
-/** What is asked of the tokens of an issuer. */
+/** What the tokens of an issuer must have. */
 const ruleFields = {
   algorithms: Type.Optional(
     Type.Array(JwtAlgorithm, {
@@ -114,7 +114,7 @@ const JwtIssuer = Type.Object(
 )
 export type JwtIssuer = Static<typeof JwtIssuer>
 
-/** Where in a request the token stands. */
+/** Where a request carries its token. */
 const TokenPlace = Type.Object(
   {
     header: Type.Union([Type.Literal(false), Type.String({ pattern: Name, title: 'name of a header' })], {
@@ -182,7 +182,7 @@ const Revocation = Type.Object(
 )
 export type RevocationSettings = Static<typeof Revocation>
 
-// `writeOnly` is JSON Schema's mark of a secret: no message shows it, and it can come from a file
+// `writeOnly` marks a secret in JSON Schema: no message shows it, and it can come from a file
 /** Keys and rules by which bearer tokens (RFC 7519, RFC 6750) are verified; the `jwt` section of the configuration. */
 export const JwtSettings = Type.Object(
   {

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 
-/** When: a date is its first moment, UTC. */
+/** A time; a date means its first moment, UTC. */
 export const INSTANT = '^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2}))?$'
 
 /** Content of a revocation file. */

@@ -114,7 +114,7 @@ export const Queue = Type.Union(
 )
 export type QueueSettings = Static<typeof Queue>
 
-/** What a target says about its part of the requests. */
+/** The options of a target that decide its share of the requests. */
 export const targetBalanceFields = {
   weight: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'Share of the requests. Default: 1.' })),
   priority: Type.Optional(
@@ -134,7 +134,7 @@ export const targetBalanceFields = {
   ),
 }
 
-/** A policy in words. */
+/** Describes a policy in words. */
 export function balanceText(balance: BalanceDeclaration = 'round-robin'): string {
   if (typeof balance === 'string') return balance
   const { hash, sticky } = balance

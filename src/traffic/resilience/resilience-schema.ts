@@ -8,7 +8,7 @@ const Cause = Type.Union(
 )
 export type Cause = Static<typeof Cause>
 
-/** What counts as a failure of the upstream unless stated otherwise. */
+/** The failures that count by default. */
 export const DEFAULT_CAUSES: readonly Cause[] = ['connect', 'reset', 'timeout', 502, 503, 504]
 
 const causes = (description: string) =>
@@ -246,7 +246,7 @@ export const Concurrency = Type.Union(
 )
 export type ConcurrencySettings = Static<typeof Concurrency>
 
-/** A field name that the framing of a message does not hang on. */
+/** A header name that has no influence on the framing of a message. */
 const FALLBACK_HEADER =
   "^(?!(?i:connection|content-length|keep-alive|te|trailer|transfer-encoding|upgrade)$)[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 
