@@ -5,8 +5,8 @@ import { MemoryStore } from './cache/memory-store.ts'
 import type { Config } from './config/config-schema.ts'
 import { pathMistakes } from './config/own-paths.ts'
 import { streamBodies } from './validation/body-parsers.ts'
-import { BodyMemory } from './validation/collected-body.ts'
 import { BootProblems, gatehouseError, type Problem } from './errors.ts'
+import { ByteBudget } from './limits/byte-budget.ts'
 import { ConnectionDrain } from './listener/drain.ts'
 import { answerError } from './listener/error-answer.ts'
 import { FIRST_DISCOVERY } from './listener/process-listen.ts'
@@ -16,7 +16,6 @@ import { createLogger } from './observe/logger.ts'
 import { requestIds } from './observe/request-id.ts'
 import { type GatewayParts, unneededPlugins } from './optional-plugins.ts'
 import { preparePhases } from './phases.ts'
-import { FillMemory } from './proxy/fill-memory.ts'
 import { ForwardedHeaders } from './proxy/forwarded-headers.ts'
 import { ResponseCache } from './proxy/cached/response-cache.ts'
 import { OpenTunnels } from './proxy/tunnel.ts'
@@ -102,7 +101,7 @@ export async function buildApp(given: Config, pools?: ConnectionPools, draft?: D
       app.metrics.cacheStoreErrors.inc({ operation })
     },
     undefined,
-    new FillMemory(bytes(config.cache.inFlight)),
+    new ByteBudget(bytes(config.cache.inFlight)),
   )
   const forwarded = new ForwardedHeaders(config.trustProxy, config.via)
   const logger = createLogger(config.log)
@@ -140,7 +139,7 @@ export async function buildApp(given: Config, pools?: ConnectionPools, draft?: D
   app.decorateRequest('exchange', null)
   app.decorateRequest('cacheResult', null)
   app.decorateRequest('storedBody', null)
-  app.decorate('bodyMemory', new BodyMemory(bytes(config.bodyMemory)))
+  app.decorate('bodyMemory', new ByteBudget(bytes(config.bodyMemory)))
   app.decorateRequest('heldBody', null)
   // bodies are forwarded as they are; what the gateway itself answers is small
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))

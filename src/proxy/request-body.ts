@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { collectBody, HeldBody } from '../validation/collected-body.ts'
+import { collectBody, heldUntilClosed } from '../validation/collected-body.ts'
 import { gatehouseError, type GatehouseError } from '../errors.ts'
 import { bodyGoesTo } from '../listener/body-clock.ts'
 import type { ForwardPlan } from './forward-plan.ts'
@@ -24,10 +24,10 @@ export function isSmall({ rawBody, raw: { headers }, server }: FastifyRequest, p
 }
 
 /** Collects the body of a request that `isSmall`. */
-export async function smallBody(request: FastifyRequest, { raw }: FastifyReply): Promise<Buffer> {
+export async function smallBody(request: FastifyRequest, reply: FastifyReply): Promise<Buffer> {
   const { checkedBody } = request
   if (checkedBody?.errored) throw checkedBody.errored
-  return collectBody(checkedBody ?? request.raw, SMALL, new HeldBody(request.server.bodyMemory, raw))
+  return collectBody(checkedBody ?? request.raw, SMALL, heldUntilClosed(request.server.bodyMemory, reply))
 }
 
 /** The bytes that were validated when a schema had them collected, else the stream as it arrives. */

@@ -6,7 +6,7 @@ import type { FastifyReply } from 'fastify'
 const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
 
 /** Keeps Fastify from adding a charset to the upstream's Content-Type. */
-const asItIs = (payload: unknown): string => payload as string
+export const asItIs = (payload: unknown): string => payload as string
 
 /** The form of a whole body in which Fastify leaves it alone. */
 export function sendable(reply: FastifyReply, body: Buffer): string | Buffer | Readable | undefined {

@@ -1,62 +1,29 @@
-import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { gatehouseError, type GatehouseError } from '../errors.ts'
+import { ByteBudget, HeldBytes } from '../limits/byte-budget.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** What all collected request bodies may hold together. */
-    bodyMemory: BodyMemory
+    bodyMemory: ByteBudget
   }
   interface FastifyRequest {
     /** What the collected body of this request holds; null when none is collected. */
-    heldBody: HeldBody | null
+    heldBody: HeldBytes | null
   }
 }
 
-/** Counts the bytes of all request bodies that are collected. */
-export class BodyMemory {
-  readonly most: number
-  held = 0
-
-  /** @param most  bytes */
-  constructor(most: number) {
-    this.most = most
-  }
-}
-
-/** The bytes that the body of one request holds, until its response is over. */
-export class HeldBody {
-  readonly #memory: BodyMemory
-  #bytes = 0
-  #isOver: boolean
-
-  constructor(memory: BodyMemory, response: ServerResponse) {
-    this.#memory = memory
-    this.#isOver = response.closed
-    response.once('close', () => this.#release())
-  }
-
-  /** @returns whether there was room; one body alone always has room, so that no limit of a route is impossible */
-  take(bytes: number): boolean {
-    if (this.#isOver) return false
-    const memory = this.#memory
-    if (memory.held + bytes > memory.most && memory.held > this.#bytes) return false
-    memory.held += bytes
-    this.#bytes += bytes
-    return true
-  }
-
-  #release(): void {
-    this.#isOver = true
-    this.#memory.held -= this.#bytes
-    this.#bytes = 0
-  }
+/** For the body of one request, which holds its bytes until the response is closed. */
+export function heldUntilClosed(budget: ByteBudget, reply: FastifyReply): HeldBytes {
+  const held = new HeldBytes(budget)
+  held.releaseAfter([reply])
+  return held
 }
 
 /** Counts what the requests of a scope collect. */
 export function holdBodies(app: FastifyInstance): void {
-  if (!app.hasDecorator('bodyMemory')) app.decorate('bodyMemory', new BodyMemory(Infinity))
+  if (!app.hasDecorator('bodyMemory')) app.decorate('bodyMemory', new ByteBudget(Infinity))
   app.addHook('preParsing', holdBody)
 }
 
@@ -68,7 +35,7 @@ function holdBody<Payload>(
 ): void {
   const { headers } = request
   if (headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined) {
-    request.heldBody = new HeldBody(request.server.bodyMemory, reply.raw)
+    request.heldBody = heldUntilClosed(request.server.bodyMemory, reply)
   }
   done(null, payload)
 }
@@ -83,7 +50,7 @@ const noRoom = (): GatehouseError =>
  * @param held   counts them among those of all bodies
  * @throws GW_BODY_TOO_LARGE, GW_TOO_MANY_BODIES, GW_BAD_REQUEST when the client is gone, or what the stream fails with
  */
-export function collectBody(payload: Readable, limit: number, held: HeldBody | null): Promise<Buffer> {
+export function collectBody(payload: Readable, limit: number, held: HeldBytes | null): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let length = 0
@@ -99,7 +66,7 @@ export function collectBody(payload: Readable, limit: number, held: HeldBody | n
     const onData = (chunk: Buffer): void => {
       length += chunk.length
       if (length > limit) return refuse(tooLarge())
-      if (held !== null && !held.take(chunk.length)) return refuse(noRoom())
+      if (held !== null && !held.take(chunk.length, true)) return refuse(noRoom())
       chunks.push(chunk)
     }
     const onEnd = (): void => {

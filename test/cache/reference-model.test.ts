@@ -256,7 +256,7 @@ test('random histories: what is stored is never used where RFC 9111 forbids it, 
     hits++
     assert.equal(mistake(asked, before.get(body)!, Date.now(), (reached as string) === 'failed'), null, context)
     // a request behind the client's back is over before the next step changes what the origin says
-    while (app.responseCache.fills.size > 0) {
+    while (app.responseCache.fetches.size > 0) {
       await new Promise((resolve) => {
         setImmediate(resolve)
       })

@@ -32,7 +32,7 @@ test('misses at the same time are one request to the upstream', async (t) => {
   const agent = new Agent({ keepAlive: true, maxSockets: 200 })
   t.after(() => agent.destroy())
   const answers = Array.from({ length: 200 }, () => ask('/x', { agent }))
-  await until(() => held.length === 1 && [...app.responseCache.fills.values()].length === 1, 'one request')
+  await until(() => held.length === 1 && [...app.responseCache.fetches.values()].length === 1, 'one request')
   // the others have come too, when one that came last is answered
   await ask('/livez', { agent: new Agent() })
   held[0]!.writeHead(200, { ...MAX_AGE, age: '40' }).end('one')
@@ -42,7 +42,7 @@ test('misses at the same time are one request to the upstream', async (t) => {
   assert.ok(all.every(({ body, status }) => body === 'one' && status === 200))
   assert.equal(asked(), 1)
   assert.ok(all.some(({ headers }) => /; collapsed$/.test(headers['cache-status'] as string)))
-  assert.equal(app.responseCache.fills.size, 0)
+  assert.equal(app.responseCache.fetches.size, 0)
 })
 
 test('a body streams to all who wait, to those who come late too, and a client that leaves harms nobody', async (t) => {
@@ -61,7 +61,7 @@ test('a body streams to all who wait, to those who come late too, and a client t
   held[0]!.end('second')
   await until(() => second.text() === 'first second' && late.text() === 'first second', 'all of it')
   assert.equal(asked(), 1)
-  assert.equal(app.responseCache.fills.size, 0)
+  assert.equal(app.responseCache.fetches.size, 0)
   const hit = await begin(`${url}/x`)
   await until(() => hit.text() === 'first second', 'a hit')
   assert.equal(asked(), 1)
@@ -80,7 +80,7 @@ test('when nobody waits any more, the request to the upstream ends', async (t) =
   await until(() => closed.length === 1, 'a request')
   for (const sent of waiting) sent.destroy()
   await closed[0]
-  await until(() => app.responseCache.fills.size === 0, 'no request under way')
+  await until(() => app.responseCache.fetches.size === 0, 'no request under way')
 })
 
 test('what cannot be stored goes to the one who has asked, and makes nobody wait again', async (t) => {

@@ -21,7 +21,7 @@ test(
       {},
       { cache: { memory: '100MiB', inFlight: '10MiB' } },
     )
-    const { fillMemory } = gateway.app.responseCache
+    const { inFlight } = gateway.app.responseCache
     const ask = async (path: string): Promise<string> => {
       const { status, headers, body: text } = await gateway.ask(path)
       assert.deepEqual([status, text.length], [200, body.length])
@@ -31,7 +31,7 @@ test(
     await t.test('alone there is room', async () => {
       await ask('/first')
       assert.match(await ask('/first'), hit)
-      await eventually('the bytes are given back', () => fillMemory.held === 0)
+      await eventually('the bytes are given back', () => inFlight.held === 0)
     })
     await t.test('a client that reads nothing holds what it is sent', async (t) => {
       const wires = []
@@ -42,15 +42,15 @@ test(
         wires.push(wire)
       }
       await eventually('the upstream has been asked for all', () => gateway.asked() === 4)
-      await eventually('bytes are held', () => fillMemory.held >= body.length)
-      assert.ok(fillMemory.held <= 10 * MIB)
+      await eventually('bytes are held', () => inFlight.held >= body.length)
+      assert.ok(inFlight.held <= 10 * MIB)
       // others get whole answers, which are not stored
       assert.doesNotMatch(await ask('/second'), hit)
       assert.doesNotMatch(await ask('/second'), hit)
       assert.match(await ask('/first'), hit)
-      assert.ok(fillMemory.held <= 10 * MIB)
+      assert.ok(inFlight.held <= 10 * MIB)
       for (const { socket } of wires) socket.destroy()
-      await eventually('the bytes are given back', () => fillMemory.held === 0)
+      await eventually('the bytes are given back', () => inFlight.held === 0)
     })
     await t.test('then there is room again', async () => {
       assert.doesNotMatch(await ask('/second'), hit)

@@ -99,7 +99,7 @@ test('an endless response that several share is neither collected nor read faste
   }
   for (const client of clients) client.destroy()
   await inTime(new Promise((resolve) => socket.once('close', resolve)), 'the end of the response')
-  assert.equal(app.responseCache.fills.size, 0)
+  assert.equal(app.responseCache.fetches.size, 0)
 })
 
 // CVE-2026-21714

@@ -16,10 +16,11 @@ import { MemoryStore as LimitMemory } from '../../src/limits/limit-store.ts'
 import { RedisStore } from '../../src/limits/redis-store.ts'
 import { Attempt } from '../../src/upstream/attempt.ts'
 import { AttemptLoop } from '../../src/upstream/attempt-loop.ts'
-import { CacheFill } from '../../src/proxy/cached/cache-fill.ts'
-import { CacheReader } from '../../src/proxy/cached/cache-reader.ts'
+import { CachedRequest } from '../../src/proxy/cached/cached-request.ts'
+import { CollapsedFetch } from '../../src/proxy/cached/collapsed-fetch.ts'
 import { CompressionStage } from '../../src/proxy/compression-stage.ts'
-import { FillRegistration } from '../../src/proxy/cached/fill-registration.ts'
+import { StoreHandler } from '../../src/proxy/cached/store-handler.ts'
+import { WaitingClient } from '../../src/proxy/cached/waiting-client.ts'
 import { HedgeRace } from '../../src/upstream/hedge-race.ts'
 import { Mirror } from '../../src/proxy/mirror.ts'
 import { ReplyWriter } from '../../src/proxy/reply-writer.ts'
@@ -223,10 +224,11 @@ test('what any part of an exchange throws is answered, and ends nothing else', a
     {
       Attempt,
       AttemptLoop,
-      CacheFill,
-      CacheReader,
+      CachedRequest,
+      CollapsedFetch,
       CompressionStage,
-      FillRegistration,
+      StoreHandler,
+      WaitingClient,
       HedgeRace,
       Mirror,
       ReplyWriter,

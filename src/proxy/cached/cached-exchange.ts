@@ -1,250 +1,104 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Directives } from '../../cache/cache-control.ts'
-import { type CacheKey, cacheKeys, sentCookies } from '../../cache/cache-key.ts'
-import type { CachePolicy } from '../../cache/cache-policy.ts'
-import type { ForwardReason } from '../../cache/cache-status.ts'
+import type { FastifyRequest } from 'fastify'
 import { hasUnsafeCondition, validationFields } from '../../cache/conditional-request.ts'
+import type { ForwardReason } from '../../cache/cache-status.ts'
+import type { Found } from '../../cache/cache-store.ts'
 import { freshFor, reuseOf } from '../../cache/freshness.ts'
 import type { StoredResponse } from '../../cache/stored-response.ts'
-import { isSelected, selectingValue } from '../../cache/vary.ts'
+import { isSelected } from '../../cache/vary.ts'
 import { gatehouseError } from '../../errors.ts'
 import { guarded, settle } from '../../listener/settle.ts'
 import { isStream } from '../../upstream/outgoing-request.ts'
-import { CacheFill } from './cache-fill.ts'
-import { isAuthenticated, ownerOf } from '../cache-owner.ts'
-import { type Again, CacheReader } from './cache-reader.ts'
-import { covers, noteOutcome, sendStored } from './cached-reply.ts'
-import { nameByVary } from './fill-registration.ts'
-import type { FillTask } from './fill-task.ts'
 import type { Exchange } from '../exchange.ts'
-import type { ForwardPlan } from '../forward-plan.ts'
 import { hidesFields, requestHeaders } from '../request-headers.ts'
-
-/** Asks the upstream without the cache. */
-type Relay = (exchange: Exchange) => void
+import { CachedRequest } from './cached-request.ts'
+import { CollapsedFetch, type FetchTask } from './collapsed-fetch.ts'
+import { StoreHandler } from './store-handler.ts'
+import { covers, noteOutcome, sendStored } from './stored-reply.ts'
+import { type Retry, WaitingClient } from './waiting-client.ts'
 
 /**
- * Answers a request from the cache as far as that is allowed, and else has the upstream asked in a way that fills the
- * cache.
+ * Answers a request from the cache if that is allowed. Else it joins a fetch in flight for the same response, or asks
+ * the upstream and stores the answer.
+ * @param relay  asks the upstream without the cache
  */
-export function exchangeCached(exchange: Exchange, relay: Relay): void {
-  const { request, reply, plan, body } = exchange
-  const { policy } = plan.cache!
-  const reason = bypassReason(request, plan, policy, isStream(body) ? null : body)
-  if (reason !== null || policy === null) {
-    if (policy !== null) noteOutcome(request, reply, { forwarded: reason! })
-    return relay(exchange)
-  }
-  new CachedExchange(exchange, policy, relay).start()
+export function exchangeCached(exchange: Exchange, relay: (exchange: Exchange) => void): void {
+  const { policy } = exchange.plan.cache!
+  // such a route only purges what a write has changed
+  if (policy === null) return relay(exchange)
+  const reason = bypassReason(exchange, policy.methods)
+  if (reason === null) return lookUp(new CachedRequest(exchange, policy, relay), null)
+  noteOutcome(exchange.request, exchange.reply, { forwarded: reason })
+  relay(exchange)
 }
 
-/** Why a request has nothing to do with the cache; null when it has. */
-function bypassReason(
-  { method, raw: { headers } }: FastifyRequest,
-  plan: ForwardPlan,
-  policy: CachePolicy | null,
-  body: Buffer | null,
-): ForwardReason | null {
-  if (policy === null || !policy.methods.has(method)) return 'method'
-  // content of a GET may change the answer, and is no part of the key
-  if (
-    method === 'QUERY' ? body === null : headers['content-length'] !== undefined && headers['content-length'] !== '0'
-  ) {
-    return 'bypass'
-  }
+/** Why a request bypasses the cache; null when it does not. */
+function bypassReason({ request, plan, body }: Exchange, methods: ReadonlySet<string>): ForwardReason | null {
+  const {
+    method,
+    raw: { headers },
+  } = request
+  if (!methods.has(method)) return 'method'
+  const hasLength = headers['content-length'] !== undefined && headers['content-length'] !== '0'
+  // the body of a GET may change the answer, and is not in the key; a QUERY without a small body has no key
+  if (method === 'QUERY' ? body === null || isStream(body) : hasLength) return 'bypass'
   if (headers['transfer-encoding'] !== undefined) return 'bypass'
-  // what tells responses apart must be what the upstream sees
+  // the key must be made of the headers that the upstream gets
   if (hidesFields(headers, plan)) return 'bypass'
   return hasUnsafeCondition(headers) ? 'request' : null
 }
 
-/** One request on its way through the cache. */
-class CachedExchange {
-  readonly #exchange: Exchange
-  readonly #request: FastifyRequest
-  readonly #reply: FastifyReply
-  readonly #plan: ForwardPlan
-  readonly #policy: CachePolicy
-  readonly #relay: Relay
-  readonly #again: Again
-  readonly #directives: Directives
-  readonly #hasCookies: boolean
-  readonly #isAuthenticated: boolean
-  readonly #sharedKey: CacheKey
-  readonly #ownKey: CacheKey
-
-  constructor(exchange: Exchange, policy: CachePolicy, relay: Relay, again: Again = 'anew') {
-    const { request, reply, plan, body } = exchange
-    const { headers } = request.raw
-    this.#exchange = exchange
-    this.#request = request
-    this.#reply = reply
-    this.#plan = plan
-    this.#policy = policy
-    this.#relay = relay
-    this.#again = again
-    this.#directives = policy.directivesOf(headers)
-    const cookies = sentCookies(headers, plan)
-    this.#hasCookies = !policy.sharesCookies && policy.key.missesCookies(cookies)
-    this.#isAuthenticated = isAuthenticated(request, plan)
-    const keys = cacheKeys(request.raw, plan, cookies, isStream(body) ? null : body, ownerOf(request, plan))
-    this.#sharedKey = keys.shared
-    this.#ownKey = keys.own
-  }
-
-  start(): void {
-    const { cache } = this.#plan.cache!
-    if (this.#directives.has('no-store')) return this.#bypass('request')
-    const own = cache.find(this.#ownKey)
-    if (own instanceof Promise) this.#later(own, (found) => this.#look(found))
-    else this.#look(own)
-  }
-
-  /** Goes on with what a store finds that is not in memory; a client that has gone meanwhile needs nothing. */
-  #later(
-    finding: Promise<readonly StoredResponse[] | null>,
-    next: (found: readonly StoredResponse[] | null) => void,
-  ): void {
-    settle(
-      finding.then((found) => {
-        if (!this.#reply.raw.destroyed) next(found)
-      }),
-      this.#reply,
-    )
-  }
-
-  /** Looks further, among what everybody may have, when there is nothing for this consumer alone. */
-  #look(own: readonly StoredResponse[] | null): void {
-    if (this.#ownKey === this.#sharedKey || own !== null) return this.#decide(own)
-    const shared = this.#plan.cache!.cache.find(this.#sharedKey)
-    if (shared instanceof Promise) this.#later(shared, (found) => this.#decide(found))
-    else this.#decide(shared)
-  }
-
-  #decide(responses: readonly StoredResponse[] | null): void {
-    const request = this.#request
-    const { cache } = this.#plan.cache!
-    const stored = responses === null || this.#again === 'without-stored' ? null : selectResponse(responses, request)
-    // a session could get other content, which only the upstream knows
-    if (this.#hasCookies && stored !== null && !stored.isPublic) return this.#bypass('request')
-    if (stored === null || !covers(stored, request)) {
-      return this.#forward(null, stored !== null ? 'partial' : responses === null ? 'uri-miss' : 'vary-miss')
-    }
-    const now = cache.now()
-    const reuse = reuseOf(stored, this.#directives, now)
-    if (reuse === 'validate') {
-      return this.#forward(stored, freshFor(stored, now) > 0 && !stored.mustValidate ? 'request' : 'stale')
-    }
-    sendStored(request, this.#reply, stored, { forwarded: null, ttl: freshFor(stored, now) }, now)
-    // the client has its answer, whatever becomes of this
-    if (reuse === 'use-and-revalidate') guarded(this.#reply, () => this.#revalidateBehind(stored))
-  }
-
-  #bypass(forwarded: ForwardReason): void {
-    noteOutcome(this.#request, this.#reply, { forwarded })
-    this.#relay(this.#exchange)
-  }
-
-  /** @param stored  to be validated; null for none */
-  #forward(stored: StoredResponse | null, reason: ForwardReason): void {
-    // RFC 9111, section 5.2.1.7
-    if (this.#directives.has('only-if-cached')) throw gatehouseError('GW_NOT_CACHED')
-    const request = this.#request
-    const { cache } = this.#plan.cache!
-    const isAlone =
-      request.method === 'HEAD' ||
-      (request.raw.headers.range !== undefined && stored === null) ||
-      this.#hasCookies ||
-      (this.#isAuthenticated && this.#ownKey === this.#sharedKey)
-    const name = isAlone ? null : this.#fillName()
-    const wanted = { directives: this.#directives, validates: stored !== null }
-    const reader = new CacheReader(this.#exchange, wanted, (again) => this.#askAgain(again))
-    // a validation is for all who wait for it, also where nobody waits for a miss
-    const isPassed = name !== null && stored === null && cache.isPassed(name)
-    const shared = isPassed || this.#again === 'alone' ? null : name
-    const underWay = shared === null ? undefined : cache.fills.get(shared)
-    if (underWay !== undefined && reader.attach(underWay)) return
-    const isFree = shared !== null && !cache.fills.has(shared)
-    const fill = this.#fill(stored, reason, isFree ? shared : null, false, isPassed)
-    try {
-      reader.attach(fill)
-      fill.start()
-    } catch (error) {
-      // others may wait for it already
-      fill.broken(error)
-      throw error
-    }
-  }
-
-  /** What came was not for this request; it looks anew, since by now there may be something stored for it. */
-  #askAgain(again: Again): void {
-    new CachedExchange(this.#exchange, this.#policy, this.#relay, again).start()
-  }
-
-  /** Has a response validated though the client has been answered (RFC 5861, section 3). */
-  #revalidateBehind(stored: StoredResponse): void {
-    const name = this.#fillName()
-    if (this.#plan.cache!.cache.fills.has(name)) return
-    const fill = this.#fill(stored, 'stale', name, true, false)
-    try {
-      fill.start()
-    } catch (error) {
-      fill.broken(error)
-    }
-  }
-
-  /** @param keepsConditions  whether the client's conditions go on, because the answer is not expected to be stored */
-  #fill(
-    stored: StoredResponse | null,
-    reason: ForwardReason,
-    name: string | null,
-    isBehind: boolean,
-    keepsConditions: boolean,
-  ): CacheFill {
-    const plan = this.#plan
-    const task: FillTask = {
-      cache: plan.cache!.cache,
-      policy: this.#policy,
-      sharedKey: this.#sharedKey,
-      ownKey: this.#ownKey,
-      storing: {
-        directives: this.#directives,
-        isAuthenticated: this.#isAuthenticated,
-        hasCookies: this.#hasCookies,
-        hasOwner: this.#ownKey !== this.#sharedKey,
-      },
-      stored,
-      reason,
-      name,
-    }
-    const exchange = this.#exchange
-    const all = requestHeaders(this.#request, plan, exchange.body !== null)
-    const headers = this.#policy.wantsIdentity ? withoutCoding(all) : all
-    return new CacheFill(
-      exchange.with(
-        this.#policy.key.countedTarget(exchange.path),
-        keepsConditions && stored === null ? headers : withConditions(headers, stored),
-      ),
-      task,
-      isBehind,
-    )
-  }
-
-  /** Under what a request to the upstream is found that this one may share. */
-  #fillName(): string {
-    const name = `${this.#ownKey.url}\n${this.#ownKey.rest}`
-    const names = this.#plan.cache!.cache.varyNames(name)
-    return names === undefined
-      ? name
-      : nameByVary(
-          name,
-          names.map((field) => selectingValue(this.#request.raw.headers, field)),
-        )
-  }
+function bypass({ exchange, relay }: CachedRequest, forwarded: ForwardReason): void {
+  noteOutcome(exchange.request, exchange.reply, { forwarded })
+  relay(exchange)
 }
 
-/** The latest response that is one for this request, before those that have only a part of what it wants. */
-function selectResponse(responses: readonly StoredResponse[], request: FastifyRequest): StoredResponse | null {
+/** @param retry  how to go on after a fetch that could not answer the request; null at first */
+function lookUp(cached: CachedRequest, retry: Retry | null): void {
+  const { cache, keys } = cached
+  if (cached.directives.has('no-store')) return bypass(cached, 'request')
+  const own = cache.find(keys.own)
+  if (own instanceof Promise) later(cached, own, (found) => lookUpShared(cached, retry, found))
+  else lookUpShared(cached, retry, own)
+}
+
+/** Looks for a response that all clients may have when there is none for this owner. */
+function lookUpShared(cached: CachedRequest, retry: Retry | null, own: Found): void {
+  if (own !== null || !cached.hasOwner) return decide(cached, retry, own)
+  const shared = cached.cache.find(cached.keys.shared)
+  if (shared instanceof Promise) later(cached, shared, (found) => decide(cached, retry, found))
+  else decide(cached, retry, shared)
+}
+
+/** Goes on with the result of a lookup that takes a while, unless the client has gone away meanwhile. */
+function later({ exchange: { reply } }: CachedRequest, lookup: Promise<Found>, next: (found: Found) => void): void {
+  settle(
+    lookup.then((found) => {
+      if (!reply.raw.destroyed) next(found)
+    }),
+    reply,
+  )
+}
+
+function decide(cached: CachedRequest, retry: Retry | null, responses: Found): void {
+  const { request, reply } = cached.exchange
+  const stored = responses === null || retry === 'ignore-stored' ? null : select(responses, request)
+  // the upstream may answer otherwise in a session, unless the response is marked public
+  if (cached.hasCookies && stored !== null && !stored.isPublic) return bypass(cached, 'request')
+  if (stored === null || !covers(stored, request)) {
+    const reason = stored !== null ? 'partial' : responses === null ? 'uri-miss' : 'vary-miss'
+    return forward(cached, retry, null, reason)
+  }
+  const now = cached.cache.now()
+  const reuse = reuseOf(stored, cached.directives, now)
+  if (reuse === 'validate') {
+    return forward(cached, retry, stored, freshFor(stored, now) > 0 && !stored.mustValidate ? 'request' : 'stale')
+  }
+  sendStored(request, reply, stored, { forwarded: null, ttl: freshFor(stored, now) }, now)
+  if (reuse === 'use-and-revalidate') guarded(reply, () => revalidateInBackground(cached, stored))
+}
+
+/** The latest response that the request selects; a response with the whole range comes before one with a part of it. */
+function select(responses: readonly StoredResponse[], request: FastifyRequest): StoredResponse | null {
   let part: StoredResponse | null = null
   for (let i = responses.length - 1; i >= 0; i--) {
     const response = responses[i]!
@@ -255,20 +109,81 @@ function selectResponse(responses: readonly StoredResponse[], request: FastifyRe
   return part
 }
 
-/** Headers with the conditions of the cache in place of the client's own, so that the answer fits the store. */
+/** Joins a fetch, or starts one. @param stored  the response to validate; null for none */
+function forward(
+  cached: CachedRequest,
+  retry: Retry | null,
+  stored: StoredResponse | null,
+  reason: ForwardReason,
+): void {
+  const { cache, exchange } = cached
+  const { method, raw } = exchange.request
+  // RFC 9111, section 5.2.1.7
+  if (cached.directives.has('only-if-cached')) throw gatehouseError('GW_NOT_CACHED')
+  const isPersonal = cached.hasCookies || (cached.isAuthenticated && !cached.hasOwner)
+  const isPart = raw.headers.range !== undefined && stored === null
+  const name = method === 'HEAD' || isPart || isPersonal ? null : cached.fetchName()
+  // a validation is shared even after hit-for-miss: its 304 serves all
+  const isHitForMiss = name !== null && stored === null && cache.isHitForMiss(name)
+  const shared = isHitForMiss || retry === 'alone' ? null : name
+  const client = new WaitingClient(cached, stored !== null, (next) => lookUp(cached, next))
+  const inFlight = shared === null ? undefined : cache.fetches.get(shared)
+  if (inFlight?.join(client)) return
+  // joining may have closed the other fetch
+  const isFree = shared !== null && !cache.fetches.has(shared)
+  startFetch(cached, { stored, reason, name: isFree ? shared : null, isBackground: false }, isHitForMiss, client)
+}
+
+/** Revalidates a response that the client has already got (RFC 5861, section 3). */
+function revalidateInBackground(cached: CachedRequest, stored: StoredResponse): void {
+  const name = cached.fetchName()
+  if (!cached.cache.fetches.has(name)) startFetch(cached, { stored, reason: 'stale', name, isBackground: true })
+}
+
+/**
+ * Asks the upstream.
+ * @param keepsConditions  whether the client's conditions are sent, because the answer will probably not be stored
+ * @param client  the client that waits; none in the background
+ */
+function startFetch(
+  cached: CachedRequest,
+  task: Pick<FetchTask, 'stored' | 'reason' | 'name' | 'isBackground'>,
+  keepsConditions = false,
+  client?: WaitingClient,
+): void {
+  const { cache, exchange, policy } = cached
+  const { stored } = task
+  const all = requestHeaders(exchange.request, exchange.plan, exchange.body !== null)
+  const headers = policy.wantsIdentity ? withoutCoding(all) : all
+  const outgoing = exchange.with(
+    policy.key.countedTarget(exchange.path),
+    keepsConditions && stored === null ? headers : withConditions(headers, stored),
+  )
+  const fetch = new CollapsedFetch({ ...task, cached, exchange: outgoing, since: cache.purgeCount })
+  try {
+    if (client !== undefined) fetch.join(client)
+    exchange.plan.upstream.dispatch(outgoing, new StoreHandler(fetch))
+  } catch (error) {
+    // other clients may have joined
+    fetch.broken(error)
+    if (client !== undefined) throw error
+  }
+}
+
+/** Headers with the conditions of the cache in place of the client's, so that the answer can be stored. */
 function withConditions(headers: string[], stored: StoredResponse | null): string[] {
   const kept: string[] = []
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!
     if (name === 'if-none-match' || name === 'if-modified-since') continue
-    // a range of what is not stored is asked for as it is
+    // without a stored response, a range is forwarded as it is
     if (stored !== null && (name === 'range' || name === 'if-range')) continue
     kept.push(name, headers[i + 1]!)
   }
   return stored === null ? kept : [...kept, ...validationFields(stored)]
 }
 
-/** Headers that ask for a body as it is. */
+/** Headers that ask for an uncompressed body. */
 const withoutCoding = (headers: string[]): string[] => [
   ...headers.filter((_, i) => headers[i - (i % 2)] !== 'accept-encoding'),
   'accept-encoding',

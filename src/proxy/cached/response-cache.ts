@@ -1,161 +1,111 @@
 import { replaces } from '../../cache/byte-range.ts'
 import { type CacheKey, shortName } from '../../cache/cache-key.ts'
 import type { CachePolicy } from '../../cache/cache-policy.ts'
-import type { CacheStore } from '../../cache/cache-store.ts'
+import type { CacheStore, Found } from '../../cache/cache-store.ts'
 import { isPurged, type Purge } from '../../cache/purge.ts'
 import type { StoredResponse } from '../../cache/stored-response.ts'
 import { reasonOf } from '../../errors.ts'
-import { FillMemory } from '../fill-memory.ts'
-import type { Target } from '../../upstream/target.ts'
+import { ByteBudget } from '../../limits/byte-budget.ts'
 
-/** A request to an upstream whose answer is for several clients. */
-export interface SharedFill {
-  /** The one that answers. */
-  readonly target: Target | null
-  /** @returns whether the reader can have the answer */
-  join(reader: any): boolean
-  /** The client is gone. */
-  leave(reader: any): void
-  /** A reader takes more again. */
-  readerReady(): void
-  /** The clients get their answer from now on. */
-  streams(): void
-  now(): number
-}
-
-/** What a route has of the cache. */
+/** The cache of a route. */
 export interface RouteCache {
   readonly cache: ResponseCache
-  /** Null where nothing is cached, and unsafe requests only put out what others have stored. */
+  /** Null when nothing is cached: unsafe requests only purge what other routes have stored. */
   readonly policy: CachePolicy | null
-  /** Tells routes for one URL apart, which the request's headers do; `''` for the only one. */
+  /** Tells apart routes for one URL that differ by request headers; `''` for the only one. */
   readonly route: string
 }
 
-/**
- * How long misses of a key are not made to wait for one another, after an answer that was not for several.
- * Milliseconds.
- */
-const PASS_TIME = 60_000
-/** Most keys of which that is remembered, and most of which it is known what they vary by. */
+/** A fetch in flight that other requests may join. */
+export interface SharedFetch {
+  /** @returns false when its answer cannot serve the client */
+  join(client: object): boolean
+}
+
+/** How long requests for a key do not wait for one another after an answer that could not be shared. Milliseconds. */
+const HIT_FOR_MISS_TIME = 60_000
+/** Most keys for which hit-for-miss, or the `Vary` fields, are remembered. */
 const MOST_REMEMBERED = 10_000
-/** How long further failures of the store are only counted. Milliseconds. */
+/** How long further failures of the store are counted, but not logged. Milliseconds. */
 const QUIET = 10_000
-
-/** Most milliseconds that the answer to a write waits for the purge of what it has changed. */
-const INVALIDATION_PATIENCE = 500
-
-/** How many purges are remembered for the sake of responses under way. */
+/** Most milliseconds that the answer to a write waits for its purge. */
+const INVALIDATION_TIMEOUT = 500
+/** How many purges are remembered for the fetches in flight. */
 const MOST_PURGES = 200
 
-/** @param reason  null when the log need not be told, since it has just been */
+/** @param reason  for the log; null while failures are only counted */
 type OnFailure = (operation: string, reason: string | null) => void
 
-/** The stored responses of a gateway, with the requests that are under way for more. */
+/** The stored responses of a gateway, and the fetches in flight. */
 export class ResponseCache {
   #store: CacheStore
-  /** Requests to upstreams that others may share. */
-  readonly fills = new Map<string, SharedFill>()
-  /** What responses hold on their way into the store. */
-  readonly fillMemory: FillMemory
-  /** Requests by upstream and by what the cache has done. */
+  /** Fetches that other requests may join, by name. */
+  readonly fetches = new Map<string, SharedFetch>()
+  /** The bytes of answers that are being stored. */
+  readonly inFlight: ByteBudget
+  /** Number of requests by upstream and outcome. */
   readonly counts = new Map<string, Map<string, number>>()
   /** Milliseconds since 1970. */
   readonly now: () => number
-  readonly #passes = new Map<string, number>()
-  readonly #varyNames = new Map<string, readonly string[]>()
+  readonly #hitForMiss = new Map<string, number>()
+  readonly #varyFields = new Map<string, readonly string[]>()
   readonly #onFailure: OnFailure
-  /** The latest, which responses under way must not outlive. */
+  /** The latest purges. Fetches that began before one must not store what it names. */
   readonly #purges: Purge[] = []
   #purgeCount = 0
   #quietUntil = 0
 
-  /** @param onFailure  told when the store fails, which makes a miss of it */
-  constructor(store: CacheStore, onFailure: OnFailure, now = () => Date.now(), fillMemory = new FillMemory(Infinity)) {
+  /** @param onFailure  called when the store fails; the request is then a miss */
+  constructor(store: CacheStore, onFailure: OnFailure, now = () => Date.now(), inFlight = new ByteBudget(Infinity)) {
     this.#store = store
     this.#onFailure = onFailure
     this.now = now
-    this.fillMemory = fillMemory
+    this.inFlight = inFlight
   }
 
   get store(): CacheStore {
     return this.#store
   }
 
-  /** Keeps responses elsewhere from now on; what is stored is not moved, so that it is for the time of the boot. */
+  /** Replaces the store. For use at boot: stored responses are not moved. */
   use(store: CacheStore): void {
     this.#store = store
   }
 
-  /** Counts what the cache has done about a request. */
-  count(upstream: string, result: string): void {
+  count(upstream: string, outcome: string): void {
     let counts = this.counts.get(upstream)
     if (counts === undefined) this.counts.set(upstream, (counts = new Map()))
-    counts.set(result, (counts.get(result) ?? 0) + 1)
+    counts.set(outcome, (counts.get(outcome) ?? 0) + 1)
   }
 
-  /** What is stored under a key, the latest last. A store that fails has nothing. */
-  find(key: CacheKey): readonly StoredResponse[] | null | Promise<readonly StoredResponse[] | null> {
+  /** The responses of a key. A store that fails has none. */
+  find(key: CacheKey): Found | Promise<Found> {
     const found = this.store.get(key)
     return found instanceof Promise ? found.catch((error) => this.failed(error, 'get')) : found
   }
 
   /**
-   * Stores a response in place of those that it replaces, unless it was purged while it was on its way: it may be from
-   * before the change.
-   * @param since  `purgeCount` when the upstream was asked for it
+   * Stores a response in place of those that it replaces. Does nothing if it was purged while it was fetched: it may be
+   * from before the change.
+   * @param since  `purgeCount` when the fetch began
    */
   async save(key: CacheKey, response: StoredResponse, since: number): Promise<void> {
     const isCurrent = (): boolean => !this.isPurgedSince(since, key, response.tags)
     if (!isCurrent()) return
-    try {
-      await this.store.add(key, response, isCurrent)
-    } catch (error) {
-      this.failed(error, 'put')
-    }
+    await this.#reportFailure('put', () => this.store.add(key, response, isCurrent))
   }
 
-  /**
-   * Whether what the upstream was asked for then may be from before a change. @param since  `purgeCount` at that time
-   */
-  isPurgedSince(since: number, { url }: CacheKey, tags: readonly string[]): boolean {
-    const meanwhile = this.#purgeCount - since
-    return (
-      meanwhile > 0 &&
-      (meanwhile > this.#purges.length ||
-        this.#purges
-          .slice(-meanwhile)
-          .some((purge) => (purge.tag === undefined ? isPurged(url, purge) : tags.includes(purge.tag))))
-    )
-  }
-
-  /** How often something has been purged. */
-  get purgeCount(): number {
-    return this.#purgeCount
-  }
-
-  /** Forgets one response. */
-  async forget(key: CacheKey, response: StoredResponse): Promise<void> {
+  /** Removes one response of a key. */
+  async remove(key: CacheKey, response: StoredResponse): Promise<void> {
     const since = this.#purgeCount
-    try {
+    await this.#reportFailure('put', async () => {
       const before = (await this.store.get(key)) ?? []
-      // not by identity: what comes from another process is new each time
+      // compared by time, because a shared store returns new objects each time
       const left = before.filter((other) => other.storedAt !== response.storedAt || !replaces(other, response))
-      if (left.length < before.length) {
-        await this.store.put(
-          key,
-          left,
-          () =>
-            !this.isPurgedSince(
-              since,
-              key,
-              left.flatMap(({ tags }) => tags),
-            ),
-        )
-      }
-    } catch (error) {
-      this.failed(error, 'put')
-    }
+      if (left.length === before.length) return
+      const tags = left.flatMap((other) => other.tags)
+      await this.store.put(key, left, () => !this.isPurgedSince(since, key, tags))
+    })
   }
 
   /**
@@ -165,20 +115,20 @@ export class ResponseCache {
    *   reads nothing that they match, and does them as soon as it can.
    */
   invalidate(urls: readonly string[]): Promise<void> | null {
-    const later: Promise<unknown>[] = []
+    const pending: Promise<unknown>[] = []
     for (const url of urls) {
       const purging = this.purgeOrFail({ url, soft: false })
-      if (purging instanceof Promise) later.push(purging.catch((error) => this.failed(error, 'purge')))
+      if (purging instanceof Promise) pending.push(purging.catch((error) => this.failed(error, 'purge')))
     }
-    return later.length === 0 ? null : this.#withinPatience(Promise.all(later))
+    return pending.length === 0 ? null : this.#withTimeout(Promise.all(pending))
   }
 
-  #withinPatience(work: Promise<unknown>): Promise<void> {
+  #withTimeout(work: Promise<unknown>): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(() => {
-      this.failed(new Error(`no answer within ${INVALIDATION_PATIENCE} ms`), 'purge')
+      this.failed(new Error(`no answer within ${INVALIDATION_TIMEOUT} ms`), 'purge')
       resolve()
-    }, INVALIDATION_PATIENCE)
+    }, INVALIDATION_TIMEOUT)
     work
       .finally(() => {
         clearTimeout(timer)
@@ -188,54 +138,75 @@ export class ResponseCache {
     return promise
   }
 
-  /** Remembers a purge, here or in another process, for the sake of what is under way. */
+  /** Purges. Rejects when the store fails; the fetches in flight store nothing that is purged in either case. */
+  purgeOrFail(purge: Purge): number | Promise<number> {
+    this.notePurge(purge)
+    return this.store.purge({ ...purge, now: this.now() })
+  }
+
+  /** Remembers a purge of this or another process, for the fetches in flight. */
   notePurge(purge: Purge): void {
     this.#purgeCount++
     this.#purges.push(purge)
     if (this.#purges.length > MOST_PURGES) this.#purges.shift()
   }
 
-  /** Purges, and rejects when the store fails. What is on its way from the upstream is not stored in either case. */
-  purgeOrFail(purge: Purge): number | Promise<number> {
-    this.notePurge(purge)
-    return this.store.purge({ ...purge, now: this.now() })
+  /** Number of purges so far. */
+  get purgeCount(): number {
+    return this.#purgeCount
   }
 
-  /**
-   * Whether answers of this key were lately not for several, because they could not be stored or not be used again as
-   * they are.
-   */
-  isPassed(key: string): boolean {
-    const name = shortName(key)
-    const until = this.#passes.get(name)
+  /** Whether a response may be from before a purge. @param since  `purgeCount` when its fetch began */
+  isPurgedSince(since: number, { url }: CacheKey, tags: readonly string[]): boolean {
+    const meanwhile = this.#purgeCount - since
+    if (meanwhile === 0) return false
+    // more purges than are remembered: any of them may have named it
+    if (meanwhile > this.#purges.length) return true
+    return this.#purges
+      .slice(-meanwhile)
+      .some((purge) => (purge.tag === undefined ? isPurged(url, purge) : tags.includes(purge.tag)))
+  }
+
+  /** Whether requests for this name do not wait for one another, because a recent answer could not be shared. */
+  isHitForMiss(name: string): boolean {
+    const short = shortName(name)
+    const until = this.#hitForMiss.get(short)
     if (until === undefined) return false
     if (until > this.now()) return true
-    this.#passes.delete(name)
+    this.#hitForMiss.delete(short)
     return false
   }
 
-  pass(key: string): void {
-    remember(this.#passes, shortName(key), this.now() + PASS_TIME)
+  markHitForMiss(name: string): void {
+    remember(this.#hitForMiss, shortName(name), this.now() + HIT_FOR_MISS_TIME)
   }
-  unpass(key: string): void {
-    this.#passes.delete(shortName(key))
-  }
-
-  /** By what the responses of a key vary, as far as is known. */
-  varyNames(key: string): readonly string[] | undefined {
-    return this.#varyNames.get(shortName(key))
-  }
-  noteVary(key: string, names: readonly string[]): void {
-    remember(this.#varyNames, shortName(key), names)
+  clearHitForMiss(name: string): void {
+    this.#hitForMiss.delete(shortName(name))
   }
 
-  /** Tells of a failure of the store. */
+  /** The fields of `Vary` in the latest answer for a name, if known. */
+  varyFields(name: string): readonly string[] | undefined {
+    return this.#varyFields.get(shortName(name))
+  }
+  noteVary(name: string, fields: readonly string[]): void {
+    remember(this.#varyFields, shortName(name), fields)
+  }
+
+  /** Reports a failure of the store. */
   failed(error: unknown, operation: string): null {
     const now = this.now()
     const isQuiet = now < this.#quietUntil
     if (!isQuiet) this.#quietUntil = now + QUIET
     this.#onFailure(operation, isQuiet ? null : reasonOf(error))
     return null
+  }
+
+  async #reportFailure(operation: string, work: () => void | Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.failed(error, operation)
+    }
   }
 }
 

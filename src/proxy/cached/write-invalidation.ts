@@ -9,7 +9,7 @@ import type { ForwardPlan } from '../forward-plan.ts'
 import { publicLocation } from '../location.ts'
 
 /**
- * Purges what the answer to an unsafe request says has changed (RFC 9111, section 4.4).
+ * Purges what an unsafe request has changed, according to its answer (RFC 9111, section 4.4).
  * @returns null when there is nothing to wait for; else resolves when the answer may go to the client
  */
 export function invalidate(
@@ -19,16 +19,16 @@ export function invalidate(
   headers: IncomingHttpHeaders,
 ): Promise<void> | null {
   if (!isUnsafe(request.method)) return null
-  // an upstream may send a field twice
+  // an upstream may repeat a field
   const fields = [headers.location, headers['content-location']]
     .flat()
     .flatMap((field) => (field === undefined ? [] : [publicLocation(field, plan)]))
-  // what a COPY or MOVE has written
+  // a COPY or MOVE has written to its destination
   if (hasDestination(request.method)) fields.push(String(request.raw.headers.destination ?? ''))
   const urls = invalidatedBy(cacheUrl(request.raw, plan), status, fields)
   if (urls.length === 0) return null
   const origin = plan.forwarded.originOf(request.raw)
-  // spelled as the requests for it are
+  // keys have the path as it was requested: as-is, or canonical
   if (isAsIs(request.raw.url!)) return plan.cache!.cache.invalidate(urls)
   return plan.cache!.cache.invalidate(
     urls.map((url) => origin + (canonicalTarget(url.slice(origin.length)) ?? url.slice(origin.length))),

@@ -6,19 +6,19 @@ import { isNotModified } from '../../cache/conditional-request.ts'
 import { currentAge } from '../../cache/freshness.ts'
 import type { StoredHeaders, StoredResponse } from '../../cache/stored-response.ts'
 import { dropInsecureHsts } from '../response-headers.ts'
-import { sendable } from '../sendable-body.ts'
+import { asItIs, sendable } from '../sendable-body.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What the cache has done about it, in one word; null when it had no say. */
+    /** How the cache handled the request, in one word; null when the route has no cache. */
     cacheResult: string | null
-    /** The stored body that answers it as a whole; null for none. */
+    /** The stored body that is sent as a whole; null for none. */
     storedBody: Buffer | null
   }
 }
 
-/** Fields that a 304 does without (RFC 9110, section 15.4.5). */
-const ABOUT_BODY = new Set([
+/** Fields that a 304 omits (RFC 9110, section 15.4.5). */
+const BODY_FIELDS = new Set([
   'content-length',
   'content-type',
   'content-encoding',
@@ -28,23 +28,23 @@ const ABOUT_BODY = new Set([
   'accept-ranges',
 ])
 
-/** Longer bodies are not kept as text too. Bytes. */
+/** Longest body that is kept as text too, in bytes. */
 const TEXT_LIMIT = 16 * 1024
 
 /** How long a client may read nothing of a longer body, in milliseconds. */
-const UNREAD = 60_000
+const IDLE_TIMEOUT = 60_000
 
-/** The body of a stored response in the form in which Fastify takes it. */
+/** Stored bodies as Fastify sends them fastest. */
 const payloads = new WeakMap<StoredResponse, string | Buffer>()
 
-/** Notes what the cache has done, for the client and the log. */
+/** Reports how the cache handled a request: `Cache-Status`, log and metrics. */
 export function noteOutcome(request: FastifyRequest, reply: FastifyReply, outcome: CacheOutcome): void {
   const result = (request.cacheResult = outcomeWord(outcome))
   request.server.responseCache.count(request.routeOptions.config.upstream!, result)
   reply.header('cache-status', cacheStatus(outcome))
 }
 
-/** Whether a stored response has what the request asks for: all of it, or the range. */
+/** Whether a stored response has all bytes that the request asks for. */
 export function covers(stored: StoredResponse, { headers, method }: FastifyRequest): boolean {
   if (stored.part === null) return true
   if (method !== 'GET' || headers.range === undefined || !rangeHolds(headers, stored.headers)) return false
@@ -64,7 +64,7 @@ export function sendStored(
   noteOutcome(request, reply, outcome)
   reply.header('age', Math.floor(currentAge(stored, now)))
   if (isNotModified(headers, stored)) {
-    copyStoredHeaders(reply, stored.headers, ABOUT_BODY)
+    copyStoredHeaders(reply, stored.headers, BODY_FIELDS)
     reply.code(304).send()
     return
   }
@@ -106,8 +106,8 @@ function sendWhole(reply: FastifyReply, stored: StoredResponse): void {
     return
   }
   reply.request.storedBody = stored.body
-  // Node itself waits for ever
-  if (stored.body.byteLength > TEXT_LIMIT) reply.raw.socket?.setTimeout(UNREAD)
+  // Node has no timeout for this
+  if (stored.body.byteLength > TEXT_LIMIT) reply.raw.socket?.setTimeout(IDLE_TIMEOUT)
   if (stored.body.byteLength > TEXT_LIMIT && reply.hasHeader('content-type')) {
     reply.send(stored.body)
     return
@@ -124,9 +124,7 @@ function sendWhole(reply: FastifyReply, stored: StoredResponse): void {
   reply.send(payload)
 }
 
-const asItIs = (payload: unknown): string => payload as string
-
-/** @param without  names to leave out */
+/** Copies the headers of a stored response to a reply. @param without  names to omit */
 export function copyStoredHeaders(
   reply: FastifyReply,
   headers: StoredHeaders,
