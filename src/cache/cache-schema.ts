@@ -14,7 +14,7 @@ const ParameterNames = Type.Array(
   { maxItems: 100 },
 )
 
-/** The parts of a request that are in the cache key, beside scheme, host and path. */
+/** The parts of a request that are in the cache key, besides scheme, host and path. */
 const CacheKeyDeclaration = Type.Object(
   {
     query: Type.Optional(
@@ -40,7 +40,7 @@ const CacheKeyDeclaration = Type.Object(
       }),
     ),
   },
-  { additionalProperties: false, description: 'What is part of the cache key, beside scheme, host and path.' },
+  { additionalProperties: false, description: 'What is part of the cache key, besides scheme, host and path.' },
 )
 
 /** `cache` of an upstream or a route. */
@@ -75,7 +75,7 @@ export const CacheDeclaration = Type.Union(
           Type.Array(Type.String({ pattern: '^[\\x21-\\x7E]+$' }), {
             maxItems: 20,
             description:
-              'Tags to purge the responses by, beside those of their `Cache-Tag` and `Surrogate-Key` headers.',
+              'Tags to purge the responses by, besides those of their `Cache-Tag` and `Surrogate-Key` headers.',
           }),
         ),
         grace: Type.Optional(
