@@ -7,7 +7,7 @@ import { BootProblems } from '../../src/errors.ts'
 import { shownDestination } from '../../src/proxy/destination.ts'
 import { FORWARDED_NAMES, ForwardedHeaders } from '../../src/proxy/forwarded-headers.ts'
 import { HOP_BY_HOP } from '../../src/proxy/hop-by-hop.ts'
-import { isProxyClaim } from '../../src/proxy/proxy-claims.ts'
+import { isProxyClaim } from '../../src/proxy/request-headers.ts'
 import { milliseconds } from '../../src/units.ts'
 import { publicTarget } from '../../src/routing/host-router.ts'
 

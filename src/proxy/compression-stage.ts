@@ -15,7 +15,7 @@ import {
   varyByEncoding,
 } from '../response/content-headers.ts'
 import { failureAnswer } from '../upstream/attempt-failure.ts'
-import { forgetContent } from './failed-reply.ts'
+import { forgetContent } from './response-headers.ts'
 
 type Done = Parameters<onSendHookHandler<unknown>>[3]
 type Body = string | Buffer | Readable

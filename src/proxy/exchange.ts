@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Body, OutgoingRequest, SendController } from '../upstream/outgoing-request.ts'
 import type { Target } from '../upstream/target.ts'
@@ -70,5 +71,35 @@ export class Exchange implements OutgoingRequest {
   /** The wait for a target with room; null when there was none. */
   get wait(): SendController['wait'] {
     return this.sending && this.sending.wait
+  }
+}
+
+const kWatcher = Symbol('gatehouse.watcher')
+
+/** A handler that ends when its client goes away. */
+interface ClientWatcher {
+  abort(): void
+  /** The gateway itself has thrown. Must not throw. */
+  broken(error: unknown): void
+}
+type WatchedResponse = ServerResponse & { [kWatcher]?: ClientWatcher }
+
+/** Calls `abort` when the client closes its connection before it has its whole answer. */
+export function watchClient(response: WatchedResponse, watcher: ClientWatcher): void {
+  response[kWatcher] = watcher
+  response.on('close', onClose)
+}
+
+export function unwatchClient(response: ServerResponse): void {
+  response.off('close', onClose)
+}
+
+function onClose(this: WatchedResponse): void {
+  const watcher = this[kWatcher]
+  if (this.writableFinished || watcher === undefined) return
+  try {
+    watcher.abort()
+  } catch (error) {
+    watcher.broken(error)
   }
 }

@@ -12,7 +12,7 @@ import type { TimeoutSettings } from '../upstream/target.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { bytes, milliseconds } from '../units.ts'
 import { MIRROR_FIELD } from './forwarded-headers.ts'
-import { LimitedBody } from './limited-body.ts'
+import { LimitedBody } from './request-body.ts'
 
 /** Bytes of a shadow's answer that are read before its connection is closed. */
 const ANSWER_LIMIT = 1024 * 1024

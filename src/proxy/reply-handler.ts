@@ -3,13 +3,9 @@ import { gatehouseError } from '../errors.ts'
 import { failReply, settle } from '../listener/settle.ts'
 import type { AnswerHandler, SendController } from '../upstream/outgoing-request.ts'
 import { invalidate } from './cached/write-invalidation.ts'
-import { watchClient } from './client-departure.ts'
-import type { Exchange } from './exchange.ts'
-import { sendInformational } from './informational.ts'
-import type { ResponseSource } from './relay-stream.ts'
-import { type Deliver, ReplyWriter } from './reply-writer.ts'
-import { affinityCookie, copyResponseHeaders } from './response-headers.ts'
-import { setStatus } from './response-status.ts'
+import { type Exchange, watchClient } from './exchange.ts'
+import { type Deliver, ReplyWriter, type ResponseSource } from './reply-writer.ts'
+import { affinityCookie, copyResponseHeaders, sendInformational, setStatus } from './response-headers.ts'
 
 /** Bytes of an answer that waits for the cache, past which the upstream is paused. */
 const HELD_LIMIT = 64 * 1024

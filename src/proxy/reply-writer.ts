@@ -1,43 +1,51 @@
+import { isAscii } from 'node:buffer'
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
-import { gatehouseError, reasonOf, type Violation } from '../errors.ts'
+import { gatehouseError, reasonOf } from '../errors.ts'
 import { guarded } from '../listener/settle.ts'
 import type { FallbackAnswer } from '../traffic/resilience/fallback-answer.ts'
 import { failureAnswer } from '../upstream/attempt-failure.ts'
 import type { Exchange } from './exchange.ts'
-import { forgetContent } from './failed-reply.ts'
-import { RelayStream, type ResponseSource } from './relay-stream.ts'
-import { ResponseCopy } from './response-copy.ts'
-import { relayableTrailers } from './response-headers.ts'
-import { sendable } from './sendable-body.ts'
+import { forgetContent, relayableTrailers } from './response-headers.ts'
+import { CHECK_LIMIT, ResponseInspection } from './response-inspection.ts'
 
-/** Bodies up to this length are sent as one buffer, which is cheaper than a stream; hooks see either. */
+/** Bodies up to this length are sent as one buffer, which is cheaper than a stream; hooks see either. Bytes. */
 const COLLECT_LIMIT = 64 * 1024
-/** Milliseconds to wait for a small body after its headers, before these are sent without it. */
+/** How long a small body may take after its headers, before these are sent without it. Milliseconds. */
 const COLLECT_TIME = 20
-/** Largest response that is collected to be checked against its schema. */
-const CHECK_LIMIT = 1024 * 1024
-const TOO_LARGE: Violation[] = [{ in: 'body', pointer: '', expected: `at most ${CHECK_LIMIT} bytes, to be checked` }]
+/** Bytes of a streamed body that may wait for the client. */
+const WAITING = 64 * 1024
 
+/** Where a response comes from. */
+export interface ResponseSource {
+  /** Stops sending for a while. */
+  pause(): void
+  resume(): void
+  /** The rest is not needed. */
+  cancel(): void
+  /** The client gets its answer from now on: the exchange may take as long as the client does. */
+  streams(): void
+}
+
+/** Sends a response whose status and headers are on the reply. */
 export type Deliver = (reply: FastifyReply, body: string | Buffer | Readable | undefined) => void
 
-/** Hands the body to Fastify, and with it the status and headers that are on the reply. */
 const send: Deliver = (reply, body) => {
   reply.send(body)
 }
 
-/** Writes one response to one client, whose headers are on the reply already. */
+/** Writes the body of one response to one client. Status and headers are on the reply already. */
 export class ReplyWriter {
   readonly #exchange: Exchange
   readonly #reply: FastifyReply
   readonly #source: ResponseSource
   readonly #deliver: Deliver
+  /** Checks the response against a schema; null when there is none. */
+  #inspection: ResponseInspection | null = null
   #chunks: Buffer[] | null = null
   #collected = 0
   #collectLimit = COLLECT_LIMIT
-  #checked = false
-  #copy: ResponseCopy | null = null
   #stream: RelayStream | null = null
   #finished = false
 
@@ -48,30 +56,30 @@ export class ReplyWriter {
     this.#deliver = deliver
   }
 
-  /** The head has come. @param headers  the upstream's own, of which only those that frame are looked at */
+  /** The head has come. @param headers  those of the upstream; only the fields that frame the body matter */
   begin(status: number, headers: IncomingHttpHeaders): void {
     const { plan, request } = this.#exchange
     const { method, raw } = request
     if (!raw.complete) this.#closeAfterEarlyAnswer()
     // RFC 9110, section 8.6
     if (status === 204) this.#reply.removeHeader('content-length')
-    const { responseCheck, enforceResponse } = plan
     if (method === 'HEAD' || status === 304) return
-    const hasContent = status !== 204
-    const reads =
-      responseCheck !== null &&
-      hasContent &&
-      (responseCheck.reads === undefined || responseCheck.reads(headers['content-type']))
-    if (responseCheck?.reads !== undefined && !reads && !this.#passesCheck(null)) {
-      this.#source.cancel()
-      return
+    if (plan.responseCheck !== null) {
+      const inspection = (this.#inspection = new ResponseInspection(
+        this.#exchange,
+        plan.responseCheck,
+        status,
+        headers,
+      ))
+      if (!inspection.passesHead()) {
+        this.#refuse()
+        this.#source.cancel()
+        return
+      }
     }
-    if (!hasContent) return
+    if (status === 204) return
     const length = headers['content-length'] === undefined ? -1 : Number(headers['content-length'])
-    // in the mode "report" the response goes on while it is copied
-    if (reads && !enforceResponse) this.#copy = new ResponseCopy(CHECK_LIMIT, headers['content-encoding'])
-    if (reads && enforceResponse) {
-      this.#checked = true
+    if (this.#inspection !== null && this.#inspection.holdsBody) {
       this.#collectLimit = CHECK_LIMIT
       this.#chunks = []
     } else if (length >= 0 && length <= COLLECT_LIMIT) {
@@ -85,48 +93,39 @@ export class ReplyWriter {
     }
   }
 
-  /** @returns whether more is welcome at once */
+  /** @returns whether more may come at once */
   write(chunk: Buffer): boolean {
-    if (this.#copy !== null) this.#copy.add(chunk)
+    if (this.#inspection !== null) this.#inspection.add(chunk)
     if (this.#stream !== null) return this.#stream.push(chunk)
     if (this.#chunks === null) return true
     this.#chunks.push(chunk)
     this.#collected += chunk.length
-    if (this.#collected > this.#collectLimit) this.#tooLargeToCheck()
+    if (this.#collected > this.#collectLimit && this.#inspection?.holdsBody) {
+      if (!this.#inspection.passesTooLarge()) this.#refuse()
+      this.#source.cancel()
+    }
     return true
   }
 
   end(trailers: IncomingHttpHeaders): void {
-    this.#relayEnd(trailers)
-    this.#copy?.end(
-      (body) => guarded(this.#reply, () => this.#passesCheck(body)),
-      () => guarded(this.#reply, () => this.#reportViolations(TOO_LARGE)),
-    )
-  }
-
-  #relayEnd(trailers: IncomingHttpHeaders): void {
     if (this.#stream !== null) {
       const relayed = relayableTrailers(trailers)
       if (relayed !== null && this.#reply.getHeader('content-length') === undefined) {
         this.#reply.raw.addTrailers(relayed as any)
       }
       this.#stream.push(null)
-      return
-    }
-    if (this.#finished) return
-    if (this.#chunks === null) return this.#finish(undefined)
-    const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#collected)
-    if (!this.#checked || this.#passesCheck(body)) this.#finish(sendable(this.#reply, body))
+    } else if (!this.#finished) this.#sendCollected()
+    if (this.#inspection !== null) this.#inspection.end()
   }
 
   /**
    * @param started  whether the head has come
-   * @param isGone   whether nobody is left to answer
+   * @param isGone   whether the client is gone, so that nobody is left to answer
    * @returns whether the client gets the fallback
    */
   fail(error: Error, started: boolean, isGone: boolean): boolean {
     if (this.#stream !== null) {
-      if (!isGone) this.#tellBreak(error)
+      if (!isGone) this.#logBreak(error)
       this.#stream.destroy(error)
       return false
     }
@@ -151,31 +150,16 @@ export class ReplyWriter {
     return false
   }
 
-  /** The client only sees its connection break; the log says why. */
-  #tellBreak(error: Error): void {
-    const request = this.#exchange.request
-    const { code } = failureAnswer(error)
-    request.log.error(
-      {
-        reqId: request.id,
-        code,
-        upstream: this.#exchange.plan.upstream.name,
-        target: request.exchange?.target?.id,
-        reason: reasonOf(error),
-      },
-      'the response broke off after its head',
-    )
-  }
-
-  /** @param reason  what it is sent instead of */
+  /** Sends the fallback. @param reason  of what it takes the place, for the log */
   fallBack({ status, headers, body }: FallbackAnswer, reason: string): void {
+    const { plan, request } = this.#exchange
     this.#finished = true
-    this.#exchange.plan.upstream.report('fell_back', null, { reqId: this.#exchange.request.id, reason })
-    if (!this.#exchange.request.raw.complete) this.#closeAfterEarlyAnswer()
+    plan.upstream.report('fell_back', null, { reqId: request.id, reason })
+    if (!request.raw.complete) this.#closeAfterEarlyAnswer()
     guarded(this.#reply, () => this.#reply.code(status).headers(headers).send(body))
   }
 
-  /** Begins to send a small body that takes its time: whoever waits for the headers shall have them. */
+  /** Streams a small body that is late, so that the client gets the headers now. */
   streamLateBody(): void {
     const chunks = this.#chunks
     if (this.#finished || chunks === null) return
@@ -191,6 +175,13 @@ export class ReplyWriter {
     return this.#chunks !== null && !this.#finished
   }
 
+  #sendCollected(): void {
+    if (this.#chunks === null) return this.#finish(undefined)
+    const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#collected)
+    if (this.#inspection?.holdsBody && !this.#inspection.passesBody(body)) this.#refuse()
+    else this.#finish(sendable(this.#reply, body))
+  }
+
   #finish(body: string | Buffer | Readable | undefined): void {
     this.#finished = true
     guarded(this.#reply, () => this.#deliver(this.#reply, body))
@@ -198,16 +189,35 @@ export class ReplyWriter {
 
   #beginStream(headersFirst: boolean): void {
     this.#source.streams()
-    // undici does not time an upstream that is paused, as it is while the client does not read
+    // undici has no timeout for a paused upstream, which it is while the client does not read
     this.#reply.raw.socket?.setTimeout(this.#exchange.plan.timeouts.idle)
     this.#stream = new RelayStream(this.#source)
     guarded(this.#reply, () => this.#deliver(this.#reply, this.#stream!))
-    // an event stream may be silent for long after its headers; clients wait for these
+    // an event stream may be silent for long after its headers, and clients wait for these
     if (headersFirst) setImmediate(flushHeaders, this.#reply.raw)
   }
 
+  /** The response breaks its schema, in the mode "enforce". */
+  #refuse(): void {
+    this.#chunks = null
+    this.fail(gatehouseError('GW_UPSTREAM_INVALID'), true, false)
+  }
+
+  /** The client only sees its connection break; the log states why. */
+  #logBreak(error: Error): void {
+    const { request, plan } = this.#exchange
+    const details = {
+      reqId: request.id,
+      code: failureAnswer(error).code,
+      upstream: plan.upstream.name,
+      target: request.exchange?.target?.id,
+      reason: reasonOf(error),
+    }
+    request.log.error(details, 'the response broke off after its head')
+  }
+
   /**
-   * The upstream answered before it had read the whole request: the rest is not waited for, so the client's connection
+   * The upstream answered before it had read the whole request. The rest is not waited for, so the client's connection
    * cannot be used again (RFC 9112, section 9.6).
    */
   #closeAfterEarlyAnswer(): void {
@@ -216,49 +226,9 @@ export class ReplyWriter {
       reply.header('connection', reply.hasHeader('upgrade') ? 'close, upgrade' : 'close')
     }
   }
-
-  /** @param body  null for one that is not read */
-  #passesCheck(body: Buffer | null): boolean {
-    const reply = this.#reply
-    const check = this.#exchange.plan.responseCheck!
-    // one that looks at nothing but the body has nothing to say
-    if (body === null && check.reads === undefined) return true
-    const violations = check(
-      reply.statusCode,
-      reply.getHeader('content-type') as string | undefined,
-      body,
-      check.reads && reply.getHeaders(),
-    )
-    return violations === null || this.#reportViolations(violations)
-  }
-
-  #tooLargeToCheck(): void {
-    if (!this.#checked) return
-    this.#reportViolations(TOO_LARGE)
-    this.#source.cancel()
-  }
-
-  /** @returns whether the response may go on to the client */
-  #reportViolations(violations: Violation[]): boolean {
-    const plan = this.#exchange.plan
-    const request = this.#exchange.request
-    const { config } = request.routeOptions
-    request.server.reportViolation({
-      upstream: plan.upstream.name,
-      url: config.publicUrl ?? request.routeOptions.url ?? '',
-      method: request.method,
-      status: this.#reply.statusCode,
-      violations,
-      mode: plan.enforceResponse ? 'enforce' : 'report',
-    })
-    if (!plan.enforceResponse) return true
-    this.#chunks = null
-    this.fail(gatehouseError('GW_UPSTREAM_INVALID'), true, false)
-    return false
-  }
 }
 
-/** Nearly every small body comes together with its headers; only for one that does not there is a timer. */
+/** Nearly every small body comes together with its headers. Only for one that does not there is a timer. */
 function awaitBody(writer: ReplyWriter): void {
   if (writer.awaitsBody) setTimeout(streamLateBody, COLLECT_TIME, writer).unref()
 }
@@ -267,4 +237,41 @@ const streamLateBody = (writer: ReplyWriter): void => writer.streamLateBody()
 function flushHeaders(raw: ServerResponse): void {
   // there are none yet while a hook still waits for something
   if (!raw.headersSent && !raw.destroyed && raw.getHeaderNames().length > 0) raw.flushHeaders()
+}
+
+/** A body that streams: a full buffer pauses the upstream's connection, an early end closes it. */
+class RelayStream extends Readable {
+  readonly #source: ResponseSource
+
+  constructor(source: ResponseSource) {
+    super({ highWaterMark: WAITING })
+    this.#source = source
+  }
+
+  override _read(): void {
+    this.#source.resume()
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    if (!this.readableEnded) this.#source.cancel()
+    callback(error)
+  }
+}
+
+/** `type/subtype` (RFC 9110, section 8.3.1). */
+const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
+
+/** Keeps Fastify from adding a charset to the upstream's Content-Type. */
+export const asItIs = (payload: unknown): string => payload as string
+
+/** A whole body in a form that Fastify sends unchanged. */
+export function sendable(reply: FastifyReply, body: Buffer): string | Buffer | Readable | undefined {
+  // Fastify would give an empty text a type
+  if (body.length === 0) return undefined
+  // Fastify would add a type to a body without a valid one, except to a stream
+  if (!MEDIA_TYPE.test(String(reply.getHeader('content-type')))) return Readable.from([body])
+  if (!isAscii(body)) return body
+  // as text, head and body leave in one write instead of two; only ASCII is the same bytes in every encoding
+  reply.serializer(asItIs)
+  return body.toString('latin1')
 }

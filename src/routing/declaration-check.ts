@@ -2,7 +2,7 @@ import { mistakes } from '../config/schema-check.ts'
 import { fieldPath } from '../config/schema-wording.ts'
 import type { Problem } from '../errors.ts'
 import { type ApiDeclaration, apiSettings } from '../openapi/api-declaration-schema.ts'
-import { templateParameters } from '../proxy/path-template.ts'
+import { templateParameters } from '../proxy/upstream-path.ts'
 import {
   isObject,
   type RouteDeclaration,

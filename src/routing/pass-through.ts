@@ -12,7 +12,7 @@ import { forward, relay } from '../proxy/pipeline.ts'
 import { isSmall, requestBody, smallBody } from '../proxy/request-body.ts'
 import { ReplyHandler } from '../proxy/reply-handler.ts'
 import type { Deliver } from '../proxy/reply-writer.ts'
-import { isUnknownStatus } from '../proxy/response-status.ts'
+import { isUnknownStatus } from '../proxy/response-headers.ts'
 import { upstreamPath } from '../proxy/upstream-path.ts'
 
 const kReply = Symbol('gatehouse.reply')

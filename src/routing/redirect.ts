@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { compilePathTemplate, withQuery } from '../proxy/path-template.ts'
+import { compilePathTemplate, withQuery } from '../proxy/upstream-path.ts'
 import type { RouteDeclaration } from '../upstream/declaration-schema.ts'
 
 /**

@@ -7,13 +7,13 @@ import type { ResponseCache, RouteCache } from '../proxy/cached/response-cache.t
 import { forwardPlan, type ForwardPlan, type ForwardSettings } from '../proxy/forward-plan.ts'
 import type { ForwardedHeaders } from '../proxy/forwarded-headers.ts'
 import type { Mirror } from '../proxy/mirror.ts'
-import { compilePathTemplate } from '../proxy/path-template.ts'
+import { compilePathTemplate } from '../proxy/upstream-path.ts'
 import { bytes } from '../units.ts'
 import type { RouteDeclaration, UpstreamDeclaration } from '../upstream/declaration-schema.ts'
 import { timeoutSettings } from '../upstream/target.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { compileResponseCheck, type ResponseCheck } from '../validation/response-check.ts'
-import { prefixOf, type DeclaredRoute } from './declared-routes.ts'
+import { type DeclaredRoute, prefixOf } from './declared-routes.ts'
 import type { WithheldFields } from './withheld-fields.ts'
 
 declare module 'fastify' {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { LimitedBody } from '../../src/proxy/limited-body.ts'
+import { LimitedBody } from '../../src/proxy/request-body.ts'
 
 test('a body that nobody listens to any more ends with an error, and the process goes on', async () => {
   const body = new LimitedBody(10)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { withLinks } from '../../src/proxy/link-field.ts'
+import { withLinks } from '../../src/proxy/public-fields.ts'
 
 test('an anchor with escaped characters is replaced as any other', () => {
   const replaced = (reference: string): string => reference.replace('http://internal.test', '')

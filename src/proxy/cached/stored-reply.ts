@@ -6,7 +6,7 @@ import { isNotModified } from '../../cache/conditional-request.ts'
 import { currentAge } from '../../cache/freshness.ts'
 import type { StoredHeaders, StoredResponse } from '../../cache/stored-response.ts'
 import { dropInsecureHsts } from '../response-headers.ts'
-import { asItIs, sendable } from '../sendable-body.ts'
+import { asItIs, sendable } from '../reply-writer.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -6,7 +6,7 @@ import { isAsIs } from '../as-is-path.ts'
 import { canonicalTarget } from '../../listener/canonical-path.ts'
 import { hasDestination } from '../destination.ts'
 import type { ForwardPlan } from '../forward-plan.ts'
-import { publicLocation } from '../location.ts'
+import { publicLocation } from '../public-fields.ts'
 
 /**
  * Purges what an unsafe request has changed, according to its answer (RFC 9111, section 4.4).
