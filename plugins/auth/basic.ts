@@ -1,7 +1,6 @@
 import fp from 'fastify-plugin'
 import { BasicUserList } from '../../src/auth/basic/basic-schema.ts'
-import { BasicScheme } from '../../src/auth/basic/basic-scheme.ts'
-import { compileUsers } from '../../src/auth/basic/basic-users.ts'
+import { BasicScheme, compileUsers } from '../../src/auth/basic/basic-scheme.ts'
 import { keepFileLoaded, readCheckedFile } from '../../src/config/checked-file.ts'
 import { BootProblems } from '../../src/errors.ts'
 import { milliseconds } from '../../src/units.ts'

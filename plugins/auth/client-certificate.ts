@@ -1,7 +1,9 @@
 import fp from 'fastify-plugin'
-import { compileCertificateConsumers } from '../../src/auth/client-certificate/certificate-consumers.ts'
+import {
+  compileCertificateConsumers,
+  ClientCertificateScheme,
+} from '../../src/auth/client-certificate/client-certificate-scheme.ts'
 import type { CertificateSettings } from '../../src/auth/client-certificate/client-certificate-schema.ts'
-import { ClientCertificateScheme } from '../../src/auth/client-certificate/client-certificate-scheme.ts'
 import { BootProblems, type Problem } from '../../src/errors.ts'
 import { ForwardedHeaders } from '../../src/proxy/forwarded-headers.ts'
 

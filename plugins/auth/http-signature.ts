@@ -6,7 +6,7 @@ import { authForm } from '../../src/auth/auth-schema.ts'
 import { DigestedBody } from '../../src/auth/http-signature/content-digest.ts'
 import { HttpSignatureScheme } from '../../src/auth/http-signature/http-signature-scheme.ts'
 import type { SignatureKey } from '../../src/auth/http-signature/http-signature-schema.ts'
-import { compileKeys } from '../../src/auth/http-signature/known-keys.ts'
+import { compileKeys } from '../../src/auth/http-signature/signature-key.ts'
 import { BootProblems } from '../../src/errors.ts'
 
 /** Signed requests, and the bodies that belong to them. */

@@ -1,7 +1,6 @@
 import fp from 'fastify-plugin'
 import { IdentityClient, identityUrl } from '../../src/auth/identity-client.ts'
-import { IntrospectionScheme } from '../../src/auth/introspection/introspection-scheme.ts'
-import { tokenIntrospection } from '../../src/auth/introspection/token-introspection.ts'
+import { IntrospectionScheme, tokenIntrospection } from '../../src/auth/introspection/introspection-scheme.ts'
 import { milliseconds } from '../../src/units.ts'
 
 /** Opaque bearer tokens, about which an authorization server is asked. */

@@ -2,19 +2,21 @@ import jwt, { type FastifyJWTOptions } from '@fastify/jwt'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { IdentityClient, identityUrl } from '../../src/auth/identity-client.ts'
-import { discoverJwkSet, fetchJwkSet } from '../../src/auth/jwt/issuer-documents.ts'
-import { type IssuerForm, issuerForms } from '../../src/auth/jwt/issuer-forms.ts'
+import { discoverJwkSet, fetchJwkSet, RemoteKeys } from '../../src/auth/jwt/jwks-refresh.ts'
+import { type IssuerForm, issuerForms } from '../../src/auth/jwt/jwt-issuers.ts'
 import { type KeyReading, readJwkSet, readKeyText } from '../../src/auth/jwt/jwk-set.ts'
 import { JwtScheme } from '../../src/auth/jwt/jwt-scheme.ts'
 import type { JwtSettings } from '../../src/auth/jwt/jwt-schema.ts'
 import { refuseJwt, UnusableKey } from '../../src/auth/jwt/key-algorithms.ts'
-import { KeySet, type KeySource } from '../../src/auth/jwt/key-source.ts'
-import { RedisRevocations, type RevocationRedis } from '../../src/auth/jwt/redis-revocations.ts'
-import { RemoteKeys } from '../../src/auth/jwt/remote-keys.ts'
-import { RevocationList, type Revocations } from '../../src/auth/jwt/revocation-list.ts'
-import { RevocationEntries } from '../../src/auth/jwt/revocation-schema.ts'
+import { KeySet, type KeySource, verificationKey } from '../../src/auth/jwt/verification-key.ts'
+import {
+  RedisRevocations,
+  type RevocationRedis,
+  RevocationList,
+  type Revocations,
+  RevocationEntries,
+} from '../../src/auth/jwt/token-revocation.ts'
 import { TokenVerifier } from '../../src/auth/jwt/token-verifier.ts'
-import { verificationKey } from '../../src/auth/jwt/verification-key.ts'
 import { keepFileLoaded, readCheckedFile, readText } from '../../src/config/checked-file.ts'
 import { BootProblems } from '../../src/errors.ts'
 import { milliseconds } from '../../src/units.ts'

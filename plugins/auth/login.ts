@@ -2,14 +2,10 @@ import fp from 'fastify-plugin'
 import { EndedSessions, type EndedSessionsRedis } from '../../src/auth/login/ended-sessions.ts'
 import { LoginCookies } from '../../src/auth/login/login-cookies.ts'
 import { LoginIssuer } from '../../src/auth/login/login-issuer.ts'
-import { loginOrigin } from '../../src/auth/login/login-origin.ts'
-import { LoginScheme } from '../../src/auth/login/login-scheme.ts'
+import { loginOrigin, LoginScheme } from '../../src/auth/login/login-scheme.ts'
 import type { LoginSettings } from '../../src/auth/login/login-schema.ts'
-import { SessionSeal } from '../../src/auth/login/login-session.ts'
-import { PendingLogins } from '../../src/auth/login/login-state.ts'
-import { SealedText } from '../../src/auth/login/sealed-text.ts'
-import { REMEMBERED, SessionRefresh } from '../../src/auth/login/session-refresh.ts'
-import { type RefreshRedis, SharedRefresh } from '../../src/auth/login/shared-refresh.ts'
+import { SessionSeal, PendingLogins, SealedText } from '../../src/auth/login/login-session.ts'
+import { REMEMBERED, SessionRefresh, type RefreshRedis, SharedRefresh } from '../../src/auth/login/session-refresh.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -1,6 +1,6 @@
 import { gatehouseError } from '../errors.ts'
 import { ExpiringCache } from './expiring-cache.ts'
-import { FailureTallies } from './failure-tally.ts'
+import { FailureTallies } from './failure-counts.ts'
 
 /** Milliseconds between two attempts at an account under attack. */
 const SPACING = 1000

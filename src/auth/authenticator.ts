@@ -1,8 +1,15 @@
-import { authForm, type AuthDeclaration, type Consumer, type Requirement, type SchemeName } from './auth-schema.ts'
+import {
+  authForm,
+  type AuthDeclaration,
+  type Consumer,
+  type Requirement,
+  type SchemeName,
+  type ClaimCondition,
+} from './auth-schema.ts'
 import { insufficientScope, missingCredentials } from './challenge.ts'
 import type { FailedAttempts } from './failed-attempts.ts'
-import { compileRequirement, type MeetsRequirement } from './requirement.ts'
 import type { AuthRequest, AuthScheme } from './scheme.ts'
+import { claimAt } from './claims.ts'
 
 type Outcome<T> = T | Promise<T>
 /** Lets schemes look at requests, and counts what fails. */
@@ -142,4 +149,33 @@ function strangersToo(alternatives: readonly Alternative[], failures: AttemptCou
       return stranger(error)
     }
   }
+}
+
+/** Whether a consumer has what a route requires. */
+export type MeetsRequirement = (consumer: Consumer) => boolean
+
+/** Compiles a requirement; null when nothing is required. */
+export function compileRequirement({ scopes = [], groups = [], claims = {} }: Requirement): MeetsRequirement | null {
+  const checks: MeetsRequirement[] = []
+  if (scopes.length > 0) checks.push(({ scopes: held }) => scopes.every((scope) => held.includes(scope)))
+  if (groups.length > 0) checks.push(({ groups: held }) => groups.some((group) => held.includes(group)))
+  for (const [claim, condition] of Object.entries(claims)) {
+    const path = claim.split('.')
+    const meets = compileCondition(condition)
+    checks.push((consumer) => meets(claimAt(consumer.claims, claim, path)))
+  }
+  if (checks.length === 0) return null
+  return checks.length === 1 ? checks[0]! : (consumer) => checks.every((check) => check(consumer))
+}
+
+function compileCondition(condition: ClaimCondition): (value: unknown) => boolean {
+  if (typeof condition !== 'object') return (value) => value === condition
+  const { equals, in: list, contains } = condition
+  if (equals !== undefined) return (value) => value === equals
+  if (list !== undefined) return (value) => (list as unknown[]).includes(value)
+  // of a list one item; of a text one word, as scopes are written
+  return (value) =>
+    Array.isArray(value)
+      ? value.includes(contains)
+      : typeof value === 'string' && value.split(' ').includes(String(contains))
 }

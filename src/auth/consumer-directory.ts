@@ -1,7 +1,28 @@
+import Type, { type Static } from 'typebox'
+import { LimitDeclaration } from '../limits/limit-schema.ts'
 import { BootProblems, type Problem } from '../errors.ts'
 import type { Consumer } from './auth-schema.ts'
-import type { ConsumerEntries } from './consumer-schema.ts'
-import { claimAt } from './requirement.ts'
+import { claimAt } from './claims.ts'
+
+/** `consumers` of the configuration. */
+export const ConsumerEntries = Type.Record(
+  Type.String({ minLength: 1 }),
+  Type.Object(
+    {
+      plan: Type.Optional(Type.String({ minLength: 1, description: 'Name of the plan. It wins over `planClaim`.' })),
+      groups: Type.Optional(
+        Type.Array(Type.String({ minLength: 1 }), { description: 'Groups in addition to those of the credentials.' }),
+      ),
+      limits: Type.Optional(LimitDeclaration),
+    },
+    { additionalProperties: false, minProperties: 1 },
+  ),
+  {
+    description:
+      "Settings of consumers by their ids, whichever scheme is used: `{ ada: { plan: 'pro', groups: ['staff'], limits: [...] } }`. `limits` of a consumer replace those of the plan.",
+  },
+)
+export type ConsumerEntries = Static<typeof ConsumerEntries>
 
 /** The parts of the configuration that say something of consumers. */
 export interface DirectorySettings {

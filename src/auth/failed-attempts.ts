@@ -1,11 +1,10 @@
+import { hash } from 'node:crypto'
 import { gatehouseError, type GatehouseError } from '../errors.ts'
 import { AccountPace } from './account-pace.ts'
-import { type AuthAttempt, authAttempt, SPREAD } from './auth-attempt.ts'
 import type { Consumer } from './auth-schema.ts'
 import { authUnavailable } from './challenge.ts'
-import { FailureTallies } from './failure-tally.ts'
+import { FailureTallies, type SharedCount, type SharedFailures } from './failure-counts.ts'
 import type { AuthRequest, AuthScheme } from './scheme.ts'
-import type { SharedCount, SharedFailures } from './shared-failures.ts'
 
 /** Most keys (address and scheme, with or without an account) that are remembered. */
 const REMEMBERED = 100_000
@@ -232,3 +231,34 @@ const timer = (ms: number): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, ms).unref()
   })
+
+/** How many times `max` one address may fail at all accounts of a scheme, and one account from all addresses. */
+export const SPREAD = 10
+
+/** One look at the credentials of a request. */
+export interface AuthAttempt {
+  request: AuthRequest
+  scheme: AuthScheme
+  /** Whose failures it may add to; the last key is that of scheme and address alone. */
+  keys: readonly string[]
+  /** The most failures that each key may have. */
+  bounds: readonly number[]
+  /** The account over all addresses; null for schemes without accounts. */
+  account: string | null
+}
+
+/**
+ * What a request counts as when a scheme looks at it.
+ * @param client  what addresses of one client have in common
+ * @param max     failures that a window allows
+ */
+export function authAttempt(request: AuthRequest, scheme: AuthScheme, client: string, max: number): AuthAttempt {
+  const address = `${scheme.name}:${client}`
+  if (scheme.account === undefined) return { request, scheme, keys: [address], bounds: [max], account: null }
+  const name = scheme.account(request)
+  if (name === null) return { request, scheme, keys: [address], bounds: [max * SPREAD], account: null }
+  // a client decides how long a name is
+  const digest = hash('sha256', name, 'base64url')
+  const account = `${scheme.name}:${digest}`
+  return { request, scheme, keys: [`${address}:${digest}`, address], bounds: [max, max * SPREAD], account }
+}

@@ -1,5 +1,5 @@
 import type { Consumer } from './auth-schema.ts'
-import { claimAt } from './requirement.ts'
+import { claimAt } from './claims.ts'
 
 /** What the upstream learns of the consumer. */
 export interface IdentityHeaders {

@@ -8,7 +8,7 @@ import { SignatureSettings } from '../auth/http-signature/http-signature-schema.
 import { IntrospectionSettings } from '../auth/introspection/introspection-schema.ts'
 import { JwtSettings } from '../auth/jwt/jwt-schema.ts'
 import { LoginSettings } from '../auth/login/login-schema.ts'
-import { ConsumerEntries } from '../auth/consumer-schema.ts'
+import { ConsumerEntries } from '../auth/consumer-directory.ts'
 import { Cors, Csrf, SecurityHeaders } from '../browser/browser-schema.ts'
 import { LimitDeclaration, LimitSettings, Plans } from '../limits/limit-schema.ts'
 import { RedisSettings } from '../redis/redis-schema.ts'

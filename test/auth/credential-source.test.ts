@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { credentialFrom } from '../../src/auth/credential-source.ts'
+import { credentialFrom } from '../../src/auth/credentials.ts'
 
 const request = (headers: Record<string, string>, url?: string) => ({ headers, ip: '', raw: { rawHeaders: [], url } })
 const everywhere = { header: 'h', query: 'q', cookie: 'c' }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Consumer, Requirement } from '../../src/auth/auth-schema.ts'
-import { compileRequirement } from '../../src/auth/requirement.ts'
+import { compileRequirement } from '../../src/auth/authenticator.ts'
 
 const consumer = (more: Partial<Consumer>): Consumer => ({
   id: 'ada',

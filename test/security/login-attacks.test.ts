@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { PendingLogins } from '../../src/auth/login/login-state.ts'
+import { PendingLogins } from '../../src/auth/login/login-session.ts'
 import { hashPassword } from '../../src/auth/basic/password-hash.ts'
 import type { ConfigInput } from '../../src/config/config-schema.ts'
 import { closedPort, startBackend } from '../support/backend.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { ApiKeyScheme } from '../../src/auth/api-key/api-key-scheme.ts'
-import { digestOf } from '../../src/auth/api-key/api-key.ts'
+import { digestOf } from '../../src/auth/api-key/api-key-hash.ts'
 import { BasicScheme } from '../../src/auth/basic/basic-scheme.ts'
 import { hashPassword } from '../../src/auth/basic/password-hash.ts'
 import { HttpSignatureScheme } from '../../src/auth/http-signature/http-signature-scheme.ts'

@@ -1,12 +1,12 @@
 import { timingSafeEqual } from 'node:crypto'
 import { gatehouseError, type GatehouseError } from '../../errors.ts'
 import type { Consumer } from '../auth-schema.ts'
-import { credentialFrom, type CredentialSource } from '../credential-source.ts'
+import { credentialFrom, type CredentialSource } from '../credentials.ts'
 import type { AuthRequest, AuthScheme, CredentialPlaces } from '../scheme.ts'
-import { type ApiKey, digestOf, indexOf } from './api-key.ts'
+import { type ApiKey, NetworkList } from './api-key.ts'
+import { digestOf, indexOf } from './api-key-hash.ts'
 import type { ApiKeySettings } from './api-key-schema.ts'
-import type { KeyStore } from './key-store.ts'
-import { NetworkList } from './network-list.ts'
+import type { KeyStore } from './api-key-store.ts'
 
 /** Longest key that is looked at, in characters. */
 const LONGEST = 1024

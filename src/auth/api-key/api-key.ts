@@ -1,8 +1,8 @@
-import { hash } from 'node:crypto'
+import { BlockList, isIP } from 'node:net'
 import { BootProblems, type Problem } from '../../errors.ts'
 import type { Consumer } from '../auth-schema.ts'
 import type { ApiKeyEntry } from './api-key-schema.ts'
-import { NetworkList } from './network-list.ts'
+import { digestOf, indexOf } from './api-key-hash.ts'
 
 /** A key as requests are held against it. */
 export interface ApiKey {
@@ -17,15 +17,6 @@ export interface ApiKey {
 
 /** Keys by the index of their hash. */
 export type ApiKeys = ReadonlyMap<string, ApiKey>
-
-/** SHA-256 of a key. */
-export const digestOf = (key: string): Buffer => hash('sha256', key, 'buffer')
-
-/**
- * What keys are looked up by: the first 64 bits of their hash. The rest is compared in constant time, so that how
- * long the search takes tells nothing of use about it.
- */
-export const indexOf = (digest: Buffer): string => digest.toString('latin1', 0, 8)
 
 const EMPTY = digestOf('')
 
@@ -91,4 +82,28 @@ function timeOf(text: string): number {
   const day = text.slice(0, 10)
   const date = new Date(`${day}T00:00:00Z`)
   return Number.isNaN(date.getTime()) || !date.toISOString().startsWith(day) ? NaN : Date.parse(text)
+}
+
+/** Addresses and networks (CIDR) to look an address up in. */
+export class NetworkList {
+  readonly #list = new BlockList()
+
+  /** @returns false when the text is neither an address nor a network, such as `10.0.0.0/8` or `2001:db8::/32` */
+  add(text: string): boolean {
+    const [, address, bits] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+    const version = isIP(address ?? '')
+    if (version === 0) return false
+    const family = version === 6 ? 'ipv6' : 'ipv4'
+    if (bits === undefined) this.#list.addAddress(address!, family)
+    else if (Number(bits) <= (version === 4 ? 32 : 128)) this.#list.addSubnet(address!, Number(bits), family)
+    else return false
+    return true
+  }
+
+  /** Whether the address is in one of them; IPv4 also when it comes as IPv4-mapped IPv6. */
+  has(address: string): boolean {
+    const bare = address.split('%', 1)[0]!
+    const version = isIP(bare)
+    return version !== 0 && this.#list.check(bare, version === 6 ? 'ipv6' : 'ipv4')
+  }
 }

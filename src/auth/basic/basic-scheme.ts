@@ -1,11 +1,11 @@
 import { createHmac, randomBytes } from 'node:crypto'
-import { gatehouseError, type GatehouseError } from '../../errors.ts'
+import { gatehouseError, type GatehouseError, BootProblems, type Problem } from '../../errors.ts'
 import type { Consumer } from '../auth-schema.ts'
 import { ExpiringCache } from '../expiring-cache.ts'
-import { isRepeated } from '../repeated-header.ts'
+import { isRepeated } from '../credentials.ts'
 import type { AuthRequest, AuthScheme } from '../scheme.ts'
-import type { KnownUser } from './basic-users.ts'
-import { HashQueue } from './hash-queue.ts'
+import { HashQueue, parsePasswordHash, type PasswordHash } from './password-hash.ts'
+import type { BasicUser } from './basic-schema.ts'
 
 /** Longest header that is looked at, in characters. */
 const LONGEST = 2048
@@ -120,4 +120,47 @@ function pairOf(authorization: string): { name: string; password: string } | nul
   // eslint-disable-next-line no-control-regex
   if (colon < 1 || /[\x00-\x1F\x7F]/.test(text)) return null
   return { name: text.slice(0, colon), password: text.slice(colon + 1) }
+}
+
+/** A user as passwords are held against it. */
+export interface KnownUser {
+  hash: PasswordHash
+  consumer: Consumer
+}
+
+/**
+ * Makes users of entries that their schema has accepted, by their names.
+ * @param file  where they stand, for the messages
+ * @param at    field of the list in it, such as `basic.users`
+ * @throws BootProblems with everything that is wrong
+ */
+export function compileUsers(entries: readonly BasicUser[], file: string, at = ''): ReadonlyMap<string, KnownUser> {
+  const problems: Problem[] = []
+  const users = new Map<string, KnownUser>()
+  const names = new Set<string>()
+  for (const [i, { name: given, password, scopes = [], groups = [] }] of entries.entries()) {
+    const name = given.normalize('NFC')
+    if (names.has(name)) {
+      problems.push({
+        file,
+        field: `${at}[${i}].name`,
+        message: `found ${JSON.stringify(name)} a second time: give each user once`,
+      })
+    }
+    names.add(name)
+    const hash = parsePasswordHash(password)
+    if (typeof hash === 'string') problems.push({ file, field: `${at}[${i}].password`, message: hash })
+    else {
+      const consumer = {
+        id: name,
+        scheme: 'basic' as const,
+        scopes: Object.freeze([...scopes]),
+        groups: Object.freeze([...groups]),
+        claims: Object.freeze({ name }),
+      }
+      users.set(name, { hash, consumer: Object.freeze(consumer) })
+    }
+  }
+  if (problems.length > 0) throw new BootProblems(problems)
+  return users
 }

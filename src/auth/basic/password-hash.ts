@@ -1,5 +1,6 @@
 import { argon2, type Argon2Parameters, randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
+import { authUnavailable } from '../challenge.ts'
 
 /** A password hash that has been read. */
 export interface PasswordHash {
@@ -85,5 +86,34 @@ function scryptHash(N: number, r: number, p: number, salt: Buffer, expected: Buf
         expected,
         await scryptOf(composed(password), salt, expected.length, { N, r, p, maxmem: 2 * MOST_MEMORY }),
       ),
+  }
+}
+
+/** How many hashes are made at once: the thread pool, of four threads, also looks up names and reads files. */
+const AT_ONCE = 2
+/** How many more may wait. */
+const WAITING = 64
+
+/** Bounds the work of hashing, so that a flood of passwords takes neither all threads nor all memory. */
+export class HashQueue {
+  readonly #waiting: (() => void)[] = []
+  #running = 0
+
+  /** @throws GatehouseError `GW_AUTH_UNAVAILABLE` when too many wait already */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running >= AT_ONCE) {
+      if (this.#waiting.length >= WAITING) throw authUnavailable(new Error('too many passwords wait to be hashed'))
+      // whoever ends hands the place over
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve)
+      })
+    } else this.#running++
+    try {
+      return await work()
+    } finally {
+      const next = this.#waiting.shift()
+      if (next) next()
+      else this.#running--
+    }
   }
 }

@@ -1,12 +1,12 @@
+import { hash } from 'node:crypto'
 import { milliseconds } from '../../units.ts'
 import type { Consumer } from '../auth-schema.ts'
 import { authUnavailable } from '../challenge.ts'
 import { ExpiringCache } from '../expiring-cache.ts'
-import type { IdentityClient } from '../identity-client.ts'
+import type { IdentityClient, IdentityAnswer } from '../identity-client.ts'
 import type { AuthRequest, AuthScheme, CredentialPlaces } from '../scheme.ts'
-import { type ForwardAuthQuestion, forwardAuthQuestion, type ShownHeader } from './forward-auth-question.ts'
 import type { ForwardAuthSettings } from './forward-auth-schema.ts'
-import { ANONYMOUS, consumerReader, refusalOf } from './forward-auth-verdict.ts'
+import { gatehouseError, type GatehouseError } from '../../errors.ts'
 
 /** What of the world outside the scheme needs. */
 export interface ForwardAuthSurroundings {
@@ -86,3 +86,134 @@ export class ForwardAuthScheme implements AuthScheme {
     return consumer
   }
 }
+
+/** What the service is told about a request: name, value, name, value. */
+export interface ForwardAuthQuestion {
+  headers: string[]
+  /** What a verdict may be remembered by; null when it may not. */
+  key: string | null
+}
+
+/** What the service may see of a header. @param name  in lower case */
+export type ShownHeader = (
+  name: string,
+  value: string | string[] | undefined,
+  request: AuthRequest,
+) => string | string[] | undefined
+
+/** Methods that act on the URL in `Destination` as well (RFC 4918, section 10.3). */
+const DESTINED = new Set(['COPY', 'MOVE'])
+
+/**
+ * Makes the questions.
+ * @param publicTarget  path and query as the routes have read them, from the request's own
+ * @param shown         a header as the service may see it; undefined when it may not
+ */
+export function forwardAuthQuestion(
+  settings: Pick<ForwardAuthSettings, 'requestHeaders' | 'cacheBy'>,
+  remembers: boolean,
+  publicTarget: (url: string) => string,
+  shown: ShownHeader,
+): (request: AuthRequest) => ForwardAuthQuestion {
+  const names = settings.requestHeaders.map((name) => name.toLowerCase())
+  const byHeaders = settings.cacheBy === 'headers'
+
+  return (request) => {
+    const {
+      headers,
+      ip,
+      protocol,
+      raw: { method = 'GET', url = '/' },
+    } = request
+    const told: string[] = []
+    // a service that decides by paths has to know both
+    for (const name of DESTINED.has(method) && !names.includes('destination') ? [...names, 'destination'] : names) {
+      const value = shown(name, headers[name], request)
+      for (const single of value === undefined ? [] : [value].flat()) told.push(name, single)
+    }
+    // the host is the one by which the route was found, whatever a proxy calls it: another would be judged in its place
+    const circumstances = [
+      'x-forwarded-method',
+      method,
+      'x-forwarded-proto',
+      protocol === 'https' ? 'https' : 'http',
+      'x-forwarded-host',
+      headers.host ?? '',
+      'x-forwarded-uri',
+      publicTarget(url),
+      'x-forwarded-for',
+      ip,
+    ]
+    const all = [...circumstances, ...told]
+    return { headers: all, key: remembers ? hash('sha256', JSON.stringify(byHeaders ? told : all), 'base64') : null }
+  }
+}
+
+/** Who is let in without the service saying who it is. */
+export const ANONYMOUS = 'anonymous'
+
+/** Whether the service has let a consumer in without naming it: it may be anybody, and so owns nothing. */
+export const isAnonymous = ({ scheme, id }: Consumer): boolean => scheme === 'forwardAuth' && id === ANONYMOUS
+
+/** Headers of a refusal that the client gets: those that say what to do next. */
+const PASSED_ON = [
+  'content-type',
+  'content-encoding',
+  'content-language',
+  'location',
+  'retry-after',
+  'set-cookie',
+  'www-authenticate',
+]
+
+/** Compiles who an answer that lets a request in speaks of. */
+export function consumerReader({
+  identity,
+  copyHeaders,
+}: Pick<ForwardAuthSettings, 'identity' | 'copyHeaders'>): (answer: IdentityAnswer) => Consumer {
+  const copied = copyHeaders.map((name) => name.toLowerCase())
+  const { id, groups, scopes } = identity
+  const nameOf = (header: string | false): string | null => (header === false ? null : header.toLowerCase())
+  const [idName, groupsName, scopesName] = [nameOf(id), nameOf(groups), nameOf(scopes)]
+  const claimed = [...new Set([...copied, idName, groupsName, scopesName])].filter((name) => name !== null)
+
+  return ({ headers }) => {
+    const text = (name: string | null): string => (name === null ? '' : asText(headers[name]))
+    const list = (name: string | null, separator: string): string[] =>
+      text(name)
+        .split(separator)
+        .map((item) => item.trim())
+        .filter((item) => item !== '')
+    return Object.freeze({
+      id: text(idName) || ANONYMOUS,
+      scheme: 'forwardAuth' as const,
+      scopes: Object.freeze(list(scopesName, ' ')),
+      groups: Object.freeze(list(groupsName, identity.separator)),
+      claims: Object.freeze(
+        Object.fromEntries(claimed.filter((name) => headers[name] !== undefined).map((name) => [name, text(name)])),
+      ),
+      upstreamHeaders: Object.freeze(
+        copied.flatMap((name) => [headers[name] ?? []].flat().flatMap((value) => [name, value])),
+      ),
+    })
+  }
+}
+
+/**
+ * What an answer that does not let a request in becomes: redirects and refusals go to the client as they are. A service
+ * that fails has not decided anything, so nobody is let in, and nobody is told how it fails.
+ */
+export function refusalOf({ status, headers, body }: IdentityAnswer): GatehouseError {
+  if (status >= 500) return authUnavailable(new Error(`the forward-auth service answered ${status}`))
+  const passed = PASSED_ON.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]] as const]))
+  return gatehouseError(status === 403 ? 'GW_FORBIDDEN' : 'GW_UNAUTHORIZED', {
+    detail: `The service that decides has answered ${status}.`,
+    answer: { status, headers: Object.fromEntries(passed), body },
+  })
+}
+
+/** Services write names in UTF-8, whatever HTTP says of it (RFC 9110, section 5.5). */
+const asText = (value: string | string[] | undefined): string =>
+  Buffer.from([value ?? []].flat().join(','), 'latin1')
+    .toString('utf8')
+    .trim()

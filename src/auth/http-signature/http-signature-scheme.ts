@@ -6,11 +6,9 @@ import type { Consumer } from '../auth-schema.ts'
 import { authUnavailable } from '../challenge.ts'
 import type { AuthRequest, AuthScheme } from '../scheme.ts'
 import { isDigestOf, parseContentDigest } from './content-digest.ts'
-import { arrivesAsSigned } from './covered-fields.ts'
+import { arrivesAsSigned, signatureBase } from './signature-base.ts'
 import type { SignatureSettings } from './http-signature-schema.ts'
-import { signatureBase } from './signature-base.ts'
-import type { SignatureVerifier } from './signature-key.ts'
-import { UsedNonces } from './used-nonces.ts'
+import type { KnownKey } from './signature-key.ts'
 
 /** How far in the future a signature may have been made, in milliseconds, for clocks that disagree. */
 const CLOCK_TOLERANCE = 5000
@@ -19,12 +17,6 @@ const LONGEST = 8192
 /** Whoever covers the URL in parts must cover all of them. */
 const WHOLE_URL = ['@authority', '@path', '@query']
 const NO_BODY = Buffer.alloc(0)
-
-/** A key with whose it is. */
-export interface KnownKey {
-  verifier: SignatureVerifier
-  consumer: Consumer
-}
 
 interface ShownSignature {
   input: InnerList
@@ -157,3 +149,39 @@ function shownSignature({ headers }: AuthRequest): ShownSignature | null {
 
 const hasBody = ({ headers }: AuthRequest): boolean =>
   headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+
+/** Nonces that have been used, each until its signature is too old anyway. */
+export class UsedNonces {
+  readonly #until = new Map<string, number>()
+  readonly #size: number
+  readonly #lifetimeMs: number
+  readonly #now: () => number
+
+  /**
+   * @param size  most nonces at once; none is forgotten before its time to make room, since it could be used again then
+   */
+  constructor(size: number, lifetimeMs: number, now: () => number) {
+    this.#size = size
+    this.#lifetimeMs = lifetimeMs
+    this.#now = now
+  }
+
+  /** Uses a nonce up. */
+  take(nonce: string): 'fresh' | 'used' | 'full' {
+    const found = this.look(nonce)
+    if (found === 'fresh') this.#until.set(nonce, this.#now() + this.#lifetimeMs)
+    return found
+  }
+
+  /** What `take` would say. */
+  look(nonce: string): 'fresh' | 'used' | 'full' {
+    const now = this.#now()
+    // all live equally long, so the oldest come first
+    for (const [oldest, until] of this.#until) {
+      if (until > now) break
+      this.#until.delete(oldest)
+    }
+    if (this.#until.has(nonce)) return 'used'
+    return this.#until.size >= this.#size ? 'full' : 'fresh'
+  }
+}

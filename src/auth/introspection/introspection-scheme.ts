@@ -1,12 +1,15 @@
 import { hash } from 'node:crypto'
+import Type, { type Static } from 'typebox'
+import { Check } from 'typebox/value'
 import { milliseconds } from '../../units.ts'
 import type { Consumer } from '../auth-schema.ts'
-import { BEARER_CHALLENGE, invalidToken, missingToken } from '../challenge.ts'
+import { BEARER_CHALLENGE, invalidToken, missingToken, authUnavailable } from '../challenge.ts'
 import { ExpiringCache } from '../expiring-cache.ts'
-import { isRepeated } from '../repeated-header.ts'
+import { isRepeated } from '../credentials.ts'
 import type { AuthRequest, AuthScheme } from '../scheme.ts'
 import type { IntrospectionSettings } from './introspection-schema.ts'
-import type { ActiveToken, Introspect } from './token-introspection.ts'
+import type { IdentityClient } from '../identity-client.ts'
+import { consumerOf } from '../claims.ts'
 
 /** Longest header that is looked at, in characters. */
 const LONGEST = 8192
@@ -91,3 +94,97 @@ function tokenOf({ headers: { authorization = '' }, raw: { rawHeaders } }: AuthR
 }
 
 const keyOf = (token: string): string => hash('sha256', token, 'base64')
+
+/** How far `exp` and `nbf` may be off, in milliseconds, for clocks that disagree. */
+const CLOCK_TOLERANCE = 5000
+
+/** A token that the authorization server calls active. */
+export interface ActiveToken {
+  consumer: Consumer
+  /** Its `exp` in milliseconds since 1970; Infinity without one. */
+  expires: number
+}
+
+/**
+ * Asks about a token; null when it is no good.
+ * @throws GatehouseError `GW_AUTH_UNAVAILABLE` when there is no proper answer
+ */
+export type Introspect = (token: string) => Promise<ActiveToken | null>
+
+/** The members that decide something (RFC 7662, section 2.2). */
+const TokenInformation = Type.Object({
+  active: Type.Boolean(),
+  exp: Type.Optional(Type.Number()),
+  nbf: Type.Optional(Type.Number()),
+  iss: Type.Optional(Type.String()),
+  aud: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String())])),
+})
+type TokenInformation = Static<typeof TokenInformation>
+
+/** Makes the question to the authorization server (RFC 7662, section 2.1). */
+export function tokenIntrospection(
+  settings: IntrospectionSettings,
+  url: URL,
+  client: Pick<IdentityClient, 'ask'>,
+  now: () => number = Date.now,
+): Introspect {
+  const { clientId, clientSecret, clientAuth } = settings
+  const accepted = { iss: [settings.issuer ?? []].flat(), aud: [settings.audience ?? []].flat() }
+  const headers = ['accept', 'application/json', 'content-type', 'application/x-www-form-urlencoded']
+  if (clientAuth === 'basic') {
+    headers.push(
+      'authorization',
+      `Basic ${Buffer.from(`${formEncoded(clientId)}:${formEncoded(clientSecret)}`).toString('base64')}`,
+    )
+  }
+  const identification: Record<string, string> =
+    clientAuth === 'post' ? { client_id: clientId, client_secret: clientSecret } : {}
+
+  return async (token) => {
+    const body = new URLSearchParams({ token, token_type_hint: 'access_token', ...identification }).toString()
+    const answer = await client.ask(url, { method: 'POST', headers, body }).catch((error: unknown) => {
+      throw authUnavailable(error)
+    })
+    if (answer.status !== 200) throw authUnavailable(new Error(`the introspection endpoint answered ${answer.status}`))
+    const { information, consumer } = readAnswer(answer.body)
+    if (consumer === null || !information.active || !isCurrent(information, now()) || !isBearer(information)) {
+      return null
+    }
+    if (!isAmong(information.iss, accepted.iss) || !isAmong(information.aud, accepted.aud)) return null
+    return { consumer, expires: (information.exp ?? Infinity) * 1000 }
+  }
+}
+
+/** What is not understood in full is not believed, and neither is it the client's fault. */
+function readAnswer(body: Buffer): { information: TokenInformation; consumer: Consumer | null } {
+  try {
+    // some servers send null for what they do not know
+    const members = Object.entries(JSON.parse(body.toString('utf8')) as object).filter(([, value]) => value !== null)
+    const information: Record<string, unknown> = Object.fromEntries(members)
+    if (Check(TokenInformation, information)) return { information, consumer: consumerOf(information, 'introspection') }
+  } catch {
+    // a parser's own words would quote what may be a secret
+  }
+  throw authUnavailable(new Error('the introspection endpoint answered something that RFC 7662 does not know'))
+}
+
+function isCurrent({ exp = Infinity, nbf = 0 }: TokenInformation, now: number): boolean {
+  return now < exp * 1000 + CLOCK_TOLERANCE && now >= nbf * 1000 - CLOCK_TOLERANCE
+}
+
+/**
+ * Servers call refresh tokens active too, which are no access tokens; and whoever shows a token that is bound to a key
+ * (RFC 9449, RFC 8705) has to prove more than having seen it, which is not asked here.
+ */
+function isBearer(information: object): boolean {
+  const { token_type: type, token_use: use, typ, cnf } = information as Record<string, unknown>
+  return (
+    cnf === undefined && ![type, use, typ].some((word) => typeof word === 'string' && /^(?:refresh|dpop)/i.test(word))
+  )
+}
+
+const isAmong = (value: string | string[] | undefined, accepted: readonly string[]): boolean =>
+  accepted.length === 0 || [value ?? []].flat().some((item) => accepted.includes(item))
+
+/** As names and secrets are encoded before Basic (RFC 6749, section 2.3.1 and appendix B). */
+const formEncoded = (text: string): string => new URLSearchParams({ '': text }).toString().slice(1)

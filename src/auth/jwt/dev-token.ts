@@ -1,10 +1,9 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { type Algorithm, createSigner } from 'fast-jwt'
 import { milliseconds } from '../../units.ts'
-import { type IssuerForm, issuerForms } from './issuer-forms.ts'
+import { type IssuerForm, issuerForms } from './jwt-issuers.ts'
 import type { JwtSettings } from './jwt-schema.ts'
-import { keyAlgorithms, narrowed, refuseJwt, SECRET_ALGORITHMS } from './key-algorithms.ts'
-import { plainRsaPem } from './rsa-pss-key.ts'
+import { keyAlgorithms, narrowed, refuseJwt, SECRET_ALGORITHMS, plainRsaPem } from './key-algorithms.ts'
 import { verificationKey } from './verification-key.ts'
 
 /** What a development token says. */

@@ -1,7 +1,6 @@
 import { createPublicKey, type KeyObject, type webcrypto } from 'node:crypto'
 import { type JwtAlgorithmName, possibleAlgorithms, SECRET_ALGORITHMS, UnusableKey } from './key-algorithms.ts'
-import { isPublishedSecret, PUBLISHED } from './published-secret.ts'
-import { publicPem, type VerificationKey } from './verification-key.ts'
+import { isPublishedSecret, PUBLISHED, publicPem, type VerificationKey } from './verification-key.ts'
 
 /** Most keys of a set; a token without `kid` is tried with each that fits its algorithm. */
 const MOST_KEYS = 100

@@ -3,10 +3,9 @@ import type { Consumer } from '../auth-schema.ts'
 import { invalidToken } from '../challenge.ts'
 import type { JwtIssuer, JwtSettings } from './jwt-schema.ts'
 import type { JwtAlgorithmName } from './key-algorithms.ts'
-import type { KeySource } from './key-source.ts'
-import { consumerOf } from './token-consumer.ts'
+import type { KeySource, VerificationKey } from './verification-key.ts'
+import { consumerOf } from '../claims.ts'
 import { tokenParts, type TokenParts } from './token-parts.ts'
-import type { VerificationKey } from './verification-key.ts'
 
 /** An issuer, where its keys are, and what is asked of its tokens. */
 export interface TrustedIssuer

@@ -5,8 +5,8 @@ import { crc32 } from 'node:zlib'
 import { compileApiKeys } from '../../../src/auth/api-key/api-key.ts'
 import type { ApiKeyEntry, ApiKeySettings } from '../../../src/auth/api-key/api-key-schema.ts'
 import { ApiKeyScheme } from '../../../src/auth/api-key/api-key-scheme.ts'
-import { KeyRing } from '../../../src/auth/api-key/key-store.ts'
-import { newKey } from '../../../src/auth/api-key/new-key.ts'
+import { KeyRing } from '../../../src/auth/api-key/api-key-store.ts'
+import { newKey } from '../../../src/auth/api-key/api-key-hash.ts'
 import type { AuthRequest } from '../../../src/auth/scheme.ts'
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { BasicScheme } from '../../../src/auth/basic/basic-scheme.ts'
-import { compileUsers, type KnownUser } from '../../../src/auth/basic/basic-users.ts'
+import { BasicScheme, compileUsers, type KnownUser } from '../../../src/auth/basic/basic-scheme.ts'
 import type { AuthRequest } from '../../../src/auth/scheme.ts'
 import { hashPassword } from '../../../src/auth/basic/password-hash.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { HashQueue } from '../../../src/auth/basic/hash-queue.ts'
+import { HashQueue } from '../../../src/auth/basic/password-hash.ts'
 
 test('two hashes at once, in their order, and too many are refused', async () => {
   const queue = new HashQueue()

@@ -3,9 +3,11 @@ import { X509Certificate } from 'node:crypto'
 import { createServer, request as httpsRequest } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
-import { compileCertificateConsumers } from '../../../src/auth/client-certificate/certificate-consumers.ts'
+import {
+  compileCertificateConsumers,
+  ClientCertificateScheme,
+} from '../../../src/auth/client-certificate/client-certificate-scheme.ts'
 import type { CertificateSettings } from '../../../src/auth/client-certificate/client-certificate-schema.ts'
-import { ClientCertificateScheme } from '../../../src/auth/client-certificate/client-certificate-scheme.ts'
 import { Authority, hasOpenssl, type KeyAndCertificate } from './authority.ts'
 
 if (!hasOpenssl) console.log('skipped: client certificates (install openssl)')

@@ -5,13 +5,13 @@ import { parseDictionary } from 'structured-headers'
 import type { InnerList } from 'structured-headers'
 import { HttpSignatureScheme } from '../../../src/auth/http-signature/http-signature-scheme.ts'
 import type { SignatureKey } from '../../../src/auth/http-signature/http-signature-schema.ts'
-import { compileKeys } from '../../../src/auth/http-signature/known-keys.ts'
-import { signatureBase } from '../../../src/auth/http-signature/signature-base.ts'
 import {
+  compileKeys,
   publicKeyVerifier,
   secretVerifier,
   type SignatureVerifier,
 } from '../../../src/auth/http-signature/signature-key.ts'
+import { signatureBase } from '../../../src/auth/http-signature/signature-base.ts'
 import type { AuthRequest } from '../../../src/auth/scheme.ts'
 import { ed25519, p256, p384, privatePem, publicPem, rsa, rsaPss } from '../jwt/key-pairs.ts'
 import { contentDigest, hmac, SECRET, signedHeaders, type SignedRequest } from './signer.ts'

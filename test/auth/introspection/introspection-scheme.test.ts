@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { authUnavailable } from '../../../src/auth/challenge.ts'
 import type { Consumer } from '../../../src/auth/auth-schema.ts'
-import { IntrospectionScheme } from '../../../src/auth/introspection/introspection-scheme.ts'
-import type { ActiveToken } from '../../../src/auth/introspection/token-introspection.ts'
+import { IntrospectionScheme, type ActiveToken } from '../../../src/auth/introspection/introspection-scheme.ts'
 import type { AuthRequest } from '../../../src/auth/scheme.ts'
 
 const consumer: Consumer = { id: 'ada', scheme: 'introspection', scopes: [], groups: [], claims: {} }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { IdentityRequest } from '../../../src/auth/identity-client.ts'
-import { tokenIntrospection } from '../../../src/auth/introspection/token-introspection.ts'
+import { tokenIntrospection } from '../../../src/auth/introspection/introspection-scheme.ts'
 
 const NOW = 1_000_000_000_000
 const seconds = NOW / 1000

@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import type { Consumer } from '../../../src/auth/auth-schema.ts'
 import { JwtScheme } from '../../../src/auth/jwt/jwt-scheme.ts'
 import type { JwtSettings } from '../../../src/auth/jwt/jwt-schema.ts'
-import { KeySet } from '../../../src/auth/jwt/key-source.ts'
-import { RevocationList } from '../../../src/auth/jwt/revocation-list.ts'
+import { KeySet } from '../../../src/auth/jwt/verification-key.ts'
+import { RevocationList } from '../../../src/auth/jwt/token-revocation.ts'
 import { TokenVerifier } from '../../../src/auth/jwt/token-verifier.ts'
 
 const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { RevocationList } from '../../../src/auth/jwt/revocation-list.ts'
-import type { RevocationEntries } from '../../../src/auth/jwt/revocation-schema.ts'
+import { RevocationList, type RevocationEntries } from '../../../src/auth/jwt/token-revocation.ts'
 import type { VerifiedToken } from '../../../src/auth/jwt/token-verifier.ts'
 
 const token = (claims: Record<string, unknown>, id = 'ada'): VerifiedToken => ({

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LoginCookies } from '../../../src/auth/login/login-cookies.ts'
-import { loginOrigin } from '../../../src/auth/login/login-origin.ts'
-import { SealedText } from '../../../src/auth/login/sealed-text.ts'
+import { loginOrigin } from '../../../src/auth/login/login-scheme.ts'
+import { SealedText } from '../../../src/auth/login/login-session.ts'
 
 const cookies = (more: object = {}): LoginCookies =>
   new LoginCookies({ cookie: { name: 's', sameSite: 'lax', secure: 'auto', ...more }, logoutPath: '/out' } as never)

@@ -3,8 +3,7 @@ import { after, before, test } from 'node:test'
 import type { Redis } from 'ioredis'
 import { type IssuerAnswer, SessionOver } from '../../../src/auth/login/login-issuer.ts'
 import { SessionSeal } from '../../../src/auth/login/login-session.ts'
-import { SessionRefresh } from '../../../src/auth/login/session-refresh.ts'
-import { type RefreshRedis, SharedRefresh } from '../../../src/auth/login/shared-refresh.ts'
+import { SessionRefresh, type RefreshRedis, SharedRefresh } from '../../../src/auth/login/session-refresh.ts'
 import { needsRedis, startRedisClient } from '../../redis/redis-server.ts'
 
 const seal = new SessionSeal({

@@ -1,10 +1,103 @@
 import type { FastifyBaseLogger } from 'fastify'
+import Type, { type Static } from 'typebox'
+import type { VerifiedToken } from './token-verifier.ts'
 import { reasonOf } from '../../errors.ts'
 import { authUnavailable } from '../challenge.ts'
 import type { RevocationSettings } from './jwt-schema.ts'
-import { isIssuedBefore, type Revocations, subjectsOf } from './revocation-list.ts'
-import { INSTANT } from './revocation-schema.ts'
-import type { VerifiedToken } from './token-verifier.ts'
+
+/** A time; a date means its first moment, UTC. */
+export const INSTANT = '^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2}))?$'
+
+/** Content of a revocation file. */
+export const RevocationEntries = Type.Array(
+  Type.Union(
+    [
+      Type.Object(
+        {
+          jti: Type.String({ minLength: 1, description: 'The `jti` of the token.' }),
+        },
+        { additionalProperties: false, description: 'One token.' },
+      ),
+      Type.Object(
+        {
+          sub: Type.String({ minLength: 1, description: 'The `sub` of the tokens, or the id of the consumer.' }),
+          before: Type.Optional(
+            Type.String({
+              pattern: INSTANT,
+              title: 'date such as "2027-01-31", or time such as "2027-01-31T12:00:00Z"',
+              description: 'Only tokens that were issued before this time, or that do not state when. Default: all.',
+            }),
+          ),
+        },
+        { additionalProperties: false, description: 'All tokens of a consumer.' },
+      ),
+    ],
+    { title: '{ jti: text } or { sub: text, before: time }' },
+  ),
+)
+export type RevocationEntries = Static<typeof RevocationEntries>
+
+/** Tokens that are refused though they are valid. */
+export interface Revocations {
+  /** Whether a token is among them, as far as that is known; null when it has to be asked. */
+  peek(token: VerifiedToken): boolean | null
+  /** @throws GatehouseError `GW_AUTH_UNAVAILABLE` when nobody can say */
+  ask(token: VerifiedToken): Promise<boolean>
+}
+
+/** Whose token it is: the `sub`, and the id of the consumer, which may have the name of the issuer before it. */
+export const subjectsOf = ({
+  consumer: {
+    id,
+    claims: { sub },
+  },
+}: VerifiedToken): string[] => (typeof sub === 'string' && sub !== id ? [sub, id] : [id])
+
+/**
+ * Whether a token was issued before a time; one that does not say when counts as old.
+ * @param before  milliseconds since 1970
+ */
+export const isIssuedBefore = (
+  {
+    consumer: {
+      claims: { iat },
+    },
+  }: VerifiedToken,
+  before: number,
+): boolean => typeof iat !== 'number' || iat * 1000 < before
+
+/** Revocations of a file, which are replaced as a whole. */
+export class RevocationList implements Revocations {
+  #tokens: ReadonlySet<string> = new Set()
+  /** Milliseconds since 1970 before which the tokens of a subject were issued; Infinity for all. */
+  #subjects: ReadonlyMap<string, number> = new Map()
+
+  replace(entries: RevocationEntries): void {
+    const subjects = new Map<string, number>()
+    for (const entry of entries) {
+      if (!('sub' in entry)) continue
+      const before = entry.before === undefined ? Infinity : Date.parse(entry.before)
+      // a day that the calendar does not have: rather too many than too few
+      subjects.set(entry.sub, Math.max(subjects.get(entry.sub) ?? 0, Number.isNaN(before) ? Infinity : before))
+    }
+    this.#tokens = new Set(entries.flatMap((entry) => ('jti' in entry ? [entry.jti] : [])))
+    this.#subjects = subjects
+  }
+
+  peek(token: VerifiedToken): boolean {
+    const { jti } = token.consumer.claims
+    if (typeof jti === 'string' && this.#tokens.has(jti)) return true
+    if (this.#subjects.size === 0) return false
+    return subjectsOf(token).some((subject) => {
+      const before = this.#subjects.get(subject)
+      return before !== undefined && isIssuedBefore(token, before)
+    })
+  }
+
+  async ask(token: VerifiedToken): Promise<boolean> {
+    return this.peek(token)
+  }
+}
 
 /** Before each key; the braces keep all of them on one node of a cluster, so that one command reads them. */
 const PREFIX = '{gatehouse}:revoked:'

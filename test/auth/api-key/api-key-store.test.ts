@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type ApiKey, compileApiKeys, digestOf, indexOf } from '../../../src/auth/api-key/api-key.ts'
-import { fieldOf, RedisKeys, REDIS_KEYS } from '../../../src/auth/api-key/redis-keys.ts'
+import { type ApiKey, compileApiKeys } from '../../../src/auth/api-key/api-key.ts'
+import { digestOf, indexOf } from '../../../src/auth/api-key/api-key-hash.ts'
+import { fieldOf, RedisKeys, REDIS_KEYS } from '../../../src/auth/api-key/api-key-store.ts'
 
 /** What stands in for the client: the contract with a real one is in test/plugins/auth/api-key.test.ts. */
 function setUp() {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { IdentityClient } from '../../../src/auth/identity-client.ts'
-import { discoverJwkSet, fetchJwkSet } from '../../../src/auth/jwt/issuer-documents.ts'
+import { discoverJwkSet, fetchJwkSet } from '../../../src/auth/jwt/jwks-refresh.ts'
 import { readJwkSet } from '../../../src/auth/jwt/jwk-set.ts'
-import { RemoteKeys } from '../../../src/auth/jwt/remote-keys.ts'
+import { RemoteKeys } from '../../../src/auth/jwt/jwks-refresh.ts'
 import { type Issuer, jwkOf, startIssuer } from './issuer.ts'
 import { ed25519, p256, p384, rsa } from './key-pairs.ts'
 

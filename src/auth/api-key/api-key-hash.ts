@@ -1,6 +1,14 @@
-import { randomBytes, randomInt } from 'node:crypto'
+import { hash, randomBytes, randomInt } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import { digestOf } from './api-key.ts'
+
+/** SHA-256 of a key. */
+export const digestOf = (key: string): Buffer => hash('sha256', key, 'buffer')
+
+/**
+ * What keys are looked up by: the first 64 bits of their hash. The rest is compared in constant time, so that how
+ * long the search takes tells nothing of use about it.
+ */
+export const indexOf = (digest: Buffer): string => digest.toString('latin1', 0, 8)
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const ID_LENGTH = 8

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { FailureTallies } from '../../src/auth/failure-tally.ts'
+import { FailureTallies } from '../../src/auth/failure-counts.ts'
 
 test('the number of keys is bounded, whatever clients choose; those with attempts in flight stay', () => {
   const tallies = new FailureTallies(1000, 100, () => 0)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { consumerOf } from '../../../src/auth/jwt/token-consumer.ts'
+import { consumerOf } from '../../src/auth/claims.ts'
 
 test('is called by sub, else by client_id or azp', () => {
   assert.equal(consumerOf({ sub: 'ada', client_id: 'app', azp: 'x' })!.id, 'ada')

@@ -1,5 +1,4 @@
-import type { Consumer, SchemeName } from '../auth-schema.ts'
-import { claimAt } from '../requirement.ts'
+import type { Consumer, SchemeName } from './auth-schema.ts'
 
 /**
  * Claims by which a token may say whose it is, in this order: machine tokens often lack `sub`. The first that is there
@@ -59,4 +58,18 @@ const groupsOf = (value: unknown): string[] =>
 function frozen<T extends object>(value: T): T {
   for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) frozen(part)
   return Object.freeze(value)
+}
+
+/**
+ * A claim by its name, or by a path of names with dots between.
+ * @param claim  the whole name, which is looked for first: `https://example.com/org` is one name
+ */
+export function claimAt(claims: Readonly<Record<string, unknown>>, claim: string, path: readonly string[]): unknown {
+  if (Object.hasOwn(claims, claim)) return claims[claim]
+  let value: unknown = claims
+  for (const part of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined
+    value = (value as Record<string, unknown>)[part]
+  }
+  return value
 }

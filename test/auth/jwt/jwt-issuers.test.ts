@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JwtSettings } from '../../../src/auth/jwt/jwt-schema.ts'
-import { issuerForms } from '../../../src/auth/jwt/issuer-forms.ts'
+import { issuerForms } from '../../../src/auth/jwt/jwt-issuers.ts'
 import { publicPem, rsa, settings } from './key-pairs.ts'
 
 const SECRET = 'a secret for tests, long enough for HS256'
