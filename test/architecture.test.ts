@@ -93,6 +93,24 @@ test('nothing in src imports plugins, routes or tests', () => {
   }
 })
 
+/** Tools that work on whole API documents: the files of each that the rest of the gateway may import. */
+const DOCUMENT_TOOLS: Record<string, readonly string[]> = {
+  'src/openapi/diff/': ['document-diff.ts'],
+  'src/openapi/drift/': ['drift-record.ts', 'drift-overlay.ts'],
+  'src/openapi/mock/': ['mock-answer.ts', 'mock-schema.ts'],
+}
+
+test('a document tool is imported through its entry files, and tools do not import each other', () => {
+  for (const [file, imports] of graph) {
+    for (const imported of imports) {
+      const tool = Object.keys(DOCUMENT_TOOLS).find((folder) => imported.startsWith(folder))
+      if (tool === undefined || file.startsWith(tool)) continue
+      const isTool = Object.keys(DOCUMENT_TOOLS).some((folder) => file.startsWith(folder))
+      assert.ok(!isTool && DOCUMENT_TOOLS[tool]!.includes(basename(imported)), `${file} imports ${imported}`)
+    }
+  }
+})
+
 test('there is no circle of imports', () => {
   const done = new Set<string>()
   const visit = (file: string, path: string[]): void => {

@@ -1,5 +1,5 @@
 import { SchemeUse, type SchemeName } from '../auth/auth-schema.ts'
-import { followReference } from '../openapi/local-reference.ts'
+import { followReference } from '../schema/local-reference.ts'
 import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 import type { ApiDocument } from '../schema/types.ts'
 

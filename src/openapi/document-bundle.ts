@@ -1,11 +1,12 @@
-import { atPointer, isObject, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
+import { atPointer, parentPointer, pointerToken } from '../schema/json-pointer.ts'
+import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 import { BootProblems } from '../errors.ts'
 import { boundedCopy, valueBudget } from './document-bounds.ts'
 import type { Grammar, Shape } from './document-grammar.ts'
 import { DocumentOrigins, type DocumentSource } from './document-origins.ts'
 import { type DocumentSources, SourceRefused } from './document-sources.ts'
 import { type Place, shapeAt, walkDocument, wholeDocument } from './document-walk.ts'
-import { pointerReference } from './local-reference.ts'
+import { pointerReference } from '../schema/local-reference.ts'
 import { TargetFinder, type Target } from './reference-target.ts'
 
 /** Something of a file that has been taken into the document, to be walked. */
@@ -126,8 +127,7 @@ class Bundler implements Bundle {
         }
         if (typeof value.$ref !== 'string' || !holder) return
         const lone = Object.keys(value).length === 1
-        const isComponent =
-          lone && !value.$ref.startsWith('#') && this.#homes.has(pointer.slice(0, pointer.lastIndexOf('/')))
+        const isComponent = lone && !value.$ref.startsWith('#') && this.#homes.has(parentPointer(pointer))
         const hasHome = this.#grammar[kind]!.home !== undefined
         if (kind === 'Path' || isComponent || (lone && !hasHome)) {
           this.#insertions.push(reference(holder, key, kind, pointer))
@@ -192,7 +192,7 @@ class Bundler implements Bundle {
   #pointerOf({ source, pointer }: Target, kind: string): string {
     if (source === this.#source && this.#isKnown(pointer, kind)) return pointer
     const placed = this.#placed.get(source) ?? new Map<string, { shape: Shape; pointer: string }>()
-    for (let start = pointer; ; start = start.slice(0, start.lastIndexOf('/'))) {
+    for (let start = pointer; ; start = parentPointer(start)) {
       const found = placed.get(start)
       if (found && (start !== pointer || found.shape === kind)) return found.pointer + pointer.slice(start.length)
       if (start === '') break
@@ -222,10 +222,7 @@ class Bundler implements Bundle {
    * kind is told of later.
    */
   #isKnown(pointer: string, kind: string): boolean {
-    return (
-      this.#homes.has(pointer.slice(0, pointer.lastIndexOf('/'))) ||
-      shapeAt(this.#grammar, this.#source.value, pointer) === kind
-    )
+    return this.#homes.has(parentPointer(pointer)) || shapeAt(this.#grammar, this.#source.value, pointer) === kind
   }
 
   #put(source: DocumentSource, pointer: string, place: Place): void {

@@ -25,7 +25,8 @@ export type Grammar = Readonly<Record<string, PartKind>>
 
 const TEXTS = { summary: 'words', description: 'words', externalDocs: 'any' }
 const NAMED = { type: 'words', ...TEXTS }
-const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace']
+/** Methods that a Path Item may have operations for. */
+export const METHODS: readonly string[] = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace']
 
 const SCHEMA: PartKind['fields'] = {
   ...TEXTS,
@@ -279,7 +280,7 @@ export const SWAGGER: Grammar = {
   Schema: { fields: { ...SCHEMA, type: 'fileTypes', discriminator: 'text' }, home: ['definitions'] },
 }
 
-function pathItem(parameter: string, methods: string[]): PartKind {
+function pathItem(parameter: string, methods: readonly string[]): PartKind {
   return {
     fields: {
       ...TEXTS,

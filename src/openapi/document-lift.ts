@@ -41,13 +41,6 @@ function liftSchema(schema: SchemaObject, pointer: string, notes: DocumentNotes)
   if (typeof schema.$ref === 'string') dropBesideReference(schema, pointer, notes)
   liftBound(schema, 'exclusiveMinimum', 'minimum')
   liftBound(schema, 'exclusiveMaximum', 'maximum')
-  if (Array.isArray(schema.items)) {
-    // a tuple of draft-07, which 3.0 does not have and some generators write
-    schema.prefixItems = schema.items
-    delete schema.items
-    if (schema.additionalItems !== undefined) schema.items = schema.additionalItems
-    delete schema.additionalItems
-  }
   if (schema.example !== undefined) {
     schema.examples ??= [schema.example]
     delete schema.example

@@ -1,11 +1,17 @@
-import { atPointer, isObject, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
+import {
+  atPointer,
+  parentPointer,
+  pointerNames,
+  pointerToken,
+  referencePointer,
+  tokenName,
+} from '../schema/json-pointer.ts'
+import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 import type { FaultMode, OmittedOperation } from '../schema/types.ts'
 import type { Mistake } from './document-check.ts'
-import type { Grammar } from './document-grammar.ts'
+import { type Grammar, METHODS } from './document-grammar.ts'
 import { shapeAt, walkDocument, wholeDocument } from './document-walk.ts'
-import { referencePointer } from './local-reference.ts'
-import { OperationReach } from './operation-weight.ts'
-import { METHODS } from './operation-reader.ts'
+import { IN_PLACE, OperationReach } from './operation-weight.ts'
 
 /** What has been taken out of a document, or loosened, and for which mistake. */
 export interface Mended {
@@ -24,8 +30,6 @@ const COMPONENT = /^(\/components\/\w+|\/definitions|\/parameters|\/responses)\/
 /** What the whole document depends on, and who may call. */
 const WHOLE =
   /^(?:\/(?:paths|components(?:\/\w+)?|definitions|parameters|responses|info|openapi|swagger|security(?:\/.*)?|securityDefinitions))?$/
-/** Steps to a schema that looks at the same value as the one that holds it. */
-const IN_PLACE = /\/(?:(?:allOf|anyOf|oneOf)\/\d+|not|if|then|else|dependentSchemas\/[^/]+)$/
 
 /** Leaves out the operations of a document that are faulty, or loosens their schemas, in place. */
 export class DocumentMender {
@@ -84,7 +88,7 @@ export class DocumentMender {
     const { holder, key: method } = placeOf(root, operation)
     if (!isObject(holder) || holder[method] === undefined) return
     delete holder[method]
-    const path = unescaped(operation.slice('/paths/'.length, operation.lastIndexOf('/')))
+    const path = tokenName(operation.slice('/paths/'.length, operation.lastIndexOf('/')))
     this.omitted.push({ method: method.toUpperCase(), path })
     this.#pointers.push(operation)
     this.#told.add(fault)
@@ -99,7 +103,7 @@ export class DocumentMender {
     if (ofPeople !== undefined) delete root[ofPeople]
     else if (pointer.startsWith('/info/')) {
       root.info = { title: text(root.info?.title), version: text(root.info?.version) }
-    } else if (path !== undefined) this.#omitPath(root, unescaped(path))
+    } else if (path !== undefined) this.#omitPath(root, tokenName(path))
     else if (component !== undefined && schema !== undefined) this.#loosen(root, schema)
     else if (component !== undefined) {
       const { holder, key } = placeOf(root, component)
@@ -110,7 +114,7 @@ export class DocumentMender {
     if (!this.#told.has(pointer)) {
       this.mended.push({
         pointer,
-        message: path === undefined ? 'left out: no operation uses it' : `left out: ${unescaped(path)}`,
+        message: path === undefined ? 'left out: no operation uses it' : `left out: ${tokenName(path)}`,
       })
     }
     return true
@@ -128,18 +132,16 @@ export class DocumentMender {
 }
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '')
-const unescaped = (token: string): string => token.replaceAll('~1', '/').replaceAll('~0', '~')
 
 function placeOf(root: SchemaObject, pointer: string): { holder: unknown; key: string } {
-  const at = pointer.lastIndexOf('/')
-  return { holder: atPointer(root, pointer.slice(0, at)), key: unescaped(pointer.slice(at + 1)) }
+  return { holder: atPointer(root, parentPointer(pointer)), key: pointerNames(pointer).at(-1) ?? '' }
 }
 
 /**
  * Pointer of the schema in which something stands, and of what it is a part of as far as both look at the same value.
  */
 function schemaAround(root: SchemaObject, grammar: Grammar, pointer: string): string | undefined {
-  for (let at = pointer; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) {
+  for (let at = pointer; at !== ''; at = parentPointer(at)) {
     if (shapeAt(grammar, root, at) !== 'Schema') continue
     while (IN_PLACE.test(at)) at = at.replace(IN_PLACE, '')
     return at

@@ -1,4 +1,5 @@
 import type { Problem } from '../errors.ts'
+import { parentPointer, pointerNames } from '../schema/json-pointer.ts'
 import type { DataFile } from '../schema/data-file.ts'
 
 /** A file of a document. */
@@ -23,15 +24,9 @@ export interface Whereabouts {
   field: string
 }
 
-const tokensOf = (pointer: string): string[] =>
-  pointer
-    .split('/')
-    .slice(1)
-    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
-
 /** A JSON pointer in words. */
 const fieldOf = (pointer: string): string =>
-  tokensOf(pointer).reduce(
+  pointerNames(pointer).reduce(
     (field, token) =>
       /^\d{1,6}$/.test(token) && !/responses$/.test(field)
         ? `${field}[${token}]`
@@ -63,7 +58,7 @@ export class DocumentOrigins {
     const [home] = /^\/components\/\w+/.exec(lifted) ?? ['']
     const before = this.moved.get(home)
     const pointer = before === undefined ? lifted : before + lifted.slice(home.length)
-    for (let start = pointer; ; start = start.slice(0, start.lastIndexOf('/'))) {
+    for (let start = pointer; ; start = parentPointer(start)) {
       const origin = this.#origins.get(start)
       if (origin) return { source: origin.source, pointer: origin.pointer + pointer.slice(start.length) }
       if (start === '') throw new Error('the document has no origin')
@@ -72,7 +67,7 @@ export class DocumentOrigins {
 
   /** Whether a place lies in something that came from a part of a file. */
   isWithin(place: string, source: DocumentSource, pointer: string): boolean {
-    for (let start = place; start !== ''; start = start.slice(0, start.lastIndexOf('/'))) {
+    for (let start = place; start !== ''; start = parentPointer(start)) {
       const origin = this.#origins.get(start)
       if (origin?.source === source && origin.pointer === pointer) return true
     }
@@ -82,17 +77,11 @@ export class DocumentOrigins {
   /** Files and lines of parts, found in one pass over each file. */
   whereabouts(pointers: readonly string[]): Whereabouts[] {
     const result: Whereabouts[] = []
-    const bySource = new Map<DocumentSource, [place: number, pointer: string][]>()
-    pointers.forEach((pointer, place) => {
-      const { source, pointer: within } = this.of(pointer)
-      const list = bySource.get(source)
-      if (list) list.push([place, within])
-      else bySource.set(source, [[place, within]])
-    })
-    for (const [source, list] of bySource) {
-      const lines = source.linesOf(list.map(([, pointer]) => tokensOf(pointer)))
-      list.forEach(([place, pointer], at) => {
-        result[place] = { where: `${source.name}:${lines[at]}`, field: fieldOf(pointer) }
+    const found = pointers.map((pointer, place) => ({ place, ...this.of(pointer) }))
+    for (const [source, parts] of Map.groupBy(found, (part) => part.source)) {
+      const lines = source.linesOf(parts.map(({ pointer }) => pointerNames(pointer)))
+      parts.forEach(({ place, pointer }, i) => {
+        result[place] = { where: `${source.name}:${lines[i]}`, field: fieldOf(pointer) }
       })
     }
     return result

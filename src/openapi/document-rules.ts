@@ -1,10 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
-import { atPointer, isObject, unionsWith, type SchemaObject } from '../schema/json-schema.ts'
+import { atPointer, referencePointer } from '../schema/json-pointer.ts'
+import { isObject, unionsWith, type SchemaObject } from '../schema/json-schema.ts'
+import { useTuplesOf2020 } from '../schema/self-contained-schema.ts'
 import { shown, type Mistake } from './document-check.ts'
 import { OPENAPI } from './document-grammar.ts'
 import type { DocumentNotes } from './document-origins.ts'
 import { walkDocument, wholeDocument, type Part } from './document-walk.ts'
-import { followReference, referencePointer } from './local-reference.ts'
+import { followReference } from '../schema/local-reference.ts'
 import { OperationReach, checkWeight, ReferenceGraph } from './operation-weight.ts'
 import { noteUnenforced } from './unenforced-parts.ts'
 
@@ -110,12 +112,8 @@ function checkReference(
 
 function readSchema({ value, pointer }: Part, notes: DocumentNotes): void {
   for (const name of NAMES) if (name in value) delete value[name]
-  if (Array.isArray(value.items)) {
-    value.prefixItems = value.items
-    delete value.items
-    if (value.additionalItems !== undefined) value.items = value.additionalItems
-  }
-  if ('additionalItems' in value) delete value.additionalItems
+  useTuplesOf2020(value)
+  delete value.additionalItems
   if (value.xml !== undefined) notes.add('"xml" is documented only: bodies in XML are not looked into', pointer)
   const wrong = value.default === undefined ? undefined : defaultMistake(value)
   if (wrong !== undefined) notes.add(`a default ${wrong}`, `${pointer}/default`)

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { constants, open, realpath } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { BootProblems } from '../errors.ts'
-import { parseDocumentText } from '../schema/data-file.ts'
+import { parseDocumentText, readFailure } from '../schema/data-file.ts'
 import { boundedCopy } from './document-bounds.ts'
 import type { DocumentSource } from './document-origins.ts'
 
@@ -29,15 +29,8 @@ export interface SourceOptions {
   isAllowed: (url: URL) => boolean
 }
 
-const READ_ERRORS: Record<string, string> = {
-  ENOENT: 'there is no such file',
-  ENOTDIR: 'there is no such file',
-  EISDIR: 'it is a folder',
-  EACCES: 'there is no permission to read it',
-  ELOOP: 'its symbolic links go round',
-}
-
-const isWeb = (reference: string): boolean => /^https?:\/\//i.test(reference)
+/** Whether a reference or an id is a URL that can be fetched. */
+export const isWeb = (reference: string): boolean => /^https?:\/\//i.test(reference)
 
 /** How a URL is told: without what may be secret. */
 export const shownUrl = (url: URL): string => `${url.origin}${url.pathname}`
@@ -148,9 +141,7 @@ const tooLarge = (): SourceRefused =>
   )
 
 function unreadable(error: unknown): never {
-  throw new SourceRefused(
-    `cannot be read: ${READ_ERRORS[(error as NodeJS.ErrnoException).code ?? ''] ?? 'the file system refuses it'}`,
-  )
+  throw new SourceRefused(`cannot be read: ${readFailure(error)}`)
 }
 
 /**

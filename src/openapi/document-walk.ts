@@ -1,4 +1,5 @@
-import { isObject, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
+import { pointerNames, pointerToken } from '../schema/json-pointer.ts'
+import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 import type { Grammar, Shape } from './document-grammar.ts'
 
 /** A place of a document that holds a value. */
@@ -57,8 +58,7 @@ export const wholeDocument = (root: unknown): Place => ({ shape: 'Document', val
 export function shapeAt(grammar: Grammar, root: unknown, pointer: string): Shape | undefined {
   let shape: Shape = 'Document'
   let value = root
-  for (const token of pointer.split('/').slice(1)) {
-    const key = token.replaceAll('~1', '/').replaceAll('~0', '~')
+  for (const key of pointerNames(pointer)) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
     const inner = shapeWithin(grammar, shape, value, key)
     if (inner === undefined) return undefined

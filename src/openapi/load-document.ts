@@ -3,7 +3,7 @@ import { BootProblems } from '../errors.ts'
 import { buildDocument } from './document-builder.ts'
 import { DocumentCache } from './document-cache.ts'
 import type { SchemaMistakes } from './document-rules.ts'
-import { digestOf, DocumentSources, MAX_BYTES, readBounded, SourceRefused } from './document-sources.ts'
+import { digestOf, DocumentSources, isWeb, MAX_BYTES, readBounded, SourceRefused } from './document-sources.ts'
 import { TooDeep } from './document-walk.ts'
 import { allowedBy, type Fetch, RemoteTexts, type RemoteOptions } from './remote-document.ts'
 import type { ApiDocument, FaultMode } from '../schema/types.ts'
@@ -35,8 +35,6 @@ const made = new WeakMap<ApiDocument, ReadonlyMap<string, string>>()
 /** Real paths and URLs of all that a document was made from. */
 export const documentFiles = (document: ApiDocument): string[] => [...(made.get(document)?.keys() ?? [])]
 
-const isUrl = (id: string): boolean => /^https?:\/\//i.test(id)
-
 function remoteTexts(
   { folder, allow = [], onWarning = () => {}, fetch = globalThis.fetch as Fetch }: LoadOptions,
   fallback: RemoteOptions['fallback'],
@@ -65,7 +63,7 @@ async function loadFrom(
     if (!(error instanceof SourceRefused)) throw error
     throw new BootProblems([
       {
-        file: isUrl(reference) ? reference.replace(/[?#].*$|(?<=\/\/)[^/]*@/g, '') : reference,
+        file: isWeb(reference) ? reference.replace(/[?#].*$|(?<=\/\/)[^/]*@/g, '') : reference,
         field: '',
         message: error.message,
       },
@@ -120,7 +118,7 @@ export async function refreshApiDocument(
   before: ApiDocument,
 ): Promise<ApiDocument | null> {
   const remote = remoteTexts(options, 'never')
-  if (!(await hasChanged(remote, made.get(before), isUrl(reference)))) return null
+  if (!(await hasChanged(remote, made.get(before), isWeb(reference)))) return null
   const document = await loadFrom(remote, reference, options)
   await remote.keep()
   return document
@@ -134,7 +132,7 @@ async function hasChanged(
   if (!digests) return true
   let isRoot = true
   for (const [id, digest] of digests) {
-    const text = isUrl(id) ? remote.text(new URL(id), MAX_BYTES, isRoot && startsRemote) : readBounded(id, MAX_BYTES)
+    const text = isWeb(id) ? remote.text(new URL(id), MAX_BYTES, isRoot && startsRemote) : readBounded(id, MAX_BYTES)
     isRoot = false
     // whoever reads all of it tells of what cannot be read, and where it is asked for
     const found = await text.catch((error: unknown) => {

@@ -1,9 +1,8 @@
-import { isObject, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
-import { followReference } from './local-reference.ts'
+import { pointerToken } from '../schema/json-pointer.ts'
+import { isObject, type SchemaObject } from '../schema/json-schema.ts'
+import { followReference } from '../schema/local-reference.ts'
+import { plainMediaType } from '../validation/media-type.ts'
 import type { ApiMedia } from '../schema/types.ts'
-
-/** A media type in small letters and without parameters. */
-export const plainMediaType = (name: string): string => name.split(';', 1)[0]!.trim().toLowerCase()
 
 /**
  * The media types of a Content map. Of two that differ in parameters only, the one without any counts, else the first.

@@ -1,10 +1,17 @@
-import { isObject, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
-import { followReference, type Located } from './local-reference.ts'
+import { pointerToken } from '../schema/json-pointer.ts'
+import { isObject, type SchemaObject } from '../schema/json-schema.ts'
+import { followReference, type Located } from '../schema/local-reference.ts'
 import { mediaTypes } from './media-reader.ts'
-import type { ApiBody, ApiHeader, ApiOperation, ApiParameter, ApiResponse, ParameterStyle } from '../schema/types.ts'
-
-/** Methods that a Path Item may have operations for. */
-export const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'] as const
+import {
+  IGNORED_HEADERS,
+  type ApiBody,
+  type ApiHeader,
+  type ApiOperation,
+  type ApiParameter,
+  type ApiResponse,
+  type ParameterStyle,
+} from '../schema/types.ts'
+import { METHODS } from './document-grammar.ts'
 
 /** Styles of a place, its default first (OpenAPI 3.1, section 4.8.12.3). */
 export const STYLES: Record<ApiParameter['in'], readonly [ParameterStyle, ...ParameterStyle[]]> = {
@@ -13,9 +20,6 @@ export const STYLES: Record<ApiParameter['in'], readonly [ParameterStyle, ...Par
   header: ['simple'],
   cookie: ['form'],
 }
-
-/** Header parameters that the specification says to ignore: bodies, answers and security describe them. */
-export const IGNORED_HEADERS = new Set(['accept', 'content-type', 'authorization'])
 
 /** An operation without the line that it stands on. */
 export interface ReadOperation extends Omit<ApiOperation, 'where'> {
@@ -35,7 +39,7 @@ export function readOperations(root: SchemaObject): ReadOperation[] {
     if (!located) continue
     for (const method of Object.keys(located.object)) {
       const object: unknown = located.object[method]
-      if ((METHODS as readonly string[]).includes(method) && isObject(object)) {
+      if (METHODS.includes(method) && isObject(object)) {
         operations.push(readOperation(root, path, method, located, object))
       }
     }
@@ -98,13 +102,12 @@ function readParameters(root: SchemaObject, lists: [unknown, string][]): ApiPara
 function readParameter(root: SchemaObject, value: unknown, at: string): ApiParameter | undefined {
   const located = followReference(root, value, at)
   if (!located) return undefined
-  const { object, pointer } = located
+  const { object } = located
   const { name } = object
   const place = object.in as ApiParameter['in']
   if (typeof name !== 'string' || !Object.hasOwn(STYLES, place)) return undefined
   if (place === 'header' && IGNORED_HEADERS.has(name.toLowerCase())) return undefined
   const style: ParameterStyle = object.style ?? STYLES[place][0]
-  const [media] = mediaTypes(root, object.content, `${pointer}/content`)
   return {
     in: place,
     name,
@@ -112,9 +115,25 @@ function readParameter(root: SchemaObject, value: unknown, at: string): ApiParam
     style,
     explode: object.explode ?? style === 'form',
     ...(place === 'query' && object.allowEmptyValue === true && { allowEmptyValue: true }),
-    schemaPointer: media ? media.schemaPointer : object.schema === undefined ? null : `${pointer}/schema`,
-    ...(media && { mediaType: media.type }),
+    ...readValue(root, located),
   }
+}
+
+/** The schema of a parameter or header, and its media type when that is stated. */
+function readValue(
+  root: SchemaObject,
+  { object, pointer }: Located,
+): Pick<ApiParameter, 'schemaPointer' | 'mediaType'> {
+  const [media] = mediaTypes(root, object.content, `${pointer}/content`)
+  if (media) return { schemaPointer: media.schemaPointer, mediaType: media.type }
+  return { schemaPointer: object.schema === undefined ? null : `${pointer}/schema` }
+}
+
+/** The response that describes a status: the status itself, its class (`2XX`), or `default`. */
+export function responseFor(responses: readonly ApiResponse[], status: string): ApiResponse | undefined {
+  return [status, `${status[0]}XX`, 'default']
+    .map((name) => responses.find((response) => response.status === name))
+    .find((response) => response !== undefined)
 }
 
 function readBody(root: SchemaObject, value: unknown, at: string): ApiBody | null {
@@ -139,13 +158,11 @@ function readResponse(root: SchemaObject, status: string, value: unknown, at: st
     if (name.toLowerCase() === 'content-type') continue
     const found = followReference(root, header, `${pointer}/headers/${pointerToken(name)}`)
     if (!found) continue
-    const [media] = mediaTypes(root, found.object.content, `${found.pointer}/content`)
     headers.push({
       name,
       required: found.object.required === true,
       explode: found.object.explode === true,
-      schemaPointer: media ? media.schemaPointer : found.object.schema === undefined ? null : `${found.pointer}/schema`,
-      ...(media && { mediaType: media.type }),
+      ...readValue(root, found),
     })
   }
   return { status: code, content: mediaTypes(root, object.content, `${pointer}/content`), headers }

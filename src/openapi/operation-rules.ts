@@ -1,8 +1,10 @@
-import { atPointer, isObject, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
+import { atPointer, parentPointer, pointerToken } from '../schema/json-pointer.ts'
+import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 import type { Mistake } from './document-check.ts'
 import type { DocumentNotes } from './document-origins.ts'
-import { followReference } from './local-reference.ts'
-import { IGNORED_HEADERS, isRoutable, type ReadOperation, STYLES } from './operation-reader.ts'
+import { followReference } from '../schema/local-reference.ts'
+import { IGNORED_HEADERS } from '../schema/types.ts'
+import { isRoutable, type ReadOperation, STYLES } from './operation-reader.ts'
 
 /** Most operations of a document. */
 const MAX_OPERATIONS = 5000
@@ -112,7 +114,7 @@ function checkPathParameters(
       ])
     }
   }
-  const item = pointer.slice(0, pointer.lastIndexOf('/'))
+  const item = parentPointer(pointer)
   for (const list of [`${item}/parameters`, `${pointer}/parameters`]) checkParameters(root, list, notes, mistakes)
   const stated = new Set(parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name))
   const missing = templateNames(path).filter((name) => !stated.has(name))

@@ -1,7 +1,7 @@
-import { atPointer, isObject, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
+import { atPointer, pointerToken, referencePointer } from '../schema/json-pointer.ts'
+import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 import type { Mistake } from './document-check.ts'
-import { referencePointer } from './local-reference.ts'
-import { METHODS } from './operation-reader.ts'
+import { METHODS } from './document-grammar.ts'
 
 /**
  * Most schemas that one operation may need, those that its references lead to included: they are compiled at once, by
@@ -182,7 +182,7 @@ export class OperationReach {
 }
 
 /** Steps from a schema to one that looks at the same value. */
-const IN_PLACE = /\/(?:(?:allOf|anyOf|oneOf)\/\d+|not|if|then|else|dependentSchemas\/[^/]+)$/
+export const IN_PLACE = /\/(?:(?:allOf|anyOf|oneOf)\/\d+|not|if|then|else|dependentSchemas\/[^/]+)$/
 
 interface Edge {
   target: string

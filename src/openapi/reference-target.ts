@@ -1,4 +1,5 @@
-import { atPointer, isObject, pointerOf, pointerToken } from '../schema/json-schema.ts'
+import { atPointer, pointerOf, pointerToken } from '../schema/json-pointer.ts'
+import { isObject } from '../schema/json-schema.ts'
 import type { DocumentSource } from './document-origins.ts'
 import { SourceRefused, type DocumentSources } from './document-sources.ts'
 

@@ -1,10 +1,10 @@
-import { atPointer, isObject, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
-import { SWAGGER } from './document-grammar.ts'
+import { atPointer, pointerToken, referencePointer } from '../schema/json-pointer.ts'
+import { isObject, type SchemaObject } from '../schema/json-schema.ts'
+import { METHODS, SWAGGER } from './document-grammar.ts'
 import type { DocumentNotes } from './document-origins.ts'
 import { walkDocument, wholeDocument } from './document-walk.ts'
-import { followReference, referencePointer } from './local-reference.ts'
+import { followReference } from '../schema/local-reference.ts'
 
-const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch']
 const FORM = 'application/x-www-form-urlencoded'
 const MULTIPART = 'multipart/form-data'
 

@@ -1,44 +1,15 @@
+import { fullFormats } from 'ajv-formats/dist/formats.js'
+import { pointerToken } from '../schema/json-pointer.ts'
 import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 import type { DocumentNotes } from './document-origins.ts'
 import type { Part } from './document-walk.ts'
-import { followReference } from './local-reference.ts'
-import { plainMediaType } from './media-reader.ts'
+import { followReference } from '../schema/local-reference.ts'
+import { isForm, isJson, plainMediaType } from '../validation/media-type.ts'
 
-/** Formats that values are checked against; others say something to people only (JSON Schema 2020-12, section 7). */
-export const KNOWN_FORMATS: ReadonlySet<string> = new Set([
-  'date',
-  'time',
-  'date-time',
-  'iso-time',
-  'iso-date-time',
-  'duration',
-  'uri',
-  'uri-reference',
-  'uri-template',
-  'url',
-  'email',
-  'hostname',
-  'ipv4',
-  'ipv6',
-  'regex',
-  'uuid',
-  'json-pointer',
-  'json-pointer-uri-fragment',
-  'relative-json-pointer',
-  'int32',
-  'int64',
-  'float',
-  'double',
-  'password',
-  'binary',
-  'byte',
-])
 const NUMBER_FORMATS = new Set(['int32', 'int64', 'float', 'double'])
 /** Formats of both, or of neither. */
 const LOOSE_FORMATS = new Set(['password', 'binary'])
-const JSON_TYPE = /^[^/]+\/(?:[^/]+\+)?json$/
 const XML_TYPE = /[/+]xml$/
-const FORM_TYPES = new Set(['application/x-www-form-urlencoded', 'multipart/form-data'])
 /** Media types that stand at a parameter or header, whose text is read whatever its type. */
 const OF_A_VALUE = /\/(?:parameters|headers)\/[^/]+\/content\/[^/]+$/
 const OF_A_REQUEST = /\/(?:requestBody|requestBodies\/[^/]+)\/content\/[^/]+$/
@@ -147,7 +118,7 @@ function noteMedia(root: SchemaObject, { key, value, pointer, holder }: Part, no
   if (OF_A_VALUE.test(pointer)) return
   const isRequest = OF_A_REQUEST.test(pointer)
   if (isObject(value.encoding)) noteEncoding(root, type, isRequest, value, pointer, notes)
-  if (value.schema === undefined || JSON_TYPE.test(type)) return
+  if (value.schema === undefined || isJson(type)) return
   if (!isRequest) {
     if (XML_TYPE.test(type) || !type.startsWith('text/') || type === 'text/event-stream') {
       notes.add('of responses, only JSON and text are held against their schema', pointer)
@@ -155,10 +126,12 @@ function noteMedia(root: SchemaObject, { key, value, pointer, holder }: Part, no
   } else if (XML_TYPE.test(type)) notes.add('bodies in XML are let through unread', pointer)
   else if (/^multipart\/(?!form-data$)/.test(type)) {
     notes.add('of multipart bodies, only "multipart/form-data" is looked into', pointer)
-  } else if (!FORM_TYPES.has(type) && !type.startsWith('text/') && saysMoreThanLength(root, value.schema)) {
+  } else if (!hasFields(type) && !type.startsWith('text/') && saysMoreThanLength(root, value.schema)) {
     notes.add('of bodies that are neither JSON, form nor text, only the length is held against a schema', pointer)
   }
 }
+
+const hasFields = (type: string): boolean => isForm(type) || type === 'multipart/form-data'
 
 function noteEncoding(
   root: SchemaObject,
@@ -168,12 +141,12 @@ function noteEncoding(
   pointer: string,
   notes: DocumentNotes,
 ): void {
-  if (!isRequest || !FORM_TYPES.has(type)) {
+  if (!isRequest || !hasFields(type)) {
     return notes.add('"encoding" is for forms in requests, and ignored elsewhere', `${pointer}/encoding`)
   }
   const names = propertyNames(root, schema)
   for (const [name, value] of Object.entries<unknown>(encoding)) {
-    const at = `${pointer}/encoding/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+    const at = `${pointer}/encoding/${pointerToken(name)}`
     if (names.size > 0 && !names.has(name)) notes.add('"encoding" names a field that the schema does not have', at)
     const { style, explode } = isObject(value) ? value : {}
     if (type === 'multipart/form-data' && ((style !== undefined && style !== 'form') || explode === false)) {
@@ -199,7 +172,7 @@ function noteSchema({ value, pointer }: Part, notes: DocumentNotes): void {
   }
   const { format, type } = value
   const types = [type ?? []].flat() as string[]
-  if (typeof format === 'string' && !KNOWN_FORMATS.has(format)) {
+  if (typeof format === 'string' && !Object.hasOwn(fullFormats, format)) {
     notes.add(`the format "${format}" is documented only`, pointer)
   } else if (typeof format === 'string' && types.length > 0 && !LOOSE_FORMATS.has(format)) {
     const fitting = NUMBER_FORMATS.has(format) ? ['integer', 'number'] : ['string']
@@ -230,7 +203,7 @@ function noteDiscriminator({ discriminator, oneOf, anyOf }: SchemaObject, pointe
     if (!branches.has(target) && !branches.has(`#/components/schemas/${target}`)) {
       notes.add(
         'a "discriminator" maps a value to what is not among its schemas, so that this value is refused',
-        `${pointer}/discriminator/mapping/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+        `${pointer}/discriminator/mapping/${pointerToken(name)}`,
       )
     }
   }

@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import Type, { type Static } from 'typebox'
 import { SchemeUse } from '../auth/auth-schema.ts'
 import { BootProblems, type Problem } from '../errors.ts'
+import { readDataFile } from '../schema/data-file.ts'
 
 const Text = () => Type.Optional(Type.String())
 
@@ -64,25 +65,12 @@ export async function loadGatewayDocument(
   name: string,
   check: (document: unknown) => Problem[],
 ): Promise<GatewayDocument> {
-  let document: unknown
-  try {
-    const text = await readFile(file, 'utf8')
-    const { parse } = await import('yaml')
-    document = parse(text, { maxAliasCount: 100 })
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') return { info: { title: 'Gatehouse', version: '1.0.0' } }
-    const unreadable = code !== undefined && /^E[A-Z]+$/.test(code)
-    throw new BootProblems([
-      { file: name, field: '', message: unreadable ? `cannot be read (${code})` : message.split('\n')[0]! },
-    ])
-  }
-  if (document === null) {
-    throw new BootProblems([
-      { file: name, field: '', message: 'is empty, allowed: info with title and version, or no such file' },
-    ])
-  }
-  const problems = check(document)
+  if (!existsSync(file)) return { info: { title: 'Gatehouse', version: '1.0.0' } }
+  const { value } = readDataFile(file, name)
+  const problems =
+    value === null
+      ? [{ file: name, field: '', message: 'is empty, allowed: info with title and version, or no such file' }]
+      : check(value)
   if (problems.length > 0) throw new BootProblems(problems)
-  return document as GatewayDocument
+  return value as GatewayDocument
 }

@@ -1,9 +1,16 @@
+import {
+  atPointer,
+  encodePointer,
+  pointerNames,
+  pointerToken,
+  referencePointer,
+  tokenName,
+} from '../schema/json-pointer.ts'
 import type { ApiDocument } from '../schema/types.ts'
 import type { ComponentNames } from './placed-schemas.ts'
-import { atPointer, isObject, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
+import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 import { addProblem } from './openapi-answers.ts'
 import { fieldOf, homeLength, type Kind, SECTIONS } from './openapi-grammar.ts'
-import { encodePointer } from '../schema/self-contained-schema.ts'
 
 /** Where an operation of an imported document stands in the one that is made. */
 export interface OperationTarget {
@@ -102,7 +109,7 @@ export class ImportedComponents {
    * @throws Error when it leads nowhere, which the reader of documents rules out
    */
   reference(reference: string, kind: Kind): string {
-    const pointer = pointerOf(reference)
+    const pointer = referencePointer(reference)
     if (pointer === undefined || atPointer(this.#scope.document.root, pointer) === undefined) {
       throw new Error(`${this.#scope.document.name}: "$ref" is "${reference}", which leads nowhere`)
     }
@@ -146,7 +153,7 @@ export class ImportedComponents {
   #follow(value: unknown): string | undefined {
     let pointer: string | undefined
     for (let step = 0; step < MAX_CHAIN && isObject(value) && typeof value.$ref === 'string'; step++) {
-      pointer = pointerOf(value.$ref)
+      pointer = referencePointer(value.$ref)
       if (pointer === undefined) return undefined
       value = atPointer(this.#scope.document.root, pointer)
     }
@@ -162,7 +169,7 @@ export class ImportedComponents {
     const mapping = Object.entries(isObject(discriminator.mapping) ? discriminator.mapping : {}).map(
       ([value, to]): [string, unknown] => {
         const pointer =
-          typeof to !== 'string' ? undefined : to.startsWith('#') ? pointerOf(to) : SCHEMAS + pointerToken(to)
+          typeof to !== 'string' ? undefined : to.startsWith('#') ? referencePointer(to) : SCHEMAS + pointerToken(to)
         if (pointer === undefined || atPointer(this.#scope.document.root, pointer) === undefined) return [value, to]
         mapped.add(pointer)
         return [value, this.reference(`#${encodePointer(pointer)}`, 'schema')]
@@ -171,11 +178,11 @@ export class ImportedComponents {
     const stated = new Set(mapping.map(([value]) => value))
     const parts = [schema.oneOf, schema.anyOf]
       .flatMap((list) => (Array.isArray(list) ? list : []))
-      .map((part) => (isObject(part) ? pointerOf(part.$ref) : undefined))
+      .map((part) => (isObject(part) ? referencePointer(part.$ref) : undefined))
     for (const pointer of parts.length > 0 ? parts : home === undefined ? [] : this.#descendants(home)) {
       if (pointer === undefined || mapped.has(pointer) || !/^\/components\/schemas\/[^/]+$/.test(pointer)) continue
       const reference = this.reference(`#${encodePointer(pointer)}`, 'schema')
-      const value = lastToken(pointer)
+      const value = pointerNames(pointer).at(-1)!
       if (reference !== `#${SCHEMAS}${value}` && !stated.has(value)) mapping.push([value, reference])
     }
     return { ...discriminator, ...(mapping.length > 0 ? { mapping: Object.fromEntries(mapping) } : {}) }
@@ -187,7 +194,7 @@ export class ImportedComponents {
       this.#heirs = new Map()
       for (const [name, schema] of Object.entries<unknown>(this.#scope.document.root.components?.schemas ?? {})) {
         for (const part of isObject(schema) && Array.isArray(schema.allOf) ? schema.allOf : []) {
-          const parent = isObject(part) ? pointerOf(part.$ref) : undefined
+          const parent = isObject(part) ? referencePointer(part.$ref) : undefined
           if (parent === undefined) continue
           const heirs = this.#heirs.get(parent)
           if (heirs) heirs.push(SCHEMAS + pointerToken(name))
@@ -218,7 +225,7 @@ export class ImportedComponents {
 
   #target({ operationRef, operationId }: SchemaObject): OperationTarget | undefined {
     if (typeof operationId === 'string') return this.#scope.target({ operationId })
-    const pointer = pointerOf(operationRef)
+    const pointer = referencePointer(operationRef)
     return pointer === undefined ? undefined : this.#scope.target({ pointer })
   }
 
@@ -257,27 +264,13 @@ export function holdsReference(value: unknown): boolean {
   )
 }
 
-/** The JSON pointer of a reference within the document; undefined for any other. */
-function pointerOf(reference: unknown): string | undefined {
-  if (typeof reference !== 'string' || !/^#(\/|$)/.test(reference)) return undefined
-  try {
-    return decodeURIComponent(reference.slice(1))
-  } catch {
-    return reference.slice(1)
-  }
-}
-
-const unescaped = (token: string): string => token.replaceAll('~1', '/').replaceAll('~0', '~')
-
-const lastToken = (pointer: string): string => unescaped(pointer.slice(pointer.lastIndexOf('/') + 1))
-
 /** A name for what stands at a pointer: its own where it has one, else the way to it. */
 function nameOf(home: string, kind: Kind): string {
   const tokens = home.split('/').slice(1)
   const named = tokens.length > 1 && [SECTIONS[kind], 'definitions', '$defs'].includes(tokens.at(-2))
   return named
-    ? lastToken(home)
-    : unescaped(tokens.join('-'))
+    ? tokenName(tokens.at(-1)!)
+    : tokenName(tokens.join('-'))
         .replace(/[^\w.]+/g, '-')
         .replace(/^-?(?:paths|components)-|-$/g, '')
         .replace(/^-/, '')

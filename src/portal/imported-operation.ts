@@ -1,6 +1,7 @@
-import type { ApiDocument, ApiOperation } from '../schema/types.ts'
+import { atPointer, parentPointer } from '../schema/json-pointer.ts'
+import { IGNORED_HEADERS, type ApiDocument, type ApiOperation } from '../schema/types.ts'
 import { holdsReference, type ImportedComponents } from './imported-components.ts'
-import { atPointer, isObject, type SchemaObject } from '../schema/json-schema.ts'
+import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 
 /** What an imported document says of an operation, ready for the document that is made. */
 export interface ImportedParts {
@@ -22,9 +23,6 @@ export interface ImportedParts {
   extensions?: Record<string, unknown>
 }
 
-/** Said by media types and security; the specification says to ignore them (OpenAPI 3.1, section 4.8.12.2). */
-const IGNORED_HEADERS = new Set(['accept', 'content-type', 'authorization'])
-
 const text = (...values: unknown[]): string | undefined => values.find((value) => typeof value === 'string')
 
 /** Copies an operation. Its security, servers and tags are the gateway's to say. */
@@ -34,9 +32,7 @@ export function importedOperation(
   { root }: ApiDocument,
 ): ImportedParts {
   // the path item may stand elsewhere and be referred to, with more beside the reference
-  const items = new Set(
-    [root.paths?.[path], atPointer(root, pointer.slice(0, pointer.lastIndexOf('/')))].filter(isObject),
-  )
+  const items = new Set([root.paths?.[path], atPointer(root, parentPointer(pointer))].filter(isObject))
   const { requestBody, callbacks } = components.copy(
     { requestBody: object.requestBody, callbacks: object.callbacks },
     'operation',

@@ -1,4 +1,5 @@
-import { type Holds, schemaHolds } from '../schema/json-schema.ts'
+import { tokenName } from '../schema/json-pointer.ts'
+import { HOLDS, type Holds } from '../schema/json-schema.ts'
 
 /** The objects of OpenAPI 3.1 that hold references or hold others that do. */
 export type Kind =
@@ -73,7 +74,7 @@ const UNIFORM: Partial<Record<Kind, Kind>> = { paths: 'pathItem', responses: 're
 /** What a field of an object holds; undefined for plain data, such as examples, defaults and extensions. */
 export function fieldOf(kind: Kind, name: string): Field | undefined {
   if (kind === 'schema') {
-    const holds = schemaHolds(name)
+    const holds = HOLDS.get(name)
     return holds && [holds, 'schema']
   }
   const uniform = UNIFORM[kind]
@@ -98,13 +99,7 @@ export function homeLength(pointer: string, wanted: Kind): number {
       kind = members
       members = undefined
     } else {
-      const field = fieldOf(
-        kind,
-        pointer
-          .slice(start + 1, end)
-          .replaceAll('~1', '/')
-          .replaceAll('~0', '~'),
-      )
+      const field = fieldOf(kind, tokenName(pointer.slice(start + 1, end)))
       if (field === undefined) return pointer.length
       if (field[0] !== 'one') {
         members = field[1]

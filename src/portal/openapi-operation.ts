@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import { IGNORED_HEADERS } from '../schema/types.ts'
 import { authForm, type AuthForm } from '../auth/auth-schema.ts'
 import { byText, type LimitRule, limitRules } from '../limits/limit-schema.ts'
 import { type ImportedParts, importedOperation } from './imported-operation.ts'
@@ -43,9 +44,6 @@ export interface OperationPlace {
   /** The document is that of hosts on which the operation is reached, so it need not name them. */
   isOfHost?: boolean
 }
-
-/** Parameters of their own in OpenAPI: they are stated by security, request body and responses. */
-const UNDOCUMENTED_HEADERS = new Set(['accept', 'content-type', 'authorization'])
 
 /**
  * The operation of a route (OpenAPI 3.1): with the gateway's own answers, security and limits. Where the route comes
@@ -195,7 +193,7 @@ function parametersOf(
     ),
     ...others('query', schema.querystring ?? schema.query),
     ...[...propertiesOf('headers')]
-      .filter(([name]) => !UNDOCUMENTED_HEADERS.has(name.toLowerCase()))
+      .filter(([name]) => !IGNORED_HEADERS.has(name.toLowerCase()))
       .map(([name, property]) => parameter('header', name, property)),
     ...others('header', schema.headers),
     ...others('cookie', undefined),

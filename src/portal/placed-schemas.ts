@@ -1,13 +1,6 @@
-import {
-  atPointer,
-  isObject,
-  pointerOf,
-  pointerToken,
-  walkSchema,
-  type JsonSchema,
-  type SchemaObject,
-} from '../schema/json-schema.ts'
-import { encodePointer, selfContained } from '../schema/self-contained-schema.ts'
+import { atPointer, encodePointer, pointerOf, pointerToken } from '../schema/json-pointer.ts'
+import { isObject, walkSchema, type JsonSchema, type SchemaObject } from '../schema/json-schema.ts'
+import { selfContained } from '../schema/self-contained-schema.ts'
 
 const COMPONENTS = '/components/schemas/'
 

@@ -1,11 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { gatehouseError } from '../errors.ts'
-import { mockAnswer } from '../openapi/mock/mock-answer.ts'
+import { mockAnswer, prepareExamples } from '../openapi/mock/mock-answer.ts'
 import type { MockDeclaration } from '../openapi/mock/mock-schema.ts'
 import { readOperations } from '../openapi/operation-reader.ts'
 import type { ApiDocument, ApiOperation } from '../schema/types.ts'
-import { prepareExamples } from '../openapi/mock/value-example.ts'
 import { milliseconds } from '../units.ts'
 import type { RouteDeclaration } from '../upstream/declaration-schema.ts'
 

@@ -24,6 +24,7 @@ const READ_ERRORS: Record<string, string> = {
   EACCES: 'no permission to read it',
   EPERM: 'no permission to read it',
   ENOTDIR: 'no such file',
+  ELOOP: 'its symbolic links form a loop',
 }
 
 /** Why a file cannot be read, in a few words without its path. */

@@ -26,6 +26,16 @@ export function jsonLines(text: string, paths: readonly TextPath[]): number[] {
   return new JsonScan(text, paths.length).run(root)
 }
 
+/** The position after a string of a valid JSON text. @param start  of its first quote */
+export function endOfString(text: string, start: number): number {
+  let end = start
+  for (let slashes = 1; slashes % 2 === 1;) {
+    end = text.indexOf('"', end + 1)
+    for (slashes = 0; text[end - 1 - slashes] === '\\'; slashes++);
+  }
+  return end + 1
+}
+
 class JsonScan {
   readonly #text: string
   readonly #lines: number[]
@@ -96,12 +106,7 @@ class JsonScan {
   }
 
   #skipString(): void {
-    let end = this.#at
-    for (let slashes = 1; slashes % 2 === 1;) {
-      end = this.#text.indexOf('"', end + 1)
-      for (slashes = 0; this.#text[end - 1 - slashes] === '\\'; slashes++);
-    }
-    this.#at = end + 1
+    this.#at = endOfString(this.#text, this.#at)
   }
 
   #skipValue(): void {

@@ -1,3 +1,5 @@
+import { atPointer, pointerOf, pointerToken } from './json-pointer.ts'
+
 /** A JSON Schema (draft 2020-12) as plain JSON: an object, or `true` and `false`. */
 export type JsonSchema = boolean | SchemaObject
 export type SchemaObject = { [keyword: string]: any }
@@ -27,15 +29,32 @@ export const HOLDS: ReadonlyMap<string, Holds> = new Map<string, Holds>([
   ),
 ])
 
-/** How a keyword holds schemas; undefined when it holds none. */
-export const schemaHolds = (keyword: string): Holds | undefined => HOLDS.get(keyword)
+/** Keywords that check values by themselves, without a schema in them. */
+export const VALUE_KEYWORDS: ReadonlySet<string> = new Set([
+  'type',
+  'enum',
+  'const',
+  'multipleOf',
+  'maximum',
+  'exclusiveMaximum',
+  'minimum',
+  'exclusiveMinimum',
+  'maxLength',
+  'minLength',
+  'pattern',
+  'maxItems',
+  'minItems',
+  'uniqueItems',
+  'maxContains',
+  'minContains',
+  'maxProperties',
+  'minProperties',
+  'required',
+  'dependentRequired',
+])
 
 export const isObject = (value: unknown): value is SchemaObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** One token of a JSON pointer (RFC 6901). */
-export const pointerToken = (name: string): string =>
-  /[~/]/.test(name) ? name.replaceAll('~', '~0').replaceAll('/', '~1') : name
 
 /**
  * Visits a schema and every schema in it, parents first, in the order of their writing. Data (`enum`, `default`,
@@ -61,29 +80,6 @@ export function walkSchema(
     } else {
       walkSchema(value, visit, at)
     }
-  }
-}
-
-/** What a JSON pointer points at within a value; undefined when there is nothing. */
-export function atPointer(value: unknown, pointer: string): unknown {
-  if (pointer === '') return value
-  if (!pointer.startsWith('/')) return undefined
-  let found = value
-  for (const token of pointer.slice(1).split('/')) {
-    const name = token.replaceAll('~1', '/').replaceAll('~0', '~')
-    if (typeof found !== 'object' || found === null || !Object.hasOwn(found, name)) return undefined
-    found = (found as Record<string, unknown>)[name]
-  }
-  return found
-}
-
-/** The JSON pointer that a reference within a document holds (RFC 6901, section 6). */
-export function pointerOf(reference: string): string {
-  const fragment = reference.replace(/^#/, '')
-  try {
-    return decodeURIComponent(fragment)
-  } catch {
-    return fragment
   }
 }
 

@@ -1,4 +1,5 @@
-import { isObject, pointerToken, type SchemaObject } from './json-schema.ts'
+import { pointerToken } from './json-pointer.ts'
+import { isObject, type SchemaObject } from './json-schema.ts'
 import { patternMistake } from './safe-pattern.ts'
 
 /** What is wrong with one keyword of a schema. */

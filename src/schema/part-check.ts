@@ -1,9 +1,11 @@
 import type { ValidateFunction } from 'ajv'
+import { pointerToken } from './json-pointer.ts'
 import { gatehouseError, type Violation } from '../errors.ts'
 import { beginRun } from './bounded-reference.ts'
-import { walkSchema, pointerToken, type JsonSchema } from './json-schema.ts'
+import { walkSchema, type JsonSchema } from './json-schema.ts'
 import { compileSchema, type SchemaCompiler, type ValueKind } from './schema-validator.ts'
-import { violationsOf } from './violations.ts'
+import { isDecimal } from './value-types.ts'
+import { joinViolations, violationsOf } from './violations.ts'
 
 /**
  * Bytes of a value up to which every violation is listed. The search for all of them goes on where a limit of the
@@ -113,9 +115,6 @@ function hasReference(schema: JsonSchema): boolean {
   return found
 }
 
-/** A number as every upstream reads it: no hexadecimal, no `Infinity`, no space, no plus sign. */
-const DECIMAL = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/
-
 /** A copy that can be coerced; texts that came several times are lists, and forms have objects too. */
 function copyOfTexts(values: Record<string, unknown>): Record<string, unknown> {
   // a spread takes `__proto__` for a name like any other
@@ -130,55 +129,26 @@ function copyOfValue(value: unknown): unknown {
 }
 
 /**
- * Texts that JavaScript reads as a number and others do not. `0x10` passes a schema as 16 and reaches the upstream as
- * `0x10`: what was validated must be what is sent.
+ * Finds texts that JavaScript reads as a number and other languages do not. `0x10` passes a schema as 16 and reaches
+ * the upstream as `0x10`: what was validated must be what is sent.
  * @param original  the texts as they came
  * @param coerced   the same after validation, with numbers where the schema wants some
  */
-function misreadNumbers(
-  original: Record<string, unknown>,
-  coerced: Record<string, unknown>,
-  part: string,
-): Violation[] | null {
+function misreadNumbers(original: unknown, coerced: unknown, part: string, pointer = ''): Violation[] | null {
+  if (typeof coerced === 'number') {
+    return isMisread(original) ? [{ in: part, pointer, expected: 'a decimal number' }] : null
+  }
+  if (typeof coerced !== 'object' || coerced === null) return null
+  // one text may have become a list
+  const texts = Array.isArray(coerced) && !Array.isArray(original) ? [original] : original
   let violations: Violation[] | null = null
   for (const name in coerced) {
-    const value = coerced[name]
-    if (typeof value === 'number') {
-      if (isMisread(original[name], value)) (violations ??= []).push(misread(part, `/${pointerToken(name)}`))
-    } else if (typeof value === 'object' && value !== null) {
-      collectMisread(original[name], value, part, `/${pointerToken(name)}`, (violations ??= []))
-    }
+    const value = (coerced as Record<string, unknown>)[name]
+    const text = (texts as Record<string, unknown>)[name]
+    if (typeof value === 'number' ? !isMisread(text) : typeof value !== 'object') continue
+    violations = joinViolations(violations, misreadNumbers(text, value, part, `${pointer}/${pointerToken(name)}`))
   }
-  return violations?.length === 0 ? null : violations
+  return violations
 }
 
-function collectMisread(
-  original: unknown,
-  coerced: unknown,
-  part: string,
-  pointer: string,
-  violations: Violation[],
-): void {
-  if (typeof coerced === 'number') {
-    if (isMisread(original, coerced)) violations.push(misread(part, pointer))
-  } else if (Array.isArray(coerced)) {
-    // one text may have become a list
-    const texts = Array.isArray(original) ? original : [original]
-    for (let i = 0; i < coerced.length; i++) collectMisread(texts[i], coerced[i], part, `${pointer}/${i}`, violations)
-  } else if (typeof coerced === 'object' && coerced !== null) {
-    for (const name of Object.keys(coerced)) {
-      collectMisread(
-        (original as Record<string, unknown>)[name],
-        (coerced as Record<string, unknown>)[name],
-        part,
-        `${pointer}/${pointerToken(name)}`,
-        violations,
-      )
-    }
-  }
-}
-
-const isMisread = (text: unknown, value: unknown): boolean =>
-  typeof value === 'number' && typeof text === 'string' && !(DECIMAL.test(text) && Number.isFinite(value))
-
-const misread = (part: string, pointer: string): Violation => ({ in: part, pointer, expected: 'a decimal number' })
+const isMisread = (text: unknown): boolean => typeof text === 'string' && !isDecimal(text)

@@ -85,7 +85,8 @@ function judge(source: string): SafePattern | string {
   }
 }
 
-function isPattern(source: string, flags: string): boolean {
+/** Whether a text is a regular expression of ECMAScript. @param flags  `u`, or none */
+export function isPattern(source: string, flags: string): boolean {
   try {
     return new RegExp(source, flags) instanceof RegExp
   } catch {

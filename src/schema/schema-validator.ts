@@ -1,17 +1,9 @@
 import { Ajv2020, type Options, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
+import { atPointer, pointerOf } from './json-pointer.ts'
 import { BOUNDED_REFERENCE } from './bounded-reference.ts'
-import {
-  atPointer,
-  type Holds,
-  HOLDS,
-  isObject,
-  type JsonSchema,
-  pointerOf,
-  type SchemaObject,
-  walkSchema,
-} from './json-schema.ts'
-import { patternMistake, SAFE_PATTERNS } from './safe-pattern.ts'
+import { type Holds, HOLDS, isObject, type JsonSchema, type SchemaObject, walkSchema } from './json-schema.ts'
+import { isPattern, patternMistake, SAFE_PATTERNS } from './safe-pattern.ts'
 import { meantByShorthand, KEYWORDS, unknownKeywords } from './unknown-keywords.ts'
 import { UNIQUE_ITEMS } from './unique-items.ts'
 import { violationsOf } from './violations.ts'
@@ -146,16 +138,8 @@ function* mistakesOf(found: SchemaObject, pointer: string, formats: object): Ite
   if ('$async' in found) yield `${pointer}/$async is not supported`
   for (const pattern of [found.pattern, ...Object.keys(found.patternProperties ?? {})]) {
     if (pattern === undefined) continue
-    const mistake = isPattern(pattern) ? patternMistake(pattern) : 'is not a regular expression'
+    const mistake = isPattern(pattern, 'u') ? patternMistake(pattern) : 'is not a regular expression'
     if (mistake !== null) yield `${pointer || 'it'} has the pattern "${pattern}", which ${mistake}`
-  }
-}
-
-function isPattern(text: string): boolean {
-  try {
-    return new RegExp(text, 'u') instanceof RegExp
-  } catch {
-    return false
   }
 }
 

@@ -1,12 +1,5 @@
-import {
-  atPointer,
-  isObject,
-  type JsonSchema,
-  pointerOf,
-  pointerToken,
-  type SchemaObject,
-  walkSchema,
-} from './json-schema.ts'
+import { atPointer, encodePointer, pointerOf, pointerToken } from './json-pointer.ts'
+import { isObject, type JsonSchema, type SchemaObject, walkSchema } from './json-schema.ts'
 
 /** A schema that stands on its own, and what is wrong with it. */
 export interface SelfContainedSchema {
@@ -44,7 +37,8 @@ function plainCopy(schema: unknown): JsonSchema {
   return copy
 }
 
-function useTuplesOf2020(schema: SchemaObject): void {
+/** Rewrites a tuple of draft-07 (`items: [...]`) as `prefixItems`, in place. */
+export function useTuplesOf2020(schema: SchemaObject): void {
   if (!Array.isArray(schema.items)) return
   const { items, additionalItems } = schema
   delete schema.items
@@ -159,7 +153,3 @@ class ReferenceResolver {
     return pointer
   }
 }
-
-/** A JSON pointer as the fragment of a URI (RFC 6901, section 6). */
-export const encodePointer = (pointer: string): string =>
-  pointer.split('/').map(encodeURIComponent).join('/').replaceAll('%24', '$')

@@ -61,6 +61,12 @@ export interface ApiOperation {
   readonly extensions: Readonly<Record<string, unknown>>
 }
 
+/**
+ * Header parameters that OpenAPI says to ignore (3.1, section 4.8.12.2.1): media types and `security` describe them.
+ * In lower case.
+ */
+export const IGNORED_HEADERS: ReadonlySet<string> = new Set(['accept', 'content-type', 'authorization'])
+
 export type ParameterStyle = 'matrix' | 'label' | 'simple' | 'form' | 'spaceDelimited' | 'pipeDelimited' | 'deepObject'
 
 export interface ApiParameter {

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { HOLDS, isObject, type SchemaObject } from './json-schema.ts'
+import { HOLDS, isObject, type SchemaObject, VALUE_KEYWORDS } from './json-schema.ts'
 import { closest } from './suggestion.ts'
 
 /** Keywords that hold text or data about a value, and check nothing. */
@@ -27,27 +27,8 @@ const ANNOTATIONS = [
 
 /** What the compiler checks values with: JSON Schema 2020-12 and draft-07, OpenAPI, and ajv-formats. */
 const ASSERTIONS = [
-  'type',
-  'enum',
-  'const',
-  'multipleOf',
-  'minimum',
-  'maximum',
-  'exclusiveMinimum',
-  'exclusiveMaximum',
-  'minLength',
-  'maxLength',
-  'pattern',
+  ...VALUE_KEYWORDS,
   'format',
-  'minItems',
-  'maxItems',
-  'uniqueItems',
-  'minContains',
-  'maxContains',
-  'minProperties',
-  'maxProperties',
-  'required',
-  'dependentRequired',
   'nullable',
   'discriminator',
   'formatMinimum',

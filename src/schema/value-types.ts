@@ -1,6 +1,13 @@
-import { atPointer, isObject, pointerOf, type SchemaObject } from './json-schema.ts'
+import { atPointer, pointerOf } from './json-pointer.ts'
+import { isObject, type SchemaObject } from './json-schema.ts'
 
-/** Types of JSON values; null when a schema leaves it open. */
+/** A number as every upstream reads it: no hexadecimal, no `Infinity`, no space, no plus sign. */
+const DECIMAL = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/
+
+/** Whether a text is a number that every upstream reads as the same one. */
+export const isDecimal = (text: string): boolean => DECIMAL.test(text) && Number.isFinite(Number(text))
+
+/** Types of JSON values; null when a schema allows any. */
 export type ValueTypes = ReadonlySet<string> | null
 
 /** How many schemas are looked at for one answer. */

@@ -1,5 +1,6 @@
 import type { ErrorObject } from 'ajv'
 import type { Violation } from '../errors.ts'
+import { pointerToken } from './json-pointer.ts'
 
 /** More than these are not listed, and no text is longer: an answer must not grow with the request. */
 const MOST = 100
@@ -25,6 +26,17 @@ export function violationsOf(all: readonly ErrorObject[], part: string): Violati
   }
   return [...violations.values()]
 }
+
+/** A violation at a named value of a part: a parameter, a header, a cookie or a field. */
+export const violationAt = (part: string, name: string, expected: string): Violation => ({
+  in: part,
+  pointer: `/${pointerToken(name)}`,
+  expected,
+})
+
+/** Two lists of violations as one; null when both are. */
+export const joinViolations = (one: Violation[] | null, other: Violation[] | null): Violation[] | null =>
+  one === null ? other : other === null ? one : [...one, ...other]
 
 const isChoice = ({ keyword }: ErrorObject): boolean => keyword === 'anyOf' || keyword === 'oneOf'
 

@@ -1,5 +1,5 @@
+import { violationAt } from '../schema/violations.ts'
 import type { Violation } from '../errors.ts'
-import { pointerToken } from '../schema/json-schema.ts'
 import { expectedName, NameAliases, type Values } from './query-reader.ts'
 import { EncodingFault } from './parameter-style.ts'
 import { MISWRITTEN, valueOfText, writtenAs, type TextParameter } from './text-parameter.ts'
@@ -24,20 +24,14 @@ export class CookieReader {
       const parameter = this.#byName.get(name)
       if (parameter === undefined) {
         const alias = this.#aliases.of(name)
-        if (alias !== undefined) {
-          ;(violations ??= []).push({
-            in: 'cookies',
-            pointer: `/${pointerToken(alias)}`,
-            expected: expectedName(alias),
-          })
-        }
+        if (alias !== undefined) (violations ??= []).push(violationAt('cookies', alias, expectedName(alias)))
         continue
       }
       const expected = seen.has(name)
         ? 'a single cookie of this name'
         : readInto(values, parameter, equals === -1 ? '' : pair.slice(equals + 1).trim())
       seen.add(name)
-      if (expected !== null) (violations ??= []).push({ in: 'cookies', pointer: `/${pointerToken(name)}`, expected })
+      if (expected !== null) (violations ??= []).push(violationAt('cookies', name, expected))
     }
     return violations
   }
@@ -52,7 +46,7 @@ function readInto(values: Values, parameter: TextParameter, text: string): strin
     values[parameter.name] = value
     return null
   } catch (error) {
-    if (error instanceof EncodingFault) return 'percent-encoding of valid UTF-8'
+    if (error instanceof EncodingFault) return error.message
     throw error
   }
 }

@@ -1,13 +1,12 @@
 import { fullFormats } from 'ajv-formats/dist/formats.js'
+import { atPointer, pointerOf, pointerToken, tokenName } from '../schema/json-pointer.ts'
 import {
-  atPointer,
   HOLDS,
+  VALUE_KEYWORDS,
   isObject,
-  pointerOf,
   unionsWith,
   walkSchema,
   withoutUnions,
-  pointerToken,
   type JsonSchema,
   type SchemaObject,
 } from '../schema/json-schema.ts'
@@ -21,29 +20,6 @@ export interface ReadySchema {
   references: ReadonlySet<string>
 }
 
-/** Keywords that say something about values; all others are annotations, and left out. */
-const ASSERTIONS = new Set([
-  'type',
-  'enum',
-  'const',
-  'multipleOf',
-  'maximum',
-  'exclusiveMaximum',
-  'minimum',
-  'exclusiveMinimum',
-  'maxLength',
-  'minLength',
-  'pattern',
-  'maxItems',
-  'minItems',
-  'uniqueItems',
-  'maxContains',
-  'minContains',
-  'maxProperties',
-  'minProperties',
-  'required',
-  'dependentRequired',
-])
 /** Keywords that hold schemas and say nothing by themselves, or nothing in OpenAPI. */
 const IGNORED = new Set(['$defs', 'definitions', 'dependencies', 'contentSchema'])
 /** Those that speak of the same value as the schema that they are in. */
@@ -115,7 +91,7 @@ export class DocumentSchemas {
     const decided = decidedByName(schema, this.root)
     const copy: SchemaObject = {}
     for (const [keyword, value] of Object.entries(decided ?? schema)) {
-      if (ASSERTIONS.has(keyword)) copy[keyword] = value
+      if (VALUE_KEYWORDS.has(keyword)) copy[keyword] = value
       else if (HOLDS.has(keyword) && !IGNORED.has(keyword)) {
         copy[keyword] = this.#copyHeld(
           keyword,
@@ -286,7 +262,7 @@ function namedBranches(
     const pointer = reference.slice(1)
     const name = pointer.slice(SCHEMAS.length)
     if (pointer.startsWith(SCHEMAS) && !name.includes('/')) {
-      named.set(name.replaceAll('~1', '/').replaceAll('~0', '~'), branch)
+      named.set(tokenName(name), branch)
     }
   }
   if (!isObject(mapping)) return named

@@ -1,6 +1,7 @@
 import type { Ajv2020, ValidateFunction } from 'ajv/dist/2020.js'
 import type { Problem } from '../errors.ts'
-import { isObject, walkSchema, atPointer, pointerOf, type JsonSchema } from '../schema/json-schema.ts'
+import { atPointer, pointerOf } from '../schema/json-pointer.ts'
+import { isObject, walkSchema, type JsonSchema } from '../schema/json-schema.ts'
 import { keywordMistakes } from '../schema/keyword-mistakes.ts'
 import { createCompiler, type SchemaCompiler, type ValueKind } from '../schema/schema-validator.ts'
 import type { ApiDocument, ApiOperation } from '../schema/types.ts'

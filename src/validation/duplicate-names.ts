@@ -1,3 +1,5 @@
+import { endOfString } from '../schema/json-lines.ts'
+
 /**
  * Whether an object in a JSON text has a name twice. The validator sees the last value of the two; there are backends
  * that take the first, which nobody would have checked.
@@ -12,19 +14,15 @@ function namesOfText(text: string): number {
   let names = 0
   let colon = text.indexOf(':')
   for (let at = 0; colon !== -1;) {
-    let quote = text.indexOf('"', at)
+    const quote = text.indexOf('"', at)
     if (quote === -1 || quote > colon) {
       names++
       at = colon + 1
       colon = text.indexOf(':', at)
       continue
     }
-    // what is in a string is passed over
-    for (let slashes = 1; slashes % 2 === 1;) {
-      quote = text.indexOf('"', quote + 1)
-      for (slashes = 0; text[quote - 1 - slashes] === '\\'; slashes++);
-    }
-    at = quote + 1
+    // colons within a string do not count
+    at = endOfString(text, quote)
     if (colon < at) colon = text.indexOf(':', at)
   }
   return names

@@ -1,9 +1,11 @@
 import { isUtf8 } from 'node:buffer'
 import { Dicer } from '@fastify/busboy'
 import { gatehouseError, type Violation, type GatehouseError } from '../errors.ts'
-import { atPointer, isObject, pointerToken } from '../schema/json-schema.ts'
+import { atPointer } from '../schema/json-pointer.ts'
+import { isObject } from '../schema/json-schema.ts'
 import type { ApiDocument, ApiMedia, ParameterStyle } from '../schema/types.ts'
-import { isInRange, isJson } from './media-type.ts'
+import { violationAt } from '../schema/violations.ts'
+import { isInRange, isJson, plainMediaType } from './media-type.ts'
 import { expectedName, NameAliases, QueryReader, type Values } from './query-reader.ts'
 import { jsonValue, MISWRITTEN, textParameter, typedValue, type TextParameter } from './text-parameter.ts'
 import { textShape, type TextShape } from './text-shape.ts'
@@ -30,15 +32,7 @@ export class FormFields {
       this.#fields.set(name, fieldOf(document, name, pointer, encoding[name]))
     }
     for (const [name, { contentType }] of Object.entries(encoding)) {
-      if (typeof contentType === 'string') {
-        this.#types.set(
-          name,
-          contentType
-            .toLowerCase()
-            .split(',')
-            .map((type) => type.split(';', 1)[0]!.trim()),
-        )
-      }
+      if (typeof contentType === 'string') this.#types.set(name, contentType.split(',').map(plainMediaType))
     }
     this.typed = !shape.open && [...this.#fields.values()].every(({ typed }) => typed)
     this.#line = new QueryReader([...this.#fields.values()], 'body', true)
@@ -56,19 +50,16 @@ export class FormFields {
     const violations: Violation[] = []
     for (const part of parts) {
       const { name, type } = part
-      const pointer = `/${pointerToken(name)}`
       const types = this.#types.get(name)
       if (type !== undefined && types && !types.some((range) => isInRange(type, range))) {
-        violations.push({ in: 'body', pointer, expected: `the content type ${types.join(' or ')}` })
+        violations.push(violationAt('body', name, `the content type ${types.join(' or ')}`))
       }
       const field = this.#fields.get(name)
       const alias = field === undefined ? this.#aliases.of(name) : undefined
       const value = partValue(part, field)
-      if (alias !== undefined) {
-        violations.push({ in: 'body', pointer: `/${pointerToken(alias)}`, expected: expectedName(alias) })
-      } else if (value === MISWRITTEN) {
-        violations.push({ in: 'body', pointer, expected: 'well-formed JSON, each name once' })
-      } else if (!field?.shape.list || Array.isArray(value)) append(values, name, value)
+      if (alias !== undefined) violations.push(violationAt('body', alias, expectedName(alias)))
+      else if (value === MISWRITTEN) violations.push(violationAt('body', name, 'well-formed JSON, each name once'))
+      else if (!field?.shape.list || Array.isArray(value)) append(values, name, value)
       else append(values, name, [value])
     }
     return { values, violations: violations.length === 0 ? null : violations }
@@ -86,13 +77,9 @@ function fieldOf(document: ApiDocument, name: string, pointer: string, encoding:
   const stated = style !== undefined || explode !== undefined
   const shape = textShape(document.root, pointer)
   // without a style, objects are JSON (OpenAPI 3.1, section 4.8.15.1)
-  const mediaType = stated
-    ? undefined
-    : contentType !== undefined && isJson(String(contentType))
-      ? 'application/json'
-      : holdsObjects(document, shape, pointer)
-        ? 'application/json'
-        : undefined
+  const isJsonText =
+    (contentType !== undefined && isJson(String(contentType))) || holdsObjects(document, shape, pointer)
+  const mediaType = !stated && isJsonText ? 'application/json' : undefined
   const field = textParameter(
     document,
     {

@@ -42,6 +42,15 @@ export function isInRange(type: string, range: string): boolean {
   return type.length > main.length + suffix.length && type.startsWith(main) && type.endsWith(suffix)
 }
 
+/** The media types of a document in the order in which they are tried: exact ones first, then the longest range. */
+export const bySpecificity = <Media extends { type: string }>(content: readonly Media[]): Media[] =>
+  content.toSorted(
+    (a, b) => Number(a.type.includes('*')) - Number(b.type.includes('*')) || b.type.length - a.type.length,
+  )
+
+/** A media type in lower case and without parameters. */
+export const plainMediaType = (name: string): string => name.split(';', 1)[0]!.trim().toLowerCase()
+
 /** Whether bodies of a media type are JSON (RFC 6839, section 3.1 for `+json`). */
 export const isJson = (type: string): boolean => /^[^/;]+\/(?:[^/;]+\+)?json[ \t]*(?:;|$)/i.test(type)
 

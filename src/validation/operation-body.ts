@@ -1,15 +1,16 @@
 import type { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { gatehouseError, type Violation } from '../errors.ts'
-import { atPointer, isObject } from '../schema/json-schema.ts'
+import { atPointer } from '../schema/json-pointer.ts'
+import { isObject } from '../schema/json-schema.ts'
 import { PartCheck } from '../schema/part-check.ts'
 import type { ValueKind } from '../schema/schema-validator.ts'
 import type { ApiBody, ApiMedia } from '../schema/types.ts'
 import { checkUtf8, parseJson, mediaOfBody } from './body-parsers.ts'
 import { collectBody, holdBodies } from './collected-body.ts'
 import type { DocumentValidators } from './document-validators.ts'
-import { FormFields, multipartParts } from './form-fields.ts'
-import { isForm, isInRange, isJson, isText, type MediaType } from './media-type.ts'
+import { FormFields, multipartParts, type ReadFields } from './form-fields.ts'
+import { bySpecificity, isForm, isInRange, isJson, isText, type MediaType } from './media-type.ts'
 import { scalarValue, textShape, type Scalar } from './text-shape.ts'
 
 type Reading = 'json' | 'form' | 'multipart' | 'text' | 'binary'
@@ -51,9 +52,10 @@ export class MediaBody {
         checkUtf8(bytes)
         return { value: parseJson(bytes), kind: 'json', violations: null }
       case 'form':
-        return this.#readForm(bytes)
+        checkUtf8(bytes)
+        return this.#formBody(this.#fields!.fromLine(bytes.toString('utf8')))
       case 'multipart':
-        return this.#readParts(bytes, boundaries)
+        return multipartParts(bytes, boundaries).then((parts) => this.#formBody(this.#fields!.fromParts(parts)))
       case 'text':
         checkUtf8(bytes)
         return {
@@ -75,14 +77,7 @@ export class MediaBody {
       : this.#check.json(value, size)
   }
 
-  #readForm(bytes: Buffer): ReadBody {
-    checkUtf8(bytes)
-    const { values, violations } = this.#fields!.fromLine(bytes.toString('utf8'))
-    return { value: values, kind: this.#fields!.typed ? 'json' : 'text', violations }
-  }
-
-  async #readParts(bytes: Buffer, boundaries: readonly string[]): Promise<ReadBody> {
-    const { values, violations } = this.#fields!.fromParts(await multipartParts(bytes, boundaries))
+  #formBody({ values, violations }: ReadFields): ReadBody {
     return { value: values, kind: this.#fields!.typed ? 'json' : 'text', violations }
   }
 }
@@ -100,10 +95,7 @@ export class OperationBody {
     this.required = required
     this.allowed = content.map(({ type }) => type).join(', ')
     this.#validators = validators
-    // an exact type before a range, and a longer range before a shorter one
-    this.#content = [...content].sort(
-      (a, b) => Number(a.type.includes('*')) - Number(b.type.includes('*')) || b.type.length - a.type.length,
-    )
+    this.#content = bySpecificity(content)
   }
 
   /** Null when the document does not have the media type. */

@@ -1,7 +1,8 @@
 import type { Violation } from '../errors.ts'
-import { pointerToken, type JsonSchema } from '../schema/json-schema.ts'
+import { joinViolations, violationAt } from '../schema/violations.ts'
+import type { JsonSchema } from '../schema/json-schema.ts'
 import { PartCheck } from '../schema/part-check.ts'
-import type { ApiOperation, ApiParameter } from '../schema/types.ts'
+import { IGNORED_HEADERS, type ApiOperation, type ApiParameter } from '../schema/types.ts'
 import { CookieReader } from './cookie-reader.ts'
 import type { DocumentValidators } from './document-validators.ts'
 import { OperationBody, type OperationBodyState } from './operation-body.ts'
@@ -33,8 +34,6 @@ type PartOfRequest = (request: OperationRequest) => Violation[] | null
 
 /** Methods whose content means nothing (RFC 9110, sections 9.3.1 and 9.3.2). */
 const WITHOUT_BODY = new Set(['GET', 'HEAD', 'TRACE'])
-/** OpenAPI 3.1, section 4.8.12.2.1: header parameters of these names are described elsewhere. */
-const OTHER_HEADERS = new Set(['accept', 'content-type', 'authorization'])
 
 /**
  * The check of one operation. It reads the request line and the headers as they came; validators are compiled by the
@@ -52,15 +51,11 @@ export function compileOperationCheck(
     place: ApiParameter['in'],
     compile: (check: ParameterCheck) => PartOfRequest,
   ): void => {
-    const declared = operation.parameters.filter(
-      (parameter) => parameter.in === place && !(place === 'header' && OTHER_HEADERS.has(parameter.name.toLowerCase())),
-    )
-    if (declared.length === 0 || skip.has(part)) return
-    const named =
-      place === 'header'
-        ? declared.map((parameter) => ({ ...parameter, name: parameter.name.toLowerCase() }))
-        : declared
-    parts.push(compile(new ParameterCheck(validators, named, part)))
+    const declared = operation.parameters
+      .filter((parameter) => parameter.in === place)
+      .map((parameter) => (place === 'header' ? { ...parameter, name: parameter.name.toLowerCase() } : parameter))
+      .filter(({ name }) => place !== 'header' || !IGNORED_HEADERS.has(name))
+    if (declared.length > 0 && !skip.has(part)) parts.push(compile(new ParameterCheck(validators, declared, part)))
   }
   add('params', 'path', (check) => pathPart(check, operation.path))
   add('query', 'query', queryPart)
@@ -76,12 +71,8 @@ export function compileOperationCheck(
 
 function allViolations(parts: readonly PartOfRequest[], request: OperationRequest): Violation[] | null {
   let all: Violation[] | null = null
-  for (let i = 0; i < parts.length; i++) all = joined(all, parts[i]!(request))
+  for (let i = 0; i < parts.length; i++) all = joinViolations(all, parts[i]!(request))
   return all
-}
-
-function joined(one: Violation[] | null, other: Violation[] | null): Violation[] | null {
-  return one === null ? other : other === null ? one : [...one, ...other]
 }
 
 function pathPart(check: ParameterCheck, path: string): PartOfRequest {
@@ -118,17 +109,14 @@ function headerPart(check: ParameterCheck): PartOfRequest {
     for (const name in headers) {
       if (!UNUSUAL.test(name) || declared.has(name)) continue
       const other = alike.get(plainHeader(name))
-      if (other !== undefined) {
-        ;(violations ??= []).push({ in: 'headers', pointer: `/${pointerToken(other)}`, expected: expectedName(other) })
-      }
+      if (other !== undefined) (violations ??= []).push(violationAt('headers', other, expectedName(other)))
     }
     for (const parameter of check.parameters) {
       const { name } = parameter
       if (!Object.hasOwn(headers, name)) continue
       const value = headerValue(parameter, headers[name])
-      if (value === MISWRITTEN) {
-        ;(violations ??= []).push({ in: 'headers', pointer: `/${pointerToken(name)}`, expected: writtenAs(parameter) })
-      } else values[name] = value
+      if (value === MISWRITTEN) (violations ??= []).push(violationAt('headers', name, writtenAs(parameter)))
+      else values[name] = value
     }
     return violations ?? check.violations(values, 0)
   }
@@ -202,8 +190,7 @@ class ParameterCheck {
     for (const { name, schemaPointer } of this.#textParameters) {
       if (values[name] !== undefined) texts[name] = this.#validators.texts.typed(schemaPointer, values[name])
     }
-    const others = this.#texts.text(texts, size)
-    return typed === null ? others : others === null ? typed : [...typed, ...others]
+    return joinViolations(typed, this.#texts.text(texts, size))
   }
 }
 

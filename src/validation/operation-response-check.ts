@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer'
 import type { Violation } from '../errors.ts'
+import { joinViolations, violationAt } from '../schema/violations.ts'
 import type { ApiHeader, ApiMedia, ApiOperation, ApiResponse } from '../schema/types.ts'
 import type { DocumentValidators } from './document-validators.ts'
-import { type JsonSchema, pointerToken } from '../schema/json-schema.ts'
-import { isInRange, isJson, isText, parseMediaType } from './media-type.ts'
+import type { JsonSchema } from '../schema/json-schema.ts'
+import { bySpecificity, isInRange, isJson, isText, parseMediaType } from './media-type.ts'
 import { headerValue } from './operation-check.ts'
 import { PartCheck } from '../schema/part-check.ts'
 import { type ResponseCheck, statusClass } from './response-check.ts'
@@ -30,8 +31,7 @@ export function compileOperationResponseCheck(validators: DocumentValidators, op
     const parts = byStatus.get(String(status)) ?? byStatus.get(`${statusClass(status)}XX`) ?? byStatus.get('DEFAULT')
     if (parts === undefined) return [{ in: 'status', pointer: '', expected: allowed }]
     const found = parts.contentViolations(contentType, body)
-    const others = headers === undefined ? null : parts.headerViolations(headers)
-    return found === null ? others : others === null ? found : [...found, ...others]
+    return headers === undefined ? found : joinViolations(found, parts.headerViolations(headers))
   }
   return Object.assign(check, { reads })
 }
@@ -50,9 +50,7 @@ class ResponseParts {
 
   constructor(validators: DocumentValidators, { content, headers }: ApiResponse) {
     this.#validators = validators
-    this.#content = [...content].sort(
-      (a, b) => Number(a.type.includes('*')) - Number(b.type.includes('*')) || b.type.length - a.type.length,
-    )
+    this.#content = bySpecificity(content)
     // OpenAPI 3.1, section 4.8.17.1: a response header of this name is described elsewhere
     const named = headers
       .filter(({ name }) => name.toLowerCase() !== 'content-type')
@@ -79,13 +77,7 @@ class ResponseParts {
     const type = contentType === undefined ? undefined : parseMediaType(contentType)?.type
     const media = type === undefined ? undefined : this.#content.find((candidate) => isInRange(type, candidate.type))
     if (type === undefined || media === undefined) {
-      return [
-        {
-          in: 'headers',
-          pointer: '/content-type',
-          expected: this.#content.map((candidate) => candidate.type).join(', '),
-        },
-      ]
+      return [violationAt('headers', 'content-type', this.#content.map((candidate) => candidate.type).join(', '))]
     }
     if (body === null) return null
     if (isJson(type)) return this.#jsonViolations(media, body)
@@ -101,9 +93,7 @@ class ResponseParts {
       const { name } = parameter
       if (headers[name] === undefined) continue
       const value = headerValue(parameter, headers[name])
-      if (value === MISWRITTEN) {
-        return [{ in: 'headers', pointer: `/${pointerToken(name)}`, expected: writtenAs(parameter) }]
-      }
+      if (value === MISWRITTEN) return [violationAt('headers', name, writtenAs(parameter))]
       values[name] = this.#validators.texts.typed(parameter.schemaPointer, value)
     }
     return this.#headerCheck.text(values)

@@ -1,5 +1,6 @@
+import { atPointer, pointerOf } from '../schema/json-pointer.ts'
 import { closest } from '../schema/suggestion.ts'
-import { atPointer, isObject, type JsonSchema, pointerOf, type SchemaObject } from '../schema/json-schema.ts'
+import { isObject, type JsonSchema, type SchemaObject } from '../schema/json-schema.ts'
 
 /** What a schema of path parameters says about names. */
 interface KnownNames {

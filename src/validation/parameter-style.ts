@@ -12,7 +12,11 @@ export interface TextForm {
 }
 
 /** A text whose percent-encoding is broken, or which is not UTF-8 when decoded. */
-export class EncodingFault extends Error {}
+export class EncodingFault extends Error {
+  constructor() {
+    super('percent-encoding of valid UTF-8')
+  }
+}
 
 /** Percent-decoding of a path. @throws EncodingFault */
 export function decodePercent(raw: string): string {

@@ -1,5 +1,5 @@
+import { violationAt } from '../schema/violations.ts'
 import type { Violation } from '../errors.ts'
-import { pointerToken } from '../schema/json-schema.ts'
 import { matrixText } from './matrix-path.ts'
 import { EncodingFault } from './parameter-style.ts'
 import type { Values } from './query-reader.ts'
@@ -49,15 +49,11 @@ export class PathReader {
         const value =
           raw === null ? valueOfText(undecoded(parameter), params[routerName]!) : valueOfText(parameter, raw)
         if (value === MISWRITTEN) {
-          ;(violations ??= []).push({ in: 'params', pointer: `/${pointerToken(name)}`, expected: writtenAs(parameter) })
+          ;(violations ??= []).push(violationAt('params', name, writtenAs(parameter)))
         } else values[name] = value
       } catch (error) {
         if (!(error instanceof EncodingFault)) throw error
-        ;(violations ??= []).push({
-          in: 'params',
-          pointer: `/${pointerToken(name)}`,
-          expected: 'percent-encoding of valid UTF-8',
-        })
+        ;(violations ??= []).push(violationAt('params', name, error.message))
       }
     }
     return violations

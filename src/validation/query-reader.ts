@@ -1,5 +1,6 @@
+import { pointerToken } from '../schema/json-pointer.ts'
+import { violationAt } from '../schema/violations.ts'
 import type { Violation } from '../errors.ts'
-import { pointerToken } from '../schema/json-schema.ts'
 import { decodeForm, EncodingFault, putDeep } from './parameter-style.ts'
 import { MISWRITTEN, typedValue, valueOfText, writtenAs, type TextParameter } from './text-parameter.ts'
 
@@ -91,7 +92,7 @@ export class QueryReader {
       else if (typeof before === 'string') texts[index] = [before, text]
       else before.push(text)
     } catch (error) {
-      this.#tellFault(error, '', violations)
+      this.#reportFault(error, '', violations)
     }
   }
 
@@ -100,10 +101,10 @@ export class QueryReader {
     try {
       const value = namedValue(parameter, texts)
       if (value === MISWRITTEN) {
-        violations.push({ in: this.#part, pointer: `/${pointerToken(name)}`, expected: writtenAs(parameter) })
+        violations.push(violationAt(this.#part, name, writtenAs(parameter)))
       } else if (value !== undefined) values[name] = value
     } catch (error) {
-      this.#tellFault(error, `/${pointerToken(name)}`, violations)
+      this.#reportFault(error, `/${pointerToken(name)}`, violations)
     }
   }
 
@@ -115,22 +116,17 @@ export class QueryReader {
     if (deep !== undefined) {
       const object = (values[deep.name] ??= Object.create(null)) as Values
       if (!putDeep(object, name.slice(bracket), text)) {
-        violations.push({
-          in: this.#part,
-          pointer: `/${pointerToken(deep.name)}`,
-          expected: 'names in brackets that are not nested too deep: name[a][b]',
-        })
+        violations.push(
+          violationAt(this.#part, deep.name, 'names in brackets that are not nested too deep: name[a][b]'),
+        )
       }
       return
     }
     const property = this.#byProperty.get(name)
     const alias = property === undefined ? this.#aliases.of(name) : undefined
     if (alias !== undefined) {
-      violations.push({
-        in: this.#part,
-        pointer: `/${pointerToken(alias)}`,
-        expected: expectedName(this.#deep.has(alias) ? `${alias}[...]` : alias),
-      })
+      const expected = expectedName(this.#deep.has(alias) ? `${alias}[...]` : alias)
+      violations.push(violationAt(this.#part, alias, expected))
       return
     }
     const owner = property ?? this.#open
@@ -138,9 +134,9 @@ export class QueryReader {
     else if (this.#keepsRest) append(values, name, text)
   }
 
-  #tellFault(error: unknown, pointer: string, violations: Violation[]): void {
+  #reportFault(error: unknown, pointer: string, violations: Violation[]): void {
     if (!(error instanceof EncodingFault)) throw error
-    violations.push({ in: this.#part, pointer, expected: 'percent-encoding of valid UTF-8' })
+    violations.push({ in: this.#part, pointer, expected: error.message })
   }
 }
 

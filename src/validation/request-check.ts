@@ -2,6 +2,7 @@ import { gatehouseError, type GatehouseError, type Violation } from '../errors.t
 import { isObject, walkSchema, type JsonSchema, type SchemaObject } from '../schema/json-schema.ts'
 import { PartCheck } from '../schema/part-check.ts'
 import { schemaMistakes } from '../schema/schema-validator.ts'
+import { joinViolations } from '../schema/violations.ts'
 import { selfContained } from '../schema/self-contained-schema.ts'
 import { isForm, isText } from './media-type.ts'
 
@@ -27,12 +28,9 @@ export class RequestCheck {
 
   /** GW_VALIDATION with every violation, or undefined when the request is valid. */
   error(request: CheckedRequest): GatehouseError | undefined {
-    let all: Violation[] | undefined
-    for (let i = 0; i < this.#parts.length; i++) {
-      const violations = violationsOfPart(this.#parts[i]!, request)
-      if (violations !== null) all = all === undefined ? violations : [...all, ...violations]
-    }
-    return all && gatehouseError('GW_VALIDATION', { extensions: { errors: all.slice(0, MOST) } })
+    let all: Violation[] | null = null
+    for (let i = 0; i < this.#parts.length; i++) all = joinViolations(all, violationsOfPart(this.#parts[i]!, request))
+    return all === null ? undefined : gatehouseError('GW_VALIDATION', { extensions: { errors: all.slice(0, MOST) } })
   }
 }
 

@@ -1,5 +1,6 @@
-import { atPointer, isObject, pointerOf, pointerToken, type SchemaObject } from '../schema/json-schema.ts'
-import { valueTypes } from '../schema/value-types.ts'
+import { atPointer, pointerOf, pointerToken } from '../schema/json-pointer.ts'
+import { isObject, type SchemaObject } from '../schema/json-schema.ts'
+import { isDecimal, valueTypes } from '../schema/value-types.ts'
 
 /** A type whose values one text can stand for. */
 export type Scalar = 'string' | 'integer' | 'number' | 'boolean'
@@ -115,14 +116,9 @@ function scalarAmong(types: readonly string[]): Scalar | null {
   return found.length === 1 && SCALARS.has(found[0]) ? (found[0] as Scalar) : null
 }
 
-/** A number as every upstream reads it: no hexadecimal, no `Infinity`, no space, no plus sign. */
-const DECIMAL = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/
-
 /** The value that a text stands for; the text itself when it stands for none of that type. */
 export function scalarValue(text: string, type: Scalar): string | number | boolean {
   if (type === 'string') return text
   if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text
-  if (!DECIMAL.test(text)) return text
-  const value = Number(text)
-  return Number.isFinite(value) ? value : text
+  return isDecimal(text) ? Number(text) : text
 }

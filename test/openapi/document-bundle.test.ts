@@ -115,7 +115,7 @@ test('no file outside of the folder is read, whatever the way to it', async (t) 
       'http://127.0.0.1:9/x.yaml',
       'names http://127.0.0.1:9/x.yaml, which no reference may fetch: add "http://127.0.0.1:9/" to "openapi.remote", or put a copy into the folder',
     ],
-    ['missing.yaml', 'cannot be read: there is no such file'],
+    ['missing.yaml', 'cannot be read: no such file'],
     ['.', 'cannot be read: it is no plain file'],
   ]) {
     writeFileSync(join(options.folder, 'inner/root.yaml'), pointsAt(reference!))

@@ -1,5 +1,5 @@
+import { pointerToken } from '../../src/schema/json-pointer.ts'
 import type { SchemaObject } from '../../src/schema/json-schema.ts'
-import { pointerToken } from '../../src/schema/json-schema.ts'
 import type { ApiDocument, ApiMedia, ApiOperation, ApiParameter } from '../../src/schema/types.ts'
 
 const STYLES = { path: 'simple', query: 'form', header: 'simple', cookie: 'form' } as const

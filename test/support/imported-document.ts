@@ -1,5 +1,6 @@
 import type { DocumentedRoute } from '../../src/portal/openapi-operation.ts'
-import { isObject, pointerToken } from '../../src/schema/json-schema.ts'
+import { pointerToken } from '../../src/schema/json-pointer.ts'
+import { isObject } from '../../src/schema/json-schema.ts'
 import type { ApiDocument, ApiOperation } from '../../src/schema/types.ts'
 
 const METHODS = new Set(['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'])

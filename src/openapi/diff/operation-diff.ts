@@ -1,4 +1,5 @@
-import { atPointer, isObject, type JsonSchema, type SchemaObject } from '../../schema/json-schema.ts'
+import { atPointer } from '../../schema/json-pointer.ts'
+import { isObject, type JsonSchema, type SchemaObject } from '../../schema/json-schema.ts'
 import type {
   ApiBody,
   ApiDocument,
@@ -8,7 +9,8 @@ import type {
   ApiParameter,
   ApiResponse,
 } from '../../schema/types.ts'
-import { followReference } from '../local-reference.ts'
+import { followReference } from '../../schema/local-reference.ts'
+import { responseFor } from '../operation-reader.ts'
 import type { Direction, SchemaChange, SchemaDiff } from './schema-diff.ts'
 import type { SchemaNode } from './schema-view.ts'
 
@@ -226,13 +228,6 @@ function mediaFor(content: readonly ApiMedia[], type: string): ApiMedia | undefi
   return [type, `${type.split('/')[0]}/*`, '*/*']
     .map((name) => content.find((media) => media.type === name))
     .find((media) => media !== undefined)
-}
-
-/** The response itself, or the one that stands for it. */
-export function responseFor(responses: readonly ApiResponse[], status: string): ApiResponse | undefined {
-  return [status, `${status[0]}XX`, 'default']
-    .map((name) => responses.find((response) => response.status === name))
-    .find((response) => response !== undefined)
 }
 
 /** Credentials that suffice together: what identifies a scheme, to the scopes that it needs. */

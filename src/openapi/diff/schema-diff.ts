@@ -88,201 +88,108 @@ export class SchemaDiff {
     return changes
   }
 
-  /** What is said of a way that the tight schema does not have. */
+  /** The change for a view that no view of the tight schema accepts. */
   #lost(view: SchemaView, from: readonly SchemaView[], to: readonly SchemaView[], direction: Direction): SchemaChange {
     const isRequest = direction === 'request'
     const types = (views: readonly SchemaView[]): string =>
       [...new Set(views.map(({ type }) => type ?? 'any'))].join(' or ') || 'nothing'
+    const [now, was] = isRequest ? [types(to), types(from)] : [types(from), types(to)]
+    const what = view.type === 'null' ? 'null' : now === was ? `the alternative ${view.name}` : undefined
     const message =
-      view.type === 'null'
-        ? isRequest
-          ? 'null is no longer allowed'
-          : 'null may come'
-        : types(from) !== types(to)
-          ? isRequest
-            ? `the type is ${types(to)}, was ${types(from)}`
-            : `the type is ${types(from)}, was ${types(to)}`
-          : isRequest
-            ? `the alternative ${view.name} is no longer allowed`
-            : `the alternative ${view.name} may come`
-    return this.#change('type', message, direction, view, to[0] ?? view)
+      what === undefined
+        ? `the type is ${now}, was ${was}`
+        : `${what} ${isRequest ? 'is no longer allowed' : 'may come'}`
+    return change({ direction, loose: view, tight: to[0] ?? view }, 'type', message)
   }
 
-  /** Null when the types have nothing to do with each other. */
+  /** What a tight view forbids of a loose one; null when their types have nothing in common. */
   #view(loose: SchemaView, tight: SchemaView, direction: Direction, depth: number): SchemaChange[] | null {
     const { type } = loose
     if (tight.type !== null && tight.type !== type && !(type === 'integer' && tight.type === 'number')) return null
+    const pair: Pair = { direction, loose, tight }
     const changes: SchemaChange[] = []
     for (const { keyword, types, isTighter } of BOUNDS) {
       if (types !== undefined && type !== null && !types.includes(type)) continue
       if (isTighter(loose.keywords[keyword], tight.keywords[keyword])) {
-        changes.push(
-          this.#change(
-            keyword,
-            boundChange(keyword, loose.keywords, tight.keywords, direction),
-            direction,
-            loose,
-            tight,
-          ),
-        )
+        changes.push(change(pair, keyword, boundChange(keyword, loose.keywords, tight.keywords, direction)))
       }
     }
     for (const keyword of OPAQUE) {
       if (String(loose.keywords[keyword]) !== String(tight.keywords[keyword])) {
-        changes.push(this.#change(keyword, `${keyword} is another`, direction, loose, tight, false))
+        changes.push(change(pair, keyword, `${keyword} has changed`, UNSURE))
       }
     }
-    if (type === 'object' || type === null) changes.push(...this.#object(loose, tight, direction, depth))
-    if (type === 'array' || type === null) changes.push(...this.#array(loose, tight, direction, depth))
+    if (type === 'object' || type === null) changes.push(...this.#object(pair, depth))
+    if (type === 'array' || type === null) changes.push(...this.#array(pair, depth))
     return changes
   }
 
-  #object(loose: SchemaView, tight: SchemaView, direction: Direction, depth: number): SchemaChange[] {
+  #object(pair: Pair, depth: number): SchemaChange[] {
+    const { direction, loose, tight } = pair
     const isRequest = direction === 'request'
     const changes: SchemaChange[] = []
-    const within = (path: string, one: SchemaNode, other: SchemaNode): void => {
-      changes.push(
-        ...this.#compare(one, other, direction, depth + 1).map((change) => ({ ...change, path: path + change.path })),
-      )
+    const say = (rule: string, message: string, why?: string | Unsure): void => {
+      changes.push(change(pair, rule, message, why))
     }
-    // what only the other direction carries
-    const passes = (node: SchemaNode | undefined, root: SchemaObject): boolean =>
+    const within = (path: string, one: SchemaNode, other: SchemaNode): void => {
+      changes.push(...this.#within(path, one, other, direction, depth))
+    }
+    // a property that only the other direction carries
+    const isOtherWay = (node: SchemaNode | undefined, root: SchemaObject): boolean =>
       node !== undefined &&
       this.#viewsOf(node, root).some(({ keywords }) => keywords[isRequest ? 'readOnly' : 'writeOnly'] === true)
     const [looseRoot, tightRoot] = isRequest ? [this.#before, this.#after] : [this.#after, this.#before]
     for (const [name, node] of loose.properties) {
-      if (passes(node, looseRoot)) continue
+      if (isOtherWay(node, looseRoot)) continue
+      const property = `the property ${JSON.stringify(name)}`
       const other = tight.properties.get(name)
       if (other !== undefined) within(`.${name}`, node, other)
-      else if (isRequest && tight.closed) {
-        changes.push(
-          this.#change(
-            'property-refused',
-            `the property ${JSON.stringify(name)} is no longer allowed`,
-            direction,
-            loose,
-            tight,
-          ),
-        )
-      } else if (isRequest && tight.additional !== null) within(`.${name}`, node, tight.additional)
-      else if (isRequest) {
-        changes.push(
-          this.#change(
-            'property-removed',
-            `the property ${JSON.stringify(name)} is no longer described`,
-            direction,
-            loose,
-            tight,
-            false,
-            'it may have no effect any more',
-          ),
-        )
-      }
+      else if (!isRequest) continue
+      else if (tight.closed) say('property-refused', `${property} is no longer allowed`)
+      else if (tight.additional !== null) within(`.${name}`, node, tight.additional)
+      else say('property-removed', `${property} is no longer described`, { unsure: 'it may have no effect any more' })
     }
     for (const [name, node] of tight.properties) {
-      if (isRequest || loose.properties.has(name) || passes(node, tightRoot)) continue
-      changes.push(
-        this.#change(
-          'property-removed',
-          `the property ${JSON.stringify(name)} is removed`,
-          direction,
-          loose,
-          tight,
-          true,
-          'clients that read it find nothing',
-        ),
-      )
+      if (isRequest || loose.properties.has(name) || isOtherWay(node, tightRoot)) continue
+      const property = `the property ${JSON.stringify(name)}`
+      say('property-removed', `${property} is removed`, 'clients that read it find nothing')
     }
     for (const name of tight.required) {
-      if (loose.required.has(name) || passes(tight.properties.get(name), tightRoot)) continue
-      if (isRequest) {
-        changes.push(
-          this.#change(
-            'property-required',
-            `the property ${JSON.stringify(name)} is required`,
-            direction,
-            loose,
-            tight,
-            true,
-            'requests without it are refused',
-          ),
-        )
-      } else if (loose.properties.has(name) || !tight.properties.has(name)) {
-        changes.push(
-          this.#change(
-            'property-optional',
-            `the property ${JSON.stringify(name)} may be missing`,
-            direction,
-            loose,
-            tight,
-            true,
-            'clients that rely on it find nothing',
-          ),
-        )
+      if (loose.required.has(name) || isOtherWay(tight.properties.get(name), tightRoot)) continue
+      const property = `the property ${JSON.stringify(name)}`
+      if (isRequest) say('property-required', `${property} is required`, 'requests without it are refused')
+      else if (loose.properties.has(name) || !tight.properties.has(name)) {
+        say('property-optional', `${property} may be missing`, 'clients that rely on it find nothing')
       }
     }
-    if (isRequest && tight.closed && !loose.closed) {
-      changes.push(this.#change('closed', 'further properties are no longer allowed', direction, loose, tight))
-    } else if (tight.additional !== null && loose.additional !== null) within('.*', loose.additional, tight.additional)
+    if (isRequest && tight.closed && !loose.closed) say('closed', 'further properties are no longer allowed')
+    else if (tight.additional !== null && loose.additional !== null) within('.*', loose.additional, tight.additional)
     else if (tight.additional !== null && !loose.closed) within('.*', [], tight.additional)
     for (const [pattern, node] of loose.patterns) {
       if (tight.patterns.has(pattern)) within(`.${pattern}`, node, tight.patterns.get(pattern)!)
     }
     for (const pattern of tight.patterns.keys()) {
-      if (!loose.patterns.has(pattern)) {
-        changes.push(
-          this.#change(
-            'patternProperties',
-            `patternProperties ${JSON.stringify(pattern)} is in one of both only`,
-            direction,
-            loose,
-            tight,
-            false,
-          ),
-        )
-      }
+      if (loose.patterns.has(pattern)) continue
+      say('patternProperties', `patternProperties ${JSON.stringify(pattern)} is in only one of the two schemas`, UNSURE)
     }
     return changes
   }
 
-  #array(loose: SchemaView, tight: SchemaView, direction: Direction, depth: number): SchemaChange[] {
-    const changes: SchemaChange[] = []
-    const within = (path: string, one: SchemaNode | null, other: SchemaNode | null): void => {
-      if (other !== null) {
-        changes.push(
-          ...this.#compare(one ?? [], other, direction, depth + 1).map((change) => ({
-            ...change,
-            path: path + change.path,
-          })),
-        )
-      }
-    }
+  #array({ direction, loose, tight }: Pair, depth: number): SchemaChange[] {
+    const within = (path: string, one: SchemaNode | null | undefined, other: SchemaNode | null): SchemaChange[] =>
+      other === null ? [] : this.#within(path, one ?? [], other, direction, depth)
     const places = Math.max(loose.prefix.length, tight.prefix.length)
-    for (let i = 0; i < places; i++) within(`[${i}]`, loose.prefix[i] ?? loose.items, tight.prefix[i] ?? tight.items)
-    within('[]', loose.items, tight.items)
-    return changes
+    return [
+      ...Array.from({ length: places }, (_, i) =>
+        within(`[${i}]`, loose.prefix[i] ?? loose.items, tight.prefix[i] ?? tight.items),
+      ).flat(),
+      ...within('[]', loose.items, tight.items),
+    ]
   }
 
-  #change(
-    rule: string,
-    message: string,
-    direction: Direction,
-    loose: SchemaView,
-    tight: SchemaView,
-    breaks = true,
-    why: string = WHY[direction],
-  ): SchemaChange {
-    const [before, after] = direction === 'request' ? [loose.pointer, tight.pointer] : [tight.pointer, loose.pointer]
-    return {
-      rule,
-      breaks,
-      path: '',
-      message: breaks
-        ? `${message}: ${why}`
-        : `${message}: ${why === WHY[direction] ? 'whether clients break cannot be told' : why}`,
-      before,
-      after,
-    }
+  /** Compares two parts of a value. @param path  of the part in the value */
+  #within(path: string, one: SchemaNode, other: SchemaNode, direction: Direction, depth: number): SchemaChange[] {
+    return this.#compare(one, other, direction, depth + 1).map((found) => ({ ...found, path: path + found.path }))
   }
 
   #viewsOf(node: SchemaNode, root: SchemaObject): SchemaView[] {
@@ -303,4 +210,29 @@ export class SchemaDiff {
       })
       .join('+')
   }
+}
+
+/** Two views that are compared. */
+interface Pair {
+  direction: Direction
+  loose: SchemaView
+  tight: SchemaView
+}
+
+/** Why a change may break clients, where only a person can tell whether it does. */
+interface Unsure {
+  unsure: string
+}
+const UNSURE: Unsure = { unsure: 'whether clients break cannot be told' }
+
+/** @param why  what breaks for clients */
+function change(
+  { direction, loose, tight }: Pair,
+  rule: string,
+  what: string,
+  why: string | Unsure = WHY[direction],
+): SchemaChange {
+  const [before, after] = direction === 'request' ? [loose.pointer, tight.pointer] : [tight.pointer, loose.pointer]
+  const breaks = typeof why === 'string'
+  return { rule, breaks, path: '', message: `${what}: ${breaks ? why : why.unsure}`, before, after }
 }

@@ -1,13 +1,7 @@
-import { atPointer, isObject, type JsonSchema, type SchemaObject } from '../../schema/json-schema.ts'
-import { referencePointer } from '../local-reference.ts'
+import { pointerToken } from '../../schema/json-pointer.ts'
+import { isObject, type JsonSchema, type SchemaObject } from '../../schema/json-schema.ts'
+import { type LocatedSchema, referencedSchema } from '../../schema/local-reference.ts'
 import { COMBINED, OPAQUE } from './schema-rules.ts'
-
-/** A schema, and where it stands in its document. */
-export interface LocatedSchema {
-  schema: JsonSchema
-  /** JSON pointer. */
-  pointer: string
-}
 
 /** Schemas that all hold for one value; none allow everything. */
 export type SchemaNode = readonly LocatedSchema[]
@@ -45,14 +39,6 @@ export class TooIntricate extends Error {
   constructor(pointer: string) {
     super(`#${pointer} is too intricate to compare: it has too many alternatives, or parts within parts`)
   }
-}
-
-/** What a reference within the document points at; undefined when there is nothing. */
-export function referencedSchema(root: SchemaObject, reference: unknown): LocatedSchema | undefined {
-  const pointer = referencePointer(reference)
-  if (pointer === undefined) return undefined
-  const schema = atPointer(root, pointer)
-  return isObject(schema) || typeof schema === 'boolean' ? { schema, pointer } : undefined
 }
 
 /** Every way in which a value may fit. @throws TooIntricate */
@@ -186,7 +172,7 @@ function named(parts: readonly { schema: SchemaObject; pointer: string }[], keyw
     if (!isObject(schema[keyword])) continue
     for (const [name, own] of Object.entries(schema[keyword] as Record<string, JsonSchema>)) {
       const known = nodes.get(name) ?? []
-      known.push({ schema: own, pointer: `${pointer}/${keyword}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}` })
+      known.push({ schema: own, pointer: `${pointer}/${keyword}/${pointerToken(name)}` })
       nodes.set(name, known)
     }
   }

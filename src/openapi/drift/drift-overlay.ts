@@ -1,4 +1,6 @@
-import { atPointer, isObject, pointerOf, pointerToken, type SchemaObject } from '../../schema/json-schema.ts'
+import { atPointer, pointerNames, pointerToken, tokenName } from '../../schema/json-pointer.ts'
+import { isObject, type SchemaObject } from '../../schema/json-schema.ts'
+import { followReference } from '../../schema/local-reference.ts'
 import type { Drift, OperationDrift, Seen } from './drift-record.ts'
 import type { ApiDocument, ApiMedia, ApiOperation } from '../../schema/types.ts'
 
@@ -81,38 +83,18 @@ function operationActions(
 /** The schema that has the other fields beside an undeclared one, and the name of that; null when it cannot be told. */
 function schemaPlace(root: SchemaObject, start: string, path: string): { pointer: string; name: string } | null {
   const names = path.split('/').slice(1)
-  let pointer: string | null = resolved(root, start)
+  let place = followReference(root, atPointer(root, start), start)
   for (const name of names.slice(0, -1)) {
-    if (pointer === null) return null
-    const schema = atPointer(root, pointer) as SchemaObject
-    const step: string | null =
-      name === '*'
-        ? schema.items
-          ? '/items'
-          : isObject(schema.additionalProperties)
-            ? '/additionalProperties'
-            : null
-        : `/properties/${pointerToken(plain(name))}`
-    pointer = step === null || !isObject(atPointer(root, pointer + step)) ? null : resolved(root, pointer + step)
+    if (place === undefined) return null
+    const { object, pointer } = place
+    const step: string =
+      name !== '*' ? `/properties/${pointerToken(plain(name))}` : object.items ? '/items' : '/additionalProperties'
+    place = followReference(root, atPointer(object, step), pointer + step)
   }
-  return pointer === null || !isObject((atPointer(root, pointer) as SchemaObject).properties)
-    ? null
-    : { pointer, name: plain(names.at(-1)!) }
+  return isObject(place?.object.properties) ? { pointer: place.pointer, name: plain(names.at(-1)!) } : null
 }
 
-const plain = (token: string): string => token.replaceAll('~2', '*').replaceAll('~1', '/').replaceAll('~0', '~')
-
-/** Follows references. */
-function resolved(root: SchemaObject, start: string): string | null {
-  let pointer = start
-  for (let i = 0; i < 32; i++) {
-    const found = atPointer(root, pointer)
-    if (!isObject(found)) return null
-    if (typeof found.$ref !== 'string') return pointer
-    pointer = pointerOf(found.$ref)
-  }
-  return null
-}
+const plain = (token: string): string => tokenName(token.replaceAll('~2', '*'))
 
 function undescribedAction([call, { count }]: [string, Seen]): OverlayAction {
   const [method, path] = call.split(' ', 2) as [string, string]
@@ -137,13 +119,10 @@ function undescribedAction([call, { count }]: [string, Seen]): OverlayAction {
 
 /** A JSONPath (RFC 9535) from a JSON pointer. */
 const jsonPath = (pointer: string): string =>
-  `$${pointer
-    .split('/')
-    .slice(1)
-    .map((token) => {
-      const name = token.replaceAll('~1', '/').replaceAll('~0', '~')
-      return /^[A-Za-z_]\w*$/.test(name) ? `.${name}` : `['${name.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}']`
-    })
+  `$${pointerNames(pointer)
+    .map((name) =>
+      /^[A-Za-z_]\w*$/.test(name) ? `.${name}` : `['${name.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}']`,
+    )
     .join('')}`
 
 const times = (count: number): string => (count === 1 ? 'once' : `${count} times`)

@@ -1,4 +1,5 @@
 import type { ApiDocument, ApiOperation } from '../../schema/types.ts'
+import { responseFor } from '../operation-reader.ts'
 import { FieldSearch, redacted } from './undeclared-fields.ts'
 
 /** Most different things of a kind that are remembered; who calls chooses their names. */
@@ -59,14 +60,12 @@ export class OperationRecord {
   readonly #query = new Map<string, Seen>()
   readonly #request = new Map<string, Seen>()
   readonly #response = new Map<string, Seen>()
-  readonly #declaredStatuses: ReadonlySet<string>
   /** Null when the document leaves the query open. */
   readonly #declaredQuery: ReadonlySet<string> | null
 
   constructor(operation: ApiOperation, search: FieldSearch) {
     this.operation = operation
     this.#search = search
-    this.#declaredStatuses = new Set(operation.responses.map(({ status }) => status.toUpperCase()))
     const query = operation.parameters.filter((parameter) => parameter.in === 'query')
     // an object in the query has names that nobody has listed
     this.#declaredQuery = query.some(
@@ -91,9 +90,7 @@ export class OperationRecord {
 
   /** An answer of the upstream. */
   answered(status: number): void {
-    const declared = this.#declaredStatuses
-    if (declared.has('DEFAULT') || declared.has(String(status)) || declared.has(`${Math.floor(status / 100)}XX`)) return
-    note(this.#statuses, String(status))
+    if (!responseFor(this.operation.responses, String(status))) note(this.#statuses, String(status))
   }
 
   query(query: Readonly<Record<string, unknown>>): void {
@@ -108,11 +105,7 @@ export class OperationRecord {
 
   /** @param body  JSON of an answer */
   response(status: number, body: unknown): void {
-    const { responses } = this.operation
-    const response =
-      responses.find((candidate) => candidate.status === String(status)) ??
-      responses.find((candidate) => candidate.status.toUpperCase() === `${Math.floor(status / 100)}XX`) ??
-      responses.find((candidate) => candidate.status === 'default')
+    const response = responseFor(this.operation.responses, String(status))
     if (response !== undefined) this.#fields(this.#response, response.content, body)
   }
 
@@ -124,19 +117,17 @@ export class OperationRecord {
 
   /** Null when there is nothing to tell. */
   describe(): OperationDrift | null {
-    const maps = {
-      statuses: this.#statuses,
-      query: this.#query,
-      requestFields: this.#request,
-      responseFields: this.#response,
-    }
-    if (Object.values(maps).every(({ size }) => size === 0)) return null
+    if (this.#statuses.size + this.#query.size + this.#request.size + this.#response.size === 0) return null
     const { method, path } = this.operation
-    const told = Object.fromEntries(Object.entries(maps).map(([name, map]) => [name, listed(map)])) as Pick<
-      OperationDrift,
-      keyof typeof maps
-    >
-    return { method, path, calls: this.calls, ...told }
+    return {
+      method,
+      path,
+      calls: this.calls,
+      statuses: listed(this.#statuses),
+      query: listed(this.#query),
+      requestFields: listed(this.#request),
+      responseFields: listed(this.#response),
+    }
   }
 }
 
@@ -230,9 +221,11 @@ export class DriftRegistry implements Iterable<DriftRecord> {
   add(record: DriftRecord): void {
     this.#records.set(record.upstream, record)
   }
+
   get(upstream: string | undefined): DriftRecord | undefined {
     return upstream === undefined ? undefined : this.#records.get(upstream)
   }
+
   [Symbol.iterator](): Iterator<DriftRecord> {
     return this.#records.values()
   }

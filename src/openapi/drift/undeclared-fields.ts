@@ -1,4 +1,5 @@
-import { atPointer, isObject, pointerOf, type SchemaObject } from '../../schema/json-schema.ts'
+import { atPointer, pointerOf } from '../../schema/json-pointer.ts'
+import { isObject, type SchemaObject } from '../../schema/json-schema.ts'
 
 /** Bounds of one look: values are as deep and as wide as who sends them likes. */
 const DEPTH = 16

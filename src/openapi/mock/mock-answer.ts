@@ -1,8 +1,12 @@
-import { isObject, pointerToken, type SchemaObject } from '../../schema/json-schema.ts'
+import { pointerToken } from '../../schema/json-pointer.ts'
+import { isObject, type SchemaObject } from '../../schema/json-schema.ts'
 import type { ApiDocument, ApiOperation, ApiResponse } from '../../schema/types.ts'
-import { followReference } from '../local-reference.ts'
-import { plainMediaType } from '../media-reader.ts'
+import { followReference } from '../../schema/local-reference.ts'
+import { plainMediaType } from '../../validation/media-type.ts'
+import { responseFor } from '../operation-reader.ts'
 import { mockBody, pointedSchema, statedExamples, mockHeaders } from './mock-body.ts'
+
+export { prepareExamples } from './value-example.ts'
 
 /** What a mock looks at in a request. */
 export interface MockRequest {
@@ -84,8 +88,7 @@ function chosenResponse(
   code: number | undefined,
 ): { response?: ApiResponse; status: number } {
   const find = (status: string): ApiResponse | undefined => responses.find((response) => response.status === status)
-  const wanted =
-    code === undefined ? undefined : (find(String(code)) ?? find(`${String(code)[0]}XX`) ?? find('default'))
+  const wanted = code === undefined ? undefined : responseFor(responses, String(code))
   if (wanted !== undefined) return { response: wanted, status: code! }
   const response =
     responses.find(({ status }) => status.startsWith('2')) ??

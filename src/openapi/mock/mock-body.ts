@@ -1,7 +1,8 @@
-import { atPointer, isObject, type SchemaObject } from '../../schema/json-schema.ts'
+import { atPointer } from '../../schema/json-pointer.ts'
+import { isObject, type SchemaObject } from '../../schema/json-schema.ts'
 import type { ApiResponse } from '../../schema/types.ts'
-import { followReference } from '../local-reference.ts'
-import { SchemaCopy } from '../schema-copy.ts'
+import { followReference } from '../../schema/local-reference.ts'
+import { SampleSchema } from './sample-schema.ts'
 import { sampler } from './value-example.ts'
 
 /** Examples that a Media Type, Parameter or Header Object states, by name; the one without a name is `''`. */
@@ -18,7 +19,7 @@ export function statedExamples(root: SchemaObject, object: SchemaObject): Map<st
 
 /** A value that a schema allows, of bounded size; undefined when there is none. */
 export function schemaSample(root: SchemaObject, schema: unknown): unknown {
-  const copy = new SchemaCopy(root).of(schema)
+  const copy = new SampleSchema(root).of(schema)
   return copy === undefined ? undefined : sampler().sample(copy, { skipWriteOnly: true, quiet: true })
 }
 
@@ -57,7 +58,7 @@ function isJsonText(root: SchemaObject, body: string, schema: unknown): boolean 
 }
 
 function xmlBody(root: SchemaObject, value: unknown, schema: unknown): string | null {
-  const copy = new SchemaCopy(root).of(schema ?? true)
+  const copy = new SampleSchema(root).of(schema ?? true)
   if (copy === undefined) return null
   try {
     return `<?xml version="1.0" encoding="UTF-8"?>\n${String(sampler().sample(value === undefined ? copy : { ...copy, example: value }, { format: 'xml', skipWriteOnly: true, quiet: true }))}`

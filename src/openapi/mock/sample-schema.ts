@@ -1,6 +1,6 @@
-import { isObject, type SchemaObject, unionsWith, withoutUnions } from '../schema/json-schema.ts'
-import { numberExample, patternExample } from './mock/value-example.ts'
-import { referencedSchema } from './diff/schema-view.ts'
+import { isObject, type SchemaObject, unionsWith, withoutUnions } from '../../schema/json-schema.ts'
+import { numberExample, patternExample } from './value-example.ts'
+import { referencedSchema } from '../../schema/local-reference.ts'
 
 /** Schemas that one sample may be made of, characters of its examples together, and how deep it may go. */
 const MOST_SCHEMAS = 2000
@@ -34,7 +34,7 @@ const PLAIN = [
  * A schema without references, `allOf` and alternatives, small enough to make a sample of: what comes again within
  * itself, and what is too much, is left out where it may be missing.
  */
-export class SchemaCopy {
+export class SampleSchema {
   readonly #root: SchemaObject
   readonly #sizes = new Map<unknown, number>()
   #schemas = 0
