@@ -29,7 +29,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['cli/'],
   ['index.ts'],
   ['app.ts'],
-  ['optional-plugins.ts', 'admin/'],
+  ['optional-plugins.ts', 'gateway-server.ts', 'admin/'],
   ['routing/'],
   ['proxy/'],
   ['upstream/', 'listener/', 'observe/'],

@@ -100,16 +100,25 @@ export class Registrar {
   }
 
   /**
-   * Sees the routes of the files before any stage does, so that what they inherit is there when a stage looks: hooks
-   * run in the order of their registration, and this one must be the first.
+   * Fills in what the routes of files inherit, and notes every route. To be called before `preparePhases`, since
+   * `onRoute` hooks run in the order of their registration and plugins read what a route has inherited.
    */
   watchRoutes(app: FastifyInstance): void {
+    const { withheld } = this.#parts
+    app.addHook('onRoute', (route) => withheld.watch(route))
+    app.addHook('onReady', async () => withheld.ready(app.authSchemes))
     const watch = (route: RouteOptions, file: string): void => this.#watch(route, file)
     const claim = (route: RouteOptions): void => this.#claims.claimOwn(route)
     app.addHook('onRoute', function (route) {
       if (this.routeFile !== undefined) watch(route, this.routeFile)
       else claim(route)
     })
+  }
+
+  /** To be called once every route is registered; from now on there may be no others. */
+  endRoutes(): void {
+    this.late.end()
+    this.#parts.hosts.guard.complete()
   }
 
   /** Looks at the routes once all plugins are done with them. */
