@@ -47,7 +47,7 @@ export default fp(
         responseCache.notePurge(purge)
       },
     })
-    responseCache.use(shared)
+    responseCache.store = shared
     // not at boot: what only looks at the configuration needs no Redis, and a gateway serves without it
     app.addHook('onListen', async () => {
       connect()

@@ -80,22 +80,23 @@ export function combined(before: readonly StoredResponse[], response: StoredResp
   ]
 }
 
+/** Joins two parts of the same content (RFC 9110, section 15.3.7.3). The newer one alone if there is a gap. */
 function joined(stored: StoredResponse, response: StoredResponse): StoredResponse {
-  const one = joinParts({ part: stored.part!, body: stored.body }, { part: response.part!, body: response.body })
-  if (one === null) return response
-  const { first, total } = one.part
+  const [a, b] = stored.part!.first <= response.part!.first ? [stored, response] : [response, stored]
+  const { first, total } = a.part!
+  const next = b.part!.first - first
+  if (total !== b.part!.total || next > a.body.byteLength) return response
+  const body = Buffer.concat([a.body, b.body.subarray(a.body.byteLength - next)])
+  const isWhole = body.byteLength === total
   const { 'content-range': _, ...headers } = response.headers
-  const isWhole = one.body.byteLength === total
+  const length = { 'content-length': String(body.byteLength) }
+  const range = { 'content-range': contentRange({ first, last: first + body.byteLength - 1 }, total) }
   return {
     ...response,
     status: isWhole ? 200 : 206,
-    headers: {
-      ...headers,
-      'content-length': String(one.body.byteLength),
-      ...(isWhole ? {} : { 'content-range': `bytes ${first}-${first + one.body.byteLength - 1}/${total}` }),
-    },
-    body: one.body,
-    part: isWhole ? null : one.part,
+    headers: isWhole ? { ...headers, ...length } : { ...headers, ...length, ...range },
+    body,
+    part: isWhole ? null : { first, total },
   }
 }
 
@@ -107,16 +108,4 @@ export const replaces = (one: Pick<StoredResponse, 'vary'>, other: Pick<StoredRe
 function isSameContent(one: StoredResponse, other: StoredResponse): boolean {
   const tag = storedValue(one.headers, 'etag')
   return tag !== undefined && !tag.startsWith('W/') && tag === storedValue(other.headers, 'etag')
-}
-
-/** Joins two parts of the same content; null when there is a gap between them (RFC 9110, section 15.3.7.3). */
-function joinParts(
-  one: { part: StoredPart; body: Buffer },
-  other: { part: StoredPart; body: Buffer },
-): { part: StoredPart; body: Buffer } | null {
-  const [a, b] = one.part.first <= other.part.first ? [one, other] : [other, one]
-  const end = a.part.first + a.body.byteLength
-  if (a.part.total !== b.part.total || b.part.first > end) return null
-  const rest = b.body.subarray(Math.min(end - b.part.first, b.body.byteLength))
-  return { part: { first: a.part.first, total: a.part.total }, body: Buffer.concat([a.body, rest]) }
 }

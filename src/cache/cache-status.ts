@@ -25,15 +25,9 @@ export function cacheStatus({ forwarded, ttl, upstreamStatus, stored, collapsed 
 }
 
 /** The outcome in one word, for logs and metrics. */
-export const outcomeWord = ({ forwarded, ttl = 0, collapsed }: CacheOutcome): string =>
-  forwarded === null
-    ? ttl < 0
-      ? 'stale'
-      : 'hit'
-    : collapsed
-      ? 'collapsed'
-      : forwarded === 'bypass' || forwarded === 'method' || forwarded === 'request'
-        ? 'bypass'
-        : forwarded === 'stale'
-          ? 'revalidated'
-          : 'miss'
+export function outcomeWord({ forwarded, ttl = 0, collapsed }: CacheOutcome): string {
+  if (forwarded === null) return ttl < 0 ? 'stale' : 'hit'
+  if (collapsed) return 'collapsed'
+  if (forwarded === 'bypass' || forwarded === 'method' || forwarded === 'request') return 'bypass'
+  return forwarded === 'stale' ? 'revalidated' : 'miss'
+}

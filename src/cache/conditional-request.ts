@@ -3,7 +3,7 @@ import { parseHttpDate } from './http-date.ts'
 import { type StoredHeaders, type StoredResponse, storedValue } from './stored-response.ts'
 
 // one class for all separators, so that a run of spaces is scanned once
-const ENTITY_TAG = /[\s,]*((?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"|[^",\s]+)\s*(?:,|$)/y
+const ENTITY_TAG = /[\s,]*((?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"|[^",\s]+)\s*(?:,|$)/gy
 
 /** Weak comparison of entity tags: the content is equivalent (RFC 9110, section 8.8.3.2). */
 export const matchesWeakly = (a: string, b: string): boolean => opaque(a) === opaque(b)
@@ -17,11 +17,7 @@ const opaque = (tag: string): string => (tag.startsWith('W/') ? tag.slice(2) : t
 function listHas(field: string, tag: string | undefined): boolean {
   if (field.trim() === '*') return true
   if (tag === undefined) return false
-  ENTITY_TAG.lastIndex = 0
-  for (let match = ENTITY_TAG.exec(field); match !== null; match = ENTITY_TAG.exec(field)) {
-    if (matchesWeakly(match[1]!, tag)) return true
-  }
-  return false
+  return field.matchAll(ENTITY_TAG).some(([, listed]) => matchesWeakly(listed!, tag))
 }
 
 /**

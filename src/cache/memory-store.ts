@@ -17,13 +17,10 @@ const REMEMBERED = 10_000
 export class MemoryStore implements CacheStore {
   readonly #limit: number
   readonly #entries = new Map<string, Entry>()
-  /** Oldest first. */
-  readonly #small = new Set<Entry>()
-  readonly #main = new Set<Entry>()
+  readonly #small: Queue = { entries: new Set(), bytes: 0 }
+  readonly #main: Queue = { entries: new Set(), bytes: 0 }
   readonly #ghosts = new Set<string>()
   readonly #index = new PurgeIndex<Entry>()
-  #smallBytes = 0
-  #mainBytes = 0
 
   /** @param limit  bytes */
   constructor(limit: number) {
@@ -31,7 +28,7 @@ export class MemoryStore implements CacheStore {
   }
 
   get bytes(): number {
-    return this.#smallBytes + this.#mainBytes
+    return this.#small.bytes + this.#main.bytes
   }
   get size(): number {
     return this.#entries.size
@@ -81,24 +78,21 @@ export class MemoryStore implements CacheStore {
   }
 
   #enqueue(entry: Entry): void {
-    ;(entry.isMain ? this.#main : this.#small).add(entry)
-    this.#count(entry, entry.bytes)
+    const queue = entry.isMain ? this.#main : this.#small
+    queue.entries.add(entry)
+    queue.bytes += entry.bytes
   }
 
   #dequeue(entry: Entry): void {
-    ;(entry.isMain ? this.#main : this.#small).delete(entry)
-    this.#count(entry, -entry.bytes)
-  }
-
-  #count({ isMain }: Entry, bytes: number): void {
-    if (isMain) this.#mainBytes += bytes
-    else this.#smallBytes += bytes
+    const queue = entry.isMain ? this.#main : this.#small
+    queue.entries.delete(entry)
+    queue.bytes -= entry.bytes
   }
 
   /** Looks at the oldest entry of a queue: evicts it if it is unused, else keeps it for another round. */
   #evict(): void {
-    const fromSmall = this.#smallBytes > this.#limit * SMALL_SHARE || this.#main.size === 0
-    const [oldest] = fromSmall ? this.#small : this.#main
+    const fromSmall = this.#small.bytes > this.#limit * SMALL_SHARE || this.#main.entries.size === 0
+    const [oldest] = (fromSmall ? this.#small : this.#main).entries
     const entry = oldest!
     if (entry.uses === 0) {
       const name = nameOf(entry.key)
@@ -135,4 +129,10 @@ interface Entry {
   /** Uses since the last look at it, at most `MOST_USES`. */
   uses: number
   isMain: boolean
+}
+
+interface Queue {
+  /** Oldest first. */
+  readonly entries: Set<Entry>
+  bytes: number
 }

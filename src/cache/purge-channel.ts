@@ -35,15 +35,13 @@ const LONGEST_MESSAGE = 64 * 1024
 /** Milliseconds that `caughtUp` waits. Messages need a fraction of that. */
 const CATCH_UP = 1000
 
-const What = Type.String({ maxLength: 32 * 1024 })
-const options = { additionalProperties: false }
-const From = { from: Type.String({ maxLength: 100 }), soft: Type.Boolean() }
+const What = Type.Optional(Type.String({ maxLength: 32 * 1024 }))
+/** `from` is the id of the sender; with it come `soft` and exactly one of the others. */
 const messages = Compile(
-  Type.Union([
-    Type.Object({ ...From, url: What }, options),
-    Type.Object({ ...From, prefix: What }, options),
-    Type.Object({ ...From, tag: What }, options),
-  ]),
+  Type.Object(
+    { from: Type.String({ maxLength: 100 }), soft: Type.Boolean(), url: What, prefix: What, tag: What },
+    { additionalProperties: false, minProperties: 3, maxProperties: 3 },
+  ),
 )
 
 type PublishingRedis = (Redis | Cluster) & { gatehouseCachePublish(keys: 1, ...words: string[]): Promise<number> }
@@ -95,12 +93,8 @@ export class PurgeChannel implements PurgeFeed, HeardPurges {
   }
 
   async publish({ soft, ...what }: Purge): Promise<void> {
-    const number = await this.#redis.gatehouseCachePublish(
-      1,
-      COUNTER,
-      CHANNEL,
-      JSON.stringify({ from: this.#id, soft, ...what }),
-    )
+    const message = JSON.stringify({ from: this.#id, soft, ...what })
+    const number = await this.#redis.gatehouseCachePublish(1, COUNTER, CHANNEL, message)
     if (!Number.isSafeInteger(number)) throw new Error('the counter of purges is broken')
   }
 

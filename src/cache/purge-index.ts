@@ -94,8 +94,9 @@ export function indexTexts(key: CacheKey, tags: Iterable<string>): IndexText[] {
 /** Where to look for the keys that a purge names. */
 export interface IndexSearch {
   shards: number[]
-  /** With what the texts begin. */
-  beginning: Buffer
+  /** Bounds of the texts with the right beginning. */
+  from: Buffer
+  to: Buffer
   /** @returns the id of a purged key; null for any other text, malformed ones included */
   match(text: string): string | null
 }
@@ -106,14 +107,14 @@ export function searchFor(purge: Purge): IndexSearch {
     const beginning = `t${tag}\0`
     return {
       shards: [shardOf(tag)],
-      beginning: Buffer.from(beginning),
+      ...boundsOf(beginning),
       match: (text) => validId(text.slice(beginning.length)),
     }
   }
   const [, path] = splitUrl(url ?? purge.prefix!)
   return {
     shards: url !== undefined ? [shardOf(path)] : Array.from({ length: SHARDS }, (_, shard) => shard),
-    beginning: Buffer.from(url !== undefined ? `u${path}\0` : `u${path}`),
+    ...boundsOf(url !== undefined ? `u${path}\0` : `u${path}`),
     match(text) {
       const [own, origin, id, ...more] = text.slice(1).split('\0')
       return id !== undefined && more.length === 0 && isPurged(`${origin}${own}`, purge) ? validId(id) : null
@@ -121,10 +122,11 @@ export function searchFor(purge: Purge): IndexSearch {
   }
 }
 
-/** The bounds of all texts with this beginning. */
-export const rangeOf = (beginning: Buffer): [from: Buffer, to: Buffer] =>
-  // 0xff does not occur in UTF-8
-  [Buffer.concat([Buffer.from('['), beginning]), Buffer.concat([Buffer.from('('), beginning, Buffer.from([0xff])])]
+/** The bounds of all texts with this beginning, for ZRANGEBYLEX. 0xff does not occur in UTF-8. */
+const boundsOf = (beginning: string): { from: Buffer; to: Buffer } => ({
+  from: Buffer.from(`[${beginning}`),
+  to: Buffer.concat([Buffer.from(`(${beginning}`), Buffer.from([0xff])]),
+})
 
 const validId = (id: string): string | null => (/^[A-Za-z0-9_-]{43}$/.test(id) ? id : null)
 

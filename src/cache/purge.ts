@@ -61,36 +61,22 @@ export interface OwedPurge {
  */
 export class OwedPurges {
   readonly #owed = new Set<OwedPurge>()
-  /** How many of them name a URL with its host, by that URL: nearly all do. */
-  readonly #byUrl = new Map<string, number>()
-  /** The others. */
-  readonly #wide = new Set<OwedPurge>()
-
-  get size(): number {
-    return this.#owed.size
-  }
 
   /** @returns what to pass to `paid` when it is done */
   add(purge: Purge): OwedPurge {
     if (this.#owed.size >= MOST_OWED) {
       this.#owed.clear()
-      this.#byUrl.clear()
-      this.#wide.clear()
       // sent again by itself, since those in flight may fail
-      this.#insert({ purge: EVERYTHING, inFlight: false })
+      this.#owed.add({ purge: EVERYTHING, inFlight: false })
     }
     const owed = { purge, inFlight: true }
-    this.#insert(owed)
+    this.#owed.add(owed)
     return owed
   }
 
   /** The shared store has done it. */
   paid(owed: OwedPurge): void {
-    if (!this.#owed.delete(owed) || this.#wide.delete(owed)) return
-    const url = owed.purge.url!
-    const count = this.#byUrl.get(url)! - 1
-    if (count === 0) this.#byUrl.delete(url)
-    else this.#byUrl.set(url, count)
+    this.#owed.delete(owed)
   }
 
   /** The oldest one that has failed. */
@@ -101,26 +87,15 @@ export class OwedPurges {
 
   /** Whether one of them names the URL of a key. */
   covers({ url }: CacheKey): boolean {
-    if (this.#owed.size === 0) return false
-    if (this.#byUrl.has(url)) return true
-    for (const { purge } of this.#wide) if (isPurged(url, purge)) return true
+    for (const { purge } of this.#owed) if (isPurged(url, purge)) return true
     return false
   }
 
   /** Whether one of them names a tag of these responses. */
   coversTags(responses: readonly StoredResponse[]): boolean {
-    for (const {
-      purge: { tag },
-    } of this.#wide) {
-      if (tag !== undefined && responses.some(({ tags }) => tags.includes(tag))) return true
+    for (const { purge } of this.#owed) {
+      if (purge.tag !== undefined && responses.some(({ tags }) => tags.includes(purge.tag!))) return true
     }
     return false
-  }
-
-  #insert(owed: OwedPurge): void {
-    this.#owed.add(owed)
-    const { url } = owed.purge
-    if (url === undefined || url.startsWith('/')) this.#wide.add(owed)
-    else this.#byUrl.set(url, (this.#byUrl.get(url) ?? 0) + 1)
   }
 }

@@ -27,6 +27,7 @@ const CLOCK_SKEW = 10 * 60_000
 const compress = promisify(zstdCompress)
 const decompress = promisify(zstdDecompress)
 
+const closed = { additionalProperties: false }
 const Seconds = Type.Number({ minimum: 0, maximum: 2 ** 53 })
 const Name = Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9a-z-]{1,200}$" })
 const Text = Type.String({ pattern: '^[\\t\\x20-\\x7e\\x80-\\xff]*$' })
@@ -46,11 +47,8 @@ const Head = Type.Object(
     staleWhileRevalidate: Seconds,
     staleIfError: Seconds,
     isPublic: Type.Boolean(),
-    askedWith: Type.Object({ credentials: Type.Boolean(), cookies: Type.Boolean() }, { additionalProperties: false }),
-    part: Type.Union([
-      Type.Null(),
-      Type.Object({ first: Bytes, total: Type.Integer({ minimum: 1 }) }, { additionalProperties: false }),
-    ]),
+    askedWith: Type.Object({ credentials: Type.Boolean(), cookies: Type.Boolean() }, closed),
+    part: Type.Union([Type.Null(), Type.Object({ first: Bytes, total: Type.Integer({ minimum: 1 }) }, closed)]),
     tags: Type.Array(Type.String({ maxLength: 1000 }), { maxItems: 1000 }),
     body: Type.Object(
       {
@@ -61,10 +59,10 @@ const Head = Type.Object(
         /** Name of its chunks; null when the body stands beside the heads. */
         chunks: Type.Union([Type.Null(), Type.String({ pattern: '^[A-Za-z0-9_-]{16}$' })]),
       },
-      { additionalProperties: false },
+      closed,
     ),
   },
-  { additionalProperties: false },
+  closed,
 )
 export type StoredForm = Static<typeof Head>
 

@@ -4,7 +4,7 @@ import { replaces } from './byte-range.ts'
 import type { CacheKey } from './cache-key.ts'
 import { type CacheStore, type DatedPurge, softPurged, type StillCurrent, withResponse } from './cache-store.ts'
 import { COUNTER, type HeardPurges } from './purge-channel.ts'
-import { chunkKey, entryKey, idOf, indexTexts, rangeOf, searchFor, shardKeys } from './purge-index.ts'
+import { chunkKey, entryKey, idOf, indexTexts, searchFor, shardKeys } from './purge-index.ts'
 import { CHUNK, pack, parseHeads, type StoredForm, unpack } from './redis-cache-format.ts'
 import { INDEX, PURGE, PUT } from './redis-cache-script.ts'
 import type { StoredResponse } from './stored-response.ts'
@@ -88,19 +88,19 @@ export class RedisCacheStore implements CacheStore {
   }
 
   async purge(purge: DatedPurge): Promise<number> {
-    const { shards, beginning, match } = searchFor(purge)
+    const { shards, from, to, match } = searchFor(purge)
     this.#needRedis()
     let purged = 0
     for (const shard of shards) {
       const [texts] = shardKeys(shard)
-      let [from, to] = rangeOf(beginning)
+      let next = from
       for (;;) {
         const found =
-          (await this.#redis.zrangebylexBuffer(texts, from, to, 'LIMIT', 0, TEXTS).catch(nullIfWrongType)) ?? []
+          (await this.#redis.zrangebylexBuffer(texts, next, to, 'LIMIT', 0, TEXTS).catch(nullIfWrongType)) ?? []
         const ids = found.map((text) => match(text.toString())).filter((id) => id !== null)
         for (let i = 0; i < ids.length; i += KEYS) purged += await this.#purgeKeys(ids.slice(i, i + KEYS), purge)
         if (found.length < TEXTS) break
-        from = Buffer.concat([Buffer.from('('), found.at(-1)!])
+        next = Buffer.concat([Buffer.from('('), found.at(-1)!])
       }
     }
     return purged

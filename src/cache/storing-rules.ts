@@ -125,7 +125,9 @@ export function storedHead(
 /** A stored response, updated from a 304 or the head of a 200 (RFC 9111, sections 4.3.4 and 4.3.5). */
 export function freshened(stored: StoredResponse, answer: UpstreamAnswer, policy: CachePolicy): StoredResponse {
   const { status } = stored
-  const headers = freshenedHeaders(stored.headers, storedHeaders(answer))
+  const headers: Record<string, string | string[]> = { ...stored.headers }
+  const news = storedHeaders(answer)
+  for (const name in news) if (!BODY_FIELDS.has(name)) headers[name] = news[name]!
   // the merged fields decide about freshness
   const merged = { ...headers, date: answer.headers.date, age: answer.headers.age } as IncomingHttpHeaders
   const control = policy.controlOf(status, merged)
@@ -205,11 +207,4 @@ export function storedHeaders({ headers, publicHeaders, control }: UpstreamAnswe
   const own = headers[OWN_CONTROL]
   if (own !== undefined) stored[OWN_CONTROL] = own
   return stored
-}
-
-/** Stored fields after a validation: new values replace old ones (RFC 9111, section 3.2). */
-function freshenedHeaders(stored: StoredHeaders, news: StoredHeaders): StoredHeaders {
-  const headers: Record<string, string | string[]> = { ...stored }
-  for (const name in news) if (!BODY_FIELDS.has(name)) headers[name] = news[name]!
-  return headers
 }

@@ -203,20 +203,18 @@ export class TieredStore implements CacheStore {
 
   /** Sends failed purges again. Those that fail once more wait for the next time. */
   #settle(): void {
-    if (this.#owed.nextFailed() === undefined) return
-    this.#settling ??= this.#settleAll()
-      .catch((error) => {
-        this.#options.onError(error, 'purge')
-        this.#retryLater()
-      })
-      .finally(() => {
-        this.#settling = null
-      })
+    if (this.#owed.nextFailed() !== undefined) this.#settling ??= this.#settleAll()
   }
 
   async #settleAll(): Promise<void> {
-    for (let owed = this.#owed.nextFailed(); owed !== undefined; owed = this.#owed.nextFailed()) {
-      await this.#purgeShared(owed)
+    try {
+      let owed
+      while ((owed = this.#owed.nextFailed()) !== undefined) await this.#purgeShared(owed)
+    } catch (error) {
+      this.#options.onError(error, 'purge')
+      this.#retryLater()
+    } finally {
+      this.#settling = null
     }
   }
 

@@ -1,33 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { fieldNames } from './cache-control.ts'
 import type { StoredResponse } from './stored-response.ts'
 
 /** Fields whose members are ordered by weight, not by position (RFC 9110, section 12.5). */
 const UNORDERED = new Set(['accept', 'accept-charset', 'accept-encoding', 'accept-language'])
 /** Fields with case-insensitive values. */
-const CASELESS = new Set([
-  'accept',
-  'accept-charset',
-  'accept-encoding',
-  'accept-language',
-  'x-requested-with',
-  'sec-fetch-mode',
-  'sec-fetch-site',
-  'sec-fetch-dest',
-])
+const CASELESS = new Set([...UNORDERED, 'x-requested-with', 'sec-fetch-mode', 'sec-fetch-site', 'sec-fetch-dest'])
 
 /** Field names of `Vary`, in lower case, sorted. */
-export function varyNames(field: string | string[] | undefined): string[] {
-  if (field === undefined) return []
-  return [
-    ...new Set(
-      String(field)
-        .toLowerCase()
-        .split(',')
-        .map((name) => name.trim())
-        .filter((name) => name !== ''),
-    ),
-  ].sort()
-}
+export const varyNames = (field: string | string[] | undefined): string[] =>
+  field === undefined ? [] : [...new Set(fieldNames(String(field)))].sort()
 
 /** The normalised value of a request header, for comparison (RFC 9111, section 4.1). */
 export function selectingValue(headers: IncomingHttpHeaders, name: string): string | null {

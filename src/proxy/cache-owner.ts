@@ -10,15 +10,15 @@ import type { ForwardPlan } from './forward-plan.ts'
  */
 const VOLATILE = new Set(['exp', 'iat', 'nbf', 'jti', 'auth_time', 'nonce', 'at_hash', 'c_hash', 's_hash', 'sid'])
 
-/** Digest of a consumer; schemes remember consumers, so each is digested once. */
+/** Digests of consumers. Schemes reuse their consumer objects, so each is digested once. */
 const digests = new WeakMap<Consumer, string>()
-/** Owners of requests that carry no further credential, by consumer and plan: they are the same each time. */
+/** Owners of requests without a further credential, by consumer and plan. */
 const plainOwners = new WeakMap<Consumer, WeakMap<ForwardPlan, string>>()
 
 /**
  * The owner part of a private cache key: a digest of every credential and identity field of the request that the
  * upstream can see, or that decided who is calling. Two tokens with the same `sub` and other rights are two owners.
- * @returns `''` when nobody in particular owns the response: it is stored only if it may be for everybody
+ * @returns `''` for a request without an owner: its response is stored only if all clients may have it
  */
 export function ownerOf(request: FastifyRequest, plan: ForwardPlan): string {
   const { consumer } = request
@@ -39,17 +39,15 @@ function ownerFrom(consumer: Consumer, plan: ForwardPlan, credentials: unknown, 
 }
 
 /**
- * Whether a request proves, or tries to prove, who sends it: a consumer, `Authorization`, or another credential that
- * goes on to the upstream, which may answer by it though the gateway has not verified it.
+ * Whether a request carries a credential: a consumer, `Authorization`, or another credential that is sent to the
+ * upstream, which may depend on it though the gateway has not verified it.
  */
 export const isAuthenticated = (request: FastifyRequest, plan: ForwardPlan): boolean =>
   request.consumer !== null || request.raw.headers.authorization !== undefined || credentialsOf(request, plan) !== null
 
-/** The credentials of a request that go on to the upstream; null for none. */
-function credentialsOf(
-  request: FastifyRequest,
-  { credentials: { headers, cookies } }: ForwardPlan,
-): readonly unknown[] | null {
+/** The credentials of a request that are sent to the upstream; null for none. */
+function credentialsOf(request: FastifyRequest, { credentials }: ForwardPlan): readonly unknown[] | null {
+  const { headers, cookies } = credentials
   const values = valuesOf(request, headers)
   const { cookie } = request.raw.headers
   const pairs =
@@ -59,7 +57,7 @@ function credentialsOf(
   return values === null && pairs.length === 0 ? null : [values, pairs]
 }
 
-/** Values of some headers; null when none of them is there. */
+/** Values of some headers; null when all are absent. */
 function valuesOf({ raw }: FastifyRequest, names: readonly string[]): readonly unknown[] | null {
   let found = false
   const values = names.map((name) => {

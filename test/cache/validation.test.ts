@@ -140,13 +140,13 @@ test('a store that does not let go of what is of no use does not make the upstre
   const refuse = async (): Promise<void> => {
     throw new Error('read-only')
   }
-  app.responseCache.use({
+  app.responseCache.store = {
     get: (key) => store.get(key),
     add: refuse,
     put: refuse,
     purge: (purge) => store.purge(purge),
     close() {},
-  } satisfies CacheStore)
+  } satisfies CacheStore
   assert.equal((await ask('/x')).body, 'content 3')
   assert.equal(asked(), 3)
 })

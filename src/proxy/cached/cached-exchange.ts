@@ -33,10 +33,8 @@ export function exchangeCached(exchange: Exchange, relay: (exchange: Exchange) =
 
 /** Why a request bypasses the cache; null when it does not. */
 function bypassReason({ request, plan, body }: Exchange, methods: ReadonlySet<string>): ForwardReason | null {
-  const {
-    method,
-    raw: { headers },
-  } = request
+  const { method } = request
+  const { headers } = request.raw
   if (!methods.has(method)) return 'method'
   const hasLength = headers['content-length'] !== undefined && headers['content-length'] !== '0'
   // the body of a GET may change the answer, and is not in the key; a QUERY without a small body has no key

@@ -43,10 +43,8 @@ export class CachedRequest implements StoringRequest {
     const fields = this.cache.varyFields(name)
     if (fields === undefined) return name
     const { headers } = this.exchange.request.raw
-    return variantName(
-      name,
-      fields.map((field) => selectingValue(headers, field)),
-    )
+    const values = fields.map((field) => selectingValue(headers, field))
+    return variantName(name, values)
   }
 }
 

@@ -212,15 +212,11 @@ export class CollapsedFetch implements FetchController, SharedFetch {
     const { cache } = this.task.cached
     const name = this.#name
     if (name === null || vary.length === 0) return
-    cache.noteVary(
-      name,
-      vary.map(([field]) => field),
-    )
+    const fields = vary.map(([field]) => field)
+    const values = vary.map(([, value]) => value)
+    cache.noteVary(name, fields)
     this.#close()
-    this.#name = variantName(
-      name,
-      vary.map(([, value]) => value),
-    )
+    this.#name = variantName(name, values)
     if (!cache.fetches.has(this.#name)) cache.fetches.set(this.#name, this)
   }
 

@@ -38,7 +38,8 @@ type OnFailure = (operation: string, reason: string | null) => void
 
 /** The stored responses of a gateway, and the fetches in flight. */
 export class ResponseCache {
-  #store: CacheStore
+  /** Replaced at boot by a shared store. */
+  store: CacheStore
   /** Fetches that other requests may join, by name. */
   readonly fetches = new Map<string, SharedFetch>()
   /** The bytes of answers that are being stored. */
@@ -52,24 +53,16 @@ export class ResponseCache {
   readonly #onFailure: OnFailure
   /** The latest purges. Fetches that began before one must not store what it names. */
   readonly #purges: Purge[] = []
-  #purgeCount = 0
+  /** Number of purges so far. */
+  purgeCount = 0
   #quietUntil = 0
 
   /** @param onFailure  called when the store fails; the request is then a miss */
   constructor(store: CacheStore, onFailure: OnFailure, now = () => Date.now(), inFlight = new ByteBudget(Infinity)) {
-    this.#store = store
+    this.store = store
     this.#onFailure = onFailure
     this.now = now
     this.inFlight = inFlight
-  }
-
-  get store(): CacheStore {
-    return this.#store
-  }
-
-  /** Replaces the store. For use at boot: stored responses are not moved. */
-  use(store: CacheStore): void {
-    this.#store = store
   }
 
   count(upstream: string, outcome: string): void {
@@ -97,7 +90,7 @@ export class ResponseCache {
 
   /** Removes one response of a key. */
   async remove(key: CacheKey, response: StoredResponse): Promise<void> {
-    const since = this.#purgeCount
+    const since = this.purgeCount
     await this.#reportFailure('put', async () => {
       const before = (await this.store.get(key)) ?? []
       // compared by time, because a shared store returns new objects each time
@@ -123,19 +116,12 @@ export class ResponseCache {
     return pending.length === 0 ? null : this.#withTimeout(Promise.all(pending))
   }
 
-  #withTimeout(work: Promise<unknown>): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(() => {
-      this.failed(new Error(`no answer within ${INVALIDATION_TIMEOUT} ms`), 'purge')
-      resolve()
-    }, INVALIDATION_TIMEOUT)
-    work
-      .finally(() => {
-        clearTimeout(timer)
-        resolve()
-      })
-      .catch(() => {})
-    return promise
+  async #withTimeout(work: Promise<unknown>): Promise<void> {
+    const { promise: late, reject } = Promise.withResolvers<never>()
+    const error = new Error(`no answer within ${INVALIDATION_TIMEOUT} ms`)
+    const timer = setTimeout(reject, INVALIDATION_TIMEOUT, error)
+    await this.#reportFailure('purge', () => Promise.race([work, late]))
+    clearTimeout(timer)
   }
 
   /** Purges. Rejects when the store fails; the fetches in flight store nothing that is purged in either case. */
@@ -146,19 +132,14 @@ export class ResponseCache {
 
   /** Remembers a purge of this or another process, for the fetches in flight. */
   notePurge(purge: Purge): void {
-    this.#purgeCount++
+    this.purgeCount++
     this.#purges.push(purge)
     if (this.#purges.length > MOST_PURGES) this.#purges.shift()
   }
 
-  /** Number of purges so far. */
-  get purgeCount(): number {
-    return this.#purgeCount
-  }
-
   /** Whether a response may be from before a purge. @param since  `purgeCount` when its fetch began */
   isPurgedSince(since: number, { url }: CacheKey, tags: readonly string[]): boolean {
-    const meanwhile = this.#purgeCount - since
+    const meanwhile = this.purgeCount - since
     if (meanwhile === 0) return false
     // more purges than are remembered: any of them may have named it
     if (meanwhile > this.#purges.length) return true
@@ -201,7 +182,7 @@ export class ResponseCache {
     return null
   }
 
-  async #reportFailure(operation: string, work: () => void | Promise<void>): Promise<void> {
+  async #reportFailure(operation: string, work: () => unknown): Promise<void> {
     try {
       await work()
     } catch (error) {

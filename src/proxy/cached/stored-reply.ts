@@ -68,7 +68,7 @@ export function sendStored(
     reply.code(304).send()
     return
   }
-  copyStoredHeaders(reply, stored.headers, null)
+  copyStoredHeaders(reply, stored.headers)
   const range =
     method === 'GET' &&
     headers.range !== undefined &&
@@ -78,10 +78,8 @@ export function sendStored(
       : null
   if (range === 'unsatisfiable') {
     reply.removeHeader('content-length')
-    reply
-      .code(416)
-      .header('content-range', `bytes */${totalOf(stored)}`)
-      .send()
+    reply.code(416).header('content-range', `bytes */${totalOf(stored)}`)
+    reply.send()
   } else if (range !== null) {
     const body = slice(stored, range)!
     reply
@@ -125,13 +123,9 @@ function sendWhole(reply: FastifyReply, stored: StoredResponse): void {
 }
 
 /** Copies the headers of a stored response to a reply. @param without  names to omit */
-export function copyStoredHeaders(
-  reply: FastifyReply,
-  headers: StoredHeaders,
-  without: ReadonlySet<string> | null,
-): void {
+export function copyStoredHeaders(reply: FastifyReply, headers: StoredHeaders, without?: ReadonlySet<string>): void {
   for (const name in headers) {
-    if (name === OWN_CONTROL || (without !== null && without.has(name))) continue
+    if (name === OWN_CONTROL || without?.has(name)) continue
     const value = headers[name]!
     if (name === 'vary' && reply.hasHeader('vary')) reply.header(name, `${reply.getHeader('vary')}, ${String(value)}`)
     else reply.header(name, value)

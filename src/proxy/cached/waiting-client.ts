@@ -89,7 +89,7 @@ export class WaitingClient implements ResponseSource {
       const cookie = target === null ? null : affinityCookie(plan.upstream, request, target, status)
       if (cookie !== null) reply.header('set-cookie', cookie)
     } else {
-      copyStoredHeaders(reply, shared.headers, null)
+      copyStoredHeaders(reply, shared.headers)
       // it is used like a stored response (RFC 9111, section 5.1)
       reply.header('age', Math.floor(shared.initialAge))
     }
