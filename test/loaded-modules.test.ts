@@ -76,7 +76,10 @@ const FEATURES: Record<string, Feature> = {
   compression: { config: { compress: true }, modules: ['@fastify/compress'] },
   cors: { config: { cors: { origins: ['https://a.example'] } }, modules: ['@fastify/cors'] },
   'security headers': { config: { securityHeaders: true }, modules: ['@fastify/helmet', 'helmet'] },
-  'client caching': { upstream: { clientCache: { privacy: 'public', maxAge: '1m' } }, modules: ['@fastify/caching'] },
+  'client caching': {
+    upstream: { clientCache: { privacy: 'public', maxAge: '1m' } },
+    modules: ['src/response/client-control.ts'],
+  },
   'a pass-through': { upstream: { passThrough: true }, modules: ['@fastify/http-proxy', '@fastify/reply-from', 'ws'] },
   'an API document': {
     upstream: { openapi: 'a.json' },

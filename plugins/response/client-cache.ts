@@ -1,21 +1,20 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
-import caching from '@fastify/caching'
-import fastify, { type FastifyReply, type FastifyRequest, type onSendHookHandler } from 'fastify'
+import type { FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { isNotModified } from '../../src/cache/conditional-request.ts'
 import { BootProblems } from '../../src/errors.ts'
 import { guarded, sendStage } from '../../src/listener/settle.ts'
 import { failureAnswer } from '../../src/upstream/attempt-failure.ts'
 import { forgetContent } from '../../src/proxy/response-headers.ts'
-import { ClientControl, controlMistake, wordingsOf } from '../../src/response/client-control.ts'
+import { ClientControl, controlMistake } from '../../src/response/client-control.ts'
 import { collectStream } from '../../src/response/collected-stream.ts'
 import { notModified } from '../../src/response/content-headers.ts'
 import type { ClientCache } from '../../src/response/client-cache-schema.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What clients are told about keeping responses. */
+    /** How long clients may keep responses. */
     clientCache?: ClientCache
   }
 }
@@ -27,12 +26,14 @@ const HASH_LIMIT = 1024 * 1024
 const HASH_TIME = 100
 
 /**
- * Tells clients how long they may keep the responses of the routes that say so; @fastify/caching says once, at boot,
- * how that reads.
+ * Sets `Cache-Control` and `ETag` for clients, on the routes with `clientCache`.
+ *
+ * @fastify/caching does that for the pages of the documentation, which all have one rule. It cannot do it here: it knows
+ * one rule for a whole scope, states `public` on responses to one consumer and `no-store` on a 304, and answers 304
+ * before authentication to any request that names a known `ETag`, whatever its path.
  */
 export default fp(
   async (app) => {
-    const controls: ClientControl[] = []
     app.routePhase('clientCache', ({ url, config: { clientCache: settings, upstream } = {} }) => {
       if (!settings) return null
       const mistake = controlMistake(settings)
@@ -42,7 +43,6 @@ export default fp(
         ])
       }
       const control = new ClientControl(settings)
-      controls.push(control)
       return sendStage((request, reply, payload, done) => {
         control.state(request, reply)
         if (settings.etag && wantsTag(request, reply, payload)) {
@@ -50,36 +50,11 @@ export default fp(
         } else done(null, payload)
       })
     })
-    app.addHook('onReady', async () => {
-      const made = new Map<string, Promise<string>>()
-      for (const control of controls) {
-        for (const wording of wordingsOf(control.settings)) {
-          const key = JSON.stringify(wording)
-          const text = made.get(key) ?? made.set(key, wordingOf(wording)).get(key)!
-          control.wordings.push(await text)
-        }
-      }
-    })
   },
   { name: 'client-cache' },
 )
 
-/** What @fastify/caching says for its options. */
-async function wordingOf(options: caching.FastifyCachingPluginOptions): Promise<string> {
-  const scratch = fastify()
-  await scratch.register(caching, options)
-  scratch.get('/', (_request, reply) => {
-    reply.send()
-  })
-  const { headers } = await scratch.inject('/')
-  await scratch.close()
-  return String(headers['cache-control'])
-}
-
-/**
- * Whether a response has a whole body and nothing to be validated by. Without the body, as for HEAD, there is nothing
- * to hash.
- */
+/** Whether a response needs an `ETag`: it has a whole body that can be hashed, and no validator of its own. */
 function wantsTag({ method }: FastifyRequest, reply: FastifyReply, payload: unknown): boolean {
   if (
     method !== 'GET' ||
@@ -93,7 +68,7 @@ function wantsTag({ method }: FastifyRequest, reply: FastifyReply, payload: unkn
   return !String(reply.getHeader('content-type')).toLowerCase().startsWith('text/event-stream')
 }
 
-/** Tags of stored bodies, which are the same at each hit. */
+/** The tags of stored bodies, so that a cache hit hashes nothing. */
 const known = new WeakMap<Buffer, string>()
 
 function tag(request: FastifyRequest, reply: FastifyReply, payload: string | Buffer | Readable, done: Done): void {
@@ -111,7 +86,7 @@ function tag(request: FastifyRequest, reply: FastifyReply, payload: string | Buf
       }
       if (body !== null) return answer(request, reply, body, tagOf(body), done)
       done(null, payload)
-      // whoever waits for the head has waited long enough
+      // the body is late: send at least the head
       if (!reply.raw.headersSent && !reply.raw.destroyed && reply.raw.getHeaderNames().length > 0) {
         reply.raw.flushHeaders()
       }

@@ -4,7 +4,7 @@ import { isNotModified } from '../cache/conditional-request.ts'
 import type { EncodedBodies } from '../cache/encoded-bodies.ts'
 import { settle } from '../listener/settle.ts'
 import { acceptsCoding, preferredCoding } from '../response/accept-encoding.ts'
-import { decoder, encoder, isDecodable, looksCompressed } from '../response/codings.ts'
+import { decoder, encodeWhole, encoder, isDecodable, looksCompressed } from '../response/codings.ts'
 import type { CompressionRules } from '../response/compression-rules.ts'
 import type { Coding } from '../response/compression-schema.ts'
 import {
@@ -24,13 +24,13 @@ export type CompressWhole = (coding: Coding, reply: FastifyReply, body: string |
 
 /** What a route with `compress` does about a response, once its head is known and before anything of it is sent. */
 export class CompressionStage {
+  /** Compresses whole bodies, where a package does that. */
+  compressWhole: CompressWhole | null = null
   readonly #rules: CompressionRules
-  readonly #compressWhole: CompressWhole
   readonly #kept: EncodedBodies<Coding>
 
-  constructor(rules: CompressionRules, compressWhole: CompressWhole, kept: EncodedBodies<Coding>) {
+  constructor(rules: CompressionRules, kept: EncodedBodies<Coding>) {
     this.#rules = rules
-    this.#compressWhole = compressWhole
     this.#kept = kept
   }
 
@@ -72,15 +72,14 @@ export class CompressionStage {
       return done(null, null)
     }
     if (body == null || isHead) reply.header('content-encoding', coding)
-    else if (body === payload && request.storedBody !== null) {
-      settle(this.#sendKept(request.storedBody, coding, reply, done), reply)
-      return
-    } else if (!(body instanceof Readable) && !looksCompressed(body)) {
-      return this.#compressWhole(coding, reply, body, done)
-    } else {
+    else if (body instanceof Readable) {
       reply.header('content-encoding', coding)
-      body = through(streamOf(body), encoder(coding), reply)
-    }
+      body = through(body, encoder(coding), reply)
+    } else if (body === payload && request.storedBody !== null) {
+      return settle(sendWhole(this.#kept.get(request.storedBody, coding), coding, reply, done), reply)
+    } else if (this.compressWhole !== null && !looksCompressed(body)) {
+      return this.compressWhole(coding, reply, body, done)
+    } else return settle(sendWhole(encodeWhole(Buffer.from(body as string), coding), coding, reply, done), reply)
     done(null, body)
   }
 
@@ -94,12 +93,17 @@ export class CompressionStage {
       ? type === undefined || this.#rules.covers(type, undefined)
       : reply.statusCode === 206 && this.#rules.covers(type, undefined)
   }
+}
 
-  async #sendKept(body: Buffer, coding: Coding, reply: FastifyReply, done: Done): Promise<void> {
-    const encoded = await this.#kept.get(body, coding)
-    reply.header('content-encoding', coding).header('content-length', encoded.byteLength)
-    done(null, encoded)
-  }
+async function sendWhole(
+  encoding: Buffer | Promise<Buffer>,
+  coding: Coding,
+  reply: FastifyReply,
+  done: Done,
+): Promise<void> {
+  const encoded = await encoding
+  reply.header('content-encoding', coding).header('content-length', encoded.byteLength)
+  done(null, encoded)
 }
 
 /** Statuses without a body, or with a part of one. */

@@ -2,21 +2,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { milliseconds } from '../units.ts'
 import type { ClientCacheSettings } from './client-cache-schema.ts'
 
-/** Options of @fastify/caching; seconds. */
-export interface Wording {
-  privacy: string
-  expiresIn?: number
-  serverExpiresIn?: number
-}
+const seconds = (time: string | number): number => Math.floor(milliseconds(time) / 1000)
 
-const seconds = (time: string | number | undefined): number | undefined =>
-  time === undefined ? undefined : Math.floor(milliseconds(time) / 1000)
-
-/** What is said to everybody, and what to one client where it must not be everybody's; empty for nothing. */
-export function wordingsOf({ privacy, maxAge, sharedMaxAge }: ClientCacheSettings): Wording[] {
-  if (privacy === undefined) return []
-  const own: Wording = { privacy, expiresIn: seconds(maxAge), serverExpiresIn: seconds(sharedMaxAge) }
-  return privacy === 'public' ? [own, { privacy: 'private', expiresIn: own.expiresIn }] : [own]
+/** `Cache-Control` as settings state it. */
+function directives({ privacy, maxAge, sharedMaxAge }: ClientCacheSettings): string | null {
+  if (privacy === undefined) return null
+  const age = maxAge === undefined ? '' : `, max-age=${seconds(maxAge)}`
+  return `${privacy}${age}${sharedMaxAge === undefined ? '' : `, s-maxage=${seconds(sharedMaxAge)}`}`
 }
 
 /** What is wrong with settings that contradict each other; null for nothing. */
@@ -38,36 +30,40 @@ export function controlMistake({
   return null
 }
 
-/** The `clientCache` of a route, made ready. */
+/** The `clientCache` of a route, compiled. */
 export class ClientControl {
-  readonly settings: ClientCacheSettings
-  /** `Cache-Control` for each of `wordingsOf`; there before the first request. */
-  readonly wordings: string[] = []
+  readonly #overrides: boolean
+  /** For responses that anyone may have. */
+  readonly #general: string | null
+  /** For responses to one consumer. */
+  readonly #personal: string | null
 
   constructor(settings: ClientCacheSettings) {
-    this.settings = settings
+    this.#overrides = settings.override ?? false
+    this.#general = directives(settings)
+    this.#personal =
+      settings.privacy === 'public' ? directives({ privacy: 'private', maxAge: settings.maxAge }) : this.#general
   }
 
-  /** States `Cache-Control` on a reply that does not say so itself. */
+  /** Sets `Cache-Control` on a reply that does not have it yet. */
   state(request: FastifyRequest, reply: FastifyReply): void {
-    const [general, personal = general] = this.wordings
-    if (general === undefined) return
+    if (this.#general === null || this.#personal === null) return
     const { statusCode } = reply
     const control = reply.getHeader('cache-control')
     const isStated = control !== undefined || reply.hasHeader('expires') || reply.hasHeader('pragma')
     if (statusCode >= 400) {
-      // as @fastify/caching does: nobody shall see an error for longer than it lasts
+      // clients must not keep an error for longer than it lasts
       if (!isStated) reply.header('cache-control', 'no-store')
       return
     }
-    // @fastify/caching would say no-store on a 304 too, which puts out what the client has
-    if ((statusCode >= 300 && statusCode !== 304) || (isStated && !this.settings.override)) return
+    // `no-store` on a 304 would make the client drop the response that it has
+    if ((statusCode >= 300 && statusCode !== 304) || (isStated && !this.#overrides)) return
     const isPersonal =
-      !this.settings.override &&
+      !this.#overrides &&
       (request.consumer !== null || request.headers.authorization !== undefined || reply.hasHeader('set-cookie'))
-    const text = isPersonal ? personal! : general
+    const text = isPersonal ? this.#personal : this.#general
+    // lifetimes count from now, not from when the gateway's cache stored the response
     const age = Number(reply.getHeader('age') ?? 0)
-    // it counts from now, not from when the cache has got the response
     const value = age > 0 ? text.replace(/age=(\d+)/g, (_, time) => `age=${Number(time) + age}`) : text
     reply.header('cache-control', /no-transform/i.test(String(control)) ? `${value}, no-transform` : value)
     reply.removeHeader('expires')

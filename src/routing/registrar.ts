@@ -33,6 +33,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** The file of `routes/` whose scope this is. */
     routeFile?: string
+    /** Plugins that are registered in the scope of each declared upstream, before its routes. */
+    upstreamPlugins: FastifyPluginAsync[]
     /** What traffic and documents do not agree on; absent when nobody could read it. */
     drift?: DriftRegistry
   }
@@ -67,6 +69,7 @@ export class Registrar {
     return async (scope) => {
       scope.decorate('routeFile', routeFile.file)
       if ('declaration' in routeFile) {
+        for (const plugin of scope.upstreamPlugins) await plugin(scope, {})
         try {
           this.declare(scope, routeFile.declaration, routeFile.file, routeFile.api)
         } catch (error) {
@@ -104,6 +107,7 @@ export class Registrar {
    * `onRoute` hooks run in the order of their registration and plugins read what a route has inherited.
    */
   watchRoutes(app: FastifyInstance): void {
+    app.decorate('upstreamPlugins', [])
     const { withheld } = this.#parts
     app.addHook('onRoute', (route) => withheld.watch(route))
     app.addHook('onReady', async () => withheld.ready(app.authSchemes))
