@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import type { Consumer } from '../auth/auth-schema.ts'
-import { isAnonymous } from '../auth/forward-auth/forward-auth-scheme.ts'
+import { isAnonymous } from '../auth/forward-auth/forward-auth-schema.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 
 /**

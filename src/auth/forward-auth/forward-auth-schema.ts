@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Duration } from '../../units.ts'
+import type { Consumer } from '../auth-schema.ts'
 
 const HeaderName = () => Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", title: 'header name' })
 
@@ -108,3 +109,9 @@ export const decidingHeaders = ({ requestHeaders }: ForwardAuthSettings): string
 /** Headers that upstreams may believe, and that therefore no client may send through. */
 export const trustedHeaders = ({ identity: { id, groups, scopes }, copyHeaders }: ForwardAuthSettings): string[] =>
   [...copyHeaders, id, groups, scopes].filter((name) => name !== false)
+
+/** The id of a consumer that the service lets in without naming it. */
+export const ANONYMOUS = 'anonymous'
+
+/** Whether a consumer is let in without a name. It may be any client, so no cached response belongs to it. */
+export const isAnonymous = ({ scheme, id }: Consumer): boolean => scheme === 'forwardAuth' && id === ANONYMOUS

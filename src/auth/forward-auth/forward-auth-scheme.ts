@@ -5,7 +5,7 @@ import { authUnavailable } from '../challenge.ts'
 import { ExpiringCache } from '../expiring-cache.ts'
 import type { IdentityClient, IdentityAnswer } from '../identity-client.ts'
 import type { AuthRequest, AuthScheme, CredentialPlaces } from '../scheme.ts'
-import type { ForwardAuthSettings } from './forward-auth-schema.ts'
+import { ANONYMOUS, type ForwardAuthSettings } from './forward-auth-schema.ts'
 import { gatehouseError, type GatehouseError } from '../../errors.ts'
 
 /** What of the world outside the scheme needs. */
@@ -148,12 +148,6 @@ export function forwardAuthQuestion(
     return { headers: all, key: remembers ? hash('sha256', JSON.stringify(byHeaders ? told : all), 'base64') : null }
   }
 }
-
-/** Who is let in without the service saying who it is. */
-export const ANONYMOUS = 'anonymous'
-
-/** Whether the service has let a consumer in without naming it: it may be anybody, and so owns nothing. */
-export const isAnonymous = ({ scheme, id }: Consumer): boolean => scheme === 'forwardAuth' && id === ANONYMOUS
 
 /** Headers of a refusal that the client gets: those that say what to do next. */
 const PASSED_ON = [
