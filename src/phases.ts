@@ -44,7 +44,7 @@ interface Phase {
  */
 export const PHASES = [
   { name: 'requestId', point: 'onRequest', of: 'request', does: 'sends the request id as `X-Request-Id`' },
-  { name: 'trace', point: 'onRequest', of: 'request', does: 'begins a trace; no plugin does so yet' },
+  { name: 'trace', point: 'onRequest', of: 'request', does: 'reserved: begins a trace' },
   { name: 'logStart', point: 'onRequest', of: 'request', does: 'prepares the line of the access log' },
   { name: 'edge', point: 'onRequest', of: 'request', does: 'checks what needs no route: warns of untrusted proxies' },
   { name: 'securityHeaders', point: 'onRequest', of: 'route', does: 'sets the security headers' },
@@ -60,10 +60,15 @@ export const PHASES = [
   { name: 'forgery', point: 'onRequest', of: 'route', does: 'refuses forged requests that browsers send with cookies' },
   { name: 'consumerLimits', point: 'onRequest', of: 'route', does: 'counts all other limits, and those of plans' },
   { name: 'bodyType', point: 'onRequest', of: 'route', does: 'lets bodies of any `Content-Type` stream through' },
-  { name: 'contractGuard', point: 'onRequest', of: 'route', does: 'refuses spellings of a path that pass a check by' },
+  {
+    name: 'contractGuard',
+    point: 'onRequest',
+    of: 'route',
+    does: 'refuses other spellings of a path that a stricter route has',
+  },
   { name: 'admission', point: 'onRequest', of: 'route', does: 'lets hand-written plugins forward from here on' },
   { name: 'signedBody', point: 'preParsing', of: 'route', does: 'checks the digest of a signed body while it is read' },
-  { name: 'inspection', point: 'preValidation', of: 'route', does: 'looks for attacks; no plugin does so yet' },
+  { name: 'inspection', point: 'preValidation', of: 'route', does: 'reserved: looks for attacks in bodies' },
   { name: 'operationValidation', point: 'preValidation', of: 'route', does: 'checks against the API document' },
   { name: 'validation', point: 'preValidation', of: 'route', does: 'checks against the schemas of the route' },
   { name: 'handler', point: 'handler', of: 'plugin', does: 'answers from the cache, or forwards to the upstream' },
@@ -71,11 +76,12 @@ export const PHASES = [
   { name: 'clientCache', point: 'onSend', of: 'route', does: 'sets `Cache-Control` and `ETag` for clients' },
   { name: 'compression', point: 'onSend', of: 'route', does: 'compresses the answer, or decompresses it' },
   { name: 'accessLog', point: 'onResponse', of: 'request', does: 'writes the line of the access log' },
-  { name: 'metrics', point: 'onResponse', of: 'request', does: 'counts the answer; no plugin does so yet' },
+  { name: 'metrics', point: 'onResponse', of: 'request', does: 'reserved: measures the answer' },
   { name: 'drift', point: 'onResponse', of: 'route', does: 'notes what the traffic and the API document differ in' },
   { name: 'abortLog', point: 'onRequestAbort', of: 'request', does: 'logs a request whose client went away' },
 ] as const satisfies readonly Phase[]
 
+export type PhaseName = (typeof PHASES)[number]['name']
 type PhaseOf<Of> = Extract<(typeof PHASES)[number], { of: Of }>['name']
 export type RequestPhase = PhaseOf<'request'>
 export type RoutePhase = PhaseOf<'route'>

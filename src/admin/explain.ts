@@ -1,12 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { type ErrorCode, ERRORS, type GatehouseError, type Violation } from '../errors.ts'
+import type { Cors } from '../browser/browser-schema.ts'
 import type { OperationCheck } from '../validation/operation-check.ts'
 import { isUnsafe } from '../cache/purge.ts'
-import { byText, costOf, limitText } from '../limits/limit-schema.ts'
+import { byText, costOf, type LimitRule, limitText } from '../limits/limit-schema.ts'
 import { isHttpMethod } from '../listener/refusal.ts'
 import { isHandshake } from '../listener/upgrade.ts'
 import { isEarly } from '../limits/route-stages.ts'
+import { type PhaseName, PHASES } from '../phases.ts'
 import { isAsIs, isSendable } from '../proxy/as-is-path.ts'
 import type { ForwardPlan } from '../proxy/forward-plan.ts'
 import { isTarget, publicTarget } from '../routing/host-router.ts'
@@ -77,33 +79,43 @@ export async function explain(app: FastifyInstance, request: ExplainedRequest): 
   }
 
   const { row, params } = found
-  for (const text of explainBrowser(row)) say('edge', text)
+  const { plan, mock, redirect, cors, securityHeaders } = row.options.config ?? {}
   const asked = requestView({ ...request, method: row.method }, canonical, headers)
   const [authText, refused] = await explainAuth(app, row, asked)
-  say('auth', authText)
-  for (const text of explainLimits(app, row)) say('limits', text)
+  const limits = explainLimits(app, row)
   const guarded = app.hostRouter.guard.refusal(row.options, method, internal, headers)
-  if (guarded !== null) {
-    say(
-      'guard',
-      `${ERRORS[guarded.code].status} ${guarded.code}: it may mean ${guarded.route} (${guarded.file}), which asks for other ${guarded.parts.join(', ')}`,
-    )
-  }
   const contract = explainContract(app, row, params, canonical, headers)
-  for (const text of contract) say('contract', text)
-  for (const text of explainCache(row)) say('cache', text)
-  const { plan, mock, redirect } = row.options.config ?? {}
   const isNotUpgraded = plan !== undefined && !mock && !redirect && upgradeFails(plan, method, headers)
-  if (mock) say('mock', 'answered by the gateway from the document, nothing is forwarded')
-  else if (plan && isNotUpgraded) {
-    say(
-      'upgrade',
-      `${ERRORS.GW_UPGRADE_REFUSED.status} GW_UPGRADE_REFUSED: ${plan.websocket ? 'Sec-WebSocket-Key or Sec-WebSocket-Version is missing' : 'the route takes no WebSockets'}`,
-    )
-  } else if (plan) {
-    explainForwarding(plan, row, params, { internal, request: asked as never, live: app.server.listening, say })
-  } else say('handler', `written by hand in ${row.file}`)
-  const broken = contract.some((text) => text.includes(': 400 GW_VALIDATION'))
+  const sayAll = (stage: string, texts: readonly string[]): void => texts.forEach((text) => say(stage, text))
+  const explained: Partial<Record<PhaseName, () => void>> = {
+    securityHeaders: () => securityHeaders && say('edge', 'security headers are set'),
+    cors: () => cors && say('edge', corsText(cors)),
+    addressLimits: () => sayAll('limits', limits.early),
+    authentication: () => say('auth', authText),
+    consumerLimits: () => sayAll('limits', limits.late),
+    contractGuard: () =>
+      guarded !== null &&
+      say(
+        'guard',
+        `${ERRORS[guarded.code].status} ${guarded.code}: it may mean ${guarded.route} (${guarded.file}), which asks for other ${guarded.parts.join(', ')}`,
+      ),
+    operationValidation: () => sayAll('contract', contract.operation),
+    validation: () => sayAll('contract', contract.schemas),
+    handler: () => {
+      sayAll('cache', explainCache(row))
+      if (mock) say('mock', 'answered by the gateway from the document, nothing is forwarded')
+      else if (plan && isNotUpgraded) {
+        say(
+          'upgrade',
+          `${ERRORS.GW_UPGRADE_REFUSED.status} GW_UPGRADE_REFUSED: ${plan.websocket ? 'Sec-WebSocket-Key or Sec-WebSocket-Version is missing' : 'the route takes no WebSockets'}`,
+        )
+      } else if (plan) {
+        explainForwarding(plan, row, params, { internal, request: asked as never, live: app.server.listening, say })
+      } else say('handler', `written by hand in ${row.file}`)
+    },
+  }
+  for (const { name } of PHASES) explained[name]?.()
+  const broken = [...contract.operation, ...contract.schemas].some((text) => text.includes(': 400 GW_VALIDATION'))
   return [
     ...lines,
     refused
@@ -174,27 +186,26 @@ async function explainAuth(
   }
 }
 
-/** What pages of other origins may do. */
-function explainBrowser({ options: { config: { cors, securityHeaders } = {} } }: RouteRow): string[] {
-  return [
-    ...(cors
-      ? [`pages of ${[cors.origins].flat().join(', ')} may call it${cors.credentials ? ', with credentials' : ''}`]
-      : []),
-    ...(securityHeaders ? ['security headers are set'] : []),
-  ]
-}
+const corsText = ({ origins, credentials }: Exclude<Cors, false>): string =>
+  `pages of ${[origins].flat().join(', ')} may call it${credentials ? ', with credentials' : ''}`
 
-/** Which limits are asked, and when; nothing is counted here. */
-function explainLimits(app: FastifyInstance, { limits, auth, method, options: { config = {} } }: RouteRow): string[] {
+/** The limits that count before authentication, and the others. Nothing is counted here. */
+function explainLimits(
+  app: FastifyInstance,
+  { limits, auth, method, options: { config = {} } }: RouteRow,
+): { early: string[]; late: string[] } {
   const known = auth !== 'none'
-  const said = limits.map((rule) => {
+  const textOf = (rule: LimitRule): string => {
     const by = rule.by === 'consumer' && !known ? 'address' : byText(rule.by)
     return `"${rule.name}": ${limitText(rule)}, counted by ${by}${known && isEarly(rule) ? ' before authentication' : ''}${rule.except ? ', with exceptions' : ''} (nothing is counted here)`
-  })
+  }
+  const isFirst = (rule: LimitRule): boolean => known && isEarly(rule)
+  const early = limits.filter(isFirst).map(textOf)
+  const late = limits.filter((rule) => !isFirst(rule)).map(textOf)
   const cost = costOf(config.cost, method)
-  if (cost > 1) said.push(`a request counts for ${cost}`)
-  if (known && config.limit !== false && !app.planLimits.isEmpty) said.push('and those of the plan of the consumer')
-  return said.length > 0 ? said : ['none']
+  if (cost > 1) late.push(`a request counts for ${cost}`)
+  if (known && config.limit !== false && !app.planLimits.isEmpty) late.push('and those of the plan of the consumer')
+  return early.length + late.length > 0 ? { early, late } : { early, late: ['none'] }
 }
 
 /** From where it could be answered, without looking there. */
@@ -217,22 +228,23 @@ function explainContract(
   params: Record<string, unknown>,
   canonical: string,
   headers: IncomingHttpHeaders,
-): string[] {
+): { operation: string[]; schemas: string[] } {
   const schema = row.options.schema as Record<string, object> | undefined
   const query = canonical.includes('?') ? canonical.slice(canonical.indexOf('?') + 1) : ''
   const values = { params, querystring: Object.fromEntries(new URLSearchParams(query)), headers: { ...headers } }
-  const said: string[] = []
+  const operation: string[] = []
+  const schemas: string[] = []
   for (const [httpPart, value] of Object.entries(values)) {
     if (!schema?.[httpPart]) continue
     const validate = app.validatorCompiler!({ schema: schema[httpPart], method: row.method, url: row.path, httpPart })
     const result = validate(value) as unknown
     const failed =
       result === false || (typeof result === 'object' && result !== null && 'error' in result && result.error)
-    said.push(failed ? `${httpPart}: 400 GW_VALIDATION${detailOf(validate)}` : `${httpPart}: fits its schema`)
+    schemas.push(failed ? `${httpPart}: 400 GW_VALIDATION${detailOf(validate)}` : `${httpPart}: fits its schema`)
   }
   const { consumes, api, requestValidation, operationCheck } = row.options.config ?? {}
   if (api !== undefined) {
-    said.push(
+    operation.push(
       ...explainOperation(
         api.operation,
         requestValidation!,
@@ -241,10 +253,10 @@ function explainContract(
       ),
     )
   }
-  if (consumes) said.push(`body: ${consumes.join(' or ')}, checked against its schema`)
-  else if (operationCheck?.body) said.push(`body: ${operationCheck.body.allowed}, checked against the document`)
-  else said.push('body: streamed, not looked at')
-  return said
+  if (consumes) schemas.push(`body: ${consumes.join(' or ')}, checked against its schema`)
+  else if (operationCheck?.body) operation.push(`body: ${operationCheck.body.allowed}, checked against the document`)
+  else schemas.push('body: streamed, not looked at')
+  return { operation, schemas }
 }
 
 /** What the document of the upstream has to say; a body is not there to be looked at. */
