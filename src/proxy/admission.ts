@@ -3,10 +3,7 @@ import type { ForwardPlan } from './forward-plan.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /**
-     * Whether authentication has let this very request in. Nobody is asked on routes with `auth: 'none'`: their plan is
-     * `open`.
-     */
+    /** Whether authentication has let this request in. Stays false on routes with `auth: 'none'`. */
     authorized: boolean
     /** Whether authentication and limits have let the request in. Set on the routes of hand-written plugins alone. */
     admitted: boolean
@@ -14,9 +11,9 @@ declare module 'fastify' {
 }
 
 /**
- * Refuses to send a request to an upstream that no authentication has decided about. Every way to an upstream begins
- * with this, so that a route whose authentication got lost serves nothing.
- * @throws an error that is answered 500 and says in the log what is wrong
+ * Refuses to forward a request that authentication has not let in. Every way to an upstream begins with this, so that a
+ * route that lost its authentication serves nothing.
+ * @throws an error that is answered 500 and is explained in the log
  */
 export function requireAuthorization(request: FastifyRequest, plan: ForwardPlan): void {
   if (request.authorized || plan.open) return
@@ -25,9 +22,7 @@ export function requireAuthorization(request: FastifyRequest, plan: ForwardPlan)
   )
 }
 
-/**
- * The last onRequest hook of the gateway on the routes of hand-written plugins: whatever forwards before it is refused.
- */
+/** The gateway's last onRequest hook on the routes of hand-written plugins. Forwarding before it is refused. */
 export const admit: onRequestHookHandler = (request, _reply, done) => {
   request.admitted = true
   done()

@@ -22,7 +22,7 @@ type Body = string | Buffer | Readable
 /** Compresses a whole body and states its headers. */
 export type CompressWhole = (coding: Coding, reply: FastifyReply, body: string | Buffer, done: Done) => void
 
-/** What a route with `compress` does about a response, once its head is known and before anything of it is sent. */
+/** Compresses or decompresses the response of a route with `compress`, once its head is known. */
 export class CompressionStage {
   /** Compresses whole bodies, where a package does that. */
   compressWhole: CompressWhole | null = null
@@ -38,7 +38,7 @@ export class CompressionStage {
     const isHead = request.method === 'HEAD'
     if (reply.statusCode === 304) nameTagAsKnown(request, reply)
     if (this.#standsForWhole(reply) && mayTransform(request, reply)) varyByEncoding(reply)
-    // of nothing there is no coding, whatever the upstream says
+    // no body has no coding, whatever the upstream states
     if (payload == null && !isHead && !WITHOUT_WHOLE.has(reply.statusCode)) reply.removeHeader('content-encoding')
     if (
       WITHOUT_WHOLE.has(reply.statusCode) ||
@@ -84,8 +84,8 @@ export class CompressionStage {
   }
 
   /**
-   * Whether it is a 304 or a part, whose `Vary` is that of the whole (RFC 9110, sections 15.3.7 and 15.4.5); a 304 does
-   * not tell its type.
+   * Whether it is a 304 or a part, whose `Vary` is that of the whole response (RFC 9110, sections 15.3.7 and 15.4.5). A
+   * 304 may not state its type.
    */
   #standsForWhole(reply: FastifyReply): boolean {
     const type = reply.getHeader('content-type')
@@ -121,7 +121,7 @@ function lengthOf(body: Body | null | undefined, reply: FastifyReply): number | 
   return stated === undefined ? undefined : Number(stated)
 }
 
-/** Whether the client has the content already: an upstream may not know the weak form of its tag. */
+/** Whether the client has the content already. An upstream may not know the weak form of its tag. */
 const hasIt = ({ method, headers }: FastifyRequest, reply: FastifyReply): boolean =>
   headers['if-none-match'] !== undefined &&
   reply.hasHeader('etag') &&
@@ -131,12 +131,12 @@ const hasIt = ({ method, headers }: FastifyRequest, reply: FastifyReply): boolea
     { status: reply.statusCode, headers: { etag: String(reply.getHeader('etag')) }, storedAt: 0 },
   )
 
-/** Sends a body through a coder; either end takes the other with it. */
+/** Sends a body through a coder. An error of either ends both. */
 function through(body: Readable, coder: Transform, reply: FastifyReply): Readable {
   const destroy = coder._destroy.bind(coder)
   coder._destroy = (error, callback) =>
     destroy(error, () => {
-      // an answer of the gateway is still possible, which is in no coding
+      // an error of the gateway can still be sent, without a coding
       if (error !== null && !reply.raw.headersSent) forgetContent(reply)
       callback(error && failureAnswer(error))
     })

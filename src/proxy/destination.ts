@@ -12,13 +12,11 @@ import { upstreamPath } from './upstream-path.ts'
 export const hasDestination = (method: string): boolean => method === 'COPY' || method === 'MOVE'
 
 /**
- * Puts the `Destination` of a COPY or MOVE into the headers for the upstream, behind `host`: a path now, a URL of the
- * target once that is chosen.
+ * Puts the `Destination` of a COPY or MOVE behind `host`. Its value is set for each target, see `aimHeaders`.
  *
- * The service writes to that path, so it has to pass the same checks as the path of the request. It must be one that
- * the gateway forwards to the same upstream for the same method and credentials. All else is answered 502 (section
- * 9.8.5).
- * @param headers  of the request, `host` being the first
+ * The service writes to that path, so the path must pass the checks of the request's own path: the gateway forwards it
+ * to the same upstream, for the same method and credentials. Any other is answered 502 (section 9.8.5).
+ * @param headers  of the request, beginning with `host`
  */
 export function addDestination(headers: string[], request: FastifyRequest, plan: ForwardPlan): void {
   for (let i = headers.length - 2; i > 0; i -= 2) if (headers[i] === 'destination') headers.splice(i, 2)
@@ -44,7 +42,7 @@ function destinationPath(destination: string, request: FastifyRequest, plan: For
   } = found
   const { config = {} } = options
   const { routeOptions } = request
-  // a route of a hand-written plugin has no plan of its own: its paths are known to be its own
+  // a route of a hand-written plugin has no plan: its own paths are allowed
   const isSame = config.plan === undefined ? options.url === routeOptions.url : config.plan.upstream === plan.upstream
   const isForwarded = config.redirect === undefined && config.mock !== true
   if (!isSame || !isForwarded || hasOtherAuth(options, routeOptions)) throw elsewhere()
@@ -62,16 +60,13 @@ function publicPathOf(destination: string, { raw }: FastifyRequest, { forwarded 
   }
   const host = withoutDefaultPort(scheme!, authority)
   const [publicScheme = '', publicHost = ''] = forwarded.originOf(raw).split('://')
-  // a proxy that ends TLS may be none that states so: the scheme tells nothing
+  // a proxy that ends TLS may not state it: the scheme does not count
   const own = [withoutDefaultPort(publicScheme, publicHost), withoutDefaultPort(scheme!, raw.headers.host ?? '')]
   if (!own.includes(host)) throw elsewhere()
   return withoutPrefix(rest!.startsWith('/') ? rest! : `/${rest}`, raw, forwarded)
 }
 
-/**
- * A path without the prefix that a trusted proxy has stripped from the path of the request, in whatever spelling it has
- * it.
- */
+/** A path without the prefix that a trusted proxy has stripped from the path of the request, in any spelling. */
 function withoutPrefix(path: string, raw: Request, forwarded: ForwardPlan['forwarded']): string {
   const outer = forwarded.outerPrefix(raw)
   if (outer === '') return path
@@ -80,10 +75,7 @@ function withoutPrefix(path: string, raw: Request, forwarded: ForwardPlan['forwa
   return read[outer.length] === '/' ? read.slice(outer.length) : `/${read.slice(outer.length)}`
 }
 
-/**
- * A destination for a service that decides by paths: its path is what the routes read, or as it came where nobody reads
- * paths and where it is refused later.
- */
+/** A destination for a `forwardAuth` service: its path is canonical, unless it is forwarded as-is, or is invalid. */
 export function shownDestination(destination: string, raw: Request, forwarded: ForwardPlan['forwarded']): string {
   const [, origin = '', given = ''] = /^(https?:\/\/[^/?#]*)?(.*)$/is.exec(destination) ?? []
   const path = withoutPrefix(given, raw, forwarded)

@@ -15,10 +15,10 @@ import type { Mirror } from './mirror.ts'
 import type { RouteCache } from './cached/response-cache.ts'
 import { HOP_BY_HOP, nameSet, type NameSet, plainName, withPlainNames } from './hop-by-hop.ts'
 
-/** What a route says about forwarding, after inheritance. */
+/** The settings of a route about forwarding, after inheritance. */
 export interface ForwardSettings {
   upstream: Upstream
-  /** Whether the route says `auth: 'none'`, so that nobody is asked for credentials. Default: false. */
+  /** Whether the route has `auth: 'none'`, so that no credentials are needed. Default: false. */
   open?: boolean
   forwarded: ForwardedHeaders
   timeouts: TimeoutSettings
@@ -30,21 +30,21 @@ export interface ForwardSettings {
   /** Public prefix that the upstream does not see. */
   strippedPrefix?: string
   rewrite?: ForwardPlan['rewrite']
-  /** Whether headers have been looked at that must arrive as they were. */
+  /** Whether the route checks headers, which must then arrive as they were checked. */
   checksHeaders?: boolean
   preserveHost?: boolean
   sendRealIp?: boolean
   identityHeaders?: Record<string, string>
   requestHeaders?: HeaderRules[]
   responseHeaders?: HeaderRules[]
-  /** Looks at responses; absent for none. */
+  /** Checks responses; absent for none. */
   responseCheck?: ResponseCheck | null
-  /** Whether what breaks it is answered 502. */
+  /** Whether a response that breaks it is answered 502. */
   enforceResponse?: boolean
-  /** Bytes; for bodies that are streamed. */
+  /** Limit of streamed bodies. Bytes. */
   bodyLimit?: number
   websocket?: boolean
-  /** Whether headers go on by which a service replaces the method. Default: false. */
+  /** Whether headers are forwarded that replace the method. Default: false. */
   forwardMethodOverride?: boolean
   /** Headers that the route's schema checks, in lower case. */
   checkedHeaders?: readonly string[]
@@ -56,13 +56,13 @@ export interface ForwardSettings {
   cache?: RouteCache | null
 }
 
-/** Names by which the credentials of a request are found. */
+/** Headers and cookies that may hold credentials. */
 export interface CredentialNames {
   readonly headers: readonly string[]
   readonly cookies: readonly string[]
 }
 
-/** The values of a header by which some routes are chosen. */
+/** A header that some routes are chosen by, with its values. */
 export interface HeaderCondition {
   /** In lower case. */
   readonly name: string
@@ -71,11 +71,11 @@ export interface HeaderCondition {
 
 type Spellings = Readonly<Record<string, readonly string[]>>
 
-/** What is known of all routes together. */
+/** Facts of all routes together. */
 export interface KnownFields {
-  /** Where credentials can stand at all; those that are not withheld go on. */
+  /** All places of credentials. Those that are not withheld are forwarded. */
   readonly credentials: CredentialNames
-  /** Headers by which the service of `forwardAuth` decides. */
+  /** Headers that the service of `forwardAuth` decides by. */
   readonly serviceHeaders: readonly string[]
   /** Headers that routes of the same hosts are chosen by. */
   readonly conditions: readonly HeaderCondition[]
@@ -83,18 +83,18 @@ export interface KnownFields {
 
 const NO_CREDENTIALS: CredentialNames = { headers: ['authorization'], cookies: [] }
 
-/** Everything about forwarding that can be known before a request comes, made once for each route. */
+/** Everything about forwarding that is known before a request comes. Made once for each route. */
 export interface ForwardPlan {
   readonly upstream: Upstream
-  /** Whether the route says `auth: 'none'`; on others a request must have passed authentication. */
+  /** Whether the route has `auth: 'none'`; on others a request must have passed authentication. */
   readonly open: boolean
   readonly forwarded: ForwardedHeaders
   readonly timeouts: TimeoutSettings
   /** When a request is sent again; null for never. */
   readonly retry: RetryPolicy | null
-  /** When a slow request is sent twice; null for never. */
+  /** When a slow request is sent to a second target; null for never. */
   readonly hedge: HedgePolicy | null
-  /** What the client gets when the upstream has failed it; null for an error. */
+  /** The answer when the upstream fails; null for an error. */
   readonly fallback: FallbackAnswer | null
   readonly stripLength: number
   readonly strippedPrefix: string
@@ -106,25 +106,25 @@ export interface ForwardPlan {
   /** Headers that routes of the same hosts are chosen by; null for none. */
   readonly conditions: readonly HeaderCondition[] | null
   readonly preserveHost: boolean
-  /** `Host` for all targets, as a header rule states it; null for none. */
+  /** `Host` for all targets, from a header rule; null for none. */
   readonly fixedHost: string | null
   /** Whether the upstream gets `X-Real-IP`. */
   readonly sendRealIp: boolean
-  /** Request headers that never go on as they came; complete once `withhold` has been called. */
+  /** Request headers that are never forwarded as they came; complete once `withhold` has been called. */
   readonly requestDrop: NameSet
-  /** Name, value, name, value of the headers to put in. */
+  /** Headers to add: name, value, name, value. */
   readonly requestPut: readonly string[]
-  /** What of them are credentials and identity, for people to read; null before `withhold` has been called. */
+  /** The credentials and identity headers among them, for `explain`; null before `withhold` has been called. */
   readonly withheld: Required<CredentialPlaces> | null
-  /** Headers and cookies with credentials of any scheme that do go on, by which the upstream may answer differently. */
+  /** Headers and cookies with credentials that are forwarded, so that the answer may depend on them. */
   readonly credentials: CredentialNames
-  /** Headers by which the service of `forwardAuth` decides, whether or not they go on. */
+  /** Headers that the service of `forwardAuth` decides by, forwarded or not. */
   readonly serviceHeaders: readonly string[]
-  /** Cookies and parameters of the query that never go on; null for none. Complete once `withhold` has been called. */
+  /** Cookies and query parameters that are never forwarded; null for none. Complete once `withhold` has been called. */
   readonly dropCookies: readonly string[] | null
   readonly dropQuery: readonly string[] | null
   readonly identity: IdentityHeaders | null
-  /** Headers on which the configuration has the last word, whatever a scheme has found out. */
+  /** Headers that only the configuration sets, whatever an authentication scheme has found. */
   readonly settled: NameSet
   readonly responseDrop: NameSet
   readonly responsePut: readonly string[]
@@ -132,23 +132,21 @@ export interface ForwardPlan {
   readonly enforceResponse: boolean
   readonly bodyLimit: number
   readonly websocket: boolean
-  /** Where copies of the requests go. */
+  /** Gets copies of the requests; null for none. */
   readonly mirror: Mirror | null
   /** Characters of the internal target before the public one. */
   readonly hostLength: number
-  /** What it has of the cache; null for nothing. */
+  /** The part of the route in the cache; null for none. */
   readonly cache: RouteCache | null
 }
 
-/** Names an upstream uses to tell what it runs on. */
+/** Response headers that reveal what a service runs on. */
 const REVEALING = ['server', 'x-powered-by', 'x-aspnet-version', 'x-aspnetmvc-version']
 
-/**
- * By these many frameworks replace the method, which would carry a request past the rules of the route it was sent to.
- */
+/** Many frameworks replace the method by one of these, which would bypass the rules of the route. */
 const METHOD_OVERRIDES = ['x-http-method', 'x-http-method-override', 'x-method-override']
 
-/** What may make an upstream answer as though another request had come, and is no part of a cache's key. */
+/** Headers that can change the answer of an upstream and are not part of a cache key. */
 const UNKEYED = [
   'x-host',
   'x-original-host',
@@ -158,10 +156,7 @@ const UNKEYED = [
   'x-wap-profile',
 ]
 
-/**
- * Headers that the gateway states itself, as an upstream's copy would contradict it, and one that would be no field of
- * an object.
- */
+/** Headers that the gateway sets itself, and a name that is unsafe as the key of an object. */
 const OWN_RESPONSE_HEADERS = ['x-request-id', 'ratelimit', 'ratelimit-policy', '__proto__']
 
 export function forwardPlan(settings: ForwardSettings): ForwardPlan {
@@ -194,9 +189,9 @@ export function forwardPlan(settings: ForwardSettings): ForwardPlan {
       ['host', 'expect', 'via', 'x-request-id'],
       withPlainNames([...(identity?.names ?? []), ...request.drop]),
       settings.cache?.policy ? UNKEYED : undefined,
-      // no key of a cache knows of them
+      // cache keys do not contain them
       settings.forwardMethodOverride && !settings.cache?.policy ? undefined : METHOD_OVERRIDES,
-      // a compressed response could not be refused before it is sent
+      // a compressed response cannot be checked before it is sent
       responseCheck !== null && settings.enforceResponse ? ['accept-encoding'] : undefined,
     ),
     withheld: null,
@@ -227,8 +222,8 @@ export function forwardPlan(settings: ForwardSettings): ForwardPlan {
 }
 
 /**
- * Completes a plan with credentials and identity that its upstream must not get. Routes are known only when all of them
- * are registered, which is after the plans were made.
+ * Completes a plan with the credentials and identity headers that its upstream must not get. Called when all routes are
+ * registered, which is after the plans were made.
  */
 export function withhold(plan: ForwardPlan, withheld: Required<CredentialPlaces>, known: KnownFields): void {
   const { headers, cookies, query } = withheld

@@ -1,9 +1,9 @@
 import { isIPv4, isIPv6 } from 'node:net'
 
-/** What one proxy states of a request that it has got (RFC 7239, section 4). Names are in lower case. */
+/** The element of one proxy (RFC 7239, section 4). Names are in lower case. */
 export type ForwardedElement = Partial<Record<string, string>>
 
-/** A parameter, and what ends it. Addresses are often not quoted though they should be. */
+/** A parameter and its end. Addresses should be quoted, and often are not. */
 const PARAMETER = /[ \t]*([\w!#$%&'*+.^`|~-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]+))[ \t]*(?:([;,])|$)/y
 
 /** The elements of a `Forwarded` field, that of the nearest proxy last; null for a field that is not valid. */
@@ -38,14 +38,14 @@ export function nodeAddress(node: string): string {
 /** An address as a node of `Forwarded`. */
 export const forwardedNode = (address: string): string => (isIPv6(address) ? `"[${address}]"` : address)
 
-/** The last of several values, which is that of the nearest proxy. */
+/** The last of several values: that of the nearest proxy. */
 const lastOf = (values: string): string =>
   values
     .slice(values.lastIndexOf(',') + 1)
     .trim()
     .toLowerCase()
 
-/** Scheme of a request by what a proxy has called it; undefined for another one. */
+/** The scheme that a proxy has stated; undefined when it is neither http nor https. */
 export function forwardedProto(values: string): 'http' | 'https' | undefined {
   switch (lastOf(values)) {
     case 'https':
@@ -61,13 +61,13 @@ export function forwardedProto(values: string): 'http' | 'https' | undefined {
 
 const HOST = /^(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/
 
-/** Host of a request by what a proxy has called it; undefined for one that is not valid. */
+/** The host that a proxy has stated; undefined when it is invalid. */
 export function forwardedHost(values: string): string | undefined {
   const host = lastOf(values)
   return HOST.test(host) ? host : undefined
 }
 
-/** Port of a request; undefined for one that is not valid, or another one than the host states. */
+/** The port that a proxy has stated; undefined when it is invalid, or differs from that of the host. */
 export function forwardedPort(values: string, host: string | undefined): string | undefined {
   const port = lastOf(values)
   if (!/^[1-9]\d{0,4}$/.test(port) || Number(port) > 65535) return undefined
@@ -75,12 +75,12 @@ export function forwardedPort(values: string, host: string | undefined): string 
   return stated === port ? port : undefined
 }
 
-/** Longest prefix that is believed. Characters. */
+/** Longest prefix that is accepted. Characters. */
 const LONGEST_PREFIX = 1000
 const PREFIX = /^(?:\/[A-Za-z0-9._~!$&'()*+=:@-]+)+$/
 const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/
 
-/** Prefixes that proxies have stripped, joined, that of the outermost first; undefined for what is no path. */
+/** The prefixes that proxies have stripped, joined, the outermost first; undefined when one is no path. */
 export function forwardedPrefix(values: string): string | undefined {
   const prefix = values
     .split(',')

@@ -12,12 +12,12 @@ import {
 } from './forwarded-field.ts'
 
 /**
- * Says that a request is a copy, of whose answer nobody hears. Services may keep their effects to themselves then, so
- * that only a trusted proxy may say it.
+ * Marks a request as a copy whose answer is thrown away. Services may then do without side effects, so that only a
+ * trusted proxy may state it.
  */
 export const MIRROR_FIELD = 'x-gatehouse-mirror'
 
-/** Fields by which proxies tell of the client; a client's own are removed unless it is a trusted proxy. */
+/** Fields in which proxies describe the client. A client's own are removed unless it is a trusted proxy. */
 export const FORWARDED_NAMES: readonly string[] = [
   'forwarded',
   'x-forwarded-for',
@@ -38,27 +38,24 @@ export const FORWARDED_NAMES: readonly string[] = [
 
 const kPeer = Symbol('gatehouse.peer')
 
-/** Who is at the other end of a connection. */
+/** The other end of a connection. */
 interface Peer {
   address: string
   /** The address as a node of `Forwarded` (RFC 7239, section 6). */
   node: string
   trusted: boolean
   proto: 'http' | 'https'
-  /**
-   * As it has asked for it last: nearly all requests of a connection have one host, and what is said of it is made
-   * once.
-   */
+  /** `Host` of the last request. It rarely changes on a connection, so the texts below are kept with it. */
   host: string | null
-  /** What `Forwarded` says of such a request. */
+  /** `Forwarded` of a request with this host. */
   element: string
-  /** Scheme and host of such a request. */
+  /** Scheme and host of a request with this host. */
   origin: string
 }
 
 type PeerSocket = Socket & { encrypted?: boolean; [kPeer]?: Peer }
 
-/** Says who is at the other end of a connection, and writes the headers that tell the upstream. */
+/** Knows the other end of each connection, and writes the headers that describe it to the upstream. */
 export class ForwardedHeaders {
   readonly #trusted = new BlockList()
   readonly #trustsNobody: boolean
@@ -85,11 +82,10 @@ export class ForwardedHeaders {
   }
 
   /**
-   * Makes one statement of what a trusted proxy says in `Forwarded` and `X-Forwarded-*`, before anything reads it:
-   * afterwards the `X-Forwarded-*` of the request hold it, and `Forwarded` is gone.
+   * Moves the statements of a trusted proxy into `X-Forwarded-*` before anything reads them, and removes `Forwarded`.
    *
-   * `X-Forwarded-For`, `-Proto` and `-Host` count when there is one of them, and else `Forwarded`. They are never
-   * mixed: a proxy that writes one kind often hands on the other as its client has sent it.
+   * If there is one of `X-Forwarded-For`, `-Proto` and `-Host`, these count, else `Forwarded`. They are never mixed: a
+   * proxy that writes one kind often passes on the other as its client has sent it.
    */
   receive({ headers, socket }: IncomingMessage): void {
     if (this.#trustsNobody || !this.#peer(socket).trusted) return
@@ -106,11 +102,11 @@ export class ForwardedHeaders {
     if (prefix !== undefined) headers['x-forwarded-prefix'] = forwardedPrefix(String(prefix))
   }
 
-  /** Puts into `X-Forwarded-*` what the elements of `Forwarded` state, that of the nearest proxy last. */
+  /** Puts the elements of `Forwarded` into `X-Forwarded-*`, that of the nearest proxy last. */
   #translate(headers: IncomingHttpHeaders, elements: readonly ForwardedElement[]): void {
     const addresses = elements.flatMap(({ for: node }) => (node === undefined ? [] : nodeAddress(node)))
     if (addresses.length > 0) headers['x-forwarded-for'] = addresses.join(', ')
-    // the last that is stated by a trusted proxy, seen from here
+    // counted from here, the last element that a trusted proxy has written
     let from = elements.length - 1
     while (from > 0 && this.#isTrusted(nodeAddress(elements[from]!.for ?? ''))) from--
     const believed = elements.slice(Math.max(from, 0))
@@ -133,7 +129,7 @@ export class ForwardedHeaders {
     headers.push('via', incoming.via ? `${incoming.via}, ${via}` : via)
     if (!peer.trusted) {
       headers.push('x-forwarded-for', peer.address, 'x-forwarded-proto', proto, 'forwarded', element)
-      // HTTP/1.0 can come without a host
+      // HTTP/1.0 requests may have no host
       if (host !== '') headers.push('x-forwarded-host', host)
     } else {
       const chain = text(incoming['x-forwarded-for'])
@@ -165,7 +161,7 @@ export class ForwardedHeaders {
     return prefix !== undefined && this.#peer(socket).trusted ? String(prefix) : ''
   }
 
-  /** Scheme and host of a request, as `append` tells the upstream of them. */
+  /** Scheme and host of a request, as `append` states them to the upstream. */
   originOf(request: IncomingMessage): string {
     const peer = this.#peerOf(request)
     if (!peer.trusted) return peer.origin
@@ -174,9 +170,8 @@ export class ForwardedHeaders {
   }
 
   /**
-   * What the upstream is told beside the origin, and may answer by: a part of the keys of stored responses. Among it is
-   * the host as it is spelled, when that is not in lower case: a signature may cover it, so the upstream gets it
-   * unchanged.
+   * What else of the client the upstream sees and may answer by: a part of the cache key. It contains the host as it is
+   * spelled, unless that is in lower case, since a signature may cover the spelling.
    * @param preserveHost  whether the upstream gets `Host` as it came
    */
   variantOf(request: IncomingMessage, preserveHost: boolean): string {
@@ -196,7 +191,7 @@ export class ForwardedHeaders {
     return socket[kPeer]
   }
 
-  /** The peer with what is said of this request. */
+  /** The peer, with the texts for this request. */
   #peerOf({ socket, headers: { host = '' } }: IncomingMessage): Peer {
     const peer = this.#peer(socket)
     if (peer.host !== host) {
@@ -227,8 +222,8 @@ export class ForwardedHeaders {
 }
 
 /**
- * A `Forwarded` field. Host and scheme, as the client has used them, stand in the first element and nowhere else, so
- * that readers of the first, the last or any element find the same.
+ * A `Forwarded` field. Host and scheme of the client stand in the first element only, so that readers of the first, the
+ * last or any element find the same.
  */
 const forwardedField = ([first, ...others]: readonly string[], host: string, proto: string): string =>
   [`for=${first};${host === '' ? '' : `host="${host}";`}proto=${proto}`, ...others.map((node) => `for=${node}`)].join(

@@ -1,6 +1,6 @@
 import type { HeaderRules } from '../upstream/declaration-schema.ts'
 
-/** Header rules of upstream and route as one: the route comes last and so has the last word. */
+/** Joins the header rules of upstream and route. The route comes last and takes precedence. */
 export function mergeRules(layers: HeaderRules[] = []): { drop: string[]; put: string[] } {
   const drop = new Set<string>()
   let put: [string, string][] = []
@@ -13,7 +13,7 @@ export function mergeRules(layers: HeaderRules[] = []): { drop: string[]; put: s
   return { drop: [...drop], put: put.flat() }
 }
 
-/** Takes `Host` out of the headers that are put in: it stands first among those of a request, and only once. */
+/** Takes `Host` out of the headers to add, since it is the first header of each request already. */
 export function withoutHost(put: readonly string[]): { host: string | null; put: readonly string[] } {
   const at = put.findLastIndex((name, i) => i % 2 === 0 && name === 'host')
   if (at === -1) return { host: null, put }

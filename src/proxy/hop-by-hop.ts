@@ -15,7 +15,7 @@ export const HOP_BY_HOP: readonly string[] = [
   'http2-settings',
 ]
 
-/** A set of header names for look-ups on the hot path; hostile names such as `__proto__` find nothing in it. */
+/** A set of header names for fast look-ups. It has no prototype, so `__proto__` is not in it. */
 export type NameSet = Readonly<Record<string, true>>
 
 export function nameSet(...groups: (readonly string[] | undefined)[]): NameSet {
@@ -51,8 +51,8 @@ const END_TO_END = new Set([
 ])
 
 /**
- * Names that a `Connection` header lists, in small letters; null when it names nothing that needs taking away.
- * Fields that are meant for all recipients (RFC 9110, section 7.6.1) cannot be named away.
+ * Names that a `Connection` header lists, in lower case; null when none of them must be removed. Fields that are meant
+ * for all recipients cannot be removed that way (RFC 9110, section 7.6.1).
  */
 export function connectionNames(connection: string | string[] | undefined): readonly string[] | null {
   if (connection === undefined || connection === 'keep-alive' || connection === 'close') return null

@@ -2,15 +2,15 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { gatehouseError } from '../errors.ts'
 
-/** Largest count that is sent on; RFC 9110, section 7.6.2, lets each intermediary have one. */
+/** Largest count that is forwarded. RFC 9110, section 7.6.2, lets each intermediary choose one. */
 const MOST = 2 ** 31 - 1
 
-/** Whether `Max-Forwards` counts for a request: it does for these two methods alone (RFC 9110, section 7.6.2). */
+/** Whether `Max-Forwards` applies to a request: only to these two methods (RFC 9110, section 7.6.2). */
 const isCounted = ({ method, headers }: IncomingMessage): boolean =>
   headers['max-forwards'] !== undefined && (method === 'OPTIONS' || method === 'TRACE')
 
 /**
- * How often a request may still be forwarded, this time included; null when nothing limits it.
+ * How often a request may be forwarded, this time included; null for no limit.
  * @throws GW_BAD_REQUEST when the count is no number
  */
 function forwardsLeft(request: IncomingMessage): number | null {
@@ -29,13 +29,13 @@ function forwardsLeft(request: IncomingMessage): number | null {
 export function answerLastRecipient(request: FastifyRequest, reply: FastifyReply): boolean {
   if (forwardsLeft(request.raw) !== 0) return false
   const allow = request.server.hostRouter.methodsAt(request.originalUrl, request.headers).join(', ')
-  // a TRACE would be answered with all of the request, credentials included
+  // the answer to a TRACE would contain the whole request, with its credentials
   if (request.method === 'TRACE') throw gatehouseError('GW_METHOD_NOT_ALLOWED', { headers: { allow } })
   reply.code(204).header('allow', allow).send()
   return true
 }
 
-/** Sends the count of a request on, one less. @param headers  name, value, ... for the upstream */
+/** Lowers the count of a request by one. @param headers  name, value, ... for the upstream */
 export function countForward(headers: string[], request: IncomingMessage): void {
   const left = forwardsLeft(request)
   if (left === null) return

@@ -3,7 +3,7 @@ import type { onSendHookHandler } from 'fastify'
 import { isNotModified } from '../cache/conditional-request.ts'
 import { notModified, varyByEncoding } from '../response/content-headers.ts'
 
-/** Longer bodies bring their tag along. Characters or bytes. */
+/** Longer bodies must have an ETag already. Characters or bytes. */
 const HASHED = 64 * 1024
 
 /**
@@ -12,7 +12,7 @@ const HASHED = 64 * 1024
  */
 export const validatePage: onSendHookHandler<unknown> = (request, reply, payload, done) => {
   if (reply.statusCode !== 200) return done(null, payload)
-  // @fastify/compress, which runs later, looks for this spelling and would add it a second time
+  // @fastify/compress runs later and would add the name again in another spelling
   varyByEncoding(reply, 'accept-encoding')
   if (
     !reply.hasHeader('etag') &&

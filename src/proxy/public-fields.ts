@@ -1,7 +1,6 @@
 import { isIPv4 } from 'node:net'
 import type { FastifyRequest } from 'fastify'
-import { comparableHost } from '../upstream/comparable-host.ts'
-import type { Target } from '../upstream/target.ts'
+import { comparableHost, type Target } from '../upstream/target.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 
 type Value = string | string[]
@@ -133,9 +132,9 @@ export interface ClientView {
 const ANYWHERE: ClientView = { outerPrefix: '', knownHost: null, isSecure: false, url: '' }
 
 /**
- * A URI reference of a response, such as `Location` (RFC 9110, section 10.2.2), as clients must see it. The address of a
- * target becomes a path, so that the backend stays hidden. A path gets the prefixes back that the upstream does not see.
- * Other addresses stay as they are.
+ * A URI reference of a response, such as `Location` (RFC 9110, section 10.2.2), as clients must see it. The address of
+ * a target becomes a path, so that the backend stays hidden. A path gets the prefixes back that the upstream does not
+ * see. Other addresses stay as they are.
  */
 export function publicLocation(location: string, plan: Place, view = ANYWHERE): string {
   const [, scheme, authority, rest] = /^(https?:)?\/\/([^/?#]*)(.*)$/is.exec(location) ?? []

@@ -114,8 +114,8 @@ function namedAway(incoming: IncomingHttpHeaders, plan: ForwardPlan): readonly s
 
 /**
  * Headers in which proxies and login proxies state who the client is, what its certificate is, or what it has asked
- * for. Services behind such a proxy believe them, so that the copies of a client must not pass, not even on open routes.
- * `FORWARDED_NAMES` has further fields, which the gateway writes itself.
+ * for. Services behind such a proxy believe them, so that the copies of a client must not pass, not even on open
+ * routes. `FORWARDED_NAMES` has further fields, which the gateway writes itself.
  *
  * These are the fields of Traefik, Envoy, nginx and its ingress, oauth2-proxy, Vouch, Pomerium, Authelia, authentik,
  * Kong, Grafana, Kubernetes, Tailscale, Cloudflare, Fly.io, AWS, Google and Azure.

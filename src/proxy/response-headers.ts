@@ -85,7 +85,7 @@ export function publicHeaders(
   return result
 }
 
-/** The `Set-Cookie` that keeps a client with the target that has answered; null for none. A failing target sets none. */
+/** The `Set-Cookie` that keeps a client with its target; null for none. A failing target sets none. */
 export const affinityCookie = (
   { affinity }: Upstream,
   request: FastifyRequest,

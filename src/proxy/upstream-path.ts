@@ -23,8 +23,8 @@ const DOT_SEGMENT = /(?:^|\/)\.{1,2}(?:\/|$)/
  * @param template  path with parameters and a wildcard
  * @param pattern   internal pattern of the route
  * @returns a function from the route's decoded parameters and the canonical target to the path. Parameters are encoded
- *   again, so that none becomes a further segment or a query. The part of the wildcard is copied as it came. A path with
- *   dot segments, which parameters can form together, is refused with 400.
+ *   again, so that none becomes a further segment or a query. The part of the wildcard is copied as it came. A path
+ *   with dot segments, which parameters can form together, is refused with 400.
  */
 export function compilePathTemplate(
   template: string,

@@ -7,13 +7,13 @@ export class FrameBoundary {
   #headerLength = 0
   #payloadLeft = 0
 
-  /** Whether everything so far was whole frames. */
+  /** Whether the bytes so far end with a whole frame. */
   get reached(): boolean {
     return this.#headerLength === 0 && this.#payloadLeft === 0
   }
 
   /**
-   * @param stop  ends at the first boundary
+   * @param stop  whether to stop at the first boundary
    * @returns how many bytes of the chunk were followed
    */
   advance(chunk: Buffer, stop: boolean): number {
@@ -46,7 +46,7 @@ export class FrameBoundary {
 
 /**
  * A close frame (RFC 6455, section 5.5.1).
- * @param masked  whether it goes to a server; the mask of zeros is allowed, it protects nothing here
+ * @param masked  whether it is for a server, which takes masked frames only. A mask of zeros is allowed.
  */
 export function closeFrame(code: number, masked: boolean): Buffer {
   const payload = [code >> 8, code & 0xff]

@@ -15,20 +15,14 @@ import type { Deliver } from '../proxy/reply-writer.ts'
 import { isUnknownStatus } from '../proxy/response-headers.ts'
 import { upstreamPath } from '../proxy/upstream-path.ts'
 
-const kReply = Symbol('gatehouse.reply')
-type Replied = { [kReply]: FastifyReply }
-
-/** How `@fastify/http-proxy` is answered by the object that it takes for an undici client. */
-type ClientCallback = (
-  error: Error | null,
-  response?: { statusCode: number; headers: Record<string, string>; body: unknown },
-) => void
-
 /**
- * Forwards the undeclared paths below a prefix with `@fastify/http-proxy`, over the same attempt loop as the declared
- * routes: its client is ours, so targets, timeouts, headers and errors are shared, and its own retries, header
- * rewriting and URL building have no say.
- * @param scope   a scope whose body parser hands the stream through
+ * Forwards the undeclared paths below a prefix with `@fastify/http-proxy`, through the same upstream as the declared
+ * routes: targets, timeouts, headers and errors are shared. The package's own retries, header rewriting and URL
+ * building are switched off.
+ *
+ * The package brings its own version of undici and hands no reply to its client. It takes any object with `request()`
+ * as a client, so this one relays the exchange of the reply that it finds in the headers.
+ * @param scope   a scope whose body parser passes the stream on
  * @param prefix  internal prefix, `''` for the root
  */
 export function registerPassThrough(
@@ -48,35 +42,45 @@ export function registerPassThrough(
         )
       } else relayThrough(request, reply, plan, requestBody(request, plan), done)
     },
-    // the connections belong to the upstream, which closes them
-    destroy(): void {},
   }
   scope.register(httpProxy, {
     prefix,
     upstream: '',
     undici: client,
+    // the connections belong to the upstream, which closes them
+    destroyAgent: false,
     httpMethods: FORWARDED_METHODS,
     config,
     proxyPayloads: false,
     disableRequestLogging: true,
     internalRewriteLocationHeader: false,
     handler: (request: FastifyRequest, reply: FastifyReply, _destination: string, options: object) => {
-      // what is cached has no use for another client in between
+      // the package has no part in answers of the cache
       if (isUpgrade(request.raw) || plan.cache !== null) return forward(request, reply, plan)
       if (request.raw.headers['max-forwards'] !== undefined && answerLastRecipient(request, reply)) return
       requireAuthorization(request, plan)
       Object.assign(request, { [kReply]: reply })
-      // where to is our client's business; a constant keeps the URL out of another reading, which refuses `/...`
+      // our client knows the path. The package would read the URL once more, and refuse some
       reply.from('/', options)
     },
     replyOptions: {
       getUpstream: () => 'http://upstream.invalid',
       rewriteRequestHeaders: (request: FastifyRequest & Replied) => ({ [kReply]: request[kReply] }),
-      // left alone it would ask ten times again on 503, and wait Retry-After as milliseconds
+      // by default it retries ten times on 503, and reads Retry-After as milliseconds
       retryDelay: () => null,
     },
   } as unknown as FastifyHttpProxyOptions)
 }
+
+/** Carries the reply through the headers that reply-from passes to its client. */
+const kReply = Symbol('gatehouse.reply')
+type Replied = { [kReply]: FastifyReply }
+
+/** The callback of `request` of an undici client, as reply-from calls it. */
+type ClientCallback = (
+  error: Error | null,
+  response?: { statusCode: number; headers: Record<string, string>; body: unknown },
+) => void
 
 /** Relays the exchange, and hands the answer to `@fastify/http-proxy`, which sends it. */
 function relayThrough(

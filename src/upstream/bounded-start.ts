@@ -2,19 +2,19 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Duplex, Readable } from 'node:stream'
 import { type Dispatcher, errors } from 'undici'
 
-/** Most requests that wait for a stream. */
+/** How many requests may wait for a stream. */
 const MOST_WAITING = 2000
 
 /**
- * Counts the requests that undici holds back; those that were given up among them, since it keeps these all the same.
+ * Counts the requests that undici holds back. It also keeps those that were given up.
  */
 export interface StartQueue {
   waiting: number
 }
 
 /**
- * Gives up a request that gets no stream in time. undici lets requests wait for a session whose settings have not come,
- * one after the other and for as long as that takes.
+ * Gives up a request that gets no stream of HTTP/2 in time. While a session has no settings yet, undici lets requests
+ * wait without a bound.
  */
 export class BoundedStart implements Dispatcher.DispatchHandler {
   readonly #handler: Dispatcher.DispatchHandler
@@ -24,13 +24,13 @@ export class BoundedStart implements Dispatcher.DispatchHandler {
   #waits = true
   #expired = false
 
-  /** @param bound  milliseconds until the request must be on its way */
+  /** @param bound  milliseconds until the request must have its stream */
   constructor(handler: Dispatcher.DispatchHandler, body: unknown, bound: number, queue: StartQueue) {
     this.#handler = handler
     this.#queue = queue
     queue.waiting++
     const text = `no stream could be opened within ${bound} ms`
-    // a body that streams is bound to this attempt, so that nobody may send it elsewhere
+    // a streamed body may be in use by this attempt, so the request must not be sent elsewhere
     this.#error =
       typeof (body as Readable | null)?.pipe === 'function'
         ? new errors.HeadersTimeoutError(text)
@@ -38,12 +38,12 @@ export class BoundedStart implements Dispatcher.DispatchHandler {
     this.#timer = setTimeout(expire, bound, this).unref()
   }
 
-  /** Whether one more would have to wait for too many. */
+  /** Whether too many requests wait already. */
   static isFull({ waiting }: StartQueue): boolean {
     return waiting >= MOST_WAITING
   }
 
-  /** What a request is told that finds the queue full. */
+  /** The error of a request that finds the queue full. */
   static refusal(): Error {
     return new errors.ConnectTimeoutError(`${MOST_WAITING} requests wait for a stream`)
   }

@@ -2,7 +2,7 @@ import { Pool, type Dispatcher } from 'undici'
 import { BoundedStart } from './bounded-start.ts'
 import { clientOptions, type DialSettings } from './dial.ts'
 
-/** A connection that idles longer than the upstream keeps it would break the next request. Milliseconds. */
+/** How long a connection may idle: shorter than services keep it, which would break the next request. Milliseconds. */
 const IDLE = 4000
 /**
  * Fields of one connection, which HTTP/2 does not have: Node ends the whole session over them (RFC 9113, section
@@ -10,21 +10,21 @@ const IDLE = 4000
  */
 const CONNECTION_FIELDS = /^(?:te|proxy-connection|http2-settings)$/i
 
-/** The connections of a gateway, shared by whoever dials the same address in the same way. */
+/** The connections of a gateway, shared by all targets with the same address and settings. */
 export class ConnectionPools {
   readonly #open = new Map<string, ConnectionPool>()
   readonly #draining = new Set<ConnectionPool>()
 
-  /** How many are in use. */
+  /** Pools in use. */
   get size(): number {
     return this.#open.size
   }
-  /** How many nobody uses any more, with requests that are not done. */
+  /** Pools that are out of use, and have requests in flight. */
   get draining(): number {
     return this.#draining.size
   }
 
-  /** Connections to an address: those that are there, or new ones. Each needs a `release`. */
+  /** The pool of an address, made when there is none. Each call needs a `release`. */
   acquire(settings: DialSettings): ConnectionPool {
     const key = poolKey(settings)
     let pool = this.#open.get(key)
@@ -36,7 +36,7 @@ export class ConnectionPools {
     return pool
   }
 
-  /** Gives connections back; when nobody else has them, they close once their requests are done. */
+  /** Gives a pool back. When nobody else uses it, it closes once its requests are done. */
   async release(pool: ConnectionPool): Promise<void> {
     if (--pool.users > 0) return
     this.#open.delete(pool.key)
@@ -45,7 +45,7 @@ export class ConnectionPools {
     this.#draining.delete(pool)
   }
 
-  /** Cuts what is still draining. */
+  /** Cuts the connections that are still draining. */
   cut(): void {
     for (const pool of this.#draining) pool.destroy()
   }
@@ -59,9 +59,9 @@ export class ConnectionPool {
   waiting = 0
   readonly #settings: DialSettings
   readonly #pool: Pool
-  /** WebSockets need HTTP/1.1 (RFC 8441 is not spoken). */
+  /** WebSockets need HTTP/1.1 (RFC 8441 is not supported). */
   #upgrades: Pool | undefined
-  /** What undici is told of the name for SNI: it takes that of `Host`, which may be the client's. */
+  /** Name for SNI. undici would take `Host`, which may be the client's. */
   readonly #servername: string | undefined
 
   constructor(key: string, settings: DialSettings) {
@@ -90,7 +90,7 @@ export class ConnectionPool {
     this.#pool.dispatch(options, new BoundedStart(handler, options.body, this.#settings.connectTimeout, this))
   }
 
-  /** Closes when the requests that it has are done. */
+  /** Closes once its requests are done. */
   async drain(): Promise<void> {
     await Promise.all([this.#pool.close().catch(() => {}), this.#upgrades?.close().catch(() => {})])
   }
@@ -112,7 +112,7 @@ const makePool = (dial: DialSettings, http2: DialSettings['http2']): Pool =>
     pipelining: 1,
   })
 
-/** `te: trailers` alone may stay, which gRPC needs. */
+/** Only `te: trailers` may stay, which gRPC needs. */
 function withoutConnectionFields(headers: string[]): string[] {
   for (let i = 0; i < headers.length; i += 2) {
     if (CONNECTION_FIELDS.test(headers[i]!)) {

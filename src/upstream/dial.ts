@@ -10,18 +10,18 @@ export interface DialSettings {
   readonly socket: string | undefined
   /** Addresses of the host; undefined when they are looked up at each connection. */
   readonly addresses: readonly string[] | undefined
-  /** Null for what every https target has. */
+  /** Null for the defaults of https. */
   readonly tls: TlsMaterial | null
   readonly http2: boolean | 'prior-knowledge'
-  /** Milliseconds until a connection must stand, TLS included. */
+  /** Milliseconds until a connection must be made, TLS included. */
   readonly connectTimeout: number
-  /** Milliseconds until a response must begin, where a request does not say. */
+  /** Milliseconds until a response must begin, unless the request states another time. */
   readonly firstByte: number
-  /** Finds the addresses of a name; the system's way when undefined. */
+  /** Finds the addresses of a name; undefined for the system's resolver. */
   readonly lookup: ((name: string) => Promise<string[]>) | undefined
 }
 
-/** What a client of undici needs to make such connections. */
+/** Options of an undici client that makes such connections. */
 export function clientOptions(
   { origin, socket, addresses, tls, connectTimeout, lookup, ...dial }: DialSettings,
   http2 = dial.http2,
@@ -33,7 +33,7 @@ export function clientOptions(
     socketPath: socket,
     allowH2: http2 !== false,
     preferH2: http2 === true,
-    // stated, so that no variable of the environment can switch it off
+    // stated, since NODE_TLS_REJECT_UNAUTHORIZED would switch it off else
     rejectUnauthorized: tls?.verify ?? true,
     ...(tls?.context ? { secureContext: tls.context } : {}),
     ...lookupOption(addresses, lookup),
@@ -49,7 +49,7 @@ export function clientOptions(
   return useH2c ? ({ ...options, useH2c } as Client.Options) : options
 }
 
-/** Resolves when a TCP connection, or one to the socket, stands. */
+/** Resolves when a connection to the address or socket is made. */
 export function reach({ origin, socket, addresses, lookup }: DialSettings, signal: AbortSignal): Promise<void> {
   const { hostname, port, protocol } = new URL(origin)
   const place =
@@ -81,7 +81,7 @@ function lookupOption(
   return lookup === undefined ? {} : { lookup: asked(lookup) }
 }
 
-/** Gives each new connection another of the addresses first. */
+/** Rotates the addresses: each new connection tries another one first. */
 function inTurn(addresses: readonly string[]): LookupFunction {
   const found = addresses.map((address) => ({ address, family: isIP(address) }))
   let first = 0

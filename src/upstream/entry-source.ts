@@ -14,7 +14,7 @@ import {
 import type { SourceParts, TargetSource } from './target-source.ts'
 import { TlsSource } from './target-tls.ts'
 
-/** The targets of one entry that is no file: one, or as many as name servers say. */
+/** The targets of one entry that is not a file: one, or as many as DNS has. */
 export class EntrySource implements TargetSource {
   targets: readonly TargetSettings[]
   readonly #entry: UrlTarget | SrvTarget
@@ -39,7 +39,7 @@ export class EntrySource implements TargetSource {
         ? null
         : new TlsSource(entry.tls, { baseDir: parts.baseDir, file: parts.file, field: `${field}.tls` }, parts.log)
     this.#ask = questionOf(entry, parts)
-    // a name is a target before its addresses are known, unless these are the targets
+    // a name is a target before its lookup, unless its addresses are the targets
     const waits = this.#ask !== null && (parts.allAddresses || 'srv' in entry)
     this.#places = waits || !('url' in entry) ? [] : [{ origin: addressOf(entry).url.origin }]
     this.targets = this.#settle()
@@ -90,7 +90,7 @@ export class EntrySource implements TargetSource {
   }
 }
 
-/** What is asked of name servers to find the entry; null when everything is known. */
+/** The DNS lookup of an entry; null when it needs none. */
 function questionOf(
   entry: UrlTarget | SrvTarget,
   { dns, allAddresses }: SourceParts,
@@ -100,7 +100,7 @@ function questionOf(
     const service = entry.srv.replace(/\.$/, '')
     return async () => {
       const { value, ttl } = await dns.services(service)
-      // the addresses bring the time that the records do not tell
+      // the TTL is that of the addresses
       const found = await Promise.all(value.map(({ name }) => dns.addresses(name).catch(() => null)))
       const times = [ttl, ...found.map((answer) => answer?.ttl)].filter((time) => time !== undefined)
       return {
@@ -126,7 +126,7 @@ function questionOf(
   return async () => {
     const { value, ttl } = await dns.addresses(hostname)
     if (!allAddresses) return { value: [{ origin, addresses: value }], ttl }
-    // one machine often has an address of each family, and must not count twice
+    // a machine often has an address of each family, and must not count twice
     const first = value.filter((address) => isIP(address) === 4)
     return {
       value: (first.length > 0 ? first : value).map((address) => ({ origin, addresses: [address], byAddress: true })),

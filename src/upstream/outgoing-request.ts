@@ -8,7 +8,6 @@ import type { HedgePolicy } from '../traffic/resilience/hedge-policy.ts'
 import type { RetryBudget } from '../traffic/resilience/retry-budget.ts'
 import type { RetryPolicy } from '../traffic/resilience/retry-policy.ts'
 import type { SplitRequest } from '../traffic/splitting/version-split.ts'
-import type { DecisionName } from './decision.ts'
 import type { HostSettings } from './target-headers.ts'
 import type { Target, TimeoutSettings } from './target.ts'
 
@@ -53,6 +52,9 @@ export interface SendPlan extends HostSettings {
   readonly hedge: HedgePolicy | null
 }
 
+/** What the traffic engine has decided, in one word: `ejected`, `opened`, `retried`, `fell_back`, `queue_full`, ... */
+export type DecisionName = string
+
 /** What the attempts of a request need of an upstream. */
 export interface TargetGroup {
   readonly name: string
@@ -89,8 +91,9 @@ export interface SendController extends Dispatcher.DispatchController {
 
 /**
  * Receives the one answer that counts, by the calls of undici's dispatch handlers: `onRequestStart` once, then
- * `onResponseStart` (also for each informational response), `onResponseData` and `onResponseEnd`, or `onRequestUpgrade`;
- * `onResponseError` at any point after the first. Nothing follows `onResponseEnd` and `onResponseError`.
+ * `onResponseStart` (also for each informational response), `onResponseData` and `onResponseEnd`, or
+ * `onRequestUpgrade`. `onResponseError` may come at any point after the first. Nothing follows `onResponseEnd` and
+ * `onResponseError`.
  *
  * Handlers are composed: one that stores or measures wraps another and passes the calls on.
  */

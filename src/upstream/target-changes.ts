@@ -1,7 +1,7 @@
 import type { Target } from './target.ts'
 import type { TargetSettings } from './target-settings.ts'
 
-/** What becomes of a list of targets when another takes its place. */
+/** The difference between a list of targets and the one before. */
 export interface TargetChanges {
   /** The new list, in the order of the settings. */
   targets: readonly Target[]
@@ -9,9 +9,7 @@ export interface TargetChanges {
   removed: Target[]
 }
 
-/**
- * Finds the targets that stay, by their id, and gives these their new settings. @param make  makes those that are new
- */
+/** Finds the targets that stay, by id, and gives them their new settings. @param make  makes a new target */
 export function targetChanges(
   known: readonly Target[],
   wanted: readonly TargetSettings[],

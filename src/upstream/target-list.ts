@@ -7,7 +7,7 @@ import { type FileTargets, type TargetDeclaration, type TargetEntry, targetEntry
 import type { TargetSettings } from './target-settings.ts'
 import type { SourceParts, TargetSource } from './target-source.ts'
 
-/** Milliseconds that new entries may take to become known before the list is taken over without them. */
+/** How long a new list waits for the look-ups of its entries. Milliseconds. */
 const PATIENCE = 5000
 
 type Sources = ReadonlyMap<string, TargetSource>
@@ -16,9 +16,9 @@ type Sources = ReadonlyMap<string, TargetSource>
 export class ListSource implements TargetSource {
   targets: readonly TargetSettings[] = []
   readonly #parts: SourceParts
-  /** By their text, so that an entry that stays is not looked up anew. */
+  /** By the text of the entry, so that an unchanged entry is not looked up again. */
   #sources: Sources = new Map()
-  /** Those of a newer list, while they are looked up. */
+  /** Those of a newer list, during its look-ups. */
   #next: Sources | null = null
   #changed: (() => void) | null = null
 
@@ -38,8 +38,8 @@ export class ListSource implements TargetSource {
   }
 
   /**
-   * Takes over another list; the old one stays until the new entries are known.
-   * @throws BootProblems about the files of the entries; then everything stays as it was
+   * Replaces the list. The old one stays until the new entries are looked up.
+   * @throws BootProblems about the files of the entries; then nothing changes
    */
   replace(declarations: readonly TargetDeclaration[], field: string): void {
     const next = this.#make(declarations, field)
@@ -64,7 +64,7 @@ export class ListSource implements TargetSource {
   }
 
   #settle(next: Sources): void {
-    // a later list has come, or the end
+    // a later list has come, or the source was closed
     if (this.#next !== next) return
     closeAllBut(this.#sources, next)
     this.#sources = next
@@ -123,12 +123,12 @@ const patience = (): Promise<void> =>
 const sourceOf = (entry: TargetEntry, field: string, parts: SourceParts): TargetSource =>
   'file' in entry ? new FileSource(entry, parts) : new EntrySource(entry, field, parts)
 
-/** The targets that a file lists, which is watched. */
+/** The targets of a file, which is watched. */
 class FileSource implements TargetSource {
   #list: ListSource | null = null
   readonly #stop: () => void
 
-  /** @throws BootProblems with what is wrong in the file */
+  /** @throws BootProblems about the mistakes in the file */
   constructor({ file }: FileTargets, parts: SourceParts) {
     const path = resolve(parts.baseDir, file)
     const name = relative(parts.baseDir, path)

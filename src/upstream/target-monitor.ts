@@ -1,15 +1,15 @@
 /**
- * Why an attempt brought no response: the connection never stood; it broke, or what came was no response; the target
- * was too slow; or the client went away, which says nothing about the target.
+ * Why an attempt brought no response: no connection was made; it broke, or the answer was not HTTP; the target was too
+ * slow; or the client went away, which says nothing about the target.
  */
 export type AttemptFailure = 'unreachable' | 'broken' | 'timeout' | 'cancelled'
 
 /**
- * Watches how one target does, and may hold it back. Rooms that judge targets (health, resilience) have one of these
- * for each target of an upstream that asks for them.
+ * Watches one target, and may make it unavailable. Health checks, outlier detection, circuit breakers and balancing
+ * policies are monitors, one for each target of an upstream that has them.
  */
 export interface TargetMonitor {
-  /** Whether it judges the health of the target, which is passed over when too few are well. Default: false. */
+  /** Whether it judges health, which is ignored when too few targets are healthy. Default: false. */
   readonly isHealth?: boolean
   /** Whether a new attempt may be made now. Cheap: asked at each selection. Default: always. */
   isAvailable?(): boolean
@@ -18,7 +18,7 @@ export interface TargetMonitor {
   /** An attempt begins. */
   began?(): void
   /**
-   * The head of a response has come, long before its end perhaps. Not called when none comes.
+   * The head of a response has come. Not called when there is none.
    * @param firstByte  milliseconds until then
    */
   answered?(status: number, firstByte: number): void
@@ -29,19 +29,18 @@ export interface TargetMonitor {
    * @param firstByte  milliseconds until the response began; 0 when none came
    */
   ended?(status: number, failure: AttemptFailure | null, firstByte: number): void
-  /** Under what its state is handed on. */
+  /** Key of its state in `TargetMemory`. */
   readonly name?: string
   /**
-   * What the monitor of the same target should know that takes over from this one, after a reload; null for nothing.
-   * Plain data.
+   * Its state, as plain data, for the monitor that takes over after a reload; null for none.
    */
   remember?(): object | null
-  /** Takes over what another has remembered, before `start`. @param state  numbers by name */
+  /** Takes over the state of the monitor before; called before `start`. @param state  numbers by name */
   recall?(state: Readonly<Record<string, number>>): void
-  /** What people and programs may know of it. */
+  /** Its state, for operators. */
   describe?(): Record<string, unknown>
-  /** Begins what it does by itself; called once the gateway listens. */
+  /** Starts its timers; called once the gateway listens. */
   start?(): void
-  /** Ends timers. */
+  /** Stops its timers. */
   close?(): void
 }

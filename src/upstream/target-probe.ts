@@ -3,11 +3,11 @@ import type { HealthCheckSettings } from '../traffic/health/health-schema.ts'
 import { clientOptions, reach } from './dial.ts'
 import type { Target } from './target.ts'
 
-/** How much of a body is looked at. Bytes. */
+/** Length of a body that is read. Bytes. */
 const BODY_LIMIT = 64 * 1024
 
 /**
- * Makes the health check of a target, over a connection of its own: one that stands for long tells nothing of new ones.
+ * Makes the health check of a target over a new connection, since an old one says nothing about new ones.
  */
 export function targetProbe(
   target: Target,

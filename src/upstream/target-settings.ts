@@ -2,13 +2,13 @@ import type { DialSettings } from './dial.ts'
 import type { SrvTarget, UrlTarget } from './target-schema.ts'
 import type { TlsMaterial } from './target-tls.ts'
 
-/** A target with nothing left to be looked up. */
+/** The settings of a target, with every name looked up. */
 export interface TargetSettings {
-  /** What it is known by: it stays the same target while this stays. */
+  /** Settings with the same id are the same target. */
   readonly id: string
   /** Scheme, host and port; what `Location` headers are compared with. */
   readonly origin: string
-  /** Path that is put before every forwarded path; no slash at its end. */
+  /** Path before every forwarded path, without a slash at its end. */
   readonly basePath: string
   /** Value of `Host`. */
   readonly host: string
@@ -19,30 +19,30 @@ export interface TargetSettings {
   readonly dial: DialSettings
 }
 
-/** Where a declared target turns out to be. */
+/** A place of a declared target. */
 export interface TargetPlace {
   /** URL without the path. */
   origin: string
-  /** Its addresses, as far as they are known. */
+  /** Its addresses, if they are known. */
   addresses?: readonly string[]
-  /** Whether it is a target by itself for its one address, not for its name. */
+  /** Whether each address is a target by itself. */
   byAddress?: boolean
   weight?: number
   priority?: number
 }
 
-/** What connections need that does not depend on the place. */
+/** Settings of connections that do not depend on the place. */
 export interface DialParts {
   tls: TlsMaterial | null
-  /** Milliseconds until a connection must stand. */
+  /** Milliseconds until a connection must be made. */
   connectTimeout: number
   /** Milliseconds until a response must begin. */
   firstByte: number
-  /** Finds addresses that are not known yet; the system's way when undefined. */
+  /** Finds unknown addresses; undefined for the system's resolver. */
   lookup?: (name: string) => Promise<string[]>
 }
 
-/** Weights of SRV records go further, and a target of weight 0 would never be chosen. */
+/** SRV records have larger weights, and a target of weight 0 would never be chosen. */
 const MOST_WEIGHT = 1000
 
 export function schemeOf(entry: UrlTarget | SrvTarget): 'http:' | 'https:' {
@@ -58,7 +58,7 @@ export function addressOf({ url, socket }: UrlTarget): { url: URL; socket: strin
   return { url: new URL('http://localhost'), socket: url.slice('unix:'.length).replace(/^\/+/, '/') }
 }
 
-/** Why a target cannot be one of an upstream whose paths are forwarded as they came; null when it can. */
+/** Why a target does not fit an upstream with as-is paths; null when it does. */
 export const pathMistake = (entry: UrlTarget | SrvTarget): string | null =>
   'url' in entry && URL.canParse(entry.url) && addressOf(entry).url.pathname !== '/'
     ? `found "${entry.url}", allowed with paths: 'as-is': a URL without a path, below which dot segments would not stay`

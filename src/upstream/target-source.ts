@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { DnsClient } from '../traffic/discovery/dns-client.ts'
 import type { TargetSettings } from './target-settings.ts'
 
-/** What is told about files and names that change. */
+/** The log for files and names that change. */
 export type FileLog = Pick<FastifyBaseLogger, 'info' | 'error' | 'warn'>
 
 /** Where the targets of an upstream come from. The list may change while the gateway runs. */
@@ -10,16 +10,15 @@ export interface TargetSource {
   /** Those known now; replaced as a whole. */
   readonly targets: readonly TargetSettings[]
   /**
-   * Begins to look for targets and for changes.
+   * Starts to look for targets and for changes. Resolves after the first lookup.
    * @param changed  called whenever `targets` is another list
-   * @returns when as much is known as can be at first
    */
   start(changed: () => void): Promise<void>
-  /** Ends the looking. */
+  /** Stops all lookups. */
   close(): void
 }
 
-/** What sources are made with. */
+/** What a source needs. */
 export interface SourceParts {
   /** Folder that relative files start from. */
   baseDir: string
@@ -29,12 +28,12 @@ export interface SourceParts {
   dns: DnsClient
   /** Whether each address of a name is a target by itself. */
   allAddresses: boolean
-  /** How often to ask for names, in milliseconds, if that is stated. */
+  /** Milliseconds between two lookups; undefined to follow the TTL. */
   dnsInterval: number | undefined
-  /** Milliseconds until a connection must stand. */
+  /** Milliseconds until a connection must be made. */
   connectTimeout: number
   /** Milliseconds until a response must begin. */
   firstByte: number
-  /** Whether paths go on as they came: a target with a path of its own would not keep them below it. */
+  /** Whether paths are forwarded byte for byte, which excludes targets with a base path. */
   isAsIs: boolean
 }

@@ -5,17 +5,17 @@ import { keepLoaded, readText } from '../config/checked-file.ts'
 import { BootProblems, reasonOf } from '../errors.ts'
 import type { TargetTls } from './target-schema.ts'
 
-/** What connections to a target are secured with, ready to use. */
+/** The TLS material for connections to a target. */
 export interface TlsMaterial {
   verify: boolean
   serverName: string | undefined
-  /** Null when the system's settings will do. */
+  /** Null for the system's settings. */
   context: SecureContext | null
-  /** Tells one from another without showing it. */
+  /** Distinguishes materials without revealing them. */
   fingerprint: string
 }
 
-/** Where a declaration stands: in which folder its files are, and how messages name it. */
+/** The place of a declaration: the folder of its files, and its name in messages. */
 export interface TlsPlace {
   baseDir: string
   file: string
@@ -25,10 +25,10 @@ export interface TlsPlace {
 
 const FILES = ['caFile', 'certFile', 'keyFile'] as const
 
-/** The material of a declaration, read anew whenever one of its files changes. */
+/** The material of a declaration, read again whenever one of its files changes. */
 export class TlsSource {
   material: TlsMaterial
-  /** Called when there is other material. */
+  /** Called when the material has changed. */
   changed: () => void = () => {}
   readonly #stops: (() => void)[] = []
 
@@ -70,7 +70,7 @@ function readMaterial(tls: TargetTls, { baseDir, file, field }: TlsPlace): TlsMa
   }
   const [ca, cert, key] = [textOf('ca'), textOf('cert'), textOf('key')]
   const { verify = true, serverName, minVersion } = tls
-  // OpenSSL passes over an authority that it cannot read, and trusts nobody then
+  // OpenSSL ignores an authority that it cannot read, and then trusts none
   if (ca !== undefined) checked('ca', 'holds no certificate in PEM form', () => new X509Certificate(ca))
   if (cert !== undefined && key !== undefined) {
     const leaf = checked('cert', 'holds no certificate in PEM form', () => new X509Certificate(cert))

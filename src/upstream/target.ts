@@ -1,7 +1,6 @@
 import type { Dispatcher } from 'undici'
 import type { SlowStart } from '../traffic/health/slow-start.ts'
 import { milliseconds } from '../units.ts'
-import { comparableHost } from './comparable-host.ts'
 import type { ConnectionPool, ConnectionPools } from './connection-pool.ts'
 import type { DialSettings } from './dial.ts'
 import type { AttemptFailure, TargetMonitor } from './target-monitor.ts'
@@ -18,7 +17,7 @@ export interface TimeoutSettings {
   websocket: number
 }
 
-/** What is known of a target by its monitors' names. */
+/** The state of a target, by the names of its monitors. */
 export type TargetMemory = Record<string, Record<string, number>>
 
 const isNumbers = (value: unknown): boolean =>
@@ -28,21 +27,21 @@ const isNumbers = (value: unknown): boolean =>
 
 /** One place where a service runs, with its connections. */
 export class Target {
-  /** What it is known by: mostly origin and base path. */
+  /** Mostly origin and base path. */
   readonly id: string
   /** Scheme, host and port; what `Location` headers are compared with. */
   readonly origin: string
-  /** Host and port of the origin; all spellings of this machine are one. */
+  /** Host and port of the origin, with one spelling for this machine. */
   readonly comparable: string
-  /** Path that is put before every forwarded path; no slash at its end. */
+  /** Path before every forwarded path, without a slash at its end. */
   readonly basePath: string
   /** Value of `Host`. */
   readonly host: string
-  /** Attempts under way, their responses included. */
+  /** Attempts in flight, until their responses have ended. */
   inFlight = 0
-  /** Lets its share grow after it has come back; null when it has the whole at once. */
+  /** Lets its share grow after a recovery; null when it gets the whole share at once. */
   slowStart: SlowStart | null = null
-  /** What judges the target; they are told of every attempt. */
+  /** They judge the target, and hear of every attempt. */
   readonly monitors: TargetMonitor[] = []
   #settings: TargetSettings
   readonly #pools: ConnectionPools
@@ -59,7 +58,7 @@ export class Target {
     this.#pool = pools.acquire(settings.dial)
   }
 
-  /** Takes over what has changed about it; connections that are dialled in another way now end when they are done. */
+  /** Takes over new settings. Connections with other settings close once their requests are done. */
   adopt(settings: TargetSettings): void {
     this.#settings = settings
     const before = this.#pool
@@ -75,11 +74,11 @@ export class Target {
   get dial(): DialSettings {
     return this.#settings.dial
   }
-  /** Targets of a higher number are backups for those of a lower one. */
+  /** Targets with a higher number are backups for those with a lower one. */
   get priority(): number {
     return this.#settings.priority
   }
-  /** Most attempts under way. */
+  /** Most attempts in flight. */
   get maxConnections(): number {
     return this.#settings.maxConnections
   }
@@ -94,7 +93,7 @@ export class Target {
     return this.slowStart === null ? weight : weight * this.slowStart.factor
   }
 
-  /** Whether a new attempt may be made now. @param panic  whether its health is passed over */
+  /** Whether a new attempt may be made now. @param panic  whether its health is ignored */
   isAvailable(panic = false): boolean {
     for (const monitor of this.monitors) {
       if (!(panic && monitor.isHealth) && monitor.isAvailable?.() === false) return false
@@ -102,13 +101,13 @@ export class Target {
     return true
   }
 
-  /** Whether nothing that judges its health speaks against it. */
+  /** Whether all monitors of its health agree. */
   isHealthy(): boolean {
     for (const monitor of this.monitors) if (monitor.isHealth && monitor.isAvailable?.() === false) return false
     return true
   }
 
-  /** What those should know who judge it after a reload; null for nothing. */
+  /** The state of its monitors, for the time after a reload; null for none. */
   remember(): TargetMemory | null {
     const known = this.monitors.flatMap((monitor) => {
       const state = monitor.name === undefined ? null : (monitor.remember?.() ?? null)
@@ -123,7 +122,7 @@ export class Target {
     }
   }
 
-  /** What people and programs may know of it. @param panic  whether its health is passed over */
+  /** Its state, for operators. @param panic  whether its health is ignored */
   describe(panic = false): Record<string, unknown> {
     const {
       id,
@@ -166,7 +165,7 @@ export class Target {
     for (const monitor of this.monitors) monitor.ended?.(status, failure, firstByte)
   }
 
-  /** Gives its connections back, which end when their requests are done. */
+  /** Gives its connections back. They close once their requests are done. */
   async close(): Promise<void> {
     for (const monitor of this.monitors) monitor.close?.()
     await this.#pools.release(this.#pool)
@@ -175,7 +174,7 @@ export class Target {
 
 type PartialTimeouts = Partial<Record<keyof TimeoutSettings, string | number>>
 
-/** The nearest word on each timeout: route before upstream before gateway. */
+/** Each timeout of the nearest layer that states it: route before upstream before gateway. */
 export function timeoutSettings(...layers: (PartialTimeouts | undefined)[]): TimeoutSettings {
   const nearest = (key: keyof TimeoutSettings) =>
     milliseconds(layers.find((layer) => layer?.[key] !== undefined)?.[key] ?? 0)
@@ -187,3 +186,13 @@ export function timeoutSettings(...layers: (PartialTimeouts | undefined)[]): Tim
     websocket: nearest('websocket'),
   }
 }
+
+/** Names and addresses of this machine, as parsed URLs spell them. */
+const THIS_MACHINE =
+  /^(?:localhost\.?|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::1?\]|\[::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}\])(?=:|$)/
+
+/**
+ * A host as it is compared with others: all spellings of this machine are one.
+ * @param host  host of a parsed URL, with or without a port
+ */
+export const comparableHost = (host: string): string => host.replace(THIS_MACHINE, 'localhost')

@@ -1,7 +1,6 @@
 import { ConnectionPools } from './connection-pool.ts'
-import type { ReportDecision } from './decision.ts'
 import type { TargetMemory } from './target.ts'
-import { Upstream, type UpstreamParts } from './upstream.ts'
+import { type ReportDecision, Upstream, type UpstreamParts } from './upstream.ts'
 
 export type UpstreamsMemory = Record<string, Record<string, TargetMemory>>
 
@@ -45,9 +44,7 @@ export class UpstreamRegistry implements Iterable<Upstream> {
     return this.#upstreams.values()
   }
 
-  /**
-   * Looks for the targets that have to be found, and goes on to. @param bound  milliseconds that this may take at first
-   */
+  /** Starts target discovery. Resolves after the first lookups. @param bound  milliseconds to wait for these */
   async discover(bound: number): Promise<void> {
     const late = Promise.withResolvers<void>()
     const timer = setTimeout(late.resolve, bound)
@@ -55,10 +52,7 @@ export class UpstreamRegistry implements Iterable<Upstream> {
     clearTimeout(timer)
   }
 
-  /**
-   * What is known of targets that do not do well, for the gateway that takes over after a reload: by upstream and
-   * target.
-   */
+  /** The state of targets by upstream and target, for the gateway that takes over after a reload. */
   remember(): UpstreamsMemory {
     return Object.fromEntries(
       [...this].map(({ name, targets }) => [
@@ -73,7 +67,7 @@ export class UpstreamRegistry implements Iterable<Upstream> {
     )
   }
 
-  /** Takes over what the gateway before has known; targets that are new know nothing. */
+  /** Takes over the state of the gateway before. New targets have none. */
   recall(memory: UpstreamsMemory): void {
     for (const { name, targets } of this) {
       for (const target of targets) if (memory[name]?.[target.id] !== undefined) target.recall(memory[name][target.id]!)

@@ -2,7 +2,6 @@ import { Dispatcher } from 'undici'
 import type { Balancer } from '../traffic/balancing/balancer.ts'
 import { balanceText } from '../traffic/balancing/balancer-schema.ts'
 import { balancerOf } from '../traffic/balancing/policy.ts'
-import { firstLevel } from '../traffic/balancing/priority-level.ts'
 import { StickySession } from '../traffic/balancing/sticky-session.ts'
 import { WaitQueue } from '../traffic/balancing/wait-queue.ts'
 import { CircuitBreaker } from '../traffic/resilience/circuit-breaker.ts'
@@ -15,14 +14,29 @@ import { VersionSplit } from '../traffic/splitting/version-split.ts'
 import { milliseconds } from '../units.ts'
 import { AttemptLoop } from './attempt-loop.ts'
 import type { ConnectionPools } from './connection-pool.ts'
-import type { DecisionName, ReportDecision } from './decision.ts'
-import type { AnswerHandler, ClientRequest, OutgoingRequest, SendPlan, TargetGroup } from './outgoing-request.ts'
+import type {
+  AnswerHandler,
+  ClientRequest,
+  DecisionName,
+  OutgoingRequest,
+  SendPlan,
+  TargetGroup,
+} from './outgoing-request.ts'
 import { outgoingRequest, PluginHandler, refuseDispatch } from './plugin-dispatch.ts'
 import { Target, type TimeoutSettings } from './target.ts'
 import { targetChanges } from './target-changes.ts'
+import { TargetSelection } from './target-selection.ts'
 import type { TargetSource } from './target-source.ts'
 import type { TrafficSettings } from '../config/traffic-schema.ts'
 import { healthWatch, watchedText } from './watch-health.ts'
+
+/** Reports a decision: one log line and one count. @param target  null for the upstream as a whole */
+export type ReportDecision = (
+  decision: DecisionName,
+  upstream: string,
+  target: Pick<Target, 'id'> | null,
+  details?: object,
+) => void
 
 /** What an upstream is made of. */
 export interface UpstreamParts {
@@ -43,9 +57,7 @@ export interface UpstreamParts {
  */
 export class Upstream extends Dispatcher implements TargetGroup {
   readonly name: string
-  /** Those known now; replaced as a whole. */
-  targets: readonly Target[] = []
-  /** Tells of a decision about this upstream. */
+  /** Reports a decision about this upstream: one log line and one count. */
   readonly report: (decision: DecisionName, target: Target | null, details?: object) => void
   /** Bounds the retries and hedges of all its routes. */
   readonly retryBudget: RetryBudget
@@ -55,23 +67,19 @@ export class Upstream extends Dispatcher implements TargetGroup {
   readonly watched: readonly string[]
   /** Its policy in words. */
   readonly balance: string
-  /** Keeps clients with their targets; null when nothing does. */
+  /** Sticky sessions; null for none. */
   readonly affinity: StickySession<Target> | null
   /** Requests that wait for room at a target; null when none may. */
   readonly queue: WaitQueue | null
   readonly #balancer: Balancer<Target>
-  #hasBackups = false
+  readonly #selection: TargetSelection
   readonly #source: TargetSource
   readonly #pools: ConnectionPools
-  /** Gives a new target those that judge it. */
+  /** Gives a new target its monitors. */
   readonly #watch: (target: Target) => void
   #discovered: Promise<void> | undefined
   #started = false
-  readonly #split: VersionSplit | null
-  /** Per cent of the targets; 0 for never. */
-  readonly #panicBelow: number
-  #isPanicking = false
-  /** How requests are sent that come from no route. */
+  /** How requests of plugins are sent. */
   readonly #plan: SendPlan
 
   constructor(
@@ -88,7 +96,12 @@ export class Upstream extends Dispatcher implements TargetGroup {
     this.#balancer = balancerOf<Target>(traffic.balance, { upstream: name, path, secret: stickySecret })
     this.balance = balanceText(traffic.balance)
     this.affinity = this.#balancer instanceof StickySession ? this.#balancer : null
-    this.#split = split === undefined ? null : new VersionSplit(name, split)
+    this.#selection = new TargetSelection({
+      balancer: this.#balancer,
+      split: split === undefined ? null : new VersionSplit(name, split),
+      panicBelow: traffic.panicThreshold ?? 0,
+      report: this.report,
+    })
     this.retryBudget = new RetryBudget(traffic.retries)
     this.concurrency = concurrencyLimit(traffic.concurrency)
     this.watched = watchedText(traffic)
@@ -100,7 +113,6 @@ export class Upstream extends Dispatcher implements TargetGroup {
       preserveHost: false,
       fixedHost: null,
     }
-    this.#panicBelow = traffic.panicThreshold ?? 0
     this.queue = traffic.queue
       ? new WaitQueue(traffic.queue.max ?? 100, milliseconds(traffic.queue.timeout ?? '5s'), () =>
           this.targets.some((target) => target.hasRoom && target.isAvailable()),
@@ -150,15 +162,12 @@ export class Upstream extends Dispatcher implements TargetGroup {
       }
       const watch = this.#balancer.watch?.(target)
       if (watch !== undefined) target.monitors.push(watch)
-      // after the others, so that they have judged when the next request asks them
+      // after the others: they have judged the target when the next request asks
       if (seesEnd !== null) target.monitors.push(seesEnd)
     }
   }
 
-  /**
-   * Looks for targets that are found by name or listed in a file, and goes on to. @returns when as much is known as can
-   * be at first
-   */
+  /** Starts target discovery (DNS, SRV, file) and keeps it running. Resolves after the first lookup. */
   discover(): Promise<void> {
     return (this.#discovered ??= this.#source.start(() => {
       const hadOthers = this.targets.length > 0
@@ -175,101 +184,70 @@ export class Upstream extends Dispatcher implements TargetGroup {
     }))
   }
 
-  /** Takes over the list of the source: targets that stay keep all that is known of them. */
+  /** Takes over the list of the source. Targets that stay keep their state. */
   #takeTargets(): { added: Target[]; removed: Target[] } {
     const changes = targetChanges(this.targets, this.#source.targets, (settings) => new Target(settings, this.#pools))
     for (const target of changes.added) this.#watch(target)
-    this.targets = changes.targets
-    this.#hasBackups = this.targets.some(({ priority }) => priority !== this.targets[0]!.priority)
+    this.#selection.replaceTargets(changes.targets)
     if (this.#started) startMonitors(changes.added)
     return changes
   }
 
-  /**
-   * The target for the next attempt, or null when there is none to be had.
-   * @param tried  targets that this request has failed on already; null for none
-   */
+  /** The known targets; replaced as a whole. */
+  get targets(): readonly Target[] {
+    return this.#selection.targets
+  }
+
+  /** The target for the next attempt; null for none. @param tried  targets that the request has failed on */
   select(request: ClientRequest, tried: ReadonlySet<Target> | null): Target | null {
-    const candidates = this.#candidates(request, tried, true)
-    if (candidates.length < 2) return candidates[0] ?? null
-    return this.#balancer.select(candidates, request)
+    return this.#selection.select(request, tried)
   }
 
-  /** The candidates of the version that the request gets; all, when there are none and others may stand in. */
-  #ofVersion(split: VersionSplit, request: ClientRequest, available: readonly Target[]): readonly Target[] {
-    const version = split.versionOf(request)
-    const own = available.filter((target) => target.version === version)
-    return own.length > 0 || split.strict ? own : available
-  }
-
-  /** Whether the request finds no target only because those that it could have are full. */
+  /** Whether the request finds no target only because all that it could have are full. */
   isFull(request: ClientRequest): boolean {
-    return this.#candidates(request, null, false).length > 0
+    return this.hasAvailable(request, null)
   }
 
-  /** Whether there is a target to be had among those that have not been tried, now or when it has room. */
+  /** Whether a target that has not been tried is available, now or once it has room. */
   hasAvailable(request: ClientRequest, tried: ReadonlySet<Target> | null): boolean {
-    return this.#candidates(request, tried, false).length > 0
+    return this.#selection.candidates(request, tried, false).length > 0
   }
 
-  /** Milliseconds until the first target may be had again, as far as is known. */
+  /** Milliseconds until a target is available again, as far as is known. */
   availableIn(): number {
-    return this.targets.length === 0 ? 0 : Math.min(...this.targets.map((target) => target.availableIn()))
+    return this.#selection.availableIn()
   }
 
-  /** @param room  whether full targets are left out */
-  #candidates(request: ClientRequest, tried: ReadonlySet<Target> | null, room: boolean): readonly Target[] {
-    const { targets } = this
-    // nearly always all can take it, and there is nothing to filter
-    const panic = this.#panicBelow > 0 && this.#panics()
-    const fits = (target: Target): boolean =>
-      (target.hasRoom || !room) && target.isAvailable(panic) && !tried?.has(target)
-    const available = targets.every(fits) ? targets : targets.filter(fits)
-    const own = this.#split === null ? available : this.#ofVersion(this.#split, request, available)
-    return this.#hasBackups ? firstLevel(own) : own
-  }
-
-  /** Whether so few targets are well that their health is passed over. */
-  #panics(): boolean {
-    const well = this.targets.reduce((count, target) => (target.isHealthy() ? count + 1 : count), 0)
-    const panics = well * 100 < this.#panicBelow * this.targets.length
-    if (panics !== this.#isPanicking) {
-      this.#isPanicking = panics
-      this.report(panics ? 'panic' : 'panic_over', null, { healthy: well, targets: this.targets.length })
-    }
-    return panics
-  }
-
-  /** The version of the service that a request gets; null when there is but one. */
+  /** The version of the service that a request gets; null when there is only one. */
   versionOf(request: ClientRequest): string | null {
-    return this.#split === null ? null : this.#split.versionOf(request)
+    return this.#selection.versionOf(request)
   }
 
   /** Whether a target gets requests. */
   isServing(target: Target): boolean {
-    return target.isAvailable(this.#isPanicking)
+    return target.isAvailable(this.#selection.isPanicking)
   }
 
-  /** Begins what watches the targets by itself. */
+  /** Starts the health checks and other monitors of the targets. */
   start(): void {
     this.#started = true
     startMonitors(this.targets)
   }
 
-  /** What people and programs may know of it. */
+  /** Its state, for operators. */
   describe(): Record<string, unknown> {
     const { name, balance, concurrency, queue } = this
     return {
       name,
       balance,
-      panic: this.#isPanicking,
+      panic: this.#selection.isPanicking,
       ...(concurrency === null ? {} : { limit: concurrency.limit }),
       ...(queue === null ? {} : { waiting: queue.size }),
-      targets: this.targets.map((target) => target.describe(this.#isPanicking)),
+      targets: this.targets.map((target) => target.describe(this.#selection.isPanicking)),
     }
   }
 
-  /** Whether an absolute URL points at one of the targets; its base path comes back, or null. */
+  /** The base path of the target with this origin; null when there is none. */
   ownBasePath(origin: string): string | null {
     const target = this.targets.find((candidate) => candidate.origin === origin)
     return target ? target.basePath : null

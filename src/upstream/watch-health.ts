@@ -41,7 +41,7 @@ export function watchedText({
 
 type Report = (decision: string, target: Target, details?: object) => void
 
-/** What gives a target of an upstream those that watch its health, as far as that is wanted. */
+/** Makes a function that gives a target the monitors of its health, as far as these are configured. */
 export function healthWatch(
   { healthCheck, outlierDetection, slowStart }: TrafficSettings,
   report: Report,
