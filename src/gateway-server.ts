@@ -18,7 +18,7 @@ import { HostRouter } from './routing/host-router.ts'
 import { answerUnrouted } from './routing/not-found.ts'
 import type { RegistrarParts } from './routing/registrar.ts'
 import { RouteTable } from './routing/route-table.ts'
-import { WithheldFields } from './routing/withheld-fields.ts'
+import { CredentialRemoval } from './routing/credential-removal.ts'
 import { bytes } from './units.ts'
 import type { ConnectionPools } from './upstream/connection-pool.ts'
 import { FORWARDED_METHODS } from './upstream/declaration-schema.ts'
@@ -81,7 +81,7 @@ export function createServer(config: Config, pools?: ConnectionPools): { app: Fa
     upstreams: upstreamRegistry(app, pools),
     apis: new ApiRegistry(),
     responses: responseCache(app, config),
-    withheld: new WithheldFields(config),
+    withheld: new CredentialRemoval(config),
   }
   decorate(app, parts)
   prepareListener(app)
@@ -121,7 +121,7 @@ function decorate(app: FastifyInstance, parts: RegistrarParts): void {
   app.decorate('upstreams', upstreams)
   app.decorate('apis', apis)
   app.decorate('responseCache', responses)
-  app.decorate('withheldFields', withheld)
+  app.decorate('credentialRemoval', withheld)
   app.decorate('tunnels', new OpenTunnels())
   app.decorate('connections', new ConnectionDrain(app.server))
   app.decorate('readiness', { ready: true })

@@ -32,7 +32,7 @@ export default fp(
       const url = identityUrl(settings.url, 'forwardAuth.url')
       const client = new IdentityClient(milliseconds(settings.timeout))
       app.addHook('onClose', () => client.close())
-      const { withheldFields: withheld } = app
+      const { credentialRemoval: withheld } = app
       const forwarded = new ForwardedHeaders(app.config.trustProxy, app.config.via)
       return new ForwardAuthScheme(settings, {
         url,

@@ -61,7 +61,7 @@ export function audienceOf(
   if (directives.has('private') && !directives.get('private')) return 'none'
   // `Vary: *` matches no request (section 4.1)
   if (fieldNames(String(headers.vary ?? '')).includes('*')) return 'none'
-  if (headers['set-cookie'] !== undefined && !sharesCookies && !withheldFields(directives).includes('set-cookie')) {
+  if (headers['set-cookie'] !== undefined && !sharesCookies && !credentialRemoval(directives).includes('set-cookie')) {
     return 'none'
   }
   if (
@@ -82,7 +82,7 @@ const mayShareAuthenticated = (directives: Directives): boolean =>
   directives.has('public') || directives.has('s-maxage') || directives.has('must-revalidate')
 
 /** The fields that a response excludes from storage: `no-cache="..."`, `private="..."`. */
-const withheldFields = (directives: Directives): string[] => [
+const credentialRemoval = (directives: Directives): string[] => [
   ...fieldNames(directives.get('no-cache')),
   ...fieldNames(directives.get('private')),
 ]
@@ -200,7 +200,7 @@ export const isStorableField = (name: string): boolean => !NEVER_STORED.has(name
 /** The fields of an answer that are stored. */
 export function storedHeaders({ headers, publicHeaders, control }: UpstreamAnswer): Record<string, string | string[]> {
   const stored: Record<string, string | string[]> = {}
-  const withheld = withheldFields(control.directives)
+  const withheld = credentialRemoval(control.directives)
   for (const name in publicHeaders) {
     if (!NEVER_STORED.has(name) && !withheld.includes(name)) stored[name] = publicHeaders[name]!
   }

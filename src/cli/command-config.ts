@@ -91,7 +91,7 @@ export function configArguments(options: ConfigOptions): string[] {
 
 /** What looks meant for the gateway and is not read. @param routes  folder of the upstream files */
 export async function passedOver(options: ConfigOptions, routes: string): Promise<string[]> {
-  const { passedOverNotes } = await import('../routing/passed-over.ts')
+  const { passedOverNotes } = await import('../routing/ignored-files.ts')
   const cwd = process.cwd()
   return passedOverNotes(routes, findConfigFile(cwd, options.config) === undefined ? cwd : undefined)
 }

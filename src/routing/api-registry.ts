@@ -3,25 +3,25 @@ import type { DocumentRefresh } from '../openapi/document-refresh.ts'
 import type { LoadOptions } from '../openapi/load-document.ts'
 import type { ApiDocument } from '../schema/types.ts'
 
-/** An API document that an upstream was made from, and how to come by it again. */
+/** An imported API document, and what is needed to fetch it again. */
 export interface LoadedApi {
   upstream: string
   document: ApiDocument
   /** File or URL, as the upstream file names it. */
   reference: string
   load: LoadOptions
-  /** Milliseconds between two looks; 0 for none. */
+  /** Milliseconds between two checks for a new version; 0 for none. */
   interval: number
-  /** What was said when it was read, such as that a copy was used. */
+  /** Notes from reading it, such as that a stored copy was used. */
   warnings: readonly string[]
 }
 
-/** The documents of all upstreams that have one. */
+/** The imported documents of all upstreams. */
 export class ApiRegistry implements Iterable<LoadedApi> {
   readonly #apis: LoadedApi[] = []
   readonly #refreshes = new Map<LoadedApi, DocumentRefresh>()
   #closed = false
-  /** Told of a document that has changed; routes stay as they are until a gateway is made anew. */
+  /** Called when a document has changed. Its routes do not change until the gateway is rebuilt. */
   onChange: ((api: LoadedApi) => void) | null = null
 
   add(api: LoadedApi): void {
@@ -31,10 +31,7 @@ export class ApiRegistry implements Iterable<LoadedApi> {
     return this.#apis[Symbol.iterator]()
   }
 
-  /**
-   * Tells of what people should know of the documents, and begins to look for changes of those that are fetched, where
-   * an interval is stated.
-   */
+  /** Logs the notes on the documents, and starts checking fetched ones for changes where an interval is set. */
   async start(log: FastifyBaseLogger): Promise<void> {
     for (const api of this.#apis) {
       const { upstream, document, reference, load, interval, warnings } = api
@@ -83,7 +80,7 @@ export class ApiRegistry implements Iterable<LoadedApi> {
     }
   }
 
-  /** Looks for changes of fetched documents now. @returns each with whether it has changed */
+  /** Checks fetched documents for changes now. @returns each document, with whether it has changed */
   refresh(): Promise<{ upstream: string; document: string; changed: boolean }[]> {
     return Promise.all(
       [...this.#refreshes].map(async ([{ upstream, document }, refresh]) => ({
@@ -100,5 +97,5 @@ export class ApiRegistry implements Iterable<LoadedApi> {
   }
 }
 
-/** Most notes and problems that one line of the log has; `gatehouse check` prints all. */
+/** Most notes and problems in one log line; `gatehouse check` prints all of them. */
 const MOST_NOTES = 10

@@ -2,14 +2,14 @@ import type { FastifyInstance, RouteOptions } from 'fastify'
 import { collectBodies, streamAnyBodies } from '../validation/body-parsers.ts'
 
 /**
- * The routes of an upstream by what becomes of their request bodies: Fastify parses bodies by scope, so those that take
- * the same share one.
+ * Groups the routes of an upstream by how their request bodies are read. Fastify chooses body parsers per scope, so
+ * routes that read bodies alike share a scope.
  */
 export class BodyScopes {
-  /** Of all routes whose bodies nobody looks at. */
+  /** For routes whose bodies are forwarded unread. */
   readonly #streaming: RouteOptions[] = []
   readonly #collecting = new Map<string, RouteOptions[]>()
-  /** Of routes whose document says what bodies they have. */
+  /** For routes whose API document describes their bodies. */
   readonly #described: RouteOptions[] = []
 
   add(options: RouteOptions): void {
@@ -26,8 +26,8 @@ export class BodyScopes {
   }
 
   /**
-   * @param bodyLimit  of routes that state none. Bytes
-   * @param streamed   registers what else streams its bodies
+   * @param bodyLimit  limit of routes that set none, in bytes
+   * @param streamed   registers further routes whose bodies are streamed
    */
   register(
     scope: FastifyInstance,

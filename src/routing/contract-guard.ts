@@ -16,7 +16,7 @@ import {
 import { PatternTree } from './pattern-tree.ts'
 import { asksMore, type ContractPart, hasOtherAuth, missingParts, partsMissed } from '../proxy/route-contract.ts'
 
-/** A route, and where it stands. */
+/** A route with its address. */
 interface Guarded {
   options: RouteOptions
   methods: readonly string[]
@@ -25,13 +25,13 @@ interface Guarded {
   path: string
   file: string
   patterns: LooseSegment[][]
-  /** What takes what nobody has stated: a pass-through or a not-found handler. Null for the others. */
+  /** Set for handlers of undeclared paths: a pass-through or a not-found handler. Null for declared routes. */
   rest: 'pass-through' | 'not-found' | null
-  /** The routes whose place it must not take, with what they ask for. */
+  /** More specific routes that it must not stand in for, with what they require. */
   rivals: Map<Guarded, ContractPart[]>
-  /** Whether a path that has one reading only can fall to a rival. */
+  /** Whether even an unambiguous path can belong to a rival. */
   always: boolean
-  /** Whether its rivals differ by taking no WebSocket alone: other requests are not looked at. */
+  /** Whether its rivals differ only in accepting no WebSockets, so that other requests need no check. */
   upgradesOnly: boolean
 }
 
@@ -39,8 +39,8 @@ interface Guarded {
 type Place = Guarded[]
 
 /**
- * Why a request is refused: the route that it may mean, what that route asks for, and the methods of the path when it
- * has others only.
+ * Why a request is refused: the route that it may mean, what that route requires, and the allowed methods when the path
+ * exists with other methods only.
  */
 export interface Refusal {
   code: 'GW_NOT_FOUND' | 'GW_METHOD_NOT_ALLOWED'
@@ -51,12 +51,12 @@ export interface Refusal {
 }
 
 /**
- * Refuses requests that would go round what a route asks for. A parameter, a wildcard or a pass-through also takes
- * paths that a service may read as those of another route (`/Admin`, `/admin/`, `/%40me`), and methods that this route
- * does not have. When the other route is more specific and asks for more, the request is answered 404 or 405.
+ * Refuses requests that would bypass the requirements of a route. A parameter, a wildcard or a pass-through also
+ * matches paths that the service may read as another route's (`/Admin`, `/admin/`, `/%40me`), and methods that the
+ * other route does not have. When that other route is more specific and requires more, the request gets 404 or 405.
  *
- * Routes that no such route stands beside have no hook. A route with a fixed path is never refused, nor one of two
- * methods of one pattern: both were stated.
+ * Routes without such a neighbour get no hook. A route with a fixed path is never refused, nor is another method of the
+ * same pattern: both were declared.
  */
 export class ContractGuard {
   readonly #hostPrefixes: (host: string) => readonly string[] | null
@@ -64,14 +64,13 @@ export class ContractGuard {
   readonly #trees = new Map<string, PatternTree<Place>>()
 
   /**
-   * @param hostPrefixes  the host groups that a `Host` header belongs to, those first that win; null when it is not
-   *   valid
+   * @param hostPrefixes  the host groups of a `Host` header, best match first; null when the header is invalid
    */
   constructor(hostPrefixes: (host: string) => readonly string[] | null) {
     this.#hostPrefixes = hostPrefixes
   }
 
-  /** Notes a route when it is registered, in whatever file; or the not-found handler of a plugin. */
+  /** Records a route, or the not-found handler of a plugin, when it is registered. */
   add(options: RouteOptions, file: string, isNotFound = false): void {
     const { hostPrefix = '', passThrough = false } = options.config ?? {}
     const rest = isNotFound ? 'not-found' : passThrough ? 'pass-through' : null
@@ -90,10 +89,7 @@ export class ContractGuard {
     })
   }
 
-  /**
-   * Finds the routes that need a guard and gives them a hook; once every route is there, before Fastify composes its
-   * hooks.
-   */
+  /** Gives a hook to the routes that need one. Called when all routes exist, before Fastify composes its hooks. */
   complete(): void {
     for (const route of this.#routes.values()) {
       const tree = this.#trees.get(route.level) ?? this.#trees.set(route.level, new PatternTree()).get(route.level)!
@@ -113,7 +109,7 @@ export class ContractGuard {
     }
   }
 
-  /** What a route leaves to others, in words. */
+  /** Describes what a route leaves to other routes. */
   leaves(options: RouteOptions): { route: string; file: string; parts: ContractPart[] }[] {
     return [...(this.#routes.get(options)?.rivals ?? [])].map(([rival, parts]) => ({
       route: nameOf(rival),
@@ -122,7 +118,7 @@ export class ContractGuard {
     }))
   }
 
-  /** Every route that leaves more than WebSockets to routes of other files, or passes through what is not declared. */
+  /** Every route that leaves more than WebSockets to routes of other files, and every pass-through. */
   *guarded(): IterableIterator<{ route: string; file: string; leaves: ReturnType<ContractGuard['leaves']> }> {
     for (const route of this.#routes.values()) {
       const leaves = this.leaves(route.options).filter(
@@ -145,10 +141,10 @@ export class ContractGuard {
   }
 
   /**
-   * Whether a service that decodes separators before it routes, or takes path parameters (`;`) away, would take a
-   * request for that of another route. An encoded slash is often a part of an identifier. So of a route whose text does
-   * not come from the decoding (`/:scope/:name`), nor stands at its end, only the authentication counts. A path
-   * parameter is none: with one, everything counts.
+   * Whether a service that decodes separators before it routes, or removes path parameters (`;`), would read a request
+   * as another route's. An encoded slash is often part of an identifier. So when the literal text of the other route
+   * neither comes from the decoding (`/:scope/:name`) nor stands at its end, only its authentication counts. A path
+   * parameter is never part of an identifier: with one, every requirement counts.
    * @param target  as for `refusal`
    */
   hidesSeparator(options: RouteOptions, method: string, target: string, headers: IncomingHttpHeaders): boolean {
@@ -160,8 +156,7 @@ export class ContractGuard {
   }
 
   /**
-   * @param decoded  places of the segments that an encoded separator has made; null compares whatever the segments come
-   *   from
+   * @param decoded  indexes of the segments that decoding a separator has made; null compares all segments
    */
   #isAnother(
     route: Guarded,
@@ -193,7 +188,7 @@ export class ContractGuard {
   #errorFor(route: Guarded, method: string, target: string, headers: IncomingHttpHeaders): GatehouseError | undefined {
     const path = pathIn(route, target)
     if ((route.upgradesOnly && headers.upgrade === undefined) || (!route.always && !isUnusual(path))) return undefined
-    // the router has looked at encoded separators of the other routes before
+    // encoded separators were checked against the other routes before routing
     if (
       route.rest === 'not-found' &&
       separatedPath(path) !== path &&
@@ -221,7 +216,7 @@ export class ContractGuard {
     return null
   }
 
-  /** The patterns that count on the host of a request. */
+  /** The patterns that apply to the host of a request. */
   #levels({ host = '' }: IncomingHttpHeaders): PatternTree<Place>[] {
     return [...(this.#hostPrefixes(host) ?? []), ''].flatMap((level) => this.#trees.get(level) ?? [])
   }
@@ -229,7 +224,7 @@ export class ContractGuard {
   #findRivals(route: Guarded): void {
     if (route.rest === null && route.patterns.every((pattern) => pattern.every(({ kind }) => kind === 'text'))) return
     for (const [level, tree] of this.#trees) {
-      // routes for every host come after those of a host
+      // routes for all hosts come after those of one host
       if (route.level !== '' && level === '') continue
       for (const pattern of route.patterns) {
         tree.overlapping(pattern, (place) => {
@@ -245,7 +240,7 @@ export class ContractGuard {
 
   #compare(route: Guarded, pattern: LooseSegment[], rival: Guarded, place: Place): void {
     const isSame = place.includes(route)
-    // the router asks a not-found handler last, whatever its pattern
+    // the router tries a not-found handler last, whatever its pattern
     const isBefore = (other: LooseSegment[]): boolean =>
       route.rest === 'not-found' ||
       (route.rest === null ? isMoreSpecific(other, pattern) : !isMoreSpecific(pattern, other))
@@ -279,15 +274,12 @@ const nameOf = ({ methods, path, options: { config } }: Guarded): string =>
 const matchOf = ({ options }: Guarded): HeaderMatch | undefined =>
   (options.constraints as { headers?: HeaderMatch } | undefined)?.headers
 
-/** GET answers HEAD where nothing else does. */
+/** A GET route answers HEAD when there is no HEAD route. */
 const hasMethod = ({ methods }: Guarded, method: string, place: Place): boolean =>
   methods.includes(method) ||
   (method === 'HEAD' && methods.includes('GET') && !place.some((other) => other.methods.includes('HEAD')))
 
-/**
- * The routes of a place that a request would reach if its path were written as theirs: those with the most conditions
- * go first.
- */
+/** The routes of one pattern that match a request if its path is read as theirs, those with most conditions first. */
 function sameMethod(place: Place, method: string, headers: IncomingHttpHeaders): Guarded[] {
   let most = 0
   const same = place.filter((route) => {
@@ -299,7 +291,7 @@ function sameMethod(place: Place, method: string, headers: IncomingHttpHeaders):
   return same.filter((route) => Object.keys(matchOf(route) ?? {}).length === most)
 }
 
-/** Whether a request that reached `route` may mean one of this place, and would have been asked for more there. */
+/** Whether a request that reached `route` may mean a route of this pattern that would have required more. */
 function refusalOf(
   place: Place,
   route: Guarded,
@@ -318,7 +310,7 @@ function refusalOf(
     }
   }
   if (same.length > 0) return null
-  // who may call is asked whatever the method; for the rest, a method that has no route has no rules
+  // authentication counts for every method; other rules only for methods that have a route
   const rival = place.find((other) => route.rivals.has(other) && hasOtherAuth(other.options, route.options))
   if (rival === undefined) return null
   return {
@@ -332,11 +324,11 @@ function refusalOf(
   }
 }
 
-/** The order in which the router asks what stands at one place of a pattern. */
+/** The order in which the router tries the kinds of segments at one position. */
 const rank = (segment: LooseSegment | undefined): number =>
   segment === undefined ? 0 : segment.kind === 'text' ? 1 : segment.kind === 'wildcard' ? 4 : segment.plain ? 3 : 2
 
-/** Whether the router would prefer the first pattern for a path that both take. */
+/** Whether the router prefers the first pattern for a path that both match. */
 function isMoreSpecific(first: readonly LooseSegment[], second: readonly LooseSegment[]): boolean {
   for (let i = 0; i < Math.max(first.length, second.length); i++) {
     const difference = rank(first[i]) - rank(second[i])

@@ -19,20 +19,20 @@ import { checkFailing, checkTraffic } from './traffic-check.ts'
 
 type Say = (field: string, message: string) => void
 
-/** What has come out of the check of a declaration. */
+/** The result of checking a declaration. */
 export interface CheckedDeclaration {
   problems: Problem[]
-  /** The declaration with its short forms written out; to be used only without problems. */
+  /** The declaration with its short forms expanded. Use it only when there are no problems. */
   declaration: UpstreamDeclaration
-  /** The declaration without what is wrong in it. */
+  /** The valid part of the declaration. */
   valid: ValidPart
 }
 
 /**
- * Checks a declaration against its schema, and against the rules that tie several fields together; what is wrong with
- * one field does not keep the others from being checked.
- * @param given          the declaration as it stands in the file
- * @param authInherited  whether the gateway states an `auth` for all upstreams
+ * Checks a declaration against its schema, and against the rules between several fields. A mistake in one field does
+ * not stop the check of the others.
+ * @param given          the declaration as written in the file
+ * @param authInherited  whether the gateway has an `auth` for all upstreams
  */
 export function checkDeclaration(given: unknown, file: string, authInherited: boolean): CheckedDeclaration {
   const wrong = mistakes(UpstreamDeclaration, given)
@@ -72,7 +72,7 @@ export function checkDeclaration(given: unknown, file: string, authInherited: bo
     if (route === undefined) return
     checkRoute(route, `routes[${i}]`, valid.openapi !== undefined, say)
     checkFailing(route, (field, message) => say(`routes[${i}].${field}`, message))
-    // one that goes before an operation may have its auth
+    // a route that replaces an operation may inherit its auth
     if (!authStated && route.auth === undefined && valid.openapi === undefined) say(`routes[${i}].auth`, NO_AUTH)
   })
   if (passThrough && !authStated && (passThrough === true || passThrough.auth === undefined)) {
@@ -81,17 +81,17 @@ export function checkDeclaration(given: unknown, file: string, authInherited: bo
   return { problems, valid, declaration: declaration as UpstreamDeclaration }
 }
 
-/** The field of one of several targets, or of the one that stands as text. */
+/** The field of a target: an index in a list, or `targets` itself for a single text. */
 const fieldOf = (list: string, given: unknown, i: number): string =>
   typeof given === 'string' ? list : `${list}[${i}]`
 
-/** What is said where nobody has stated who may call. */
+/** The message for a missing `auth`. */
 export const NO_AUTH =
   "missing: state who may call, here or for the whole upstream: { jwt: { scopes: [...] } }, or 'none' for everybody"
 
 const NEEDS_DOCUMENT = 'has an effect with openapi only: the schemas of a route are always enforced'
 
-/** Only what a mock answers needs no targets. */
+/** Only mocked routes need no targets. */
 function checkMock(valid: ValidPart, say: Say): void {
   const { mock = false, targets, routes, passThrough = false } = valid
   if (targets.length > 0) return
@@ -105,7 +105,7 @@ function checkMock(valid: ValidPart, say: Say): void {
   } else if (passThrough) say('passThrough', 'needs targets: a mock answers declared operations only')
 }
 
-/** Nothing may depend on a path that is forwarded as it came: the service alone knows what it means. */
+/** With `paths: 'as-is'` no setting may depend on the path: only the service knows what it means. */
 function checkAsIs(
   { hosts, prefix = '/', passThrough = false, stripPrefix, routes, mock = false, ...valid }: ValidPart,
   say: Say,
@@ -130,7 +130,7 @@ function checkAsIs(
   if (!passThrough) say('passThrough', "is needed with paths: 'as-is': state passThrough: true")
 }
 
-/** Only targets that can be full make requests wait. */
+/** A queue needs targets with a limit of requests. */
 function checkQueue({ queue, targets = [] }: UpstreamDeclaration, say: Say): void {
   const entries = targets.map(targetEntry)
   if (queue && !entries.some((entry) => 'file' in entry || entry.maxConnections !== undefined)) {
@@ -163,7 +163,7 @@ function checkSticky({ balance, prefix }: UpstreamDeclaration, say: Say): void {
   }
 }
 
-/** Versions and targets must know of each other. */
+/** Every version needs targets, and every target a known version. */
 function checkSplit(declaration: unknown, isSound: boolean, say: Say): void {
   if (!isSound) return
   const { split, targets = [] } = declaration as UpstreamDeclaration

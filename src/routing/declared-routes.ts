@@ -5,26 +5,26 @@ import type { ImportedApi, ImportedRoute } from './imported-routes.ts'
 import { parsePattern } from './path-pattern.ts'
 import type { ApiRoute } from '../schema/types.ts'
 
-/** What every route inherits when neither it nor its upstream says otherwise. */
+/** Defaults of the gateway, which upstreams and routes can override. */
 export interface GatewayDefaults {
   auth?: AuthDeclaration
   rateLimit?: LimitDeclaration | false
 }
 
-/** A route with everything inherited: what the registrar turns into a Fastify route. */
+/** A route with all inherited settings, which the registrar turns into a Fastify route. */
 export interface DeclaredRoute {
   methods: string[]
   /** Pattern as clients see it. */
   path: string
   auth: AuthDeclaration
   limits: LimitRule[]
-  /** The declaration it comes from; a pass-through has an empty one. */
+  /** Its declaration; empty for a pass-through. */
   declaration: Partial<RouteDeclaration>
   /** Field of the upstream file, for messages. */
   field: string
-  /** The operation that it stands for. */
+  /** Its operation in the API document. */
   api?: ApiRoute
-  /** Whether it stands for an operation that is left out, and answers 501. */
+  /** Whether its operation was omitted for a fault of the document: it answers 501. */
   isOmitted?: boolean
 }
 
@@ -38,8 +38,8 @@ export function routePath(upstream: Pick<UpstreamDeclaration, 'prefix'>, url: st
 }
 
 /**
- * Every declared operation of an upstream, those of its document included. Routes with more header conditions come
- * later, which makes them win.
+ * All routes of an upstream, with those of its API document. Routes with more header conditions come later, so that
+ * they win.
  */
 export function declaredRoutes(
   upstream: UpstreamDeclaration,
@@ -92,7 +92,7 @@ export function declaredRoutes(
     ),
   )
   const refused = [...omitted.values()].map(({ method, url, where }): DeclaredRoute => {
-    // the schema lets everything pass: it tells those who compare routes that a pass-through is no substitute
+    // an empty schema: it shows the contract guard that a pass-through does not validate like this route
     const declaration: RouteDeclaration = {
       method: method as RouteDeclaration['method'],
       url,
@@ -109,21 +109,20 @@ export function declaredRoutes(
 }
 
 /**
- * The path `/` of a document is the URL of its server with a slash behind it (`https://x/api` and `/` are
- * `https://x/api/`), which clients also write without it. The operation answers both below a prefix; limits count them
- * together.
+ * The path `/` of a document means the URL of its server with a slash (`https://x/api/`), which clients also write
+ * without one (`https://x/api`). Below a prefix the operation answers both; limits count them together.
  */
 function inBothSpellings(route: DeclaredRoute): DeclaredRoute[] {
   const { api, path, declaration, isOmitted } = route
   if ((api === undefined && !isOmitted) || declaration.url !== '/' || path === '/') return [route]
-  // the published document has the operation once
+  // the published document lists the operation once
   return [
     route,
     { ...route, path: `${path}/`, declaration: { ...declaration, schema: { ...declaration.schema, hide: true } } },
   ]
 }
 
-/** An operation with what a route of the file says instead; the file's own word wins, field by field. */
+/** An operation combined with the route of the file that overrides it, field by field. */
 const overridden = ({ declaration }: ImportedRoute, own: RouteDeclaration, method: string): RouteDeclaration => ({
   ...declaration,
   ...own,
@@ -133,11 +132,11 @@ const overridden = ({ declaration }: ImportedRoute, own: RouteDeclaration, metho
 
 const shapeOf = (url: string): string => (parsePattern(url) as { shape: string }).shape
 
-/** What the headers of a request must be, as `name: value`. */
+/** The header conditions, as `name: value`. */
 const conditions = ({ match }: Partial<RouteDeclaration>): string[] =>
   Object.entries(match?.headers ?? {}).map((header) => header.join(': '))
 
-/** Who may use the undeclared paths, and how often; null when there is no pass-through. */
+/** The route for undeclared paths; null without `passThrough`. */
 export function passThroughRoute(
   upstream: UpstreamDeclaration,
   defaults: GatewayDefaults,
@@ -152,8 +151,8 @@ export function passThroughRoute(
 }
 
 /**
- * The limits in force: those of the gateway over all, and the nearest of route and upstream. `false` on a route frees
- * it from both. What a document says stands beside the upstream's limits, since whoever writes it must not lift them.
+ * The limits in force: those of the gateway, and those of the route or else the upstream. `false` on a route removes
+ * both. A limit from an API document is added to the upstream's limits, since a document must not remove them.
  */
 function inheritedLimits(
   upstream: UpstreamDeclaration,

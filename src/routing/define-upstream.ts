@@ -33,7 +33,7 @@ export function defineUpstream(declaration: UpstreamInput): UpstreamPlugin {
 export const declarationOf = (plugin: unknown): UpstreamInput | undefined =>
   (plugin as Partial<UpstreamPlugin> | null)?.[kDeclaration]
 
-/** Whether somebody meant to export it: a declaration, with or without `defineUpstream`. */
+/** Whether an export is meant as a declaration, with or without `defineUpstream`. */
 function isDeclaration(value: unknown): boolean {
   if (declarationOf(value) !== undefined) return true
   if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return false
@@ -41,8 +41,8 @@ function isDeclaration(value: unknown): boolean {
 }
 
 /**
- * A hand-written plugin that tells when it is none: Fastify would drop the declaration that a function returns.
- * @param told  called when it has returned one; what the plugin is to Fastify (its name, its parameters) stays
+ * Wraps a hand-written plugin, to notice one that returns a declaration, which Fastify would silently drop.
+ * @param told  called when a declaration was returned. The plugin keeps its name and parameters
  */
 export const watchedPlugin = (plugin: FastifyPluginAsync, told: () => void): FastifyPluginAsync =>
   new Proxy(plugin, {

@@ -6,7 +6,7 @@ import { milliseconds } from '../units.ts'
 import type { UpstreamDeclaration } from '../upstream/declaration-schema.ts'
 import { importRoutes, type ImportedApi } from './imported-routes.ts'
 
-/** Reads the document that an upstream names, and makes routes of its operations; what is wrong is told, not thrown. */
+/** Reads the API document of an upstream and makes routes from its operations. Reports problems, and does not throw. */
 export async function importDocument(
   upstream: UpstreamDeclaration,
   file: string,
@@ -42,14 +42,14 @@ export async function importDocument(
   }
 }
 
-/** What route files inherit from the gateway. */
+/** The settings that route files inherit from the gateway. */
 export interface RouteDefaults {
-  /** Whether the gateway states an `auth` for all upstreams. */
+  /** Whether the gateway has an `auth` for all upstreams. */
   authInherited: boolean
   /** Folder of the API documents: absolute path. */
   openapi: string
-  /** Bytes of a body that are collected where nobody says otherwise; undefined while the configuration is not known. */
+  /** The gateway's body limit in bytes; undefined while the configuration is unknown. */
   bodyLimit: number | undefined
-  /** Names of documents in messages are told from here. */
+  /** Messages show the names of documents relative to this folder. */
   baseDir: string
 }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 
-/** Headers, in small letters, that must all have exactly these values. */
+/** Headers (lower case) that must all have exactly these values. */
 export type HeaderMatch = Readonly<Record<string, string>>
 
 export const matchesHeaders = (match: HeaderMatch, headers: IncomingHttpHeaders): boolean => {
@@ -18,7 +18,7 @@ export const headerConstraint = {
   storage() {
     const entries: { match: HeaderMatch; routes: number }[] = []
     return {
-      // the router also calls this with a route's own condition, to collect the routes that share it
+      // the router also calls this with a route's own condition, to find routes with the same one
       get(value: IncomingHttpHeaders | HeaderMatch): number {
         let routes = 0
         for (const entry of entries) {
@@ -36,7 +36,7 @@ export const headerConstraint = {
   deriveConstraint: (request: IncomingMessage) => request.headers,
 }
 
-/** Options of every router in the gateway, so that all of them read a path alike. */
+/** Options of every router in the gateway, so that all of them match paths alike. */
 export const ROUTER_OPTIONS = {
   caseSensitive: true,
   ignoreTrailingSlash: false,

@@ -11,10 +11,10 @@ import { separatedPath } from './loose-path.ts'
 import type { RouteTable } from './route-table.ts'
 import { isPreflight, notePreflight, PREFLIGHT_PATH } from './preflight.ts'
 
-/** Where a request goes that must be refused before routing. */
+/** The internal path of requests that are refused before routing. */
 export const REFUSED_PATH = '/.refused'
 const GROUP = '/.host-'
-/** A path with nothing between two slashes, or after the last. */
+/** A path with an empty segment. */
 const EMPTY_SEGMENT = /^[^?]*\/(?:[/?]|$)/
 const SEMICOLON = /;|%3B/
 const VALID_HOST = /^(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/
@@ -22,7 +22,7 @@ const REMEMBERED_HOSTS = 1000
 
 interface HostGroup {
   prefix: string
-  /** Whether paths of its one upstream are forwarded as they came. */
+  /** Whether its upstream gets paths as received (`paths: 'as-is'`). */
   isAsIs: boolean
   router: Instance<any>
 }
@@ -30,22 +30,20 @@ interface HostGroup {
 /**
  * Decides by `Host` which routes a request may reach, and gives its target the one canonical form.
  *
- * Routes of an upstream with `hosts` stand in the application under an internal prefix, one for each set of hosts. A
- * request whose host belongs to a group gets that prefix when the group has a route for it, and otherwise reaches the
- * routes for every host. (A host constraint of the router would do, but ends at 31 hosts that share a path.)
+ * Routes of an upstream with `hosts` are registered under an internal prefix, one for each set of hosts. A request for
+ * one of these hosts gets the prefix when the group has a matching route; otherwise it reaches the routes for all
+ * hosts. (The router's own host constraint allows only 31 hosts that share a path.)
  */
 export class HostRouter {
   readonly #table: RouteTable
-  /** Knows which routes a request may be taken for. */
+  /** Checks which routes a service may read a request as. */
   readonly guard = new ContractGuard((host) => this.#groupsOf(host)?.map(({ prefix }) => prefix) ?? [])
   readonly #groups = new Map<string, HostGroup>()
   readonly #exact = new Map<string, HostGroup[]>()
   readonly #wildcard = new Map<string, HostGroup[]>()
-  /** Host header as it came to its groups; null is not a valid host. Bounded, since clients choose the keys. */
+  /** The groups of each `Host` header; null for an invalid one. Bounded, since clients choose the keys. */
   readonly #remembered = new Map<string, HostGroup[] | null>()
-  /**
-   * That of the last request, and what it came to: comparing is cheaper than hashing, and most gateways have but one.
-   */
+  /** The last `Host` and its groups: comparing is cheaper than hashing, and most gateways have one host. */
   #lastHost: string | null = null
   #lastGroups: HostGroup[] | null = null
 
@@ -55,8 +53,8 @@ export class HostRouter {
   }
 
   /**
-   * Internal prefix of the routes that answer for these hosts; `''` without hosts.
-   * @param isAsIs  whether the upstream, which is alone on its hosts, gets paths as they came
+   * The internal prefix for routes on these hosts; `''` without hosts.
+   * @param isAsIs  whether the upstream gets paths as received; it is then the only one on its hosts
    */
   prefixOf(hosts: readonly string[] | undefined, isAsIs = false): string {
     if (!hosts) return ''
@@ -79,7 +77,7 @@ export class HostRouter {
     return group.prefix
   }
 
-  /** Makes a route of a host group known; `path` is the public pattern. */
+  /** Adds a route to a host group. @param path  the public pattern */
   add(hosts: readonly string[], method: string, path: string, match?: HeaderMatch): void {
     this.prefixOf(hosts)
     const { router } = this.#groups.get([...hosts].sort().join(' '))!
@@ -95,7 +93,7 @@ export class HostRouter {
     return REFUSED_PATH
   }
 
-  /** Where the gateway itself answers an OPTIONS; undefined for other requests. */
+  /** The internal path of an OPTIONS request that the gateway answers itself; undefined for other requests. */
   #special(request: IncomingMessage): `/${string}` | ErrorCode | undefined {
     if (request.method !== 'OPTIONS') return undefined
     if (!asksWholeServer(request.method, request.url!)) return this.#preflight(request)
@@ -104,8 +102,8 @@ export class HostRouter {
   }
 
   /**
-   * Where a preflight is answered; undefined for other requests, and when the route that it is about has nothing to
-   * say.
+   * The internal path that answers a CORS preflight; undefined for other requests, and when the requested route has no
+   * `cors`.
    */
   #preflight(request: IncomingMessage): `/${string}` | undefined {
     if (!isPreflight(request)) return undefined
@@ -121,8 +119,8 @@ export class HostRouter {
   }
 
   /**
-   * @param target  as it came, in origin-form or absolute-form
-   * @returns the internal target, or why the request must be refused
+   * @param target  as received, in origin-form or absolute-form
+   * @returns the internal target, or the error code of the refusal
    */
   read(target: string, method: string, headers: IncomingHttpHeaders): `/${string}` | ErrorCode {
     const host = headers.host ?? (headers[':authority'] as string) ?? ''
@@ -136,8 +134,8 @@ export class HostRouter {
   }
 
   /**
-   * @param origin  target in origin-form @param groups  those of its host @returns the canonical target, or why the
-   *   request must be refused
+   * @param origin  target in origin-form @param groups  the groups of its host @returns the canonical target, or the
+   *   error code of the refusal
    */
   #canonical(origin: string, groups: readonly HostGroup[] | null): `/${string}` | ErrorCode {
     const canonical = canonicalTarget(origin, this.#table.hasMatrix)
@@ -145,7 +143,7 @@ export class HostRouter {
     return groups === null ? 'GW_BAD_HOST' : (canonical as `/${string}`)
   }
 
-  /** The internal target of a canonical one. @param separated  whether it has an encoded separator */
+  /** The internal target of a canonical target. @param separated  whether it has an encoded separator */
   #route(
     canonical: string,
     groups: readonly HostGroup[],
@@ -161,9 +159,9 @@ export class HostRouter {
   }
 
   /**
-   * The methods that have a route at a path. Clients choose long paths, so what does not depend on the method is done
-   * once, and the methods are asked one by one only when some route has the path.
-   * @param target  as it came
+   * The methods that have a route at a path. Clients can send long paths, so the work that does not depend on the
+   * method is done once, and methods are tried one by one only when some route matches the path.
+   * @param target  as received
    */
   methodsAt(target: string, headers: IncomingHttpHeaders): string[] {
     const host = headers.host ?? (headers[':authority'] as string) ?? ''
@@ -186,8 +184,8 @@ export class HostRouter {
   }
 
   /**
-   * An encoded separator is data to the gateway and a separator to backends that decode before they route. It may not
-   * carry a request past what the route asks for that such a backend would take it to.
+   * An encoded separator is data to the gateway, but a separator to backends that decode before they route. It must not
+   * let a request bypass the requirements of the route that such a backend would choose.
    */
   #hidesSeparator(internal: string, method: string, headers: IncomingHttpHeaders): boolean {
     const found = this.#table.find(method, pathOf(internal), headers)
@@ -195,8 +193,8 @@ export class HostRouter {
   }
 
   /**
-   * A semicolon may only begin a declared matrix parameter, written as declared. Services that take path parameters
-   * away may not be led past what another route asks for.
+   * A semicolon may only begin a declared matrix parameter. Otherwise a service that removes path parameters could be
+   * led past the requirements of another route.
    */
   #hasSoundSemicolons(internal: string, method: string, headers: IncomingHttpHeaders): boolean {
     const path = pathOf(internal)
@@ -207,8 +205,8 @@ export class HostRouter {
   }
 
   /**
-   * The router lets a parameter be empty, which would give `/orders/` the rules of `/orders/:id`; to backends it may be
-   * `/orders`.
+   * The router allows empty parameters, so `/orders/` would get the rules of `/orders/:id`, while backends may read it
+   * as `/orders`.
    */
   #leavesEmpty(internal: string, method: string, headers: IncomingHttpHeaders): boolean {
     const { params = {} } = this.#table.find(method, pathOf(internal), headers) ?? {}
@@ -238,11 +236,11 @@ export class HostRouter {
   }
 }
 
-/** Whether a reading is a target; codes of errors begin with a letter. */
+/** Whether a result is a target and no error code; error codes begin with a letter. */
 export const isTarget = (reading: `/${string}` | ErrorCode): reading is `/${string}` =>
   reading.charCodeAt(0) === 47 /* / */
 
-/** The target that a client means by an internal one, in canonical form where that is what is forwarded. */
+/** The public target of an internal one, in canonical form where that is forwarded. */
 export const publicTarget = (internal: string): string => internal.replace(/^\/\.host-(?:as-is-)?\d+(?=\/)/, '')
 
 const pathOf = (target: string): string => target.split('?', 1)[0]!
@@ -254,17 +252,17 @@ function hasSeparator(canonical: string): boolean {
   return separatedPath(path) !== path
 }
 
-/** The path by which the router finds the route of an internal target. */
+/** The path of an internal target, for the router. */
 export const routerPath = (internal: string): string => pathOf(routerTarget(internal))
 
 const pathIfTarget = (reading: `/${string}` | ErrorCode): string | null =>
   isTarget(reading) ? routerPath(reading) : null
 
-/** The group whose paths nobody reads, which is alone on its hosts. @param groups  those of a host */
+/** The group with `paths: 'as-is'`, which is the only one of its hosts. @param groups  the groups of a host */
 const unreadGroup = (groups: readonly HostGroup[] | null): HostGroup | undefined =>
   groups?.[0]?.isAsIs ? groups[0] : undefined
 
-/** The internal target on a host whose paths nobody reads; only methods that are forwarded have a route. */
+/** The internal target on a host with `paths: 'as-is'`; only forwarded methods have a route. */
 function unreadTarget({ prefix, router }: HostGroup, target: string, method: string): `/${string}` | ErrorCode {
   if (!isSendable(target)) return 'GW_BAD_PATH'
   return router.find(method as HTTPMethod, '/', {} as never) === null

@@ -9,40 +9,40 @@ import { NO_AUTH } from './declaration-check.ts'
 import { operationAuth, operationSettings } from './operation-settings.ts'
 import { parsePattern } from './path-pattern.ts'
 
-/** A route that a document has brought along. */
+/** A route made from an operation of an API document. */
 export interface ImportedRoute {
-  /** As an upstream file would have it. */
+  /** The declaration, as in an upstream file. */
   declaration: RouteDeclaration
   operation: ApiOperation
-  /** Path without the names of its parameters, by which routes of the file are found that go before it. */
+  /** Path without parameter names, to find routes of the file that override it. */
   shape: string
 }
 
-/** A document and what has become of it. */
+/** An API document with its routes. */
 export interface ImportedApi extends LoadedApi {
   routes: ImportedRoute[]
-  /** Operations that are left out for a fault of the document: each is answered 501. */
+  /** Operations omitted for a fault of the document; each answers 501. */
   omitted: OmittedRoute[]
 }
 
-/** An operation that nobody can call, as a route of an upstream file. */
+/** An omitted operation, as a route of an upstream file. */
 export interface OmittedRoute {
   method: string
   url: string
-  /** As of `ImportedRoute`. */
+  /** See `ImportedRoute`. */
   shape: string
   /** File and line. */
   where: string
 }
 
-/** Most problems of one kind that are told one by one. */
+/** Most problems of one kind that are listed one by one. */
 const MOST = 10
 
 /**
  * Makes a route of every operation of a document.
- * @param inherited.authStated  whether upstream or gateway say who may call
- * @param inherited.bodyLimit   of the gateway, in bytes; undefined while it is not known
- * @returns the routes, and what keeps operations from becoming one
+ * @param inherited.authStated  whether the upstream or the gateway has an `auth`
+ * @param inherited.bodyLimit   the gateway's limit in bytes; undefined while it is unknown
+ * @returns the routes, and the problems of operations that cannot become routes
  */
 export function importRoutes(
   document: ApiDocument,
@@ -60,7 +60,7 @@ export function importRoutes(
   const known = new Map<string, string>()
   const routes: ImportedRoute[] = []
   for (const operation of document.operations) {
-    // such are told in the notes of the document
+    // the notes of the document list these
     if (!FORWARDED_METHODS.includes(operation.method)) continue
     const say = (field: string, message: string): void => {
       problems.push({
@@ -69,7 +69,7 @@ export function importRoutes(
         message,
       })
     }
-    // a pass-through would forward what is left out
+    // a pass-through would forward omitted operations
     const leavesOut = (settings.faults ?? 'refuse') !== 'refuse' && !upstream.passThrough
     const fault = (message: string): void => {
       if (leavesOut) warnings.push(`${operation.where}: left out: ${operation.method} ${operation.path} (${message})`)
@@ -117,7 +117,7 @@ export function importRoutes(
       })
     }
   }
-  // a route that goes before nothing has nobody to inherit from
+  // a route that overrides no operation has nothing to inherit from
   for (const [name, { auth, field }] of own) {
     if (!authStated && auth === undefined) {
       problems.push({
@@ -137,10 +137,7 @@ export function importRoutes(
   return { routes, omitted, warnings, problems }
 }
 
-/**
- * Operations that are left out and whose place is free: two paths that differ in names of parameters only have one
- * place.
- */
+/** Omitted operations whose path shape is free: two paths that differ in parameter names only have one shape. */
 function omittedRoutes({ omitted = [] }: ApiDocument, known: ReadonlyMap<string, string>): OmittedRoute[] {
   const routes = new Map<string, OmittedRoute>()
   for (const { method, path, where } of omitted) {
@@ -153,7 +150,7 @@ function omittedRoutes({ omitted = [] }: ApiDocument, known: ReadonlyMap<string,
   return [...routes.values()]
 }
 
-/** Operations that are left out and that no route can stand for: nobody knows which paths a broken template means. */
+/** Omitted operations without a route: a broken path template does not say which paths it means. */
 const unroutable = ({ omitted = [] }: ApiDocument): OmittedOperation[] =>
   omitted.filter(
     ({ method, path }) =>
@@ -194,7 +191,7 @@ function importedRoute(
   }
 }
 
-/** The pattern of a path of the document, or what is wrong with it. */
+/** The router pattern of a path of the document, or what is wrong with it. */
 function routed(path: string): { url: string; shape: string } | string {
   try {
     const { url } = routerPath(path)
@@ -205,12 +202,12 @@ function routed(path: string): { url: string; shape: string } | string {
   }
 }
 
-/** Routes of the file that can go before an operation, by method and shape. */
+/** Routes of the file that can override an operation, by method and path shape. */
 function routesBefore({ routes = [] }: UpstreamDeclaration): Map<string, RouteDeclaration & { field: string }> {
   return new Map(
     routes.flatMap((route, i) => {
       const pattern = parsePattern(route.url)
-      // what is wrong with patterns has been told
+      // mistakes in patterns are already reported
       if (typeof pattern === 'string' || route.match !== undefined) return []
       return [route.method]
         .flat()

@@ -2,8 +2,8 @@ import type { FastifyContextConfig, RouteOptions } from 'fastify'
 import type { Problem } from '../errors.ts'
 
 /**
- * What the stages read once, in their onRoute hooks; a later value would stand in the documents and be enforced by
- * nobody.
+ * Fields that the phases read once, when a route is registered. A later change would show in the documents and have no
+ * effect.
  */
 const READ_ONCE = [
   'auth',
@@ -26,7 +26,7 @@ const READ_ONCE = [
   'hostPrefix',
 ] as const satisfies (keyof FastifyContextConfig)[]
 
-/** Places of a route in which stages put hooks. */
+/** The hook arrays of a route in which phases put hooks. */
 const HOOKS = ['onRequest', 'preParsing', 'preValidation', 'onSend', 'onResponse'] as const
 
 interface Noted {
@@ -34,29 +34,29 @@ interface Noted {
   name: string
   /** Values as JSON, by field. */
   values: Map<string, string | undefined>
-  /** The hooks that the stages have put on the route. */
+  /** The hooks that the phases have put on the route. */
   hooks: Map<(typeof HOOKS)[number], unknown[]>
 }
 
 /**
- * Finds what hand-written plugins change on their routes with onRoute hooks of their own. These run after the stages of
- * the gateway have read the route, so the change would have no effect, or would take authentication away.
+ * Finds changes that hand-written plugins make to their routes in their own onRoute hooks. Those run after the phases
+ * have read the route, so a change would have no effect, or would remove authentication.
  */
 export class LateChanges {
   readonly #own = new WeakMap<RouteOptions, Set<unknown>>()
   readonly #noted = new Map<RouteOptions, Noted>()
-  /** Routes that came too late. */
+  /** Routes that were added too late. */
   readonly #tooLate: Problem[] = []
   #isEnded = false
 
-  /** Every file has registered its routes: from now on there may be no others. */
+  /** Called when every file has registered its routes: later ones are refused. */
   end(): void {
     this.#isEnded = true
   }
 
   /**
-   * Notes the hooks of a route before the stages add theirs.
-   * @throws when it is too late for a route: Fastify would leave it in the router without its hooks, and the first
+   * Records the hooks of a route before the phases add theirs.
+   * @throws when it is too late for a route: Fastify would leave it in the router without its hooks, and its first
    *   request would end the process
    */
   begin(route: RouteOptions, file: string): void {
@@ -69,14 +69,14 @@ export class LateChanges {
     this.#own.set(route, new Set(HOOKS.flatMap((hook) => hooksOf(route, hook))))
   }
 
-  /** Notes a route once the stages have read it. */
+  /** Records a route after the phases have read it. */
   note(route: RouteOptions, file: string): void {
     const own = this.#own.get(route) ?? new Set()
     const hooks = new Map(HOOKS.map((hook) => [hook, hooksOf(route, hook).filter((one) => !own.has(one))]))
     this.#noted.set(route, { file, name: nameOf(route), values: valuesOf(route), hooks })
   }
 
-  /** What has changed since. */
+  /** The changes since then. */
   problems(): Problem[] {
     const problems: Problem[] = [...this.#tooLate]
     for (const [route, { file, name, values, hooks }] of this.#noted) {

@@ -1,31 +1,31 @@
 import { decodedPath } from '../listener/canonical-path.ts'
 
 /**
- * How generously a service may read a path: without regard to case, a slash at the end, the encoding of a character,
- * Unicode forms or spaces around a segment. The gateway itself reads paths exactly.
+ * Loose readings of a path. A service may ignore case, a trailing slash, the encoding of a character, Unicode forms or
+ * spaces around a segment. The gateway itself matches paths exactly.
  */
 
 /** A segment of a pattern. */
 export type LooseSegment =
   | { kind: 'text'; text: string }
-  /** `key` tells apart what is not the same parameter, whatever its name; `'plain'` ones take anything. */
+  /** Two parameters with the same `key` match the same texts, whatever their names; `'plain'` ones match anything. */
   | { kind: 'parameter'; key: string; plain: boolean; fits: (text: string) => boolean }
   | { kind: 'wildcard' }
 
-/** Most times that a text is decoded; services decode once, and some proxies before them again. */
+/** How often a text is decoded: services decode once, and proxies before them may decode again. */
 const MOST_DECODINGS = 3
 
-/** Whether the loose reading of a canonical path can be another than its exact one. */
+/** Whether a loose reading of a canonical path can differ from the exact one. */
 export const isUnusual = (path: string): boolean =>
   (path.length > 1 && path.charCodeAt(path.length - 1) === 47) /* / */ || /[A-Z%]/.test(path)
 
-/** A canonical path once everything that separates segments is decoded, also what was encoded more than once. */
+/** A canonical path with all encoded separators decoded, also those encoded more than once. */
 export const separatedPath = (path: string): string =>
   decodedPath(
     path.includes('%25') ? path.replace(/%(?:25)+([0-9a-f]{2})/gi, (_, hex: string) => `%${hex.toUpperCase()}`) : path,
   )
 
-/** How services read a canonical path that take path parameters away: before they decode separators, or after. */
+/** Readings of services that remove path parameters, before or after they decode separators. */
 const withoutPathParameters = (path: string): string[] =>
   [path.replace(/;[^/]*/g, ''), path.replaceAll(';', '%3B')].map(separatedPath)
 
@@ -37,20 +37,20 @@ export function looseSegments(path: string): string[] {
     .filter((segment) => segment !== '')
 }
 
-/** How services read a path whose separators they decode. */
+/** Readings of a path by services that decode separators. */
 interface SeparatedReadings {
   path: string
   /** Segments of each reading. */
   readings: string[][]
-  /** Places of the segments that an encoded separator has made; null compares whatever the segments come from. */
+  /** Indexes of the segments that decoding a separator has made; null compares all segments. */
   decoded: Set<number> | null
 }
 
 let lastReadings: SeparatedReadings = { path: '', readings: [[]], decoded: new Set() }
 
 /**
- * The segments of a canonical path for a service that decodes separators, or takes path parameters (`;`) away. Those of
- * the last path are kept, since a 405 asks for the same path with every method.
+ * The segments of a canonical path for a service that decodes separators, or removes path parameters (`;`). The last
+ * result is kept, since a 405 checks one path with every method.
  */
 export function separatedReadings(path: string): SeparatedReadings {
   if (lastReadings.path !== path) {
@@ -63,8 +63,7 @@ export function separatedReadings(path: string): SeparatedReadings {
 }
 
 /**
- * @param path  canonical path @returns the places of those segments of its separated form that an encoded separator has
- *   made
+ * @param path  canonical path @returns the indexes of the segments that decoding a separator has made
  */
 function separatedSegments(path: string): Set<number> {
   const places = new Set<number>()
@@ -79,8 +78,8 @@ function separatedSegments(path: string): Set<number> {
 }
 
 /**
- * Whether a text of a pattern stands where an encoded separator has made a segment, or at the end. @param decoded  see
- * `separatedSegments`
+ * Whether a literal segment of a pattern is one that decoding has made, or the last one. @param decoded  see
+ * `separatedReadings`
  */
 export const becomesText = (pattern: readonly LooseSegment[], decoded: Set<number>): boolean =>
   pattern.some(({ kind }, i) => kind === 'text' && (i === pattern.length - 1 || decoded.has(i)))
@@ -88,7 +87,7 @@ export const becomesText = (pattern: readonly LooseSegment[], decoded: Set<numbe
 function looseText(segment: string): string {
   let text = segment
   for (let i = 0; i < MOST_DECODINGS && text.includes('%'); i++) text = decoded(text)
-  // both ways, since some letters have two forms in one case alone
+  // to upper and to lower case, since some letters have two forms in only one of them
   if (/[^\0-\x7f]/.test(text)) text = text.normalize('NFKC').toUpperCase()
   return text.trim().toLowerCase()
 }
@@ -102,8 +101,7 @@ function decoded(text: string): string {
 }
 
 /**
- * @param pattern  of a route, as the router takes it @returns its segments; two forms when the last parameter is
- *   optional
+ * @param pattern  the router pattern of a route @returns its segments; two forms when the last parameter is optional
  */
 export function loosePatterns(pattern: string): LooseSegment[][] {
   const isOptional = /:[^/()]*(?:\(.*\))?\?$/.test(pattern)
@@ -111,7 +109,7 @@ export function loosePatterns(pattern: string): LooseSegment[][] {
   return isOptional ? [segments, segments.slice(0, -1)] : [segments]
 }
 
-/** At slashes that do not belong to an expression. */
+/** Splits at slashes outside of regular expressions. */
 function splitPattern(pattern: string): string[] {
   const segments: string[] = []
   let depth = 0
@@ -130,7 +128,7 @@ function splitPattern(pattern: string): string[] {
 
 function looseSegment(segment: string): LooseSegment {
   if (segment === '*') return { kind: 'wildcard' }
-  // what stands around the parameters, and their expressions
+  // the text around the parameters, and their expressions
   const texts = ['']
   const expressions: string[] = []
   for (let i = 0; i < segment.length;) {
@@ -154,7 +152,7 @@ function looseSegment(segment: string): LooseSegment {
     const regExp = new RegExp(`^(?:${expression.slice(1, -1).replace(/^\^/, '').replace(/\$$/, '')})$`, 'i')
     return { kind: 'parameter', key: `:${expression}`, plain: false, fits: (text) => regExp.test(text) }
   }
-  // expressions among other text are left out, which takes too much rather than too little
+  // expressions within other text are ignored: matching too much is safe, too little is not
   return { kind: 'parameter', key: pieces.join(':'), plain: false, fits: (text) => hasPieces(text, pieces) }
 }
 
@@ -168,7 +166,7 @@ function balanced(text: string, start: number): string {
   return text.slice(start)
 }
 
-/** Whether the pieces stand in a text in their order, each with something after the one before it. */
+/** Whether a text contains the pieces in order, with at least one character between them. */
 function hasPieces(text: string, pieces: readonly string[]): boolean {
   const last = pieces.at(-1)!
   if (!text.startsWith(pieces[0]!) || !text.endsWith(last)) return false

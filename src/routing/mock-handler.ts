@@ -8,7 +8,7 @@ import type { ApiDocument, ApiOperation } from '../schema/types.ts'
 import { milliseconds } from '../units.ts'
 import type { RouteDeclaration } from '../upstream/declaration-schema.ts'
 
-/** An operation that a mock answers for. */
+/** An operation that is answered by a mock. */
 interface MockedRoute {
   readonly document: ApiDocument
   readonly operation: ApiOperation
@@ -43,7 +43,7 @@ export function mockHandler(
   }
 }
 
-/** A route that is written by hand, as an operation: its responses with their schemas. */
+/** A hand-written route as an operation: its responses with their schemas. */
 export function ownOperation({ schema = {} }: Partial<RouteDeclaration>, name: string): MockedRoute {
   const responses = Object.fromEntries(
     Object.entries(schema.response ?? {}).map(([status, response]) => {

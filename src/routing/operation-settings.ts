@@ -8,8 +8,8 @@ import { bytes } from '../units.ts'
 import { RouteDeclaration } from '../upstream/declaration-schema.ts'
 
 /**
- * What a document may say of its operations: nothing that decides who may call, what is checked, or what is sent to
- * whom.
+ * The settings that an API document may set for its operations. It may not decide about authentication, validation, or
+ * where requests go.
  */
 export const SETTINGS = [
   'rateLimit',
@@ -30,9 +30,9 @@ const fieldOf = new Map(
 )
 
 /**
- * The settings that an operation states in `x-gatehouse-...` (`x-gatehouse-rate-limit`), as those of a route.
- * @param largestBody  bytes that upstream or gateway accept; undefined while that is not known
- * @param say          told of each mistake, with its field
+ * The `x-gatehouse-...` settings of an operation (`x-gatehouse-rate-limit`), as settings of a route.
+ * @param largestBody  body limit of the upstream or gateway in bytes; undefined while it is unknown
+ * @param say          called with each mistake and its field
  */
 export function operationSettings(
   { extensions }: ApiOperation,
@@ -55,7 +55,7 @@ export function operationSettings(
     }
     const wrong = mistakes(RouteDeclaration.properties[setting], value)
     for (const { path, message } of wrong) say([name, fieldPath(path)].filter(Boolean).join('.'), message)
-    // who writes documents must not lift a limit of who runs the gateway
+    // the author of a document must not raise a limit set by the operator of the gateway
     if (setting === 'rateLimit' && value === false) {
       say(name, 'found false, which only a route of the upstream file may say')
     } else if (
@@ -74,11 +74,10 @@ export function operationSettings(
 }
 
 /**
- * Who may call an operation, as its document says in the words of the mapping.
- * @param isOpen  whether those who bring no credentials are let in where the document asks for none; it alone opens
- *   nothing
- * @param say     told of security that the gateway has no word for
- * @returns undefined when upstream and gateway have to say it
+ * The `auth` of an operation, from the security requirements of its document and the mapping of the upstream.
+ * @param isOpen  whether operations without security are open; a document alone opens nothing
+ * @param say     called with security schemes that the mapping does not have
+ * @returns undefined when upstream or gateway must decide
  */
 export function operationAuth(
   { security }: ApiOperation,
@@ -88,7 +87,7 @@ export function operationAuth(
 ): AuthDeclaration | undefined {
   if (mapping === undefined) return undefined
   const stated = (security ?? []).filter((requirement) => Object.keys(requirement).length > 0)
-  // nothing is asked for, or it may be left out altogether
+  // no credentials are required, or they are optional
   if (stated.length === 0) return unsecured
   const unknown = stated
     .flatMap((requirement) => Object.keys(requirement))
@@ -114,7 +113,7 @@ export function operationAuth(
   return undefined
 }
 
-/** The use of a scheme with the scopes of an operation added. */
+/** A scheme of the mapping, with the scopes of an operation added. */
 function schemeUse(use: SchemeUse, scopes: readonly string[]): SchemeUse {
   const [[scheme, requirement]] = Object.entries(use) as [[SchemeName, NonNullable<SchemeUse[SchemeName]>]]
   const all = [...new Set([...(requirement.scopes ?? []), ...scopes])]

@@ -1,6 +1,6 @@
 import createRouter from 'find-my-way'
 
-/** A path pattern, read by the router that will match it. */
+/** A path pattern, parsed by the router that will match it. */
 export interface PathPattern {
   /** The pattern without the names of its parameters: two routes with one shape collide. */
   shape: string
@@ -10,7 +10,7 @@ export interface PathPattern {
 
 /**
  * @param pattern  path with parameters (`/:id`, `/:id(\\d+)`) and a wildcard at its end
- * @returns the pattern, or in words what is wrong with it
+ * @returns the pattern, or a message that says what is wrong with it
  */
 export function parsePattern(pattern: string): PathPattern | string {
   const plain = pattern.replaceAll(/\([^)]*\)/g, '')
@@ -31,9 +31,8 @@ export function parsePattern(pattern: string): PathPattern | string {
 }
 
 /**
- * A pattern or template with the parameters that are written as in OpenAPI, `/{id}`, written as here, `/:id`. Regular
- * expressions and other braces stay.
- * @param parameters  names that are parameters in a query, too, where braces can be meant
+ * A pattern with OpenAPI parameters (`/{id}`) rewritten as `/:id`. Regular expressions and other braces stay.
+ * @param parameters  names that are also replaced in a query, where braces can be literal
  */
 export function withoutBraces(pattern: string, parameters: readonly string[]): string {
   const [path, query] = pattern.split(/\?(.*)/s) as [string, string?]

@@ -3,19 +3,19 @@ import type { LooseSegment } from './loose-path.ts'
 interface Node<T> {
   texts: Map<string, Node<T>>
   parameters: { segment: LooseSegment & { kind: 'parameter' }; node: Node<T> }[]
-  /** Of the pattern that ends here. */
+  /** Value of the pattern that ends here. */
   value: T | null
-  /** Of the pattern that takes whatever comes from here on. */
+  /** Value of the pattern with a wildcard from here on. */
   rest: T | null
 }
 
 const emptyNode = <T>(): Node<T> => ({ texts: new Map(), parameters: [], value: null, rest: null })
 
-/** Patterns of paths, read loosely; each has one value. */
+/** Path patterns, matched loosely. Each has one value. */
 export class PatternTree<T> {
   readonly #root = emptyNode<T>()
 
-  /** The value of a pattern, which is made when it is not there yet. */
+  /** The value of a pattern; created if missing. */
   at(pattern: readonly LooseSegment[], make: () => T): T {
     let node = this.#root
     for (const segment of pattern) {
@@ -30,14 +30,14 @@ export class PatternTree<T> {
   }
 
   /**
-   * Visits the value of every pattern that a path fits, until a visit returns true. Text goes before parameters and
-   * these before a wildcard, as in the router.
+   * Visits the value of every pattern that matches a path, until a visit returns true: literal text first, then
+   * parameters, then wildcards, as in the router.
    */
   find(path: readonly string[], visit: (value: T) => boolean): boolean {
     return findFrom(this.#root, path, 0, visit)
   }
 
-  /** Visits the value of every pattern that some path fits which also fits this one. */
+  /** Visits the value of every pattern that shares a possible path with this one. */
   overlapping(pattern: readonly LooseSegment[], visit: (value: T) => void): void {
     overlapFrom(this.#root, pattern, 0, visit)
   }
@@ -53,7 +53,7 @@ function parameterChild<T>(node: Node<T>, segment: LooseSegment & { kind: 'param
   const known = node.parameters.find((other) => other.segment.key === segment.key)
   if (known !== undefined) return known.node
   const child = { segment, node: emptyNode<T>() }
-  // the router asks those that take less first
+  // the router tries the more specific ones first
   if (segment.plain) node.parameters.push(child)
   else node.parameters.unshift(child)
   return child.node

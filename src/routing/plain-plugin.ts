@@ -28,7 +28,7 @@ import { trafficFields } from '../config/traffic-schema.ts'
 import { upstreamParts } from './upstream-parts.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { UpstreamRegistry } from '../upstream/upstream-registry.ts'
-import type { WithheldFields } from './withheld-fields.ts'
+import type { CredentialRemoval } from './credential-removal.ts'
 
 const {
   name,
@@ -42,7 +42,7 @@ const {
   forwardMethodOverride,
 } = UpstreamDeclaration.properties
 
-/** What `app.addUpstream` takes: the part of an upstream file that is not about routes. */
+/** The options of `app.addUpstream`: an upstream file without its routes. */
 const AddedUpstream = Type.Object(
   {
     name,
@@ -70,25 +70,25 @@ export interface ForwardOptions {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Registers the routes of a declaration; what `defineUpstream` does. */
+    /** Registers the routes of a declaration. `defineUpstream` calls it. */
     declareUpstream(declaration: UpstreamInput): Promise<void>
-    /** Makes an upstream for routes written by hand. */
+    /** Creates an upstream for hand-written routes. */
     addUpstream(declaration: AddedUpstream): Upstream
   }
   interface FastifyReply {
     /**
-     * Forwards the request over the gateway's engine: targets in turn, failover, timeouts, header rules, error answers.
-     * @param upstream  what `addUpstream` has returned, or the name of any upstream
+     * Forwards the request to an upstream, with balancing, failover, timeouts, header rules and error answers.
+     * @param upstream  the result of `addUpstream`, or the name of an upstream
      */
     forward(upstream: Upstream | string, options?: ForwardOptions): FastifyReply
   }
 }
 
-/** Gives hand-written plugins the same engine as declared upstreams. */
+/** Lets hand-written plugins forward like declared upstreams. */
 export function decorateUpstreams(
   app: FastifyInstance,
   registrar: Registrar,
-  parts: { config: Config; upstreams: UpstreamRegistry; forwarded: ForwardedHeaders; withheld: WithheldFields },
+  parts: { config: Config; upstreams: UpstreamRegistry; forwarded: ForwardedHeaders; withheld: CredentialRemoval },
 ): void {
   const { config, upstreams, forwarded, withheld } = parts
   const added = new Map<Upstream, WithLists<AddedUpstream>>()
@@ -140,7 +140,7 @@ export function decorateUpstreams(
     return upstream
   })
 
-  /** One plan for each upstream and way of forwarding; there are few of these. */
+  /** One plan for each upstream and set of options; there are few. */
   function planOf(
     upstream: Upstream,
     websocket: boolean,
@@ -177,7 +177,7 @@ export function decorateUpstreams(
         )
       }
       if (!this.request.admitted) {
-        // not thrown: whoever calls this in a timer would end the process
+        // not thrown: a call from a timer would end the process
         failReply(this, new Error(NOT_ADMITTED))
         return this
       }
@@ -195,7 +195,7 @@ export function decorateUpstreams(
 const NOT_ADMITTED =
   'reply.forward was called for a request before authentication and limits have let it in, as in an onRequest hook, or after they have refused it, as in an error handler: forward in the handler of a route or in a later hook'
 
-/** The target that a plugin has stated, often from the request's own URL: without the keys that it may hold. */
+/** The target given by a plugin, often the request's own URL, without API keys in its query. */
 const ownTarget = (path: string, { dropQuery }: ForwardPlan): string | null =>
   canonicalTarget(dropQuery === null ? path : withoutParameters(path, dropQuery))
 

@@ -14,7 +14,7 @@ import { DEFAULT_CONSUMES } from './route-options.ts'
 
 type NotFoundHandler = (request: FastifyRequest, reply: FastifyReply) => unknown
 
-/** What Fastify takes for a not-found handler; `config` says, as on a route, who may call and how often. */
+/** Fastify's options of a not-found handler. As on a route, `config` sets `auth` and `rateLimit`. */
 interface NotFoundOptions {
   config?: RouteOptions['config']
   onRequest?: onRequestHookHandler[]
@@ -24,21 +24,21 @@ interface NotFoundOptions {
 declare module 'fastify' {
   interface FastifyInstance {
     /**
-     * Answers what no route below the prefix of this scope does. It inherits `auth` and `rateLimit` of the gateway, as
-     * routes do.
+     * Answers requests below the prefix of this scope that match no route. Like routes, it inherits `auth` and
+     * `rateLimit` of the gateway.
      */
     setNotFoundHandler(options: NotFoundOptions, handler: NotFoundHandler): this
   }
 }
 
 /**
- * Prepares the scope of a hand-written plugin. Fastify has places where such a plugin handles requests that have passed
- * no stage of the gateway: hooks that run first, error handlers, not-found handlers. Its requests are marked once they
- * have passed, and its not-found handlers get the stages of a route.
- * @param bodyLimit  of bodies that are parsed. Bytes
- * @param inherit    fills in what a route inherits from the gateway, and notes a route without `auth`
- * @param registered  sees each route once the stages have read it
- * @param notFound   sees each not-found handler, as the route that it stands for
+ * Prepares the scope of a hand-written plugin. Some of its code can run before the phases of the gateway: hooks that
+ * run first, error handlers, not-found handlers. So requests are marked once they are admitted, and not-found handlers
+ * get the phases of a route.
+ * @param bodyLimit  limit of parsed bodies, in bytes
+ * @param inherit    adds what a route inherits from the gateway, and reports a route without `auth`
+ * @param registered  called with each route after the phases have read it
+ * @param notFound   called with each not-found handler, as a route
  */
 export function preparePluginScope(
   scope: FastifyInstance,
@@ -47,7 +47,7 @@ export function preparePluginScope(
   registered: (route: RouteOptions) => void,
   notFound: (route: RouteOptions) => void,
 ): void {
-  // JSON is parsed as any Fastify handler expects, with its bytes kept for forwarding; the rest streams
+  // JSON is parsed as Fastify handlers expect, and its bytes are kept for forwarding; other bodies stream
   collectBodies(scope, { bodyLimit, consumes: DEFAULT_CONSUMES })
   scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
   scope.routePhase('admission', () => admit)
@@ -74,7 +74,7 @@ export function preparePluginScope(
       handler: () => {},
     }
     inherit(route, `setNotFoundHandler({ config }, handler) of ${prefix}`)
-    // the boot is lost already
+    // the boot has already failed
     if (route.config!.auth === undefined) return this
     assemble(route, this, ADMITTING)
     const guarded = {
@@ -87,13 +87,13 @@ export function preparePluginScope(
       preParsing: [route.preParsing ?? []].flat(),
       preHandler: [refuseUnadmitted(route.config!.auth === 'none'), ...[own.preHandler ?? []].flat()],
     }
-    // Fastify reads its hooks at the end of the boot, when the guard has added its own
+    // Fastify reads the hooks at the end of the boot, after the guard has added its own
     notFound(guarded)
     return setNotFoundHandler.call(this, guarded as object, answer as never) as typeof this
   } as FastifyInstance['setNotFoundHandler']
 }
 
-/** `reply.callNotFound()` comes from any hook of any route, and skips the hooks before this one. */
+/** Any hook of any route can call `reply.callNotFound()`, which skips the hooks before this handler. */
 const refuseUnadmitted =
   (isOpen: boolean): preHandlerHookHandler =>
   (request, _reply, done) => {
@@ -110,8 +110,8 @@ type SendHook = (
 ) => unknown
 
 /**
- * Lets the onSend hooks of a hand-written plugin fail with errors only. When such a hook fails with anything else
- * (`throw 'x'`) while an error is answered, Fastify calls a function that is not there, and the process ends.
+ * Makes the onSend hooks of a hand-written plugin fail with Error objects only. When such a hook throws anything else
+ * (`throw 'x'`) while an error is being answered, Fastify calls a missing function, and the process ends.
  */
 function guardSendHooks(scope: FastifyInstance): void {
   const { addHook } = scope
@@ -126,7 +126,7 @@ function guardRouteSendHooks(route: RouteOptions): void {
 }
 
 function failingWithErrors(hook: unknown): unknown {
-  // Fastify says itself what is wrong with an async hook that takes a callback
+  // Fastify itself reports an async hook that takes a callback
   if (typeof hook !== 'function' || (hook.constructor.name === 'AsyncFunction' && hook.length === 4)) return hook
   const guarded: SendHook = function (request, reply, payload, done) {
     try {

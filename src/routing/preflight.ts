@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyContextConfig } from 'fastify'
 import type { CorsPolicy } from '../browser/cors-policy.ts'
 
-/** Where preflights are answered. */
+/** The internal path that answers preflights. */
 export const PREFLIGHT_PATH = '/.preflight'
 
 type Preflighted = FastifyContextConfig & { corsPolicy: CorsPolicy }
@@ -13,10 +13,10 @@ type PreflightRequest = IncomingMessage & { [kRoute]?: Preflighted }
 export const isPreflight = ({ method, headers }: IncomingMessage): boolean =>
   method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined
 
-/** Notes which route a preflight is about. */
+/** Records the route that a preflight asks about. */
 export function notePreflight(request: PreflightRequest, config: Preflighted): void {
   request[kRoute] = config
 }
 
-/** What the route that a preflight is about says. */
+/** The route that a preflight asks about. */
 export const preflightRoute = (request: PreflightRequest): Preflighted | undefined => request[kRoute]

@@ -27,7 +27,7 @@ import type { RouteTable } from './route-table.ts'
 import type { UpstreamRegistry } from '../upstream/upstream-registry.ts'
 import { registerUndeclared } from './undeclared-paths.ts'
 import { shadowParts, upstreamParts } from './upstream-parts.ts'
-import type { WithheldFields } from './withheld-fields.ts'
+import type { CredentialRemoval } from './credential-removal.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -35,12 +35,12 @@ declare module 'fastify' {
     routeFile?: string
     /** Plugins that are registered in the scope of each declared upstream, before its routes. */
     upstreamPlugins: FastifyPluginAsync[]
-    /** What traffic and documents do not agree on; absent when nobody could read it. */
+    /** Differences between traffic and API documents; absent when nothing can show them. */
     drift?: DriftRegistry
   }
 }
 
-/** What the routes of a gateway are registered with. */
+/** The parts of the gateway that registration needs. */
 export interface RegistrarParts {
   config: Config
   hosts: HostRouter
@@ -49,10 +49,10 @@ export interface RegistrarParts {
   apis: ApiRegistry
   forwarded: ForwardedHeaders
   responses: ResponseCache
-  withheld: WithheldFields
+  withheld: CredentialRemoval
 }
 
-/** Turns declarations and hand-written plugins into Fastify routes, and gathers what is wrong with them. */
+/** Turns declarations and hand-written plugins into Fastify routes, and collects their problems. */
 export class Registrar {
   readonly problems: Problem[] = []
   readonly #parts: RegistrarParts
@@ -125,14 +125,14 @@ export class Registrar {
     this.#parts.hosts.guard.complete()
   }
 
-  /** Looks at the routes once all plugins are done with them. */
+  /** Checks the routes after all plugins are loaded. */
   finish(): void {
     this.problems.push(...this.late.problems())
   }
 
   /**
-   * Registers every route of a declaration that has been checked.
-   * @param api  what its document has brought along
+   * Registers every route of a checked declaration.
+   * @param api  the routes of its API document
    */
   declare(scope: FastifyInstance, declaration: UpstreamDeclaration, file: string, api?: ImportedApi): void {
     const { config, hosts, upstreams } = this.#parts
@@ -176,7 +176,7 @@ export class Registrar {
           route.field,
         )
         if (problem) {
-          // the HEAD beside a GET collides for the same reason
+          // the HEAD of a GET collides for the same reason
           if (route.methods.includes(method)) this.problems.push(problem)
           continue
         }
@@ -195,7 +195,7 @@ export class Registrar {
     )
   }
 
-  /** Registers a route; what is wrong with it keeps no other from being looked at. */
+  /** Registers a route. Its mistakes are collected, so that the other routes are checked too. */
   #route(scope: FastifyInstance, options: RouteOptions, file: string): void {
     try {
       scope.route(options)
@@ -204,16 +204,16 @@ export class Registrar {
     }
   }
 
-  /** Sees every route that a file registers, before it is there. */
+  /** Called with every route of a file before it is registered. */
   #watch(route: RouteOptions, file: string): void {
     const { table, hosts } = this.#parts
     this.late.begin(route, file)
-    // those of a pass-through; declared routes have one each
+    // a pass-through has several methods; declared routes have one each
     if (route.config?.upstream !== undefined && Array.isArray(route.method)) {
       route.method = this.#claims.passedThrough(route.url, route.method)
     }
     const config = this.#inherit(route, `${[route.method].flat().join(',')} ${route.url}`, file)
-    // the routes of a declaration have been claimed before, under the name of their field
+    // the routes of a declaration were recorded before, under the name of their field
     if (config.upstream === undefined) {
       const match = (route.constraints as { headers?: Record<string, string> } | undefined)?.headers
       for (const method of [route.method].flat()) {
@@ -226,11 +226,11 @@ export class Registrar {
   }
 
   /**
-   * Fills in what a route inherits from the gateway.
-   * @param name  of the route, for messages
+   * Adds what a route inherits from the gateway.
+   * @param name  the route's name in messages
    */
   #inherit(route: RouteOptions, name: string, file: string): FastifyContextConfig {
-    // a copy, since several routes may have been given one object
+    // a copy, since several routes may share one object
     const config = (route.config = { ...route.config })
     config.publicUrl ??= config.hostPrefix ? route.url.slice(config.hostPrefix.length) || '/' : route.url
     config.auth ??= this.#parts.config.auth
@@ -243,7 +243,7 @@ export class Registrar {
     return config
   }
 
-  /** A route written by hand stands under the limits of the gateway too. */
+  /** The gateway's limits apply to hand-written routes too. */
   #inheritLimits(config: FastifyContextConfig, route: string, file: string): void {
     if (config.limits !== undefined || config.limit === false) return
     if (config.limit !== undefined) {
@@ -268,7 +268,7 @@ export class Registrar {
   #note(error: Error & { code?: string }, file: string, upstream?: string): void {
     const { code } = error
     if (error instanceof BootProblems) {
-      // stages know the upstream alone
+      // phases only know the upstream
       this.problems.push(
         ...error.problems.map((problem) => (problem.file === upstream ? { ...problem, file } : problem)),
       )
@@ -288,7 +288,7 @@ export class Registrar {
 const RETURNS_DECLARATION =
   'is a function that returns a declaration, which registers nothing: export the declaration itself, as in "export default defineUpstream({ ... })"'
 
-/** GET answers HEAD too, unless another route of the upstream does. */
+/** GET also answers HEAD, unless another route of the upstream does. */
 function methodsOf({ methods, path }: DeclaredRoute, routes: readonly DeclaredRoute[]): string[] {
   if (!methods.includes('GET') || methods.includes('HEAD')) return methods
   return routes.some((other) => other.path === path && other.methods.includes('HEAD')) ? methods : [...methods, 'HEAD']

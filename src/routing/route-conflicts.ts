@@ -10,22 +10,23 @@ import type { RouteTable } from './route-table.ts'
 import type { ValidPart } from './valid-part.ts'
 
 /**
- * Who has which names and addresses, before anything is registered: the router's own words on collisions name no file.
+ * Finds upstreams and routes with the same name or address before they are registered. The router's own error names no
+ * file.
  */
 export class RouteConflicts {
   readonly #parts: { config: Config; table: RouteTable; upstreams: UpstreamRegistry }
   readonly #problems: Problem[]
-  /** Methods that a pass-through leaves to declared routes of its file, by its internal patterns. */
+  /** The methods of each pass-through that are not declared by routes of its file, by internal pattern. */
   readonly #left = new Map<string, Set<string>>()
   readonly #hosted: { hosts: readonly string[]; isAsIs: boolean; file: string }[] = []
 
-  /** @param problems  where collisions are told */
+  /** @param problems  conflicts are added to it */
   constructor(parts: { config: Config; table: RouteTable; upstreams: UpstreamRegistry }, problems: Problem[]) {
     this.#parts = parts
     this.#problems = problems
   }
 
-  /** Notes a route of the gateway itself; these are all there before those of the files. */
+  /** Records a route of the gateway itself; all of these come before those of the files. */
   claimOwn(route: RouteOptions): void {
     const { url } = route
     const {
@@ -47,7 +48,7 @@ export class RouteConflicts {
     this.#parts.table.claimOwn(route, setting)
   }
 
-  /** Tells the collisions of a declaration that has mistakes elsewhere. */
+  /** Reports the conflicts of a declaration that has other mistakes. */
   claimValid({ name, routes, hosts, placeKnown, paths, ...valid }: ValidPart, file: string): void {
     const { table } = this.#parts
     if (name !== undefined) this.claimName(name, file)
@@ -66,7 +67,7 @@ export class RouteConflicts {
     }
   }
 
-  /** Whether the name is free; it is a problem if not. */
+  /** Whether the name is free. Reports a problem if not. */
   claimName(name: string, file: string): boolean {
     const owner = this.#parts.upstreams.ownerOf(name)
     if (owner === undefined) this.#parts.upstreams.reserve(name, file)
@@ -81,8 +82,8 @@ export class RouteConflicts {
   }
 
   /**
-   * Notes the hosts of an upstream. One that gets paths as they came must be alone on its hosts: the path decides
-   * nothing there.
+   * Records the hosts of an upstream. One with `paths: 'as-is'` must be the only upstream on its hosts, since paths do
+   * not decide anything there.
    */
   claimHosts(
     { hosts, paths, auth, passThrough }: Pick<Partial<UpstreamDeclaration>, 'hosts' | 'paths' | 'auth' | 'passThrough'>,
@@ -110,7 +111,7 @@ export class RouteConflicts {
     this.#hosted.push({ hosts, isAsIs, file })
   }
 
-  /** On hosts whose paths are forwarded as they came, the callback of a login would go to the service. */
+  /** On hosts with `paths: 'as-is'` the callback of a login would go to the service. */
   #checkLogin(hosts: readonly string[], auth: AuthDeclaration | undefined, file: string): void {
     const { login } = this.#parts.config
     if (!login || auth === undefined || !authForm(auth).uses.some(({ scheme }) => scheme === 'login')) return
@@ -124,7 +125,7 @@ export class RouteConflicts {
     })
   }
 
-  /** Notes what a pass-through takes: every method of its patterns that no route of the same file has. */
+  /** Records a pass-through: every method of its patterns that no route of the same file has. */
   claimPassThrough(declaration: UpstreamDeclaration, file: string, hostPrefix: string): boolean {
     const { table } = this.#parts
     const prefix = prefixOf(declaration)
@@ -136,7 +137,7 @@ export class RouteConflicts {
         const problem = own ? null : table.claim(address, file, 'passThrough')
         if (own) left.add(method)
         if (problem) {
-          // of two pass-throughs, the first method says nothing
+          // for two pass-throughs the method would only confuse
           const message = method === FORWARDED_METHODS[0] ? problem.message.slice(method.length + 1) : problem.message
           this.#problems.push({ ...problem, message })
           return false

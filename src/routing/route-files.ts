@@ -19,20 +19,20 @@ const MODULE = /\.m?[jt]s$/
 export const ROUTE_ENDINGS = ['.ts', '.mts', '.js', '.mjs', '.yaml', '.yml', '.json'] as const
 const NOT_A_ROUTE = /^[._]|\.d\.[cm]?ts$|\.test\.[cm]?[jt]sx?$/
 
-/** Whether a file is left alone for its name or folder. @param path  below the folder of the upstream files */
+/** Whether a file is ignored for its name or folder. @param path  relative to the folder of the upstream files */
 export const isLeftOut = (path: string): boolean =>
   path.split('/').some((part) => NOT_A_ROUTE.test(part) || part === 'node_modules')
 
-/** A file of `routes/`: a declaration, or a Fastify plugin written by hand. */
+/** A file of `routes/`: a declaration, or a hand-written Fastify plugin. */
 export type RouteFile =
   | { file: string; declaration: UpstreamDeclaration; api?: ImportedApi }
   | { file: string; plugin: FastifyPluginAsync }
-  /** A declaration with mistakes: nothing of it is served, but what is valid in it can collide with other files. */
+  /** A declaration with mistakes: not served, but its valid part can conflict with other files. */
   | { file: string; valid: ValidPart }
 
-/** An upstream file that is tried before it is written. */
+/** An upstream file that is checked before it is written. */
 export interface DraftFile {
-  /** Where it is now, and where it will be: absolute paths. */
+  /** Its current and its final path, both absolute. */
   path: string
   place: string
   /** Its documents. */
@@ -40,11 +40,11 @@ export interface DraftFile {
 }
 
 /**
- * Reads every upstream file of a folder, those in folders below it too. Names that begin with a dot or an underscore
- * are left out, so that helpers can stand beside the routes.
+ * Reads every upstream file of a folder and the folders below it. Names that begin with a dot or an underscore are
+ * ignored, so that helper files can lie beside the routes.
  * @param folder  absolute path
- * @param draft   one more, which stands for the file in its place
- * @returns the files that could be read, and every problem found in them
+ * @param draft   a file to read in place of the one at its final path
+ * @returns the readable files, and every problem found
  */
 export async function loadRouteFiles(
   folder: string,
@@ -58,7 +58,7 @@ export async function loadRouteFiles(
   try {
     entries = await readdir(folder, { withFileTypes: true, recursive: true })
   } catch (error) {
-    // the folder comes with the draft
+    // the folder is created together with the draft
     if (draft !== undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') entries = []
     else {
       return {
@@ -130,7 +130,7 @@ async function loadRouteFile(path: string, file: string, defaults: RouteDefaults
   try {
     return await withDocument(declared(content, file, isModule, defaults.authInherited), defaults)
   } catch (error) {
-    // what looks at a declaration runs its getters
+    // checking a declaration runs its getters, which may throw
     return wrong('default export', `cannot be looked at: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
@@ -150,7 +150,7 @@ function declared(content: unknown, file: string, isModule: boolean, authInherit
     : { routeFile: { file, declaration: checked }, problems }
 }
 
-/** Reads the document of a declaration that names one. */
+/** Reads the API document of a declaration, if it names one. */
 async function withDocument(loaded: Loaded, defaults: RouteDefaults): Promise<Loaded> {
   const { routeFile } = loaded
   if (routeFile === undefined || !('declaration' in routeFile) || routeFile.declaration.openapi === undefined) {
@@ -158,13 +158,13 @@ async function withDocument(loaded: Loaded, defaults: RouteDefaults): Promise<Lo
   }
   const { importDocument } = await import('./document-import.ts')
   const { api, problems } = await importDocument(routeFile.declaration, routeFile.file, defaults)
-  // with operations missing, what there is would be told of as though it were all
+  // with operations missing, messages about the others would mislead
   return problems.length > 0 ? { problems } : { routeFile: { ...routeFile, api }, problems }
 }
 
 const EXPECTED = 'expected an upstream: "export default defineUpstream({ ... })", or a Fastify plugin'
 
-/** A file without a word of module syntax is CommonJS to Node, which exports an empty object. */
+/** Node treats a file without module syntax as CommonJS, which exports an empty object. */
 const isEmpty = (module: Record<string, unknown>): boolean =>
   Object.keys(module).length === 0 ||
   (module.default === module['module.exports'] &&
@@ -173,7 +173,7 @@ const isEmpty = (module: Record<string, unknown>): boolean =>
 
 const isPlainObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Paths are shown as a person at the prompt would type them. */
+/** A path as a user would type it at the prompt. */
 export const displayName = (path: string): string => {
   const shown = relative(process.cwd(), path)
   return shown.startsWith('..') ? path : shown

@@ -16,7 +16,7 @@ const refuseOmitted = (): never => {
 
 export const DEFAULT_CONSUMES: readonly string[] = ['application/json']
 
-/** Conditions on headers with their names as they arrive, in small letters. */
+/** Header conditions, with lower-case names. */
 export const headerMatch = ({ match }: Partial<RouteDeclaration>): Record<string, string> | undefined =>
   match && Object.fromEntries(Object.entries(match.headers).map(([name, value]) => [name.toLowerCase(), value]))
 
@@ -41,7 +41,7 @@ export function routeOptions(
     schema: {
       ...schema,
       tags: own.tags ?? upstream.tags ?? [upstream.name],
-      // a HEAD that nobody has declared stands beside its GET
+      // an undeclared HEAD belongs to its GET
       hide: hide ?? !route.methods.includes(method),
     } as FastifySchema,
     config: {
@@ -84,7 +84,7 @@ export function routeOptions(
           : (request: FastifyRequest, reply: FastifyReply) => forward(request, reply, plan),
   }
   if (match) options.constraints = { headers: match } as RouteOptions['constraints']
-  // of those that stream, the plan knows the limit
+  // for streamed bodies the plan has the limit
   if (schema.body || route.api !== undefined) {
     options.bodyLimit = bytes(own.bodyLimit ?? upstream.bodyLimit ?? config.bodyLimit)
   }

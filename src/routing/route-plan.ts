@@ -14,34 +14,34 @@ import { timeoutSettings } from '../upstream/target.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { compileResponseCheck, type ResponseCheck } from '../validation/response-check.ts'
 import { type DeclaredRoute, prefixOf } from './declared-routes.ts'
-import type { WithheldFields } from './withheld-fields.ts'
+import type { CredentialRemoval } from './credential-removal.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Name of the upstream, for logs, metrics and documents. */
     upstream?: string
-    /** What the API of the upstream is for, in the words of its file. */
+    /** Description of the upstream from its file. */
     upstreamDescription?: string
     /** Path pattern as clients see it, without the internal host group. */
     publicUrl?: string
-    /** Internal prefix of the host group, taken off to get `publicUrl`. */
+    /** Internal prefix of the host group, which `publicUrl` lacks. */
     hostPrefix?: string
     /** Hosts that the route answers for; absent for all. */
     hosts?: readonly string[]
-    /** Where a redirect route sends to, for people to read. */
+    /** Target of a redirect route, for display. */
     redirect?: string
     /** Whether the gateway answers in place of the service. */
     mock?: boolean
     /** Lets WebSocket upgrades through. */
     websocket?: boolean
-    /** Whether the route takes what is not declared below a prefix. */
+    /** Whether the route forwards the undeclared paths below a prefix. */
     passThrough?: boolean
     /** How the request is forwarded. */
     plan?: ForwardPlan
   }
 }
 
-/** What an upstream's plans have in common. */
+/** The parts that all plans of an upstream share. */
 export interface PlanParts {
   config: Config
   forwarded: ForwardedHeaders
@@ -51,17 +51,17 @@ export interface PlanParts {
   /** Internal prefix of the host group. */
   hostPrefix: string
   responses: ResponseCache
-  withheld: WithheldFields
-  /** Whether some route of the upstream stores responses. */
+  withheld: CredentialRemoval
+  /** Whether any route of the upstream caches responses. */
   storesSome: boolean
 }
 
 /**
  * The plan of a route, or of the pass-through when `route` is empty: everything inherited from upstream and gateway.
  * @param pattern   internal pattern of the route
- * @param responseCheck  of what `responseValidation` is about; null for none
- * @param checkedHeaders  headers that the operation of a document checks, in lower case
- * @param open  whether the route says `auth: 'none'`
+ * @param responseCheck  the check for `responseValidation`; null for none
+ * @param checkedHeaders  response headers that the API document checks, in lower case
+ * @param open  whether the route has `auth: 'none'`
  */
 export function routePlan(
   parts: PlanParts,
@@ -102,15 +102,15 @@ export function routePlan(
   return plan
 }
 
-/** Headers that the schema of a route names, in lower case. */
+/** Headers in the schema of a route, in lower case. */
 function schemaHeaders({ schema }: Partial<RouteDeclaration>): string[] {
   const { properties = {}, required = [] } = (schema?.headers ?? {}) as { properties?: object; required?: string[] }
   return [...new Set([...Object.keys(properties), ...required])].map((name) => name.toLowerCase())
 }
 
 /**
- * The cache of a route. One that stores nothing puts out what others of the upstream have stored, when it changes
- * something.
+ * The cache of a route. A route that stores nothing still invalidates the stored responses of its upstream when a write
+ * succeeds.
  */
 function routeCache(
   { config, declaration, responses, storesSome }: PlanParts,
@@ -119,7 +119,7 @@ function routeCache(
   const settings = route.cache ?? declaration.cache ?? false
   if (settings === false) return storesSome ? { cache: responses, policy: null, route: '' } : null
   const { match } = route
-  // one URL can mean another resource there, where a proxy states the same host for both
+  // behind a proxy that sends the same host for several sites, one URL can mean several resources
   const place = declaration.paths === 'as-is' ? `as-is ${declaration.name}\n` : ''
   return {
     cache: responses,
@@ -144,13 +144,12 @@ function ownResponseHeaders(
 }
 
 /**
- * Whether targets get the client's `Host`: a service that answers for stated hosts puts them into its links and
- * cookies.
+ * Whether targets get the client's `Host`: a service for certain hosts puts them into its links and cookies.
  */
 const preservesHost = ({ preserveHost, hosts }: Partial<UpstreamDeclaration>, config: Config): boolean =>
   preserveHost ?? config.preserveHost ?? hosts !== undefined
 
-/** The settings that hand-written plugins can state too. */
+/** The settings that hand-written plugins can set too. */
 export function inheritedSettings({
   config,
   forwarded,
@@ -178,7 +177,7 @@ export function inheritedSettings({
 const sizeOf = (size: string | number | undefined): number | undefined => (size === undefined ? undefined : bytes(size))
 
 /**
- * What looks at the responses of a route: its own schemas, else those of its operation; null when nobody wants to know.
+ * The check of a route's responses: by its own schemas, else by those of its operation; null when validation is off.
  */
 export function responseCheck(
   app: FastifyInstance,
@@ -191,7 +190,7 @@ export function responseCheck(
   return api === undefined ? null : app.operationResponseCheck(api.document, api.operation)
 }
 
-/** Headers that the operation of a document checks, in lower case. */
+/** Response headers that the API document checks, in lower case. */
 export const checkedHeaders = ({ api }: DeclaredRoute): string[] =>
   api === undefined
     ? []

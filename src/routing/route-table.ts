@@ -8,7 +8,7 @@ import type { Problem } from '../errors.ts'
 import { ROUTER_OPTIONS, type HeaderMatch } from './header-match.ts'
 import { parsePattern } from './path-pattern.ts'
 
-/** One route as people see it: the rows of `gatehouse routes` and what `gatehouse explain` searches. */
+/** One route for display: a row of `gatehouse routes`, and searched by `gatehouse explain`. */
 export interface RouteRow {
   method: string
   hosts: readonly string[]
@@ -18,25 +18,25 @@ export interface RouteRow {
   auth: AuthDeclaration
   limits: LimitRule[]
   cache: string
-  /** Parts of the message that a schema checks. */
+  /** The parts of the request that a schema checks. */
   schema: string[]
   /** File that declares it; empty for the gateway's own. */
   file: string
   options: RouteOptions
 }
 
-/** A file, or the gateway itself with the setting that says where the route is. */
+/** Source of a route: a file, or the gateway itself with the setting that names its path. */
 type Owner = { file: string } | { setting: string | undefined }
 
 /** A route of the gateway itself. */
 export interface OwnRoute {
   method: string
   path: string
-  /** Field of the configuration that says where it is; undefined for one that stays where it is. */
+  /** The configuration field with its path; undefined for a fixed path. */
   setting: string | undefined
 }
 
-/** What a route is claimed by. */
+/** The address of a route. */
 export interface RouteAddress {
   method: string
   path: string
@@ -50,27 +50,27 @@ declare module 'fastify' {
   }
 }
 
-/** Every route of the gateway, and the watch over routes that would collide. */
+/** Every route of the gateway. Finds routes with the same address. */
 export class RouteTable implements Iterable<RouteRow> {
   readonly #rows: RouteRow[] = []
-  /** Who has a method, host, path and conditions. */
+  /** The owner of each method, host, path and conditions. */
   readonly #owners = new Map<string, Owner>()
-  /** With their URLs as they were added; the plugins that add them may still change their methods. */
+  /** With their URLs as added; the plugins that add them may still change their methods. */
   readonly #own: { url: string; route: RouteOptions; setting: string | undefined }[] = []
   #router: Instance<any> | null = null
   #ownRouter: Instance<any> | null = null
-  /** Every path, whatever the methods and conditions. */
+  /** Every path, for any method and conditions. */
   #paths: Instance<any> | null = null
   #hasMatrix = false
 
-  /** Whether some route has a matrix parameter, so that `;` may stand in a path. */
+  /** Whether some route has a matrix parameter, so that `;` is allowed in a path. */
   get hasMatrix(): boolean {
     return this.#hasMatrix
   }
   get rows(): readonly RouteRow[] {
     return this.#rows
   }
-  /** Those of the gateway itself that clients can reach. */
+  /** The gateway's own routes that clients can reach. */
   get ownRoutes(): readonly OwnRoute[] {
     return this.#own.flatMap(({ url, route, setting }) => ownRoutesOf(url, route, setting))
   }
@@ -83,7 +83,7 @@ export class RouteTable implements Iterable<RouteRow> {
   }
 
   /**
-   * Notes a route before it is registered.
+   * Records a route before it is registered.
    * @returns a problem that names both files when another route has the same method, host, path and conditions
    */
   claim(route: RouteAddress, file: string, field: string): Problem | null {
@@ -96,8 +96,8 @@ export class RouteTable implements Iterable<RouteRow> {
   }
 
   /**
-   * Notes a route of the gateway itself.
-   * @param setting  field of the configuration that says where it is
+   * Records a route of the gateway itself.
+   * @param setting  the configuration field with its path
    */
   claimOwn(route: RouteOptions, setting: string | undefined): void {
     for (const method of [route.method].flat()) {
@@ -106,7 +106,7 @@ export class RouteTable implements Iterable<RouteRow> {
     this.#own.push({ url: route.url, route, setting })
   }
 
-  /** File that has claimed the route; undefined when it is free, or the gateway's own. */
+  /** The file that declares the route; undefined when it is free, or the gateway's own. */
   claimant(route: RouteAddress): string | undefined {
     const owners = keysOf(route).map(([, key]) => this.#owners.get(key))
     const owner = owners.find((other) => other !== undefined)
@@ -122,7 +122,7 @@ export class RouteTable implements Iterable<RouteRow> {
     path: string,
     headers: IncomingHttpHeaders,
   ): { row: RouteRow; params: Record<string, string | undefined> } | null {
-    // made when it is needed first, which for most gateways is never
+    // built on first use; most gateways never need it
     this.#router ??= routerOf(this.#rows)
     const find = (name: string) =>
       this.#router!.find(name as HTTPMethod, path, { headers } as object) as {
@@ -152,8 +152,8 @@ export class RouteTable implements Iterable<RouteRow> {
   }
 
   /**
-   * Whether some route takes a path, whatever its method and conditions. @param path  canonical path under a host
-   * group, or under none
+   * Whether some route matches a path, for any method and conditions. @param path  canonical path, with or without the
+   * prefix of a host group
    */
   hasPath(path: string): boolean {
     this.#paths ??= routerOfPaths([
@@ -163,13 +163,13 @@ export class RouteTable implements Iterable<RouteRow> {
     return this.#paths.find('GET', path) !== null
   }
 
-  /** A declared GET has a HEAD beside it; of those written by hand none has. */
+  /** A declared GET has a HEAD route too; a hand-written one has none. */
   #serves(method: string, path: string, headers: IncomingHttpHeaders): boolean {
     const { row } = this.find(method, path, headers) ?? {}
     return row !== undefined && (row.method === method || row.upstream !== '')
   }
 
-  /** Adds a registered route; those hidden beside another, such as HEAD beside GET, are left out. */
+  /** Adds a registered route, except hidden ones such as the HEAD of a GET. */
   add(route: RouteOptions, file: string): void {
     const { config = {}, schema = {}, method } = route
     this.#router = null
@@ -201,7 +201,7 @@ export class RouteTable implements Iterable<RouteRow> {
 
 const cacheText = (policy: CachePolicy | null): string => (policy === null ? '-' : [...policy.methods].join(','))
 
-/** The hosts of a route, and what no other may have on each. */
+/** The keys of a route, one for each host, that no other route may have. */
 function keysOf({ method, path, hosts, match }: RouteAddress): [host: string, key: string][] {
   const pattern = parsePattern(path)
   const shape = typeof pattern === 'string' ? path : pattern.shape
@@ -220,7 +220,7 @@ function collision({ method, path }: RouteAddress, host: string, owner: Owner, f
   return `${name} is answered by the gateway itself (${owner.setting} in the configuration): choose another path here or there`
 }
 
-/** Where the gateway sends requests that no client may send there. */
+/** Internal paths that clients cannot reach. */
 const INTERNAL = /^\/\.(?:refused|preflight)/
 
 /** Fastify registers a route at `/` of a prefix a second time, with a slash at its end. */
@@ -249,12 +249,12 @@ function routerOf(rows: readonly RouteRow[]): Instance<any> {
 const OPTIONAL = /(\/:[^/()]*?)\?(\/?)$/
 
 /**
- * Of one method, since only whether a path is found matters. It finds too much rather than too little: also what is too
- * long for a parameter.
+ * A router with one method, since it only answers whether a path exists. It may find too much, but never too little: it
+ * also matches parameters that are too long.
  */
 function routerOfPaths(patterns: readonly string[]): Instance<any> {
   const router = createRouter({ ...ROUTER_OPTIONS, constraints: {}, maxParamLength: Number.MAX_SAFE_INTEGER } as object)
-  // an optional parameter stands for two patterns, and another route may have one of them
+  // an optional parameter means two patterns, and another route may have one of them
   const all = patterns.flatMap((pattern) => [pattern.replace(OPTIONAL, '$1$2'), pattern.replace(OPTIONAL, '$2') || '/'])
   for (const pattern of all) if (!router.hasRoute('GET', pattern)) router.on('GET', pattern, () => {})
   return router

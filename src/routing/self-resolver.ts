@@ -1,7 +1,7 @@
 import { registerHooks } from 'node:module'
 
 const PUBLIC_FACE = new URL('../index.ts', import.meta.url).href
-/** Packages that a route file may import though its own folder has not installed them. */
+/** Packages that a route file may import without installing them. */
 const LENT = /^typebox(\/.*)?$/
 
 let registered = false

@@ -20,7 +20,7 @@ export function shadowNotes(table: RouteTable): string[] {
   )
 }
 
-/** The paths without those below another one. */
+/** The paths, without those below another one in the list. */
 function pathsOf(routes: readonly OwnRoute[]): string[] {
   const paths = [...new Set(routes.map(({ path }) => path.replace(/(?<=.)\/$/, '')))]
   return paths.filter((path) => !paths.some((other) => other !== '/' && path.startsWith(`${other}/`)))

@@ -7,7 +7,7 @@ type Say = (field: string, message: string) => void
 /** Answers that have no content (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5). */
 const WITHOUT_CONTENT = [204, 205, 304]
 
-/** Settings that contradict each other, or that nothing heeds. @param say  is told of each, by its field */
+/** Finds settings that contradict each other, or have no effect. @param say  called with each field and message */
 export function checkTraffic(settings: TrafficSettings, say: Say): void {
   const { healthCheck, outlierDetection, circuitBreaker, concurrency } = settings
   if (healthCheck && healthCheck.path === undefined) {
@@ -43,7 +43,7 @@ export function checkTraffic(settings: TrafficSettings, say: Say): void {
   checkFailing(settings, say)
 }
 
-/** The same of what a route may state. */
+/** The same check for the settings of a route. */
 export function checkFailing(
   { retries, fallback }: { retries?: RetrySettings; fallback?: FallbackSettings },
   say: Say,

@@ -7,15 +7,15 @@ import type { HostRouter } from './host-router.ts'
 import type { RouteConflicts } from './route-conflicts.ts'
 import { type PlanParts, routePlan } from './route-plan.ts'
 
-/** What a pass-through is registered with. */
+/** The parts that registering a pass-through needs. */
 export interface UndeclaredParts extends PlanParts {
   hosts: HostRouter
   claims: RouteConflicts
 }
 
 /**
- * Registers what takes the paths of an upstream that no route declares.
- * @param scope  a scope that hands bodies through
+ * Registers the routes for the undeclared paths of an upstream.
+ * @param scope  a scope that streams bodies unread
  */
 export async function registerUndeclared(scope: FastifyInstance, parts: UndeclaredParts): Promise<void> {
   const { declaration, hostPrefix, config, hosts, claims } = parts
@@ -53,7 +53,7 @@ export async function registerUndeclared(scope: FastifyInstance, parts: Undeclar
     passThrough: true,
   }
   if (isAsIs) {
-    // without `@fastify/http-proxy`, which reads paths and refuses some
+    // not with `@fastify/http-proxy`, which parses paths and refuses some
     scope.route({
       method: FORWARDED_METHODS,
       url: `${hostPrefix}/`,

@@ -11,7 +11,7 @@ import type { FileLog } from '../upstream/target-source.ts'
 import { type TrafficSettings, trafficSettings } from '../config/traffic-schema.ts'
 import type { UpstreamParts } from '../upstream/upstream.ts'
 
-/** What the parts of an upstream are made with. */
+/** The context that the parts of an upstream need. */
 export interface PartsContext {
   config: Config
   /** File that declares it, for messages. */
@@ -19,7 +19,7 @@ export interface PartsContext {
   log: FileLog
 }
 
-/** What the shadow of an upstream is made of. @throws BootProblems about the files of its targets */
+/** The parts of a mirror's upstream. @throws BootProblems about the files of its targets */
 export function shadowParts(
   { mirror, timeouts: own, dns, paths }: UpstreamDeclaration,
   context: PartsContext,
@@ -34,7 +34,7 @@ export function shadowParts(
   }
 }
 
-/** What an upstream is made of, after inheritance. @throws BootProblems about the files of its targets */
+/** The parts of an upstream, with inherited settings. @throws BootProblems about the files of its targets */
 export function upstreamParts(
   declaration: Pick<UpstreamDeclaration, 'targets' | 'timeouts'> &
     Partial<Pick<UpstreamDeclaration, 'prefix' | 'split' | 'paths'>> &

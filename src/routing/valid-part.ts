@@ -7,30 +7,30 @@ import {
   UpstreamDeclaration,
 } from '../upstream/declaration-schema.ts'
 
-/** A declaration without what is wrong in it. Places in lists stay as they are: what is wrong there is undefined. */
+/** The valid part of a declaration. Lists keep their indexes: an invalid element is undefined. */
 export interface ValidPart extends Partial<Omit<UpstreamDeclaration, 'routes' | 'targets'>> {
   routes: (RouteDeclaration | undefined)[]
   targets: (TargetDeclaration | undefined)[]
-  /** Whether the upstream says who may call, though it may be mistyped. */
+  /** Whether the upstream has an `auth`, even an invalid one. */
   statesAuth: boolean
-  /** Whether it is known which routes there are. */
+  /** Whether its set of routes is known. */
   reachKnown: boolean
-  /** Whether it is known under which hosts and prefix the routes are. */
+  /** Whether its hosts and prefix are known. */
   placeKnown: boolean
 }
 
 type Fields = Record<string, unknown>
 
 const KEYS: ReadonlySet<string | number> = new Set(Object.keys(UpstreamDeclaration.properties))
-/** With one of these wrong, there is no telling which route is meant. */
+/** With one of these invalid, the address of the route is unknown. */
 const ROUTE_ADDRESS: ReadonlySet<string | number> = new Set(['method', 'url', 'match'])
 const ROUTE_KEYS: ReadonlySet<string | number> = new Set(
   Object.keys(UpstreamDeclaration.properties.routes.items.properties),
 )
 
 /**
- * @param declaration  with its short forms written out
- * @param wrong        where it breaks its schema
+ * @param declaration  with its short forms expanded
+ * @param wrong        its mistakes against the schema
  */
 export function validPart(declaration: unknown, wrong: readonly Mistake[]): ValidPart {
   const given = isObject(declaration) ? declaration : {}
@@ -61,7 +61,7 @@ function soundRoute(route: unknown, wrong: readonly (readonly (string | number)[
   if (wrong.some(([key]) => key === undefined || !ROUTE_KEYS.has(key) || ROUTE_ADDRESS.has(key))) return undefined
   const valid = { ...(route as Fields) }
   for (const path of wrong) {
-    // that these are there counts, whatever they say
+    // only the presence of these counts
     if (path[0] !== 'auth' && (path[0] !== 'schema' || path.length === 1)) delete valid[path[0]!]
   }
   return valid as RouteDeclaration

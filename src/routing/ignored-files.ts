@@ -3,17 +3,16 @@ import { join, relative } from 'node:path'
 import { CONFIG_ENDINGS } from '../config/config-file.ts'
 import { displayName, isLeftOut, ROUTE_ENDINGS } from './route-files.ts'
 
-/** What modules and data files end with, read here or not. */
+/** Endings of modules and data files, whether Gatehouse reads them or not. */
 const LOOKS_MEANT = /\.(?:[cm]?[jt]sx?|ya?ml|json[5c]?|toml)$/i
 
-/** Most files that one note names. */
+/** Most files named in one note. */
 const MOST_NAMED = 5
 
 /**
- * Files that look like upstream files or configurations and are not read, in a sentence each: nobody learns of them
- * otherwise.
- * @param folder  of the upstream files
- * @param cwd     where a configuration was looked for; undefined when there is one
+ * Notes on files that look like upstream files or configurations but are not read.
+ * @param folder  the folder of the upstream files
+ * @param cwd     the folder that was searched for a configuration; undefined when one was found
  */
 export async function passedOverNotes(folder: string, cwd: string | undefined): Promise<string[]> {
   const notes: string[] = []

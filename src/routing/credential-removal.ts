@@ -9,27 +9,27 @@ import { type NameSet, nameSet, withPlainNames } from '../proxy/hop-by-hop.ts'
 
 type Hosts = readonly string[] | undefined
 
-/** A plan that is completed once every route is known. */
+/** A plan that is completed when every route is known. */
 interface PlannedRoute {
   plan: ForwardPlan
   hosts: Hosts
   forwardsCredentials: boolean
 }
 
-/** A header, in lower case, by which a route is chosen. */
+/** A header, in lower case, in the `match` of a route. */
 interface RouteCondition {
   hosts: Hosts
   name: string
   value: string
 }
 
-/** Routes of one set of hosts, with the schemes that they use. */
+/** The routes of one set of hosts, with their schemes. */
 interface HostReaders {
   hosts: Hosts
   schemes: Set<SchemeName>
 }
 
-/** What a service of the forward-auth kind is not told of a request. */
+/** What the service of `forwardAuth` must not see of a request. */
 interface WithheldFromService {
   headers: NameSet
   cookies: readonly string[]
@@ -38,34 +38,34 @@ interface WithheldFromService {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Where the credentials and the identity of this gateway can stand in a request. */
-    withheldFields: WithheldFields
+    /** The places of the gateway's credentials and identity headers in a request. */
+    credentialRemoval: CredentialRemoval
   }
 }
 
 /**
- * Every place in a request where credentials and identity of this gateway can stand: one set for all routes.
+ * Removes the gateway's credentials from requests to upstreams. One set of places for all routes.
  *
- * What a plan withholds from its upstream must not depend on the route's own `auth` alone: a browser sends the session
- * of a login to each path of the host, and the service behind an open path could use it elsewhere. So, on every plan:
+ * The removal must not depend on the route's own `auth` alone: a browser sends a login session to every path of the
+ * host, and the service behind an open path could reuse it. So, for every plan:
  *
- * - sessions of the gateway's own logins and headers that state identity are always withheld;
- * - other credentials (`Authorization`, keys, tokens) are withheld where any route of the same hosts reads them, unless
+ * - login sessions of the gateway and identity headers are always removed;
+ * - other credentials (`Authorization`, keys, tokens) are removed where any route of the same hosts reads them, unless
  *   `forwardCredentials` is set for the upstream or the route.
  *
- * Plans are made while routes are still being registered, so they are completed when the gateway is ready.
+ * Plans are created while routes are still being registered, so they are completed when the gateway is ready.
  */
-export class WithheldFields {
+export class CredentialRemoval {
   readonly #identity = new Set<string>()
   readonly #routes: RouteOptions[] = []
   readonly #waiting: PlannedRoute[] = []
   #readers: HostReaders[] = []
   #schemes: ReadonlyMap<SchemeName, AuthScheme> | null = null
   readonly #places = new Map<string, [Required<CredentialPlaces>, KnownFields]>()
-  /** Headers by which the service of `forwardAuth` decides. */
+  /** Request headers that the service of `forwardAuth` reads. */
   readonly #deciding: readonly string[]
   readonly #conditions: RouteCondition[] = []
-  /** Where credentials can stand at all. */
+  /** All places of credentials. */
   #credentials: KnownFields['credentials'] = { headers: [], cookies: [] }
   #fromService: WithheldFromService = { headers: nameSet(), cookies: [], query: [] }
 
@@ -75,12 +75,12 @@ export class WithheldFields {
     this.#deciding = forwardAuth ? decidingHeaders(forwardAuth) : []
   }
 
-  /** Notes headers in which some upstream is told who is calling. */
+  /** Records the identity headers of an upstream. */
   addIdentity(names: readonly string[]): void {
     for (const name of names) this.#identity.add(name.toLowerCase())
   }
 
-  /** Notes a route; what it reads is looked up when all are known, since hooks may still change its `auth`. */
+  /** Records a route. Its `auth` is read when all routes are known, since hooks may still change it. */
   watch(route: RouteOptions): void {
     this.#routes.push(route)
     const { headers = {} } = (route.constraints ?? {}) as { headers?: Record<string, string> }
@@ -89,7 +89,7 @@ export class WithheldFields {
     }
   }
 
-  /** Completes a plan: at once when the gateway is ready, else then. */
+  /** Completes a plan, at once or when the gateway is ready. */
   apply(plan: ForwardPlan, hosts: Hosts, forwardsCredentials: boolean): void {
     const planned = { plan, hosts, forwardsCredentials }
     if (this.#schemes === null) this.#waiting.push(planned)
@@ -102,15 +102,15 @@ export class WithheldFields {
     this.#readers = readersOf(this.#routes.splice(0))
     this.#fromService = this.#withheldFromService()
     const { headers, cookies } = placesOf([...schemes.values()])
-    // cookies are looked at by name: most have nothing to do with who is calling
+    // cookies are checked by name: most hold no credentials
     const told = this.#deciding.filter((name) => name !== 'cookie')
     this.#credentials = { headers: [...new Set(['authorization', ...headers, ...told])], cookies }
     for (const planned of this.#waiting.splice(0)) this.#complete(planned)
   }
 
   /**
-   * The value of a header as the service of `forwardAuth` may see it: without identity that a client claims, and
-   * without cookies that hold credentials of the gateway's other schemes; undefined when nothing is left.
+   * The value of a header for the service of `forwardAuth`: without identity headers from the client, and without
+   * cookies with credentials of the gateway's other schemes; undefined when nothing is left.
    */
   shownToService(name: string, value: string | string[] | undefined): string | string[] | undefined {
     const { headers, cookies } = this.#fromService
@@ -118,7 +118,7 @@ export class WithheldFields {
     return name === 'cookie' ? (withoutCookies(String(value), cookies) ?? undefined) : value
   }
 
-  /** Parameters of the query that the service is not told of. */
+  /** Query parameters that the service does not get. */
   get queryHiddenFromService(): readonly string[] {
     return this.#fromService.query
   }
@@ -132,7 +132,7 @@ export class WithheldFields {
         serviceHeaders: this.#deciding,
         conditions: this.#conditionsOn(hosts),
       }
-      // one for all routes of the same hosts: documents bring thousands
+      // shared by all routes of the same hosts: API documents have thousands
       this.#places.set(key, (places = [this.#withheldOn(hosts, forwardsCredentials), known]))
     }
     withhold(plan, ...places)
@@ -148,7 +148,7 @@ export class WithheldFields {
     return { headers: [...new Set([...headers, ...this.#identity])], cookies, query }
   }
 
-  /** Headers by which routes of these hosts are chosen; lists of preferences apart, where several values are usual. */
+  /** Headers in the `match` of routes on these hosts, except preference lists, where several values are usual. */
   #conditionsOn(hosts: Hosts): HeaderCondition[] {
     const values = new Map<string, Set<string>>()
     for (const condition of this.#conditions) {
@@ -158,7 +158,7 @@ export class WithheldFields {
     return [...values].map(([name, all]) => ({ name, values: [...all] }))
   }
 
-  /** The service is a reader of its own: headers that `requestHeaders` names reach it, unless they state identity. */
+  /** The service gets the headers named in `requestHeaders`, except identity headers. */
   #withheldFromService(): WithheldFromService {
     const { cookies, query } = placesOf([...this.#schemes!.values()].filter(({ name }) => name !== 'forwardAuth'))
     return { headers: nameSet(withPlainNames([...this.#identity])), cookies, query }
@@ -184,7 +184,7 @@ function placesOf(schemes: readonly AuthScheme[]): Required<CredentialPlaces> {
   return { headers: all('headers'), cookies: all('cookies'), query: all('query') }
 }
 
-/** Whether some host belongs to both sets; a route without hosts answers on all. */
+/** Whether two sets of hosts overlap; a route without hosts answers on all. */
 function overlap(one: Hosts, other: Hosts): boolean {
   if (one === undefined || other === undefined) return true
   return one.some((host) => other.some((name) => host === name || includes(host, name) || includes(name, host)))
