@@ -56,6 +56,44 @@ test('says what each stage would decide', async (t) => {
   assert.match(text, /not GET \*\.h\.test\/a\/:id of h .*: it answers for \*\.h\.test only/)
 })
 
+test('explains limits by address before authentication, and other limits after it, as they run', async (t) => {
+  const folder = await routesFolder(t, {
+    'a.json': {
+      name: 'a',
+      targets: ['http://127.0.0.1:1'],
+      auth: { jwt: {} },
+      cors: { origins: ['https://page.test'] },
+      rateLimit: [
+        { max: 5, window: '1 minute', by: 'consumer' },
+        { max: 7, window: '1 minute', by: 'address' },
+      ],
+      routes: [{ method: 'GET', url: '/x' }],
+    },
+  })
+  const app = await buildApp(testConfig(folder, { jwt }))
+  t.after(() => app.close())
+  const lines = await explain(app, { method: 'GET', url: '/x', headers: {} })
+  const explained = lines.flatMap((line) => /^(edge|auth|limits|contract|cache|forward) +(.*)$/.exec(line)?.[0] ?? [])
+  assert.deepEqual(
+    explained.map((line) =>
+      line
+        .replace(/ .*(5|7) requests.*/, ' $1')
+        .split(/ +/, 2)
+        .join(' '),
+    ),
+    [
+      'edge path',
+      'edge pages',
+      'limits 7',
+      'auth {"jwt":{}}:',
+      'limits 5',
+      'contract body:',
+      'cache none',
+      'forward to',
+    ],
+  )
+})
+
 test('says what would be refused, and why', async (t) => {
   assert.match(await explained(t, 'GET', '/a/x'), /auth .*401 GW_UNAUTHORIZED/)
   assert.match(await explained(t, 'GET', '/a/x'), /params: 400 GW_VALIDATION.*integer/)
