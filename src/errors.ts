@@ -333,3 +333,7 @@ export class BootProblems extends Error {
     this.problems = problems
   }
 }
+
+/** The error of a single mistake in the configuration. */
+export const configurationProblem = (field: string, message: string): BootProblems =>
+  new BootProblems([{ file: 'configuration', field, message }])

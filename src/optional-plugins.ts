@@ -57,7 +57,7 @@ const NEEDED: Record<string, (parts: GatewayParts) => boolean> = {
   'response/security-headers': inherited('securityHeaders'),
   'response/shared-cache': ({ config }) => isOn(config.cache.redis),
   'admin/cache-purge': ({ config }) => isOn(config.cache.purge),
-  'admin/login-routes': ({ config }) => isOn(config.login),
+  'admin/login-callback': ({ config }) => isOn(config.login),
   'admin/metrics-endpoint': ({ config }) => isOn(config.metrics),
   'admin/status': ({ config }) => isOn(config.status),
   'fallback/welcome': ({ config }) => isOn(config.welcome),

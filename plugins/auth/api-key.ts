@@ -6,7 +6,7 @@ import { ApiKeyScheme } from '../../src/auth/api-key/api-key-scheme.ts'
 import { KeyRing, type KeyRedis, RedisKeys } from '../../src/auth/api-key/api-key-store.ts'
 import { keepFileLoaded, readCheckedFile } from '../../src/config/checked-file.ts'
 import { checkAgainst } from '../../src/config/schema-check.ts'
-import { BootProblems } from '../../src/errors.ts'
+import { BootProblems, configurationProblem } from '../../src/errors.ts'
 import { milliseconds } from '../../src/units.ts'
 
 /** API keys, of the configuration, of a keys file that is watched, and of Redis. */
@@ -33,7 +33,7 @@ export default fp(
 
 const sharedKeys = (app: FastifyInstance, { refreshAfter, outageGrace }: ApiKeySettings): RedisKeys =>
   new RedisKeys({
-    // the stage of limits, which comes later, has the connection
+    // the connection is made by the rate limits, which are registered later
     redis: () => app.redis as KeyRedis | null,
     read: (text) =>
       readEntry(text, (problems) => app.log.error({ problems }, 'an API key in Redis is not good and is refused')),
@@ -43,7 +43,7 @@ const sharedKeys = (app: FastifyInstance, { refreshAfter, outageGrace }: ApiKeyS
 
 function refuseContradictions({ header, query, cookie, keys, file, redis }: ApiKeySettings, hasRedis: boolean): void {
   const refuse = (field: string, message: string): never => {
-    throw new BootProblems([{ file: 'configuration', field, message }])
+    throw configurationProblem(field, message)
   }
   if (header === false && query === undefined && cookie === undefined) {
     refuse('apiKeys.header', 'is false, and there is no other place for a key: name a query parameter or cookie')
@@ -54,7 +54,7 @@ function refuseContradictions({ header, query, cookie, keys, file, redis }: ApiK
   if (redis && !hasRedis) refuse('apiKeys.redis', 'is true, but there is no Redis: set redis to its URL')
 }
 
-function readEntry(text: string, tell: (problems: unknown) => void): ApiKey | null {
+function readEntry(text: string, report: (problems: unknown) => void): ApiKey | null {
   try {
     const entry: unknown = JSON.parse(text)
     const problems = checkAgainst(ApiKeyEntry, entry, 'Redis')
@@ -62,8 +62,8 @@ function readEntry(text: string, tell: (problems: unknown) => void): ApiKey | nu
     const keys: ApiKeys = compileApiKeys([entry as ApiKeyEntry], 'Redis')
     return [...keys.values()][0]!
   } catch (error) {
-    // a parser would quote the text
-    tell(error instanceof BootProblems ? error.problems : 'it is not JSON')
+    // the message of the parser would quote the entry
+    report(error instanceof BootProblems ? error.problems : 'it is not JSON')
     return null
   }
 }

@@ -7,14 +7,14 @@ import { BootProblems } from '../../src/errors.ts'
 declare module 'fastify' {
   interface FastifyInstance {
     /**
-     * Enters a scheme that is configured.
-     * @param make  makes it; its BootProblems are told together with those of the routes
+     * Adds a configured scheme.
+     * @param make  builds it; its BootProblems are reported together with those of the routes
      */
     addAuthScheme(name: SchemeName, make: () => AuthScheme | Promise<AuthScheme>): Promise<void>
   }
 }
 
-/** The place where every scheme that is configured is entered. */
+/** The registry of the configured schemes. */
 export default fp(
   async (app) => {
     app.decorate('authSchemes', new Map())
@@ -24,7 +24,7 @@ export default fp(
       } catch (error) {
         if (!(error instanceof BootProblems) || !app.hasDecorator('bootProblems')) throw error
         app.bootProblems.push(...error.problems)
-        // the boot is lost, but the routes that ask for the scheme are still to be looked at
+        // the boot fails later, but the routes that use the scheme are checked first
         app.authSchemes.set(name, {
           name,
           credentials: {},

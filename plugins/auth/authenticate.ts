@@ -19,25 +19,25 @@ declare module 'fastify' {
     auth?: AuthDeclaration
   }
   interface FastifyRequest {
-    /** Cookies that authentication has for the client, beside those of the answer. */
+    /** Cookies that authentication sets, in addition to those of the response. */
     setCookie: readonly string[] | null
   }
   interface FastifyInstance {
     /**
-     * The hook that lets a request through as `auth` says; null for `'none'`.
-     * @param file  who asks, for the messages. Default: `configuration`
+     * The hook that authenticates requests as `auth` declares; null for `'none'`.
+     * @param file  file of the declaration, for the messages. Default: `configuration`
      * @throws BootProblems when `auth` is no declaration, or when it uses a scheme that is not configured
      */
     authenticator(auth: AuthDeclaration, file?: string): onRequestHookHandler | null
     /**
-     * Who a request would be that is only talked about; null is an anonymous client. Counts and remembers nothing.
+     * The consumer of a request that is only explained; null is an anonymous client. Has no side effects.
      * @throws GatehouseError when the request would be refused
      */
     explainAuth(auth: AuthDeclaration, request: AuthRequest): Promise<Consumer | null>
   }
 }
 
-/** How to configure a scheme that a route asks for. */
+/** How to configure each scheme, for the message about a missing one. */
 const HOW: Record<SchemeName, string> = {
   jwt: 'set GATEHOUSE_JWT_SECRET or GATEHOUSE_JWT_PUBLIC_KEY (with _FILE at the end, the name of a file that has it), or GATEHOUSE_JWT_JWKS_URI',
   introspection: 'set introspection.url and clientId, and clientSecret by GATEHOUSE_INTROSPECTION_CLIENT_SECRET',
@@ -58,7 +58,7 @@ export default fp(
     const bound = failedAttempts
       ? { max: failedAttempts.max, windowMs: milliseconds(failedAttempts.window) }
       : { max: Infinity, windowMs: 0 }
-    // the plugin of the rate limits, which is registered later, has the connection
+    // the connection is made by the rate limits, which are registered later
     const redis = (): FailureRedis | null => app.redis as FailureRedis | null
     const shared = app.config.redis === undefined ? undefined : new SharedFailures(redis, bound.windowMs)
     const failures = new FailedAttempts(bound, addressKey, { shared })

@@ -2,7 +2,7 @@ import fp from 'fastify-plugin'
 import { BasicUserList } from '../../src/auth/basic/basic-schema.ts'
 import { BasicScheme, compileUsers } from '../../src/auth/basic/basic-scheme.ts'
 import { keepFileLoaded, readCheckedFile } from '../../src/config/checked-file.ts'
-import { BootProblems } from '../../src/errors.ts'
+import { configurationProblem } from '../../src/errors.ts'
 import { milliseconds } from '../../src/units.ts'
 
 /** Users with passwords, of the configuration and of a file that is watched. */
@@ -13,9 +13,7 @@ export default fp(
     await app.addAuthScheme('basic', () => {
       const { users = [], file } = settings
       if (users.length === 0 && file === undefined) {
-        throw new BootProblems([
-          { file: 'configuration', field: 'basic', message: 'has no users: state users, or a file of them' },
-        ])
+        throw configurationProblem('basic', 'has no users: state users, or a file of them')
       }
       const configured = compileUsers(users, 'configuration', 'basic.users')
       const scheme = new BasicScheme(milliseconds(settings.rememberFor))

@@ -7,7 +7,7 @@ import type { CertificateSettings } from '../../src/auth/client-certificate/clie
 import { BootProblems, type Problem } from '../../src/errors.ts'
 import { ForwardedHeaders } from '../../src/proxy/forwarded-headers.ts'
 
-/** Client certificates, verified and handed on by the proxies that end TLS. */
+/** Client certificates, verified and forwarded by the proxies that end TLS. */
 export default fp(
   async (app) => {
     const { clientCertificates: settings, trustProxy, via } = app.config

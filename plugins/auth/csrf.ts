@@ -7,14 +7,14 @@ import type { Csrf } from '../../src/browser/browser-schema.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** How requests are refused that pages of other origins forge. */
+    /** Which requests are refused as forged by pages of other origins. */
     csrf?: Csrf
   }
 }
 
 /**
- * Refuses requests of pages of other origins that make changes with a cookie of the client, and WebSockets with any
- * credentials that browsers add by themselves.
+ * Refuses cross-origin requests that make changes with a cookie, and cross-origin WebSockets with any credentials that
+ * browsers attach by themselves.
  */
 export default fp(
   async (app) => {

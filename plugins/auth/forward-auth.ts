@@ -4,7 +4,7 @@ import { withoutParameters } from '../../src/auth/credentials.ts'
 import { ForwardAuthScheme } from '../../src/auth/forward-auth/forward-auth-scheme.ts'
 import { IdentityClient, identityUrl } from '../../src/auth/identity-client.ts'
 import { BootProblems } from '../../src/errors.ts'
-import { shownDestination } from '../../src/proxy/destination.ts'
+import { hasDestination, shownDestination } from '../../src/proxy/destination.ts'
 import { FORWARDED_NAMES, ForwardedHeaders } from '../../src/proxy/forwarded-headers.ts'
 import { HOP_BY_HOP } from '../../src/proxy/hop-by-hop.ts'
 import { isProxyClaim } from '../../src/proxy/request-headers.ts'
@@ -37,6 +37,7 @@ export default fp(
       return new ForwardAuthScheme(settings, {
         url,
         client,
+        hasDestination,
         publicTarget: (target) => withoutParameters(publicTarget(target), withheld.queryHiddenFromService),
         shown: (name, value, { headers, raw: { socket, url } }) => {
           if (name === 'destination') {

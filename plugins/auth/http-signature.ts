@@ -7,9 +7,9 @@ import { DigestedBody } from '../../src/auth/http-signature/content-digest.ts'
 import { HttpSignatureScheme } from '../../src/auth/http-signature/http-signature-scheme.ts'
 import type { SignatureKey } from '../../src/auth/http-signature/http-signature-schema.ts'
 import { compileKeys } from '../../src/auth/http-signature/signature-key.ts'
-import { BootProblems } from '../../src/errors.ts'
+import { configurationProblem } from '../../src/errors.ts'
 
-/** Signed requests, and the bodies that belong to them. */
+/** Signed requests, whose bodies are checked against their signed digests. */
 export default fp(
   async (app) => {
     const settings = app.config.signatures
@@ -28,7 +28,7 @@ export default fp(
   { name: 'http-signature', dependencies: ['auth-schemes'] },
 )
 
-/** Whoever reads the body, reads it through the check. */
+/** Every reader of the body reads it through the check of its digests. */
 const checkBody: preParsingHookHandler = (request, _reply, payload, done) => {
   const digests = request.contentDigest
   if (!digests) {
@@ -36,14 +36,14 @@ const checkBody: preParsingHookHandler = (request, _reply, payload, done) => {
     return
   }
   const checked = new DigestedBody(digests)
-  // a reader may come late, or not at all
+  // an error before anything reads the body must not be an uncaught one
   checked.on('error', () => {})
   payload.on('error', (error: Error) => checked.destroy(error))
   request.checkedBody = payload.pipe(checked)
   done(null, checked)
 }
 
-/** A key with the content of the files that it names. */
+/** A key with the content of its files filled in. */
 function withFiles(key: SignatureKey, field: string, baseDir: string): SignatureKey {
   const read = (name: 'secretFile' | 'publicKeyFile'): string | undefined => {
     const file = key[name]
@@ -51,13 +51,10 @@ function withFiles(key: SignatureKey, field: string, baseDir: string): Signature
     try {
       return readFileSync(resolve(baseDir, file), 'utf8').replace(/\r?\n$/, '')
     } catch (error) {
-      throw new BootProblems([
-        {
-          file: 'configuration',
-          field: `${field}.${name}`,
-          message: `the file ${file} cannot be read (${(error as NodeJS.ErrnoException).code})`,
-        },
-      ])
+      throw configurationProblem(
+        `${field}.${name}`,
+        `the file ${file} cannot be read (${(error as NodeJS.ErrnoException).code})`,
+      )
     }
   }
   return { ...key, secret: read('secretFile') ?? key.secret, publicKey: read('publicKeyFile') ?? key.publicKey }

@@ -3,7 +3,7 @@ import { IdentityClient, identityUrl } from '../../src/auth/identity-client.ts'
 import { IntrospectionScheme, tokenIntrospection } from '../../src/auth/introspection/introspection-scheme.ts'
 import { milliseconds } from '../../src/units.ts'
 
-/** Opaque bearer tokens, about which an authorization server is asked. */
+/** Opaque bearer tokens, which an authorization server checks. */
 export default fp(
   async (app) => {
     const settings = app.config.introspection

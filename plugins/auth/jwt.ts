@@ -21,12 +21,16 @@ import { keepFileLoaded, readCheckedFile, readText } from '../../src/config/chec
 import { BootProblems } from '../../src/errors.ts'
 import { milliseconds } from '../../src/units.ts'
 
-/** Bearer tokens, verified with @fastify/jwt. */
+/**
+ * Bearer tokens, verified by the `verify` of @fastify/jwt: signature, times, issuer, audience and type. It is given the
+ * key and rules of the issuer with each token, since the plugin itself has only one secret and one set of rules, and
+ * its `jwtVerify` cannot be asked about a request that is only explained.
+ */
 export default fp(
   async (app) => {
     const settings = app.config.jwt
     if (!settings) return
-    // the key comes with each token, so there is none that a forgotten one could fall back on
+    // there is no common key: `verify` without a key must fail
     await app.register(jwt, {
       secret: {
         public: async () => {
@@ -61,7 +65,7 @@ function inlineKeys(form: IssuerForm): KeySource {
   return new KeySet(keys)
 }
 
-/** Keys of a file that is watched. */
+/** The keys of a file, which is watched for changes. */
 function filedKeys(app: FastifyInstance, form: IssuerForm, file: string): KeySource {
   const set = new KeySet()
   keepFileLoaded(app, file, (path, name) => {
@@ -77,7 +81,7 @@ function filedKeys(app: FastifyInstance, form: IssuerForm, file: string): KeySou
   return set
 }
 
-/** Keys that the issuer publishes; they are fetched once the gateway listens, or when the first token comes. */
+/** The keys that an issuer publishes. They are fetched when the gateway listens, or for the first token. */
 function remoteKeys(
   app: FastifyInstance,
   form: IssuerForm,
@@ -118,7 +122,7 @@ function revocations(app: FastifyInstance, { revocation }: JwtSettings): Revocat
     if (app.config.redis === undefined) {
       refuseJwt('.revocation.redis', 'is true, but there is no Redis: set redis to its URL')
     }
-    // the stage of limits, which comes later, has the connection
+    // the connection is made by the rate limits, which are registered later
     lists.push(
       new RedisRevocations({
         redis: () => app.redis as RevocationRedis | null,

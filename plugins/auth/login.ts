@@ -9,7 +9,7 @@ import { REMEMBERED, SessionRefresh, type RefreshRedis, SharedRefresh } from '..
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** What the routes of the login work with; absent when no login is configured. */
+    /** The parts of the login, for its routes; absent when no login is configured. */
     login?: LoginService
   }
 }
@@ -26,7 +26,7 @@ interface LoginService {
   scheme: LoginScheme
 }
 
-/** Logins at an OpenID provider: the scheme. Its routes are in `login-routes`. */
+/** Logins at an OpenID provider: the scheme. Its routes are in `login-callback`. */
 export default fp(
   async (app) => {
     const settings = app.config.login
@@ -35,7 +35,7 @@ export default fp(
     const cookies = new LoginCookies(settings)
     const pending = new PendingLogins(settings)
     const seal = new SessionSeal(settings)
-    // the plugin of the rate limits, which is registered later, has the connection
+    // the connection is made by the rate limits, which are registered later
     const redis = (): (EndedSessionsRedis & RefreshRedis) | null =>
       app.redis as (EndedSessionsRedis & RefreshRedis) | null
     const isShared = app.config.redis !== undefined
@@ -56,6 +56,6 @@ export default fp(
   { name: 'login', dependencies: ['auth-schemes'] },
 )
 
-/** ID tokens are kept apart from sessions, since the logout alone has a use for them. */
+/** ID tokens have a cookie of their own, since only the logout needs them. */
 const hintSeal = ({ issuer, clientId, sessionSecret }: LoginSettings): SealedText =>
   new SealedText([sessionSecret].flat(), JSON.stringify(['gatehouse login hint 1', issuer, clientId]))

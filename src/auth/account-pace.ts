@@ -2,33 +2,32 @@ import { gatehouseError } from '../errors.ts'
 import { ExpiringCache } from './expiring-cache.ts'
 import { FailureTallies } from './failure-counts.ts'
 
-/** Milliseconds between two attempts at an account under attack. */
+/** Milliseconds between two attempts at an account that is slowed down. */
 const SPACING = 1000
-/** Longest that an attempt is made to wait, in milliseconds; those past it are refused. */
+/** Longest wait of an attempt, in milliseconds; attempts that would wait longer are refused. */
 const LONGEST_WAIT = 10_000
-/** Pairs of address and account that have succeeded, and for how long they are remembered, in milliseconds. */
+/** Most pairs of address and account that are remembered as successful, and for how long, in milliseconds. */
 const REMEMBERED = 10_000
 const REMEMBERED_FOR = 24 * 60 * 60_000
-/** Most accounts under attack at once. */
+/** Most accounts that are slowed down at once. */
 const ACCOUNTS = 10_000
 
 /**
- * Slows down guesses at one account that come from many addresses, each of which stays below its own bound. It never
- * locks an account: past the bound one attempt a second is let through, and addresses from which the account has been
- * used before do not wait at all, so an attacker cannot keep the owner out.
+ * Slows down guesses at one account from many addresses, each of which stays below its own bound. An account is never
+ * locked: past the bound one attempt a second is let through, and addresses that have logged in before do not wait. So
+ * an attacker cannot lock the owner out.
  */
 export class AccountPace {
   readonly #max: number
   readonly #now: () => number
   readonly #failures: FailureTallies
-  /** When the next attempt at an account may be made. */
+  /** When the next attempt at an account may start. */
   readonly #next: ExpiringCache<number>
   readonly #proven: ExpiringCache<true>
 
   /**
-   * @param max  failures of an account that a window allows, from all addresses together, before attempts are slowed
-   *             down
-   * @param now  milliseconds of a clock that nobody sets back
+   * @param max  failures of an account within a window, from all addresses, after which attempts are slowed down
+   * @param now  milliseconds of a monotonic clock
    */
   constructor({ max, windowMs }: { max: number; windowMs: number }, size: number, now: () => number) {
     this.#max = max
@@ -40,9 +39,9 @@ export class AccountPace {
 
   /**
    * How long an attempt has to wait, in milliseconds.
-   * @param account  of a scheme
-   * @param pair     the account with the address
-   * @throws GatehouseError `GW_TOO_MANY_FAILURES` when too many wait for the account already
+   * @param account  key of the account
+   * @param pair     key of account and address
+   * @throws GatehouseError `GW_TOO_MANY_FAILURES` when too many attempts at the account wait already
    */
   delay(account: string, pair: string): number {
     if (!this.#failures.has(account, this.#max) || this.#proven.get(pair)) return 0

@@ -66,6 +66,54 @@ export const SchemeUse = Type.Object(
 export type SchemeUse = Static<typeof SchemeUse>
 export type SchemeName = keyof SchemeUse
 
+/** Fields of an entry of the configuration that gives scopes and groups to a consumer. */
+export const grantFields = {
+  scopes: Type.Optional(
+    Type.Array(
+      Type.String({
+        pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$',
+        title: 'scope: visible ASCII without quotes and backslashes',
+      }),
+      { description: 'Scopes of the consumer. Default: none.' },
+    ),
+  ),
+  groups: Type.Optional(
+    Type.Array(Type.String({ minLength: 1 }), { description: 'Groups (roles) of the consumer. Default: none.' }),
+  ),
+}
+
+/** A URL of a service that the gateway calls. */
+export const HttpUrl = (description: string) =>
+  Type.String({ pattern: '^https?://', title: 'URL that starts with https:// or http://', description })
+
+const TOKEN = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+
+/**
+ * Fields that name the places where a credential may be.
+ * @param what    the credential, such as `token`
+ * @param header  the default of the header
+ */
+export const placeFields = (what: string, header: string) => ({
+  header: Type.Union([Type.Literal(false), Type.String({ pattern: TOKEN, title: 'name of a header' })], {
+    default: header,
+    description: `Header that holds the ${what}. \`false\`: none.`,
+  }),
+  query: Type.Optional(
+    Type.String({
+      pattern: TOKEN,
+      title: 'name of letters, digits and -._~',
+      description: `Query parameter that may hold the ${what}. It then appears in logs and browser histories. Default: none.`,
+    }),
+  ),
+  cookie: Type.Optional(
+    Type.String({
+      pattern: TOKEN,
+      title: 'name of a cookie',
+      description: `Cookie that may hold the ${what}. A browser also sends it with requests that other sites cause. Default: none.`,
+    }),
+  ),
+})
+
 const SchemeList = Type.Array(SchemeUse, { minItems: 1 })
 
 /** `auth` of a gateway, an upstream or a route. */
@@ -127,7 +175,10 @@ export interface Consumer {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set once the route's authentication has passed; null on open routes, and for anonymous clients where authentication is optional. */
+    /**
+     * Set once the route's authentication has passed; null on open routes, and for anonymous clients where
+     * authentication is optional.
+     */
     consumer: Consumer | null
   }
 }

@@ -12,28 +12,29 @@ import type { AuthRequest, AuthScheme } from './scheme.ts'
 import { claimAt } from './claims.ts'
 
 type Outcome<T> = T | Promise<T>
-/** Lets schemes look at requests, and counts what fails. */
+/** Runs the check of a scheme, and counts the checks that fail. */
 type AttemptCounter = Pick<FailedAttempts, 'watch'>
 
 /**
- * Finds out who calls, and whether they may; null are strangers, where these are let in. Throws or rejects otherwise.
+ * Authenticates and authorizes a request. Returns the consumer, or null for an anonymous client where the route lets
+ * these in. Throws or rejects when the request must not pass.
  */
 export type Authenticator = (request: AuthRequest) => Outcome<Consumer | null>
 
-/** One scheme with everything that a route asks of its consumers. */
+/** A scheme that a route accepts, with what the route requires of its consumers. */
 interface Alternative {
   scheme: AuthScheme
   requirements: Requirement[]
-  /** Any of these suffices; null when nothing is required. */
+  /** The consumer must meet one of these; null when nothing is required. */
   meets: MeetsRequirement[] | null
-  /** Adds what the gateway itself knows of a consumer. */
+  /** Adds the plan and groups that the configuration gives to a consumer. */
   complete: (consumer: Consumer) => Consumer
 }
 
 /**
  * Compiles the `auth` of a route.
- * @param schemeOf  the scheme of a name; throws when it is not configured
- * @param complete  adds what the gateway itself knows of a consumer, before it is held against what is required
+ * @param schemeOf  finds a scheme by its name; throws when it is not configured
+ * @param complete  adds the plan and groups of the configuration to a consumer, before the requirements are checked
  * @returns null for `'none'`
  */
 export function compileAuthenticator(
@@ -57,7 +58,7 @@ export function compileAuthenticator(
       complete,
     ),
   )
-  if (optional) return strangersToo(alternatives, failures)
+  if (optional) return optionally(alternatives, failures)
   return alternatives.length === 1 ? one(alternatives[0]!, failures) : anyOf(alternatives, failures)
 }
 
@@ -66,7 +67,7 @@ function alternative(scheme: AuthScheme, requirements: Requirement[], complete: 
   return { scheme, requirements, complete, meets: meets.includes(null) ? null : (meets as MeetsRequirement[]) }
 }
 
-/** Asks one scheme, and holds its consumer against what is required. */
+/** Authenticates with one scheme, then checks what the route requires of the consumer. */
 function one(
   { scheme, requirements, meets, complete }: Alternative,
   failures: AttemptCounter,
@@ -86,8 +87,8 @@ function one(
 }
 
 /**
- * The first scheme whose credentials the request carries decides. If that has refused too many attempts, the next one
- * of these decides: whoever is locked out of one scheme can still use another.
+ * The first scheme whose credentials the request carries decides. If that scheme has locked the client out after too
+ * many failures, the next scheme whose credentials are present decides instead.
  */
 function anyOf(
   alternatives: readonly Alternative[],
@@ -116,14 +117,14 @@ function anyOf(
   return (request) => {
     const first = presentedFrom(0, request)
     if (first !== -1) return askFrom(first, request)
-    for (const { scheme, ask } of asked) if (scheme.asksStrangers) return ask(request)
+    for (const { scheme, ask } of asked) if (scheme.acceptsAnonymous) return ask(request)
     throw missingCredentials(challenges)
   }
 }
 
 /**
- * Each scheme must let the request in; the first says who is calling. They are asked one after the other, so a scheme
- * is not asked about requests that an earlier one refuses, and the refusal of any of them is final.
+ * Every scheme must accept the request; the consumer is that of the first. They run in order, and the first refusal is
+ * final: later schemes do not see the request.
  */
 function allOf(asks: readonly ((request: AuthRequest) => Outcome<Consumer>)[]): Authenticator {
   return async (request) => {
@@ -134,19 +135,22 @@ function allOf(asks: readonly ((request: AuthRequest) => Outcome<Consumer>)[]): 
   }
 }
 
-/** A stranger is whoever brings nothing, or nothing that is good; somebody known must still meet what is required. */
-function strangersToo(alternatives: readonly Alternative[], failures: AttemptCounter): Authenticator {
+/**
+ * `{ optional: ... }`: without valid credentials the client is anonymous. A consumer that is found must still meet the
+ * requirements.
+ */
+function optionally(alternatives: readonly Alternative[], failures: AttemptCounter): Authenticator {
   const ask = anyOf(alternatives, failures)
-  const stranger = (error: unknown): null => {
+  const anonymous = (error: unknown): null => {
     if ((error as { code?: string }).code === 'GW_UNAUTHORIZED') return null
     throw error
   }
   return (request) => {
     try {
       const found = ask(request)
-      return found instanceof Promise ? found.catch(stranger) : found
+      return found instanceof Promise ? found.catch(anonymous) : found
     } catch (error) {
-      return stranger(error)
+      return anonymous(error)
     }
   }
 }
@@ -173,7 +177,7 @@ function compileCondition(condition: ClaimCondition): (value: unknown) => boolea
   const { equals, in: list, contains } = condition
   if (equals !== undefined) return (value) => value === equals
   if (list !== undefined) return (value) => (list as unknown[]).includes(value)
-  // of a list one item; of a text one word, as scopes are written
+  // an item of a list, or a word of a text (as in `scope`)
   return (value) =>
     Array.isArray(value)
       ? value.includes(contains)

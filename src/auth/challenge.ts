@@ -3,14 +3,14 @@ import { gatehouseError, type GatehouseError } from '../errors.ts'
 /** The challenge of bearer tokens (RFC 6750, section 3). */
 export const BEARER_CHALLENGE = 'Bearer realm="gatehouse"'
 
-/** No bearer credentials were sent: nothing is said about an error (RFC 6750, section 3.1). */
+/** No bearer token was sent: the challenge has no error code then (RFC 6750, section 3.1). */
 export const missingToken = (): GatehouseError =>
   gatehouseError('GW_UNAUTHORIZED', { headers: { 'www-authenticate': BEARER_CHALLENGE } })
 
 /**
- * The token is no good (RFC 6750, section 3.1).
- * @param description  why, in words that tell an attacker nothing; without quotes and backslashes
- * @param cause        the real reason, for the log alone
+ * The token is not valid (RFC 6750, section 3.1).
+ * @param description  why, in words that do not help an attacker; without quotes and backslashes
+ * @param cause        the real reason, only for the log
  */
 export const invalidToken = (description: string, cause?: unknown): GatehouseError =>
   gatehouseError('GW_UNAUTHORIZED', {
@@ -20,8 +20,8 @@ export const invalidToken = (description: string, cause?: unknown): GatehouseErr
   })
 
 /**
- * Nothing of what the route takes was sent.
- * @param challenges  of its schemes; a client uses one that it knows (RFC 9110, section 11.6.1)
+ * The request has no credentials that the route accepts.
+ * @param challenges  those of its schemes; a client picks one that it supports (RFC 9110, section 11.6.1)
  */
 export const missingCredentials = (challenges: readonly string[], detail?: string): GatehouseError =>
   gatehouseError('GW_UNAUTHORIZED', {
@@ -30,11 +30,11 @@ export const missingCredentials = (challenges: readonly string[], detail?: strin
   })
 
 /**
- * The credentials are valid, but not for this (RFC 6750, section 3.1 for the bearer form). Scopes that are missing are
- * named, since a client can ask for them; groups and claims are not.
- * @param challenge  of the scheme, if it has one
- * @param scopes     those that are required
- * @param held       those of the consumer
+ * The credentials are valid, but do not suffice for this route (RFC 6750, section 3.1 for bearer tokens). Missing
+ * scopes are named, since a client can request them; groups and claims are not.
+ * @param challenge  that of the scheme, if it has one
+ * @param scopes     scopes that the route requires
+ * @param held       scopes of the consumer
  */
 export function insufficientScope(
   challenge: string | undefined,
@@ -58,8 +58,8 @@ const lackOf = (scopes: readonly string[]): string =>
   `The credentials are valid but lack the ${scopes.length === 1 ? 'scope' : 'scopes'} ${scopes.map((scope) => `"${scope}"`).join(', ')}, which this route requires: use credentials that have ${scopes.length === 1 ? 'it' : 'them'}.`
 
 /**
- * Nobody can say at this moment whether the credentials are good; nobody is let in on that account.
- * @param cause  the real reason, for the log alone
+ * The credentials cannot be checked at the moment, so the request is refused with 503.
+ * @param cause  the real reason, only for the log
  */
 export const authUnavailable = (cause?: unknown): GatehouseError =>
   gatehouseError('GW_AUTH_UNAVAILABLE', { headers: { 'retry-after': '1' }, cause })

@@ -1,14 +1,15 @@
 import type { Consumer, SchemeName } from './auth-schema.ts'
 
 /**
- * Claims by which a token may say whose it is, in this order: machine tokens often lack `sub`. The first that is there
- * decides: falling back from a strange `sub` would make all users of a client one consumer.
+ * Claims that may hold the id of the consumer, in this order; machine tokens often lack `sub`. The first that is
+ * present decides, even if its value is unusable: falling back from an odd `sub` to `client_id` would merge all users
+ * of a client into one consumer.
  */
 const ID_CLAIMS = ['sub', 'client_id', 'azp']
 const GROUP_CLAIMS = ['groups', 'roles']
 const SCOPE_CLAIMS = ['scope', 'scp', 'scopes']
 
-/** Where else the consumer stands in the claims: names, or paths with dots. */
+/** Other claims to read the consumer from: names, or paths with dots. */
 export interface ClaimPaths {
   id?: string
   scopes?: string
@@ -16,9 +17,9 @@ export interface ClaimPaths {
 }
 
 /**
- * Who the verified claims speak for; null when they do not say. It is frozen through and through, since every request
- * with the same token gets the same object.
- * @param idPrefix  put before the id, where ids of several issuers could be the same
+ * The consumer that verified claims describe; null when they have no id. It is deeply frozen, since every request with
+ * the same token gets the same object.
+ * @param idPrefix  put before the id, so that ids of several issuers cannot be the same
  */
 export function consumerOf(
   claims: Record<string, unknown>,
@@ -42,8 +43,8 @@ export function consumerOf(
 }
 
 /**
- * Scopes as text (RFC 8693, section 4.2) or as a list. One with a space in it would be two to the next reader, so it is
- * two here.
+ * Scopes as text (RFC 8693, section 4.2) or as a list. An item with a space counts as two scopes, as it would once the
+ * scopes are joined with spaces.
  */
 const scopesOf = (value: unknown): string[] =>
   [value]
@@ -61,8 +62,8 @@ function frozen<T extends object>(value: T): T {
 }
 
 /**
- * A claim by its name, or by a path of names with dots between.
- * @param claim  the whole name, which is looked for first: `https://example.com/org` is one name
+ * Finds a claim by its name, or by a path of names with dots between.
+ * @param claim  the whole text, which wins as a name: `https://example.com/org` is one name
  */
 export function claimAt(claims: Readonly<Record<string, unknown>>, claim: string, path: readonly string[]): unknown {
   if (Object.hasOwn(claims, claim)) return claims[claim]
@@ -73,3 +74,24 @@ export function claimAt(claims: Readonly<Record<string, unknown>>, claim: string
   }
   return value
 }
+
+/** What an entry of the configuration gives to its consumer. */
+export interface Grants {
+  scopes?: readonly string[]
+  groups?: readonly string[]
+}
+
+/** A consumer that the configuration names. It is frozen, since all its requests share it. */
+export const configuredConsumer = (
+  id: string,
+  scheme: SchemeName,
+  claims: Record<string, unknown>,
+  { scopes = [], groups = [] }: Grants = {},
+): Consumer =>
+  Object.freeze({
+    id,
+    scheme,
+    scopes: Object.freeze([...scopes]),
+    groups: Object.freeze([...groups]),
+    claims: Object.freeze(claims),
+  })

@@ -24,23 +24,23 @@ export const ConsumerEntries = Type.Record(
 )
 export type ConsumerEntries = Static<typeof ConsumerEntries>
 
-/** The parts of the configuration that say something of consumers. */
+/** The parts of the configuration that describe consumers. */
 export interface DirectorySettings {
   consumers?: ConsumerEntries
   plans?: Readonly<Record<string, unknown>>
-  /** Claim that names the plan, or path of one with dots. */
+  /** Claim that names the plan: its name, or a path with dots. */
   planClaim?: string
-  /** Plan of whoever has no other. */
+  /** Plan of consumers that have no other. */
   defaultPlan?: string
 }
 
-/** What the configuration knows of consumers beside what their credentials say: plan and groups. */
+/** Adds the plan and groups that the configuration gives to consumers. */
 export class ConsumerDirectory {
   readonly #entries: ReadonlyMap<string, ConsumerEntries[string]>
   readonly #plans: ReadonlySet<string>
   readonly #settings: DirectorySettings
   readonly #isEmpty: boolean
-  /** Schemes remember consumers, so that each is completed once. */
+  /** Schemes cache their consumers, so each is completed only once. */
   readonly #completed = new WeakMap<Consumer, Consumer>()
 
   /** @throws BootProblems for plans that do not exist */
@@ -68,7 +68,7 @@ export class ConsumerDirectory {
     if (problems.length > 0) throw new BootProblems(problems)
   }
 
-  /** A consumer with its plan, and the groups that it has here. */
+  /** The consumer with its plan, and with the groups of its entry beside its own. */
   readonly complete = (consumer: Consumer): Consumer => {
     if (this.#isEmpty) return consumer
     let found = this.#completed.get(consumer)
@@ -85,7 +85,7 @@ export class ConsumerDirectory {
     return found
   }
 
-  /** A claim that names no plan of this gateway is as good as none. */
+  /** A claim that names an unknown plan is ignored. */
   #planOf({ id, claims, plan }: Consumer): string | undefined {
     const { planClaim, defaultPlan } = this.#settings
     const claimed = planClaim === undefined ? undefined : claimAt(claims, planClaim, planClaim.split('.'))

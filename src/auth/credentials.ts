@@ -1,9 +1,9 @@
 import type { AuthRequest, AuthScheme, CredentialPlaces } from './scheme.ts'
 import { authForm, type AuthDeclaration, type SchemeName } from './auth-schema.ts'
 
-/** Where a credential that is a single text may stand. */
+/** The places where a credential that is one text may be. */
 export interface CredentialSource {
-  /** In small letters. */
+  /** In lower case. */
   header?: string
   query?: string
   cookie?: string
@@ -11,15 +11,15 @@ export interface CredentialSource {
 
 /**
  * The credential of a request.
- * @returns undefined when it has none in any of the places; `''`, which is never valid, when it has several, so that
- *   nobody can think that another one counts
+ * @returns undefined when none of the places has one; `''`, which is never valid, when there are several, since the
+ *   upstream might read another one than the gateway
  */
 export function credentialFrom(
   { header, query, cookie }: CredentialSource,
   { headers, raw: { url = '' } }: AuthRequest,
 ): string | undefined {
   const value = header === undefined ? undefined : headers[header]
-  // the usual way, which costs no list
+  // the common case: one header, without making a list
   if (query === undefined && cookie === undefined && !Array.isArray(value)) return value
   const found = value === undefined ? [] : [value].flat()
   const at = query === undefined ? -1 : url.indexOf('?')
@@ -38,14 +38,14 @@ function cookiesOf(text: string, name: string): string[] {
 }
 
 /**
- * Whether a header came more than once. Of some, such as `Authorization`, Node keeps the first only, and whoever reads
- * the message after it may go by the last.
- * @param name  in small letters
+ * Whether a header occurs more than once. Of some, such as `Authorization`, Node keeps only the first, while the
+ * upstream may read the last.
+ * @param name  in lower case
  */
 export function isRepeated(rawHeaders: readonly string[], name: string): boolean {
   let seen = false
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    // the length first: it spares the copy in small letters of nearly every name
+    // comparing the length first avoids lower-casing nearly every name
     if (rawHeaders[i]!.length !== name.length || rawHeaders[i]!.toLowerCase() !== name) continue
     if (seen) return true
     seen = true
@@ -53,7 +53,7 @@ export function isRepeated(rawHeaders: readonly string[], name: string): boolean
   return false
 }
 
-/** Every place where the schemes of a route look for credentials; null for an open route. */
+/** Every place where the schemes of a route look for credentials; null for a route without authentication. */
 export function credentialPlaces(
   auth: AuthDeclaration,
   schemes: ReadonlyMap<SchemeName, AuthScheme>,
@@ -66,19 +66,19 @@ export function credentialPlaces(
 }
 
 /**
- * Whether browsers add credentials of a route to the requests of any page, other than in the cookies of
+ * Whether browsers attach credentials of a route to cross-origin requests in another way than the cookies of
  * `credentialPlaces`.
  */
 export const hasAmbient = (auth: AuthDeclaration, schemes: ReadonlyMap<SchemeName, AuthScheme>): boolean =>
   authForm(auth).uses.some(({ scheme }) => schemes.get(scheme)?.isAmbient)
 
-/** A `Cookie` header without some cookies (RFC 6265, section 4.2.1); null when none is left. */
+/** Removes cookies from a `Cookie` header (RFC 6265, section 4.2.1); null when none is left. */
 export function withoutCookies(header: string, names: readonly string[]): string | null {
   const kept = header.split(';').filter((pair) => !names.includes(pair.split('=', 1)[0]!.trim()))
   return kept.length === 0 ? null : kept.join(';').trim()
 }
 
-/** A target without some parameters of its query; what is left stays as it came. */
+/** Removes query parameters from a request target; the others stay byte for byte. */
 export function withoutParameters(target: string, names: readonly string[]): string {
   const at = target.indexOf('?')
   if (at === -1) return target
@@ -89,7 +89,7 @@ export function withoutParameters(target: string, names: readonly string[]): str
   return kept.length === 0 ? target.slice(0, at) : `${target.slice(0, at)}?${kept.join('&')}`
 }
 
-/** The name as a service reads it, however it is encoded. */
+/** The decoded name: a service would decode it too. */
 function parameterName(pair: string): string {
   const [name] = new URLSearchParams(pair).keys()
   return name ?? ''

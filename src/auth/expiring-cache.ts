@@ -1,13 +1,13 @@
 /**
- * Remembers a bounded number of values, each until a time of its own; the least recently used go first. Keys are
- * hashes: clients choose what is hashed, and it may be a secret.
+ * A bounded cache: each value has an expiry of its own, and the least recently used is evicted first. Keys are hashes
+ * of what clients send, which may be long and secret.
  */
 export class ExpiringCache<Value> {
   readonly #entries = new Map<string, { value: Value; until: number }>()
   readonly #size: number
   readonly #now: () => number
 
-  /** @param size  most values at once; 0 remembers none */
+  /** @param size  most values at once; 0 caches nothing */
   constructor(size: number, now: () => number = Date.now) {
     this.#size = size
     this.#now = now
@@ -22,7 +22,7 @@ export class ExpiringCache<Value> {
     return entry.value
   }
 
-  /** @param until  milliseconds since 1970; a time that is over remembers nothing */
+  /** @param until  expiry in milliseconds since 1970; a value that has expired already is not stored */
   set(key: string, value: Value, until: number): void {
     if (this.#size === 0 || until <= this.#now()) return
     this.#entries.delete(key)

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { hash } from 'node:crypto'
 import { gatehouseError, type GatehouseError } from '../errors.ts'
 import { AccountPace } from './account-pace.ts'
@@ -6,17 +7,30 @@ import { authUnavailable } from './challenge.ts'
 import { FailureTallies, type SharedCount, type SharedFailures } from './failure-counts.ts'
 import type { AuthRequest, AuthScheme } from './scheme.ts'
 
-/** Most keys (address and scheme, with or without an account) that are remembered. */
+/** Most keys (address and scheme, with or without an account) whose failures are counted. */
 const REMEMBERED = 100_000
-/**
- * Most attempts of one address in flight at a scheme with accounts: its passwords are hashed in a queue that all share.
- */
+/** Most attempts of one address in flight, for schemes with accounts: all addresses share the queue of hashing. */
 const AT_ONCE = 8
-/** Most requests that wait for the outcome of others, of one address and in all. */
+/** Most requests that wait for the outcome of others: of one address, and in total. */
 const WAITING_OF_ONE = 1000
 const WAITING = 10_000
 /** Longest that a request waits for the outcome of others, in milliseconds. */
 const LONGEST_WAIT = 60_000
+
+/** Multiple of `max` that one address may fail over all accounts, and one account over all addresses. */
+const SPREAD = 10
+
+/** One check of the credentials of a request. */
+interface AuthAttempt {
+  request: AuthRequest
+  scheme: AuthScheme
+  /** The keys under which a failure counts. The last one is that of scheme and address. */
+  keys: readonly string[]
+  /** Most failures of each key. */
+  bounds: readonly number[]
+  /** Key of the account over all addresses; null without an account. */
+  account: string | null
+}
 
 interface Waiting {
   attempt: AuthAttempt
@@ -25,34 +39,34 @@ interface Waiting {
   reject: (error: unknown) => void
 }
 
-/** Failures that a window allows. */
+/** How many failures a window allows. */
 export interface FailureBound {
-  /** Infinity for no bound. */
+  /** Infinity: unlimited. */
   max: number
   windowMs: number
 }
 
 export interface FailedAttemptsOptions {
-  /** What several gateways share; absent when each counts for itself. */
+  /** Counts shared with other gateways. Default: none. */
   shared?: SharedFailures
-  /** Milliseconds of a clock that nobody sets back. */
+  /** Milliseconds of a monotonic clock. */
   now?: () => number
   /** Resolves after so many milliseconds. */
   pause?: (ms: number) => Promise<void>
 }
 
-/** Lets a scheme look at a request without counting anything. */
+/** Authenticates without counting failures. */
 export const UNCOUNTED: Pick<FailedAttempts, 'watch'> = { watch: (request, scheme) => scheme.authenticate(request) }
 
 /**
- * Bounds how often wrong credentials may be sent, so that neither guessing nor flooding with bad signatures pays.
- * Wrong credentials are counted by scheme and address; where a scheme has accounts (Basic), by account and address,
- * with a looser bound for the address as a whole. Missing credentials, those that cannot be guessed (`unguessable`),
- * errors that say nothing about the credentials, and credentials that are known already (`recall`) never count.
+ * Limits how often wrong credentials may be sent, against guessing and against floods of bad signatures. Failures are
+ * counted by scheme and address; for schemes with accounts (Basic) by account and address, with a looser bound for the
+ * address. Not counted are missing credentials, credentials of `unguessable` schemes, errors other than
+ * `GW_UNAUTHORIZED`, and credentials that were verified before (`recall`).
  *
- * An attempt reserves its possible failure before the scheme looks at it, and gives it back unless it fails. So of any
- * number of guesses at once exactly as many are looked at as may fail. When all that is left is reserved, a request
- * waits for the outcome of those in flight, so a burst of valid requests is not refused.
+ * An attempt reserves one failure before it runs, and returns it if it succeeds. So concurrent guesses cannot exceed
+ * the bound. When everything that is left is reserved, a request waits for the attempts in flight: a burst of valid
+ * requests is not refused.
  */
 export class FailedAttempts {
   readonly #max: number
@@ -62,13 +76,11 @@ export class FailedAttempts {
   readonly #shared: SharedFailures | undefined
   readonly #tallies: FailureTallies
   readonly #pace: AccountPace
-  /** By scheme and address; there are some only while an attempt of these is in flight. */
+  /** Waiting requests by scheme and address; only while an attempt with that key is in flight. */
   readonly #waiting = new Map<string, Waiting[]>()
   #waitingInAll = 0
 
-  /**
-   * @param keyOf  what addresses of one client have in common
-   */
+  /** @param keyOf  maps addresses of the same client to one key, such as an IPv6 network */
   constructor(bound: FailureBound, keyOf: (address: string) => string, options: FailedAttemptsOptions = {}) {
     const { max, windowMs } = bound
     const { shared, now = () => performance.now(), pause = timer } = options
@@ -82,7 +94,7 @@ export class FailedAttempts {
   }
 
   /**
-   * Lets a scheme look at a request, unless too many like it have failed.
+   * Authenticates a request with a scheme, unless too many attempts have failed.
    * @throws GatehouseError `GW_TOO_MANY_FAILURES`
    */
   watch(request: AuthRequest, scheme: AuthScheme): Consumer | Promise<Consumer> {
@@ -95,7 +107,7 @@ export class FailedAttempts {
   }
 
   async #later(attempt: AuthAttempt, delay: number): Promise<Consumer> {
-    // before it is slowed down, so that what is refused anyway does not wait
+    // checked before the wait too, so that an attempt that is refused anyway does not wait
     const refusal = this.#refusal(attempt)
     if (refusal !== null) throw refusal
     if (delay > 0) await this.#pause(delay)
@@ -111,7 +123,7 @@ export class FailedAttempts {
     return new Promise((resolve, reject) => this.#wait({ attempt, until: this.#now() + LONGEST_WAIT, resolve, reject }))
   }
 
-  /** The refusal of an attempt whose bound is reached; null when it is not. */
+  /** The error for an attempt whose bound is reached; null below the bound. */
   #refusal({ keys, bounds }: AuthAttempt): GatehouseError | null {
     for (let i = 0; i < keys.length; i++) {
       if (!this.#tallies.has(keys[i]!, bounds[i]!)) continue
@@ -175,7 +187,7 @@ export class FailedAttempts {
       .catch(() => {})
   }
 
-  /** Takes over what other gateways have counted. */
+  /** Takes over the counts of other gateways. */
   #merge(keys: readonly string[], counts: readonly SharedCount[] | null): void {
     counts?.forEach(({ failures, leftMs }, i) => {
       const tally = this.#tallies.get(keys[i]!)
@@ -199,7 +211,7 @@ export class FailedAttempts {
     queue.push(waiting)
   }
 
-  /** An attempt of this scheme and address has ended: those that wait for it start, are refused, or wait on. */
+  /** Called when an attempt has ended. Requests that waited for it start, are refused, or wait on. */
   #wake(key: string): void {
     const queue = this.#waiting.get(key)
     if (queue === undefined) return
@@ -216,7 +228,7 @@ export class FailedAttempts {
 
   #start(waiting: Waiting): void {
     const { attempt, until, resolve } = waiting
-    // what another request has found out meanwhile
+    // another request has verified the same credentials meanwhile
     const known = attempt.scheme.recall?.(attempt.request)
     if (known) return resolve(known)
     const refusal = this.#refusal(attempt)
@@ -227,37 +239,19 @@ export class FailedAttempts {
   }
 }
 
-const timer = (ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, ms).unref()
-  })
-
-/** How many times `max` one address may fail at all accounts of a scheme, and one account from all addresses. */
-export const SPREAD = 10
-
-/** One look at the credentials of a request. */
-export interface AuthAttempt {
-  request: AuthRequest
-  scheme: AuthScheme
-  /** Whose failures it may add to; the last key is that of scheme and address alone. */
-  keys: readonly string[]
-  /** The most failures that each key may have. */
-  bounds: readonly number[]
-  /** The account over all addresses; null for schemes without accounts. */
-  account: string | null
-}
+const timer = (ms: number): Promise<void> => delay(ms, undefined, { ref: false })
 
 /**
- * What a request counts as when a scheme looks at it.
- * @param client  what addresses of one client have in common
+ * The keys and bounds of an attempt.
+ * @param client  key of the address
  * @param max     failures that a window allows
  */
-export function authAttempt(request: AuthRequest, scheme: AuthScheme, client: string, max: number): AuthAttempt {
+function authAttempt(request: AuthRequest, scheme: AuthScheme, client: string, max: number): AuthAttempt {
   const address = `${scheme.name}:${client}`
   if (scheme.account === undefined) return { request, scheme, keys: [address], bounds: [max], account: null }
   const name = scheme.account(request)
   if (name === null) return { request, scheme, keys: [address], bounds: [max * SPREAD], account: null }
-  // a client decides how long a name is
+  // hashed, since clients choose the length of a name
   const digest = hash('sha256', name, 'base64url')
   const account = `${scheme.name}:${digest}`
   return { request, scheme, keys: [`${address}:${digest}`, address], bounds: [max, max * SPREAD], account }

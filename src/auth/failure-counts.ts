@@ -1,29 +1,29 @@
-/** What one key (a scheme and an address, perhaps an account) has used of what it may fail. */
+/** The failures of one key: scheme and address, perhaps with an account. */
 export interface Tally {
-  /** Failures in the present window. */
+  /** Failures in the current window. */
   failures: number
   /** Attempts in flight, each of which may become a failure. */
   reserved: number
-  /** When the window ends, by the clock of the tallies. */
+  /** When the window ends, in milliseconds of the clock. */
   end: number
-  /** Whether the count that other gateways share has been read. */
+  /** Whether the shared count has been read in this window. */
   isShared: boolean
 }
 
 /**
- * Counts failures in windows that begin with the first attempt of a key. The number of keys is bounded, since clients
- * choose them: addresses and user names. A key without failures takes no memory once its attempts have ended.
+ * Counts failures in fixed windows that start with the first attempt of a key. The number of keys is bounded, since
+ * clients choose them (addresses and user names). A key without failures and attempts in flight takes no memory.
  */
 export class FailureTallies {
   readonly #windowMs: number
   readonly #most: number
   readonly #now: () => number
-  /** In the order in which their windows end. */
+  /** In the order in which the windows end. */
   readonly #tallies = new Map<string, Tally>()
 
   /**
-   * @param most  keys that are remembered; past it the oldest one without attempts in flight is dropped
-   * @param now   milliseconds of a clock that nobody sets back
+   * @param most  most keys; beyond it the oldest one without attempts in flight is evicted
+   * @param now   milliseconds of a monotonic clock
    */
   constructor(windowMs: number, most: number, now: () => number) {
     this.#windowMs = windowMs
@@ -35,7 +35,7 @@ export class FailureTallies {
     return this.#tallies.size
   }
 
-  /** The tally of the key in the present window. */
+  /** The tally of a key in the current window. */
   get(key: string): Tally {
     const now = this.#now()
     let tally = this.#tallies.get(key)
@@ -51,7 +51,7 @@ export class FailureTallies {
     return tally
   }
 
-  /** Whether a key has failed so often in the present window. Remembers nothing. */
+  /** Whether a key has at least so many failures in the current window. Creates no tally. */
   has(key: string, failures: number): boolean {
     const tally = this.#tallies.get(key)
     return tally !== undefined && tally.failures >= failures && this.#now() < tally.end
@@ -80,25 +80,25 @@ export class FailureTallies {
   }
 }
 
-/** What a shared store knows of a key. */
+/** The count of a key in the shared store. */
 export interface SharedCount {
   failures: number
   /** Milliseconds until the window ends. */
   leftMs: number
 }
 
-/** What is needed of a Redis client. */
+/** The part of a Redis client that is used. */
 export interface FailureRedis {
   status: string
   eval(script: string, keys: number, ...words: (string | number)[]): Promise<unknown>
 }
 
-/** The braces keep the keys of one attempt on one node of a cluster. */
+/** The braces keep all keys on one node of a cluster. */
 const PREFIX = '{gatehouse}:failures:'
 
 /**
- * Reads the counts of keys, after adding to each. KEYS: one for each count. ARGV: what is added, and the window in
- * milliseconds. The answer has two numbers for each: the count, and the milliseconds until it ends.
+ * Adds to the counts of keys and returns them. ARGV: the number to add, and the window in milliseconds. Returns two
+ * numbers for each key: its count, and the milliseconds until its window ends.
  */
 const COUNT = `
 local answer = {}
@@ -117,14 +117,14 @@ return answer
 `
 
 /**
- * Failures that several gateways share over Redis. A gateway reads them when it first sees a key, and with each failure
- * that it adds. While Redis is away each gateway goes by what it has counted itself.
+ * Failure counts that several gateways share in Redis. A gateway reads the count of a key when it first sees it, and
+ * with each failure that it adds. While Redis is away each gateway uses its own counts.
  */
 export class SharedFailures {
   readonly #redis: () => FailureRedis | null
   readonly #windowMs: number
 
-  /** @param redis  the client; null as long as there is none */
+  /** @param redis  the client; null until it exists */
   constructor(redis: () => FailureRedis | null, windowMs: number) {
     this.#redis = redis
     this.#windowMs = windowMs
@@ -146,7 +146,7 @@ export class SharedFailures {
       const answer = (await redis.eval(COUNT, names.length, ...names, added, this.#windowMs)) as number[]
       return keys.map((_, i) => ({ failures: answer[2 * i]!, leftMs: answer[2 * i + 1]! }))
     } catch {
-      // the connection's own log says that Redis is away
+      // the connection logs that Redis is away
       return null
     }
   }

@@ -1,13 +1,13 @@
 import { Agent } from 'undici'
-import { BootProblems } from '../errors.ts'
+import { configurationProblem } from '../errors.ts'
 
-/** Largest answer that is read, in bytes; those of identity services have a few hundred. */
+/** Largest response that is read, in bytes; usual ones have a few hundred. */
 const LARGEST_ANSWER = 1024 * 1024
-/** Most requests that wait for an answer. A service that hangs may not pile up more. */
+/** Most requests in flight, so that they do not pile up when a service hangs. */
 const MOST_WAITING = 1000
-/** Connections to one origin. */
+/** Most connections to one origin. */
 const CONNECTIONS = 64
-/** Failures of a connection that has been closed while it idled; a new one does better. */
+/** Errors of a connection that was closed while idle; a retry takes a new one. */
 const STALE = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
 export interface IdentityRequest {
@@ -19,27 +19,27 @@ export interface IdentityRequest {
 
 export interface IdentityAnswer {
   status: number
-  /** Names in small letters, values as latin1. */
+  /** Names in lower case, values as latin1. */
   headers: Record<string, string | string[] | undefined>
   body: Buffer
 }
 
 /**
- * Asks services that know who somebody is: one request, one answer, all of it within a time and a size. Redirects are
- * not followed, and certificates are verified (further authorities: `NODE_EXTRA_CA_CERTS`).
+ * The HTTP client for identity services (issuers, introspection, forward-auth). Time and size of a response are
+ * bounded, redirects are not followed, and certificates are verified (further authorities: `NODE_EXTRA_CA_CERTS`).
  */
 export class IdentityClient {
   readonly #timeoutMs: number
   readonly #agent: Agent
   #waiting = 0
 
-  /** @param timeoutMs  from the question to the last byte of the answer, connecting included; in milliseconds */
+  /** @param timeoutMs  for the whole exchange, from connecting to the last byte; in milliseconds */
   constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs
     this.#agent = new Agent({
       connections: CONNECTIONS,
       connect: { timeout: timeoutMs },
-      // a connection that idles longer than the service keeps it would break the next request
+      // shorter than the idle timeout of most servers, which would break the next request
       keepAliveTimeout: 4000,
       keepAliveMaxTimeout: 4000,
       maxResponseSize: LARGEST_ANSWER,
@@ -49,8 +49,8 @@ export class IdentityClient {
   }
 
   /**
-   * Sends a request that changes nothing: it is sent again when the connection has gone stale.
-   * @throws Error of any kind when there is no whole answer in time
+   * Sends a request without side effects: it is sent again when the connection was stale.
+   * @throws Error of any kind when there is no complete response in time
    */
   async ask(url: URL, request: IdentityRequest): Promise<IdentityAnswer> {
     if (this.#waiting >= MOST_WAITING) throw new Error(`${MOST_WAITING} requests are waiting for ${url.origin}`)
@@ -78,28 +78,25 @@ export class IdentityClient {
     return { status: answer.statusCode, headers: answer.headers, body: Buffer.from(await answer.body.arrayBuffer()) }
   }
 
-  /** Ends every connection, and with it what still waits. */
+  /** Closes every connection; requests in flight fail. */
   async close(): Promise<void> {
     await this.#agent.destroy()
   }
 }
 
 /**
- * The address of an identity service.
- * @param field  of the configuration, for the message
- * @throws BootProblems when it is none
+ * Parses the URL of an identity service.
+ * @param field  its field in the configuration, for the message
+ * @throws BootProblems when it is not a usable URL
  */
 export function identityUrl(text: string, field: string): URL {
-  const refuse = (message: string): never => {
-    throw new BootProblems([{ file: 'configuration', field, message }])
-  }
   const url = URL.parse(text)
-  // the text itself may hold a password
+  // the messages do not quote the URL, which may hold a password
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    return refuse('is not a URL: state one such as "https://id.example.com/path"')
+    throw configurationProblem(field, 'is not a URL: state one such as "https://id.example.com/path"')
   }
   if (url.username !== '' || url.password !== '' || url.hash !== '') {
-    return refuse('has credentials or a fragment in it: leave them out')
+    throw configurationProblem(field, 'has credentials or a fragment in it: leave them out')
   }
   return url
 }

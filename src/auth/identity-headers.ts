@@ -1,20 +1,19 @@
 import type { Consumer } from './auth-schema.ts'
 import { claimAt } from './claims.ts'
 
-/** What the upstream learns of the consumer. */
+/** The headers that tell the upstream who the consumer is. */
 export interface IdentityHeaders {
-  /** Names in small letters; a client's own headers of these names are removed. */
+  /** Names in lower case; headers of these names that a client sends are removed. */
   names: string[]
-  /** Name, value, name, value; a claim that is not there makes no header. */
+  /** Name, value, name, value; a missing claim makes no header. */
   values(consumer: Consumer): string[]
 }
 
 /**
  * Compiles the `identityHeaders` of the configuration.
- * @param map  header name to claim: `sub` is the consumer's id, `scope` is every scope, joined by spaces, a dot reaches
- *             into objects. A claim whose whole name has dots in it, such as `https://example.com/org`, is found first.
- * @example
- * compileIdentityHeaders({ 'X-User': 'sub' }).values(consumer) // ['x-user', 'ada']
+ * @param map  header name to claim: `sub` is the consumer's id, `scope` all scopes with spaces between, a dot reaches
+ *   into objects. A claim whose own name has dots, such as `https://example.com/org`, wins over a path.
+ * @example compileIdentityHeaders({ 'X-User': 'sub' }).values(consumer) // ['x-user', 'ada']
  */
 export function compileIdentityHeaders(map: Record<string, string>): IdentityHeaders {
   const entries = Object.entries(map).map(([name, claim]) => ({
@@ -47,8 +46,8 @@ const PLAIN = /^(?! )[\x20-\x24\x26-\x7e]*(?<! )$/
 const UNSAFE = /^ +|[^\x20-\x24\x26-\x7e]+| +$/g
 
 /**
- * No claim may end a header, and no two claims may look alike to the upstream: what is not visible ASCII is
- * percent-encoded (UTF-8), as are spaces at the ends, which HTTP would drop, and `%` itself.
+ * Percent-encodes (UTF-8) all but visible ASCII, leading and trailing spaces, which HTTP would trim, and `%` itself. So
+ * no claim can break out of its header, and different claims never become the same value.
  */
 const headerSafe = (value: string): string =>
   PLAIN.test(value) ? value : value.replace(UNSAFE, (text) => encodeURIComponent(text.toWellFormed()))

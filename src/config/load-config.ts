@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { isObject } from '../schema/json-schema.ts'
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { BootProblems, type Problem } from '../errors.ts'
@@ -45,9 +46,6 @@ export interface ConfigSource {
   overrides?: ConfigOverrides
   cwd: string
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** A copy of `value` with one leaf set; a section that can be a plain value (`false`) becomes a section by it. */
 function assign(value: unknown, { path, switches, value: leaf }: Setting, depth = 0): unknown {

@@ -1,4 +1,5 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
+import { isObject } from '../schema/json-schema.ts'
 import type { TSchema } from 'typebox'
 import type { Problem } from '../errors.ts'
 import { closest } from '../schema/suggestion.ts'
@@ -220,9 +221,6 @@ export function mistakes(schema: TSchema | SchemaNode, value: unknown, at: Path 
 export function checkAgainst(schema: TSchema, value: unknown, file: string): Problem[] {
   return mistakes(schema, value).map(({ path, message }) => ({ file, field: fieldPath(path), message }))
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The branch of a union whose parts the value has: the object branch that knows most of its keys, or the list. */
 function branchOf(schema: SchemaNode, value: unknown): SchemaNode | undefined {

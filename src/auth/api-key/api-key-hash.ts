@@ -5,20 +5,20 @@ import { crc32 } from 'node:zlib'
 export const digestOf = (key: string): Buffer => hash('sha256', key, 'buffer')
 
 /**
- * What keys are looked up by: the first 64 bits of their hash. The rest is compared in constant time, so that how
- * long the search takes tells nothing of use about it.
+ * The index by which keys are looked up: the first 64 bits of their hash. The rest is compared in constant time, so
+ * that the time of a lookup reveals nothing useful about it.
  */
 export const indexOf = (digest: Buffer): string => digest.toString('latin1', 0, 8)
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const ID_LENGTH = 8
-/** A CRC-32 in base 62 has at most so many digits. */
+/** Most digits of a CRC-32 in base 62. */
 const CHECKSUM_LENGTH = 6
 
-/** A key that has just been made; nobody can make its text again. */
+/** A new key. Its text cannot be recovered later. */
 export interface NewKey {
   key: string
-  /** The part of it that is no secret. */
+  /** The public part of it. */
   id: string
   /** In hexadecimal digits. */
   sha256: string
@@ -26,7 +26,7 @@ export interface NewKey {
 
 /**
  * Makes a key, `gh_<id>_<secret><checksum>`: 8 random letters and digits, 32 random bytes in base64url, and the CRC-32
- * of everything before it in base 62. Prefix and checksum let scanners find a key that has leaked, and nothing else.
+ * of everything before it in base 62. Prefix and checksum only help scanners to find leaked keys.
  */
 export function newKey(): NewKey {
   const id = Array.from({ length: ID_LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join('')

@@ -1,7 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Duration } from '../../units.ts'
-
-const Name = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+import { grantFields, placeFields } from '../auth-schema.ts'
 
 /** One key, in the configuration, the keys file or Redis. The key itself is never stored. */
 export const ApiKeyEntry = Type.Object(
@@ -26,18 +25,7 @@ export const ApiKeyEntry = Type.Object(
       description:
         'SHA-256 of the whole key, in hexadecimal digits. The key must be random: a chosen word can be guessed from its hash.',
     }),
-    scopes: Type.Optional(
-      Type.Array(
-        Type.String({
-          pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$',
-          title: 'scope: visible ASCII without quotes and backslashes',
-        }),
-        { description: 'Scopes of the consumer. Default: none.' },
-      ),
-    ),
-    groups: Type.Optional(
-      Type.Array(Type.String({ minLength: 1 }), { description: 'Groups (roles) of the consumer. Default: none.' }),
-    ),
+    ...grantFields,
     expires: Type.Optional(
       Type.String({
         pattern: '^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2}))?$',
@@ -62,26 +50,7 @@ export const ApiKeyList = Type.Array(ApiKeyEntry)
 /** The `apiKeys` section of the configuration: where a request carries its key, and which keys exist. */
 export const ApiKeySettings = Type.Object(
   {
-    header: Type.Union([Type.Literal(false), Type.String({ pattern: Name, title: 'name of a header' })], {
-      default: 'x-api-key',
-      description: 'Header that holds the key. `false`: none.',
-    }),
-    query: Type.Optional(
-      Type.String({
-        pattern: Name,
-        title: 'name of letters, digits and -._~',
-        description:
-          'Query parameter that may hold the key. It then appears in logs and browser histories. Default: none.',
-      }),
-    ),
-    cookie: Type.Optional(
-      Type.String({
-        pattern: Name,
-        title: 'name of a cookie',
-        description:
-          'Cookie that may hold the key. A browser also sends it with requests that other sites cause. Default: none.',
-      }),
-    ),
+    ...placeFields('key', 'x-api-key'),
     keys: Type.Optional(Type.Array(ApiKeyEntry, { description: 'The keys, in the configuration itself.' })),
     file: Type.Optional(
       Type.String({

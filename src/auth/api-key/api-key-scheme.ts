@@ -8,12 +8,12 @@ import { digestOf, indexOf } from './api-key-hash.ts'
 import type { ApiKeySettings } from './api-key-schema.ts'
 import type { KeyStore } from './api-key-store.ts'
 
-/** Longest key that is looked at, in characters. */
+/** Longest key that is hashed, in characters. */
 const LONGEST = 1024
-/** Most pairs of key and address that are remembered. */
+/** Most pairs of key and address that are remembered as used. */
 const REMEMBERED = 10_000
 
-/** Stands in for a key that there is not, so that looking for it is the same work. */
+/** Used for an unknown key, so that the check takes the same time. */
 const NOBODY: ApiKey = {
   digest: Buffer.alloc(32),
   until: 0,
@@ -21,10 +21,10 @@ const NOBODY: ApiKey = {
   consumer: { id: '', scheme: 'apiKey', scopes: [], groups: [], claims: {} },
 }
 
-/** API keys in a header, query parameter or cookie, of which the gateway knows only the SHA-256. */
+/** API keys in a header, query parameter or cookie. The gateway stores only their SHA-256. */
 export class ApiKeyScheme implements AuthScheme {
   readonly name = 'apiKey'
-  // no registered scheme, but a 401 must have a challenge (RFC 9110, section 15.5.2)
+  // not a registered scheme, but a 401 needs a challenge (RFC 9110, section 15.5.2)
   readonly challenge = 'ApiKey realm="gatehouse"'
   readonly credentials: CredentialPlaces
   readonly security: Readonly<Record<string, unknown>>
@@ -32,10 +32,7 @@ export class ApiKeyScheme implements AuthScheme {
   readonly #detail: string
   readonly #store: KeyStore
   readonly #now: () => number
-  /**
-   * Which keys have been used from which address, as index and address: these do not suffer from failures of others
-   * there.
-   */
+  /** Index and address of keys that were used: they are not locked out by failures of others at the same address. */
   readonly #used = new Set<string>()
 
   constructor(
@@ -67,7 +64,7 @@ export class ApiKeyScheme implements AuthScheme {
     return key !== undefined && this.#admits(key, digest, request.ip) ? key.consumer : null
   }
 
-  /** One answer, and one amount of work, for keys that are unknown, have expired or come from a wrong address. */
+  /** Unknown keys, expired ones and wrong addresses get the same answer after the same work. */
   authenticate(request: AuthRequest): Consumer | Promise<Consumer> {
     const text = credentialFrom(this.#source, request)
     if (text === undefined || text.length > LONGEST) throw this.#refusal()

@@ -1,19 +1,20 @@
 import type { ApiKey, ApiKeys } from './api-key.ts'
+import { readyClient } from '../../redis/ready-client.ts'
 import { authUnavailable } from '../challenge.ts'
 import { indexOf } from './api-key-hash.ts'
 
-/** Where keys are looked up, by their index. */
+/** A store of keys, which are looked up by their index. */
 export interface KeyStore {
-  /** The key, if it is known at this moment. */
+  /** The key, if it is known without asking. */
   peek(index: string): ApiKey | undefined
   /**
-   * The key, wherever it has to be got from; undefined when there is none.
-   * @throws GatehouseError `GW_AUTH_UNAVAILABLE` when nobody can say
+   * The key, fetched if necessary; undefined when there is none.
+   * @throws GatehouseError `GW_AUTH_UNAVAILABLE` when the store is not available
    */
   find(index: string): ApiKey | undefined | Promise<ApiKey | undefined>
 }
 
-/** Keys of the configuration and of the keys file, which changes, and then those of another store. */
+/** The keys of the configuration, of the keys file, which may change, and of another store, in this order. */
 export class KeyRing implements KeyStore {
   readonly #configured: ApiKeys
   readonly #next: KeyStore | undefined
@@ -24,7 +25,7 @@ export class KeyRing implements KeyStore {
     this.#next = next
   }
 
-  /** Takes these keys for those that the file had before. */
+  /** Replaces the keys of the file. */
   replace(filed: ApiKeys): void {
     this.#filed = filed
   }
@@ -38,14 +39,14 @@ export class KeyRing implements KeyStore {
   }
 }
 
-/** The Redis hash of all keys: index of the key, in hexadecimal digits, to its entry as JSON. */
+/** The Redis hash with all keys: the index of a key, as hexadecimal digits, to its entry as JSON. */
 export const REDIS_KEYS = 'gatehouse:api-keys'
-/** Most keys that are remembered. */
+/** Most keys that are cached. */
 const REMEMBERED = 10_000
 /** Longest entry that is read, in characters. */
 const LONGEST = 65_536
 
-/** What is needed of a Redis client. */
+/** The part of a Redis client that is used. */
 export interface KeyRedis {
   status: string
   connect(): Promise<unknown>
@@ -53,9 +54,9 @@ export interface KeyRedis {
 }
 
 export interface RedisKeysOptions {
-  /** The client; null as long as there is none. */
+  /** The client; null until it exists. */
   redis: () => KeyRedis | null
-  /** Makes a key of an entry; null when it is none. */
+  /** Parses an entry; null when it is not valid. */
   read: (text: string) => ApiKey | null
   /** Milliseconds after which Redis is asked again. */
   refreshMs: number
@@ -64,12 +65,11 @@ export interface RedisKeysOptions {
   now?: () => number
 }
 
-/** Field of the Redis hash. */
+/** The field of a key in the Redis hash. */
 export const fieldOf = (index: string): string => Buffer.from(index, 'latin1').toString('hex')
 
 /**
- * Keys in Redis. Those that exist are remembered for a while; while Redis is away they go on working for the time of
- * grace.
+ * Keys in Redis. Found keys are cached for a while, and for longer (`graceMs`) while Redis is away.
  */
 export class RedisKeys implements KeyStore {
   readonly #options: RedisKeysOptions
@@ -107,7 +107,7 @@ export class RedisKeys implements KeyStore {
     }
     this.#read.delete(index)
     const key = text === null || text.length > LONGEST ? null : this.#options.read(text)
-    // a field whose entry is another key's would live on under the name of the field when that is revoked
+    // an entry under the index of another key would survive the revocation of its own field
     if (key === null || indexOf(key.digest) !== index) return undefined
     if (this.#read.size >= REMEMBERED) this.#read.delete(this.#read.keys().next().value!)
     this.#read.set(index, { key, at: this.#now() })
@@ -116,12 +116,8 @@ export class RedisKeys implements KeyStore {
 
   async #ask(index: string): Promise<string | null> {
     const redis = this.#options.redis()
-    // nobody listens yet, as in `gatehouse explain`
+    // the first command of the process, as in `gatehouse explain`
     if (redis?.status === 'wait') await redis.connect()
-    // the client would say the same, with a stack that nobody reads
-    if (redis?.status !== 'ready') throw AWAY
-    return redis.hget(REDIS_KEYS, fieldOf(index))
+    return readyClient(redis).hget(REDIS_KEYS, fieldOf(index))
   }
 }
-
-const AWAY = new Error('Redis is away')

@@ -1,16 +1,17 @@
 import { BlockList, isIP } from 'node:net'
 import { BootProblems, type Problem } from '../../errors.ts'
 import type { Consumer } from '../auth-schema.ts'
+import { configuredConsumer } from '../claims.ts'
 import type { ApiKeyEntry } from './api-key-schema.ts'
 import { digestOf, indexOf } from './api-key-hash.ts'
 
-/** A key as requests are held against it. */
+/** A key in the form in which requests are checked. */
 export interface ApiKey {
   /** SHA-256 of the key. */
   digest: Buffer
-  /** Milliseconds since 1970 from which on it is refused; Infinity for never. */
+  /** Milliseconds since 1970 from which it is refused; Infinity for never. */
   until: number
-  /** Where it may be used; null for anywhere. */
+  /** Where it may be used from; null for anywhere. */
   networks: NetworkList | null
   consumer: Consumer
 }
@@ -21,10 +22,10 @@ export type ApiKeys = ReadonlyMap<string, ApiKey>
 const EMPTY = digestOf('')
 
 /**
- * Makes keys of entries that their schema has accepted.
- * @param file  where they stand, for the messages
- * @param at    field of the list in it, such as `apiKeys.keys`
- * @throws BootProblems with everything that is wrong
+ * Compiles entries that their schema has accepted.
+ * @param file  the file they are from, for the messages
+ * @param at    field of the list in that file, such as `apiKeys.keys`
+ * @throws BootProblems with every mistake
  */
 export function compileApiKeys(entries: readonly ApiKeyEntry[], file: string, at = ''): ApiKeys {
   const problems: Problem[] = []
@@ -44,7 +45,7 @@ export function compileApiKeys(entries: readonly ApiKeyEntry[], file: string, at
 }
 
 function compile(
-  { name, id, sha256, scopes = [], groups = [], expires, addresses }: ApiKeyEntry,
+  { name, id, sha256, expires, addresses, ...grants }: ApiKeyEntry,
   say: (field: string, message: string) => void,
 ): ApiKey {
   const until = expires === undefined ? Infinity : timeOf(expires)
@@ -64,19 +65,12 @@ function compile(
     digest: Buffer.from(sha256, 'hex'),
     until,
     networks,
-    consumer: Object.freeze({
-      id: name,
-      scheme: 'apiKey' as const,
-      scopes: Object.freeze([...scopes]),
-      groups: Object.freeze([...groups]),
-      claims: Object.freeze({ name, ...(id === undefined ? {} : { keyId: id }) }),
-    }),
+    consumer: configuredConsumer(name, 'apiKey', { name, ...(id === undefined ? {} : { keyId: id }) }, grants),
   }
 }
 
 /**
- * Milliseconds since 1970; NaN for what is not in the calendar, such as the 31st of June, which `Date` would take for
- * July.
+ * Milliseconds since 1970; NaN for a date that does not exist, such as June 31st, which `Date` would read as July 1st.
  */
 function timeOf(text: string): number {
   const day = text.slice(0, 10)
@@ -84,7 +78,7 @@ function timeOf(text: string): number {
   return Number.isNaN(date.getTime()) || !date.toISOString().startsWith(day) ? NaN : Date.parse(text)
 }
 
-/** Addresses and networks (CIDR) to look an address up in. */
+/** A list of addresses and networks (CIDR). */
 export class NetworkList {
   readonly #list = new BlockList()
 
@@ -100,7 +94,7 @@ export class NetworkList {
     return true
   }
 
-  /** Whether the address is in one of them; IPv4 also when it comes as IPv4-mapped IPv6. */
+  /** Whether the list covers the address; an IPv4-mapped IPv6 address counts as IPv4. */
   has(address: string): boolean {
     const bare = address.split('%', 1)[0]!
     const version = isIP(bare)

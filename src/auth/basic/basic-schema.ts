@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Duration } from '../../units.ts'
+import { grantFields } from '../auth-schema.ts'
 
 /** One user, in the configuration or the file of users. */
 export const BasicUser = Type.Object(
@@ -17,18 +18,7 @@ export const BasicUser = Type.Object(
       writeOnly: true,
       description: 'Hash of the password in the PHC string format; `gatehouse key hash` makes one.',
     }),
-    scopes: Type.Optional(
-      Type.Array(
-        Type.String({
-          pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$',
-          title: 'scope: visible ASCII without quotes and backslashes',
-        }),
-        { description: 'Scopes of the consumer. Default: none.' },
-      ),
-    ),
-    groups: Type.Optional(
-      Type.Array(Type.String({ minLength: 1 }), { description: 'Groups (roles) of the consumer. Default: none.' }),
-    ),
+    ...grantFields,
   },
   { additionalProperties: false, description: 'A user with the hash of a password.' },
 )

@@ -1,19 +1,20 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { gatehouseError, type GatehouseError, BootProblems, type Problem } from '../../errors.ts'
 import type { Consumer } from '../auth-schema.ts'
+import { configuredConsumer } from '../claims.ts'
 import { ExpiringCache } from '../expiring-cache.ts'
 import { isRepeated } from '../credentials.ts'
 import type { AuthRequest, AuthScheme } from '../scheme.ts'
 import { HashQueue, parsePasswordHash, type PasswordHash } from './password-hash.ts'
 import type { BasicUser } from './basic-schema.ts'
 
-/** Longest header that is looked at, in characters. */
+/** Longest header that is parsed, in characters. */
 const LONGEST = 2048
-/** Most right passwords that are remembered. */
+/** Most correct passwords that are remembered. */
 const REMEMBERED = 10_000
 const PRESENTED = /^Basic(?: |$)/i
 const CREDENTIALS = /^Basic +([A-Za-z0-9+/]+={0,2}) *$/i
-// the byte order mark is a character like any other in a password
+// a byte order mark is an ordinary character in a password
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Names and passwords in the `Authorization` header (RFC 7617). */
@@ -25,23 +26,23 @@ export class BasicScheme implements AuthScheme {
   readonly security = { type: 'http', scheme: 'basic' }
   readonly #rememberMs: number
   readonly #now: () => number
-  /** So that what is remembered tells nothing to whoever gets hold of it. */
+  /** Salts the digests of remembered passwords, so that they are useless to an attacker who reads memory. */
   readonly #salt = randomBytes(32)
   readonly #queue = new HashQueue()
-  /** A browser opens several connections at once: all of them wait for one hash. */
+  /** One hash for concurrent requests with a password: browsers open several connections at once. */
   readonly #running = new Map<string, Promise<KnownUser | null>>()
   #remembered!: ExpiringCache<KnownUser>
   #users!: ReadonlyMap<string, KnownUser>
   #all!: readonly KnownUser[]
 
-  /** @param rememberMs  for how long a right password is not hashed again */
+  /** @param rememberMs  milliseconds for which a correct password is not hashed again */
   constructor(rememberMs: number, now: () => number = Date.now) {
     this.#rememberMs = rememberMs
     this.#now = now
     this.replace(new Map())
   }
 
-  /** Takes these users for those before; passwords are hashed anew. */
+  /** Replaces the users and drops remembered passwords. */
   replace(users: ReadonlyMap<string, KnownUser>): void {
     this.#users = users
     this.#all = [...users.values()]
@@ -53,17 +54,16 @@ export class BasicScheme implements AuthScheme {
     return typeof authorization === 'string' && PRESENTED.test(authorization)
   }
 
-  /** The name, in the form in which users are looked up, so that no other spelling of it has a count of its own. */
+  /** The normalized name, so that other spellings share its count of failures. */
   account({ headers: { authorization = '' } }: AuthRequest): string | null {
     return authorization.length > LONGEST ? null : (pairOf(authorization)?.name ?? null)
   }
 
   /**
-   * There is no `recall`: passwords can be guessed, and whoever has failed too often must not go on guessing at those
-   * that happen to be remembered.
+   * There is no `recall`: a client that is locked out must not be able to test guesses against remembered passwords.
    */
   authenticate({ headers: { authorization = '' }, raw: { rawHeaders } }: AuthRequest): Consumer | Promise<Consumer> {
-    // Node keeps the first of several
+    // Node keeps only the first of several headers
     if (authorization.length > LONGEST || isRepeated(rawHeaders, 'authorization')) throw this.#refusal()
     const pair = pairOf(authorization)
     if (pair === null) throw this.#refusal()
@@ -84,12 +84,14 @@ export class BasicScheme implements AuthScheme {
     }
     const user = await running
     if (user === null) throw this.#refusal()
-    // unless the users have changed meanwhile
+    // not if the users have been replaced meanwhile
     if (this.#users.get(name) === user) this.#remembered.set(digest, user, this.#now() + this.#rememberMs)
     return user.consumer
   }
 
-  /** A stranger's password is hashed as that of one of the users would be, and always the same one for a name. */
+  /**
+   * For an unknown name, hashes with the parameters of some user (always the same), so that timing reveals no names.
+   */
   async #hash(name: string, password: string): Promise<KnownUser | null> {
     const user = this.#users.get(name)
     const hashed =
@@ -106,7 +108,7 @@ export class BasicScheme implements AuthScheme {
   }
 }
 
-/** Name and password of a header, in UTF-8 and composed; null when it has none in the form of RFC 7617, section 2. */
+/** Name and password of a header as NFC text; null when it is malformed (RFC 7617, section 2). */
 function pairOf(authorization: string): { name: string; password: string } | null {
   const encoded = CREDENTIALS.exec(authorization)?.[1]
   if (encoded === undefined) return null
@@ -122,23 +124,23 @@ function pairOf(authorization: string): { name: string; password: string } | nul
   return { name: text.slice(0, colon), password: text.slice(colon + 1) }
 }
 
-/** A user as passwords are held against it. */
+/** A user with the parsed hash. */
 export interface KnownUser {
   hash: PasswordHash
   consumer: Consumer
 }
 
 /**
- * Makes users of entries that their schema has accepted, by their names.
- * @param file  where they stand, for the messages
- * @param at    field of the list in it, such as `basic.users`
- * @throws BootProblems with everything that is wrong
+ * Compiles entries that their schema has accepted. Returns the users by name.
+ * @param file  the file they are from, for the messages
+ * @param at    field of the list in that file, such as `basic.users`
+ * @throws BootProblems with every mistake
  */
 export function compileUsers(entries: readonly BasicUser[], file: string, at = ''): ReadonlyMap<string, KnownUser> {
   const problems: Problem[] = []
   const users = new Map<string, KnownUser>()
   const names = new Set<string>()
-  for (const [i, { name: given, password, scopes = [], groups = [] }] of entries.entries()) {
+  for (const [i, { name: given, password, ...grants }] of entries.entries()) {
     const name = given.normalize('NFC')
     if (names.has(name)) {
       problems.push({
@@ -150,16 +152,7 @@ export function compileUsers(entries: readonly BasicUser[], file: string, at = '
     names.add(name)
     const hash = parsePasswordHash(password)
     if (typeof hash === 'string') problems.push({ file, field: `${at}[${i}].password`, message: hash })
-    else {
-      const consumer = {
-        id: name,
-        scheme: 'basic' as const,
-        scopes: Object.freeze([...scopes]),
-        groups: Object.freeze([...groups]),
-        claims: Object.freeze({ name }),
-      }
-      users.set(name, { hash, consumer: Object.freeze(consumer) })
-    }
+    else users.set(name, { hash, consumer: configuredConsumer(name, 'basic', { name }, grants) })
   }
   if (problems.length > 0) throw new BootProblems(problems)
   return users

@@ -2,7 +2,7 @@ import { argon2, type Argon2Parameters, randomBytes, scrypt, timingSafeEqual } f
 import { promisify } from 'node:util'
 import { authUnavailable } from '../challenge.ts'
 
-/** A password hash that has been read. */
+/** A parsed password hash. */
 export interface PasswordHash {
   /** Whether this is the password. */
   matches(password: string): Promise<boolean>
@@ -11,18 +11,18 @@ export interface PasswordHash {
 const argon2Of = promisify(argon2)
 const scryptOf = promisify<string, Buffer, number, { N: number; r: number; p: number; maxmem: number }, Buffer>(scrypt)
 
-/** What OWASP's Password Storage Cheat Sheet asks for: memory in KiB, and passes over it. */
+/** Parameters of new hashes, as OWASP recommends (Password Storage Cheat Sheet): memory in KiB, passes over it. */
 const MADE = { memory: 19_456, passes: 2, parallelism: 1 }
-/** Most memory that one hash may take, in bytes. */
+/** Most memory of one hash, in bytes. */
 const MOST_MEMORY = 256 * 1024 ** 2
 /**
- * Least work of an argon2id hash, as KiB times passes, and of a scrypt hash, as N times r times p: lesser ones are soon
- * broken.
+ * Least work of an argon2id hash (KiB times passes) and of a scrypt hash (N times r times p). Cheaper ones are broken
+ * too easily.
  */
 const LEAST_ARGON2 = 35_000
 const LEAST_SCRYPT = 2 ** 17
 
-/** Composed as one, since keyboards differ in it (RFC 8265, section 4.2.2). */
+/** Normalized to NFC, since keyboards differ in how they compose characters (RFC 8265, section 4.2.2). */
 const composed = (password: string): string => password.normalize('NFC')
 
 /** A new argon2id hash of a password (RFC 9106), in the PHC string format. */
@@ -38,8 +38,8 @@ const ARGON2ID = /^\$argon2id\$v=19\$m=(\d{1,9}),t=(\d{1,3}),p=(\d{1,3})\$([\w+/
 const SCRYPT = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,3}),p=(\d{1,3})\$([\w+/]{11,86})\$([\w+/]{22,86})$/
 
 /**
- * Reads a hash in the PHC string format, argon2id or scrypt (RFC 7914).
- * @returns what is wrong with it, in words without the hash, when it cannot be used
+ * Parses a hash in the PHC string format, argon2id or scrypt (RFC 7914).
+ * @returns a message, which does not show the hash, when it cannot be used
  */
 export function parsePasswordHash(text: string): PasswordHash | string {
   const [, m, t, lanes, nonce, tag] = ARGON2ID.exec(text) ?? []
@@ -79,7 +79,7 @@ function scryptHash(N: number, r: number, p: number, salt: Buffer, expected: Buf
   if (128 * N * r > MOST_MEMORY || p > 16) {
     return 'takes more memory or time than a gateway can give: make one with gatehouse key hash'
   }
-  // what Node counts is a little more than the formula
+  // Node counts slightly more memory than the formula
   return {
     matches: async (password) =>
       timingSafeEqual(
@@ -89,12 +89,12 @@ function scryptHash(N: number, r: number, p: number, salt: Buffer, expected: Buf
   }
 }
 
-/** How many hashes are made at once: the thread pool, of four threads, also looks up names and reads files. */
+/** Hashes that run at once: the thread pool of four threads also resolves names and reads files. */
 const AT_ONCE = 2
-/** How many more may wait. */
+/** Most hashes that wait. */
 const WAITING = 64
 
-/** Bounds the work of hashing, so that a flood of passwords takes neither all threads nor all memory. */
+/** Limits concurrent hashing, so that a flood of passwords cannot take all threads or all memory. */
 export class HashQueue {
   readonly #waiting: (() => void)[] = []
   #running = 0
@@ -103,7 +103,7 @@ export class HashQueue {
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running >= AT_ONCE) {
       if (this.#waiting.length >= WAITING) throw authUnavailable(new Error('too many passwords wait to be hashed'))
-      // whoever ends hands the place over
+      // a hash that ends passes its slot on
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve)
       })

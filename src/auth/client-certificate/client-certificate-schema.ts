@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { grantFields } from '../auth-schema.ts'
 
 /** A consumer that is known by a certificate. */
 export const CertificateConsumer = Type.Object(
@@ -20,18 +21,7 @@ export const CertificateConsumer = Type.Object(
           'SHA-256 of the certificate itself (`openssl x509 -noout -fingerprint -sha256`). If `subject` is stated too, both must match.',
       }),
     ),
-    scopes: Type.Optional(
-      Type.Array(
-        Type.String({
-          pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$',
-          title: 'scope: visible ASCII without quotes and backslashes',
-        }),
-        { description: 'Scopes of the consumer. Default: none.' },
-      ),
-    ),
-    groups: Type.Optional(
-      Type.Array(Type.String({ minLength: 1 }), { description: 'Groups (roles) of the consumer. Default: none.' }),
-    ),
+    ...grantFields,
   },
   { additionalProperties: false, description: 'A consumer and its certificate.' },
 )

@@ -3,21 +3,22 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { gatehouseError, type GatehouseError, BootProblems } from '../../errors.ts'
 import type { Consumer } from '../auth-schema.ts'
+import { configuredConsumer, type Grants } from '../claims.ts'
 import type { AuthRequest, AuthScheme } from '../scheme.ts'
 import type { CertificateConsumer, CertificateSettings } from './client-certificate-schema.ts'
 
 /**
- * Field by which a proxy hands a certificate on: a byte sequence of structured fields, which holds its DER (RFC 9440,
- * section 2.2).
+ * Header in which a proxy forwards a certificate: a structured-field byte sequence with its DER (RFC 9440, section
+ * 2.2).
  */
 const HEADER = 'client-cert'
 const BYTES = /^:([A-Za-z0-9+/]+={0,2}):$/
-/** Longest field that is looked at, in characters. */
+/** Longest header that is parsed, in characters. */
 const LONGEST = 16_384
-/** Most certificates that are remembered. */
+/** Most forwarded certificates that are cached. */
 const REMEMBERED = 1000
 
-/** Whose certificate it is, and between which milliseconds since 1970. */
+/** The consumer of a certificate, and its validity in milliseconds since 1970. */
 interface Known {
   consumer: Consumer | null
   from: number
@@ -27,8 +28,8 @@ interface Known {
 const NOBODY: Known = { consumer: null, from: 0, until: 0 }
 
 /**
- * Client certificates: that of the TLS connection, if it has been verified against the authorities of the listener, or
- * one that a trusted proxy has verified and hands on (RFC 9440).
+ * Client certificates: that of the TLS connection, verified against the authorities of the listener, or one that a
+ * trusted proxy has verified and forwards (RFC 9440).
  */
 export class ClientCertificateScheme implements AuthScheme {
   readonly name = 'clientCertificate'
@@ -37,15 +38,15 @@ export class ClientCertificateScheme implements AuthScheme {
   readonly security = { type: 'mutualTLS' }
   readonly unguessable = true
   readonly #consumerOf: ConsumerOfCertificate
-  readonly #believes: (socket: Socket) => boolean
+  readonly #trusts: (socket: Socket) => boolean
   readonly #now: () => number
   readonly #connections = new WeakMap<Socket, Known>()
-  readonly #handedOn = new Map<string, Known>()
+  readonly #forwarded = new Map<string, Known>()
 
-  /** @param believes  whether what the other end of a connection says of certificates is true */
-  constructor(consumerOf: ConsumerOfCertificate, believes: (socket: Socket) => boolean, now: () => number = Date.now) {
+  /** @param trusts  whether a connection is from a proxy whose `Client-Cert` is trusted */
+  constructor(consumerOf: ConsumerOfCertificate, trusts: (socket: Socket) => boolean, now: () => number = Date.now) {
     this.#consumerOf = consumerOf
-    this.#believes = believes
+    this.#trusts = trusts
     this.#now = now
   }
 
@@ -53,7 +54,7 @@ export class ClientCertificateScheme implements AuthScheme {
     return this.#known(request) !== null
   }
 
-  /** The certificate of a connection was verified when the connection was made. */
+  /** The certificate of a connection was verified during its TLS handshake. */
   recall(request: AuthRequest): Consumer | null {
     const known = this.#known(request)
     if (known === null || known.consumer === null) return null
@@ -67,11 +68,11 @@ export class ClientCertificateScheme implements AuthScheme {
     return consumer
   }
 
-  /** What is known of the certificate; null when there is none. */
+  /** The certificate with its consumer; null without a certificate. */
   #known({ headers, raw: { socket } }: AuthRequest): Known | null {
     if (!socket) return null
-    // a proxy has a certificate of its own, which is not the client's
-    if (this.#believes(socket)) return headers[HEADER] === undefined ? null : this.#fromHeader(String(headers[HEADER]))
+    // the certificate of the connection is that of the proxy, not of the client
+    if (this.#trusts(socket)) return headers[HEADER] === undefined ? null : this.#fromHeader(String(headers[HEADER]))
     return isEncrypted(socket) ? this.#fromConnection(socket) : null
   }
 
@@ -87,13 +88,13 @@ export class ClientCertificateScheme implements AuthScheme {
   }
 
   #fromHeader(text: string): Known {
-    let known = this.#handedOn.get(text)
+    let known = this.#forwarded.get(text)
     if (known === undefined) {
       const certificate = text.length > LONGEST ? null : parse(text)
       if (certificate === null) return NOBODY
       known = this.#judge(certificate)
-      if (this.#handedOn.size >= REMEMBERED) this.#handedOn.delete(this.#handedOn.keys().next().value!)
-      this.#handedOn.set(text, known)
+      if (this.#forwarded.size >= REMEMBERED) this.#forwarded.delete(this.#forwarded.keys().next().value!)
+      this.#forwarded.set(text, known)
     }
     return known
   }
@@ -124,22 +125,20 @@ function parse(text: string): X509Certificate | null {
 const refusal = (): GatehouseError =>
   gatehouseError('GW_UNAUTHORIZED', { detail: 'Connect with a client certificate that this gateway knows.' })
 
-/** What of a certificate says whose it is. */
+/** The parts of a certificate that identify its consumer. */
 export interface Certificate {
   /** SHA-256 in capital hexadecimal digits, with colons. */
   fingerprint256: string
-  /**
-   * Attributes as Node takes them apart: never matched as one text, into which a value could smuggle another attribute.
-   */
+  /** Attributes as parsed by Node. Matching them as one text would let a value imitate another attribute. */
   subject: Readonly<Record<string, string | string[] | undefined>>
 }
 
-/** Finds the consumer of a certificate whose chain has been verified; null when it is nobody's. */
+/** Finds the consumer of a verified certificate; null when there is none. */
 export type ConsumerOfCertificate = (certificate: Certificate) => Consumer | null
 
 /**
  * Compiles `consumers` and `anyTrusted`.
- * @throws BootProblems when an entry states nothing to know its certificate by
+ * @throws BootProblems when an entry states neither subject nor fingerprint
  */
 export function compileCertificateConsumers({
   consumers,
@@ -159,9 +158,9 @@ export function compileCertificateConsumers({
   const names = new Set(consumers.map(({ name }) => name))
   return (certificate) => {
     const entry = entries.find(({ fits }) => fits(certificate))
-    if (entry) return consumer(entry.name, certificate, entry.scopes, entry.groups)
+    if (entry) return consumer(entry.name, certificate, entry)
     const { CN } = certificate.subject
-    // a name that has been given to one certificate is not for another to take
+    // a CN equal to a configured name would impersonate that consumer
     return anyTrusted && typeof CN === 'string' && CN !== '' && !names.has(CN) ? consumer(CN, certificate) : null
   }
 }
@@ -182,16 +181,10 @@ function compileEntry({ name, subject = {}, fingerprint256, scopes, groups }: Ce
   }
 }
 
-const consumer = (
-  id: string,
-  { fingerprint256, subject }: Certificate,
-  scopes: readonly string[] = [],
-  groups: readonly string[] = [],
-): Consumer =>
-  Object.freeze({
+const consumer = (id: string, { fingerprint256, subject }: Certificate, grants?: Grants): Consumer =>
+  configuredConsumer(
     id,
-    scheme: 'clientCertificate' as const,
-    scopes: Object.freeze([...scopes]),
-    groups: Object.freeze([...groups]),
-    claims: Object.freeze({ name: id, fingerprint256, subject: Object.freeze({ ...subject }) }),
-  })
+    'clientCertificate',
+    { name: id, fingerprint256, subject: Object.freeze({ ...subject }) },
+    grants,
+  )

@@ -1,18 +1,15 @@
 import Type, { type Static } from 'typebox'
 import { Duration } from '../../units.ts'
-import type { Consumer } from '../auth-schema.ts'
+import { type Consumer, HttpUrl } from '../auth-schema.ts'
 
 const HeaderName = () => Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", title: 'header name' })
 
 /** The `forwardAuth` section of the configuration: the external service that decides who may call. */
 export const ForwardAuthSettings = Type.Object(
   {
-    url: Type.String({
-      pattern: '^https?://',
-      title: 'URL that starts with https:// or http://',
-      description:
-        'URL that gets a GET for each request. 2xx lets the request in. 3xx and 4xx are sent to the client unchanged.',
-    }),
+    url: HttpUrl(
+      'URL that gets a GET for each request. 2xx lets the request in. 3xx and 4xx are sent to the client unchanged.',
+    ),
     requestHeaders: Type.Array(HeaderName(), {
       default: ['authorization', 'cookie', 'accept', 'x-requested-with'],
       description:

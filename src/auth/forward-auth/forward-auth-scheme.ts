@@ -8,14 +8,16 @@ import type { AuthRequest, AuthScheme, CredentialPlaces } from '../scheme.ts'
 import { ANONYMOUS, type ForwardAuthSettings } from './forward-auth-schema.ts'
 import { gatehouseError, type GatehouseError } from '../../errors.ts'
 
-/** What of the world outside the scheme needs. */
+/** What the scheme needs from the gateway. */
 export interface ForwardAuthSurroundings {
   url: URL
   client: Pick<IdentityClient, 'ask'>
-  /** Path and query as the routes have read them, from the request's own. */
+  /** The path and query that routing uses, for the URL of the request. */
   publicTarget: (url: string) => string
-  /** A header as the service may see it. Default: as it came. */
+  /** Filters a header for the service. Default: unchanged. */
   shown?: ShownHeader
+  /** Whether a method acts on the URL in `Destination` too. */
+  hasDestination: (method: string) => boolean
   now?: () => number
 }
 
@@ -25,8 +27,8 @@ export interface ForwardAuthSurroundings {
  */
 export class ForwardAuthScheme implements AuthScheme {
   readonly name = 'forwardAuth'
-  /** Whoever shows nothing is its business too: that is who gets sent to a login page. */
-  readonly asksStrangers = true
+  /** Requests without credentials too: the service may redirect them to a login page. */
+  readonly acceptsAnonymous = true
   readonly credentials: CredentialPlaces
   readonly isAmbient = true
   readonly #url: URL
@@ -41,7 +43,14 @@ export class ForwardAuthScheme implements AuthScheme {
 
   constructor(
     settings: ForwardAuthSettings,
-    { url, client, publicTarget, shown = (_name, value) => value, now = Date.now }: ForwardAuthSurroundings,
+    {
+      url,
+      client,
+      publicTarget,
+      hasDestination,
+      shown = (_name, value) => value,
+      now = Date.now,
+    }: ForwardAuthSurroundings,
   ) {
     this.#url = url
     this.#client = client
@@ -49,7 +58,7 @@ export class ForwardAuthScheme implements AuthScheme {
     this.#cacheForMs = milliseconds(settings.cacheFor)
     this.#byHeaders = settings.cacheBy === 'headers'
     this.#admitted = new ExpiringCache(settings.cacheSize, now)
-    this.#question = forwardAuthQuestion(settings, this.#cacheForMs > 0, publicTarget, shown)
+    this.#question = forwardAuthQuestion(settings, this.#cacheForMs > 0, { publicTarget, hasDestination, shown })
     this.#consumerOf = consumerReader(settings)
     this.credentials = {
       headers: settings.withhold.headers.map((name) => name.toLowerCase()),
@@ -58,7 +67,7 @@ export class ForwardAuthScheme implements AuthScheme {
     this.#credentialNames = this.credentials.headers!.filter((name) => name !== 'cookie')
   }
 
-  /** Cookies do not count: browsers send them to whoever has set one, and an old session is no attempt to guess. */
+  /** Cookies do not count: browsers send old ones by themselves, which is no attempt to guess. */
   isPresented({ headers }: AuthRequest): boolean {
     return this.#credentialNames.some((name) => headers[name] !== undefined)
   }
@@ -78,8 +87,8 @@ export class ForwardAuthScheme implements AuthScheme {
     })
     if (answer.status < 200 || answer.status > 299) throw refusalOf(answer)
     const consumer = this.#consumerOf(answer)
-    // one that names nobody was about the circumstances: where these are left out of the key, it would hold for every
-    // stranger
+    // a decision that names no consumer depended on method, URL or address; without these in the key it would let in
+    // every anonymous client
     if (key !== null && !request.isExplained && !(this.#byHeaders && consumer.id === ANONYMOUS)) {
       this.#admitted.set(key, consumer, since + this.#cacheForMs)
     }
@@ -87,33 +96,32 @@ export class ForwardAuthScheme implements AuthScheme {
   }
 }
 
-/** What the service is told about a request: name, value, name, value. */
+/** The request to the service. Headers: name, value, name, value. */
 export interface ForwardAuthQuestion {
   headers: string[]
-  /** What a verdict may be remembered by; null when it may not. */
+  /** Key for caching the decision; null when it is not cached. */
   key: string | null
 }
 
-/** What the service may see of a header. @param name  in lower case */
+/** Filters a header for the service; undefined removes it. @param name  in lower case */
 export type ShownHeader = (
   name: string,
   value: string | string[] | undefined,
   request: AuthRequest,
 ) => string | string[] | undefined
 
-/** Methods that act on the URL in `Destination` as well (RFC 4918, section 10.3). */
-const DESTINED = new Set(['COPY', 'MOVE'])
-
 /**
- * Makes the questions.
- * @param publicTarget  path and query as the routes have read them, from the request's own
- * @param shown         a header as the service may see it; undefined when it may not
+ * Compiles the request to the service.
+ * @param isCached  whether decisions are cached, which takes a key
  */
 export function forwardAuthQuestion(
   settings: Pick<ForwardAuthSettings, 'requestHeaders' | 'cacheBy'>,
-  remembers: boolean,
-  publicTarget: (url: string) => string,
-  shown: ShownHeader,
+  isCached: boolean,
+  {
+    publicTarget,
+    hasDestination,
+    shown,
+  }: Required<Pick<ForwardAuthSurroundings, 'publicTarget' | 'hasDestination' | 'shown'>>,
 ): (request: AuthRequest) => ForwardAuthQuestion {
   const names = settings.requestHeaders.map((name) => name.toLowerCase())
   const byHeaders = settings.cacheBy === 'headers'
@@ -125,13 +133,13 @@ export function forwardAuthQuestion(
       protocol,
       raw: { method = 'GET', url = '/' },
     } = request
-    const told: string[] = []
-    // a service that decides by paths has to know both
-    for (const name of DESTINED.has(method) && !names.includes('destination') ? [...names, 'destination'] : names) {
+    const sent: string[] = []
+    // COPY and MOVE act on two paths, and the service has to check both
+    for (const name of hasDestination(method) && !names.includes('destination') ? [...names, 'destination'] : names) {
       const value = shown(name, headers[name], request)
-      for (const single of value === undefined ? [] : [value].flat()) told.push(name, single)
+      for (const single of value === undefined ? [] : [value].flat()) sent.push(name, single)
     }
-    // the host is the one by which the route was found, whatever a proxy calls it: another would be judged in its place
+    // the host that has selected the route: with that of X-Forwarded-Host the service could check another site
     const circumstances = [
       'x-forwarded-method',
       method,
@@ -144,12 +152,12 @@ export function forwardAuthQuestion(
       'x-forwarded-for',
       ip,
     ]
-    const all = [...circumstances, ...told]
-    return { headers: all, key: remembers ? hash('sha256', JSON.stringify(byHeaders ? told : all), 'base64') : null }
+    const all = [...circumstances, ...sent]
+    return { headers: all, key: isCached ? hash('sha256', JSON.stringify(byHeaders ? sent : all), 'base64') : null }
   }
 }
 
-/** Headers of a refusal that the client gets: those that say what to do next. */
+/** Headers of a refusal that are passed on to the client. */
 const PASSED_ON = [
   'content-type',
   'content-encoding',
@@ -160,7 +168,7 @@ const PASSED_ON = [
   'www-authenticate',
 ]
 
-/** Compiles who an answer that lets a request in speaks of. */
+/** Compiles the reading of the consumer from a response that lets a request in. */
 export function consumerReader({
   identity,
   copyHeaders,
@@ -194,8 +202,8 @@ export function consumerReader({
 }
 
 /**
- * What an answer that does not let a request in becomes: redirects and refusals go to the client as they are. A service
- * that fails has not decided anything, so nobody is let in, and nobody is told how it fails.
+ * The error for a response that does not let a request in. Redirects and refusals (3xx, 4xx) are passed on to the
+ * client. A failure of the service (5xx) is no decision: it is answered 503, without details.
  */
 export function refusalOf({ status, headers, body }: IdentityAnswer): GatehouseError {
   if (status >= 500) return authUnavailable(new Error(`the forward-auth service answered ${status}`))
@@ -206,7 +214,7 @@ export function refusalOf({ status, headers, body }: IdentityAnswer): GatehouseE
   })
 }
 
-/** Services write names in UTF-8, whatever HTTP says of it (RFC 9110, section 5.5). */
+/** Services send names in UTF-8, though HTTP headers are not defined as such (RFC 9110, section 5.5). */
 const asText = (value: string | string[] | undefined): string =>
   Buffer.from([value ?? []].flat().join(','), 'latin1')
     .toString('utf8')

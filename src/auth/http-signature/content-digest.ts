@@ -4,13 +4,13 @@ import type {} from 'fastify'
 import { parseDictionary } from 'structured-headers'
 import { gatehouseError, type GatehouseError } from '../../errors.ts'
 
-/** Digests that are known to be good (RFC 9530, section 5), by the names that Node has for them. */
+/** Digest algorithms that are secure (RFC 9530, section 5), to their names in Node. */
 const ALGORITHMS: Record<string, string> = { 'sha-256': 'sha256', 'sha-512': 'sha512' }
 
-/** What the digests of a body must be. */
+/** The expected digests of a body. */
 export type ContentDigest = readonly { algorithm: string; digest: Buffer }[]
 
-/** The digests of a `Content-Digest` header (RFC 9530, section 2) that can be checked; null when there are none. */
+/** The supported digests of a `Content-Digest` header (RFC 9530, section 2); null when there are none. */
 export function parseContentDigest(header: string | string[] | undefined): ContentDigest | null {
   try {
     const known = [...parseDictionary(String(header ?? ''))].filter(([name]) => Object.hasOwn(ALGORITHMS, name))
@@ -24,15 +24,15 @@ export function parseContentDigest(header: string | string[] | undefined): Conte
   }
 }
 
-/** Whether these are the digests of a body that is there as a whole. */
+/** Whether a complete body has these digests. */
 export const isDigestOf = (digests: ContentDigest, body: Buffer): boolean =>
   digests.every(({ algorithm, digest }) => hash(algorithm, body, 'buffer').equals(digest))
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What the digests of the body must be; null or absent when nobody has signed any. */
+    /** The signed digests that the body must have; null or absent without any. */
     contentDigest?: ContentDigest | null
-    /** The body, read through a check of its digests; null or absent when it is not checked. */
+    /** The body as it comes out of the digest check; null or absent when it is not checked. */
     checkedBody?: Readable | null
   }
 }
@@ -44,8 +44,8 @@ const mismatch = (): GatehouseError =>
   })
 
 /**
- * Passes a body on while its digests are made. The last piece is kept back until they are known to be right, so that
- * nobody takes a body for whole that is not the one that was signed.
+ * Passes a body through and hashes it. The last chunk is held back until the digests have been checked, so that a
+ * reader never gets a complete body that differs from the signed one.
  */
 export class DigestedBody extends Transform {
   readonly #hashes: { hash: Hash; digest: Buffer }[]

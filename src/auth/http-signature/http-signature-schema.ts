@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Duration } from '../../units.ts'
+import { grantFields } from '../auth-schema.ts'
 
 const SignatureKey = Type.Object(
   {
@@ -22,14 +23,7 @@ const SignatureKey = Type.Object(
     publicKeyFile: Type.Optional(
       Type.String({ minLength: 1, description: 'File with that public key. It is read at boot.' }),
     ),
-    scopes: Type.Optional(
-      Type.Array(Type.String({ pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$' }), {
-        description: 'Scopes of the consumer. Default: none.',
-      }),
-    ),
-    groups: Type.Optional(
-      Type.Array(Type.String({ minLength: 1 }), { description: 'Groups (roles) of the consumer. Default: none.' }),
-    ),
+    ...grantFields,
   },
   { additionalProperties: false, description: 'A key, stated in one of the four forms.' },
 )

@@ -10,15 +10,15 @@ import { arrivesAsSigned, signatureBase } from './signature-base.ts'
 import type { SignatureSettings } from './http-signature-schema.ts'
 import type { KnownKey } from './signature-key.ts'
 
-/** How far in the future a signature may have been made, in milliseconds, for clocks that disagree. */
+/** How far in the future `created` may be, in milliseconds, for clocks that disagree. */
 const CLOCK_TOLERANCE = 5000
 /** Longest header that is parsed, in characters. */
 const LONGEST = 8192
-/** Whoever covers the URL in parts must cover all of them. */
+/** A signature without `@target-uri` must cover all of these. */
 const WHOLE_URL = ['@authority', '@path', '@query']
 const NO_BODY = Buffer.alloc(0)
 
-interface ShownSignature {
+interface RequestSignature {
   input: InnerList
   covered: ReadonlySet<unknown>
   signature: Buffer
@@ -27,11 +27,11 @@ interface ShownSignature {
 /** Signed requests (RFC 9421). */
 export class HttpSignatureScheme implements AuthScheme {
   readonly name = 'signature'
-  // no registered scheme, but a 401 must have a challenge (RFC 9110, section 15.5.2)
+  // not a registered scheme, but a 401 needs a challenge (RFC 9110, section 15.5.2)
   readonly challenge = 'Signature realm="gatehouse"'
   readonly credentials = { headers: ['signature', 'signature-input'] }
   readonly #keys: ReadonlyMap<string, KnownKey>
-  readonly #somebody: KnownKey
+  readonly #anyKey: KnownKey
   readonly #required: readonly string[]
   readonly #maxAgeMs: number
   readonly #nonces: UsedNonces | null
@@ -44,10 +44,10 @@ export class HttpSignatureScheme implements AuthScheme {
     now: () => number = Date.now,
   ) {
     this.#keys = keys
-    this.#somebody = keys.values().next().value!
+    this.#anyKey = keys.values().next().value!
     this.#required = ['@method', ...settings.components]
     this.#maxAgeMs = milliseconds(settings.maxAge)
-    // a signature from the future lives longer by as much
+    // a `created` in the future extends the lifetime of a signature
     this.#nonces = settings.requireNonce
       ? new UsedNonces(settings.nonceCacheSize, this.#maxAgeMs + CLOCK_TOLERANCE + 1, now)
       : null
@@ -58,28 +58,28 @@ export class HttpSignatureScheme implements AuthScheme {
     return headers['signature-input'] !== undefined
   }
 
-  /** One answer, and one amount of work, for signatures of unknown keys and wrong ones. */
+  /** Unknown keys and wrong signatures get the same answer after the same work, so that timing reveals no keyid. */
   authenticate(request: AuthRequest): Consumer {
-    const shown = shownSignature(request)
-    if (shown === null || !this.#isAcceptable(shown, request)) throw this.#refusal()
-    const parameters = shown.input[1]
+    const found = requestSignature(request)
+    if (found === null || !this.#isAcceptable(found, request)) throw this.#refusal()
+    const parameters = found.input[1]
     const keyid = parameters.get('keyid')
     const known = this.#keys.get(String(keyid))
-    const base = signatureBase(request, shown.input)
+    const base = signatureBase(request, found.input)
     if (base === null) throw this.#refusal()
-    const { verifier, consumer } = known ?? this.#somebody
-    const good = verifier.verify(Buffer.from(base, 'latin1'), shown.signature)
+    const { verifier, consumer } = known ?? this.#anyKey
+    const good = verifier.verify(Buffer.from(base, 'latin1'), found.signature)
     const algorithm = parameters.get('alg')
     if (known === undefined || !good || (algorithm !== undefined && algorithm !== verifier.algorithm)) {
       throw this.#refusal()
     }
     this.#useNonce(String(keyid), parameters.get('nonce'), request.isExplained === true)
-    this.#expectBody(request, shown)
+    this.#expectBody(request, found)
     return consumer
   }
 
-  /** Whether the signature says enough, and about the present (RFC 9421, sections 2.3 and 7.2). */
-  #isAcceptable({ input: [, parameters], covered }: ShownSignature, request: AuthRequest): boolean {
+  /** Whether the signature is current and covers enough (RFC 9421, sections 2.3 and 7.2). */
+  #isAcceptable({ input: [, parameters], covered }: RequestSignature, request: AuthRequest): boolean {
     const now = this.#now()
     const created = parameters.get('created')
     const expires = parameters.get('expires') ?? Infinity
@@ -97,17 +97,17 @@ export class HttpSignatureScheme implements AuthScheme {
     return covered.has('content-digest') || !hasBody(request)
   }
 
-  #useNonce(keyid: string, nonce: unknown, looksOnly: boolean): void {
+  #useNonce(keyid: string, nonce: unknown, isExplained: boolean): void {
     if (this.#nonces === null) return
     if (typeof nonce !== 'string' || nonce === '') throw this.#refusal()
     const name = hash('sha256', JSON.stringify([keyid, nonce]), 'base64')
-    const taken = looksOnly ? this.#nonces.look(name) : this.#nonces.take(name)
+    const taken = isExplained ? this.#nonces.look(name) : this.#nonces.take(name)
     if (taken === 'full') throw authUnavailable(new Error('there are more nonces than signatures.nonceCacheSize'))
     if (taken === 'used') throw this.#refusal()
   }
 
-  /** The body is yet to come: what it must be is left with the request. */
-  #expectBody(request: AuthRequest, { covered }: ShownSignature): void {
+  /** The body has not arrived yet: its expected digests are stored with the request. */
+  #expectBody(request: AuthRequest, { covered }: RequestSignature): void {
     if (!covered.has('content-digest')) return
     const digests = parseContentDigest(request.headers['content-digest'])
     if (digests === null) throw this.#refusal()
@@ -119,7 +119,7 @@ export class HttpSignatureScheme implements AuthScheme {
     const wanted = [...this.#required, '@target-uri'].map((component) => `"${component}"`).join(' ')
     return gatehouseError('GW_UNAUTHORIZED', {
       detail:
-        'Send a valid signature (RFC 9421) of the present request: Accept-Signature says of what, beside "content-digest" when there is a body.',
+        'Send a valid signature (RFC 9421) of this request: Accept-Signature lists what it must cover, in addition to "content-digest" when there is a body.',
       headers: {
         'www-authenticate': this.challenge,
         'accept-signature': `sig=(${wanted});created;keyid${this.#nonces === null ? '' : ';nonce'}`,
@@ -129,10 +129,9 @@ export class HttpSignatureScheme implements AuthScheme {
 }
 
 /**
- * The one signature of a request; null when there is none, or several, of which it would be anyone's guess which
- * counts.
+ * The only signature of a request; null when there is none, or several, of which the upstream might trust another one.
  */
-function shownSignature({ headers }: AuthRequest): ShownSignature | null {
+function requestSignature({ headers }: AuthRequest): RequestSignature | null {
   const [inputs, signatures] = [String(headers['signature-input'] ?? ''), String(headers.signature ?? '')]
   if (inputs.length > LONGEST || signatures.length > LONGEST) return null
   try {
@@ -150,33 +149,31 @@ function shownSignature({ headers }: AuthRequest): ShownSignature | null {
 const hasBody = ({ headers }: AuthRequest): boolean =>
   headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
 
-/** Nonces that have been used, each until its signature is too old anyway. */
+/** Remembers used nonces until their signatures are too old to be accepted. */
 export class UsedNonces {
   readonly #until = new Map<string, number>()
   readonly #size: number
   readonly #lifetimeMs: number
   readonly #now: () => number
 
-  /**
-   * @param size  most nonces at once; none is forgotten before its time to make room, since it could be used again then
-   */
+  /** @param size  most nonces at once; none is evicted early, since its signature could then be used again */
   constructor(size: number, lifetimeMs: number, now: () => number) {
     this.#size = size
     this.#lifetimeMs = lifetimeMs
     this.#now = now
   }
 
-  /** Uses a nonce up. */
+  /** Marks a nonce as used. */
   take(nonce: string): 'fresh' | 'used' | 'full' {
     const found = this.look(nonce)
     if (found === 'fresh') this.#until.set(nonce, this.#now() + this.#lifetimeMs)
     return found
   }
 
-  /** What `take` would say. */
+  /** What `take` would return, without marking the nonce. */
   look(nonce: string): 'fresh' | 'used' | 'full' {
     const now = this.#now()
-    // all live equally long, so the oldest come first
+    // all have the same lifetime, so the oldest come first
     for (const [oldest, until] of this.#until) {
       if (until > now) break
       this.#until.delete(oldest)

@@ -2,9 +2,8 @@ import { type InnerList, serializeInnerList } from 'structured-headers'
 import type { AuthRequest } from '../scheme.ts'
 
 /**
- * What a signature signs (RFC 9421, section 2.5), as latin1, which is how headers arrive.
- * @returns null when a component is not there, is not known here, is named twice or has parameters, of which none is
- *   known here
+ * The signature base (RFC 9421, section 2.5), as latin1, which is how headers arrive.
+ * @returns null when a component is missing, unsupported or duplicate, or has parameters, which are not supported
  */
 export function signatureBase(request: AuthRequest, input: InnerList): string | null {
   const [components] = input
@@ -25,7 +24,7 @@ function derived(
   name: string,
   { headers, originalUrl, protocol = 'http', raw: { method = '', url = '' } }: AuthRequest,
 ): string | null {
-  // what the client has signed is what it has sent, not the canonical form that the routes see
+  // the client has signed the target as it was sent, not its canonical form
   const sent = originalUrl ?? url
   const target = sent.startsWith('/') ? sent : sent.replace(/^https?:\/\/[^/?]*/i, '').replace(/^(?!\/)/, '/')
   const at = target.indexOf('?')
@@ -52,7 +51,7 @@ function derived(
   }
 }
 
-/** Every value of a header, in their order (RFC 9421, section 2.1). */
+/** All values of a header, in order (RFC 9421, section 2.1). */
 function field(name: string, { raw: { rawHeaders } }: AuthRequest): string | null {
   const values: string[] = []
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -61,13 +60,13 @@ function field(name: string, { raw: { rawHeaders } }: AuthRequest): string | nul
   return values.length === 0 ? null : values.join(', ')
 }
 
-/** Headers by which services replace the method, which every signature covers. */
+/** Headers that override the method in some services; the method is always signed. */
 const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override']
 
 /**
- * Whether the upstream will read every covered header as it was signed. Between the two stands the gateway, which takes
- * away what `Connection` names (RFC 9110, section 7.6.1) and hands on one value for each name; and a service may read
- * `x_amount` as `x-amount`, or a method in a header.
+ * Whether the upstream will see every covered header as it was signed. Refuses a request whose covered headers the
+ * gateway would remove, because `Connection` names them (RFC 9110, section 7.6.1), or reduce to one value; and unsigned
+ * headers that a service could read in place of signed ones: `x_amount` for `x-amount`, or a method override.
  * @param covered  names of the covered components, in lower case
  */
 export function arrivesAsSigned({ headers, raw: { rawHeaders } }: AuthRequest, covered: ReadonlySet<unknown>): boolean {
@@ -83,12 +82,12 @@ export function arrivesAsSigned({ headers, raw: { rawHeaders } }: AuthRequest, c
     .split(',')) {
     if (covered.has(name.trim())) return false
   }
-  // of several lines Node keeps the first only, for some names, and so would the upstream get only that
+  // for some names Node keeps only the first of several lines, so the upstream would get only that
   for (const [name, values] of signed) {
     if (values.length > 1 && [headers[name]].flat().join(', ') !== values.join(', ')) return false
   }
   return true
 }
 
-/** A name as CGI, WSGI and similar interfaces read it. */
+/** The name as CGI, WSGI and similar interfaces see it. */
 const plain = (name: string): string => name.replace(/[^a-z0-9]/g, '-')

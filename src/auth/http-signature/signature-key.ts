@@ -2,8 +2,9 @@ import { constants, createHmac, createPublicKey, type KeyObject, timingSafeEqual
 import { BootProblems, type Problem } from '../../errors.ts'
 import type { SignatureKey } from './http-signature-schema.ts'
 import type { Consumer } from '../auth-schema.ts'
+import { configuredConsumer } from '../claims.ts'
 
-/** A key with whose it is. */
+/** A key with its consumer. */
 export interface KnownKey {
   verifier: SignatureVerifier
   consumer: Consumer
@@ -14,8 +15,8 @@ const SHORTEST = 32
 
 /**
  * The keys of the configuration by their `keyid`.
- * @param keys  with the content of their files in place
- * @throws BootProblems with all that cannot be used; no message shows a secret
+ * @param keys  with the content of their files filled in
+ * @throws BootProblems with every key that cannot be used; no message shows a secret
  */
 export function compileKeys(keys: readonly SignatureKey[]): Map<string, KnownKey> {
   const problems: Problem[] = []
@@ -39,26 +40,20 @@ function verifierOf({ secret, secretFile, publicKey, publicKeyFile }: SignatureK
     return 'needs one key: a secret or a public key, in the configuration or in a file'
   }
   if (secret === undefined) return publicKeyVerifier(publicKey!)
-  // what everybody may know is no secret: with it, anyone could sign
+  // a public key as a secret would let everybody who has it sign
   if (/-----BEGIN [A-Z0-9 ]+-----/.test(secret)) return 'has a key of a key pair for its secret: state it as publicKey'
   return secret.length < SHORTEST
     ? `has a secret of ${secret.length} characters: at least ${SHORTEST} are needed`
     : secretVerifier(secret)
 }
 
-const consumerOf = ({ keyid, consumer = keyid, scopes = [], groups = [] }: SignatureKey): KnownKey['consumer'] =>
-  Object.freeze({
-    id: consumer,
-    scheme: 'signature' as const,
-    scopes: Object.freeze([...scopes]),
-    groups: Object.freeze([...groups]),
-    claims: Object.freeze({ keyid }),
-  })
+const consumerOf = ({ keyid, consumer = keyid, ...grants }: SignatureKey): Consumer =>
+  configuredConsumer(consumer, 'signature', { keyid }, grants)
 
-/** Bits; what today's rules ask of RSA. */
+/** Bits. */
 const SMALLEST_RSA = 2048
 
-/** Checks signatures of one key with the one algorithm that it is made for (RFC 9421, section 3.3). */
+/** Checks signatures with one key and the one algorithm that fits it (RFC 9421, section 3.3). */
 export interface SignatureVerifier {
   /** Name in the registry of RFC 9421, section 6.2. */
   algorithm: string
@@ -73,7 +68,7 @@ export const secretVerifier = (secret: string | Buffer): SignatureVerifier => ({
   },
 })
 
-/** @returns why the key cannot be used, in words, when it cannot */
+/** @returns a message when the key cannot be used */
 export function publicKeyVerifier(pem: string): SignatureVerifier | string {
   if (/PRIVATE KEY-----/.test(pem)) return 'is a private key: the gateway needs and should have the public one only'
   let key: KeyObject
@@ -104,7 +99,7 @@ export function publicKeyVerifier(pem: string): SignatureVerifier | string {
     if (modulusLength < SMALLEST_RSA) {
       return `is an RSA key of ${modulusLength} bits: at least ${SMALLEST_RSA} are needed`
     }
-    // with 1 the signature is the padded hash itself, which everybody can make
+    // with exponent 1 the signature is the padded hash itself, which everybody can compute
     if (publicExponent < 3n || hashAlgorithm !== 'sha512' || saltLength > 64) {
       return 'is an RSA key that cannot be used for rsa-pss-sha512'
     }

@@ -1,15 +1,13 @@
 import Type, { type Static } from 'typebox'
 import { Duration } from '../../units.ts'
+import { HttpUrl } from '../auth-schema.ts'
 
 /** The `introspection` section of the configuration: the authorization server that checks opaque tokens (RFC 7662). */
 export const IntrospectionSettings = Type.Object(
   {
-    url: Type.String({
-      pattern: '^https?://',
-      title: 'URL that starts with https:// or http://',
-      description:
-        'The introspection endpoint of the authorization server. Over `http:` the tokens and the secret cross the network in the clear.',
-    }),
+    url: HttpUrl(
+      'The introspection endpoint of the authorization server. Over `http:` the tokens and the secret cross the network in the clear.',
+    ),
     clientId: Type.String({
       minLength: 1,
       description: 'Client id of the gateway at the authorization server.',

@@ -11,13 +11,13 @@ import type { IntrospectionSettings } from './introspection-schema.ts'
 import type { IdentityClient } from '../identity-client.ts'
 import { consumerOf } from '../claims.ts'
 
-/** Longest header that is looked at, in characters. */
+/** Longest header that is parsed, in characters. */
 const LONGEST = 8192
 const BEARER_SCHEME = /^Bearer(?: |$)/i
 /** A bearer token of any kind (RFC 6750, section 2.1). */
 const BEARER = /^Bearer +([\w.~+/-]+=*) *$/i
 
-/** Bearer tokens that only the authorization server can read (RFC 7662). */
+/** Opaque bearer tokens, which the authorization server checks (RFC 7662). */
 export class IntrospectionScheme implements AuthScheme {
   readonly name = 'introspection'
   readonly challenge = BEARER_CHALLENGE
@@ -27,10 +27,10 @@ export class IntrospectionScheme implements AuthScheme {
   readonly #cacheForMs: number
   readonly #refusedForMs: number
   readonly #now: () => number
-  readonly #good: ExpiringCache<Consumer>
-  /** Apart from the good ones, which a flood of invented tokens would drive out. */
-  readonly #bad: ExpiringCache<true>
-  /** One question for all who show a token at the same time. */
+  readonly #valid: ExpiringCache<Consumer>
+  /** Separate, so that a flood of invented tokens cannot evict the valid ones. */
+  readonly #invalid: ExpiringCache<true>
+  /** One lookup for all concurrent requests with a token. */
   readonly #asked = new Map<string, Promise<Consumer>>()
 
   constructor(
@@ -42,8 +42,8 @@ export class IntrospectionScheme implements AuthScheme {
     this.#cacheForMs = milliseconds(settings.cacheFor)
     this.#refusedForMs = milliseconds(settings.refusedFor)
     this.#now = now
-    this.#good = new ExpiringCache(settings.cacheSize, now)
-    this.#bad = new ExpiringCache(settings.cacheSize, now)
+    this.#valid = new ExpiringCache(settings.cacheSize, now)
+    this.#invalid = new ExpiringCache(settings.cacheSize, now)
   }
 
   isPresented({ headers: { authorization } }: AuthRequest): boolean {
@@ -52,7 +52,7 @@ export class IntrospectionScheme implements AuthScheme {
 
   recall(request: AuthRequest): Consumer | null {
     const token = tokenOf(request)
-    return token === null ? null : (this.#good.get(keyOf(token)) ?? null)
+    return token === null ? null : (this.#valid.get(keyOf(token)) ?? null)
   }
 
   authenticate(request: AuthRequest): Consumer | Promise<Consumer> {
@@ -60,8 +60,8 @@ export class IntrospectionScheme implements AuthScheme {
     const token = tokenOf(request)
     if (token === null) throw refusal()
     const key = keyOf(token)
-    if (this.#bad.get(key)) throw refusal()
-    return this.#good.get(key) ?? this.#asked.get(key) ?? this.#ask(key, token)
+    if (this.#invalid.get(key)) throw refusal()
+    return this.#valid.get(key) ?? this.#asked.get(key) ?? this.#ask(key, token)
   }
 
   #ask(key: string, token: string): Promise<Consumer> {
@@ -73,21 +73,21 @@ export class IntrospectionScheme implements AuthScheme {
     return asked
   }
 
-  /** @param since  when the question was put: the answer may be that old */
+  /** @param since  when the lookup started: the answer may be that old */
   #remember(key: string, found: ActiveToken | null, since: number): Consumer {
     if (found === null) {
-      this.#bad.set(key, true, since + this.#refusedForMs)
+      this.#invalid.set(key, true, since + this.#refusedForMs)
       throw refusal()
     }
-    this.#good.set(key, found.consumer, Math.min(found.expires, since + this.#cacheForMs))
+    this.#valid.set(key, found.consumer, Math.min(found.expires, since + this.#cacheForMs))
     return found.consumer
   }
 }
 
-/** The same words whatever is wrong. */
+/** The same message whatever is wrong. */
 const refusal = (): Error => invalidToken('it cannot be verified')
 
-/** The one token that a request shows; null when it shows none, several, or something else. */
+/** The token of a request; null for no token, several, or something that is not a bearer token. */
 function tokenOf({ headers: { authorization = '' }, raw: { rawHeaders } }: AuthRequest): string | null {
   if (authorization.length > LONGEST || isRepeated(rawHeaders, 'authorization')) return null
   return BEARER.exec(authorization)?.[1] ?? null
@@ -95,10 +95,10 @@ function tokenOf({ headers: { authorization = '' }, raw: { rawHeaders } }: AuthR
 
 const keyOf = (token: string): string => hash('sha256', token, 'base64')
 
-/** How far `exp` and `nbf` may be off, in milliseconds, for clocks that disagree. */
+/** Tolerance for `exp` and `nbf`, in milliseconds, for clocks that disagree. */
 const CLOCK_TOLERANCE = 5000
 
-/** A token that the authorization server calls active. */
+/** A token that the authorization server reports as active. */
 export interface ActiveToken {
   consumer: Consumer
   /** Its `exp` in milliseconds since 1970; Infinity without one. */
@@ -106,12 +106,12 @@ export interface ActiveToken {
 }
 
 /**
- * Asks about a token; null when it is no good.
- * @throws GatehouseError `GW_AUTH_UNAVAILABLE` when there is no proper answer
+ * Looks a token up; null when it is not valid.
+ * @throws GatehouseError `GW_AUTH_UNAVAILABLE` without a well-formed response
  */
 export type Introspect = (token: string) => Promise<ActiveToken | null>
 
-/** The members that decide something (RFC 7662, section 2.2). */
+/** The members of a response that are checked (RFC 7662, section 2.2). */
 const TokenInformation = Type.Object({
   active: Type.Boolean(),
   exp: Type.Optional(Type.Number()),
@@ -121,7 +121,7 @@ const TokenInformation = Type.Object({
 })
 type TokenInformation = Static<typeof TokenInformation>
 
-/** Makes the question to the authorization server (RFC 7662, section 2.1). */
+/** Compiles the request to the introspection endpoint (RFC 7662, section 2.1). */
 export function tokenIntrospection(
   settings: IntrospectionSettings,
   url: URL,
@@ -155,15 +155,15 @@ export function tokenIntrospection(
   }
 }
 
-/** What is not understood in full is not believed, and neither is it the client's fault. */
+/** A malformed response is answered 503: it says nothing about the token of the client. */
 function readAnswer(body: Buffer): { information: TokenInformation; consumer: Consumer | null } {
   try {
-    // some servers send null for what they do not know
+    // some servers send null instead of leaving a member out
     const members = Object.entries(JSON.parse(body.toString('utf8')) as object).filter(([, value]) => value !== null)
     const information: Record<string, unknown> = Object.fromEntries(members)
     if (Check(TokenInformation, information)) return { information, consumer: consumerOf(information, 'introspection') }
   } catch {
-    // a parser's own words would quote what may be a secret
+    // the message of the parser would quote the response, which may hold secrets
   }
   throw authUnavailable(new Error('the introspection endpoint answered something that RFC 7662 does not know'))
 }
@@ -173,8 +173,8 @@ function isCurrent({ exp = Infinity, nbf = 0 }: TokenInformation, now: number): 
 }
 
 /**
- * Servers call refresh tokens active too, which are no access tokens; and whoever shows a token that is bound to a key
- * (RFC 9449, RFC 8705) has to prove more than having seen it, which is not asked here.
+ * Whether it is a bearer token. Servers report refresh tokens as active too. A token bound to a key (RFC 9449, RFC
+ * 8705) requires proof of possession, which is not supported here.
  */
 function isBearer(information: object): boolean {
   const { token_type: type, token_use: use, typ, cnf } = information as Record<string, unknown>
@@ -186,5 +186,5 @@ function isBearer(information: object): boolean {
 const isAmong = (value: string | string[] | undefined, accepted: readonly string[]): boolean =>
   accepted.length === 0 || [value ?? []].flat().some((item) => accepted.includes(item))
 
-/** As names and secrets are encoded before Basic (RFC 6749, section 2.3.1 and appendix B). */
+/** The encoding of client id and secret within Basic (RFC 6749, section 2.3.1 and appendix B). */
 const formEncoded = (text: string): string => new URLSearchParams({ '': text }).toString().slice(1)

@@ -6,20 +6,20 @@ import type { JwtSettings } from './jwt-schema.ts'
 import { keyAlgorithms, narrowed, refuseJwt, SECRET_ALGORITHMS, plainRsaPem } from './key-algorithms.ts'
 import { verificationKey } from './verification-key.ts'
 
-/** What a development token says. */
+/** The content of a development token. */
 export interface TokenRequest {
   sub: string
   scopes?: readonly string[]
   /** Milliseconds, or text such as `1h`; at least a second. Default: one hour. */
   expiresIn?: number | string
-  /** Further claims; they win over the others. */
+  /** Further claims; they override the others. */
   claims?: Record<string, unknown>
 }
 
 /**
- * Signs a token that this gateway accepts, for development and tests, with `secret` or else `privateKey`. Of several
- * issuers it is the first that has a secret, or else the first.
- * @throws BootProblems when the configuration has no key to sign with, or one whose tokens the gateway would refuse
+ * Signs a token that this gateway accepts, for development and tests, with `secret` or else `privateKey`. With several
+ * issuers, it uses the first that has a secret, or else the first.
+ * @throws BootProblems when there is no key to sign with, or the gateway would refuse its tokens
  */
 export function signToken(
   settings: Partial<JwtSettings>,
@@ -46,7 +46,7 @@ export function signToken(
   })
 }
 
-/** `{ a: { b: value } }` for the path `a.b`. A name that is a URL has dots of its own. */
+/** `{ a: { b: value } }` for the path `a.b`. A path with a slash is one name (a URL). */
 function atPath(path: string, value: string): Record<string, unknown> {
   const names = path.includes('/') ? [path] : path.split('.')
   return names.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as Record<string, unknown>

@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject, type webcrypto } from 'node:crypto'
+import { isObject } from '../../schema/json-schema.ts'
 import { type JwtAlgorithmName, possibleAlgorithms, SECRET_ALGORITHMS, UnusableKey } from './key-algorithms.ts'
 import { isPublishedSecret, PUBLISHED, publicPem, type VerificationKey } from './verification-key.ts'
 
@@ -7,23 +8,23 @@ const MOST_KEYS = 100
 /** Bytes; RFC 7518, section 3.2. */
 const SHORTEST_SECRET = 32
 
-/** What is in a set of keys. */
+/** The result of reading a set of keys. */
 export interface KeyReading {
   keys: VerificationKey[]
-  /** Why the others are of no use, a line for each. */
+  /** A line for each key that cannot be used, with the reason. */
   ignored: string[]
 }
 
 export interface KeyReadingOptions {
-  /** Those that the configuration accepts; all when absent. */
+  /** Accepted algorithms. Default: all. */
   algorithms?: readonly JwtAlgorithmName[]
-  /** Whether shared secrets are taken. From what everybody may read they never are. Default: false. */
+  /** Whether shared secrets are accepted; never from a public document. Default: false. */
   secrets?: boolean
 }
 
 /**
  * Reads a JWK Set or a single JWK (RFC 7517).
- * @throws UnusableKey when it is neither; a set of which no key can be used is none the less a set
+ * @throws UnusableKey when it is neither. A set without a usable key is valid.
  */
 export function readJwkSet(document: unknown, options: KeyReadingOptions = {}): KeyReading {
   if (!isObject(document)) throw new UnusableKey('is no JSON object')
@@ -38,8 +39,8 @@ export function readJwkSet(document: unknown, options: KeyReadingOptions = {}): 
 }
 
 /**
- * Reads a text that holds public keys or certificates as PEM, a JWK, or a JWK Set.
- * @throws UnusableKey when it holds nothing of the kind, or a private key
+ * Reads public keys or certificates as PEM, a JWK, or a JWK Set.
+ * @throws UnusableKey when the text is nothing of these, or has a private key
  */
 export function readKeyText(text: string, options: KeyReadingOptions = {}): KeyReading {
   if (text.trimStart().startsWith('{')) return readJwkSet(parsed(text), options)
@@ -79,7 +80,7 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // the parser would quote the text
+    // the message of the parser would quote the text, which may be secret
     throw new UnusableKey('is not valid JSON')
   }
 }
@@ -98,7 +99,7 @@ function readJwk(jwk: unknown, options: KeyReadingOptions): VerificationKey {
   return { ...key, algorithms, ...(kid === undefined ? {} : { kid }) }
 }
 
-/** The members of a public key, lest anything else decides what is read. */
+/** Only the members of a public key, so that no other member changes how it is imported. */
 function publicPart({ kty, n, e, crv, x, y, d }: Record<string, unknown>): webcrypto.JsonWebKey {
   if (d !== undefined) throw new UnusableKey('it is a private key, which is one no more when others can read it')
   return { kty, n, e, crv, x, y } as webcrypto.JsonWebKey
@@ -144,6 +145,3 @@ function imported(read: () => KeyObject): KeyObject {
     throw new UnusableKey('it cannot be read, or is of a kind that is not known')
   }
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

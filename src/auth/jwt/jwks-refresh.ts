@@ -1,24 +1,23 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { reasonOf } from '../../errors.ts'
+import { LONGEST_TIMER } from '../../units.ts'
 import { authUnavailable } from '../challenge.ts'
 import type { KeyReading } from './jwk-set.ts'
 import { KeySet, type KeySource, type VerificationKey } from './verification-key.ts'
 import type { IdentityClient } from '../identity-client.ts'
 
-/** Shortest pause after a failure, in milliseconds; it is the longest too as long as there are no keys at all. */
+/** Shortest pause after a failure, in milliseconds; the only one as long as no keys are known. */
 const SHORTEST_PAUSE = 1000
-/** What a timer can hold. */
-const LONGEST_PAUSE = 2 ** 31 - 1
 
 export interface RemoteKeysOptions {
-  /** Whose keys they are, for the log. */
+  /** The issuer, for the log. */
   name: string
   fetchKeys: FetchKeys
-  /** Makes keys of what was fetched. Throws when it is nothing of the kind. */
+  /** Reads the keys of the fetched document. Throws when it is not a JWK Set. */
   read: (document: unknown) => KeyReading
-  /** Milliseconds between two looks in the background. */
+  /** Milliseconds between two background fetches. */
   refreshMs: number
-  /** Milliseconds for which unknown keys do not cause a second fetch; and the pause after a failure. */
+  /** Least milliseconds between two fetches for unknown keys, and the pause after a failure. */
   cooldownMs: number
   log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>
   /** Milliseconds of a clock that nobody sets back. */
@@ -26,9 +25,8 @@ export interface RemoteKeysOptions {
 }
 
 /**
- * Keys that an issuer publishes. They are fetched in the background; a token with an unknown key has them fetched at
- * once, which a flood of such tokens can bring about only so often. While the issuer is away those that are known go
- * on.
+ * The keys that an issuer publishes. They are fetched in the background. A token with an unknown key triggers a fetch,
+ * at most one within the cooldown. While the issuer is unreachable the known keys stay in use.
  */
 export class RemoteKeys implements KeySource {
   readonly #options: RemoteKeysOptions
@@ -36,9 +34,9 @@ export class RemoteKeys implements KeySource {
   readonly #set = new KeySet()
   #isKnown = false
   #ignored = ''
-  /** Of the last attempt. */
+  /** The error of the last attempt; undefined after a success. */
   #failure: unknown
-  /** From when on a request may cause an attempt: before there are keys, and after. */
+  /** When a request may next trigger a fetch: while no keys are known, and for an unknown key. */
   #firstFrom = -Infinity
   #renewFrom = -Infinity
   #refreshing: Promise<void> | null = null
@@ -50,10 +48,10 @@ export class RemoteKeys implements KeySource {
     this.#now = options.now ?? (() => performance.now())
   }
 
-  /** Begins to fetch in the background. Without it keys are fetched only when a request needs them. */
+  /** Starts fetching in the background. Without it keys are fetched only when a request needs them. */
   start(): void {
     this.#mode = 'running'
-    // a failure has been reported, and is tried again
+    // failures are logged by the attempt, which is repeated
     this.#refresh().catch(() => {})
   }
 
@@ -85,7 +83,7 @@ export class RemoteKeys implements KeySource {
     return this.#set.current()
   }
 
-  /** One attempt, however many ask for it; it never rejects. */
+  /** Starts an attempt, or joins the one in flight. Never rejects. */
   #refresh(): Promise<void> {
     clearTimeout(this.#timer)
     this.#refreshing ??= this.#attempt().finally(() => {
@@ -97,7 +95,7 @@ export class RemoteKeys implements KeySource {
 
   #pause(): number {
     const { refreshMs, cooldownMs } = this.#options
-    if (this.#failure === undefined) return Math.min(refreshMs, LONGEST_PAUSE)
+    if (this.#failure === undefined) return Math.min(refreshMs, LONGEST_TIMER)
     return Math.min(refreshMs, this.#isKnown ? Math.max(cooldownMs, SHORTEST_PAUSE) : SHORTEST_PAUSE)
   }
 
@@ -109,7 +107,7 @@ export class RemoteKeys implements KeySource {
       if (this.#failure !== undefined) log.info({ issuer: name }, 'the keys of the issuer can be fetched again')
       this.#failure = undefined
     } catch (error) {
-      // told once, not with each attempt; whoever stops breaks a fetch off
+      // logged once, not with each attempt; stopping aborts a fetch, which is no failure
       if (this.#failure === undefined && this.#mode !== 'stopped') {
         log.error(
           { issuer: name, reason: reasonOf(error) },
@@ -135,30 +133,30 @@ export class RemoteKeys implements KeySource {
       )
     }
     if (keys.length === 0) log.error({ issuer: name }, 'the issuer has no key that can be used: its tokens are refused')
-    // told once, not with each look
-    const told = ignored.join('\n')
-    if (ignored.length > 0 && told !== this.#ignored) {
+    // logged once, not with each fetch
+    const report = ignored.join('\n')
+    if (ignored.length > 0 && report !== this.#ignored) {
       log.warn({ issuer: name, ignored }, 'keys of the issuer are of no use here')
     }
-    this.#ignored = told
+    this.#ignored = report
   }
 }
 
-/** Fetches the document of an issuer that holds its keys. Rejects when there is none. */
+/** Fetches the document with the keys of an issuer. Rejects on failure. */
 export type FetchKeys = () => Promise<unknown>
 
 type Client = Pick<IdentityClient, 'ask'>
 
-/** Fetches a JWK Set (RFC 7517) from where it is. */
+/** Fetches a JWK Set (RFC 7517) from its URL. */
 export const fetchJwkSet =
   (url: URL, client: Client): FetchKeys =>
   () =>
     fetchJson(url, client)
 
 /**
- * Fetches the JWK Set that the metadata of an issuer names (OpenID Connect Discovery 1.0, section 4). They are read
- * anew each time, since an issuer may move its keys.
- * @param issuer  exactly as the metadata must state it, lest one issuer passes for another
+ * Fetches the JWK Set that the metadata of an issuer names (OpenID Connect Discovery 1.0, section 4). The metadata is
+ * fetched each time too, since an issuer may move its keys.
+ * @param name  the issuer exactly as the metadata must state it, so that no issuer can pose as another
  */
 export function discoverJwkSet(issuer: URL, name: string, client: Client): FetchKeys {
   const metadataUrl = new URL(`${issuer.href.replace(/\/$/, '')}/.well-known/openid-configuration`)

@@ -4,20 +4,20 @@ import { refuseJwt } from './key-algorithms.ts'
 const KEY_FIELDS = ['secret', 'publicKey', 'keys', 'jwksUri', 'discover'] as const
 type KeyField = (typeof KEY_FIELDS)[number]
 
-/** The settings of one issuer, wherever they stand. */
+/** The settings of one issuer: those of an entry of `issuers`, or of `jwt` itself. */
 export interface IssuerForm
   extends
     Pick<JwtSettings, KeyField | 'privateKey' | 'issuer' | 'audience' | 'algorithms' | 'typ' | 'maxAge' | 'claims'>,
     Pick<JwtIssuer, 'idPrefix'> {
-  /** Where they stand below `jwt`, such as `.issuers[0]`. */
+  /** Path of the settings below `jwt`, such as `.issuers[0]`. */
   at: string
-  /** The one field that says where the keys are. */
+  /** The one field that states the keys. */
   keyField: KeyField
 }
 
 /**
- * The issuers that the configuration names: those of the list, or else the one for all tokens.
- * @throws BootProblems when one has no key or several ways to keys, when they cannot be told apart, or when an accepted
+ * The issuers of the configuration: those of `issuers`, or else the one for all tokens.
+ * @throws BootProblems when one has no key or several kinds of keys, when two have the same name, or when an accepted
  *   issuer or audience is empty and so would not be checked
  */
 export function issuerForms(settings: JwtSettings): IssuerForm[] {

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Duration } from '../../units.ts'
+import { HttpUrl, placeFields } from '../auth-schema.ts'
 
 const JwtAlgorithm = Type.Enum([
   'HS256',
@@ -20,7 +21,6 @@ const OneOrMore = (description: string) =>
   Type.Union([Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 }), { minItems: 1 })], {
     description,
   })
-const Name = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 const ClaimPath = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
 
 /** Where the keys of an issuer come from: exactly one of these. */
@@ -43,11 +43,7 @@ const keyFields = {
     }),
   ),
   jwksUri: Type.Optional(
-    Type.String({
-      pattern: '^https?://',
-      title: 'URL that starts with https:// or http://',
-      description: 'URL of a JWK Set (RFC 7517). Over `http:`, anyone who can change the answer can make tokens.',
-    }),
+    HttpUrl('URL of a JWK Set (RFC 7517). Over `http:`, anyone who can change the answer can make tokens.'),
   ),
   discover: Type.Optional(
     Type.Boolean({
@@ -117,32 +113,13 @@ export type JwtIssuer = Static<typeof JwtIssuer>
 /** Where a request carries its token. */
 const TokenPlace = Type.Object(
   {
-    header: Type.Union([Type.Literal(false), Type.String({ pattern: Name, title: 'name of a header' })], {
-      default: 'authorization',
-      description: 'Header that holds the token. `false`: none.',
-    }),
+    ...placeFields('token', 'authorization'),
     scheme: Type.Optional(
       Type.String({
         pattern: '^[A-Za-z][A-Za-z0-9-]*$|^$',
         title: 'word such as "Bearer", or ""',
         description:
           'Word before the token in the header; `""` for none. Default: `Bearer` in `Authorization`, none elsewhere.',
-      }),
-    ),
-    cookie: Type.Optional(
-      Type.String({
-        pattern: Name,
-        title: 'name of a cookie',
-        description:
-          'Cookie that may hold the token. A browser also sends it with requests that other sites cause. Default: none.',
-      }),
-    ),
-    query: Type.Optional(
-      Type.String({
-        pattern: Name,
-        title: 'name of letters, digits and -._~',
-        description:
-          'Query parameter that may hold the token. It then appears in logs and browser histories. Default: none.',
       }),
     ),
   },

@@ -19,17 +19,11 @@ export class JwtScheme implements AuthScheme {
   readonly #verifier: Pick<TokenVerifier, 'verify'>
   readonly #revocations: readonly Revocations[]
   readonly #now: () => number
-  /**
-   * Tokens that have been verified, by the SHA-256 of the whole token, header and signature included, so that no two
-   * tokens share an entry.
-   */
+  /** Verified tokens by the SHA-256 of the whole token: tokens that differ only in their signature are not mixed up. */
   readonly #cache: ExpiringCache<VerifiedToken>
-  readonly #remembers: boolean
-  /**
-   * What each connection has shown last: most clients send one token again and again, and comparing is cheaper than
-   * hashing.
-   */
-  readonly #shown = new WeakMap<object, { text: string; token: VerifiedToken }>()
+  readonly #isCached: boolean
+  /** The last token of each connection: clients send one again and again, and comparing is cheaper than hashing. */
+  readonly #last = new WeakMap<object, { text: string; token: VerifiedToken }>()
 
   /** @throws BootProblems when there is no place for a token */
   constructor(
@@ -45,23 +39,23 @@ export class JwtScheme implements AuthScheme {
     this.#revocations = revocations
     this.#now = now
     this.#cache = new ExpiringCache(cacheSize, now)
-    this.#remembers = cacheSize > 0
+    this.#isCached = cacheSize > 0
   }
 
   isPresented(request: AuthRequest): boolean {
     return this.#places.isPresented(request)
   }
 
-  /** The way of nearly every request: what it shows is, as a whole, a token that has been verified. */
+  /** The hot path: the whole header is a token that has been verified before. */
   recall(request: AuthRequest): Consumer | null {
-    const text = this.#remembers ? this.#places.glance(request) : null
+    const text = this.#isCached ? this.#places.glance(request) : null
     if (text === null) return null
     const { socket } = request.raw
-    const shown = socket && this.#shown.get(socket)
-    if (shown !== undefined && shown.text === text && this.#isGood(shown.token)) return shown.token.consumer
+    const last = socket && this.#last.get(socket)
+    if (last !== undefined && last.text === text && this.#isGood(last.token)) return last.token.consumer
     const token = this.#cache.get(keyOf(this.#places.tokenIn(text)))
     if (token === undefined || !this.#isGood(token)) return null
-    if (socket) this.#shown.set(socket, { text, token })
+    if (socket) this.#last.set(socket, { text, token })
     return token.consumer
   }
 
@@ -87,8 +81,8 @@ export class JwtScheme implements AuthScheme {
       if (known === null) asked.push(revocations.ask(token))
     }
     if (asked.length === 0) return token.consumer
-    return Promise.all(asked).then((verdicts) => {
-      if (verdicts.includes(true)) throw revoked()
+    return Promise.all(asked).then((answers) => {
+      if (answers.includes(true)) throw revoked()
       return token.consumer
     })
   }
@@ -114,15 +108,15 @@ const revoked = (): Error => invalidToken('it has been revoked')
 const LONGEST = 8192
 const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
-/** Where tokens stand in requests, as configured. */
+/** The places where requests carry tokens: a header, a cookie, a query parameter. */
 export class TokenPlaces {
   readonly credentials: Required<CredentialPlaces>
   /** The Security Scheme Object (OpenAPI 3.1) of the first place. */
   readonly security: Readonly<Record<string, unknown>>
   readonly #header: string | null
-  /** The usual beginning of the header, `Bearer ` for example. */
+  /** What the header normally starts with, such as `Bearer `. */
   readonly #prefix: string
-  /** The header of somebody who uses this scheme, and one with something like a token. */
+  /** Match a header of this scheme, and one that also has something like a token. */
   readonly #ofScheme: RegExp
   readonly #withToken: RegExp
   readonly #others: readonly { cookie?: string; query?: string }[]
@@ -156,7 +150,7 @@ export class TokenPlaces {
           }
   }
 
-  /** Whether there is something like a token in any place. Other bearer tokens are for another scheme. */
+  /** Whether any place has something like a JWT. Opaque bearer tokens belong to another scheme. */
   isPresented(request: AuthRequest): boolean {
     const value = this.#headerValue(request)
     return (
@@ -166,8 +160,8 @@ export class TokenPlaces {
   }
 
   /**
-   * The whole of the only place that holds a token, when it does so in the usual form; null when a closer look is
-   * needed. It is the way of nearly every request, so it costs as little as possible.
+   * A cheap look for the hot path: the whole value of the only place with a token, if it has the usual form. Null when
+   * the full check of `token` is needed.
    */
   glance(request: AuthRequest): string | null {
     const value = this.#headerValue(request)
@@ -184,27 +178,27 @@ export class TokenPlaces {
     return found.length === 1 && found[0]!.length <= LONGEST && TOKEN.test(found[0]!) ? found[0]! : null
   }
 
-  /** The token in what `glance` has found. */
+  /** The token in the value that `glance` has returned. */
   tokenIn(text: string): string {
     return text.startsWith(this.#prefix) ? text.slice(this.#prefix.length) : text
   }
 
   /**
    * The token of a request.
-   * @throws GatehouseError `GW_UNAUTHORIZED` when there is none, more than one, or none in its usual form
+   * @throws GatehouseError `GW_UNAUTHORIZED` when there is none or more than one, or when it is malformed
    */
   token(request: AuthRequest): string {
     const header = this.#headerValue(request)
     const found = this.#elsewhere(request)
-    // whoever uses another scheme has not sent one
+    // a header with another scheme, such as Basic, is not a token
     const inHeader = header !== undefined && this.#ofScheme.test(header)
     if (!inHeader && found.length === 0) throw missingToken()
-    // Node keeps the first of several `Authorization` headers only; the raw ones tell whether there were more
+    // Node keeps only the first of several `Authorization` headers; the raw headers show the others
     if (found.length + Number(inHeader) > 1 || (inHeader && isRepeated(request.raw.rawHeaders, this.#header!))) {
       throw invalidToken('there is more than one')
     }
     const text = inHeader ? header : found[0]!
-    // sparing the pattern, and all that comes after it, what no client of good will sends
+    // no real token is that long: do not run the pattern on it
     if (text.length > 2 * LONGEST) throw invalidToken('it is too long')
     const token = inHeader ? this.#withToken.exec(text)?.[1] : TOKEN.exec(text)?.[0]
     if (token === undefined) throw invalidToken('it is not a token in its usual form')
@@ -214,11 +208,11 @@ export class TokenPlaces {
 
   #headerValue({ headers }: AuthRequest): string | undefined {
     const value = this.#header === null ? undefined : headers[this.#header]
-    // Node makes a list of no header that could hold a token; what comes as one is no token
+    // only headers such as Set-Cookie come as a list, and none of them can hold a token
     return Array.isArray(value) ? value.join() : value
   }
 
-  /** What cookie and query hold; `''`, which is no token, for a place that holds several. */
+  /** The values in cookie and query; `''`, which is not a token, for a place that has several. */
   #elsewhere(request: AuthRequest): string[] {
     if (this.#others.length === 0) return NOTHING
     return this.#others.map((place) => credentialFrom(place, request)).filter((text) => text !== undefined)

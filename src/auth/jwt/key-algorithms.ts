@@ -1,5 +1,5 @@
 import { type KeyObject, createPrivateKey, createPublicKey } from 'node:crypto'
-import { BootProblems } from '../../errors.ts'
+import { configurationProblem } from '../../errors.ts'
 import type { JwtSettings } from './jwt-schema.ts'
 
 export type JwtAlgorithmName = NonNullable<JwtSettings['algorithms']>[number]
@@ -10,19 +10,19 @@ export const SECRET_ALGORITHMS: readonly JwtAlgorithmName[] = ['HS256', 'HS384',
 const CURVES: Record<string, JwtAlgorithmName> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' }
 /** Bits; RFC 7518, section 3.3. */
 const SMALLEST_RSA = 2048
-/** Bits; past it a signature takes many milliseconds to check. */
+/** Bits; checking a signature with a longer key takes many milliseconds. */
 const LARGEST_RSA = 16_384
 
 /** @throws BootProblems, always */
 export function refuseJwt(field: string, message: string): never {
-  throw new BootProblems([{ file: 'configuration', field: `jwt${field}`, message }])
+  throw configurationProblem(`jwt${field}`, message)
 }
 
-/** A key that no token may be verified with; the message says why. */
+/** Thrown for a key that must not be used; the message says why. */
 export class UnusableKey extends Error {}
 
 /**
- * The algorithms (RFC 7518, RFC 8037) that a key is made for, the usual one first.
+ * The algorithms (RFC 7518, RFC 8037) that fit a key, the usual one first.
  * @throws UnusableKey when the key is too weak or of a kind that no algorithm uses
  */
 export function possibleAlgorithms(key: KeyObject): readonly JwtAlgorithmName[] {
@@ -36,7 +36,7 @@ export function possibleAlgorithms(key: KeyObject): readonly JwtAlgorithmName[] 
       if (modulusLength > LARGEST_RSA) {
         throw new UnusableKey(`found an RSA key of ${modulusLength} bits: at most ${LARGEST_RSA} are taken`)
       }
-      // with 1 the signature is the padded hash itself, which everybody can make
+      // with exponent 1 the signature is the padded hash itself, which everybody can compute
       if (publicExponent < 3n || publicExponent % 2n === 0n) {
         throw new UnusableKey('found an RSA key whose exponent protects nothing')
       }
@@ -60,9 +60,9 @@ export function possibleAlgorithms(key: KeyObject): readonly JwtAlgorithmName[] 
 }
 
 /**
- * The algorithms of a key of the configuration.
- * @param field  where it stands, for the message: `.publicKey` or `.privateKey`
- * @throws BootProblems as `possibleAlgorithms` throws
+ * The algorithms that fit a key of the configuration.
+ * @param field  its field, for the message: `.publicKey` or `.privateKey`
+ * @throws BootProblems when the key must not be used
  */
 export function keyAlgorithms(key: KeyObject, field: string): readonly JwtAlgorithmName[] {
   try {
@@ -74,9 +74,9 @@ export function keyAlgorithms(key: KeyObject, field: string): readonly JwtAlgori
 }
 
 /**
- * What the configuration lets through of the algorithms of a key.
- * @param at  where its settings stand below `jwt`, such as `.issuers[0]`
- * @throws BootProblems when `algorithms` names one that the key cannot be used with
+ * Those algorithms of a key that the configuration accepts.
+ * @param at  path of its settings below `jwt`, such as `.issuers[0]`
+ * @throws BootProblems when `algorithms` names one that does not fit the key
  */
 export function narrowed(
   possible: readonly JwtAlgorithmName[],
@@ -99,8 +99,8 @@ type PssAlgorithm = 'PS256' | 'PS384' | 'PS512'
 const HASH_BYTES: Record<string, number> = { sha256: 32, sha384: 48, sha512: 64 }
 
 /**
- * Algorithms of a key that is marked for RSASSA-PSS alone (RFC 4055, section 3.1). Its own restrictions count: a key
- * bound to SHA-256 makes PS256 only, and a JWS salt is exactly as long as its hash (RFC 7518, section 3.5).
+ * The algorithms of a key that is restricted to RSASSA-PSS (RFC 4055, section 3.1). Its parameters are respected: a key
+ * restricted to SHA-256 fits PS256 only. The salt of a JWS is as long as its hash (RFC 7518, section 3.5).
  */
 export function pssAlgorithms({ asymmetricKeyDetails = {} }: KeyObject): PssAlgorithm[] {
   const { hashAlgorithm, mgf1HashAlgorithm, saltLength = 0 } = asymmetricKeyDetails
@@ -114,8 +114,8 @@ export function pssAlgorithms({ asymmetricKeyDetails = {} }: KeyObject): PssAlgo
 }
 
 /**
- * The same RSA numbers under the plain RSA identifier, as PEM: the library of the tokens does not know the identifier
- * of RSASSA-PSS. The restrictions of the key are lost on the way, so `pssAlgorithms` must have narrowed the algorithms.
+ * Converts an RSASSA-PSS key to a plain RSA key with the same numbers, as PEM, since @fastify/jwt does not know the
+ * former. This drops the restrictions of the key, so callers must apply `pssAlgorithms`.
  */
 export function plainRsaPem(key: KeyObject): string {
   return key.type === 'private'
@@ -124,7 +124,7 @@ export function plainRsaPem(key: KeyObject): string {
         format: 'der',
         type: 'pkcs1',
       }).export({ type: 'pkcs8', format: 'pem' }) as string)
-    : // a BIT STRING starts with the number of its unused bits
+    : // the first byte of a BIT STRING is the number of its unused bits
       (createPublicKey({
         key: lastPart(key.export({ type: 'spki', format: 'der' })).subarray(1),
         format: 'der',
@@ -133,8 +133,8 @@ export function plainRsaPem(key: KeyObject): string {
 }
 
 /**
- * Content of the last element of a DER sequence; there, SPKI (RFC 5280) and PKCS #8 (RFC 5208) hold the key in PKCS #1
- * form.
+ * The content of the last element of a DER sequence. In SPKI (RFC 5280) and PKCS #8 (RFC 5208) that is the key in PKCS
+ * #1 form.
  */
 function lastPart(der: Buffer): Buffer {
   const outer = content(der, 0)

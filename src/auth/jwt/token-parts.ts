@@ -1,28 +1,28 @@
-/** What a token says of itself, read strictly; its signature has not been looked at. */
+/** Header and claims of a token, parsed strictly. The signature has not been checked. */
 export interface TokenParts {
   alg: string
   kid: string | undefined
-  /** The claims as they are claimed. */
+  /** Not verified yet. */
   claims: Readonly<Record<string, unknown>>
 }
 
-/** Seconds since 1970 beyond which there is no date (ECMA-262, time values). */
+/** Largest date in seconds since 1970 (ECMA-262, time values). */
 const LAST_SECOND = 8.64e12
 const DATES = ['exp', 'nbf', 'iat']
 
 /**
- * Reads header and claims of a token of three parts. What two readers could read in two ways is refused here: other
- * base64url of the same bytes, invalid UTF-8, and names that occur twice (RFC 7515, section 4; RFC 7519, section 4).
- * @throws Error of any kind when it is no such token, or when it needs something that is not understood here
+ * Parses header and claims of a token. Refuses what two parsers could read differently: non-canonical base64url,
+ * invalid UTF-8, and duplicate names (RFC 7515, section 4; RFC 7519, section 4).
+ * @throws Error of any kind when the token is malformed, or requires an extension
  */
 export function tokenParts(token: string): TokenParts {
   const [head = '', payload = '', signature = ''] = token.split('.')
   const header = jsonObject(decoded(head))
   const claims = jsonObject(decoded(payload))
   decoded(signature)
-  // no extension is understood, so whoever demands one is refused, whatever it is (RFC 7515, section 4.1.11)
+  // no extension is supported, so a critical one is always refused (RFC 7515, section 4.1.11)
   if (Object.hasOwn(header, 'crit')) throw new Error('critical header')
-  // a token within this one would be the one that counts (RFC 7519, section 5.2)
+  // the claims would be those of the inner token (RFC 7519, section 5.2)
   if (typeof header.cty === 'string' && /^(?:application\/)?jwt$/i.test(header.cty)) throw new Error('nested token')
   const { alg, kid } = header
   if (typeof alg !== 'string') throw new Error('alg is no text')
@@ -39,10 +39,7 @@ export function tokenParts(token: string): TokenParts {
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/**
- * @throws Error when the same bytes could be written in another way: with padding, or with bits in the last character
- *   that say nothing
- */
+/** @throws Error for non-canonical base64url: with padding, or with unused bits set in the last character */
 function decoded(part: string): Buffer {
   const bytes = Buffer.from(part, 'base64url')
   if (bytes.toString('base64url') !== part) throw new Error('base64url in no usual form')
@@ -57,9 +54,9 @@ function jsonObject(bytes: Buffer): Record<string, unknown> {
   return value as Record<string, unknown>
 }
 
-/** Whether an object anywhere in it has a name twice. @param json  valid JSON */
+/** Whether any object in a JSON text has a duplicate name. @param json  valid JSON */
 export function hasRepeatedName(json: string): boolean {
-  // the names of each object that is open; null for a list
+  // a set of names for each open object; null for an open list
   const open: (Set<string> | null)[] = []
   for (const [token, string, colon] of json.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?|[{}[\]]/g)) {
     if (string === undefined) {
@@ -69,7 +66,7 @@ export function hasRepeatedName(json: string): boolean {
     } else if (colon !== undefined) {
       const names = open.at(-1)!
       const { size } = names
-      // however it is escaped
+      // unescaped, since "a" and "\\u0061" are the same name
       if (names.add(JSON.parse(string) as string).size === size) return true
     }
   }

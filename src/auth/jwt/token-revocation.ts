@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import Type, { type Static } from 'typebox'
 import type { VerifiedToken } from './token-verifier.ts'
 import { reasonOf } from '../../errors.ts'
+import { readyClient } from '../../redis/ready-client.ts'
 import { authUnavailable } from '../challenge.ts'
 import type { RevocationSettings } from './jwt-schema.ts'
 
@@ -37,15 +38,15 @@ export const RevocationEntries = Type.Array(
 )
 export type RevocationEntries = Static<typeof RevocationEntries>
 
-/** Tokens that are refused though they are valid. */
+/** A source of revocations: valid tokens that are refused nevertheless. */
 export interface Revocations {
-  /** Whether a token is among them, as far as that is known; null when it has to be asked. */
+  /** Whether a token is revoked, if that is known; null when `ask` is needed. */
   peek(token: VerifiedToken): boolean | null
-  /** @throws GatehouseError `GW_AUTH_UNAVAILABLE` when nobody can say */
+  /** @throws GatehouseError `GW_AUTH_UNAVAILABLE` when the source is not available */
   ask(token: VerifiedToken): Promise<boolean>
 }
 
-/** Whose token it is: the `sub`, and the id of the consumer, which may have the name of the issuer before it. */
+/** The names by which a token can be revoked as that of a subject: its `sub`, and the id of its consumer. */
 export const subjectsOf = ({
   consumer: {
     id,
@@ -54,7 +55,7 @@ export const subjectsOf = ({
 }: VerifiedToken): string[] => (typeof sub === 'string' && sub !== id ? [sub, id] : [id])
 
 /**
- * Whether a token was issued before a time; one that does not say when counts as old.
+ * Whether a token was issued before a time; one without `iat` counts as issued before.
  * @param before  milliseconds since 1970
  */
 export const isIssuedBefore = (
@@ -66,10 +67,10 @@ export const isIssuedBefore = (
   before: number,
 ): boolean => typeof iat !== 'number' || iat * 1000 < before
 
-/** Revocations of a file, which are replaced as a whole. */
+/** The revocations of a file. They are replaced as a whole. */
 export class RevocationList implements Revocations {
   #tokens: ReadonlySet<string> = new Set()
-  /** Milliseconds since 1970 before which the tokens of a subject were issued; Infinity for all. */
+  /** Subject to milliseconds since 1970: its tokens issued before are revoked. Infinity for all of them. */
   #subjects: ReadonlyMap<string, number> = new Map()
 
   replace(entries: RevocationEntries): void {
@@ -77,7 +78,7 @@ export class RevocationList implements Revocations {
     for (const entry of entries) {
       if (!('sub' in entry)) continue
       const before = entry.before === undefined ? Infinity : Date.parse(entry.before)
-      // a day that the calendar does not have: rather too many than too few
+      // a date that does not exist revokes all tokens, to be on the safe side
       subjects.set(entry.sub, Math.max(subjects.get(entry.sub) ?? 0, Number.isNaN(before) ? Infinity : before))
     }
     this.#tokens = new Set(entries.flatMap((entry) => ('jti' in entry ? [entry.jti] : [])))
@@ -99,11 +100,11 @@ export class RevocationList implements Revocations {
   }
 }
 
-/** Before each key; the braces keep all of them on one node of a cluster, so that one command reads them. */
+/** Prefix of each key. The braces keep all keys on one node of a cluster, so that one command can read them. */
 const PREFIX = '{gatehouse}:revoked:'
 const TIME = new RegExp(INSTANT)
 
-/** What is needed of a Redis client. */
+/** The part of a Redis client that is used. */
 export interface RevocationRedis {
   status: string
   connect(): Promise<unknown>
@@ -111,9 +112,9 @@ export interface RevocationRedis {
 }
 
 export interface RedisRevocationsOptions {
-  /** The client; null as long as there is none. */
+  /** The client; null until it exists. */
   redis: () => RevocationRedis | null
-  /** Milliseconds for which an answer is believed. */
+  /** Milliseconds for which an answer is used. */
   freshMs: number
   onFailure: RevocationSettings['onFailure']
   log: Pick<FastifyBaseLogger, 'info' | 'error'>
@@ -121,20 +122,20 @@ export interface RedisRevocationsOptions {
   now?: () => number
 }
 
-/** What Redis has said of a token. */
+/** The answer of Redis about a token. */
 interface Answer {
   isRevoked: boolean
   at: number
 }
 
 /**
- * Revocations in Redis: a key for each `jti` and each subject. The key of a token is enough by its being there; so is
- * that of a subject, unless its value is a time: then tokens that were issued before it are meant.
+ * Revocations in Redis: a key for each `jti` and each subject. The key of a `jti` revokes its token, whatever its
+ * value. That of a subject revokes all tokens, or, if its value is a time, those issued before.
  */
 export class RedisRevocations implements Revocations {
   readonly #options: RedisRevocationsOptions
   readonly #now: () => number
-  // by the verified token, so that an answer goes when the token is forgotten
+  // keyed by the verified token, so that an answer is dropped with the cached token
   readonly #answers = new WeakMap<VerifiedToken, Answer>()
   readonly #asked = new WeakMap<VerifiedToken, Promise<boolean>>()
   #isAway = false
@@ -150,13 +151,12 @@ export class RedisRevocations implements Revocations {
     const age = this.#now() - answer.at
     const { freshMs } = this.#options
     if (age >= freshMs) return null
-    // ahead of time, so that a token in use need not wait; should it fail, the answer at hand holds as long as it would
-    // have
+    // refreshed early, so that a token in use never waits; if that fails, this answer stays valid until it is stale
     if (age >= freshMs / 2 && !this.#asked.has(token)) this.ask(token).catch(() => {})
     return answer.isRevoked
   }
 
-  /** One question for all who show a token at the same time. */
+  /** One lookup for all concurrent requests with a token. */
   ask(token: VerifiedToken): Promise<boolean> {
     let asked = this.#asked.get(token)
     if (asked === undefined) {
@@ -186,11 +186,7 @@ export class RedisRevocations implements Revocations {
   }
 
   async #read(keys: string[]): Promise<(string | null)[]> {
-    const redis = this.#options.redis()
-    if (redis?.status === 'wait') redis.connect().catch(() => {})
-    // the client would say the same, with a stack that nobody reads
-    if (redis?.status !== 'ready') throw AWAY
-    return redis.mget(keys)
+    return readyClient(this.#options.redis()).mget(keys)
   }
 
   #failed(error: unknown): boolean {
@@ -208,8 +204,6 @@ export class RedisRevocations implements Revocations {
   }
 }
 
-/** Milliseconds since 1970; what is no time of the calendar means all tokens. */
+/** Milliseconds since 1970; Infinity, which means all tokens, for a value that is not a valid time. */
 const timeIn = (value: string): number =>
   TIME.test(value) && !Number.isNaN(Date.parse(value)) ? Date.parse(value) : Infinity
-
-const AWAY = new Error('Redis is away')

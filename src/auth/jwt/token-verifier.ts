@@ -7,13 +7,13 @@ import type { KeySource, VerificationKey } from './verification-key.ts'
 import { consumerOf } from '../claims.ts'
 import { tokenParts, type TokenParts } from './token-parts.ts'
 
-/** An issuer, where its keys are, and what is asked of its tokens. */
+/** An issuer with its keys and the rules for its tokens. */
 export interface TrustedIssuer
   extends Pick<JwtSettings, 'issuer' | 'audience' | 'typ' | 'maxAge' | 'claims'>, Pick<JwtIssuer, 'idPrefix'> {
   keys: KeySource
 }
 
-/** What @fastify/jwt is asked to check; durations as it takes them. */
+/** The options of `verify` in @fastify/jwt that are used here. */
 export interface VerifyOptions {
   key: string | Buffer
   algorithms: JwtAlgorithmName[]
@@ -27,20 +27,20 @@ export interface VerifyOptions {
   clockTolerance: number
 }
 
-/** Checks signature and claims and returns the claims; throws otherwise. */
+/** Checks signature and claims, and returns the claims. Throws when one of them is wrong. */
 export type VerifySignature = (token: string, options: VerifyOptions) => Record<string, unknown>
 
 /** A token that has been verified. */
 export interface VerifiedToken {
   consumer: Consumer
-  /** Milliseconds since 1970 between which the token is valid, clock tolerance included. */
+  /** Milliseconds since 1970 from and until which it is valid, clock tolerance included. */
   from: number
   until: number
-  /** Once it is withdrawn, the token is no longer valid. */
+  /** The token is no longer valid once this key is retired. */
   key: VerificationKey
 }
 
-/** No key of this gateway has made the signature: after a secret was changed, or for a token of another gateway. */
+/** For example after a change of the secret, or for a token of another gateway. */
 const OTHER_KEY = 'it is signed with another key than this gateway knows, or was changed after it was signed'
 
 const REASONS: Record<string, string> = {
@@ -53,19 +53,22 @@ const REASONS: Record<string, string> = {
   FAST_JWT_INVALID_CLAIM_VALUE: 'its issuer or audience is not accepted',
   FAST_JWT_MISSING_REQUIRED_CLAIM: 'a required claim is missing',
 }
-/** After these another key may still be the right one. */
+/** Errors after which another key is tried. */
 const WRONG_KEY = ['FAST_JWT_INVALID_SIGNATURE', 'FAST_JWT_VERIFY_ERROR']
 
 const coded = (code: string): Error => Object.assign(new Error(code), { code })
 
-/** Verifies tokens with the keys and rules of the issuer that they name. */
+/**
+ * Verifies tokens with the keys and rules of their issuer. @fastify/jwt checks signature, times, issuer, audience and
+ * type; beside it stand a strict parser (`token-parts`), the choice of issuer and key, and `cnf`.
+ */
 export class TokenVerifier {
   readonly #issuers: readonly TrustedIssuer[]
   readonly #verify: VerifySignature
   readonly #toleranceMs: number
   readonly #now: () => number
 
-  /** @param issuers  one for all tokens, or several with one name each */
+  /** @param issuers  one for all tokens, or several that the `iss` of a token selects */
   constructor(
     issuers: readonly TrustedIssuer[],
     { clockTolerance }: Pick<JwtSettings, 'clockTolerance'>,
@@ -80,7 +83,8 @@ export class TokenVerifier {
 
   /**
    * @returns a promise only when keys have to be fetched
-   * @throws GatehouseError `GW_UNAUTHORIZED` when the token is no good, `GW_AUTH_UNAVAILABLE` when nobody can say
+   * @throws GatehouseError `GW_UNAUTHORIZED` when the token is not valid, `GW_AUTH_UNAVAILABLE` when its keys are not
+   *   available
    */
   verify(token: string): VerifiedToken | Promise<VerifiedToken> {
     const parts = this.#read(token)
@@ -114,7 +118,7 @@ export class TokenVerifier {
   ): VerifiedToken | Promise<VerifiedToken> {
     const wrongKey = this.#try(token, parts, issuer, keys)
     if (!(wrongKey instanceof Error)) return wrongKey
-    // a key of that name would have been the right one
+    // if the key with the kid of the token is known, fetching the keys again cannot help
     const renewed = keys.some(({ kid }) => kid !== undefined && kid === parts.kid) ? null : issuer.keys.renewed?.()
     if (!renewed) throw refusal(wrongKey)
     return renewed.then((fresh) => {
@@ -124,7 +128,7 @@ export class TokenVerifier {
     })
   }
 
-  /** @returns an error when none of the keys is the right one; what is wrong otherwise is thrown */
+  /** @returns an error when no key fits; everything else that is wrong is thrown */
   #try(
     token: string,
     { alg, kid }: TokenParts,
@@ -170,9 +174,9 @@ export class TokenVerifier {
     { maxAge, claims: paths, idPrefix }: TrustedIssuer,
   ): VerifiedToken {
     const { exp = Infinity, nbf = 0, iat = Infinity } = claims as { exp?: number; nbf?: number; iat?: number }
-    // from the future it would live longer than it may
+    // an `iat` in the future would extend the maximum age
     if (maxAge !== undefined && iat * 1000 > this.#now() + this.#toleranceMs) throw coded('FAST_JWT_INACTIVE')
-    // bound to a key (RFC 7800): having seen such a token is no proof, and nothing else is asked for here
+    // bound to a key of the client (RFC 7800), whose proof of possession is not supported here
     if (claims.cnf !== undefined && claims.cnf !== null) throw new Error('bound to a key')
     const consumer = consumerOf(claims, 'jwt', paths, idPrefix)
     if (consumer === null) throw invalidToken('it does not say whose it is')
@@ -186,7 +190,7 @@ export class TokenVerifier {
   }
 }
 
-/** Those of the name; without a key of that name those that have none; all when the token names none. */
+/** The keys with the kid of the token, else those without a kid; every key when the token has no kid. */
 function keysFor(kid: string | undefined, keys: readonly VerificationKey[]): readonly VerificationKey[] {
   if (kid === undefined) return keys
   const named = keys.filter((key) => key.kid === kid)

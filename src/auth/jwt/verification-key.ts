@@ -9,24 +9,24 @@ import {
   plainRsaPem,
 } from './key-algorithms.ts'
 
-/** A key, and the algorithms for which it may be used: those that it is made for, narrowed by the configuration. */
+/** A key with the algorithms that it may be used for: those that fit its kind and that the configuration accepts. */
 export interface VerificationKey {
   /** The secret, or the public key as PEM. */
   key: string | Buffer
   algorithms: JwtAlgorithmName[]
-  /** Its name in a JWK Set (RFC 7517, section 4.5). A key without one may be meant by any token. */
+  /** Its name in a JWK Set (RFC 7517, section 4.5). A key without one is tried for any token. */
   kid?: string
-  /** True once the issuer has withdrawn the key; what was verified with it no longer counts. */
+  /** True once the issuer has withdrawn the key: tokens that it has verified are no longer valid. */
   retired?: boolean
 }
 
-/** The public key in the form that the library of the tokens takes. */
+/** The public key in the form that @fastify/jwt takes. */
 export const publicPem = (key: KeyObject): string =>
   key.asymmetricKeyType === 'rsa-pss' ? plainRsaPem(key) : (key.export({ type: 'spki', format: 'pem' }) as string)
 
 /**
- * The key that stands in the configuration itself, as `secret` or `publicKey`.
- * @param at  where its settings stand below `jwt`, such as `.issuers[0]`
+ * The key in the configuration itself: `secret` or `publicKey`.
+ * @param at  path of its settings below `jwt`, such as `.issuers[0]`
  * @throws BootProblems when it cannot be read or is too weak, or when a configured algorithm does not fit it
  */
 export function verificationKey(
@@ -46,7 +46,7 @@ export function verificationKey(
   }
 }
 
-/** What everybody may know is no secret: with it, anyone could sign (algorithm confusion). */
+/** Refuses a public key as a secret: everybody who has it could sign tokens (algorithm confusion). */
 function refusePublicSecret(secret: string, at: string): void {
   if (/-----BEGIN [A-Z0-9 ]+-----/.test(secret) || /"kty"\s*:\s*"(?:RSA|EC|OKP)"/.test(secret)) {
     refuseJwt(
@@ -67,17 +67,17 @@ function readPublicKey(pem: string, at: string): KeyObject {
   }
 }
 
-/** Where the keys of an issuer are. */
+/** The keys of an issuer, wherever they come from. */
 export interface KeySource {
   /**
-   * The keys, which have to be fetched first when none are known yet.
-   * @throws GatehouseError `GW_AUTH_UNAVAILABLE` when they cannot be got
+   * The known keys. A promise when they have to be fetched first.
+   * @throws GatehouseError `GW_AUTH_UNAVAILABLE` when they cannot be fetched
    */
   current(): readonly VerificationKey[] | Promise<readonly VerificationKey[]>
   /**
-   * The keys as they are now, for a token that none of the known ones was named for.
-   * @returns null when there cannot be others
-   * @throws GatehouseError `GW_AUTH_UNAVAILABLE` when nobody can say
+   * The keys after fetching them again, for a token whose kid is unknown.
+   * @returns null when no fetch is due
+   * @throws GatehouseError `GW_AUTH_UNAVAILABLE` when they cannot be fetched
    */
   renewed?(): Promise<readonly VerificationKey[]> | null
 }
@@ -95,7 +95,7 @@ export class KeySet implements KeySource {
   }
 
   /**
-   * Takes these keys for those before. What was verified with a key that is still there goes on counting.
+   * Replaces the keys. Tokens that were verified with a key that stays remain verified.
    * @returns whether anything has changed
    */
   replace(keys: readonly VerificationKey[]): boolean {
@@ -112,12 +112,12 @@ export class KeySet implements KeySource {
 const identityOf = ({ key, kid, algorithms }: VerificationKey): string =>
   JSON.stringify([kid, algorithms, typeof key === 'string' ? key : key.toString('base64')])
 
-/** Secrets that this project has published in its examples, so that everybody can sign with them. */
+/** Secrets in the published examples of this project, with which everybody can sign. */
 const KNOWN: ReadonlySet<string> = new Set(['for-trying-things-out-only-do-not-use-elsewhere'])
 
-/** Whether a secret is one that everybody knows. */
+/** Whether a secret is from a published example. */
 export const isPublishedSecret = (secret: string): boolean => KNOWN.has(secret.trim().toLowerCase())
 
-/** Why such a secret is refused, and what to do. */
+/** The message about such a secret. */
 export const PUBLISHED =
   'found the secret of an example of this project, which everybody knows: make your own with `openssl rand -hex 32 > jwt-secret.txt`, and set GATEHOUSE_JWT_SECRET_FILE=jwt-secret.txt'

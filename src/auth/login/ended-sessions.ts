@@ -1,17 +1,16 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { reasonOf } from '../../errors.ts'
+import { readyClient } from '../../redis/ready-client.ts'
 import { ExpiringCache } from '../expiring-cache.ts'
 
-/** Most sessions that have ended and are remembered in memory. */
+/** Most ended sessions that are remembered in memory. */
 const REMEMBERED = 100_000
-/**
- * Most sessions of which it is remembered that they had not ended, and for how long that is believed, in milliseconds.
- */
+/** Most sessions that are remembered as not ended according to Redis, and for how long, in milliseconds. */
 const ALIVE = 10_000
-const BELIEVED = 5000
+const ALIVE_MS = 5000
 const PREFIX = '{gatehouse}:ended-session:'
 
-/** What is needed of a Redis client. */
+/** The part of a Redis client that is used. */
 export interface EndedSessionsRedis {
   status: string
   connect(): Promise<unknown>
@@ -20,7 +19,7 @@ export interface EndedSessionsRedis {
 }
 
 export interface EndedSessionsOptions {
-  /** The client; null as long as there is none. Absent when each gateway remembers for itself. */
+  /** The client; null until it exists. Absent when sessions are not shared. */
   redis?: () => EndedSessionsRedis | null
   log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>
   /** Milliseconds since 1970. */
@@ -28,20 +27,20 @@ export interface EndedSessionsOptions {
 }
 
 /**
- * Sessions that somebody has logged out of, each until it would have ended anyway: browsers keep sessions, so a copy of
- * one would go on working. With Redis, gateways share them. While it is away a session of which nothing is
- * known goes on, and logouts are written once Redis is back.
+ * Remembers sessions after a logout, until they would have expired anyway: a session lives in a cookie, so a copy of it
+ * would otherwise keep working. With Redis, gateways share them. While it is away unknown sessions are accepted, and
+ * logouts are written once it is back.
  */
 export class EndedSessions {
   readonly #options: EndedSessionsOptions
   readonly #now: () => number
-  /** Until when each session would have lasted. */
+  /** Session id to the time when the session would have expired. */
   readonly #ended = new Map<string, number>()
   readonly #alive: ExpiringCache<true>
-  /** One question for all requests that bring a session at the same time. */
+  /** One lookup for all concurrent requests with a session. */
   readonly #asked = new Map<string, Promise<boolean>>()
-  /** Logouts that Redis does not know of yet. */
-  readonly #owed = new Set<string>()
+  /** Logouts that are not in Redis yet. */
+  readonly #unwritten = new Set<string>()
   #isAway = false
   #isFull = false
 
@@ -51,12 +50,12 @@ export class EndedSessions {
     this.#alive = new ExpiringCache(ALIVE, this.#now)
   }
 
-  /** @param until  when the session would have ended anyway, in milliseconds since 1970 */
+  /** @param until  when the session would have expired, in milliseconds since 1970 */
   end(id: string, until: number): void {
     if (until <= this.#now()) return
     this.#remember(id, until)
     if (this.#options.redis === undefined) return
-    this.#owed.add(id)
+    this.#unwritten.add(id)
     this.#write()
   }
 
@@ -68,7 +67,7 @@ export class EndedSessions {
 
   /**
    * Whether the session has ended, here or at another gateway.
-   * @param until  when it would end anyway
+   * @param until  when it would expire
    * @returns a promise only when Redis has to be asked
    */
   has(id: string, until: number): boolean | Promise<boolean> {
@@ -88,7 +87,7 @@ export class EndedSessions {
       const isEnded = (await this.#ready().exists(PREFIX + id)) === 1
       this.#isBack()
       if (isEnded) this.#remember(id, until)
-      else this.#alive.set(id, true, at + BELIEVED)
+      else this.#alive.set(id, true, at + ALIVE_MS)
       return isEnded || this.knows(id)
     } catch (error) {
       this.#failed(error)
@@ -96,7 +95,7 @@ export class EndedSessions {
     }
   }
 
-  /** Writes what Redis does not know yet; what fails stays to be written. */
+  /** Writes the logouts that are not in Redis yet; failed ones are written later. */
   #write(): void {
     let redis: EndedSessionsRedis
     try {
@@ -104,23 +103,19 @@ export class EndedSessions {
     } catch (error) {
       return this.#failed(error)
     }
-    for (const id of this.#owed) {
-      this.#owed.delete(id)
+    for (const id of this.#unwritten) {
+      this.#unwritten.delete(id)
       const left = (this.#ended.get(id) ?? 0) - this.#now()
       if (left <= 0) continue
       redis.set(PREFIX + id, '1', 'PX', left).catch((error: unknown) => {
-        this.#owed.add(id)
+        this.#unwritten.add(id)
         this.#failed(error)
       })
     }
   }
 
   #ready(): EndedSessionsRedis {
-    const redis = this.#options.redis!()
-    if (redis?.status === 'wait') redis.connect().catch(() => {})
-    // the client would say the same, with a stack that nobody reads
-    if (redis?.status !== 'ready') throw AWAY
-    return redis
+    return readyClient(this.#options.redis!())
   }
 
   #remember(id: string, until: number): void {
@@ -128,7 +123,7 @@ export class EndedSessions {
     for (const [oldest, end] of this.#ended) {
       if (end > now && this.#ended.size < REMEMBERED) break
       this.#ended.delete(oldest)
-      this.#owed.delete(oldest)
+      this.#unwritten.delete(oldest)
       if (end > now) this.#warnOnce()
     }
     this.#ended.set(id, until)
@@ -155,8 +150,6 @@ export class EndedSessions {
   #isBack(): void {
     if (this.#isAway) this.#options.log.info('gateways learn of logouts at others again')
     this.#isAway = false
-    if (this.#owed.size > 0) this.#write()
+    if (this.#unwritten.size > 0) this.#write()
   }
 }
-
-const AWAY = new Error('Redis is away')

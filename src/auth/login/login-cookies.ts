@@ -1,22 +1,22 @@
 import { parseCookie, type SetCookie, stringifySetCookie } from 'cookie'
 import type { LoginCookie, LoginSettings } from './login-schema.ts'
 
-/** Characters of one cookie; browsers take 4096 bytes, the name included (RFC 6265bis, section 5.6). */
+/** Most characters in one cookie; browsers accept 4096 bytes with the name (RFC 6265bis, section 5.6). */
 const LONGEST = 3800
-/** Cookies that one session may take: more would not fit into the headers that servers accept. */
+/** Most cookies of one session: more would exceed the header size that servers accept. */
 const PARTS = 3
 
-/** What of a request the cookies are read from. */
+/** The part of a request that has the cookies. */
 export interface CookieCarrier {
   headers: { cookie?: string }
 }
 
 /**
- * The cookies of the login: the session; the browser, to which a login that is under way belongs; and the ID token,
- * which the logout alone gets to see.
+ * The cookies of the login: the session; the id of the browser, to which a pending login is bound; and the ID token,
+ * which only the logout path receives.
  */
 export class LoginCookies {
-  /** Every name that may stand in a request for an upstream. */
+  /** All names, for removing the cookies from forwarded requests. */
   readonly names: readonly string[]
   readonly #cookie: LoginCookie
   readonly #logoutPath: string
@@ -44,7 +44,7 @@ export class LoginCookies {
 
   /**
    * @param maxAge  seconds
-   * @returns values of `Set-Cookie`, which also remove parts of an older session that the request carries
+   * @returns values of `Set-Cookie`, which also remove left-over parts of a longer session
    * @throws Error when the session does not fit
    */
   setSession(sealed: string, maxAge: number, request: CookieCarrier, secure: boolean): string[] {
@@ -62,7 +62,7 @@ export class LoginCookies {
     })
   }
 
-  /** What the browser is known by while it logs in; null when it is not. */
+  /** The id of the browser during a login; null without one. */
   browser(request: CookieCarrier, secure: boolean): string | null {
     const id = read(request)[this.#name('-login', secure)]
     return id !== undefined && /^[\w-]{22}$/.test(id) ? id : null
@@ -77,14 +77,14 @@ export class LoginCookies {
     return read(request)[this.#name('-hint', secure)] ?? null
   }
 
-  /** @returns null when it does not fit: the logout goes without it */
+  /** @returns null when it does not fit; the logout then works without it */
   setHint(sealed: string, maxAge: number, secure: boolean): string | null {
     return sealed.length > LONGEST
       ? null
       : this.#set(this.#name('-hint', secure), sealed, maxAge, secure, this.#logoutPath)
   }
 
-  /** Removes all that the request carries. */
+  /** Values of `Set-Cookie` that remove all cookies of the login in the request. */
   clear(request: CookieCarrier, secure: boolean): string[] {
     const cookies = read(request)
     const hint = this.#name('-hint', secure)
@@ -97,7 +97,7 @@ export class LoginCookies {
     return Array.from({ length: PARTS }, (_, i) => this.#name(i === 0 ? '' : `.${i}`, secure))
   }
 
-  /** With the prefix that keeps neighbours from setting it (RFC 6265bis, section 4.1.3). */
+  /** The name with the prefix that prevents other hosts from setting it (RFC 6265bis, section 4.1.3). */
   #name(suffix: string, secure: boolean): string {
     const { name, domain } = this.#cookie
     const prefix = !secure ? '' : domain !== undefined || suffix === '-hint' ? '__Secure-' : '__Host-'
@@ -118,7 +118,7 @@ export class LoginCookies {
     return stringifySetCookie(domain === undefined ? cookie : { ...cookie, domain })
   }
 
-  /** The way back from the issuer is a link of another site; and browsers take `None` over https alone. */
+  /** The redirect from the issuer is a cross-site request, so `strict` would drop `-login`. `None` requires https. */
   #sameSite(name: string, secure: boolean): 'lax' | 'strict' | 'none' {
     const { sameSite } = this.#cookie
     if (sameSite === 'strict') return name.endsWith('-login') ? 'lax' : 'strict'

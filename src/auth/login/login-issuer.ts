@@ -3,33 +3,33 @@ import { milliseconds } from '../../units.ts'
 import { authUnavailable } from '../challenge.ts'
 import type { LoginSettings } from './login-schema.ts'
 
-/** Milliseconds after a failure to find out about the issuer in which nobody tries again. */
+/** Milliseconds after a failed discovery before the next attempt. */
 const COOLDOWN = 1000
 
-/** What a browser must bring back from the issuer. */
+/** The values that tie the answer of the issuer to the login. */
 export interface LoginChecks {
   state: string
   nonce: string
   verifier: string
 }
 
-/** What the issuer says of somebody who has logged in, or whose session it has refreshed. */
+/** The answer of the issuer to a login or a refresh. */
 export interface IssuerAnswer {
-  /** Of ID token and UserInfo; null when a refresh brought neither. */
+  /** Claims of ID token and UserInfo; null when a refresh returned neither. */
   claims: Record<string, unknown> | null
   scope: string
   refreshToken: string | undefined
   idToken: string | undefined
-  /** Seconds for which it vouches; undefined when it does not say. */
+  /** Lifetime of the access token in seconds; undefined when not stated. */
   expiresIn: number | undefined
 }
 
-/** The session at the issuer is over, so that only a new login helps. */
+/** The issuer has ended the session: a new login is needed. */
 export class SessionOver extends Error {}
 
 /**
- * Speaks to the issuer: OpenID Connect with openid-client, the authorization code flow with PKCE (RFC 7636). What can
- * be known of it is found out when it is needed first.
+ * The client of the issuer: OpenID Connect with openid-client, authorization code flow with PKCE (RFC 7636). The
+ * metadata of the issuer is fetched on first use.
  */
 export class LoginIssuer {
   readonly #settings: LoginSettings
@@ -39,7 +39,7 @@ export class LoginIssuer {
     this.#settings = settings
   }
 
-  /** Where a browser is sent to log in. */
+  /** The URL at the issuer where a browser logs in. */
   async loginUrl(redirectUri: string, { state, nonce, verifier }: LoginChecks): Promise<URL> {
     const { scopes, authorizationParameters } = this.#settings
     const configuration = await this.#discovered()
@@ -55,10 +55,10 @@ export class LoginIssuer {
   }
 
   /**
-   * Who has come back.
-   * @param url  to which the issuer has sent the browser
-   * @throws what openid-client throws for an answer that is not good; GatehouseError `GW_AUTH_UNAVAILABLE` when the
-   *   issuer cannot be asked
+   * Redeems the authorization code of a callback.
+   * @param url  the URL to which the issuer has redirected the browser
+   * @throws the error of openid-client for an invalid callback; GatehouseError `GW_AUTH_UNAVAILABLE` when the issuer is
+   *   not available
    */
   async finish(url: URL, { state, nonce, verifier }: LoginChecks): Promise<IssuerAnswer> {
     const configuration = await this.#discovered()
@@ -74,8 +74,8 @@ export class LoginIssuer {
   }
 
   /**
-   * @param subject  who the session is of
-   * @throws SessionOver when the issuer refuses; GatehouseError `GW_AUTH_UNAVAILABLE` when it cannot be asked
+   * @param subject  the `sub` of the session
+   * @throws SessionOver when the issuer refuses; GatehouseError `GW_AUTH_UNAVAILABLE` when it is not available
    */
   async refresh(refreshToken: string, subject: string): Promise<IssuerAnswer> {
     const configuration = await this.#discovered()
@@ -83,7 +83,7 @@ export class LoginIssuer {
       const tokens = await reachable(oidc.refreshTokenGrant(configuration, refreshToken))
       return await this.#answer(configuration, tokens, subject)
     } catch (error) {
-      // any other word of the issuer is no refusal: it may be the gateway that is not known for a moment
+      // other errors do not mean that the session is over: the credentials of the gateway may be rejected for a moment
       if (error instanceof oidc.ResponseBodyError && error.error === 'invalid_grant') {
         throw new SessionOver('the issuer has ended the session', { cause: error })
       }
@@ -91,7 +91,7 @@ export class LoginIssuer {
     }
   }
 
-  /** Where a browser is sent to log out there; null when the issuer has no such place. */
+  /** The URL at the issuer where a browser logs out; null when the issuer has none. */
   async logoutUrl(idToken: string | null, afterLogout: string | undefined): Promise<URL | null> {
     const configuration = await this.#discovered()
     if (configuration.serverMetadata().end_session_endpoint === undefined) return null
@@ -147,7 +147,7 @@ export class LoginIssuer {
   }
 }
 
-/** An issuer that cannot be reached, or that fails, has said nothing of anybody. */
+/** Turns network errors, timeouts and 5xx into `GW_AUTH_UNAVAILABLE`: they say nothing about the client. */
 async function reachable<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer

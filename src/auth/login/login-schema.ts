@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Duration } from '../../units.ts'
+import { HttpUrl } from '../auth-schema.ts'
 
 const Path = (options: { default?: string; description: string }) =>
   Type.String({
@@ -48,12 +49,9 @@ export type LoginCookie = Static<typeof LoginCookie>
 /** OpenID Connect login for browsers; the `login` section of the configuration. */
 export const LoginSettings = Type.Object(
   {
-    issuer: Type.String({
-      pattern: '^https?://',
-      title: 'URL that starts with https:// or http://',
-      description:
-        'Issuer, exactly as its metadata states it. Over `http:` the secret and the tokens cross the network in the clear.',
-    }),
+    issuer: HttpUrl(
+      'Issuer, exactly as its metadata states it. Over `http:` the secret and the tokens cross the network in the clear.',
+    ),
     clientId: Type.String({ minLength: 1, description: 'Client id of the gateway at the issuer.' }),
     clientSecret: Type.Optional(
       Type.String({

@@ -10,7 +10,7 @@ import type { LoginSettings } from './login-schema.ts'
 import { type LoginSession, type SessionSeal, LOGIN_TIME, type PendingLogins, unguessable } from './login-session.ts'
 import type { SessionRefresh } from './session-refresh.ts'
 
-/** How much of the time without a request may pass before the browser is given a session that says so. */
+/** Part of `idle` after which the session cookie is renewed with a new time of use. */
 const IDLE_STEP = 0.1
 
 export interface LoginParts {
@@ -24,22 +24,22 @@ export interface LoginParts {
   now?: () => number
 }
 
-/** Browsers that have logged in at an OpenID provider, by a session that they keep in an encrypted cookie. */
+/** Browsers that have logged in at an OpenID provider. They keep their session in an encrypted cookie. */
 export class LoginScheme implements AuthScheme {
   readonly name = 'login'
   readonly isSession = true
   readonly credentials: CredentialPlaces
   readonly security: Readonly<Record<string, unknown>>
-  // whoever has not logged in yet is sent to do so
-  readonly asksStrangers = true
-  // sessions are sealed: a forged one is as none
+  // anonymous clients are redirected to the login
+  readonly acceptsAnonymous = true
+  // sessions are encrypted; a forged one is ignored
   readonly unguessable = true
   readonly #parts: LoginParts
   readonly #lifetime: number
   readonly #idle: number
   readonly #callbackPath: string
   readonly #now: () => number
-  /** What the cookies of a request hold; null for no session that lasts. */
+  /** The session of each request; null without a valid one. */
   readonly #opened = new WeakMap<AuthRequest, LoginSession | null>()
 
   constructor(
@@ -65,7 +65,7 @@ export class LoginScheme implements AuthScheme {
     }
   }
 
-  /** A session that is forged or over is as none: browsers send it anyway, perhaps beside other credentials. */
+  /** A forged or expired session is ignored: browsers send it anyway, perhaps beside other credentials. */
   isPresented(request: AuthRequest): boolean {
     return this.#session(request, this.#parts.originOf(request)) !== null
   }
@@ -77,7 +77,7 @@ export class LoginScheme implements AuthScheme {
     if (session === null) return this.#sendToLogin(request, origin)
     const isEnded = ended.has(session.id, session.started + this.#lifetime)
     if (isEnded instanceof Promise ? await isEnded : isEnded) return this.#sendToLogin(request, origin)
-    // a refresh uses the session's refresh token up, and the browser would never get the new one
+    // a refresh would use up the refresh token, and the browser would not receive the new one
     if (request.isExplained) return session.consumer
     try {
       const fresh = await refresh.fresh(session)
@@ -89,7 +89,7 @@ export class LoginScheme implements AuthScheme {
     }
   }
 
-  /** Ends the session of a request for good, copies of it too. */
+  /** Ends the session of a request, including copies of its cookie. */
   endSession(request: AuthRequest): void {
     const session = this.#session(request, this.#parts.originOf(request))
     if (session !== null) this.#parts.ended.end(session.id, session.started + this.#lifetime)
@@ -117,14 +117,14 @@ export class LoginScheme implements AuthScheme {
     return now < started + this.#lifetime && now < used + this.#idle
   }
 
-  /** Gives the browser its session anew, when it was refreshed or has to say that it was used. */
+  /** Sets the session cookie again after a refresh, or when its time of use is due for an update. */
   #keep(fresh: LoginSession, before: LoginSession, request: AuthRequest, { secure }: LoginOrigin): void {
     const now = this.#now()
     const isUsed = this.#idle !== Infinity && now - before.used > this.#idle * IDLE_STEP
     if (fresh !== before || isUsed) request.setCookie = this.sessionCookies({ ...fresh, used: now }, request, secure)
   }
 
-  /** @throws GatehouseError that is a redirect for a browser that opens a page, and 401 for everything else */
+  /** @throws GatehouseError with a redirect to the login for page views, and 401 for other requests */
   async #sendToLogin(request: AuthRequest, { login, page, secure }: LoginOrigin): Promise<never> {
     if (!opensPage(request)) {
       throw gatehouseError('GW_UNAUTHORIZED', { detail: 'Log in first: open a page of this service in a browser.' })
@@ -146,13 +146,13 @@ export class LoginScheme implements AuthScheme {
   }
 }
 
-/** The page as the browser has asked for it; a way of writing it that leads elsewhere stays here. */
+/** The requested path; leading slashes are reduced to one, so that it cannot be read as another host. */
 function pageTarget({ originalUrl, raw }: AuthRequest): string {
   const target = originalUrl ?? raw.url ?? '/'
   return target.startsWith('/') ? target.replace(/^[/\\]+/, '/') : '/'
 }
 
-/** Whether a person waits for a page (Fetch Metadata, section 2.2); a script could do nothing with a login. */
+/** Whether the request is a page view (Fetch Metadata, section 2.2): a script could not follow a login. */
 function opensPage({
   headers,
   raw: { method = 'GET' },
@@ -168,19 +168,19 @@ function opensPage({
   )
 }
 
-/** Where a browser is, as it sees it. */
+/** The origins of a request as the browser sees them. */
 export interface LoginOrigin {
   /** Origin of the callback. */
   login: string
-  /** Origin of the page that is asked for; another one only among hosts that share the session. */
+  /** Origin of the requested page; it differs only between hosts that share the session cookie. */
   page: string
-  /** Whether cookies can be for https alone. */
+  /** Whether cookies are restricted to https. */
   secure: boolean
 }
 
 /**
- * Compiles where a browser is.
- * @returns throws GatehouseError `GW_BAD_HOST` for a request that does not say
+ * Compiles the origins of a request.
+ * @returns a function that throws GatehouseError `GW_BAD_HOST` for a request without a valid host
  */
 export function loginOrigin({
   publicUrl,
@@ -197,10 +197,10 @@ export function loginOrigin({
   }
 }
 
-/** What a proxy has put into `X-Forwarded-Host` nobody has looked at yet. */
+/** Validates the host: that of `X-Forwarded-Host` has not been checked before. */
 function originOf(scheme: string, host: string): URL | null {
   return /^[\w.:[\]-]+$/.test(host) ? URL.parse(`${scheme}//${host}`) : null
 }
 
-/** Whether a host gets the cookies of a domain (RFC 6265, section 5.1.3). */
+/** Whether a host receives the cookies of a domain (RFC 6265, section 5.1.3). */
 export const isWithin = (host: string, domain: string): boolean => host === domain || host.endsWith(`.${domain}`)

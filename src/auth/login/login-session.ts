@@ -4,29 +4,29 @@ import type { Consumer } from '../auth-schema.ts'
 import type { LoginSettings } from './login-schema.ts'
 
 /**
- * What the gateway knows of somebody who has logged in. The browser keeps it, sealed. Times in milliseconds since 1970.
+ * The session of a browser, which keeps it as an encrypted cookie. Times are milliseconds since 1970.
  */
 export interface LoginSession {
   readonly id: string
   /** How often it has been refreshed. */
   readonly generation: number
   readonly started: number
-  /** When it was used last, roughly. */
+  /** Approximate time of the last use. */
   readonly used: number
-  /** When it should be refreshed; null when it cannot be, and so lasts as it is. */
+  /** When it should be refreshed; null when it cannot be. */
   readonly refreshFrom: number | null
-  /** Until when the issuer has vouched for it. */
+  /** When the access token of the issuer expires. */
   readonly freshUntil: number | null
   readonly refreshToken: string | null
   readonly consumer: Consumer
 }
 
-/** Seals sessions, and opens them frozen. */
+/** Encrypts sessions, and decrypts them as frozen objects. */
 export class SessionSeal {
   readonly #text: SealedText
 
   constructor({ issuer, clientId, sessionSecret }: Pick<LoginSettings, 'issuer' | 'clientId' | 'sessionSecret'>) {
-    // what was known by another issuer, or for another client, says nothing here
+    // sessions of another issuer or client are not accepted
     this.#text = new SealedText([sessionSecret].flat(), JSON.stringify(['gatehouse login session 1', issuer, clientId]))
   }
 
@@ -41,8 +41,8 @@ export class SessionSeal {
 }
 
 /**
- * Compiles who claims speak of, with those claims alone that are to be kept.
- * @returns null for claims that name nobody
+ * Compiles the reading of a consumer from claims. It keeps only the configured claims.
+ * @returns a function that returns null for claims without an id
  */
 export function consumerReader({
   keep,
@@ -60,22 +60,22 @@ export function consumerReader({
   }
 }
 
-/** How long somebody may take to log in, in milliseconds. */
+/** Longest duration of a login, in milliseconds. */
 export const LOGIN_TIME = 15 * 60_000
 
-/** A login under way. It goes to the issuer and back, sealed, as `state`; so tabs side by side each have their own. */
+/** A pending login. It travels to the issuer and back as encrypted `state`, so each browser tab has its own. */
 export interface PendingLogin {
-  /** The browser that has begun it, by its cookie. */
+  /** Id of the browser that has started it, from its cookie. */
   browser: string
   nonce: string
   verifier: string
-  /** URL of the page that was asked for. */
+  /** URL of the requested page. */
   page: string
   /** Milliseconds since 1970. */
   until: number
 }
 
-/** A text that nobody can guess. */
+/** Random text. */
 export const unguessable = (bytes = 16): string => randomBytes(bytes).toString('base64url')
 
 export class PendingLogins {
@@ -90,13 +90,13 @@ export class PendingLogins {
     this.#now = now
   }
 
-  /** @returns the login, and the `state` that brings it back */
+  /** @returns the login, and its `state` */
   begin(browser: string, page: string): { pending: PendingLogin; state: string } {
     const pending = { browser, nonce: unguessable(), verifier: unguessable(32), page, until: this.#now() + LOGIN_TIME }
     return { pending, state: this.#seal.seal(JSON.stringify(pending)) }
   }
 
-  /** @returns null for a state that was not made here, is too old, or belongs to another browser */
+  /** @returns null for a forged or expired state, or that of another browser */
   resume(state: string, browser: string | null): PendingLogin | null {
     const text = this.#seal.open(state)
     const pending = text === null ? null : (JSON.parse(text) as PendingLogin)
@@ -111,16 +111,16 @@ const IV_BYTES = 12
 const TAG_BYTES = 16
 
 /**
- * Encrypts texts that strangers keep for the gateway, and knows its own again (AES-256-GCM). Each text has a key and an
- * initialization vector of its own, derived (HKDF, RFC 5869) with a random salt, so there is no bound on their number.
+ * Authenticated encryption (AES-256-GCM) of texts that clients keep for the gateway. Key and initialization vector of
+ * each text are derived (HKDF, RFC 5869) from the secret and a random salt, so that the number of texts is unlimited.
  */
 export class SealedText {
   readonly #secrets: readonly string[]
   readonly #purpose: string
 
   /**
-   * @param secrets  the first seals, each opens
-   * @param purpose  what the texts are; one that was sealed for another purpose does not open
+   * @param secrets  the first encrypts, each decrypts
+   * @param purpose  a text that was encrypted for another purpose does not decrypt
    */
   constructor(secrets: readonly string[], purpose: string) {
     this.#secrets = secrets
@@ -135,7 +135,7 @@ export class SealedText {
     return Buffer.concat([salt, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64url')
   }
 
-  /** @returns null for whatever was not sealed here, or has been changed since */
+  /** @returns null for a text that was not encrypted here, or has been changed */
   open(sealed: string): string | null {
     const bytes = Buffer.from(sealed, 'base64url')
     if (bytes.length < SALT_BYTES + TAG_BYTES) return null
@@ -148,7 +148,7 @@ export class SealedText {
           'utf8',
         )
       } catch {
-        // sealed with another secret, or forged
+        // encrypted with another secret, or forged
       }
     }
     return null

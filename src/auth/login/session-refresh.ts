@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { milliseconds } from '../../units.ts'
 import { authUnavailable } from '../challenge.ts'
 import type { Consumer } from '../auth-schema.ts'
@@ -5,17 +6,14 @@ import type { IssuerAnswer, LoginIssuer } from './login-issuer.ts'
 import type { LoginSettings } from './login-schema.ts'
 import { consumerReader, type LoginSession, unguessable, type SessionSeal } from './login-session.ts'
 
-/** A session is refreshed when so much of the time for which the issuer vouches has passed. */
+/** Part of the lifetime of the access token after which a session is refreshed. */
 const REFRESH_AT = 0.8
-/**
- * Milliseconds for which requests that still bring the session of before get the refreshed one: its refresh token is
- * used up.
- */
+/** Milliseconds for which requests with the old cookie get the refreshed session: its refresh token is used up. */
 export const REMEMBERED = 60_000
-/** Milliseconds after a failure in which the issuer is not asked again. */
+/** Milliseconds after a failure before the issuer is asked again. */
 const PAUSE = 5000
 
-/** Makes sessions of what the issuer says, and keeps them fresh. */
+/** Creates sessions from answers of the issuer, and refreshes them. */
 export class SessionRefresh {
   readonly #issuer: Pick<LoginIssuer, 'refresh'>
   readonly #consumerOf: (claims: Record<string, unknown>, scope: string) => Consumer | null
@@ -25,7 +23,7 @@ export class SessionRefresh {
   readonly #refreshed = new Map<string, Promise<LoginSession>>()
   #pausedUntil = -Infinity
 
-  /** @param shared  lets one of several gateways refresh; absent when each does for itself */
+  /** @param shared  coordinates several gateways. Default: each refreshes by itself */
   constructor(
     issuer: Pick<LoginIssuer, 'refresh'>,
     { claims, outageGrace }: Pick<LoginSettings, 'claims' | 'outageGrace'>,
@@ -39,7 +37,7 @@ export class SessionRefresh {
     this.#now = now
   }
 
-  /** @returns null when the claims name nobody */
+  /** @returns null when the claims have no id */
   begin(answer: IssuerAnswer): LoginSession | null {
     const now = this.#now()
     const consumer = this.#consumerOf(answer.claims!, answer.scope)
@@ -56,8 +54,8 @@ export class SessionRefresh {
   }
 
   /**
-   * A session that the issuer vouches for, which is the one given as long as it does.
-   * @throws SessionOver, or GatehouseError `GW_AUTH_UNAVAILABLE` when nobody can say for longer than the grace
+   * Returns the session, refreshed if that is due.
+   * @throws SessionOver, or GatehouseError `GW_AUTH_UNAVAILABLE` when the issuer is away for longer than `outageGrace`
    */
   async fresh(session: LoginSession): Promise<LoginSession> {
     const now = this.#now()
@@ -74,7 +72,7 @@ export class SessionRefresh {
     }
   }
 
-  /** One refresh for all requests that come with the session meanwhile. */
+  /** One refresh for all concurrent requests with the session. */
   #begin(key: string, session: LoginSession): Promise<LoginSession> {
     const refresh = (): Promise<LoginSession> => this.#refresh(session)
     const refreshed = this.#shared === undefined ? refresh() : this.#shared.once(key, refresh)
@@ -114,15 +112,15 @@ export class SessionRefresh {
 }
 
 const PREFIX = '{gatehouse}:session-refresh:'
-/** What stands in Redis while a gateway refreshes. */
+/** The value in Redis while a gateway refreshes. */
 const PENDING = '-'
-/** Milliseconds for which a gateway that crashes holds the others up. */
+/** Milliseconds after which the refresh of a gateway that has crashed is given up. */
 const PENDING_MS = 15_000
-/** Milliseconds between two looks at what another gateway does, and for all looks together. */
-const LOOK_MS = 50
-const PATIENCE_MS = 10_000
+/** Milliseconds between two polls for the result of another gateway, and for all polls together. */
+const POLL_MS = 50
+const LONGEST_POLLING_MS = 10_000
 
-/** What is needed of a Redis client. */
+/** The part of a Redis client that is used. */
 export interface RefreshRedis {
   status: string
   get(key: string): Promise<string | null>
@@ -132,9 +130,8 @@ export interface RefreshRedis {
 }
 
 /**
- * Lets one of several gateways refresh a session. Issuers give each refresh token one use, and take a second use for a
- * theft: they end the session. What comes of the refresh stands in Redis for a while, sealed, for requests that still
- * bring the session of before.
+ * Lets only one of several gateways refresh a session: issuers treat a second use of a refresh token as theft, and end
+ * the session. The refreshed session is kept in Redis for a while, encrypted, for requests with the old cookie.
  */
 export class SharedRefresh {
   readonly #redis: () => RefreshRedis | null
@@ -143,7 +140,7 @@ export class SharedRefresh {
   readonly #pause: (ms: number) => Promise<void>
 
   /**
-   * @param redis   the client; null as long as there is none. While Redis is away each gateway refreshes by itself
+   * @param redis   the client; null until it exists. While Redis is away each gateway refreshes by itself
    * @param keptMs  how long a refreshed session is kept for the others, in milliseconds
    */
   constructor(
@@ -159,8 +156,8 @@ export class SharedRefresh {
   }
 
   /**
-   * The refreshed session: another gateway's, or what `refresh` makes.
-   * @param key  of the session as it is before
+   * The refreshed session, from another gateway or from `refresh`.
+   * @param key  of the session before the refresh
    */
   async once(key: string, refresh: () => Promise<LoginSession>): Promise<LoginSession> {
     const redis = this.#redis()
@@ -183,18 +180,15 @@ export class SharedRefresh {
     }
   }
 
-  /** What another gateway has made; null when it has failed, takes too long, or cannot be asked any more. */
+  /** The session that another gateway has refreshed; null when it fails or takes too long, or Redis is away. */
   async #awaited(redis: RefreshRedis, name: string): Promise<LoginSession | null> {
-    for (let waited = 0; waited < PATIENCE_MS; waited += LOOK_MS) {
+    for (let waited = 0; waited < LONGEST_POLLING_MS; waited += POLL_MS) {
       const text = await redis.get(name).catch(() => null)
       if (text !== PENDING) return text === null ? null : this.#seal.open(text)
-      await this.#pause(LOOK_MS)
+      await this.#pause(POLL_MS)
     }
     return null
   }
 }
 
-const timer = (ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, ms).unref()
-  })
+const timer = (ms: number): Promise<void> => delay(ms, undefined, { ref: false })

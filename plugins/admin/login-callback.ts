@@ -84,7 +84,7 @@ export default fp(
     app.get(settings.logoutPath, ofLogout, logout)
     app.post(settings.logoutPath, ofLogout, logout)
   },
-  { name: 'login-routes', dependencies: ['rate-limit'] },
+  { name: 'login-callback', dependencies: ['rate-limit'] },
 )
 
 const sessionSeconds = (started: number, { sessionLifetime }: LoginSettings): number =>
