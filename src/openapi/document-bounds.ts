@@ -1,7 +1,7 @@
-/** How deep parts of a file may lie in each other; real ones reach 40. */
+/** How deep a file may be nested; the deepest public documents reach 40. */
 const MAX_DEPTH = 200
 /**
- * How many values a document may hold, with those that YAML aliases and references repeat; the largest public ones have
+ * Most values of a document, with those that YAML aliases and references repeat. The largest public documents have
  * about a million.
  */
 const MAX_VALUES = 5_000_000
@@ -14,9 +14,9 @@ export interface Budget {
 export const valueBudget = (): Budget => ({ left: MAX_VALUES })
 
 /**
- * A copy of plain data in which no part is shared, so that it can be changed in place and walked without surprises.
- * @param refuse  makes the error that says why it is not accepted: too deep, too large (as with aliases that multiply),
- *   or with a key that JavaScript reads as its own
+ * Copies plain data so that no part is shared and each can be changed in place.
+ * @param refuse  makes the error for data that is too deep, too large (aliases may multiply), or has the key
+ *   `__proto__`
  */
 export function boundedCopy<T>(value: T, refuse: (message: string) => Error, budget = valueBudget()): T {
   const copy = (part: unknown, depth: number): unknown => {
@@ -30,7 +30,7 @@ export function boundedCopy<T>(value: T, refuse: (message: string) => Error, bud
     if (Array.isArray(part)) return part.map((item) => copy(item, depth + 1))
     const result: Record<string, unknown> = {}
     for (const key of Object.keys(part)) {
-      if (key === '__proto__') throw refuse('has the key "__proto__": no API needs one of that name, remove it')
+      if (key === '__proto__') throw refuse('has the key "__proto__", which is not allowed: remove it')
       result[key] = copy((part as Record<string, unknown>)[key], depth + 1)
     }
     return result

@@ -3,25 +3,25 @@ import { BootProblems } from '../errors.ts'
 import { bundleDocument } from './document-bundle.ts'
 import { checkStructure, type Mistake } from './document-check.ts'
 import { type Grammar, OPENAPI, SWAGGER } from './document-grammar.ts'
-import { liftToThreeOne } from './document-lift.ts'
+import { upgradeToThreeOne } from './document-upgrade.ts'
 import { DocumentMender, type Mended } from './document-mender.ts'
 import { DocumentNotes, type DocumentOrigins, type DocumentSource } from './document-origins.ts'
 import { checkDocument, type SchemaMistakes } from './document-rules.ts'
 import type { DocumentSources } from './document-sources.ts'
 import { readOperations } from './operation-reader.ts'
 import { checkOperations } from './operation-rules.ts'
-import { liftSwagger, SWAGGER_HOMES } from './swagger-lift.ts'
+import { upgradeSwagger, SWAGGER_HOMES } from './swagger-upgrade.ts'
 import type { ApiDocument, FaultMode } from '../schema/types.ts'
 
 const refuse = (file: string, message: string): never => {
   throw new BootProblems([{ file, field: '', message }])
 }
 
-/** Rounds of looking for mistakes and mending them; what is left out may have been what others refer to. */
+/** Most rounds of finding and mending mistakes. Leaving out one part can break references of another part. */
 const MOST_ROUNDS = 50
 
 /**
- * Makes a document from its parsed root: brings its files into one, checks, lifts, and reads the operations.
+ * Builds a document from its parsed root file: bundles the files, checks, upgrades to 3.1, reads the operations.
  * @param faults  what happens to mistakes
  * @throws BootProblems with everything that is wrong
  */
@@ -36,7 +36,7 @@ export async function buildDocument(
   const { root: bundled, origins, mistakes, notes: ofBundle } = await bundleDocument(source, grammar, sources)
   const mender = new DocumentMender(faults)
   const mended: string[] = []
-  /** Checks until nothing is wrong any more; what follows relies on what has been checked. */
+  /** Repeats a check until it finds no mistake; later steps rely on what it has checked. */
   const check = <Result>(
     root: SchemaObject,
     grammar: Grammar,
@@ -59,7 +59,7 @@ export async function buildDocument(
     null,
   ])
   if (version === '2.0') origins.moved = SWAGGER_HOMES
-  const root = await lift(bundled, version, checked)
+  const root = await upgrade(bundled, version, checked)
   const [notes, found] = check(root, OPENAPI, checked, (own) => {
     const wrong = checkDocument(root, own, schemaMistakes)
     const operations = readOperations(root)
@@ -70,14 +70,14 @@ export async function buildDocument(
     name: source.name,
     version,
     root,
-    notes: notes.tell(origins),
+    notes: notes.texts(origins),
     mended,
     operations: found.map(({ unused, ...operation }, place) => ({ ...operation, where: places[place]!.where })),
     omitted: mender.omitted.map((operation, place) => ({ ...operation, where: places[found.length + place]!.where })),
   }
 }
 
-/** A line for each thing that has been left out or loosened: where, what was wrong, and what became of it. */
+/** A line for each part that was left out or loosened: where it stands, what was done, and why. */
 function linesOf(origins: DocumentOrigins, mistakes: readonly Mistake[], mended: readonly Mended[]): string[] {
   const messages = new Map(mistakes)
   const places = origins.whereabouts(mended.map(({ pointer }) => pointer))
@@ -86,15 +86,15 @@ function linesOf(origins: DocumentOrigins, mistakes: readonly Mistake[], mended:
   )
 }
 
-async function lift(root: SchemaObject, version: string, notes: DocumentNotes): Promise<SchemaObject> {
+async function upgrade(root: SchemaObject, version: string, notes: DocumentNotes): Promise<SchemaObject> {
   if (version.startsWith('3.1')) return root
-  const lifted = version === '2.0' ? await liftSwagger(root, notes) : root
-  liftToThreeOne(lifted, notes)
-  return lifted
+  const upgraded = version === '2.0' ? await upgradeSwagger(root, notes) : root
+  upgradeToThreeOne(upgraded, notes)
+  return upgraded
 }
 
 function versionOf({ name, value }: DocumentSource): string {
-  if (!isObject(value)) return refuse(name, 'is no OpenAPI document: it holds no object')
+  if (!isObject(value)) return refuse(name, 'is not an OpenAPI document: it is not an object')
   const version: unknown = value.openapi ?? value.swagger
   // YAML reads 2.0 without quotes as a number
   if (value.swagger === 2) value.swagger = '2.0'
@@ -106,7 +106,7 @@ function versionOf({ name, value }: DocumentSource): string {
   return refuse(
     name,
     version === undefined
-      ? 'is no OpenAPI document: it has neither "openapi" nor "swagger"'
+      ? 'is not an OpenAPI document: it has neither "openapi" nor "swagger"'
       : `is of version ${JSON.stringify(version)}, allowed: "openapi" 3.0.x or 3.1.x, or "swagger" "2.0"`,
   )
 }

@@ -9,39 +9,39 @@ import { type Place, shapeAt, walkDocument, wholeDocument } from './document-wal
 import { pointerReference } from '../schema/local-reference.ts'
 import { TargetFinder, type Target } from './reference-target.ts'
 
-/** Something of a file that has been taken into the document, to be walked. */
+/** A part of a file that was put into the document, and is still to be searched for references. */
 interface Taken extends Target {
   place: Place
 }
 
-/** A `$ref` (or what a discriminator names) on its way to become a pointer into the document, or what it names. */
+/** A `$ref` or an entry of a discriminator's mapping, before it is resolved. */
 interface Reference {
   holder: Record<string | number, unknown>
   key: string | number
-  /** Shape that the place asks for. */
+  /** Shape that the place requires. */
   shape: Shape
-  /** Of the reference's text in the document. */
+  /** Where the text of the reference stands in the document. */
   pointer: string
-  /** The same in its file. */
+  /** Where it stands in its file. */
   from: Target
-  /** What a discriminator belongs to that the reference is a value of. */
+  /** The schema with the discriminator, when the reference is an entry of its mapping. */
   chooser?: SchemaObject
 }
 
 export interface Bundle {
-  /** All in one; every reference that leads somewhere is a JSON pointer into it. */
+  /** The whole document; every valid reference is a JSON pointer into it. */
   root: SchemaObject
   origins: DocumentOrigins
-  /** What is wrong, at pointers of the root. */
+  /** Mistakes, by pointers into the root. */
   mistakes: [pointer: string, message: string][]
-  /** What is left out, at pointers of the root. */
+  /** Notes about ignored parts, by pointers into the root. */
   notes: [pointer: string, message: string][]
 }
 
 /**
- * Brings a document of several files into one. What references of other files name becomes a component of the kind that
- * the place asks for, once; path items, and maps and lists that are nothing but a reference, are put where they are
- * wanted. Names of schemas (`$id`, `$anchor`) in references become pointers.
+ * Bundles a document of several files into one. A part of another file becomes a component, once. Path items, and maps
+ * and lists that are only a `$ref`, are copied into the place of the reference. References by `$id` or `$anchor` become
+ * pointers.
  * @throws BootProblems when a file cannot be parsed, or all together are too large
  */
 export async function bundleDocument(
@@ -61,16 +61,16 @@ class Bundler implements Bundle {
   readonly notes: [string, string][] = []
   readonly #source: DocumentSource
   readonly #grammar: Grammar
-  /** Where components are put, as pointers. */
+  /** Pointers of the sections for components. */
   readonly #homes: ReadonlySet<string>
   readonly #finder: TargetFinder
   readonly #taken: Taken[] = []
   readonly #references: Reference[] = []
-  /** References that give way to what they name. */
+  /** References that are replaced by what they name. */
   readonly #insertions: Reference[] = []
-  /** By file and pointer there: where it stands in the document, and in what shape. */
+  /** By file, then by pointer in it: where the part stands in the document, and its shape. */
   readonly #placed = new Map<DocumentSource, Map<string, { shape: Shape; pointer: string }>>()
-  /** By place: what has been put there, one reference after the other. */
+  /** By place: the references that were replaced there one after another, to detect circles. */
   readonly #chains = new Map<string, Set<string>>()
   readonly #budget = valueBudget()
 
@@ -86,7 +86,7 @@ class Bundler implements Bundle {
   async run(): Promise<void> {
     for (let reference = 0; ;) {
       for (let taken = this.#taken.pop(); taken; taken = this.#taken.pop()) this.#collect(taken)
-      // what stands in its place already comes before what needs a name, so that no name is taken that is still to come
+      // copies come before components, so that a new component takes no name that a copied section brings along
       const insertion = this.#insertions.shift()
       if (insertion) await this.#resolve(insertion, true)
       else if (reference < this.#references.length) await this.#resolve(this.#references[reference++]!, false)
@@ -99,7 +99,7 @@ class Bundler implements Bundle {
     this.#taken.push(taken)
   }
 
-  /** Finds the references of what has been taken. */
+  /** Collects the references of a part. */
   #collect({ place: top, source, pointer: topPointer }: Taken): void {
     const reference = (
       holder: Reference['holder'],
@@ -151,28 +151,28 @@ class Bundler implements Bundle {
     } catch (error) {
       if (!(error instanceof SourceRefused)) throw error
       if (reference.chooser && (!written.startsWith('#') || !(reference.chooser.oneOf ?? reference.chooser.anyOf))) {
-        return this.#leaveUndecided(reference)
+        return this.#dropDiscriminator(reference)
       }
-      // nothing is left that later steps would follow
+      // removed, so that later steps do not follow it
       if (inserts) delete holder[key]
       this.mistakes.push([inserts ? `${pointer}/$ref` : pointer, `is "${written}", which ${error.message}`])
     }
   }
 
   /**
-   * Tools that put files together forget these names. Without them no branch can be told by its value, and the union
-   * decides as any other.
+   * Drops a discriminator whose schema is missing; bundling tools often lose it. The union is then checked like any
+   * other.
    */
-  #leaveUndecided({ chooser, pointer }: Reference): void {
+  #dropDiscriminator({ chooser, pointer }: Reference): void {
     if (chooser!.discriminator === undefined) return
     delete chooser!.discriminator
     this.notes.push([
       pointer.replace(/\/mapping\/[^/]*$/, ''),
-      'a discriminator names a schema that is not there, so that it is ignored and any branch of the union may fit',
+      'a discriminator names a schema that does not exist: it is ignored, and any branch of the union may match',
     ])
   }
 
-  /** Puts what a reference names in the place of the reference. */
+  /** Replaces a reference by a copy of what it names. */
   #insert({ holder, key, shape, pointer: place }: Reference, named: Target): void {
     const { source, pointer } = named.source === this.#source ? this.origins.of(named.pointer) : named
     const link = `${source.id}#${pointer}`
@@ -188,7 +188,7 @@ class Bundler implements Bundle {
     this.#put(source, pointer, { shape, value: holder[key], pointer: place, holder, key })
   }
 
-  /** Pointer in the document of something that a file holds; it is taken in when it is not there yet. */
+  /** The pointer in the document of a part of a file. The part is added as a component if it is not there yet. */
   #pointerOf({ source, pointer }: Target, kind: string): string {
     if (source === this.#source && this.#isKnown(pointer, kind)) return pointer
     const placed = this.#placed.get(source) ?? new Map<string, { shape: Shape; pointer: string }>()
@@ -217,9 +217,8 @@ class Bundler implements Bundle {
   }
 
   /**
-   * Whether a part of the document itself is where the grammar expects one of its kind, so that it is checked there.
-   * One that stands elsewhere, such as in an extension, is taken in like one of another file. A component of another
-   * kind is told of later.
+   * Whether a part of the root file stands where the grammar expects its kind. A part elsewhere, such as in an
+   * extension, is added like one of another file. A component of the wrong kind is reported later.
    */
   #isKnown(pointer: string, kind: string): boolean {
     return this.#homes.has(parentPointer(pointer)) || shapeAt(this.#grammar, this.#source.value, pointer) === kind
@@ -241,5 +240,5 @@ class Bundler implements Bundle {
   }
 }
 
-/** Names of schemas have neither of these; an address does. */
+/** Whether an entry of a mapping is a reference, rather than the name of a schema. */
 const isAddress = (value: unknown): value is string => typeof value === 'string' && /[/#]|\.(json|ya?ml)$/.test(value)

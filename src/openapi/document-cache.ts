@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isObject } from '../schema/json-schema.ts'
 
-/** A fetched text and what the service said about its version. */
+/** A fetched text with its validators. */
 export interface CachedText {
   url: string
   text: string
@@ -11,14 +11,14 @@ export interface CachedText {
   lastModified?: string
 }
 
-/** Most bytes of a file of the cache: a text of the largest size, with everything in it escaped. */
+/** Most bytes of a cache file: the largest text, with every character escaped. */
 const MAX_BYTES = 130 * 1024 * 1024
 
-/** Fetched documents on disk, so that a gateway boots while the service that publishes them is away. */
+/** Keeps fetched documents on disk, so that a gateway boots while the service that publishes them is away. */
 export class DocumentCache {
   readonly #folder: string
 
-  /** @param folder  made when the first text is kept */
+  /** @param folder  created when the first text is saved */
   constructor(folder: string) {
     this.#folder = folder
   }
@@ -27,7 +27,7 @@ export class DocumentCache {
     return join(this.#folder, `${hash('sha256', url, 'hex').slice(0, 32)}.json`)
   }
 
-  /** What was fetched from a URL; undefined when there is nothing, or nothing that can be read. */
+  /** The text that was fetched from a URL; undefined when there is none, or it cannot be read. */
   async read(url: string): Promise<CachedText | undefined> {
     try {
       const file = this.#file(url)
@@ -48,7 +48,7 @@ export class DocumentCache {
   }
 
   /**
-   * Keeps a text; whoever reads meanwhile gets the old one or the new one, whole.
+   * Saves a text. Concurrent readers get the whole old text or the whole new one.
    * @throws when the folder cannot be written to
    */
   async write(entry: CachedText): Promise<void> {

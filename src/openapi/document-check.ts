@@ -4,14 +4,14 @@ import type { DocumentNotes } from './document-origins.ts'
 import type { Grammar } from './document-grammar.ts'
 import { type Part, type Place, walkDocument, wholeDocument } from './document-walk.ts'
 
-/** What is wrong, at a JSON pointer. */
+/** A mistake at a JSON pointer. */
 export type Mistake = [pointer: string, message: string]
 
 const TYPES = ['string', 'number', 'integer', 'boolean', 'array', 'object', 'null']
 const isTypes = (value: unknown, known: readonly string[]): boolean =>
   [value].flat().length > 0 && [value].flat().every((type) => known.includes(type as string))
 
-/** A value of a document, short enough for a message. */
+/** Describes a value for a message, in few characters. */
 export function shown(value: unknown): string {
   if (value === undefined) return 'is missing'
   if (Array.isArray(value)) return value.length === 0 ? 'is an empty list' : 'is a list'
@@ -25,7 +25,7 @@ const isNumber = (value: unknown): value is number => Number.isFinite(value)
 const isScalar = (value: unknown): boolean => typeof value !== 'object'
 const isCount = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0
 
-/** Checks of plain data, and what is allowed, in words. */
+/** Checks of plain data, and the description of what is allowed. */
 const DATA: Record<string, [fits: (value: unknown) => boolean, allowed: string]> = {
   any: [() => true, ''],
   words: [isScalar, 'text'],
@@ -45,12 +45,12 @@ const DATA: Record<string, [fits: (value: unknown) => boolean, allowed: string]>
   fileTypes: [(value) => isTypes(value, [...TYPES, 'file']), `${TYPES.join(', ')}, file, or a list of these`],
 }
 
-/** Dialects of JSON Schema that are read as what they say: 2020-12, and OpenAPI's own. */
+/** Supported dialects of JSON Schema: 2020-12, and OpenAPI's own. */
 const DIALECT = /^https?:\/\/(json-schema\.org\/draft\/2020-12\/|spec\.openapis\.org\/oas\/3\.1\/)/
 
 /**
- * Checks what a document consists of. What many public documents have and what makes nothing less safe is put right:
- * fields with nothing in them go, as does `required: true` within a schema.
+ * Checks the structure of a document. Harmless mistakes that many public documents have are corrected: null fields are
+ * removed, and so is `required: true` within a schema.
  */
 export function checkStructure(grammar: Grammar, root: SchemaObject, notes: DocumentNotes): Mistake[] {
   const mistakes: Mistake[] = []
@@ -61,7 +61,7 @@ export function checkStructure(grammar: Grammar, root: SchemaObject, notes: Docu
       return
     }
     if (shape.startsWith('Example') && holder && !Array.isArray(holder)) {
-      notes.add('"examples" is no object of Example Objects and is ignored', pointer)
+      notes.add('"examples" is not an object of Example Objects and is ignored', pointer)
       delete holder[key]
       return
     }
@@ -77,7 +77,7 @@ export function checkStructure(grammar: Grammar, root: SchemaObject, notes: Docu
       if (part.kind === 'Schema') checkSchema(part, mistakes, notes)
       for (const [field, shape] of Object.entries(grammar[part.kind]!.fields)) {
         if (shape.startsWith('!') && part.value[field] === undefined) {
-          mistakes.push([part.pointer, `has no "${field}", which it needs`])
+          mistakes.push([part.pointer, `has no "${field}", which is required`])
         }
       }
       return true
@@ -106,7 +106,7 @@ export function checkStructure(grammar: Grammar, root: SchemaObject, notes: Docu
   return mistakes
 }
 
-/** Beside the reference of anything but a schema, only text counts (OpenAPI 3.1, section 4.8.23). */
+/** Removes what stands beside a `$ref` other than a schema's, except texts (OpenAPI 3.1, section 4.8.23). */
 function checkBesideReference({ value, pointer }: Part, notes: DocumentNotes): void {
   for (const field of Object.keys(value)) {
     if (['$ref', 'summary', 'description'].includes(field) || field.startsWith('x-')) continue
@@ -118,15 +118,12 @@ function checkBesideReference({ value, pointer }: Part, notes: DocumentNotes): v
 function checkSchema({ value, pointer }: Part, mistakes: Mistake[], notes: DocumentNotes): void {
   for (const keyword of ['$dynamicRef', '$recursiveRef']) {
     if (value[keyword] !== undefined) {
-      mistakes.push([
-        `${pointer}/${keyword}`,
-        'is a reference whose target changes with the place that it is used from, allowed: "$ref", with a schema for each use',
-      ])
+      mistakes.push([`${pointer}/${keyword}`, 'is a dynamic reference, allowed: "$ref"'])
     }
   }
   for (const keyword of ['allOf', 'prefixItems']) {
     if (!Array.isArray(value[keyword]) || value[keyword].length > 0) continue
-    notes.add(`"${keyword}" is an empty list, which says nothing`, pointer)
+    notes.add(`"${keyword}" is an empty list, which has no effect`, pointer)
     delete value[keyword]
   }
   if (typeof value.$schema === 'string' && !DIALECT.test(value.$schema)) {
@@ -134,7 +131,7 @@ function checkSchema({ value, pointer }: Part, mistakes: Mistake[], notes: Docum
   }
   if (typeof value.required === 'boolean') {
     notes.add(
-      '"required" of a schema is true or false, which says nothing: the object around it lists what it requires',
+      '"required" of a schema is true or false, which has no effect: the object around it lists its required properties',
       pointer,
     )
     delete value.required

@@ -1,23 +1,23 @@
 /**
- * What an API document consists of, as far as the gateway acts upon it or shows it. A shape is written
+ * The parts of an API document that the gateway uses or shows. A shape is written as
  * - `text`, `flag`, `number`, `count`, `texts` (a list of text), `list`: plain JSON of that type;
  * - `positive`: a number above zero, `textLists`: a map of lists of text;
- * - `words`: text for people, where numbers and the like do no harm; `any`: not looked into;
+ * - `words`: text for people, where a number or boolean does no harm; `any`: not checked;
  * - `types`: the `type` of a schema, and `fileTypes` that of Swagger 2.0; `bound`: `exclusiveMinimum` and
  * `exclusiveMaximum`;
  * - `a|b`: one of these words;
  * - `Part`, `Part[]`, `Part{}`: a part of that kind, a list of them, or a map by names; in `Part{x}` names with `x-`
  * are extensions;
- * - with `!` before it: must be there.
+ * - with `!` before it: required.
  */
 export type Shape = string
 
-/** One kind of part. */
+/** The fields of one kind of part. */
 export interface PartKind {
   readonly fields: Readonly<Record<string, Shape>>
-  /** Shape of what other names hold, except `x-...`. Without it, other names are unknown. */
+  /** Shape of all other fields, except `x-...`. Without it, other fields are unknown. */
   readonly rest?: Shape
-  /** Where parts of other files are put, from the top of the document; only such parts may be a `$ref`. */
+  /** Where parts from other files are put, as a path from the root; only parts with a home may be a `$ref`. */
   readonly home?: readonly string[]
 }
 
@@ -213,7 +213,7 @@ export const OPENAPI: Grammar = {
   Schema: { fields: SCHEMA, home: ['components', 'schemas'] },
 }
 
-/** Parameters and headers of Swagger 2.0 hold the keywords of their schema themselves. */
+/** In Swagger 2.0, parameters and headers contain the keywords of their schema directly. */
 const VALUE_2: PartKind['fields'] = {
   ...SCHEMA,
   type: 'string|number|integer|boolean|array|file',

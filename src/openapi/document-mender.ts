@@ -13,21 +13,21 @@ import { type Grammar, METHODS } from './document-grammar.ts'
 import { shapeAt, walkDocument, wholeDocument } from './document-walk.ts'
 import { IN_PLACE, OperationReach } from './operation-weight.ts'
 
-/** What has been taken out of a document, or loosened, and for which mistake. */
+/** A part that was left out or loosened. */
 export interface Mended {
-  /** Of the mistake. */
+  /** JSON pointer of the mistake. */
   pointer: string
-  /** What became of it, in words that follow the mistake. */
+  /** What was done, for a message. */
   message: string
 }
 
-/** Pointers at what decides who may call, and at what the gateway acts upon: these are never loosened. */
+/** Pointers to security and to extensions for the gateway. Mistakes there are never loosened. */
 const PROTECTED = /\/(?:security|securitySchemes|securityDefinitions|x-gatehouse-[^/]*|x-internal)(?:\/|$)/
-/** Lists and maps of the document that only people read. */
-const FOR_PEOPLE = /^\/(tags|servers|externalDocs|webhooks)(?:\/|$)/
-/** Schemas of a component, in OpenAPI and in Swagger 2.0. */
+/** Fields of the document that are documentation only. */
+const DOCUMENTATION = /^\/(tags|servers|externalDocs|webhooks)(?:\/|$)/
+/** A component, in OpenAPI and in Swagger 2.0. */
 const COMPONENT = /^(\/components\/\w+|\/definitions|\/parameters|\/responses)\/[^/]+/
-/** What the whole document depends on, and who may call. */
+/** Parts that every operation depends on. With a mistake there, the document cannot be used. */
 const WHOLE =
   /^(?:\/(?:paths|components(?:\/\w+)?|definitions|parameters|responses|info|openapi|swagger|security(?:\/.*)?|securityDefinitions))?$/
 
@@ -36,9 +36,9 @@ export class DocumentMender {
   readonly mended: Mended[] = []
   readonly omitted: Omit<OmittedOperation, 'where'>[] = []
   readonly #mode: FaultMode
-  /** Pointers of the mistakes of which a line has been written. */
-  readonly #told = new Set<string>()
-  /** Pointers of the operations that have been left out, in the order of `omitted`. */
+  /** Pointers of the mistakes that have been reported. */
+  readonly #reported = new Set<string>()
+  /** Pointers of the operations that were left out, in the order of `omitted`. */
   readonly #pointers: string[] = []
 
   constructor(mode: FaultMode) {
@@ -50,7 +50,7 @@ export class DocumentMender {
     return this.#pointers
   }
 
-  /** @returns the mistakes for which nothing can be done; when there are any, the document is of no use */
+  /** @returns the mistakes that cannot be mended; if there are any, the document cannot be used */
   mend(root: SchemaObject, grammar: Grammar, mistakes: readonly Mistake[]): Mistake[] {
     if (this.#mode === 'refuse') return [...mistakes]
     const reach = new OperationReach(root)
@@ -91,16 +91,16 @@ export class DocumentMender {
     const path = tokenName(operation.slice('/paths/'.length, operation.lastIndexOf('/')))
     this.omitted.push({ method: method.toUpperCase(), path })
     this.#pointers.push(operation)
-    this.#told.add(fault)
+    this.#reported.add(fault)
     this.mended.push({ pointer: fault, message: `left out: ${method.toUpperCase()} ${path}` })
   }
 
-  /** Takes out what no operation uses. @returns false when the document cannot do without it */
+  /** Removes a part that no operation uses. @returns false when the document needs it */
   #remove(root: SchemaObject, pointer: string, schema: string | undefined): boolean {
-    const [, ofPeople] = FOR_PEOPLE.exec(pointer) ?? []
+    const [, section] = DOCUMENTATION.exec(pointer) ?? []
     const [component] = COMPONENT.exec(pointer) ?? []
     const [, path] = /^\/paths\/([^/]+)/.exec(pointer) ?? []
-    if (ofPeople !== undefined) delete root[ofPeople]
+    if (section !== undefined) delete root[section]
     else if (pointer.startsWith('/info/')) {
       root.info = { title: text(root.info?.title), version: text(root.info?.version) }
     } else if (path !== undefined) this.#omitPath(root, tokenName(path))
@@ -110,8 +110,8 @@ export class DocumentMender {
       if (!isObject(holder)) return false
       delete holder[key]
     } else return false
-    // what is used no more has been told with the operations that are left out
-    if (!this.#told.has(pointer)) {
+    // reported already, if only operations that were left out used it
+    if (!this.#reported.has(pointer)) {
       this.mended.push({
         pointer,
         message: path === undefined ? 'left out: no operation uses it' : `left out: ${tokenName(path)}`,
@@ -120,7 +120,7 @@ export class DocumentMender {
     return true
   }
 
-  /** A path of which nobody knows the operations is left out with every method. */
+  /** Leaves a path out with every method, since its operations are unknown. */
   #omitPath(root: SchemaObject, path: string): void {
     delete root.paths[path]
     if (!path.startsWith('/')) return
@@ -138,7 +138,8 @@ function placeOf(root: SchemaObject, pointer: string): { holder: unknown; key: s
 }
 
 /**
- * Pointer of the schema in which something stands, and of what it is a part of as far as both look at the same value.
+ * The schema around a place. When that is part of an `allOf` or the like, the outermost schema that describes the same
+ * value.
  */
 function schemaAround(root: SchemaObject, grammar: Grammar, pointer: string): string | undefined {
   for (let at = pointer; at !== ''; at = parentPointer(at)) {
@@ -149,17 +150,16 @@ function schemaAround(root: SchemaObject, grammar: Grammar, pointer: string): st
   return undefined
 }
 
-/** Keywords with which a schema allows less when one within it allows more. */
+/** Keywords with which a schema may allow less when a schema within it allows more. */
 const REVERSED = ['not', 'if', 'then', 'else', 'unevaluatedProperties', 'unevaluatedItems', 'maxContains'] as const
 
 /**
- * Sees to it that a document refuses nothing more since some of its schemas allow everything: where they lie within a
- * `oneOf`, more than one branch may fit now, and what they lie below a `not` or an `if` would be refused. Changes the
- * document.
+ * Keeps loosened schemas from causing new refusals. Within a `oneOf`, a loosened branch makes two branches match; below
+ * a `not` or `if`, it refuses every value. So `oneOf` becomes `anyOf`, and such keywords are removed.
  * @param loosened  the schemas that allow everything
  */
 function keepLoose(root: SchemaObject, grammar: Grammar, loosened: readonly SchemaObject[]): void {
-  /** By a schema: those that hold it or refer to it. */
+  /** The schemas that contain a schema or refer to it. */
   const users = new Map<unknown, SchemaObject[]>()
   const use = (used: unknown, user: SchemaObject): void => {
     const list = users.get(used)
@@ -182,7 +182,7 @@ function keepLoose(root: SchemaObject, grammar: Grammar, loosened: readonly Sche
     },
   })
   const affected = new Set<SchemaObject>(loosened)
-  // grows while it is walked
+  // the set grows during the loop
   for (const schema of affected) for (const user of users.get(schema) ?? []) affected.add(user)
   for (const schema of affected) {
     for (const keyword of REVERSED) delete schema[keyword]

@@ -6,7 +6,7 @@ import type { DataFile } from '../schema/data-file.ts'
 export interface DocumentSource extends DataFile {
   /** Real path or URL. */
   readonly id: string
-  /** As people know it. */
+  /** The name in messages. */
   readonly name: string
 }
 
@@ -24,7 +24,7 @@ export interface Whereabouts {
   field: string
 }
 
-/** A JSON pointer in words. */
+/** A JSON pointer as a field name for messages. */
 const fieldOf = (pointer: string): string =>
   pointerNames(pointer).reduce(
     (field, token) =>
@@ -36,28 +36,25 @@ const fieldOf = (pointer: string): string =>
     '',
   )
 
-/** Most problems that are told of one document. */
+/** Most problems reported for one document; the rest is only counted. */
 const MAX_PROBLEMS = 50
 
-/** From where the parts of a document came that has been put together from files. */
+/** Remembers for each part of a bundled document which file it came from, and where it stands there. */
 export class DocumentOrigins {
   readonly #origins = new Map<string, Origin>()
 
-  /** Says that what stands at a pointer of the document, and below it, stands at another pointer of a file. */
+  /** Records that the part at a pointer, with everything below it, comes from a pointer in a file. */
   add(pointer: string, source: DocumentSource, sourcePointer: string): void {
     this.#origins.set(pointer, { source, pointer: sourcePointer })
   }
 
-  /**
-   * Where parts stand since the document was lifted, and where they stood before: `/components/schemas` for
-   * `/definitions`.
-   */
+  /** Sections that the upgrade moved, from new to old pointer: `/components/schemas` to `/definitions`. */
   moved: ReadonlyMap<string, string> = new Map()
 
-  of(lifted: string): Origin {
-    const [home] = /^\/components\/\w+/.exec(lifted) ?? ['']
+  of(upgraded: string): Origin {
+    const [home] = /^\/components\/\w+/.exec(upgraded) ?? ['']
     const before = this.moved.get(home)
-    const pointer = before === undefined ? lifted : before + lifted.slice(home.length)
+    const pointer = before === undefined ? upgraded : before + upgraded.slice(home.length)
     for (let start = pointer; ; start = parentPointer(start)) {
       const origin = this.#origins.get(start)
       if (origin) return { source: origin.source, pointer: origin.pointer + pointer.slice(start.length) }
@@ -65,7 +62,7 @@ export class DocumentOrigins {
     }
   }
 
-  /** Whether a place lies in something that came from a part of a file. */
+  /** Whether a place lies within a part that came from this pointer of this file. */
   isWithin(place: string, source: DocumentSource, pointer: string): boolean {
     for (let start = place; start !== ''; start = parentPointer(start)) {
       const origin = this.#origins.get(start)
@@ -74,7 +71,7 @@ export class DocumentOrigins {
     return false
   }
 
-  /** Files and lines of parts, found in one pass over each file. */
+  /** Finds the files and lines of parts, in one pass over each file. */
   whereabouts(pointers: readonly string[]): Whereabouts[] {
     const result: Whereabouts[] = []
     const found = pointers.map((pointer, place) => ({ place, ...this.of(pointer) }))
@@ -87,31 +84,31 @@ export class DocumentOrigins {
     return result
   }
 
-  /** Problems at pointers, in words; past the first fifty they are only counted. */
+  /** Makes problems of mistakes, with file and line; past the first fifty they are only counted. */
   problems(found: readonly (readonly [pointer: string, message: string])[]): Problem[] {
-    const told = found.slice(0, MAX_PROBLEMS)
-    const places = this.whereabouts(told.map(([pointer]) => pointer))
-    const problems = told.map(([, message], at) => ({ file: places[at]!.where, field: places[at]!.field, message }))
-    if (found.length > told.length) {
+    const shown = found.slice(0, MAX_PROBLEMS)
+    const places = this.whereabouts(shown.map(([pointer]) => pointer))
+    const problems = shown.map(([, message], at) => ({ file: places[at]!.where, field: places[at]!.field, message }))
+    if (found.length > shown.length) {
       problems.push({
         file: this.of('').source.name,
         field: '',
-        message: `has ${found.length - told.length} more problems: mend these first`,
+        message: `has ${found.length - shown.length} more problems: fix these first`,
       })
     }
     return problems
   }
 }
 
-/** Most places that a note names; the others are counted. */
+/** Most places that a note names; the rest is counted. */
 const MAX_EXAMPLES = 2
 
-/** What is read and not enforced: each kind is told once, with the first places. */
+/** Notes about what the gateway reads and does not enforce: one note for each kind, with its first places. */
 export class DocumentNotes {
   readonly #notes = new Map<string, { pointers: string[]; count: number }>()
 
   /**
-   * @param kind     what is to be known, in words
+   * @param kind     the text of the note
    * @param pointer  where
    */
   add(kind: string, pointer: string): void {
@@ -120,15 +117,15 @@ export class DocumentNotes {
     else if (note.count++ < MAX_EXAMPLES) note.pointers.push(pointer)
   }
 
-  /** The same notes, to which others can be added without these. */
+  /** A copy of the notes; what is added to it does not change the original. */
   copy(): DocumentNotes {
     const copy = new DocumentNotes()
     for (const [kind, { pointers, count }] of this.#notes) copy.#notes.set(kind, { pointers: [...pointers], count })
     return copy
   }
 
-  /** All notes in the order in which they were found first. */
-  tell(origins: DocumentOrigins): string[] {
+  /** The texts of all notes, in the order in which they were first found. */
+  texts(origins: DocumentOrigins): string[] {
     const all = [...this.#notes]
     const places = origins.whereabouts(all.flatMap(([, { pointers }]) => pointers))
     let at = 0

@@ -2,20 +2,20 @@ import { BootProblems, type Problem, reasonOf } from '../errors.ts'
 import { type LoadOptions, refreshApiDocument } from './load-document.ts'
 import type { ApiDocument } from '../schema/types.ts'
 
-/** How far pauses differ from the interval, so that many gateways do not ask at once. */
+/** Random part of each pause, so that many gateways do not request the document at once. */
 const JITTER = 0.1
 
 export interface DocumentRefreshOptions {
-  /** As `loadApiDocument` was given it. */
+  /** The reference that `loadApiDocument` was called with. */
   reference: string
   load: LoadOptions
-  /** What is in use. */
+  /** The document in use. */
   document: ApiDocument
-  /** Milliseconds between the end of one look and the next, give or take a tenth. */
+  /** Milliseconds between the end of one check and the next, plus or minus a tenth. */
   interval: number
-  /** Told of each new version; what it throws is told to `onFailure`, and the next look finds the same change again. */
+  /** Called with each new version. If it throws, `onFailure` is called, and the next check finds the change again. */
   onChange: (document: ApiDocument) => void | Promise<void>
-  /** Told when a look fails, at the first of several in a row only. */
+  /** Called when a check fails; of several failures in a row only for the first. */
   onFailure: (problems: readonly Problem[]) => void
   /** Default: those of Node. */
   timers?: {
@@ -26,12 +26,12 @@ export interface DocumentRefreshOptions {
   random?: () => number
 }
 
-/** Looks again and again whether a document has changed; it keeps no process alive. */
+/** Checks at intervals whether a document has changed. Its timer does not keep the process alive. */
 export class DocumentRefresh {
   readonly #options: Required<DocumentRefreshOptions>
   #document: ApiDocument
   #timer: unknown
-  #looking: Promise<boolean> | undefined
+  #checking: Promise<boolean> | undefined
   #hasFailed = false
   #closed = false
 
@@ -48,12 +48,12 @@ export class DocumentRefresh {
     this.#wait()
   }
 
-  /** Looks now, for a command; a look that is under way counts. @returns whether there was something new */
+  /** Checks now, or waits for the check in flight. @returns whether there was a new version */
   refresh(): Promise<boolean> {
-    this.#looking ??= this.#look().finally(() => {
-      this.#looking = undefined
+    this.#checking ??= this.#check().finally(() => {
+      this.#checking = undefined
     })
-    return this.#looking
+    return this.#checking
   }
 
   close(): void {
@@ -77,7 +77,7 @@ export class DocumentRefresh {
     this.#timer = timer
   }
 
-  async #look(): Promise<boolean> {
+  async #check(): Promise<boolean> {
     const { reference, load, onChange, onFailure } = this.#options
     try {
       const document = await refreshApiDocument(reference, load, this.#document)

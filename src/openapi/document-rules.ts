@@ -10,16 +10,18 @@ import { followReference } from '../schema/local-reference.ts'
 import { OperationReach, checkWeight, ReferenceGraph } from './operation-weight.ts'
 import { noteUnenforced } from './unenforced-parts.ts'
 
-/** What is wrong with the keywords of one schema, each with its JSON pointer from there, without the slash in front. */
+/**
+ * Finds mistakes in the keywords of one schema. A keyword is a JSON pointer within the schema, without its first slash.
+ */
 export type SchemaMistakes = (schema: SchemaObject) => Iterable<readonly [keyword: string, message: string]>
 
-/** Names of schemas, which are pointers by now, and what is said about them. */
+/** Keywords that name schemas. References to these names are pointers by now. */
 const NAMES = ['$id', '$anchor', '$schema', '$dynamicAnchor', '$recursiveAnchor', '$vocabulary', 'id']
 
 /**
- * Checks the references of a lifted document and what its schemas state, and takes out names of schemas that nothing
- * uses any more.
- * @param schemaMistakes  what the compiler of schemas would refuse
+ * Checks the references and schemas of an upgraded document, and removes the names of schemas, which have no use any
+ * more.
+ * @param schemaMistakes  finds what the schema compiler would refuse
  */
 export function checkDocument(root: SchemaObject, notes: DocumentNotes, schemaMistakes: SchemaMistakes): Mistake[] {
   const mistakes: Mistake[] = []
@@ -61,26 +63,26 @@ export function checkDocument(root: SchemaObject, notes: DocumentNotes, schemaMi
   }
   for (const pointer of graph.reduced) {
     notes.add(
-      'a schema is made, by "allOf", of a union that it is a branch of: the union does not count there',
+      'a schema has an "allOf" with a union of which it is itself a branch: the union is ignored there',
       `${pointer}/$ref`,
     )
   }
   for (const [pointer, reference] of graph.circles()) {
     mistakes.push([
       `${pointer}/$ref`,
-      `is "${reference}", which leads back to itself before anything of the value is looked at`,
+      `is "${reference}", which leads back to itself for the same value, without an end`,
     ])
   }
   return [...mistakes, ...usedMistakes(root, inSchemas, notes), ...checkWeight(root, schemas)]
 }
 
-/** What is wrong with schemas that are compiled; nothing is ever checked against one that no operation uses. */
+/** The mistakes in schemas that an operation uses. The others are never compiled, so their mistakes are only noted. */
 function usedMistakes(root: SchemaObject, mistakes: readonly Mistake[], notes: DocumentNotes): Mistake[] {
   if (mistakes.length === 0) return []
   const reach = new OperationReach(root)
   return mistakes.filter(([pointer]) => {
     const isUsed = reach.usersOf(pointer).length > 0
-    if (!isUsed) notes.add('a schema that no operation uses has a mistake, which does no harm', pointer)
+    if (!isUsed) notes.add('a schema that no operation uses has a mistake, which has no effect', pointer)
     return isUsed
   })
 }
@@ -93,7 +95,7 @@ function checkReference(
 ): void {
   const target = referencePointer(value.$ref)
   const at = `${pointer}/$ref`
-  // it has been told where it was resolved
+  // reported already by the bundler
   if (target === undefined) return
   const home = OPENAPI[kind]!.home?.join('/')
   const [, component] = /^\/components\/(\w+)\/[^/]+$/.exec(target) ?? []
@@ -103,8 +105,8 @@ function checkReference(
       `is "${value.$ref}", which names one of ${component}, allowed: one of ${home.slice(home.indexOf('/') + 1)}`,
     ])
   } else if (kind === 'Schema') {
-    const heir = atPointer(root, pointer.replace(/(\/allOf\/\d+)+$/, ''))
-    graph.add(pointer, target, value.$ref, unionsWith(root, atPointer(root, target), heir))
+    const subtype = atPointer(root, pointer.replace(/(\/allOf\/\d+)+$/, ''))
+    graph.add(pointer, target, value.$ref, unionsWith(root, atPointer(root, target), subtype))
   } else if (!followReference(root, value, pointer)) {
     mistakes.push([at, `is "${value.$ref}", which leads nowhere or back to itself`])
   }
@@ -114,20 +116,20 @@ function readSchema({ value, pointer }: Part, notes: DocumentNotes): void {
   for (const name of NAMES) if (name in value) delete value[name]
   useTuplesOf2020(value)
   delete value.additionalItems
-  if (value.xml !== undefined) notes.add('"xml" is documented only: bodies in XML are not looked into', pointer)
+  if (value.xml !== undefined) notes.add('"xml" is documented only: bodies in XML are not validated', pointer)
   const wrong = value.default === undefined ? undefined : defaultMistake(value)
   if (wrong !== undefined) notes.add(`a default ${wrong}`, `${pointer}/default`)
 }
 
-/** Where extensions for the gateway are read. */
+/** Kinds of parts at which extensions for the gateway are read. */
 const READ_AT = new Set(['Operation', 'Path', 'PathItem'])
 
-/** What the gateway writes into its own documents, for readers; it asks for nothing. */
+/** An extension that the gateway writes into its own documents and ignores when it reads one. */
 const WRITTEN = 'x-gatehouse-errors'
 
 /**
- * Checks the extensions that are meant for the gateway. What stands where nobody reads it would be a limit that is not
- * kept, or an operation that is not hidden.
+ * Checks the extensions for the gateway. One in the wrong place would have no effect: an operation would not be hidden,
+ * for example.
  */
 function checkExtensions({ kind, value, pointer }: Part, notes: DocumentNotes, mistakes: Mistake[]): void {
   if (READ_AT.has(kind)) {
@@ -166,8 +168,8 @@ const TYPE_CHECKS: Record<string, (value: unknown) => boolean> = {
 }
 
 /**
- * What is wrong with the default of a schema, as far as its own type, enum and bounds say; undefined when nothing is.
- * Defaults are for people and never put into requests, so this is no more than a hint.
+ * The mistake in the default of a schema by its own type, enum and bounds; undefined when there is none. Only a hint,
+ * since the gateway never inserts defaults.
  */
 function defaultMistake({
   default: value,

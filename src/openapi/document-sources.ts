@@ -11,17 +11,17 @@ export const MAX_BYTES = 20 * 1024 * 1024
 /** Most files of a document. DigitalOcean's, which has one for each schema and example, has about 1,500. */
 const MAX_FILES = 5000
 
-/** Why a file is not read, in words that go on from its name or reference. */
+/** Why a file cannot be used. The message continues a sentence that starts with its name or reference. */
 export class SourceRefused extends Error {}
 
 export interface SourceOptions {
   /** Folder of the documents, absolute. No file outside of it is ever read. */
   folder: string
-  /** Names of files in messages are told from here. */
+  /** Messages name files relative to this folder. */
   baseDir: string
   /**
    * Fetches a URL.
-   * @param isNamed  by the operator, not by a reference
+   * @param isNamed  whether the operator named the URL, rather than a reference
    * @throws SourceRefused
    */
   fetchText: (url: URL, maxBytes: number, isNamed: boolean) => Promise<string>
@@ -32,7 +32,7 @@ export interface SourceOptions {
 /** Whether a reference or an id is a URL that can be fetched. */
 export const isWeb = (reference: string): boolean => /^https?:\/\//i.test(reference)
 
-/** How a URL is told: without what may be secret. */
+/** A URL for messages, without query and credentials, which may be secret. */
 export const shownUrl = (url: URL): string => `${url.origin}${url.pathname}`
 
 /** The files of one document, each read once, all of them within the bounds. */
@@ -45,11 +45,11 @@ export class DocumentSources {
     this.#options = options
   }
 
-  /** SHA-256 of all that has been read, by real path or URL. */
+  /** SHA-256 of each text that was read, by real path or URL. */
   readonly digests = new Map<string, string>()
 
   /**
-   * The file that the operator names.
+   * Reads the file or URL that the operator named.
    * @throws SourceRefused, or BootProblems when it cannot be parsed
    */
   root(reference: string): Promise<DocumentSource> {
@@ -57,7 +57,7 @@ export class DocumentSources {
   }
 
   /**
-   * The file that a reference in another file names.
+   * Reads the file that a reference in another file names.
    * @param address  the reference without its fragment
    * @throws SourceRefused, or BootProblems when it cannot be parsed
    */
@@ -66,13 +66,13 @@ export class DocumentSources {
       const url = webAddress(address, isWeb(from.id) ? from.id : undefined)
       if (!this.#options.isAllowed(url)) {
         throw new SourceRefused(
-          `names ${shownUrl(url)}, which no reference may fetch: add "${url.origin}/" to "openapi.remote", or put a copy into the folder`,
+          `names ${shownUrl(url)}, which references may not fetch: add "${url.origin}/" to "openapi.remote", or put a copy into the folder`,
         )
       }
       return this.#remote(url, false)
     }
     if (/^[a-z][a-z\d+.-]*:/i.test(address)) {
-      throw new SourceRefused('names something that is neither a file of the folder nor an http or https URL')
+      throw new SourceRefused('names neither a file of the folder nor an http or https URL')
     }
     return this.#local(dirname(from.id), decodePath(address))
   }
@@ -80,7 +80,7 @@ export class DocumentSources {
   async #local(start: string, path: string): Promise<DocumentSource> {
     const { folder, baseDir } = this.#options
     const outside = new SourceRefused(
-      `names a file outside of ${relative(baseDir, folder) || folder}, where nothing is read: put it into that folder`,
+      `names a file outside ${relative(baseDir, folder) || folder}; only files in that folder are read: move it there`,
     )
     if (isAbsolute(path) || path.includes('\0')) throw outside
     const home = await realpath(folder).catch(() => {
@@ -88,7 +88,7 @@ export class DocumentSources {
     })
     const within = (file: string, top: string): boolean => file.startsWith(top.endsWith(sep) ? top : top + sep)
     const wanted = resolve(start, path)
-    // before the file system is asked, so that nobody learns what lies outside
+    // checked before the file system is asked, so that nobody can probe for files outside
     if (!within(wanted, home) && !within(wanted, resolve(folder))) throw outside
     const real = await realpath(wanted).catch(unreadable)
     if (!within(real, home)) throw outside
@@ -132,7 +132,7 @@ export class DocumentSources {
   }
 }
 
-/** What tells a text from another version of it. */
+/** The digest by which two versions of a text are compared. */
 export const digestOf = (text: string): string => hash('sha256', text, 'base64')
 
 const tooLarge = (): SourceRefused =>
@@ -145,15 +145,15 @@ function unreadable(error: unknown): never {
 }
 
 /**
- * Reads a file that does not grow past a bound while it is read; no pipe and no device.
+ * Reads a regular file up to a bound, even if the file grows meanwhile; pipes and devices are refused.
  * @throws SourceRefused
  */
 export async function readBounded(path: string, maxBytes: number): Promise<string> {
-  // neither waits for a pipe, nor goes after a link that has come since
+  // neither waits for a pipe nor follows a symbolic link that was put there meanwhile
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW).catch(unreadable)
   try {
     const stats = await file.stat()
-    if (!stats.isFile()) throw new SourceRefused('cannot be read: it is no plain file')
+    if (!stats.isFile()) throw new SourceRefused('cannot be read: it is not a regular file')
     if (stats.size > maxBytes) throw tooLarge()
     const bytes = Buffer.alloc(stats.size)
     let length = 0
@@ -169,11 +169,11 @@ export async function readBounded(path: string, maxBytes: number): Promise<strin
 function webAddress(address: string, base?: string): URL {
   const url = URL.parse(address, base)
   if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new SourceRefused('is no valid http or https URL')
+    throw new SourceRefused('is not a valid http or https URL')
   }
   if (url.username || url.password) {
     throw new SourceRefused(
-      'has a user name or password in its URL, where logs and messages would show them: leave them out',
+      'has a user name or password in its URL, which would appear in logs and messages: remove them',
     )
   }
   return url

@@ -2,18 +2,18 @@ import { pointerNames, pointerToken } from '../schema/json-pointer.ts'
 import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 import type { Grammar, Shape } from './document-grammar.ts'
 
-/** A place of a document that holds a value. */
+/** A place in a document, with its value. */
 export interface Place {
   readonly shape: Shape
   readonly value: unknown
-  /** JSON pointer from the top of what is walked. */
+  /** JSON pointer from where the walk began. */
   readonly pointer: string
-  /** What holds it, so that it can be replaced; undefined at the top. */
+  /** The object or list that contains it, so that it can be replaced; undefined at the root. */
   readonly holder?: Record<string | number, unknown>
   readonly key: string | number
 }
 
-/** A part of known kind. */
+/** A part whose kind the grammar knows. */
 export interface Part extends Place {
   readonly kind: string
   readonly value: SchemaObject
@@ -21,40 +21,37 @@ export interface Part extends Place {
 
 export interface Visitor {
   /**
-   * Called at each part, before what it holds. False leaves out what it holds; what it replaces the part with is walked
-   * in its place.
+   * Called at each part, before its fields. Return false to skip its fields. A replaced part is walked in its new form.
    */
   part?(part: Part): boolean | void
-  /** Called at each place that holds a map or a list of parts, or what should be one. False leaves it out. */
+  /** Called at each place for a map or a list of parts. Return false to skip it. */
   group?(place: Place): boolean | void
-  /** Called at each place that holds plain data. */
+  /** Called at each place for plain data. */
   data?(place: Place): void
-  /** Called where a part should be an object, a map or a list, and is not. */
+  /** Called where an object, a map or a list is expected and the value is something else. */
   misfit?(place: Place): void
   /**
-   * Called at each field whose name the kind of part does not know.
+   * Called at each field that the grammar does not know.
    * @param kind  of the part that has the field
    */
   unknown?(place: Place, kind: string): void
 }
 
-/** Thrown when parts lie in each other too deeply. */
+/** Thrown when a document is nested too deeply. */
 export class TooDeep extends Error {}
 
-/** How deep parts may lie in each other once files are put together. */
+/** How deep a bundled document may be nested. */
 const MAX_DEPTH = 500
 
-/** Walks what a document consists of, by its grammar; data such as examples is never taken for a part. */
+/** Walks a document by its grammar, so that data such as an example is never mistaken for a part. */
 export function walkDocument(grammar: Grammar, top: Place, visitor: Visitor): void {
   new Walk(grammar, visitor).place(top, 0)
 }
 
-/** The whole of a document, as the place where a walk begins. */
+/** The place to walk a whole document from. */
 export const wholeDocument = (root: unknown): Place => ({ shape: 'Document', value: root, pointer: '', key: '' })
 
-/**
- * The shape that the grammar gives to the place at a pointer; undefined where it knows of none, or there is nothing.
- */
+/** The shape that the grammar has for a place; undefined when there is none, or no value. */
 export function shapeAt(grammar: Grammar, root: unknown, pointer: string): Shape | undefined {
   let shape: Shape = 'Document'
   let value = root
@@ -78,7 +75,7 @@ function shapeWithin(grammar: Grammar, shape: Shape, value: object, key: string)
   return field?.replace(/^!/, '')
 }
 
-/** Kind and brackets of the shapes of groups; null for others. Shapes are few, and places many. */
+/** Parsed shapes of groups; null for other shapes. Cached, since many places share few shapes. */
 const groups = new Map<Shape, readonly [kind: string, brackets: string] | null>()
 
 function groupOf(shape: Shape): readonly [kind: string, brackets: string] | null {
@@ -124,7 +121,7 @@ class Walk {
 
   #part(place: Place, depth: number): void {
     if (!isObject(place.value)) {
-      // schemas may be `true` and `false`, and those of draft-07 list what stands in an array
+      // a schema may be `true` or `false`, and `items` of draft-07 may be a list
       if (place.shape === 'Schema' && typeof place.value === 'boolean') return
       if (place.shape === 'Schema' && place.key === 'items' && Array.isArray(place.value)) {
         return this.place({ ...place, shape: 'Schema[]' }, depth)

@@ -8,31 +8,32 @@ import { TooDeep } from './document-walk.ts'
 import { allowedBy, type Fetch, RemoteTexts, type RemoteOptions } from './remote-document.ts'
 import type { ApiDocument, FaultMode } from '../schema/types.ts'
 
-/** Where documents are looked for, and what they may reach. */
+/** Where documents are read from, and what they may fetch. */
 export interface LoadOptions {
-  /** Folder of the documents, absolute. No file outside of it is ever read. What is fetched is kept in its `.cache`. */
+  /** Folder of the documents, absolute. No file outside of it is ever read. Fetched texts are saved in its `.cache`. */
   folder: string
-  /** Names of files in messages are told from here. */
+  /** Messages name files relative to this folder. */
   baseDir: string
   /**
-   * What a `$ref` may fetch: hosts (`schemas.example.com`, over https) and starts of URLs
-   * (`https://example.com/schemas/`). References of a document that is itself fetched need it too. Default: nothing.
+   * What a `$ref` may fetch: hosts (`schemas.example.com`, over https) and URL prefixes
+   * (`https://example.com/schemas/`). Also needed for references in a document that is itself fetched. Default:
+   * nothing.
    */
   allow?: readonly string[]
-  /** What the compiler of schemas would refuse: another module compiles them. */
+  /** Finds what the schema compiler would refuse; passed in, since another module compiles schemas. */
   schemaMistakes: SchemaMistakes
   /** What happens to a document with a fault. Default: `refuse`. */
   faults?: FaultMode
-  /** Told, in words, when a copy that was fetched before is used. Default: nobody is. */
+  /** Called with a message when a cached copy is used. */
   onWarning?: (message: string) => void
-  /** What asks for URLs. Default: the `fetch` of Node. */
+  /** Fetches URLs. Default: the `fetch` of Node. */
   fetch?: Fetch
 }
 
-/** What documents were made from, so that a refresh can tell whether there is anything new. */
+/** The digests of the texts that a document was built from, so that a refresh can see whether one has changed. */
 const made = new WeakMap<ApiDocument, ReadonlyMap<string, string>>()
 
-/** Real paths and URLs of all that a document was made from. */
+/** Real paths and URLs of the files that a document was built from. */
 export const documentFiles = (document: ApiDocument): string[] => [...(made.get(document)?.keys() ?? [])]
 
 function remoteTexts(
@@ -75,7 +76,7 @@ async function loadFrom(
       {
         file: source.name,
         field: '',
-        message: 'is nested too deeply once its files are put together: make it flatter, with "$ref"',
+        message: 'is nested too deeply once its files are bundled: make it flatter, with "$ref"',
       },
     ])
   })
@@ -84,10 +85,10 @@ async function loadFrom(
 }
 
 /**
- * Reads an API document: Swagger 2.0, OpenAPI 3.0 or 3.1, JSON or YAML. What comes from URLs is kept on disk, and used
- * when the service is away or has published something that is not good.
+ * Reads an API document: Swagger 2.0, OpenAPI 3.0 or 3.1, JSON or YAML. Fetched texts are saved on disk, and used when
+ * the service is away or has published an invalid document.
  * @param reference  a file name from the folder, or an http(s) URL
- * @throws BootProblems with everything that is wrong with it, each with file and line
+ * @throws BootProblems with every mistake in the document, each with file and line
  */
 export async function loadApiDocument(reference: string, options: LoadOptions): Promise<ApiDocument> {
   const remote = remoteTexts(options, 'away')
@@ -99,7 +100,7 @@ export async function loadApiDocument(reference: string, options: LoadOptions): 
     document = await loadFrom(remoteTexts(options, 'only'), reference, options).catch(() => {
       throw error
     })
-    options.onWarning?.(`what was fetched is not good, and what was fetched before is used: ${error.message}`)
+    options.onWarning?.(`the fetched document is not valid, and the cached copy is used: ${error.message}`)
     return document
   }
   await remote.keep()
@@ -107,10 +108,10 @@ export async function loadApiDocument(reference: string, options: LoadOptions): 
 }
 
 /**
- * Reads a document again when anything of it has changed.
- * @param before  what `loadApiDocument` or this has given
+ * Reads a document again when one of its files has changed.
+ * @param before  the document from `loadApiDocument` or from this function
  * @returns null when nothing has changed, which costs one conditional request for each URL
- * @throws BootProblems when something cannot be read, or is not good
+ * @throws BootProblems when a file cannot be read or the document is not valid
  */
 export async function refreshApiDocument(
   reference: string,
@@ -134,7 +135,7 @@ async function hasChanged(
   for (const [id, digest] of digests) {
     const text = isWeb(id) ? remote.text(new URL(id), MAX_BYTES, isRoot && startsRemote) : readBounded(id, MAX_BYTES)
     isRoot = false
-    // whoever reads all of it tells of what cannot be read, and where it is asked for
+    // a text that cannot be read counts as changed: reading the document then reports it
     const found = await text.catch((error: unknown) => {
       if (!(error instanceof SourceRefused)) throw error
     })

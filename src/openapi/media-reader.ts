@@ -5,7 +5,8 @@ import { plainMediaType } from '../validation/media-type.ts'
 import type { ApiMedia } from '../schema/types.ts'
 
 /**
- * The media types of a Content map. Of two that differ in parameters only, the one without any counts, else the first.
+ * Reads the media types of a `content` map. Of two that differ only in parameters, the one without wins, else the
+ * first.
  * @param pointer  of the map
  */
 export function mediaTypes(root: SchemaObject, content: unknown, pointer: string): ApiMedia[] {

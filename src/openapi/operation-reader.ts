@@ -21,16 +21,16 @@ export const STYLES: Record<ApiParameter['in'], readonly [ParameterStyle, ...Par
   cookie: ['form'],
 }
 
-/** An operation without the line that it stands on. */
+/** An operation as read from the document, before its file and line are known. */
 export interface ReadOperation extends Omit<ApiOperation, 'where'> {
-  /** Names of path parameters that are not in its path; they are left out of its parameters. */
+  /** Names of path parameters that the path does not contain; `parameters` leaves them out. */
   readonly unused: readonly string[]
 }
 
-/** Paths are matched without query and fragment; those that have one are not for a router. */
+/** Whether the router can match a path: paths are matched without query and fragment. */
 export const isRoutable = (path: string): boolean => path.startsWith('/') && !/[?#]/.test(path)
 
-/** Operations of a lifted document. */
+/** Reads the operations of an upgraded document. */
 export function readOperations(root: SchemaObject): ReadOperation[] {
   const operations: ReadOperation[] = []
   for (const [path, item] of Object.entries(isObject(root.paths) ? root.paths : {})) {
@@ -83,7 +83,7 @@ function readOperation(
   }
 }
 
-/** Those of the later list take the place of those of the former with the same name and place. */
+/** Merges lists of parameters: a later one replaces an earlier one with the same name and place. */
 function readParameters(root: SchemaObject, lists: [unknown, string][]): ApiParameter[] {
   const found = new Map<string, ApiParameter>()
   for (const [list, pointer] of lists) {
@@ -147,7 +147,7 @@ function readBody(root: SchemaObject, value: unknown, at: string): ApiBody | nul
 }
 
 function readResponse(root: SchemaObject, status: string, value: unknown, at: string): ApiResponse {
-  // `2xx` is how many write it
+  // many documents write `2xx`
   const code = /^[1-5]xx$/i.test(status) ? status.toUpperCase() : status
   const located = followReference(root, value, at)
   if (!located) return { status: code, content: [], headers: [] }

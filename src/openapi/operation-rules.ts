@@ -9,7 +9,7 @@ import { isRoutable, type ReadOperation, STYLES } from './operation-reader.ts'
 /** Most operations of a document. */
 const MAX_OPERATIONS = 5000
 
-/** Checks what operations say about each other, their paths and the document. */
+/** Checks operations together: their paths, parameters, names and security. */
 export function checkOperations(
   root: SchemaObject,
   operations: readonly ReadOperation[],
@@ -31,7 +31,7 @@ export function checkOperations(
     if (method === 'TRACE') notes.add('TRACE is never forwarded, and its operations are left out', pointer)
     if (operationId !== undefined) {
       if (ids.has(operationId)) {
-        notes.add(`the operationId "${operationId}" stands at more than one operation`, `${pointer}/operationId`)
+        notes.add(`the operationId "${operationId}" is used by more than one operation`, `${pointer}/operationId`)
       }
       ids.set(operationId, pointer)
     }
@@ -44,12 +44,12 @@ export function checkOperations(
 function checkPath(path: string, notes: DocumentNotes, mistakes: Mistake[]): void {
   const pointer = `/paths/${pointerToken(path)}`
   if (path.startsWith('x-')) return
-  if (!path.startsWith('/')) mistakes.push([pointer, 'is no path, allowed: one that starts with "/"'])
+  if (!path.startsWith('/')) mistakes.push([pointer, 'is not a path, allowed: one that starts with "/"'])
   else if (!isRoutable(path)) notes.add('paths with "?" or "#" cannot be routed and are left out', pointer)
   if (/[;\\]/.test(path)) {
     mistakes.push([
       pointer,
-      'has ";" or "\\", which the gateway refuses in paths, since services read them in several ways: leave it out',
+      'has ";" or "\\", which the gateway refuses in paths, since services read them differently: remove it',
     ])
   }
   const names = templateNames(path)
@@ -62,7 +62,7 @@ function checkPath(path: string, notes: DocumentNotes, mistakes: Mistake[]): voi
 
 const templateNames = (path: string): string[] => [...path.matchAll(/\{([^{}/]+)\}/g)].map(([, name]) => name!)
 
-/** Paths that differ in the names of parameters only are the same (OpenAPI 3.1, section 4.8.8). */
+/** Paths that differ only in parameter names are identical (OpenAPI 3.1, section 4.8.8). */
 function checkShapes(operations: readonly ReadOperation[], mistakes: Mistake[]): void {
   const shapes = new Map<string, string>()
   for (const { method, path, pointer } of operations) {
@@ -71,13 +71,13 @@ function checkShapes(operations: readonly ReadOperation[], mistakes: Mistake[]):
     if (other !== undefined && other !== path) {
       mistakes.push([
         pointer,
-        `has the same method and path as ${method} ${other}: names of parameters do not tell paths apart`,
+        `has the same method and path as ${method} ${other}: parameter names do not distinguish paths`,
       ])
     } else shapes.set(shape, path)
   }
 }
 
-/** A scheme that nobody knows could be anything, so that no mapping of it is right. */
+/** Checks that security requirements name known schemes: an unknown one cannot be mapped to a scheme of the gateway. */
 function checkSecurity(security: unknown, pointer: string, schemes: SchemaObject, mistakes: Mistake[]): void {
   if (!Array.isArray(security)) return
   security.forEach((requirement, place) => {
@@ -108,21 +108,18 @@ function checkPathParameters(
         `has {${name}} of the style ${style} in the segment "${segment}", allowed: {${name}} alone, or after fixed text`,
       ])
     } else if (schemaPointer === null) {
-      mistakes.push([
-        pointer,
-        `has {${name}} of the style ${style} without a "schema", which says how it is written: give it one`,
-      ])
+      mistakes.push([pointer, `has {${name}} of the style ${style} without a "schema", which the style needs: add one`])
     }
   }
   const item = parentPointer(pointer)
   for (const list of [`${item}/parameters`, `${pointer}/parameters`]) checkParameters(root, list, notes, mistakes)
   const stated = new Set(parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name))
   const missing = templateNames(path).filter((name) => !stated.has(name))
-  // both at once is a name that was mistyped, and a check that would be lost
+  // both at once: the name was mistyped, and the parameter would not be checked
   if (missing.length > 0 && unused.length > 0) {
     mistakes.push([
       pointer,
-      `has the path parameter "${unused[0]}", which is not in its path, and none for {${missing[0]}}: give both one name`,
+      `has the path parameter "${unused[0]}", which is not in its path, and none for {${missing[0]}}: use one name for both`,
     ])
   } else if (missing.length > 0) {
     notes.add('a name in a path has no parameter, so that any text is allowed there', pointer)

@@ -4,27 +4,27 @@ import type { Mistake } from './document-check.ts'
 import { METHODS } from './document-grammar.ts'
 
 /**
- * Most schemas that one operation may need, those that its references lead to included: they are compiled at once, by
- * the first request that needs one. The largest public documents reach 6200 (DocuSign) and 5100 (Stripe).
+ * Most schemas that one operation may use, through references too. The first request compiles them all at once. The
+ * largest public documents reach 6200 (DocuSign) and 5100 (Stripe).
  */
 const MOST_SCHEMAS = 15_000
 
-/** A part of a document that schemas are counted in. */
+/** A part of a document, with its number of schemas. */
 interface Node {
-  /** Schemas that stand in it; at least 1, so that parts without any count too. */
+  /** Schemas within the part; at least 1, so that every part counts. */
   weight: number
-  /** What its references lead to. */
+  /** The parts that its references name. */
   targets: Node[]
-  /** The operation that has come by last. */
+  /** The number of the last search that has counted it. */
   seenBy: number
 }
 
 /**
- * Finds operations that need more schemas than a validator can be made of while other requests wait.
+ * Finds operations with so many schemas that compiling them would hold up other requests.
  * @param schemas  every schema of the document
  */
 export function checkWeight(root: SchemaObject, schemas: ReadonlySet<unknown>, most = MOST_SCHEMAS): Mistake[] {
-  // a document that has no more can have no such operation
+  // the whole document has no more than that
   if (schemas.size <= most) return []
   const parts = new Parts(root, schemas)
   const mistakes: Mistake[] = []
@@ -38,7 +38,7 @@ export function checkWeight(root: SchemaObject, schemas: ReadonlySet<unknown>, m
       if (weighsMore(start, ++turn, most)) {
         mistakes.push([
           `${at}/${method}`,
-          `needs more than ${most} schemas, with those that its references lead to: make them fewer, or split the operation`,
+          `uses more than ${most} schemas, through references too: use fewer, or split the operation`,
         ])
       }
     }
@@ -68,7 +68,7 @@ class Parts {
     this.#schemas = schemas
   }
 
-  /** The part at a pointer, with all that can be reached from it. */
+  /** The part at a pointer, linked to all parts that it refers to. */
   at(pointer: string): Node {
     const known = this.#nodes.get(pointer)
     if (known !== undefined) return known
@@ -90,7 +90,7 @@ class Parts {
     return node
   }
 
-  /** Counts the schemas of a part. @returns pointers of what its references lead to */
+  /** Counts the schemas of a part. @returns the pointers in its references */
   #read(node: Node, pointer: string): Set<string> {
     const targets = new Set<string>()
     const look = (part: unknown): void => {
@@ -106,15 +106,15 @@ class Parts {
   }
 }
 
-/** Whether one pointer is another one, or leads into what is there. */
+/** Whether a pointer is another one or leads into its part. */
 const isWithin = (pointer: string, outer: string): boolean => pointer === outer || pointer.startsWith(`${outer}/`)
 
-/** Which operations of a document use a part of it, directly or through references. */
+/** Finds the operations that use a part of a document, directly or through references. */
 export class OperationReach {
   readonly #root: SchemaObject
-  /** By the pointer of an operation or of what a reference names: the pointers of those that name it. */
+  /** By the pointer of an operation or of a referenced part: the pointers of the parts that refer to it. */
   readonly #users = new Map<string, Set<string>>()
-  /** What belongs to an operation: itself, and the parameters of its path. */
+  /** The parts of an operation: itself, and the parameters of its path. */
   readonly #operations = new Map<string, readonly string[]>()
 
   constructor(root: SchemaObject) {
@@ -145,19 +145,21 @@ export class OperationReach {
     }
   }
 
-  /** Pointers of the operations that use what stands at a pointer, or something in it. */
+  /** Pointers of the operations that use the part at a pointer, or a part within it. */
   usersOf(pointer: string): string[] {
     const found = new Set<string>()
     for (const node of this.#users.keys()) {
       const parts = this.#operations.get(node) ?? [node]
       if (parts.some((part) => isWithin(pointer, part)) || isWithin(node, pointer)) found.add(node)
     }
-    // grows while it is walked
+    // the set grows during the loop
     for (const node of found) for (const user of this.#users.get(node)!) found.add(user)
     return [...found].filter((node) => this.#operations.has(node))
   }
 
-  /** Data that looks like a reference counts as one: then an operation seems to use a part that it does not. */
+  /**
+   * Collects references. Example data that looks like one counts too; then the operation only seems to use the part.
+   */
   #targetsIn(value: unknown): string[] {
     const targets: string[] = []
     const collect = (part: unknown): void => {
@@ -181,7 +183,7 @@ export class OperationReach {
   }
 }
 
-/** Steps from a schema to one that looks at the same value. */
+/** The end of a pointer to a subschema that applies to the same value as its parent (`allOf/0`, `not`). */
 export const IN_PLACE = /\/(?:(?:allOf|anyOf|oneOf)\/\d+|not|if|then|else|dependentSchemas\/[^/]+)$/
 
 interface Edge {
@@ -192,20 +194,20 @@ interface Edge {
 }
 
 /**
- * Which schemas look at a value through which others. A circle of such would look at one value for ever; a circle that
- * goes through a property or an item ends where the value does.
+ * Finds circles of references that apply to the same value: validating it would never end. A circle through a property
+ * or an item is harmless, since it ends where the value does.
  */
 export class ReferenceGraph {
-  /** By the pointer of a schema: where the references lead that look at the same value. */
+  /** By the pointer of a schema: its references that apply to the same value. */
   readonly #edges = new Map<string, Edge[]>()
-  /** Pointers of the schemas whose reference leaves unions out. */
+  /** Pointers of the schemas whose reference ignores a union. */
   readonly reduced: string[] = []
 
   /**
    * @param pointer    of the schema that holds the reference
-   * @param target     pointer of what it names
+   * @param target     pointer of the schema that it names
    * @param reference  as written
-   * @param without    unions of what it names that do not count there
+   * @param without    unions of that schema that are ignored for this reference
    */
   add(pointer: string, target: string, reference: string, without: readonly string[] = []): void {
     const edge = { target, pointer, reference, without }

@@ -10,10 +10,10 @@ export interface Target {
   pointer: string
 }
 
-/** How many references may lie on the way to one part. */
+/** Most references that may be followed on the way to one part. */
 const MAX_DETOURS = 20
 
-/** Finds what the references of files name. */
+/** Finds the parts that references name. */
 export class TargetFinder {
   readonly #sources: DocumentSources
   readonly #names = new Map<DocumentSource, SchemaNames>()
@@ -23,9 +23,9 @@ export class TargetFinder {
   }
 
   /**
-   * What a reference names.
-   * @param from  where it stands
-   * @throws SourceRefused with the reason, in words that go on from the reference
+   * Finds the part that a reference names.
+   * @param from  where the reference stands
+   * @throws SourceRefused whose message continues a sentence that starts with the reference
    */
   async find(reference: string, from: Target, detours = 0): Promise<Target> {
     const hash = reference.indexOf('#')
@@ -40,7 +40,7 @@ export class TargetFinder {
     return this.#existing({ source, pointer }, detours)
   }
 
-  /** The schema of any file read so far whose `$id` is an address. */
+  /** The schema with this `$id`, in any file read so far. */
   #byId(address: string, { source, pointer }: Target): Target | undefined {
     const own = this.#namesOf(source).byId(address, pointer)
     if (own !== undefined) return { source, pointer: own }
@@ -51,7 +51,7 @@ export class TargetFinder {
     return undefined
   }
 
-  /** A part that is there; on the way to it there may be objects that are nothing but a reference. */
+  /** The part at a pointer. When the pointer leads through a `$ref`, follows it. */
   async #existing(target: Target, detours: number): Promise<Target> {
     const { source, pointer } = target
     if (atPointer(source.value, pointer) !== undefined) return target
@@ -78,8 +78,8 @@ export class TargetFinder {
 }
 
 /**
- * Names that the schemas of a file have (`$id`, `$anchor`), since references may use them in place of JSON pointers
- * (JSON Schema 2020-12, section 8.2).
+ * The names of schemas in a file (`$id`, `$anchor`), which references may use instead of JSON pointers (JSON Schema
+ * 2020-12, section 8.2).
  */
 class SchemaNames {
   readonly #value: unknown
@@ -88,7 +88,7 @@ class SchemaNames {
   readonly #resources: { pointer: string; url: string }[] = []
   readonly #anchors = new Map<string, string[]>()
 
-  /** @param base  URL of the file, which relative names start from */
+  /** @param base  URL of the file, against which relative names are resolved */
   constructor(value: unknown, base: string) {
     this.#value = value
     const visit = (part: unknown, pointer: string, url: string): void => {
@@ -111,7 +111,7 @@ class SchemaNames {
     visit(value, '', base)
   }
 
-  /** Pointer of the schema that an address names, as written or from the schema around the place. */
+  /** The pointer of the schema that an address names, as written or resolved against the `$id` around the place. */
   byId(address: string, place: string): string | undefined {
     if (this.#ids.size === 0) return undefined
     const around = this.#around(place)
@@ -119,8 +119,9 @@ class SchemaNames {
   }
 
   /**
-   * Pointer of what a fragment names: a JSON pointer counts from the schema with an `$id` around the place, and where
-   * it leads nowhere from there, as many are written, from the top of the file; a name counts in that schema first.
+   * The pointer of the part that a fragment names. A JSON pointer starts at the schema with an `$id` around the place;
+   * when it leads nowhere there, at the root of the file, as many authors write it. An anchor of that schema is
+   * preferred to one elsewhere.
    */
   byFragment(fragment: string, place: string): string | undefined {
     const start = this.#around(place)?.pointer ?? ''

@@ -16,14 +16,14 @@ export type Fetch = (
 export interface RemoteOptions {
   cache: DocumentCache
   fetch: Fetch
-  /** Whether a URL that no operator has named may be fetched. */
+  /** Whether a URL from a `$ref` or a redirect may be fetched. */
   isAllowed: (url: URL) => boolean
-  /** What was fetched before, when the service is away; with `only`, the service is not asked. */
+  /** When the cached copy is used: never, while the service is away, or always (`only`, without a request). */
   fallback: 'never' | 'away' | 'only'
   onWarning: (message: string) => void
 }
 
-/** The texts that one document fetches. */
+/** Fetches the texts of one document, each once. */
 export class RemoteTexts {
   readonly #options: RemoteOptions
   readonly #fetched = new Map<string, Promise<CachedText>>()
@@ -34,14 +34,14 @@ export class RemoteTexts {
     this.#options = options
   }
 
-  /** Whether anything came that is not in the cache. */
+  /** Whether a text was fetched that differs from the cached one. */
   get isFresh(): boolean {
     return this.#fresh.length > 0
   }
 
   /**
    * The text at a URL.
-   * @param isNamed  by the operator, so that it may lead anywhere
+   * @param isNamed  whether the operator named the URL; then it and its redirects may lead anywhere
    * @throws SourceRefused
    */
   async text(url: URL, maxBytes: number, isNamed: boolean): Promise<string> {
@@ -65,7 +65,7 @@ export class RemoteTexts {
     } catch (error) {
       const reason = error instanceof SourceRefused ? error.message : `cannot be fetched: ${failureOf(error)}`
       if (!cached || fallback === 'never') throw new SourceRefused(reason)
-      onWarning(`${shownUrl(url)} ${reason}: the copy that was fetched before is used`)
+      onWarning(`${shownUrl(url)} ${reason}: the cached copy is used`)
       return cached
     }
   }
@@ -98,7 +98,7 @@ export class RemoteTexts {
   #redirected(location: string, from: URL, isNamed: boolean): URL {
     const target = URL.parse(location, from)
     if (!target || !/^https?:$/.test(target.protocol) || target.username || target.password) {
-      throw new SourceRefused('cannot be fetched: it is redirected to what is no plain http or https URL')
+      throw new SourceRefused('cannot be fetched: it is redirected to something other than a plain http or https URL')
     }
     if (from.protocol === 'https:' && target.protocol === 'http:') {
       throw new SourceRefused('cannot be fetched: it is redirected from https to http')
@@ -111,11 +111,13 @@ export class RemoteTexts {
     return target
   }
 
-  /** Puts what came into the cache, once it has turned out to be good. */
+  /** Saves the fetched texts in the cache; called once the document has proved valid. */
   async keep(): Promise<void> {
     for (const entry of this.#fresh) {
       await this.#options.cache.write(entry).catch((error: unknown) => {
-        this.#options.onWarning(`${shownUrl(new URL(entry.url))} cannot be kept for the next start: ${reasonOf(error)}`)
+        this.#options.onWarning(
+          `${shownUrl(new URL(entry.url))} cannot be saved for the next start: ${reasonOf(error)}`,
+        )
       })
     }
   }
@@ -137,15 +139,15 @@ async function readText(response: Response, maxBytes: number): Promise<string> {
   let size = 0
   for await (const chunk of response.body ?? []) {
     size += chunk.length
-    if (size > maxBytes) throw new SourceRefused('cannot be fetched: it makes the document larger than it may be')
+    if (size > maxBytes) throw new SourceRefused('cannot be fetched: it makes the document larger than allowed')
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')
 }
 
 /**
- * Whether a URL is one of those that an operator allows.
- * @param allow  hosts, which means https, and starts of URLs, which end at a `/` of theirs
+ * Makes the check whether a URL is on the operator's list.
+ * @param allow  hosts (https only), and URL prefixes, which match whole path segments
  */
 export function allowedBy(allow: readonly string[]): (url: URL) => boolean {
   const rules = allow.map((rule) => {
@@ -158,7 +160,7 @@ export function allowedBy(allow: readonly string[]): (url: URL) => boolean {
       }
     )
   })
-  // an encoded slash or dot may mean another path to the service than here
+  // the service may decode a slash or dot and so read another path
   return (url) =>
     !/%2f|%2e|%5c/i.test(url.pathname) &&
     rules.some(

@@ -7,16 +7,16 @@ import { followReference } from '../schema/local-reference.ts'
 import { isForm, isJson, plainMediaType } from '../validation/media-type.ts'
 
 const NUMBER_FORMATS = new Set(['int32', 'int64', 'float', 'double'])
-/** Formats of both, or of neither. */
+/** Formats that fit any type. */
 const LOOSE_FORMATS = new Set(['password', 'binary'])
 const XML_TYPE = /[/+]xml$/
-/** Media types that stand at a parameter or header, whose text is read whatever its type. */
+/** Pointers of media types of a parameter or header; their text is always checked. */
 const OF_A_VALUE = /\/(?:parameters|headers)\/[^/]+\/content\/[^/]+$/
 const OF_A_REQUEST = /\/(?:requestBody|requestBodies\/[^/]+)\/content\/[^/]+$/
 /** Methods whose content means nothing (RFC 9110, sections 9.3.1, 9.3.2 and 9.3.8). */
 const WITHOUT_BODY = new Set(['get', 'head', 'trace'])
 
-/** Notes what a part says that no request and no response is held against. */
+/** Adds notes about what a part states and the gateway does not enforce. */
 export function noteUnenforced(root: SchemaObject, part: Part, notes: DocumentNotes): void {
   switch (part.kind) {
     case 'Document':
@@ -52,20 +52,23 @@ function noteServers({ value: { servers } }: Part, notes: DocumentNotes): void {
 }
 
 function noteOperation({ key, value, pointer }: Part, notes: DocumentNotes): void {
-  // those of callbacks and webhooks are documented only
+  // operations of callbacks and webhooks are documented only
   if (!/^\/(?:paths|components\/pathItems)\/[^/]+\/\w+$/.test(pointer)) return
   const method = String(key)
   if (method === 'trace') {
-    notes.add('TRACE is never forwarded, since it shows a client what others have added to its request', pointer)
+    notes.add(
+      'TRACE is never forwarded, since the answer would show a client the headers that proxies have added',
+      pointer,
+    )
   }
   if (value.requestBody !== undefined && WITHOUT_BODY.has(method)) {
     notes.add(
-      `the body of a ${method.toUpperCase()} request means nothing (RFC 9110), so that none is asked for and none is looked into`,
+      `the body of a ${method.toUpperCase()} request has no meaning (RFC 9110): none is required, and none is validated`,
       `${pointer}/requestBody`,
     )
   }
   if (!isObject(value.responses) || Object.keys(value.responses).every((status) => status.startsWith('x-'))) {
-    notes.add('an operation has no responses, so that any is allowed', pointer)
+    notes.add('an operation has no responses, so any is allowed', pointer)
   }
 }
 
@@ -77,13 +80,13 @@ function noteParameter(root: SchemaObject, { value, pointer }: Part, notes: Docu
   const types = typesOf(root, value.schema)
   if (types === null) return
   if (style === 'deepObject' && !types.has('object')) {
-    notes.add('"deepObject" is for objects: of other values it says nothing', pointer)
+    notes.add('"deepObject" is for objects and has no effect on other values', pointer)
   }
   if (style === 'spaceDelimited' || style === 'pipeDelimited') {
     if (!types.has('array') && !types.has('object')) {
-      notes.add(`"${style}" is for lists and objects: of other values it says nothing`, pointer)
+      notes.add(`"${style}" is for lists and objects and has no effect on other values`, pointer)
     }
-    if (explode === true) notes.add(`"explode" says nothing in the style "${style}": lists come as one text`, pointer)
+    if (explode === true) notes.add(`"explode" has no effect in the style "${style}": a list is one text`, pointer)
   }
 }
 
@@ -91,7 +94,7 @@ function noteHeader({ value, pointer }: Part, notes: DocumentNotes): void {
   if (/\/encoding\/[^/]+\/headers\/[^/]+$/.test(pointer)) {
     notes.add('headers of the parts of a form are documented only', pointer)
   } else if (value.style !== undefined && value.style !== 'simple') {
-    notes.add('the style of a header is "simple", whatever else it says', `${pointer}/style`)
+    notes.add('the style of a header is always "simple"', `${pointer}/style`)
   }
 }
 
@@ -108,10 +111,10 @@ function noteResponse({ value, pointer }: Part, notes: DocumentNotes): void {
 
 function noteMedia(root: SchemaObject, { key, value, pointer, holder }: Part, notes: DocumentNotes): void {
   const type = plainMediaType(String(key))
-  if (!type.includes('/') && type !== '*') notes.add('a media type without a "/" fits no body', pointer)
+  if (!type.includes('/') && type !== '*') notes.add('a media type without a "/" matches no body', pointer)
   if (Object.keys(holder ?? {}).find((name) => plainMediaType(name) === type) !== key) {
     notes.add(
-      'of media types that differ in their parameters only, the one without any counts, else the first',
+      'of media types that differ only in parameters, the one without parameters is used, else the first',
       pointer,
     )
   }
@@ -121,13 +124,13 @@ function noteMedia(root: SchemaObject, { key, value, pointer, holder }: Part, no
   if (value.schema === undefined || isJson(type)) return
   if (!isRequest) {
     if (XML_TYPE.test(type) || !type.startsWith('text/') || type === 'text/event-stream') {
-      notes.add('of responses, only JSON and text are held against their schema', pointer)
+      notes.add('only JSON and text responses are validated', pointer)
     }
-  } else if (XML_TYPE.test(type)) notes.add('bodies in XML are let through unread', pointer)
+  } else if (XML_TYPE.test(type)) notes.add('bodies in XML are forwarded unread', pointer)
   else if (/^multipart\/(?!form-data$)/.test(type)) {
-    notes.add('of multipart bodies, only "multipart/form-data" is looked into', pointer)
+    notes.add('of multipart bodies, only "multipart/form-data" is validated', pointer)
   } else if (!hasFields(type) && !type.startsWith('text/') && saysMoreThanLength(root, value.schema)) {
-    notes.add('of bodies that are neither JSON, form nor text, only the length is held against a schema', pointer)
+    notes.add('of bodies that are neither JSON, form nor text, only the length is validated', pointer)
   }
 }
 
@@ -151,7 +154,7 @@ function noteEncoding(
     const { style, explode } = isObject(value) ? value : {}
     if (type === 'multipart/form-data' && ((style !== undefined && style !== 'form') || explode === false)) {
       notes.add(
-        '"style" and "explode" say nothing of a field in "multipart/form-data": each part is one value of it',
+        '"style" and "explode" have no effect in "multipart/form-data": each part is one value of the field',
         at,
       )
     }
@@ -159,14 +162,14 @@ function noteEncoding(
 }
 
 function noteSchema({ value, pointer }: Part, notes: DocumentNotes): void {
-  // what OpenAPI 3.0 has of it has become a type by now
+  // the upgrade has turned `nullable` of OpenAPI 3.0 into a type
   if (value.nullable !== undefined) {
-    notes.add('"nullable" says nothing since OpenAPI 3.1: write "type" as a list with "null"', pointer)
+    notes.add('"nullable" has no effect since OpenAPI 3.1: write "type" as a list with "null"', pointer)
   }
   const bytes = value.contentMediaType === 'application/octet-stream' || value.format === 'byte'
   if (!bytes && ['contentEncoding', 'contentMediaType', 'contentSchema'].some((keyword) => keyword in value)) {
     notes.add(
-      'what is encoded within a text ("contentEncoding", "contentMediaType", "contentSchema") is documented only',
+      'content that is encoded within a text ("contentEncoding", "contentMediaType", "contentSchema") is documented only',
       pointer,
     )
   }
@@ -177,7 +180,7 @@ function noteSchema({ value, pointer }: Part, notes: DocumentNotes): void {
   } else if (typeof format === 'string' && types.length > 0 && !LOOSE_FORMATS.has(format)) {
     const fitting = NUMBER_FORMATS.has(format) ? ['integer', 'number'] : ['string']
     if (!types.some((name) => fitting.includes(name))) {
-      notes.add(`the format "${format}" says nothing of this type`, pointer)
+      notes.add(`the format "${format}" has no effect on this type`, pointer)
     }
   }
   noteDiscriminator(value, pointer, notes)
@@ -188,28 +191,28 @@ function noteDiscriminator({ discriminator, oneOf, anyOf }: SchemaObject, pointe
   const union: unknown[] = [oneOf ?? anyOf ?? []].flat()
   if (union.length === 0) {
     return notes.add(
-      'a "discriminator" without "oneOf" or "anyOf" is documented only: the schema that it stands in counts',
+      'a "discriminator" without "oneOf" or "anyOf" is documented only: the schema around it is used',
       pointer,
     )
   }
   const branches = new Set(union.map((branch) => (isObject(branch) ? branch.$ref : undefined)))
   if (branches.has(undefined)) {
     notes.add(
-      'a "discriminator" decides between references only; where one of the schemas stands in place, all of them are tried',
+      'a "discriminator" selects among references only: with an inline schema in the union, all branches are tried',
       pointer,
     )
   }
   for (const [name, target] of Object.entries(isObject(discriminator.mapping) ? discriminator.mapping : {})) {
     if (!branches.has(target) && !branches.has(`#/components/schemas/${target}`)) {
       notes.add(
-        'a "discriminator" maps a value to what is not among its schemas, so that this value is refused',
+        'a "discriminator" maps a value to a schema outside its union, so this value is refused',
         `${pointer}/discriminator/mapping/${pointerToken(name)}`,
       )
     }
   }
 }
 
-/** Types that a schema states; null when it states none by itself. */
+/** The types that a schema states itself; null when it states none. */
 function typesOf(root: SchemaObject, schema: unknown): ReadonlySet<string> | null {
   const type: unknown = followReference(root, schema, '')?.object.type
   return type === undefined ? null : new Set([type].flat() as string[])
@@ -243,7 +246,7 @@ const PLAIN = new Set([
   'deprecated',
 ])
 
-/** Whether bytes could break a schema in other ways than by their number. */
+/** Whether a schema for bytes checks more than their length. */
 function saysMoreThanLength(root: SchemaObject, schema: unknown): boolean {
   const found = followReference(root, schema, '')?.object
   if (found === undefined) return schema === false

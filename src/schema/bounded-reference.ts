@@ -3,28 +3,28 @@ import { resolveRef, SchemaEnv } from 'ajv/dist/compile/index.js'
 import { callRef } from 'ajv/dist/vocabularies/core/ref.js'
 
 /**
- * Calls of a run before outcomes are remembered, and bytes for which there is one more; a value that is looked at once
- * has less.
+ * Calls of a run before outcomes are cached: a base, plus one for this many bytes. A value that is checked once needs
+ * fewer.
  */
 const UNREMEMBERED = 1000
 const BYTES_OF_OBJECT = 8
-/** Calls that every run may make, and those for each byte of its value; hundreds of nanoseconds each. */
+/** Most calls of a run: a base, plus this many for each byte of the value. A call takes hundreds of nanoseconds. */
 const MOST_CALLS = 1_000_000
 const CALLS_OF_BYTE = 10
-/** Most errors that one schema tells of; those of a union come last. */
+/** Most errors kept for one schema; the error of a union comes last. */
 const MOST_ERRORS = 100
 
-/** What a schema has said of a value. */
+/** The result of one schema for one value. */
 interface Outcome {
   valid: boolean
-  /** One stands for all: whoever asked first has told them. */
+  /** Only the last one, since the first check has already reported all. */
   errors: ValidateFunction['errors']
   evaluated: Evaluated
 }
 
-/** What `unevaluatedProperties` and `unevaluatedItems` leave alone. */
+/** The properties and items that `unevaluatedProperties` and `unevaluatedItems` must skip. */
 type Evaluated = ValidateFunction['evaluated']
-/** What Ajv wants of a function that a reference calls. */
+/** The function that Ajv calls for a reference. */
 type Guard = Pick<ValidateFunction, 'errors' | 'evaluated'> & ((data: unknown, context: never) => boolean)
 
 let run = 0
@@ -33,7 +33,7 @@ let mostCalls = 0
 let unremembered = 0
 
 /**
- * Begins to check a value; to be called before a validator is.
+ * Starts the check of a value. Must be called before each call of a validator.
  * @param size  bytes of the value
  */
 export function beginRun(size: number): void {
@@ -44,10 +44,9 @@ export function beginRun(size: number): void {
 }
 
 /**
- * `$ref` in time that grows with the value. Where several forms of a union lead back to the union, as those of a filter
- * of `and` and `or` do, Ajv looks at what lies in the value once for each of them, and so twice as often with each
- * level: a hundred bytes would hold up the whole gateway for minutes. Here a schema looks at an object or list once in
- * a run.
+ * `$ref` in time linear in the value. When several branches of a union refer back to the union (a filter of `and` and
+ * `or`), Ajv checks an inner value once for each branch, so the work doubles with each level: a hundred bytes could
+ * block the gateway for minutes. Here a schema checks each object or list once in a run.
  */
 export const BOUNDED_REFERENCE: CodeKeywordDefinition = {
   keyword: '$ref',
@@ -67,7 +66,7 @@ export const BOUNDED_REFERENCE: CodeKeywordDefinition = {
     if (found instanceof SchemaEnv) callRef(cxt, gen.scopeValue('validate', { ref: guardOf(found) }), found)
     else if (found === undefined) throw new Error(`the reference ${reference} leads nowhere`)
     else {
-      // without references of its own, so that it cannot lead back
+      // inlined: it has no references of its own, so it cannot lead back
       const valid = gen.name('valid')
       const inlined = cxt.subschema(
         {
@@ -106,7 +105,7 @@ function createGuard(env: SchemaEnv): Guard {
     return valid
   }
   const guard: Guard = (data, context) => {
-    // PartCheck tells of it as of values that lie too deep in each other
+    // PartCheck reports it as a value that is nested too deeply
     if (++calls > mostCalls) throw new RangeError('too many steps')
     if (calls < unremembered || typeof data !== 'object' || data === null) return call(data, context)
     if (ofRun !== run) {
@@ -126,6 +125,6 @@ function createGuard(env: SchemaEnv): Guard {
   return guard
 }
 
-/** Whoever is told of properties adds others to them. */
+/** Ajv adds evaluated properties to the object it gets, so each caller needs its own copy. */
 const copyOf = (evaluated: Evaluated): Evaluated =>
   evaluated && { ...evaluated, ...(typeof evaluated.props === 'object' ? { props: { ...evaluated.props } } : {}) }

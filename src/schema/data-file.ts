@@ -49,8 +49,8 @@ export function readDataFile(path: string, shownAs: string): DataFile {
 }
 
 /**
- * Parses the text of a `.yaml`, `.yml` or `.json` file whose keys must be text and unique.
- * @param path     its ending says which of them it is
+ * Parses the text of a `.yaml`, `.yml` or `.json` file. Its keys must be unique texts.
+ * @param path     its extension determines the format
  * @param shownAs  its name in problems
  * @throws BootProblems  one problem with file and line
  */
@@ -67,8 +67,8 @@ export function parseDataText(text: string, path: string, shownAs: string): Data
 }
 
 /**
- * Parses an API document, which is JSON or YAML; its first characters say which. Keys such as `200` become text.
- * The caller bounds depth and size, which YAML aliases can multiply.
+ * Parses an API document, JSON or YAML by its first characters. Keys such as `200` become text. The caller bounds depth
+ * and size, which YAML aliases can multiply.
  * @param shownAs  its name in problems
  * @throws BootProblems  one problem with file and line; it quotes nothing of the text
  */
@@ -101,8 +101,8 @@ function parseJson(text: string, shownAs: string): DataFile {
 }
 
 /**
- * What V8 says about a mistake, and its line. The message names a position, or a line and column in long texts, or only
- * quotes the text around the mistake. That quote may hold a secret: it is never shown.
+ * The description and line of a JSON mistake, from V8's message. The message names a position, or a line and column in
+ * long texts, or only quotes the text around the mistake. That quote may hold a secret: it is never shown.
  */
 function jsonMistake(text: string, { message }: SyntaxError): { line: number | undefined; what: string } {
   const what =
@@ -123,7 +123,7 @@ function jsonMistake(text: string, { message }: SyntaxError): { line: number | u
   return { line: token === undefined ? undefined : shortMistakeLine(text), what }
 }
 
-/** In a short text V8 gives no position: the parser of YAML, of which JSON is a part, finds the place. */
+/** The line of a mistake in a short text, for which V8 gives no position: the YAML parser finds it. */
 function shortMistakeLine(text: string): number | undefined {
   const [error] = yaml().parseDocument(text, { schema: 'json', prettyErrors: false }).errors
   return error && lineAt(text, error.pos[0])
@@ -132,8 +132,8 @@ function shortMistakeLine(text: string): number | undefined {
 // the parser's own messages about these quote the file, which may hold a secret
 const YAML_MESSAGES: Record<string, string> = {
   BAD_ALIAS: 'the alias is not a valid one',
-  DUPLICATE_KEY: 'the same key stands here a second time',
-  MULTIPLE_DOCS: 'a second document starts here, one file holds one',
+  DUPLICATE_KEY: 'the same key is here a second time',
+  MULTIPLE_DOCS: 'a second document starts here, allowed: one document in a file',
   TAG_RESOLVE_FAILED: 'the tag is not known or does not fit the value',
   NON_STRING_KEY: 'keys must be text',
 }
@@ -143,7 +143,7 @@ const TOO_DEEP = 'is not accepted: it is nested too deeply'
 interface YamlOptions {
   /** Whether keys such as `200` are refused; otherwise they become text. */
   stringKeys: boolean
-  /** How many values aliases may make together; -1 when the caller counts them. */
+  /** Most values that aliases may create; -1 when the caller bounds them. */
   maxAliasCount: number
 }
 
@@ -175,20 +175,20 @@ function parseYaml(text: string, shownAs: string, { stringKeys, maxAliasCount }:
   } catch (error) {
     if (error instanceof RangeError) throw problem(shownAs, undefined, TOO_DEEP)
     if (!(error instanceof ReferenceError)) throw error
-    // of `toJS`: an alias without an anchor, or a billion laughs
+    // thrown by `toJS`: an alias without an anchor, or aliases that multiply ("billion laughs")
     throw problem(
       shownAs,
       undefined,
       /Excessive/.test(error.message)
-        ? 'is not accepted: its aliases multiply beyond every use'
-        : 'is not valid YAML: it has an alias whose anchor does not stand before it',
+        ? 'is not accepted: its aliases create too many values'
+        : 'is not valid YAML: it has an alias without an anchor before it',
     )
   }
 }
 
 /**
- * Where a key stands that its mapping already has. The parser's own check compares each key with all others: minutes
- * for 100,000 keys.
+ * The position of the first repeated key. The parser's own check compares each key with all others: minutes for 100,000
+ * keys.
  */
 function repeatedKey(node: unknown): number | undefined {
   const { isMap, isScalar, isSeq } = yaml()

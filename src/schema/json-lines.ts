@@ -1,15 +1,15 @@
 /** Keys and places in lists that lead from the top of a file to a part of it. */
 export type TextPath = readonly (string | number)[]
 
-/** What is looked for below one value: the paths that end here, and those that go on. */
+/** The paths that lead through one value: those that end here, and those that go on. */
 interface Wanted {
   ends: number[]
   steps: Map<string, Wanted>
 }
 
 /**
- * Lines on which parts of a JSON text stand, found in one pass that skips everything else, since the parser of YAML
- * takes seconds for what `JSON.parse` does in milliseconds.
+ * Finds the lines of parts of a JSON text in one pass that skips everything else. The YAML parser, which knows
+ * positions, takes seconds where `JSON.parse` takes milliseconds.
  * @param text  valid JSON
  */
 export function jsonLines(text: string, paths: readonly TextPath[]): number[] {
@@ -55,7 +55,7 @@ class JsonScan {
     return this.#lines
   }
 
-  /** All paths through a value get its line; those that go on into its parts get better ones later. */
+  /** Sets the line of all paths through a value. Those that go on get a more exact line later. */
   #mark(wanted: Wanted, position: number): void {
     for (
       let next = this.#text.indexOf('\n', this.#counted);
@@ -119,7 +119,7 @@ class JsonScan {
       }
       if (character === '{' || character === '[') depth++
       else if (character === '}' || character === ']') {
-        // the end of what holds a number or a word
+        // the end of the object or list around a number or word
         if (depth === 0) return
         if (--depth === 0) {
           this.#at++

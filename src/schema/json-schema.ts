@@ -57,9 +57,9 @@ export const isObject = (value: unknown): value is SchemaObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
- * Visits a schema and every schema in it, parents first, in the order of their writing. Data (`enum`, `default`,
- * `examples`) and names of properties are never taken for schemas.
- * @param visit  gets a schema and its JSON pointer from the root
+ * Visits a schema and its subschemas, parents first, in document order. Data (`enum`, `default`, `examples`) and
+ * property names are never mistaken for schemas.
+ * @param visit  called with a schema and its JSON pointer from the root
  */
 export function walkSchema(
   schema: unknown,
@@ -84,20 +84,20 @@ export function walkSchema(
 }
 
 /**
- * Unions of a schema (`oneOf`, `anyOf`) that have another one among their branches. Where that one is made of the first
- * by `allOf` and so would lead round and round, they are left out: it is the branch that has been chosen already.
- * @param heir  a schema of the document, not a copy
+ * Finds the unions (`oneOf`, `anyOf`) of a schema that have a subtype as a branch. When the subtype includes the schema
+ * by `allOf`, following such a union would never end; it is left out, since the subtype is already the selected branch.
+ * @param subtype  the schema object of the document, not a copy
  */
-export function unionsWith(root: SchemaObject, schema: unknown, heir: unknown): string[] {
-  if (!isObject(schema) || !isObject(heir) || !(schema.oneOf ?? schema.anyOf)) return []
+export function unionsWith(root: SchemaObject, schema: unknown, subtype: unknown): string[] {
+  if (!isObject(schema) || !isObject(subtype) || !(schema.oneOf ?? schema.anyOf)) return []
   let unions = branches.get(schema)
   if (!unions) {
     branches.set(schema, (unions = ['oneOf', 'anyOf'].map((keyword) => [keyword, referredBy(root, schema[keyword])])))
   }
-  return unions.filter(([, referred]) => referred.has(heir)).map(([keyword]) => keyword)
+  return unions.filter(([, referred]) => referred.has(subtype)).map(([keyword]) => keyword)
 }
 
-/** What the unions of a schema refer to, by keyword: who has many heirs is asked by each of them. */
+/** The schemas that the unions of a schema refer to, by keyword; cached, since each of many subtypes asks for them. */
 const branches = new WeakMap<SchemaObject, [keyword: string, referred: ReadonlySet<unknown>][]>()
 
 function referredBy(root: SchemaObject, union: unknown): Set<unknown> {
@@ -107,7 +107,7 @@ function referredBy(root: SchemaObject, union: unknown): Set<unknown> {
   return new Set(references.map(({ $ref }) => atPointer(root, pointerOf($ref))))
 }
 
-/** A schema without some of its unions, and without what tells their branches apart. */
+/** A copy of a schema without some of its unions and without its discriminator. */
 export function withoutUnions(schema: SchemaObject, unions: readonly string[]): SchemaObject {
   return Object.fromEntries(
     Object.entries(schema).filter(([keyword]) => keyword !== 'discriminator' && !unions.includes(keyword)),

@@ -2,23 +2,23 @@ import { createRequire } from 'node:module'
 import type { AST } from '@eslint-community/regexpp'
 
 const require = createRequire(import.meta.url)
-/** The engine of linear time, loaded with the first pattern that needs it. */
+/** RE2, a regular expression engine that runs in linear time; loaded with the first pattern that needs it. */
 export const re2js = (): typeof import('re2js') => require('re2js')
 
-/** What no engine of linear time can do, in words. */
+/** The pattern uses a feature that RE2 does not have; the message names it. */
 export class NotLinear extends Error {}
 
-/** Largest count of a repetition, nested ones multiplied. */
+/** Largest repetition count; nested counts multiply. */
 const MOST_REPETITIONS = 1000
-// ECMA-262, sections 12.2 and 12.3; RE2 means ASCII by `\s`, and by `.` everything but a line feed
+// ECMA-262, sections 12.2 and 12.3; in RE2, `\s` is ASCII only, and `.` excludes only the line feed
 const SPACES = '\\t-\\r\\x{20}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}\\x{feff}'
 const NO_SPACES =
   '\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-\\x{9f}\\x{a1}-\\x{167f}\\x{1681}-\\x{1fff}\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}\\x{3001}-\\x{fefe}\\x{ff00}-\\x{10ffff}'
 const ANY = '[^\\n\\r\\x{2028}\\x{2029}]'
 
 /**
- * A pattern of ECMAScript in the syntax of RE2, with the same meaning.
- * @throws NotLinear  when it has lookaround, backreferences or others that RE2 has not
+ * Translates a pattern of ECMAScript to RE2, with the same meaning.
+ * @throws NotLinear  when it has lookaround, a backreference or another feature that RE2 lacks
  */
 export function linearPattern(pattern: AST.Pattern): string {
   return choice(pattern.alternatives, 1)

@@ -8,12 +8,12 @@ import { isDecimal } from './value-types.ts'
 import { joinViolations, violationsOf } from './violations.ts'
 
 /**
- * Bytes of a value up to which every violation is listed. The search for all of them goes on where a limit of the
- * schema (`maxItems`, `maxLength`) has been broken already, so it is only for values that cannot make it take long.
+ * Largest value, in bytes, of which all violations are listed. Listing all continues past a broken limit (`maxItems`,
+ * `maxLength`), so for large values the check stops at the first violation.
  */
 const LIST_ALL = 16 * 1024
 
-/** Checks one part of a message against one schema. The validators are compiled by the first value that needs them. */
+/** Checks one part of a message against one schema. Validators are compiled by the first value that needs them. */
 export class PartCheck {
   /** `params`, `query`, `headers`, `cookies` or `body` */
   readonly part: string
@@ -23,8 +23,8 @@ export class PartCheck {
   readonly #refers: boolean
 
   /**
-   * @param schema  self-contained, or what compiles it
-   * @param name    how the log speaks of the schema when it cannot be compiled
+   * @param schema  a self-contained schema, or a compiler for it
+   * @param name    name of the schema in the log, when it cannot be compiled
    */
   constructor(schema: JsonSchema | SchemaCompiler, part: string, name = part) {
     this.#compile =
@@ -37,7 +37,7 @@ export class PartCheck {
   }
 
   /**
-   * @param value  of JSON, which is left alone
+   * @param value  a JSON value, which is not changed
    * @param size   bytes of the value
    * @returns null when the value is valid
    */
@@ -46,9 +46,9 @@ export class PartCheck {
   }
 
   /**
-   * Lets text stand for numbers and booleans.
+   * Checks values in which texts stand for numbers and booleans.
    * @param values   parameters, query, headers or form
-   * @param coerced  gets the numbers and booleans; by default a copy, so that `values` stays as it was sent
+   * @param coerced  receives the numbers and booleans; by default a copy, so that `values` is not changed
    */
   text(
     values: Record<string, unknown>,
@@ -65,8 +65,9 @@ export class PartCheck {
   }
 
   /**
-   * A schema that refers to others has seen texts where these have made numbers of them, so that its `maximum` has said
-   * nothing: what has become of the values, or what they were, must be valid as it is.
+   * Repeats the check of a schema with references. A referenced schema may have converted a text after the schema
+   * around it had seen the text, so a `maximum` there did not apply. Either the converted or the original values must
+   * be valid without conversion.
    */
   #literally(original: Record<string, unknown>, coerced: Record<string, unknown>, size: number): Violation[] | null {
     if (!this.#refers) return null
@@ -80,7 +81,7 @@ export class PartCheck {
     try {
       return validate(value) ? null : violationsOf(validate.errors!, this.part)
     } catch (error) {
-      // a recursive schema follows the value as deep as it goes, and unions in several ways
+      // a recursive schema may recurse as deep as the value, or exceed its steps
       if (error instanceof RangeError) return [{ in: this.part, pointer: '', expected: 'fewer values within values' }]
       throw error
     } finally {
@@ -96,7 +97,7 @@ export class PartCheck {
       try {
         validate = this.#compile(kind, allErrors)
       } catch (error) {
-        // never let through what cannot be checked
+        // a value that cannot be checked is never let through
         throw gatehouseError('GW_INTERNAL', {
           cause: new Error(`the schema of ${this.#name} cannot be compiled: ${(error as Error).message}`),
         })
@@ -115,9 +116,9 @@ function hasReference(schema: JsonSchema): boolean {
   return found
 }
 
-/** A copy that can be coerced; texts that came several times are lists, and forms have objects too. */
+/** A copy for coercion. Repeated texts are lists, and forms contain objects too. */
 function copyOfTexts(values: Record<string, unknown>): Record<string, unknown> {
-  // a spread takes `__proto__` for a name like any other
+  // a spread copies `__proto__` like any other name
   const copy = { ...values }
   for (const name in copy) if (typeof copy[name] === 'object') copy[name] = copyOfValue(copy[name])
   return copy

@@ -3,31 +3,28 @@ import type { AST, RegExpParser } from '@eslint-community/regexpp'
 import type { RE2JS } from 're2js'
 import { linearPattern, re2js } from './linear-pattern.ts'
 
-/** A regular expression that takes linear time, whatever the text. */
+/** A regular expression that runs in linear time for any text. */
 export interface SafePattern {
   test(text: string): boolean
-  /** Tells patterns apart. */
+  /** The pattern as text, by which Ajv distinguishes patterns. */
   toString(): string
 }
 
-/** Longest pattern that is taken, and longest one that the analyser of repeated groups gets. Characters. */
+/** Longest pattern that is accepted, and longest that the analyser of repeated groups gets, in characters. */
 const LONGEST_PATTERN = 20_000
 const LONGEST_ANALYSED = 128
-/** Ways in which V8's engine may try a text of any length, and one that is not long. */
+/** Most ways of matching with which V8's engine is used: for texts of any length, and for short texts. */
 const FEW_WAYS = 8
 const SOME_WAYS = 64
-/** Texts above this are long. Characters. */
+/** Texts with more characters are long. */
 const LONG = 4096
-/** Milliseconds that the analyser may take, all patterns of the process together. */
+/** Total time for the analyser, for all patterns of the process, in milliseconds. */
 const ANALYSIS_TIME = 10_000
-/** How many patterns are remembered. */
+/** Most patterns in the cache. */
 const REMEMBERED = 20_000
 
 const require = createRequire(import.meta.url)
-/**
- * Packages that only some schemas need: 7 MB for the analyser of repeated groups alone. All are loaded while a schema
- * is compiled.
- */
+/** Packages that only some schemas need (the analyser takes 7 MB); loaded when such a schema is compiled. */
 const regexpp = (): typeof import('@eslint-community/regexpp') => require('@eslint-community/regexpp')
 const scslre = (): typeof import('scslre') => require('scslre')
 
@@ -36,9 +33,9 @@ const remembered = new Map<string, SafePattern | string>()
 let analysisTime = 0
 
 /**
- * The safe form of a pattern of a JSON Schema.
- * @param source  ECMAScript, with the flag `u` (JSON Schema, section 4.3.3), or without it when it is none with it
- * @throws Error  that says what to write instead
+ * Makes the safe form of a pattern in a JSON Schema.
+ * @param source  ECMAScript with the flag `u` (JSON Schema, section 4.3.3), or without it when only that is valid
+ * @throws Error  with advice on what to write instead
  */
 export function safePattern(source: string): SafePattern {
   const found = lookUp(source)
@@ -46,13 +43,13 @@ export function safePattern(source: string): SafePattern {
   return found
 }
 
-/** What is wrong with a pattern, in words; null when it can run safely. Takes microseconds for nearly all. */
+/** Describes why a pattern cannot run safely; null when it can. Takes microseconds for most patterns. */
 export function patternMistake(source: string): string | null {
   const found = lookUp(source)
   return typeof found === 'string' ? found : null
 }
 
-/** What Ajv makes regular expressions with. */
+/** The factory that Ajv creates regular expressions with. */
 export const SAFE_PATTERNS = Object.assign((source: string): SafePattern => safePattern(source), {
   code: 'safePattern',
 })
@@ -61,12 +58,12 @@ function lookUp(source: string): SafePattern | string {
   let found = remembered.get(source)
   if (found === undefined) {
     if (remembered.size >= REMEMBERED) remembered.clear()
-    remembered.set(source, (found = judge(source)))
+    remembered.set(source, (found = examine(source)))
   }
   return found
 }
 
-function judge(source: string): SafePattern | string {
+function examine(source: string): SafePattern | string {
   if (source.length > LONGEST_PATTERN) {
     return `is longer than ${LONGEST_PATTERN} characters: write "enum", or shorten it`
   }
@@ -94,7 +91,7 @@ export function isPattern(source: string, flags: string): boolean {
   }
 }
 
-/** V8's engine where it takes linear time, which is ten times as fast, and else one that always does. */
+/** Chooses V8's engine when it is linear, since it is ten times as fast; otherwise RE2, which always is. */
 function choose(source: string, flags: string, pattern: AST.Pattern): SafePattern | string {
   const { degree, ways } = patternCost(pattern)
   const native = new RegExp(source, flags)
@@ -108,10 +105,10 @@ function choose(source: string, flags: string, pattern: AST.Pattern): SafePatter
   const isQuick = degree <= 1 && ways <= SOME_WAYS
   if (typeof linear !== 'string') return isQuick ? new SplitPattern(native, linear) : linear
   if (isQuick || isHarmless(source, flags, pattern)) return new SplitPattern(native, null)
-  return `may take endless time, and as it has ${linear} it cannot be run in another way: write it without, or with fewer repetitions, for example with "maxLength" and several patterns in "allOf"`
+  return `may take exponential time, and since it has ${linear}, it cannot run in linear time: write it without, or with fewer repetitions, for example with "maxLength" and several patterns in "allOf"`
 }
 
-/** Whether the analyser finds no text that takes more than linear time. It gets only what it is quick with. */
+/** Whether the analyser finds no text with more than linear time. It gets only patterns that it analyses quickly. */
 function isHarmless(source: string, flags: string, pattern: AST.Pattern): boolean {
   if (
     source.length > LONGEST_ANALYSED ||
@@ -131,7 +128,7 @@ function isHarmless(source: string, flags: string, pattern: AST.Pattern): boolea
   }
 }
 
-/** Backreferences, and repetitions that are bounded but many, which the analyser overlooks. */
+/** Whether a pattern has backreferences or large bounded repetitions, which the analyser overlooks. */
 function hasCounts({ raw }: AST.Pattern): boolean {
   return /\\[1-9k]/.test(raw) || [...raw.matchAll(/\{\d*,?(\d+)\}/g)].some(([, most]) => Number(most) > 4)
 }
@@ -157,7 +154,7 @@ class LinearPattern implements SafePattern {
   }
 }
 
-/** Leaves long texts to the linear engine; one that no engine can be trusted with does not match. */
+/** Matches short texts with V8 and long ones with RE2. When RE2 cannot run the pattern, long texts never match. */
 class SplitPattern implements SafePattern {
   readonly #native: RegExp
   readonly #linear: LinearPattern | null
@@ -176,18 +173,18 @@ class SplitPattern implements SafePattern {
   }
 }
 
-/** How many repetitions are taken off one edge; one by one, since each may lay another bare. */
+/** Most rounds of shortening; removing one repetition may expose another. */
 const MOST_STEPS = 10
 
 /**
- * A pattern that finds something in the same texts with less work. A schema only asks whether there is a match
- * anywhere: then a repetition at the very beginning or end of an alternative never needs more than its least count.
- * `[a-z]+@.{0,1023}` is `[a-z]@`.
- * @param parse  reads a pattern
- * @returns the pattern itself when there is nothing to take off
+ * Shortens a pattern to one that matches the same texts with less work. A schema only asks whether there is a match
+ * anywhere, so a repetition at the start or end of an alternative never needs more than its minimum: `[a-z]+@.{0,1023}`
+ * becomes `[a-z]@`.
+ * @param parse  parses a pattern
+ * @returns the pattern itself when it cannot be shortened
  */
 function withoutEdges(source: string, parse: (source: string) => AST.Pattern): string {
-  // what a group has matched may be asked for again
+  // a backreference may need the whole match of a group
   if (/\\[1-9k]/.test(source)) return source
   let shorter = source
   for (let step = 0; step < MOST_STEPS; step++) {
@@ -207,23 +204,21 @@ function withoutEdges(source: string, parse: (source: string) => AST.Pattern): s
   return shorter
 }
 
-/**
- * What a backtracking engine may have to do for a pattern, read from its structure: never too little, often too much.
- */
+/** An upper bound of the work that a backtracking engine has with a pattern, estimated from its structure. */
 interface PatternCost {
-  /** Time grows at most as the length of the text to this power; Infinity when the structure cannot tell. */
+  /** Time grows at most with the length of the text to this power; Infinity when unknown. */
   degree: number
-  /** By how much it grows besides: in how many ways the parts of bounded length can match. */
+  /** A constant factor besides: in how many ways the bounded parts can match. */
   ways: number
 }
 
-/** Repetitions up to this many are counted as ways, more of them as growth. */
+/** Repetitions up to this count are counted as ways, larger ones as growth. */
 const FEW = 4
 const UNKNOWN: PatternCost = { degree: Infinity, ways: Infinity }
 
 /**
- * Each repetition of one character adds a degree, since any two of them may trade characters; a repeated group is only
- * understood when it can match in one way. A pattern that is not anchored begins anew at every character.
+ * Each repetition of one character adds a degree, since two repetitions can divide a text in many ways. A repeated
+ * group is bounded only if it can match in one way. A pattern without an anchor is tried again at every character.
  */
 function patternCost(pattern: AST.Pattern): PatternCost {
   const { degree, ways } = costOfChoice(pattern.alternatives)
@@ -251,7 +246,7 @@ function costOfSequence(elements: readonly AST.Element[]): PatternCost {
   for (const element of elements) {
     const cost = costOf(element)
     ways *= cost.ways
-    // what a lookaround has matched is never tried in another way (ECMA-262, section 22.2.2.4)
+    // an engine does not backtrack into a lookaround (ECMA-262, section 22.2.2.4)
     if (isLookaround(element)) peak = Math.max(peak, degree + cost.degree)
     else degree += cost.degree
   }
@@ -289,7 +284,7 @@ function costOfRepetition({ min, max, element }: AST.Quantifier): PatternCost {
   return { degree: degree * max, ways: (max === min ? ways : ways + 1) ** max }
 }
 
-/** One to a text of any length is compared anew in every way. */
+/** A backreference to a group of unbounded length is compared again for every way of matching. */
 function costOfBackreference({ resolved }: AST.Backreference): PatternCost {
   for (const group of [resolved].flat()) if (costOfChoice(group.alternatives).degree > 0) return UNKNOWN
   return { degree: 0, ways: 1 }

@@ -9,12 +9,12 @@ import { UNIQUE_ITEMS } from './unique-items.ts'
 import { violationsOf } from './violations.ts'
 
 /**
- * What a value is made of: `json` has types of its own, `text` (parameters, queries, headers, forms) is all strings,
- * which may stand for numbers and booleans.
+ * The kind of a value: `json` has typed values; `text` (parameters, queries, headers, forms) has only strings, which
+ * may stand for numbers and booleans.
  */
 export type ValueKind = 'json' | 'text'
 
-// nothing may be changed, since the bytes are forwarded as they came: no defaults, nothing removed
+// values are never changed, since the original bytes are forwarded: no defaults, nothing removed
 const OPTIONS: Options = {
   strict: false,
   useDefaults: false,
@@ -22,19 +22,16 @@ const OPTIONS: Options = {
   ownProperties: true,
   validateSchema: false,
   logger: false,
-  // errors that name their schema can be told apart
+  // errors include their schema, by which those of a union are grouped
   verbose: true,
-  // a pattern must not take endless time
+  // patterns must run in bounded time
   code: { regExp: SAFE_PATTERNS },
 }
 
-/**
- * Makes the validator of a schema; `allErrors` says whether it looks for everything that is wrong, or stops at the
- * first.
- */
+/** Makes the validator of a schema. With `allErrors` it finds every violation; otherwise it stops at the first. */
 export type SchemaCompiler = (kind: ValueKind, allErrors: boolean) => ValidateFunction
 
-/** A compiler with the options of the house. */
+/** Makes a compiler with the gateway's options and safe keywords. */
 export function createCompiler(kind: ValueKind, allErrors: boolean, options: Options = {}): Ajv2020 {
   const ajv = new Ajv2020({ ...OPTIONS, allErrors, coerceTypes: kind === 'text' ? 'array' : false, ...options })
   ;(addFormats as unknown as (ajv: Ajv2020) => void)(ajv)
@@ -54,14 +51,14 @@ function createChecker(): Ajv2020 {
 /** Keywords that name schemas. */
 const NAMES = new Set(['$id', '$anchor', '$dynamicAnchor'])
 
-/** Compilers by kind and thoroughness; made when first needed, since each takes a moment. */
+/** Compilers by kind and `allErrors`; created on first use, since each takes a moment. */
 const compilers = new Map<string, Ajv2020>()
 let checker: Ajv2020 | undefined
 
 /**
- * What is wrong with a schema, in words; empty when nothing is. Takes microseconds where compiling takes milliseconds,
- * so that thousands of routes boot at once: validators are compiled when the first request needs them.
- * @param part  what the schema is for, as Fastify calls it: `params`, `querystring`, `headers` or `body`
+ * Describes the mistakes in a schema; empty when there are none. It takes microseconds, where compiling takes
+ * milliseconds, so that thousands of routes boot quickly: validators are compiled by the first request.
+ * @param part  Fastify's name of the part that it checks: `params`, `querystring`, `headers` or `body`
  */
 export function schemaMistakes(schema: JsonSchema, part = 'body'): string[] {
   if (!isObject(schema)) return typeof schema === 'boolean' ? [] : ['it is neither an object nor true or false']
@@ -76,7 +73,7 @@ export function schemaMistakes(schema: JsonSchema, part = 'body'): string[] {
   const mistakes = new Set<string>()
   const visited = new Set<unknown>()
   const places: [schema: SchemaObject, pointer: string][] = [[schema, '']]
-  // grows while it is walked: a reference may lead to a schema where no keyword holds one
+  // the list grows during the loop: a reference may lead to a schema outside the keywords for schemas
   for (const [place, at] of places) {
     if (visited.has(place)) continue
     const shorthands = shorthandsIn(place, at)
@@ -106,7 +103,7 @@ export function schemaMistakes(schema: JsonSchema, part = 'body'): string[] {
 
 const NO_SCHEMA = 'has neither "type" nor "properties", so it accepts everything'
 
-/** Schemas that only list properties, in words. */
+/** Messages about subschemas that only list properties. */
 function shorthandsIn(schema: SchemaObject, pointer: string): string[] {
   const mistakes: string[] = []
   walkSchema(
@@ -120,7 +117,7 @@ function shorthandsIn(schema: SchemaObject, pointer: string): string[] {
   return mistakes
 }
 
-/** What the meta-schema lets pass and the compiler would refuse or, worse, ignore. */
+/** Finds mistakes that the meta-schema accepts and the compiler would refuse or ignore. */
 function* mistakesOf(found: SchemaObject, pointer: string, formats: object): Iterable<string> {
   yield* unknownKeywords(found, pointer)
   if (typeof found.format === 'string' && !Object.hasOwn(formats, found.format)) {
@@ -144,8 +141,8 @@ function* mistakesOf(found: SchemaObject, pointer: string, formats: object): Ite
 }
 
 /**
- * The validator of a self-contained schema without mistakes.
- * @param allErrors  whether it looks for everything that is wrong, or stops at the first
+ * Compiles a self-contained schema without mistakes.
+ * @param allErrors  whether it finds every violation, or stops at the first
  */
 export function compileSchema(schema: JsonSchema, kind: ValueKind, allErrors: boolean): ValidateFunction {
   const key = `${kind} ${allErrors}`
@@ -153,14 +150,14 @@ export function compileSchema(schema: JsonSchema, kind: ValueKind, allErrors: bo
   if (!ajv) compilers.set(key, (ajv = createCompiler(kind, allErrors)))
   const bare = withoutNames(schema)
   const validate = ajv.compile(bare)
-  // Ajv would remember the schema for as long as the process lives
+  // otherwise Ajv keeps the schema as long as the process lives
   if (typeof bare === 'object') ajv.removeSchema(bare)
   return validate
 }
 
 /**
- * A copy without `$id` and anchors in examples and other data. Ajv takes these for names of schemas, and two that are
- * equal, or one that is not well-formed, would keep it from compiling.
+ * A copy without `$id` and anchors in examples and other data. Ajv reads these as names of schemas; a duplicate or
+ * malformed one would keep the schema from compiling.
  */
 function withoutNames(schema: JsonSchema): JsonSchema {
   const copyData = (value: unknown): unknown => {

@@ -1,20 +1,20 @@
 import { atPointer, encodePointer, pointerOf, pointerToken } from './json-pointer.ts'
 import { isObject, type JsonSchema, type SchemaObject, walkSchema } from './json-schema.ts'
 
-/** A schema that stands on its own, and what is wrong with it. */
+/** A schema without outside references, and its mistakes. */
 export interface SelfContainedSchema {
   /** Plain JSON in draft 2020-12; every `$ref` is a JSON pointer into it. */
   schema: JsonSchema
-  /** References that lead nowhere, in words; empty when all is well. */
+  /** Messages about invalid references; empty when there are none. */
   mistakes: string[]
 }
 
 /**
- * Brings a schema of any origin (TypeBox, draft-07, with schemas shared by `app.addSchema`) into the one form that
- * validators and documents are made from. The original is left alone.
+ * Converts a schema of any origin (TypeBox, draft-07, with schemas shared by `app.addSchema`) to the form from which
+ * validators and documents are made. The original is not changed.
  *
- * Names (`$id`, `$anchor`) become JSON pointers, because two schemas of one gateway may use the same name for different
- * things; tuples of draft-07 (`items: [...]`, TypeBox writes them too) become `prefixItems`.
+ * References by name (`$id`, `$anchor`) become JSON pointers, because two schemas of one gateway may use the same name.
+ * Tuples of draft-07 (`items: [...]`, TypeBox writes them too) become `prefixItems`.
  * @param shared  schemas by `$id` that references may name
  */
 export function selfContained(schema: unknown, shared: Record<string, unknown> = {}): SelfContainedSchema {
@@ -49,7 +49,7 @@ export function useTuplesOf2020(schema: SchemaObject): void {
 
 type Place = [schema: SchemaObject, pointer: string]
 
-/** Names of schemas and what says how names are read: references are pointers when they have been resolved. */
+/** Keywords for names of schemas, removed when references are resolved to pointers. */
 const NAMES = ['$id', '$anchor', '$schema', '$dynamicAnchor', '$recursiveAnchor', '$vocabulary']
 
 class ReferenceResolver {
@@ -120,7 +120,7 @@ class ReferenceResolver {
     else schema.$ref = `#${encodePointer(target)}`
   }
 
-  /** JSON pointer of what a reference names; undefined when there is nothing. */
+  /** The JSON pointer that a reference names; undefined when there is none. */
   #target(reference: string, base: string): string | undefined {
     const [name, fragment] = reference.includes('#') ? (reference.split('#', 2) as [string, string]) : [reference, '']
     const pointer = pointerOf(fragment)
@@ -135,12 +135,12 @@ class ReferenceResolver {
   #existing(pointer: string, base: string): string | undefined {
     const found = atPointer(this.#root, pointer)
     if (!isObject(found)) return typeof found === 'boolean' ? pointer : undefined
-    // a schema may stand where no keyword holds one, such as in a map of one's own
+    // a schema may stand under a keyword that is not for schemas
     if (!this.#visited.has(found)) this.#queue.push([found, pointer, base])
     return pointer
   }
 
-  /** Takes a shared schema into `$defs`. */
+  /** Copies a shared schema into `$defs`. */
   #adopt(name: string): string | undefined {
     if (!Object.hasOwn(this.#shared, name)) return undefined
     const definitions = (this.#root.$defs ??= {})

@@ -19,11 +19,11 @@ export function distance(from: string, to: string): number {
 }
 
 /**
- * The candidate that somebody who wrote `word` most likely meant: equal but for capitals, or at most one edit in
- * three letters away; undefined when nothing is near.
+ * The candidate that was most likely meant by a mistyped word: equal except for case, or at most one edit in three
+ * letters away; undefined when none is.
  */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
-  // nobody mistypes so much text, and the comparison is quadratic
+  // not a mistyped word, and the comparison is quadratic
   if (word.length > 100) return undefined
   const plain = word.toLowerCase()
   let best: string | undefined

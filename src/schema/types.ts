@@ -1,29 +1,29 @@
 import type { SchemaObject } from './json-schema.ts'
 
 /**
- * An API document in the one form that the gateway works with: OpenAPI 3.1, one JSON value, every `$ref` a JSON pointer
- * (`#/...`) into it. Whatever a document came as (Swagger 2.0, OpenAPI 3.0, several files) is gone by now.
+ * An API document in the form that the gateway works with: OpenAPI 3.1, one JSON value, every `$ref` a JSON pointer
+ * (`#/...`) into it. Swagger 2.0, OpenAPI 3.0 and documents of several files are converted to this.
  */
 export interface ApiDocument {
-  /** As people know it: `openapi/orders.yaml`, or its URL. */
+  /** Name for messages: `openapi/orders.yaml`, or its URL. */
   readonly name: string
   /** Version of the specification that it was written in: `2.0`, `3.0.3`, `3.1.0`. */
   readonly version: string
-  /** The document itself. Shared, so nobody changes it. */
+  /** The document itself. It is shared and must not be changed. */
   readonly root: SchemaObject
   /** In the order of the document. */
   readonly operations: readonly ApiOperation[]
-  /** What the gateway reads and does not enforce, each kind once, in words; for the log and `gatehouse check`. */
+  /** Notes about what the gateway reads and does not enforce, each kind once; for the log and `gatehouse check`. */
   readonly notes: readonly string[]
-  /** Operations that are left out for a fault; only where the upstream file allows that. */
+  /** Operations that were left out for a fault; only when the upstream file allows that. */
   readonly omitted?: readonly OmittedOperation[]
-  /** What has been left out or loosened for a fault, a line each, with file and line. */
+  /** A line for each part that was left out or loosened for a fault, with file and line. */
   readonly mended?: readonly string[]
 }
 
 /**
- * What happens to a document with a fault: nothing of it is served, or all but the faulty operations, or all, with
- * faulty schemas that allow everything.
+ * What happens to a document with a fault: it is refused, the faulty operations are omitted, or faulty schemas are
+ * loosened to allow everything.
  */
 export type FaultMode = 'refuse' | 'omit' | 'loosen'
 
@@ -50,14 +50,14 @@ export interface ApiOperation {
   readonly where: string
   /** The Operation Object as the document has it, references included. */
   readonly object: SchemaObject
-  /** Those of the path item and its own; its own win. */
+  /** Parameters of the path item and of the operation, which override the former. */
   readonly parameters: readonly ApiParameter[]
-  /** Null when it has no request body. */
+  /** Null without a request body. */
   readonly body: ApiBody | null
   readonly responses: readonly ApiResponse[]
-  /** Security Requirement Objects in force, the document's when it states none; null when neither says. */
+  /** Security Requirement Objects of the operation, else of the document; null when neither states any. */
   readonly security: readonly Readonly<Record<string, readonly string[]>>[] | null
-  /** `x-...` of the path item and its own; its own win. */
+  /** Extensions (`x-...`) of the path item and of the operation, which override the former. */
   readonly extensions: Readonly<Record<string, unknown>>
 }
 
@@ -91,7 +91,7 @@ export interface ApiBody {
 
 /** One media type of a body or response. */
 export interface ApiMedia {
-  /** In small letters and without parameters: `application/json`, `text/*`. */
+  /** In lower case and without parameters: `application/json`, `text/*`. */
   readonly type: string
   /** JSON pointer of its schema in the document; null when it has none. */
   readonly schemaPointer: string | null

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { HOLDS, isObject, type SchemaObject, VALUE_KEYWORDS } from './json-schema.ts'
 import { closest } from './suggestion.ts'
 
-/** Keywords that hold text or data about a value, and check nothing. */
+/** Keywords that describe a value and check nothing. */
 const ANNOTATIONS = [
   'title',
   'description',
@@ -25,7 +25,7 @@ const ANNOTATIONS = [
   'collectionFormat',
 ]
 
-/** What the compiler checks values with: JSON Schema 2020-12 and draft-07, OpenAPI, and ajv-formats. */
+/** Keywords that the compiler checks values with: of JSON Schema 2020-12 and draft-07, OpenAPI, and ajv-formats. */
 const ASSERTIONS = [
   ...VALUE_KEYWORDS,
   'format',
@@ -37,7 +37,7 @@ const ASSERTIONS = [
   'formatExclusiveMaximum',
 ]
 
-/** Names of schemas and references to them. Those that are not supported have a message of their own. */
+/** Names of schemas and references. Unsupported ones get a message of their own. */
 const NAMES = [
   '$id',
   'id',
@@ -56,7 +56,7 @@ const NAMES = [
 export const KEYWORDS: ReadonlySet<string> = new Set([...HOLDS.keys(), ...ASSERTIONS, ...ANNOTATIONS, ...NAMES])
 const NEAR = [...HOLDS.keys(), ...ASSERTIONS, ...ANNOTATIONS]
 
-/** Words of other validators, which no number of edits leads from. */
+/** Words of other validators that are not similar to the keyword that is meant. */
 const ALIASES: Readonly<Record<string, string>> = {
   min: 'minimum',
   max: 'maximum',
@@ -70,8 +70,8 @@ const ALIASES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Keywords that JSON Schema does not have: the compiler would ignore them, so that `minimun: 0` checks nothing. Those
- * that begin with `x-` are notes for other tools.
+ * Finds keywords that JSON Schema does not have. The compiler would ignore them, so `minimun: 0` would check nothing.
+ * Names that begin with `x-` are extensions for other tools.
  * @returns one message each, with the JSON pointer of the keyword
  */
 export function* unknownKeywords(schema: SchemaObject, pointer: string): Iterable<string> {
@@ -98,7 +98,7 @@ function advice(schema: SchemaObject, keyword: string): string {
     : 'which checks nothing: take it out, or let a note for other tools begin with "x-"'
 }
 
-/** Names of types as people write them in a shorthand, and what JSON Schema calls them. */
+/** Type names as people write them in a shorthand, and the types of JSON Schema. */
 const TYPES: Readonly<Record<string, string>> = {
   string: 'string',
   number: 'number',
@@ -112,7 +112,7 @@ const TYPES: Readonly<Record<string, string>> = {
   float: 'number',
   bool: 'boolean',
 }
-/** Keywords by which an object is known for a schema. */
+/** Keywords by which an object is recognized as a schema. */
 const TELLING = [
   'type',
   '$ref',
@@ -130,7 +130,7 @@ const TELLING = [
   'minLength',
   'maxLength',
 ]
-/** Keywords whose value is text, and may be the name of a type only where a property is meant. */
+/** Keywords with a text value. If the text is a type name, a property was meant. */
 const TEXTS = new Set(['id', 'title', 'description', 'format', 'pattern'])
 /** Keywords that take any data, schemas included. */
 const DATA = new Set(['default', 'example', 'examples', 'const', 'discriminator', 'xml', 'externalDocs'])
@@ -139,16 +139,15 @@ const DATA = new Set(['default', 'example', 'examples', 'const', 'discriminator'
 const MOST_SHOWN = 4
 const LONGEST = 60
 
-/** The type that a word of a shorthand names; undefined when it names none. */
+/** The type that a word names; undefined when it names none. */
 const typeOf = (value: unknown): string | undefined =>
   typeof value === 'string' && Object.hasOwn(TYPES, value.toLowerCase()) ? TYPES[value.toLowerCase()] : undefined
 
 /**
- * The schema that somebody means who writes only the properties of an object, as in `{ sku: 'string' }`. As a schema
- * that would accept everything.
+ * Recognizes a schema that only lists properties, such as `{ sku: 'string' }`, and which would accept everything.
  * @param keywords  every keyword of JSON Schema
- * @param areHeaders  whether a name may begin with `x-`, which elsewhere is a note for other tools
- * @returns the schema in words; undefined when the schema is none of this kind
+ * @param areHeaders  whether a name may begin with `x-`, which elsewhere is an extension
+ * @returns the schema that is meant, as text; undefined when it is a normal schema
  */
 export function meantByShorthand(
   schema: SchemaObject,

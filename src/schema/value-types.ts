@@ -10,20 +10,19 @@ export const isDecimal = (text: string): boolean => DECIMAL.test(text) && Number
 /** Types of JSON values; null when a schema allows any. */
 export type ValueTypes = ReadonlySet<string> | null
 
-/** How many schemas are looked at for one answer. */
+/** Most schemas that are visited for one result. */
 const MOST = 1000
 const NUMBERS = new Set(['integer', 'number'])
 const OF_NUMBERS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf']
 
 /**
- * The types that values of a schema may have, as far as the schema and what it is composed of and refers to say it:
- * `allOf` and what stands beside each other has to agree, of `anyOf` and `oneOf` any may be meant. One that only bounds
- * numbers means numbers.
+ * The types that values of a schema may have, by its `type`, its references and compositions. Parts of `allOf` restrict
+ * each other; `anyOf` and `oneOf` allow the types of all branches. Bounds for numbers imply a number.
  */
 export function valueTypes(root: unknown, schema: unknown): ValueTypes {
   const known = new Map<unknown, ValueTypes>()
   const typesOf = (part: unknown): ValueTypes => {
-    // what leads back to itself adds nothing
+    // a circle adds nothing
     if (!isObject(part)) return null
     const before = known.get(part)
     if (before !== undefined || known.size >= MOST) return before ?? null
@@ -54,7 +53,7 @@ function typeOf(value: unknown): string {
   return Array.isArray(value) ? 'array' : typeof value
 }
 
-/** An integer is a number too. */
+/** The types that both allow; an integer is a number too. */
 function both(one: ValueTypes, other: ValueTypes): ValueTypes {
   if (one === null || other === null) return one ?? other
   return new Set(

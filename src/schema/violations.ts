@@ -2,14 +2,14 @@ import type { ErrorObject } from 'ajv'
 import type { Violation } from '../errors.ts'
 import { pointerToken } from './json-pointer.ts'
 
-/** More than these are not listed, and no text is longer: an answer must not grow with the request. */
+/** Most violations that are listed, and the longest text, so that an answer does not grow with the request. */
 const MOST = 100
 const LONGEST = 300
-/** Errors above these are not read: what stands in a union is looked for among all of them. */
+/** Most errors that are read, since the errors of a union are searched among all of them. */
 const MOST_READ = 1000
 
 /**
- * Ajv's errors in the gateway's words, at most 100.
+ * Turns Ajv's errors into violations, at most 100.
  * @param part  `params`, `query`, `headers` or `body`
  */
 export function violationsOf(all: readonly ErrorObject[], part: string): Violation[] {
@@ -41,8 +41,8 @@ export const joinViolations = (one: Violation[] | null, other: Violation[] | nul
 const isChoice = ({ keyword }: ErrorObject): boolean => keyword === 'anyOf' || keyword === 'oneOf'
 
 /**
- * Errors at the very value that has a choice of forms, which are part of what the choice expected. Those of a form that
- * stands elsewhere have a path of their own; the validator tells them right before it tells that none has fitted.
+ * The errors of a union's branches at the value itself. A branch behind a reference has another schema path; its errors
+ * come right before the error of the union.
  */
 function branchesOf(choice: ErrorObject, errors: readonly ErrorObject[]): ErrorObject[] {
   const { instancePath, schemaPath, parentSchema } = choice
@@ -60,7 +60,7 @@ function branchesOf(choice: ErrorObject, errors: readonly ErrorObject[]): ErrorO
 }
 
 function withoutBranches(all: readonly ErrorObject[]): readonly ErrorObject[] {
-  // it only says that `then` has failed, which has said why
+  // `if` only states that `then` or `else` failed, whose own errors say why
   const errors = all.some(({ keyword }) => keyword === 'if') ? all.filter(({ keyword }) => keyword !== 'if') : all
   const choices = errors.filter(isChoice).slice(0, MOST)
   if (choices.length === 0) return errors
@@ -138,7 +138,7 @@ function expectation(error: ErrorObject, all: readonly ErrorObject[]): string {
   }
 }
 
-/** A union in words: its values when it is made of values, else what each form expected. */
+/** Describes a union: its values when it is made of constants, otherwise what each branch expected. */
 function choiceOf(choice: ErrorObject, all: readonly ErrorObject[]): string {
   if (choice.keyword === 'oneOf' && choice.params.passingSchemas !== null) {
     return 'exactly one of the forms that are allowed'
@@ -155,7 +155,7 @@ function choiceOf(choice: ErrorObject, all: readonly ErrorObject[]): string {
   return words.length > 0 ? words.join(', or ') : 'one of the forms that are allowed'
 }
 
-/** `{ type: 'string', const: 'a' }` has failed twice, and the value says it all. */
+/** Whether a type error has a `const` beside it, which already tells the expected value. */
 const hasConstBeside = (error: ErrorObject, values: readonly ErrorObject[]): boolean =>
   error.keyword === 'type' &&
   values.some(({ schemaPath }) => schemaPath.replace(/\/(const|enum)$/, '/type') === error.schemaPath)
@@ -167,7 +167,7 @@ const counted = (count: number, noun: string): string =>
   count === 1 ? `1 ${noun}` : `${count} ${noun.replace(/y$/, 'ie')}s`
 const shorten = (text: string): string => (text.length <= LONGEST ? text : `${text.slice(0, LONGEST)}...`)
 
-/** A pointer that is too long is cut between two tokens, so that it still points at a parent of the value. */
+/** Cuts a long pointer between two tokens, so that it points at a parent of the value. */
 function shortPointer(pointer: string): string {
   return pointer.length <= LONGEST ? pointer : pointer.slice(0, pointer.lastIndexOf('/', LONGEST))
 }

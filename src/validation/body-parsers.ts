@@ -12,16 +12,16 @@ import { isForm, isJson, isText, type MediaType, parseMediaType } from './media-
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The body exactly as it arrived, when it was collected for validation; what is forwarded. */
+    /** The body exactly as it arrived, when it was collected for validation. These bytes are forwarded. */
     rawBody?: Buffer
   }
 }
 
 /**
- * Collects bodies in a scope, so that they can be validated: only the media types given are let in, the rest is 415.
- * JSON and forms are parsed, anything else is a Buffer.
- * @param bodyLimit  bytes, above them 413; a route's own `bodyLimit` goes before it
- * @param consumes   media types, `application/*+json` and `text/*` stand for those that fit
+ * Collects the bodies of a scope for validation. Other media types than the given ones are answered 415. JSON and forms
+ * are parsed, anything else is a Buffer.
+ * @param bodyLimit  most bytes, larger bodies are answered 413; a route's own `bodyLimit` overrides it
+ * @param consumes   media types, may be ranges such as `application/*+json` and `text/*`
  */
 export function collectBodies(
   app: FastifyInstance,
@@ -36,24 +36,23 @@ export function collectBodies(
   }
 }
 
-/** Hands the body of any type through as the stream that it is. */
+/** Forwards bodies of any media type as streams. */
 export function streamBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
 }
 
 /**
- * A media type that Fastify accepts, whatever parameters follow. Others are looked at by nobody here, but Fastify would
- * refuse them.
+ * A media type that Fastify accepts, with any parameters. Fastify refuses others, although these routes do not read the
+ * type.
  */
 const PLAIN_TYPE = /^[\w.+-]+\/[\w.+-]+(?:;|$)/
 const kSentType = Symbol('gatehouse.sentType')
 type Untyped = IncomingMessage & { [kSentType]?: string }
 
 /**
- * Hands bodies through whatever their `Content-Type` says, in routes that forward them unread. Fastify answers 415 to a
- * value that is no media type, and 400 to a QUERY without one, before any parser is asked; so it sees a type of ours
- * until the parser runs.
+ * Forwards bodies with any `Content-Type`, in routes that do not read them. Before it calls a parser, Fastify answers
+ * 415 to an invalid media type, and 400 to a QUERY without one. So such a header is replaced until the parser runs.
  */
 export function streamAnyBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
@@ -93,7 +92,7 @@ function matcherOf(type: string): string | RegExp {
 
 async function parseCollected(request: FastifyRequest, payload: Readable, bodyLimit: number): Promise<unknown> {
   const { routeOptions, server } = request
-  // Fastify gives the server's limit for a route that states none
+  // for a route without a limit, Fastify reports the server's
   const limit = routeOptions.bodyLimit === server.initialConfig.bodyLimit ? bodyLimit : routeOptions.bodyLimit
   if (Number(request.headers['content-length'] ?? 0) > limit) {
     throw gatehouseError('GW_BODY_TOO_LARGE', { headers: { connection: 'close' } })
@@ -105,8 +104,8 @@ async function parseCollected(request: FastifyRequest, payload: Readable, bodyLi
 }
 
 /**
- * The media type of a body that can be checked. Fastify reads the header leniently; an upstream may read it otherwise,
- * so whatever has two readings is refused.
+ * The media type of a body that can be checked. Fastify reads the header leniently, and an upstream may read it
+ * differently, so an ambiguous one is refused.
  */
 export function mediaOfBody({ headers, raw }: Pick<FastifyRequest, 'headers' | 'raw'>): MediaType {
   const media = parseMediaType(headers['content-type'] ?? '')
@@ -130,7 +129,7 @@ export function mediaOfBody({ headers, raw }: Pick<FastifyRequest, 'headers' | '
   return media
 }
 
-/** Node keeps the first of several. */
+/** Whether a header was sent more than once; `headers` has only the first. */
 function isRepeated(name: string, rawHeaders: readonly string[]): boolean {
   let seen = false
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -164,9 +163,11 @@ export function parseJson(bytes: Buffer): unknown {
   if (bytes.length === 0) {
     throw gatehouseError('GW_MALFORMED_BODY', { detail: 'The body is empty: send JSON, as the Content-Type says.' })
   }
-  // RFC 8259, section 8.1: no byte order mark; parsers disagree on it
+  // RFC 8259, section 8.1: no byte order mark; parsers treat it differently
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
-    throw gatehouseError('GW_MALFORMED_BODY', { detail: 'The body begins with a byte order mark: send it without.' })
+    throw gatehouseError('GW_MALFORMED_BODY', {
+      detail: 'The body begins with a byte order mark: send it without one.',
+    })
   }
   const text = bytes.toString('utf8')
   let value: unknown
@@ -175,7 +176,7 @@ export function parseJson(bytes: Buffer): unknown {
   } catch (error) {
     throw gatehouseError('GW_MALFORMED_BODY', { cause: error })
   }
-  // RFC 8259, section 4: which of two values counts, readers do not agree on
+  // RFC 8259, section 4: parsers disagree on which of two values they use
   if (holdsNameTwice(text, value)) {
     throw gatehouseError('GW_MALFORMED_BODY', {
       detail: 'An object in the body has the same name twice: send each name once.',

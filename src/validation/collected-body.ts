@@ -5,11 +5,11 @@ import { ByteBudget, HeldBytes } from '../limits/byte-budget.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** What all collected request bodies may hold together. */
+    /** Counts the memory of all collected request bodies. */
     bodyMemory: ByteBudget
   }
   interface FastifyRequest {
-    /** What the collected body of this request holds; null when none is collected. */
+    /** The memory of this request's collected body; null when none is collected. */
     heldBody: HeldBytes | null
   }
 }
@@ -21,7 +21,7 @@ export function heldUntilClosed(budget: ByteBudget, reply: FastifyReply): HeldBy
   return held
 }
 
-/** Counts what the requests of a scope collect. */
+/** Counts the bodies that the routes of a scope collect. */
 export function holdBodies(app: FastifyInstance): void {
   if (!app.hasDecorator('bodyMemory')) app.decorate('bodyMemory', new ByteBudget(Infinity))
   app.addHook('preParsing', holdBody)
@@ -45,10 +45,10 @@ const noRoom = (): GatehouseError =>
   gatehouseError('GW_TOO_MANY_BODIES', { headers: { 'retry-after': '1', connection: 'close' } })
 
 /**
- * Collects a body. A client that sends too much is not cut off, so that the answer arrives.
+ * Collects a body. When it is too large, the connection stays open so that the client gets the answer.
  * @param limit  bytes of this body
- * @param held   counts them among those of all bodies
- * @throws GW_BODY_TOO_LARGE, GW_TOO_MANY_BODIES, GW_BAD_REQUEST when the client is gone, or what the stream fails with
+ * @param held   counts the bytes among those of all bodies; null for no count
+ * @throws GW_BODY_TOO_LARGE, GW_TOO_MANY_BODIES, GW_BAD_REQUEST when the client is gone, or the stream's own error
  */
 export function collectBody(payload: Readable, limit: number, held: HeldBytes | null): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -71,7 +71,7 @@ export function collectBody(payload: Readable, limit: number, held: HeldBytes | 
     }
     const onEnd = (): void => {
       settle()
-      // a chunk may be a view on the buffer of the connection
+      // copies the chunks, which may be views of the connection's buffer
       resolve(Buffer.concat(chunks, length))
     }
     const onError = (error: NodeJS.ErrnoException): void => {

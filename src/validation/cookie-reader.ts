@@ -14,7 +14,7 @@ export class CookieReader {
     this.#aliases = new NameAliases(this.#byName.keys())
   }
 
-  /** @param header  the Cookie header; the undeclared in it are left alone */
+  /** @param header  the Cookie header; undeclared cookies are ignored */
   read(header: string, values: Values): Violation[] | null {
     let violations: Violation[] | null = null
     const seen = new Set<string>()
@@ -37,7 +37,7 @@ export class CookieReader {
   }
 }
 
-/** @returns what was expected instead */
+/** Reads one cookie. @returns what was expected instead; null when it is valid */
 function readInto(values: Values, parameter: TextParameter, text: string): string | null {
   const isQuoted = text.length > 1 && text.startsWith('"') && text.endsWith('"')
   try {

@@ -11,35 +11,34 @@ import {
   type SchemaObject,
 } from '../schema/json-schema.ts'
 
-/** What a schema is used for: requests do without `readOnly` properties, responses without `writeOnly` ones. */
+/** What a schema checks: requests, which omit `readOnly` properties, or responses, which omit `writeOnly` ones. */
 export type Direction = 'request' | 'response'
 
-/** A schema of a document made ready for the compiler, with the ids of those that it refers to. */
+/** A schema in the form for the compiler, with the ids of the schemas that it refers to. */
 export interface ReadySchema {
   schema: JsonSchema
   references: ReadonlySet<string>
 }
 
-/** Keywords that hold schemas and say nothing by themselves, or nothing in OpenAPI. */
+/** Keywords that hold schemas and check nothing themselves. */
 const IGNORED = new Set(['$defs', 'definitions', 'dependencies', 'contentSchema'])
-/** Those that speak of the same value as the schema that they are in. */
+/** Keywords whose schemas apply to the same value as the schema around them. */
 const IN_PLACE = new Set(['allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'dependentSchemas'])
-/** How deep references are followed to learn of a property. */
+/** How deep references are followed to find a marked property. */
 const DEEPEST = 8
 
 interface Place {
   direction: Direction
-  /** Names that the properties of the value may not be required for. */
+  /** Names that must not be required, since the direction omits them. */
   unrequired: ReadonlySet<string>
-  /** The schema that is being copied; null where another value or not every part counts. */
-  heir: unknown
+  /** The schema that is being copied, while only `allOf` leads to the current part; else null. */
+  subtype: unknown
   references: Set<string>
 }
 
 /**
- * The schemas of one document as the compiler wants them, made when first asked for. Each stands under an id of its own
- * and is shared by all that refer to it, so no operation has copies; both directions share those in which they do not
- * differ.
+ * Prepares the schemas of one document for the compiler, on first use. Each has an id and is shared by all operations
+ * that refer to it. Requests and responses share the schemas without `readOnly` and `writeOnly`.
  */
 export class DocumentSchemas {
   readonly root: SchemaObject
@@ -53,19 +52,19 @@ export class DocumentSchemas {
     this.root = root
   }
 
-  /** Refers to the schema at a JSON pointer of the document; everything is valid when there is none. */
+  /** A reference to the schema at a JSON pointer of the document; without a pointer, a schema that allows any value. */
   reference(pointer: string | null, direction: Direction): JsonSchema {
     return pointer === null ? true : { $ref: this.#idOf(pointer, direction, []) }
   }
 
-  /** The schema of an id that a reference names. */
+  /** The schema with an id from a reference. */
   get(id: string): ReadySchema {
     let ready = this.#ready.get(id)
     if (!ready) this.#ready.set(id, (ready = this.#makers.get(id)!()))
     return ready
   }
 
-  /** @param without  unions that are left out of it */
+  /** @param without  keywords of unions that are left out */
   #idOf(pointer: string, direction: Direction, without: readonly string[]): string {
     const key = `${without.join()}${this.#isMarked(pointer) ? direction : ''}#${pointer}`
     let id = this.#ids.get(key)
@@ -80,23 +79,23 @@ export class DocumentSchemas {
     const schema = atPointer(this.root, pointer)
     const references = new Set<string>()
     const own = without.length > 0 && isObject(schema) ? withoutUnions(schema, without) : schema
-    return { schema: this.#copy(own, { direction, unrequired: new Set(), heir: schema, references }), references }
+    return { schema: this.#copy(own, { direction, unrequired: new Set(), subtype: schema, references }), references }
   }
 
   #copy(schema: unknown, place: Place): JsonSchema {
     if (!isObject(schema)) return typeof schema === 'boolean' ? schema : true
     const unrequired = this.#unrequired(schema, place)
     const inPlace = { ...place, unrequired }
-    const below = { ...place, unrequired: new Set<string>(), heir: null }
-    const decided = decidedByName(schema, this.root)
+    const below = { ...place, unrequired: new Set<string>(), subtype: null }
+    const selected = selectedByName(schema, this.root)
     const copy: SchemaObject = {}
-    for (const [keyword, value] of Object.entries(decided ?? schema)) {
+    for (const [keyword, value] of Object.entries(selected ?? schema)) {
       if (VALUE_KEYWORDS.has(keyword)) copy[keyword] = value
       else if (HOLDS.has(keyword) && !IGNORED.has(keyword)) {
         copy[keyword] = this.#copyHeld(
           keyword,
           value,
-          keyword === 'allOf' ? inPlace : IN_PLACE.has(keyword) ? { ...inPlace, heir: null } : below,
+          keyword === 'allOf' ? inPlace : IN_PLACE.has(keyword) ? { ...inPlace, subtype: null } : below,
         )
       }
     }
@@ -109,9 +108,9 @@ export class DocumentSchemas {
     return copy
   }
 
-  #refer(copy: SchemaObject, reference: string, { direction, heir, references }: Place): void {
+  #refer(copy: SchemaObject, reference: string, { direction, subtype, references }: Place): void {
     const pointer = pointerOf(reference)
-    const id = this.#idOf(pointer, direction, unionsWith(this.root, atPointer(this.root, pointer), heir))
+    const id = this.#idOf(pointer, direction, unionsWith(this.root, atPointer(this.root, pointer), subtype))
     references.add(id)
     copy.$ref = id
   }
@@ -126,13 +125,13 @@ export class DocumentSchemas {
     return map
   }
 
-  /** Names that are required only in the other direction. */
+  /** Names that are required in the other direction only, added to those of the surrounding schema. */
   #unrequired(schema: SchemaObject, { direction, unrequired }: Place): ReadonlySet<string> {
     const names = this.#namesMarked(schema, direction === 'request' ? 'readOnly' : 'writeOnly', true)
     return names.length === 0 ? unrequired : new Set([...unrequired, ...names])
   }
 
-  /** Names of properties that are marked, here and, with `deep`, in what the schema is composed of. */
+  /** Names of marked properties, with `deep` also in the parts of `allOf` and references. */
   #namesMarked(
     schema: SchemaObject,
     mark: 'readOnly' | 'writeOnly',
@@ -140,7 +139,7 @@ export class DocumentSchemas {
     seen = new Set<unknown>(),
     depth = 0,
   ): string[] {
-    // compositions of the same schemas would multiply
+    // repeated compositions of the same schemas would multiply
     if (seen.has(schema)) return []
     seen.add(schema)
     const names = isObject(schema.properties)
@@ -168,20 +167,20 @@ export class DocumentSchemas {
     return Array.isArray(schema.allOf) && schema.allOf.some((part) => this.#hasMark(part, mark, seen, depth + 1))
   }
 
-  /** Whether the directions differ in a schema or in what it leads to. */
+  /** Whether the schema, or one that it refers to, differs between the directions. */
   #isMarked(pointer: string): boolean {
     let marked = this.#marked.get(pointer)
     if (marked === undefined) {
       const seen = new Set([pointer])
       marked = this.#reachesMark(seen)
       this.#marked.set(pointer, marked)
-      // what is reached from an unmarked schema is as unmarked
+      // all schemas reached from an unmarked one are unmarked too
       if (!marked) for (const reached of seen) this.#marked.set(reached, marked)
     }
     return marked
   }
 
-  /** @param seen  where to begin; gets whatever is reached until a mark is found */
+  /** @param seen  pointers to start from; receives the pointers reached until a mark is found */
   #reachesMark(seen: Set<string>): boolean {
     for (const next of seen) {
       const { marked, references } = this.#nearOf(next)
@@ -208,11 +207,11 @@ export class DocumentSchemas {
 const SCHEMAS = '/components/schemas/'
 
 /**
- * A union with a Discriminator Object (OpenAPI 3.1, section 4.8.25) in which the named property decides the branch, so
- * that only what this branch says is held against a value; null when the schema has none, or its branches have no
- * names. Values that are no objects are left to the union.
+ * Rewrites a union with a Discriminator Object (OpenAPI 3.1, section 4.8.25) so that the named property selects the
+ * branch, and a value is checked only against that branch. Null when there is no discriminator, or the branches have no
+ * names. Values that are not objects are still checked against the union.
  */
-function decidedByName(schema: SchemaObject, root: SchemaObject): SchemaObject | null {
+function selectedByName(schema: SchemaObject, root: SchemaObject): SchemaObject | null {
   const { discriminator, ...rest } = schema
   const keyword = Array.isArray(schema.oneOf) ? 'oneOf' : 'anyOf'
   const union = schema[keyword]
@@ -247,11 +246,11 @@ function decidedByName(schema: SchemaObject, root: SchemaObject): SchemaObject |
   }
 }
 
-/** Null, lists and texts, which no property could tell apart. */
+/** Whether a branch allows no objects, so that a discriminator cannot select it. */
 const isNoObject = (branch: unknown): boolean =>
   isObject(branch) && branch.type !== undefined && ![branch.type].flat().includes('object')
 
-/** Branches by the values that stand for them: the names of their components, and those of the mapping. */
+/** The branches by discriminator value: the names of tsubtype components, and the keys of the mapping. */
 function namedBranches(
   branches: ReadonlyMap<string, { $ref: string }>,
   mapping: unknown,

@@ -9,8 +9,8 @@ import { DocumentSchemas } from './document-schemas.ts'
 import { scalarValue, textShape, type TextShape } from './text-shape.ts'
 
 /**
- * The validators of one document. Nothing is compiled before the first request that needs it; a schema that many
- * operations refer to is compiled once.
+ * The validators of one document. A schema is compiled by the first request that needs it; one that many operations
+ * share is compiled once.
  */
 export class DocumentValidators {
   readonly document: ApiDocument
@@ -24,7 +24,7 @@ export class DocumentValidators {
     this.texts = new TypedTexts(document.root)
   }
 
-  /** Compiles a schema whose references are those that `schemas.reference` gives. */
+  /** A compiler for a schema whose references come from `schemas.reference`. */
   compiler(schema: JsonSchema): SchemaCompiler {
     return (kind, allErrors) => this.#compile(schema, kind, allErrors)
   }
@@ -32,7 +32,7 @@ export class DocumentValidators {
   #compile(schema: JsonSchema, kind: ValueKind, allErrors: boolean): ValidateFunction {
     const key = `${kind} ${allErrors}`
     let ajv = this.#compilers.get(key)
-    // a schema that many refer to is worth a function of its own; what is a list has been read as one
+    // not inlined, so that a shared schema is one function; lists are read as lists before, so no coercion to arrays
     if (!ajv) {
       this.#compilers.set(
         key,
@@ -50,12 +50,12 @@ export class DocumentValidators {
   }
 
   /**
-   * What is referred to goes first, and one after the other: Ajv would go after references at once, so that a long
-   * chain or a large circle of them would become as deep a recursion.
+   * Compiles referenced schemas first, one by one. Ajv would follow references recursively, and overflow the stack on a
+   * long chain or a large circle.
    */
   #compileReferences(ajv: Ajv2020, first: ReadonlySet<string>): void {
     const added: string[] = []
-    // what stands there is taken for known, and looked up when the validator runs
+    // Ajv does not compile a schema in this set; its validator is looked up at run time
     const compiling = ajv['_compilations']
     const waiting = [...first]
     for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
@@ -73,7 +73,7 @@ export class DocumentValidators {
         ajv.getSchema(added[i]!)
       }
     } catch (error) {
-      // none may stay that refers to one without a validator
+      // remove all of them, since one may refer to a schema without a validator
       for (const id of added) ajv.removeSchema(id)
       throw error
     } finally {
@@ -82,11 +82,11 @@ export class DocumentValidators {
   }
 }
 
-/** What keeps the schemas of a document from being checked, each place once; empty when nothing does. */
+/** Finds mistakes that keep the schemas of a document from being compiled, each place once. */
 export function documentMistakes(document: ApiDocument): Problem[] {
   const problems: Problem[] = []
   const pointers = new Set(document.operations.flatMap(schemaPointers))
-  // grows while it is walked
+  // the set grows during the loop
   for (const pointer of pointers) {
     walkSchema(
       atPointer(document.root, pointer),
@@ -102,7 +102,7 @@ export function documentMistakes(document: ApiDocument): Problem[] {
   return problems
 }
 
-/** Pointers of the schemas that requests and responses are held against. */
+/** Pointers of the schemas that an operation's requests and responses are checked with. */
 function schemaPointers({ parameters, body, responses }: ApiOperation): string[] {
   return [
     ...parameters,
@@ -114,8 +114,8 @@ function schemaPointers({ parameters, body, responses }: ApiOperation): string[]
 }
 
 /**
- * Gives texts within lists and objects the types that their schemas name. The validator would do so too, but each
- * schema by itself: what stands beside an `allOf` or a reference has seen the text, of which `maximum` says nothing.
+ * Converts texts within lists and objects to the types of their schemas. Ajv's coercion is not enough: it converts
+ * within one schema at a time, so a `maximum` beside an `allOf` or a reference would still see the text and not apply.
  */
 class TypedTexts {
   readonly #root: unknown
@@ -127,7 +127,7 @@ class TypedTexts {
   }
 
   /**
-   * A copy with numbers and booleans; texts that may stand for several types stay as they are.
+   * A copy with numbers and booleans; a text that several types fit is not changed.
    * @param pointer  JSON pointer of the schema; null for none
    */
   typed(pointer: string | null, value: unknown): unknown {

@@ -1,15 +1,15 @@
 import { endOfString } from '../schema/json-lines.ts'
 
 /**
- * Whether an object in a JSON text has a name twice. The validator sees the last value of the two; there are backends
- * that take the first, which nobody would have checked.
+ * Whether an object in a JSON text has a name twice. The validator sees the last value; a backend that reads the first
+ * would get an unchecked one.
  * @param text   well-formed JSON
- * @param value  what it has been parsed as, so that names are only counted: as many in the text as in the value
+ * @param value  the parsed value; the text has a duplicate when it has more names than the value
  */
 export const holdsNameTwice = (text: string, value: unknown): boolean =>
   typeof value === 'object' && value !== null && namesOfText(text) !== namesOfValue(value)
 
-/** One for each colon outside of strings. */
+/** Counts the names in a text: colons outside of strings. */
 function namesOfText(text: string): number {
   let names = 0
   let colon = text.indexOf(':')

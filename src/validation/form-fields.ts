@@ -10,7 +10,7 @@ import { expectedName, NameAliases, QueryReader, type Values } from './query-rea
 import { jsonValue, MISWRITTEN, textParameter, typedValue, type TextParameter } from './text-parameter.ts'
 import { textShape, type TextShape } from './text-shape.ts'
 
-/** What has been read of a body, and what was wrong with how it is written. */
+/** The fields of a form, and violations in how they are written. */
 export interface ReadFields {
   values: Values
   violations: Violation[] | null
@@ -18,10 +18,10 @@ export interface ReadFields {
 
 /** The fields of a form as schema and Encoding Objects (OpenAPI 3.1, section 4.8.15) describe them. */
 export class FormFields {
-  /** Whether values have the types of the schema once they are read. */
+  /** Whether values have the types of the schema after reading. */
   readonly typed: boolean
   readonly #fields = new Map<string, TextParameter>()
-  /** Content types that a part may have. */
+  /** Content types that are allowed for a part. */
   readonly #types = new Map<string, string[]>()
   readonly #line: QueryReader
   readonly #aliases: NameAliases
@@ -39,7 +39,7 @@ export class FormFields {
     this.#aliases = new NameAliases(this.#fields.keys())
   }
 
-  /** Reads a form in one line. */
+  /** Reads a URL-encoded form. */
   fromLine(text: string): ReadFields {
     const values: Values = Object.create(null)
     return { violations: this.#line.read(text, values), values }
@@ -76,7 +76,7 @@ function fieldOf(document: ApiDocument, name: string, pointer: string, encoding:
   const { style, explode, contentType } = isObject(encoding) ? encoding : {}
   const stated = style !== undefined || explode !== undefined
   const shape = textShape(document.root, pointer)
-  // without a style, objects are JSON (OpenAPI 3.1, section 4.8.15.1)
+  // without a style, an object is sent as JSON (OpenAPI 3.1, section 4.8.15.1)
   const isJsonText =
     (contentType !== undefined && isJson(String(contentType))) || holdsObjects(document, shape, pointer)
   const mediaType = !stated && isJsonText ? 'application/json' : undefined
@@ -92,11 +92,11 @@ function fieldOf(document: ApiDocument, name: string, pointer: string, encoding:
     },
     'form',
   )
-  // several parts make a list of it
+  // repeated parts form a list
   return mediaType === undefined ? field : { ...field, shape: { ...field.shape, list: shape.list } }
 }
 
-/** Whether a value, or each of a list, is an object. */
+/** Whether the value, or each item of the list, is an object. */
 function holdsObjects(document: ApiDocument, shape: TextShape, pointer: string): boolean {
   if (!shape.list) return shape.object
   const items = `${pointer}/items`
@@ -105,7 +105,7 @@ function holdsObjects(document: ApiDocument, shape: TextShape, pointer: string):
 
 function partValue({ type, isFile, bytes }: FormPart, field: TextParameter | undefined): unknown {
   if (!isFile && (field?.json || (type !== undefined && isJson(type)))) return jsonValue(bytes.toString('utf8'))
-  // bytes are text to a schema, one character each
+  // a schema sees bytes as text, one character each
   if (isFile || (type !== undefined && !type.startsWith('text/'))) return bytes.toString('latin1')
   const text = bytes.toString('utf8')
   const scalar = field?.shape.list ? field.shape.items : field?.shape.scalar
@@ -115,7 +115,7 @@ function partValue({ type, isFile, bytes }: FormPart, field: TextParameter | und
 /** One part of a form. */
 interface FormPart {
   name: string
-  /** In small letters and without parameters; undefined when it states none. */
+  /** In lower case and without parameters; undefined when the part states none. */
   type: string | undefined
   isFile: boolean
   bytes: Buffer
@@ -130,8 +130,8 @@ const PARAMETER = /;[ \t]*(name|filename\*?)=(?:"((?:[^"\\\r\n]|\\["\\])*)"|([!#
 const TYPE = /^([!#$&^_.+0-9A-Za-z-]+\/[!#$&^_.+0-9A-Za-z-]+)[ \t]*(?:;|$)/
 
 /**
- * The parts of a body in `multipart/form-data` (RFC 7578). Whatever two readers could cut or name differently is
- * refused.
+ * Reads the parts of a body in `multipart/form-data` (RFC 7578). A body that two parsers could split or name
+ * differently is refused.
  * @throws GW_MALFORMED_BODY
  */
 export async function multipartParts(bytes: Buffer, boundaries: readonly string[]): Promise<FormPart[]> {
@@ -163,7 +163,7 @@ export async function multipartParts(bytes: Buffer, boundaries: readonly string[
       })
     })
     dicer.on('error', () => reject(malformed('end it with the closing delimiter')))
-    // a part whose headers never end is told of by nobody
+    // the parser does not report a part whose headers never end
     dicer.on('finish', () =>
       setImmediate(() =>
         parts.length === count ? resolve(parts) : reject(malformed('begin each part with its headers')),
@@ -174,7 +174,8 @@ export async function multipartParts(bytes: Buffer, boundaries: readonly string[
 }
 
 /**
- * Each delimiter is a line of its own (RFC 2046, section 5.1.1), and nothing stands before the first or after the last.
+ * Checks that each delimiter is a line of its own (RFC 2046, section 5.1.1), with nothing before the first or after the
+ * last.
  * @returns how many parts there are
  */
 function checkDelimiters(bytes: Buffer, boundary: string): number {
@@ -215,7 +216,7 @@ function partHead(header: Record<string, string[]>): Omit<FormPart, 'bytes'> {
   return { name, type: type?.toLowerCase(), isFile: parameters!.has('filename') || parameters!.has('filename*') }
 }
 
-/** Null when they cannot be read, or can be read in several ways. */
+/** Reads the parameters of a Content-Disposition; null when they are malformed or ambiguous. */
 function dispositionParameters(value: string): Map<string, string> | null {
   const parameters = new Map<string, string>()
   const start = /^form-data[ \t]*/i.exec(value)?.[0].length

@@ -4,22 +4,22 @@ import { textParameter, type TextParameter } from './text-parameter.ts'
 
 interface MatrixSegment {
   parameter: TextParameter
-  /** Place of the segment, counted from the end: a prefix may stand before the path. */
+  /** Position of the segment, counted from the end, since a prefix may precede the path. */
   fromEnd: number
   /** Fixed text before the parameter. */
   literal: string
 }
 
-/** The matrix parameters of a segment as they came, with the first semicolon; `''` when there are none. */
+/** The raw matrix parameters of a segment, from its first semicolon; `''` when there are none. */
 export function matrixText(segment: string): string {
   const at = segment.indexOf(';')
   return at === -1 ? '' : segment.slice(at)
 }
 
 /**
- * Path with parameters in the style `matrix` (`/cars;color=blue`), the only paths in which a semicolon may stand.
- * Services read path parameters in several ways, so each segment must be exactly what was declared, also where nothing
- * is validated.
+ * Path with parameters in the style `matrix` (`/cars;color=blue`), the only paths that may contain a semicolon.
+ * Services read matrix parameters differently, so each segment must be exactly as declared, even when validation is
+ * off.
  */
 export class MatrixPath {
   readonly #segments: readonly MatrixSegment[]
@@ -29,8 +29,8 @@ export class MatrixPath {
   }
 
   /**
-   * @param path  canonical path that the router has found the route for
-   * @returns whether each declared parameter is written as its style says, and no semicolon stands elsewhere
+   * @param path  canonical path that the router matched
+   * @returns whether each declared parameter is written in its style, and there is no other semicolon
    */
   fits(path: string): boolean {
     const parts = path.split('/')

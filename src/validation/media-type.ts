@@ -1,28 +1,28 @@
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 const QUOTED = '"(?:[\\t\\x20\\x21\\x23-\\x5B\\x5D-\\x7E\\x80-\\xFF]|\\\\[\\t\\x20-\\x7E\\x80-\\xFF])*"'
-// each space belongs to one place of the pattern only, so that matching takes linear time
+// each space can match in one place only, so that matching takes linear time
 const CONTENT_TYPE = new RegExp(
   `^(${TOKEN}/${TOKEN})((?:[ \\t]*;(?:[ \\t]*${TOKEN}=(?:${TOKEN}|${QUOTED}))?)*)[ \\t]*$`,
 )
 const PARAMETER = new RegExp(`[ \\t]*;(?:[ \\t]*(${TOKEN})=(${TOKEN}|${QUOTED}))?`, 'gy')
 
 export interface MediaType {
-  /** `application/json`, in small letters and without parameters. */
+  /** `application/json`, in lower case and without parameters. */
   type: string
-  /** Every `charset` that is stated, in small letters. */
+  /** Every stated `charset`, in lower case. */
   charsets: string[]
-  /** Every `boundary` that is stated, as it came. */
+  /** Every stated `boundary`, unchanged. */
   boundaries: string[]
 }
 
-/** Reads a Content-Type (RFC 9110, section 8.3.1); null when it is not one to the last character. */
+/** Parses a Content-Type (RFC 9110, section 8.3.1); null when any part of it is malformed. */
 export function parseMediaType(header: string): MediaType | null {
   const match = CONTENT_TYPE.exec(header)
   if (match === null) return null
   const charsets: string[] = []
   const boundaries: string[] = []
   for (const [, name, value] of match[2]!.matchAll(PARAMETER)) {
-    // `boundary*0` and its like (RFC 2231) are a boundary to some
+    // some parsers also read `boundary*0` (RFC 2231) as the boundary
     const kind = name?.toLowerCase().split('*', 1)[0]
     if (kind === 'charset') charsets.push(plain(value!).toLowerCase())
     else if (kind === 'boundary') boundaries.push(plain(value!))
@@ -32,9 +32,7 @@ export function parseMediaType(header: string): MediaType | null {
 
 const plain = (value: string): string => (value.startsWith('"') ? value.slice(1, -1).replace(/\\(.)/g, '$1') : value)
 
-/**
- * Whether a media type is one that a range (`*\/*`, `text/*`, `application/*+json`) stands for; both in small letters.
- */
+/** Whether a media type is in a range (`*\/*`, `text/*`, `application/*+json`); both in lower case. */
 export function isInRange(type: string, range: string): boolean {
   if (!range.includes('*')) return type === range
   if (range === '*/*' || range === '*') return true
@@ -54,7 +52,7 @@ export const plainMediaType = (name: string): string => name.split(';', 1)[0]!.t
 /** Whether bodies of a media type are JSON (RFC 6839, section 3.1 for `+json`). */
 export const isJson = (type: string): boolean => /^[^/;]+\/(?:[^/;]+\+)?json[ \t]*(?:;|$)/i.test(type)
 
-/** Whether bodies of a media type are HTML form data in one line. */
+/** Whether bodies of a media type are URL-encoded form data. */
 export const isForm = (type: string): boolean => /^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i.test(type)
 
 /** Whether bodies of a media type are text of any kind. */

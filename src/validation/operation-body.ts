@@ -22,16 +22,16 @@ export interface ReadBody {
   violations: Violation[] | null
 }
 
-/** Bodies of one media type of an operation. */
+/** Reads and checks the bodies of one media type of an operation. */
 export class MediaBody {
-  /** How they are read to be checked; null when they go on unread. */
+  /** How bodies are read; null when they are forwarded unread. */
   readonly reading: Reading | null
   readonly #check: PartCheck
   readonly #fields: FormFields | null
   readonly #scalar: Scalar | null
   readonly #typed: (value: unknown) => unknown
 
-  /** @param type  what a body is, where the document may have a range */
+  /** @param type  the exact type of the body; the document may state a range */
   constructor(validators: DocumentValidators, media: ApiMedia, type: string) {
     const { document, schemas, texts } = validators
     this.#typed = (value) => texts.typed(media.schemaPointer, value)
@@ -70,7 +70,7 @@ export class MediaBody {
 
   /** @param size  bytes of the body */
   violations({ value, kind, violations }: ReadBody, size: number): Violation[] | null {
-    // what could not be read would be missing
+    // a value that could not be read would be reported as missing
     if (violations !== null) return violations
     return kind === 'text'
       ? this.#check.text(this.#typed(value) as Record<string, unknown>, size)
@@ -82,10 +82,10 @@ export class MediaBody {
   }
 }
 
-/** The body of an operation: which media types it may have, and the check of each. */
+/** The body of an operation: its media types, and the check of each. */
 export class OperationBody {
   readonly required: boolean
-  /** What a client may send, for people to read. */
+  /** The allowed media types, for messages. */
   readonly allowed: string
   readonly #validators: DocumentValidators
   readonly #content: readonly ApiMedia[]
@@ -98,13 +98,13 @@ export class OperationBody {
     this.#content = bySpecificity(content)
   }
 
-  /** Null when the document does not have the media type. */
+  /** The check for a media type; null when the document does not allow it. */
   mediaOf(type: string): MediaBody | null {
     let known = this.#known.get(type)
     if (known === undefined) {
       const media = this.#content.find((candidate) => isInRange(type, candidate.type))
       known = media === undefined ? null : new MediaBody(this.#validators, media, type)
-      // clients invent types; those of the document are few
+      // bounded, since clients can send any type
       if (this.#known.size < 100) this.#known.set(type, known)
     }
     return known
@@ -117,7 +117,7 @@ function readingOf(root: unknown, { schemaPointer }: ApiMedia, type: string): Re
   if (type === 'multipart/form-data') return 'multipart'
   if (schemaPointer === null || /^multipart\/|^(?:text|application)\/xml$|\+xml$/.test(type)) return null
   if (isText(type)) return 'text'
-  // only a length can be said of bytes
+  // bytes can only be checked for their length
   const schema = atPointer(root, schemaPointer)
   const isBytes =
     textShape(root, schemaPointer).scalar === 'string' ||
@@ -127,34 +127,33 @@ function readingOf(root: unknown, { schemaPointer }: ApiMedia, type: string): Re
     : null
 }
 
-/** What became of a body on its way to the check. */
+/** The result of reading a body. */
 export interface OperationBodyState {
-  /** Null when the document has no such media type. */
+  /** Null when the document does not allow the media type. */
   media: MediaBody | null
-  /** Null when nothing has been read. */
+  /** Null when the body was not read. */
   read: ReadBody | null
-  /** What kept it from being read. */
+  /** Why it could not be read. */
   violation: Violation | null
   isEmpty: boolean
-  /** Whether it goes on though it could not be checked. */
+  /** Whether it is forwarded although it could not be checked. */
   isUnchecked: boolean
 }
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The check of the operation; stated by the gateway itself. */
+    /** The check of the operation; set by the gateway. */
     operationCheck?: { readonly body: OperationBody | null }
   }
   interface FastifyRequest {
-    /** The body as its operation describes it; null when none has come. */
+    /** The result of reading the body; null when there is no body. */
     operationBody: OperationBodyState | null
   }
 }
 
 /**
- * Reads bodies in a scope as the API documents of its routes describe them. In the mode `enforce` whatever cannot be
- * checked is refused; in the mode `report` it goes on as it came. The `bodyLimit` of its route says how much of a body
- * is collected.
+ * Reads the bodies of a scope by the API documents of its routes. In the mode `enforce` a body that cannot be checked
+ * is refused; in the mode `report` it is forwarded unchanged. At most the `bodyLimit` of the route is collected.
  */
 export function readOperationBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
@@ -184,7 +183,7 @@ export function readOperationBodies(app: FastifyInstance): void {
 const isEmpty = ({ headers }: FastifyRequest): boolean =>
   headers['transfer-encoding'] === undefined && headers['content-length'] === '0'
 
-/** Refuses what cannot be checked. */
+/** Mode `enforce`: refuses a body that cannot be checked. */
 async function readStrictly(
   request: FastifyRequest,
   payload: Readable,
@@ -209,7 +208,7 @@ async function readStrictly(
   return read(media, bytes, type, state)
 }
 
-/** Lets everything on, and notes what was wrong with it. */
+/** Mode `report`: forwards every body, and notes what was wrong with it. */
 async function readQuietly(
   request: FastifyRequest,
   payload: Readable,
@@ -252,7 +251,7 @@ async function readQuietly(
 }
 
 async function read(media: MediaBody, bytes: Buffer, type: MediaType, state: OperationBodyState): Promise<unknown> {
-  // sent in no chunks at all
+  // a chunked body without any chunk
   if (bytes.length === 0) {
     state.isEmpty = true
     return undefined

@@ -13,7 +13,7 @@ import { MISWRITTEN, valueOfText, writtenAs, textParameter, type TextParameter }
 /** Parts of a request that can be checked. */
 export type RequestPart = 'params' | 'query' | 'headers' | 'cookies' | 'body'
 
-/** What of a request is looked at; nothing of it is changed. */
+/** The parts of a request that are checked; none is changed. */
 export interface OperationRequest {
   params: unknown
   headers: Record<string, unknown>
@@ -22,22 +22,22 @@ export interface OperationRequest {
   operationBody?: OperationBodyState | null
 }
 
-/** Says what is wrong with the requests of one operation. */
+/** Finds violations in the requests of one operation. */
 export interface OperationCheck {
-  /** Null when it has none that can be checked. */
+  /** Null when there is no body that can be checked. */
   readonly body: OperationBody | null
-  /** Null when the request is as the document says. */
+  /** Null when the request is valid. */
   violations(request: OperationRequest): Violation[] | null
 }
 
 type PartOfRequest = (request: OperationRequest) => Violation[] | null
 
-/** Methods whose content means nothing (RFC 9110, sections 9.3.1 and 9.3.2). */
+/** Methods whose content has no meaning (RFC 9110, sections 9.3.1 and 9.3.2). */
 const WITHOUT_BODY = new Set(['GET', 'HEAD', 'TRACE'])
 
 /**
- * The check of one operation. It reads the request line and the headers as they came; validators are compiled by the
- * first request that needs them.
+ * Makes the check of one operation. It reads the raw request line and headers; validators are compiled by the first
+ * request that needs them.
  * @param options.skip  parts that the route checks by a schema of its own
  */
 export function compileOperationCheck(
@@ -96,7 +96,7 @@ function queryPart(check: ParameterCheck): PartOfRequest {
   }
 }
 
-/** Names with characters that CGI, WSGI and their like do not tell from a hyphen. */
+/** Header names with characters that CGI, WSGI and similar interfaces do not distinguish from a hyphen. */
 const UNUSUAL = /[^a-z0-9-]/
 const plainHeader = (name: string): string => name.replace(/[^a-z0-9]/g, '-')
 
@@ -122,10 +122,10 @@ function headerPart(check: ParameterCheck): PartOfRequest {
   }
 }
 
-/** The value of a header; several lines of one are one list (RFC 9110, section 5.2). */
+/** Reads the value of a header; repeated lines are one list (RFC 9110, section 5.2). */
 export function headerValue(parameter: TextParameter, came: unknown): unknown {
   const text = Array.isArray(came) ? came.join(',') : String(came)
-  // RFC 9110, section 5.6.1: spaces around the members of a list are no part of them
+  // RFC 9110, section 5.6.1: spaces around the members of a list do not belong to them
   return valueOfText(
     parameter,
     parameter.shape.list || parameter.shape.object ? text.replaceAll(/[ \t]*,[ \t]*/g, ',').trim() : text,
@@ -154,14 +154,14 @@ function bodyViolations({ required }: OperationBody, { operationBody, rawBody }:
 class ParameterCheck {
   readonly parameters: readonly TextParameter[]
   readonly #hasPlainNames: boolean
-  /** Of values that have been given the types of their schemas. */
+  /** Checks values that were already converted to the types of their schemas. */
   readonly #typed: PartCheck | null
-  /** Of values in which texts stand for numbers and booleans; the others are not in it. */
+  /** Checks the other values, in which texts stand for numbers and booleans. */
   readonly #texts: PartCheck | null
   readonly #textParameters: readonly TextParameter[]
   readonly #validators: DocumentValidators
 
-  /** @param part  how violations call the place */
+  /** @param part  name of the place in violations */
   constructor(validators: DocumentValidators, declared: readonly ApiParameter[], part: string) {
     this.parameters = declared.map((parameter) => textParameter(validators.document, parameter, parameter.in))
     const texts = this.parameters.filter(({ typed }) => !typed)
@@ -176,9 +176,9 @@ class ParameterCheck {
     this.#hasPlainNames = !this.parameters.some(({ name }) => name in {})
   }
 
-  /** What values are put into. */
+  /** An empty object for values. */
   values(): Values {
-    // `__proto__` would be no value of a plain object
+    // in a plain object, `__proto__` could not be a value
     return this.#hasPlainNames ? {} : Object.create(null)
   }
 
@@ -204,7 +204,7 @@ function partCheck(
   for (const { name, schemaPointer } of parameters) {
     properties[name] = validators.schemas.reference(schemaPointer, 'request')
   }
-  // one that came empty where it may is there, and has no value; who reads the query tells when it did not come
+  // a parameter that may be empty is present without a value; the query reader checks that it is present
   const required = parameters
     .filter((parameter) => parameter.required && !parameter.allowEmptyValue)
     .map(({ name }) => name)

@@ -12,15 +12,15 @@ import { MISWRITTEN, textParameter, writtenAs, type TextParameter } from './text
 import { scalarValue, textShape } from './text-shape.ts'
 
 /**
- * The check of an operation's responses: status, media type, schema and headers, each as the document has it.
- * Validators are compiled by the first response that needs them.
+ * Makes the check of an operation's responses: status, media type, schema and headers. Validators are compiled by the
+ * first response that needs them.
  */
 export function compileOperationResponseCheck(validators: DocumentValidators, operation: ApiOperation): ResponseCheck {
   const byStatus = new Map(
     operation.responses.map((response) => [response.status.toUpperCase(), new ResponseParts(validators, response)]),
   )
   const allowed = [...byStatus.keys()].join(', ')
-  // what says nothing allows everything
+  // an operation without responses allows any
   if (byStatus.size === 0) return Object.assign(() => null, { reads: () => false })
   const check = (
     status: number,
@@ -36,7 +36,7 @@ export function compileOperationResponseCheck(validators: DocumentValidators, op
   return Object.assign(check, { reads })
 }
 
-/** JSON and text; an event stream has no end. */
+/** Whether a body is read: JSON and text are; an event stream is not, since it has no end. */
 const reads = (contentType: string | undefined): boolean =>
   contentType !== undefined &&
   (isJson(contentType) || (isText(contentType) && !/^text\/event-stream\b/i.test(contentType)))
@@ -51,7 +51,7 @@ class ResponseParts {
   constructor(validators: DocumentValidators, { content, headers }: ApiResponse) {
     this.#validators = validators
     this.#content = bySpecificity(content)
-    // OpenAPI 3.1, section 4.8.17.1: a response header of this name is described elsewhere
+    // OpenAPI 3.1, section 4.8.17.1: `content` describes this header
     const named = headers
       .filter(({ name }) => name.toLowerCase() !== 'content-type')
       .map((header) => ({ ...header, name: header.name.toLowerCase() }))

@@ -2,18 +2,18 @@ import { atPointer, pointerOf } from '../schema/json-pointer.ts'
 import { closest } from '../schema/suggestion.ts'
 import { isObject, type JsonSchema, type SchemaObject } from '../schema/json-schema.ts'
 
-/** What a schema of path parameters says about names. */
+/** The names that a schema of path parameters declares. */
 interface KnownNames {
   names: Set<string>
-  /** Whether it accepts further names in so many words. */
+  /** Whether it explicitly accepts further names. */
   isOpen: boolean
-  /** Whether it refuses further names. */
+  /** Whether it explicitly refuses further names. */
   isClosed: boolean
 }
 
 /**
- * Compares the path parameters of a route with those that its schema speaks of. A name that only one of them has is
- * never checked, or makes every request a 400.
+ * Compares the path parameters of a URL with the names in its schema. A name that only the URL has is never checked;
+ * one that only the schema requires makes every request a 400.
  * @param schema      self-contained
  * @param parameters  names in the URL; `*` is its wildcard
  * @param url         pattern of the route, for messages

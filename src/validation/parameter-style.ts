@@ -11,7 +11,7 @@ export interface TextForm {
   decode(raw: string): string
 }
 
-/** A text whose percent-encoding is broken, or which is not UTF-8 when decoded. */
+/** The percent-encoding of a text is broken, or it does not decode to UTF-8. */
 export class EncodingFault extends Error {
   constructor() {
     super('percent-encoding of valid UTF-8')
@@ -34,8 +34,8 @@ export const decodeForm = (raw: string): string => decodePercent(raw.includes('+
 export const asItIs = (raw: string): string => raw
 
 /**
- * The value that one text stands for: a text, a list of texts or an object of texts, by what the schema expects.
- * Delimiters that are percent-encoded are data.
+ * Splits a text by its style into a text, a list of texts or an object of texts, as the schema expects. Percent-encoded
+ * delimiters are data.
  * @returns undefined when the text is not written in its style
  * @throws EncodingFault
  */
@@ -55,8 +55,8 @@ export function styledValue(form: TextForm, raw: string): unknown {
 }
 
 /**
- * `;color=blue,black`, exploded `;color=blue;color=black` or `;R=100;G=200`. No other name may stand there, and no name
- * twice that is not one of a list.
+ * `;color=blue,black`, exploded `;color=blue;color=black` or `;R=100;G=200`. No other name is allowed, and only a list
+ * may repeat its name.
  */
 function matrixValue(form: TextForm, pieces: readonly string[]): unknown {
   const { name, explode, shape, decode } = form
@@ -100,7 +100,7 @@ function objectOf({ explode, style, decode }: TextForm, parts: readonly string[]
   return object
 }
 
-/** Whoever reads a name twice may take either value. */
+/** Sets a property. @returns false when the name is already set, since a backend may use either value */
 function put(object: Record<string, string>, name: string, value: string): boolean {
   if (name in object) return false
   object[name] = value
@@ -112,8 +112,7 @@ const DEEPEST = 5
 const BRACKETS = /^(?:\[[^[\]]*\])+$/
 
 /**
- * Puts one value of a `deepObject` at its place: `filter[a][b]=1`. A name that comes again, or ends in `[]`, makes a
- * list.
+ * Sets one value of a `deepObject`: `filter[a][b]=1`. A repeated name, or one that ends in `[]`, makes a list.
  * @param path  the brackets
  * @returns whether they are well-formed and not too deep
  */

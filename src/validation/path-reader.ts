@@ -8,11 +8,14 @@ import { MISWRITTEN, valueOfText, writtenAs, type TextParameter } from './text-p
 interface PathPart {
   parameter: TextParameter
   routerName: string
-  /** Where its segment is, counted from the end, and what stands around it there; null when it shares the segment. */
+  /**
+   * Where its segment is, counted from the end, and how much fixed text surrounds it; null when it shares the segment
+   * with another parameter.
+   */
   segment: { fromEnd: number; before: number; after: number } | null
 }
 
-/** Reads the parameters of a path, which the router has cut out and decoded. */
+/** Reads the parameters of a path that the router has extracted and decoded. */
 export class PathReader {
   readonly #parts: PathPart[] = []
 
@@ -37,7 +40,7 @@ export class PathReader {
 
   /**
    * @param params  by the router's names, decoded
-   * @param url     as it came, for values in which an encoded delimiter is data
+   * @param url     raw, for values in which an encoded delimiter is data
    */
   read(params: Record<string, string>, url: string, values: Values): Violation[] | null {
     let violations: Violation[] | null = null
@@ -64,14 +67,14 @@ const isOneText = ({ shape }: TextParameter): boolean => !shape.list && !shape.o
 
 const known = new WeakMap<TextParameter, TextParameter>()
 
-/** The same for a text that is decoded already. */
+/** A copy of the parameter for a text that is already decoded. */
 function undecoded(parameter: TextParameter): TextParameter {
   let found = known.get(parameter)
   if (!found) known.set(parameter, (found = { ...parameter, decode: (text) => text }))
   return found
 }
 
-/** Null when the text cannot be told from what else is in its segment. */
+/** The raw text of a parameter; null when it shares its segment with another parameter. */
 function rawText({ segment, parameter }: PathPart, url: string): string | null {
   if (segment === null) return null
   const text = url.split('?', 1)[0]!.split('/').at(-segment.fromEnd)!
@@ -91,7 +94,7 @@ const TEMPLATE = /\{([^{}]*)\}/g
 
 /**
  * Turns a path of an API document (`/pets/{petId}.{ext}`, `/v1/{name}:cancel`) into the pattern of the router. Names
- * that the router would read otherwise are replaced by others.
+ * that the router would read differently are replaced.
  * @throws Error  when no request can have such a path
  */
 export function routerPath(path: string): RouterPath {
@@ -108,29 +111,27 @@ export function routerPath(path: string): RouterPath {
   return { url: url + literal(path.slice(end), parameters.length), parameters }
 }
 
-/** What a parameter matches when the router would take what follows for a part of its name. */
+/** The expression for a parameter when the router would read the following text as part of its name. */
 function expressionBefore(rest: string): string {
   const [next] = rest
   if (next === undefined || next === '/' || next === '-' || next === '.') return ''
   const another = /^[^/]*\{/.test(rest)
-  // with another one behind it, both could match a text in as many ways as it has characters
+  // two adjacent parameters could match a text in as many ways as it has characters
   return another && next !== '{' && next !== '*' ? `([^${/[\\^\]]/.test(next) ? '\\' : ''}${next}]+)` : '(.+?)'
 }
 
-/** Characters that mean something to the router, as text. */
+/** Fixed text of a path, with characters that are special to the router escaped. */
 function literal(text: string, at: number): string {
-  if (/[?#]/.test(text)) throw new Error('a path has no query and no fragment: take "?" and "#" out of it')
+  if (/[?#]/.test(text)) throw new Error('a path has no query and no fragment: remove "?" and "#"')
   const plain = decoded(text)
   // eslint-disable-next-line no-control-regex
   if (/[\\;\0-\x1f\x7f]/.test(plain)) {
-    throw new Error(
-      'backslashes, semicolons and control characters never arrive, since paths with them are refused: take them out of it',
-    )
+    throw new Error('the gateway refuses paths with backslashes, semicolons and control characters: remove them')
   }
   return plain.replaceAll(':', '::').replaceAll('*', `:star${at}(\\*)`)
 }
 
-/** The router compares what is decoded already. */
+/** Decodes fixed text, since the router compares decoded paths. */
 function decoded(text: string): string {
   try {
     return decodeURI(text)

@@ -5,31 +5,34 @@ import { decodeForm, EncodingFault, putDeep } from './parameter-style.ts'
 import { MISWRITTEN, typedValue, valueOfText, writtenAs, type TextParameter } from './text-parameter.ts'
 
 export type Values = Record<string, unknown>
-/** Violations after which nothing more is read: a form has room for hundreds of thousands. */
+/** Most violations; then reading stops, since a form could cause hundreds of thousands. */
 const MOST = 100
 type Texts = string | string[] | undefined
 
 /**
- * Reads a query, or a form in one line, as its parameters are declared. What came is read anew from its raw text, since
- * a delimiter that was percent-encoded is data.
+ * Reads a query, or a URL-encoded form, by the declarations of its parameters. It reads the raw text, since a
+ * percent-encoded delimiter is data.
  */
 export class QueryReader {
   readonly #part: string
   readonly #named: TextParameter[] = []
   readonly #indexes = new Map<string, number>()
-  /** Objects whose properties stand in the query by themselves, by the names of these. */
+  /** Exploded objects, whose properties are query parameters of their own; by the name of each property. */
   readonly #byProperty = new Map<string, TextParameter>()
   readonly #deep = new Map<string, TextParameter>()
-  /** Gets what nobody else has declared. */
+  /** The exploded object that takes all undeclared names. */
   readonly #open: TextParameter | null
   readonly #keepsRest: boolean
-  /** Those that must come and may be empty: no schema could tell whether they came. */
+  /**
+   * Required parameters that may be empty. The reader checks that they are present, since an empty one has no value for
+   * a schema.
+   */
   readonly #present: readonly number[]
   readonly #aliases: NameAliases
 
   /**
    * @param part       `query` or `body`
-   * @param keepsRest  whether undeclared names are read too
+   * @param keepsRest  whether undeclared names get values too
    */
   constructor(parameters: readonly TextParameter[], part: string, keepsRest = false) {
     this.#part = part
@@ -52,8 +55,8 @@ export class QueryReader {
   }
 
   /**
-   * @param raw     what stands behind the question mark
-   * @param values  gets the value of each parameter that came, under its name
+   * @param raw     the text after the question mark
+   * @param values  receives the value of each parameter, under its name
    */
   read(raw: string, values: Values): Violation[] | null {
     const violations: Violation[] = []
@@ -64,7 +67,7 @@ export class QueryReader {
       if (end > start) this.#readPair(raw.slice(start, end), texts, values, violations)
       start = end + 1
     }
-    // shorter than the list of parameters when the last of them did not come
+    // shorter than the list of parameters when the last ones are absent
     for (let i = 0; i < texts.length; i++) {
       if (texts[i] !== undefined) this.#readValue(this.#named[i]!, texts[i]!, values, violations)
     }
@@ -108,7 +111,7 @@ export class QueryReader {
     }
   }
 
-  /** A name that is no parameter by itself: a property of one, or undeclared. */
+  /** Reads a name that is not itself a parameter: a property of one, or undeclared. */
   #readOther(name: string, raw: string, values: Values, violations: Violation[]): void {
     const text = decodeForm(raw)
     const bracket = this.#deep.size === 0 ? -1 : name.indexOf('[')
@@ -140,7 +143,7 @@ export class QueryReader {
   }
 }
 
-/** @returns undefined when it may be empty and is */
+/** The value of a parameter. @returns undefined when it is empty and may be */
 function namedValue(parameter: TextParameter, texts: string | string[]): unknown {
   const { explode, style, shape, allowEmptyValue } = parameter
   if (texts === '' && allowEmptyValue) return undefined
@@ -149,7 +152,7 @@ function namedValue(parameter: TextParameter, texts: string | string[]): unknown
     return typedValue(parameter, typeof texts === 'string' ? [parameter.decode(texts)] : texts.map(parameter.decode))
   }
   if (typeof texts === 'string') return valueOfText(parameter, texts)
-  // that came several times and may not: no schema of one value takes a list of them
+  // repeated but not a list: the list fails the schema of a single value
   return shape.list ? MISWRITTEN : texts.map((text) => parameter.decode(text))
 }
 
@@ -166,29 +169,29 @@ function append(values: Values, name: string, text: string): void {
 }
 
 /**
- * Names that a backend may take for the name of a declared parameter, though they are others to whoever checks it. PHP
- * and the `qs` of Express read `limit[]=5` as `limit`; PHP also leaves out what stands before a NUL or after spaces,
- * and has `_` for spaces and dots. What one of the two has checked would not be what the other reads.
+ * Finds names that a backend may read as a declared parameter although the gateway does not. PHP and the `qs` of
+ * Express read `limit[]=5` as `limit`; PHP also cuts names at a NUL, trims spaces, and reads spaces and dots as `_`.
+ * Such a value would reach the backend unchecked.
  */
 export class NameAliases {
   readonly #names = new Map<string, string>()
 
-  /** @param names  that are declared; those with brackets stand for themselves alone */
+  /** @param names  declared names; those with brackets have no alias */
   constructor(names: Iterable<string>) {
     for (const name of names) if (!name.includes('[')) this.#names.set(plainName(name), name)
   }
 
-  /** The declared name that another may be taken for. */
+  /** The declared name that a backend may read this name as. */
   of(name: string): string | undefined {
     return this.#names.get(plainName(name))
   }
 }
 
-/** The name as the most generous of readers has it. */
+/** The name as the most lenient backend reads it. */
 function plainName(name: string): string {
   const end = name.search(/[[\0]/)
   return (end === -1 ? name : name.slice(0, end)).trim().replace(/[ .]/g, '_')
 }
 
-/** What a request should have instead. */
+/** The expectation for a violation: the declared name. */
 export const expectedName = (name: string): string => `the name ${JSON.stringify(name)} as it is documented`

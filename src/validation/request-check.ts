@@ -9,7 +9,7 @@ import { isForm, isText } from './media-type.ts'
 /** Most violations that one answer lists. */
 const MOST = 100
 
-/** What of a request is checked. */
+/** The parts of a request that are checked. */
 export interface CheckedRequest {
   params: unknown
   query: unknown
@@ -18,7 +18,9 @@ export interface CheckedRequest {
   rawBody?: Buffer
 }
 
-/** Checks every part of a request in one go, so that its sender learns of all that is wrong; changes nothing of it. */
+/**
+ * Checks all parts of a request together, so that the client gets every violation at once. Does not change the request.
+ */
 export class RequestCheck {
   readonly #parts: PartCheck[] = []
 
@@ -51,15 +53,15 @@ function violationsOfBody(check: PartCheck, { body, rawBody, headers }: CheckedR
   if (body === undefined) return check.json(null, 0) === null ? null : [{ in: 'body', pointer: '', expected: 'a body' }]
   const size = rawBody?.length ?? Infinity
   const type = String(headers['content-type'])
-  // bytes that nothing parses are text to a schema: `{ type: 'string', maxLength: 100 }`
+  // a schema sees bytes that are not parsed as text: `{ type: 'string', maxLength: 100 }`
   if (Buffer.isBuffer(body)) return check.json(body.toString(isText(type) ? 'utf8' : 'latin1'), size)
   if (isForm(type)) return check.text(body as Record<string, unknown>, size)
   return check.json(body, size)
 }
 
 /**
- * Names of headers in small letters, as they arrive (RFC 9110, section 5.1: they have no case), wherever a schema of
- * the headers speaks of them. Changes the schema that it is given.
+ * Writes the header names in a schema in lower case, as Node delivers them (names are case-insensitive, RFC 9110,
+ * section 5.1). Changes the schema in place.
  */
 export function lowerCaseHeaderNames(schema: JsonSchema): JsonSchema {
   walkSchema(schema, (found) => {
@@ -91,12 +93,12 @@ function lowerCaseNameSchema(schema: SchemaObject): void {
   })
 }
 
-/** A schema that has been looked at, and its check. */
+/** A schema that was examined, and its check. */
 interface CheckedSchema {
   check: PartCheck
   /** The schema, self-contained. */
   schema: JsonSchema
-  /** What is wrong with the schema, in words; its check must not be used then. */
+  /** Mistakes in the schema; if there are any, its check must not be used. */
   mistakes: readonly string[]
 }
 
@@ -137,15 +139,15 @@ export class RequestValidators {
   }
 }
 
-/** What Fastify calls for one part of a request. */
+/** The validator that Fastify calls for one part of a request. */
 interface PartValidator {
   (value: unknown): boolean
   errors: Violation[] | null
 }
 
 /**
- * The check of one part as Fastify's handlers know it: parameters and queries become numbers and booleans where the
- * schema says so. Headers stay text, since they are forwarded.
+ * Makes a validator for handlers written by hand. As usual in Fastify, parameters and queries become numbers and
+ * booleans where the schema says so. Headers stay text, since they are forwarded.
  */
 export function partValidator(check: PartCheck): PartValidator {
   const validate = ((value: unknown) => {
@@ -158,7 +160,7 @@ export function partValidator(check: PartCheck): PartValidator {
 
 function violationsIn(check: PartCheck, value: unknown): Violation[] | null {
   if (check.part === 'body') {
-    // an unparsed stream would pass for an object
+    // an unparsed stream would pass as an object
     if (typeof (value as { pipe?: unknown } | null)?.pipe === 'function') {
       return [{ in: 'body', pointer: '', expected: 'a media type that this route parses' }]
     }

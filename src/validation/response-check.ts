@@ -5,9 +5,9 @@ import { PartCheck } from '../schema/part-check.ts'
 import { schemaMistakes } from '../schema/schema-validator.ts'
 import { selfContained } from '../schema/self-contained-schema.ts'
 
-/** Says what is wrong with a response; null when nothing is, or when no schema speaks of its status. */
+/** Finds the violations of a response; null when it is valid, or when no schema applies to its status. */
 export interface ResponseCheck {
-  /** @param body  null for content that it does not read */
+  /** @param body  null when the content was not read */
   (
     status: number,
     contentType: string | undefined,
@@ -15,15 +15,15 @@ export interface ResponseCheck {
     headers?: Record<string, unknown>,
   ): Violation[] | null
   /**
-   * Whether it reads the content of such a response; of others it checks the head alone. Absent where it reads all, and
-   * no head.
+   * Whether the check reads the content of a media type; of others it checks only status and headers. Absent when it
+   * reads all content and no headers.
    */
   readonly reads?: (contentType: string | undefined) => boolean
 }
 
 /**
- * The check of a route's responses; its validators are compiled by the first response that needs them.
- * @param responses  schemas by status: `200`, `2xx` or `default`, the nearest wins
+ * Makes the check of a route's responses. Validators are compiled by the first response that needs them.
+ * @param responses  schemas by status: `200`, `2xx` or `default`; the most specific is used
  */
 export function compileResponseCheck(responses: Record<string, object>): ResponseCheck {
   const byStatus = new Map(
@@ -33,14 +33,14 @@ export function compileResponseCheck(responses: Record<string, object>): Respons
     const check = byStatus.get(String(status)) ?? byStatus.get(`${statusClass(status)}xx`) ?? byStatus.get('default')
     if (check === undefined) return null
     const value = valueOf(contentType, body ?? Buffer.alloc(0))
-    return 'violation' in value ? nothingWas(value, check) : check.json(value.value, body?.length ?? 0)
+    return 'violation' in value ? unlessEmpty(value, check) : check.json(value.value, body?.length ?? 0)
   }
 }
 
 /** First digit of the class of a status; one beyond the classes counts as a server error (RFC 9110, section 15). */
 export const statusClass = (status: number): number => Math.min(Math.floor(status / 100), 5)
 
-/** What is wrong with the schemas of responses, in words, each with its status; empty when nothing is. */
+/** Describes the mistakes in the schemas of responses, each with its status; empty when there are none. */
 export function responseMistakes(responses: Record<string, object>): string[] {
   return Object.entries(responses).flatMap(([status, response]) => {
     const { schema, mistakes } = selfContained(response)
@@ -67,8 +67,8 @@ function valueOf(contentType: string | undefined, body: Buffer): Value {
   return { empty: body.length === 0, violation: { in: 'body', pointer: '', expected: 'well-formed JSON' } }
 }
 
-/** An empty body is right where the schema says `null`. */
-function nothingWas(
+/** Allows an empty body when the schema allows `null`. */
+function unlessEmpty(
   { violation, empty }: Extract<Value, { violation: Violation }>,
   check: PartCheck,
 ): Violation[] | null {

@@ -4,29 +4,27 @@ import { isJson } from './media-type.ts'
 import { asItIs, decodeForm, decodePercent, styledValue, type TextForm } from './parameter-style.ts'
 import { scalarValue, type TextShape, textShape } from './text-shape.ts'
 
-/** What a text that is not written as it should be is read as; nothing is valid there. */
+/** The value of a text that is not written in its style; it is never valid. */
 export const MISWRITTEN = Symbol('miswritten')
 
-/** A parameter or a field of a form, made ready to be read. */
+/** A parameter or form field, prepared for reading. */
 export interface TextParameter extends TextForm {
   schemaPointer: string | null
   required: boolean
   allowEmptyValue: boolean
-  /** Whether it is JSON within the text. */
+  /** Whether the text is JSON. */
   json: boolean
-  /**
-   * Whether its values have the types of the schema once they are read; else the validator lets texts stand for them.
-   */
+  /** Whether its values have the types of the schema after reading; otherwise the validator coerces texts. */
   typed: boolean
 }
 
-/** What a description of a parameter and one of a field have in common. */
+/** What the descriptions of a parameter and of a field have in common. */
 type Described = Pick<ApiParameter, 'name' | 'required' | 'style' | 'explode' | 'schemaPointer'> & {
   allowEmptyValue?: boolean
   mediaType?: string
 }
 
-/** @param place  where it stands, which says how it is encoded */
+/** @param place  where it is sent, which determines its encoding */
 export function textParameter(
   { root }: ApiDocument,
   described: Described,
@@ -43,7 +41,7 @@ export function textParameter(
     shape: json || mediaType !== undefined ? { ...shape, list: false, object: false, other: true } : shape,
     decode: place === 'header' ? asItIs : place === 'path' || place === 'cookie' ? decodePercent : decodeForm,
     schemaPointer,
-    // an object whose properties stand by themselves has no text that could be empty
+    // an exploded object has no text of its own that could be empty
     allowEmptyValue:
       allowEmptyValue &&
       !(shape.object && (style === 'deepObject' || (style === 'form' && explode && !shape.other && !shape.list))),
@@ -54,7 +52,7 @@ export function textParameter(
 
 const isTypedList = ({ list, object, other, items }: TextShape): boolean => list && items !== null && !object && !other
 
-/** The value of one text in the style of the parameter. @throws EncodingFault */
+/** Reads one text in the style of the parameter. @throws EncodingFault */
 export function valueOfText(parameter: TextParameter, raw: string): unknown {
   if (parameter.json) return jsonValue(parameter.decode(raw))
   const { shape } = parameter
@@ -65,7 +63,7 @@ export function valueOfText(parameter: TextParameter, raw: string): unknown {
   return value === undefined ? MISWRITTEN : typedValue(parameter, value)
 }
 
-/** Gives texts the types that the schema names, where it names one. */
+/** Converts texts to the type of the schema, when it has one. */
 export function typedValue({ typed, shape }: TextParameter, value: unknown): unknown {
   if (!typed) return value
   if (typeof value === 'string') return shape.scalar === null ? value : scalarValue(value, shape.scalar)
@@ -73,7 +71,7 @@ export function typedValue({ typed, shape }: TextParameter, value: unknown): unk
   return Array.isArray(value) && items !== null ? value.map((text) => scalarValue(text, items)) : value
 }
 
-/** JSON within a text; miswritten when two readers could read it differently. */
+/** Parses JSON; `MISWRITTEN` when it is malformed or has a name twice. */
 export function jsonValue(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text)
@@ -83,7 +81,7 @@ export function jsonValue(text: string): unknown {
   }
 }
 
-/** What a value should have been that is not written as its style says. */
+/** The expectation for a value that is not written in its style. */
 export function writtenAs({ name, json, style, explode, shape }: TextParameter): string {
   if (json) return 'well-formed JSON, each name once'
   const kind = shape.list ? 'a list' : shape.object ? 'an object with each name once' : 'a value'

@@ -2,16 +2,16 @@ import { atPointer, pointerOf, pointerToken } from '../schema/json-pointer.ts'
 import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 import { isDecimal, valueTypes } from '../schema/value-types.ts'
 
-/** A type whose values one text can stand for. */
+/** A type whose values can be written as one text. */
 export type Scalar = 'string' | 'integer' | 'number' | 'boolean'
 
-/** What a schema makes of a value that comes as text. */
+/** What a schema expects of a value that is sent as text. */
 export interface TextShape {
-  /** The one type of its values, when that is all there is to it. */
+  /** The type of its values, when there is only one. */
   scalar: Scalar | null
-  /** Types that a text decides between; none when it may be a text as well. */
+  /** The types that a text may be converted to; none when a string is allowed. */
   textual: readonly Scalar[]
-  /** Whether a list, an object or something else is among its values. */
+  /** Whether its values may be lists, objects, or others. */
   list: boolean
   object: boolean
   other: boolean
@@ -21,15 +21,15 @@ export interface TextShape {
   itemsPointer: string | null
   /** JSON pointers of the properties of an object. */
   properties: Map<string, string>
-  /** JSON pointer of the schema of properties that have no name there. */
+  /** JSON pointer of `additionalProperties`, when that is a schema. */
   othersPointer: string | null
-  /** Whether a schema speaks of properties that have no name there. */
+  /** Whether a schema applies to properties that are not listed by name. */
   open: boolean
 }
 
 const DEEPEST = 16
 const SCALARS = new Set<unknown>(['string', 'integer', 'number', 'boolean'])
-/** Keywords that put schemas together. */
+/** Keywords that combine schemas. */
 const COMPOSED = ['allOf', 'anyOf', 'oneOf']
 
 /** @param pointer  JSON pointer of the schema in the document; null for none, which is any text */
@@ -56,7 +56,7 @@ export function textShape(root: unknown, pointer: string | null): TextShape {
   return shape
 }
 
-/** @param seen  schemas that have been looked at; unions of the same unions would multiply */
+/** @param seen  visited schemas; nested unions of the same schemas would multiply */
 function collect(root: unknown, schema: unknown, at: string, shape: TextShape, seen: Set<unknown>, depth = 0): void {
   if (!isObject(schema) || depth > DEEPEST || seen.has(schema)) return
   seen.add(schema)
@@ -100,7 +100,7 @@ function collect(root: unknown, schema: unknown, at: string, shape: TextShape, s
   }
 }
 
-/** Of several schemas of one property, the first that says of what type it is. */
+/** Keeps for each property the first schema that states a type. */
 function setProperties(root: unknown, schemas: SchemaObject, at: string, properties: Map<string, string>): void {
   for (const name of Object.keys(schemas)) {
     const known = properties.get(name)
@@ -110,13 +110,13 @@ function setProperties(root: unknown, schemas: SchemaObject, at: string, propert
   }
 }
 
-/** The type when there is one only; integers are numbers. */
+/** The type when there is only one; integer and number together are number. */
 function scalarAmong(types: readonly string[]): Scalar | null {
   const found = types.length === 2 && types.includes('integer') && types.includes('number') ? ['number'] : types
   return found.length === 1 && SCALARS.has(found[0]) ? (found[0] as Scalar) : null
 }
 
-/** The value that a text stands for; the text itself when it stands for none of that type. */
+/** Converts a text to a type; returns the text itself when it is not a value of that type. */
 export function scalarValue(text: string, type: Scalar): string | number | boolean {
   if (type === 'string') return text
   if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text

@@ -61,18 +61,18 @@ test('a syntax error is one line with file and line', async (t) => {
     "c.json:3: is not valid JSON: Expected ',' or '}' after property value in JSON",
   )
   assert.equal(await read(t, 'd.json', ''), 'd.json: is empty, allowed: a JSON document')
-  assert.equal(await read(t, 'e.json', '{\n"a": 1,\n"a": 2 }'), 'e.json:3: the same key stands here a second time')
+  assert.equal(await read(t, 'e.json', '{\n"a": 1,\n"a": 2 }'), 'e.json:3: the same key is here a second time')
   assert.equal(
     await read(t, 'a.yaml', 'a: 1\nb: [1\nc: 2\n'),
     'a.yaml:3: is not valid YAML: Flow sequence in block collection must be sufficiently indented and end with a ]',
   )
   assert.equal(
     await read(t, 'b.yaml', 'a: 1\n\na: 2\n'),
-    'b.yaml:3: is not valid YAML: the same key stands here a second time',
+    'b.yaml:3: is not valid YAML: the same key is here a second time',
   )
   assert.equal(
     await read(t, 'c.yaml', 'a: 1\n---\nb: 2\n'),
-    'c.yaml:2: is not valid YAML: a second document starts here, one file holds one',
+    'c.yaml:2: is not valid YAML: a second document starts here, allowed: one document in a file',
   )
 })
 
@@ -84,13 +84,13 @@ test('YAML is plain data: no tags, no other keys than text, no multiplying alias
   assert.equal(await read(t, 'b.yaml', '? [1]\n: 2'), 'b.yaml:1: is not valid YAML: keys must be text')
   assert.equal(
     await read(t, 'c.yaml', 'a: *nowhere'),
-    'c.yaml: is not valid YAML: it has an alias whose anchor does not stand before it',
+    'c.yaml: is not valid YAML: it has an alias without an anchor before it',
   )
   const laughs = [
     'a0: &a0 [x, x]',
     ...Array.from({ length: 20 }, (_, i) => `a${i + 1}: &a${i + 1} [*a${i}, *a${i}, *a${i}]`),
   ].join('\n')
-  assert.equal(await read(t, 'd.yaml', laughs), 'd.yaml: is not accepted: its aliases multiply beyond every use')
+  assert.equal(await read(t, 'd.yaml', laughs), 'd.yaml: is not accepted: its aliases create too many values')
   assert.deepEqual(await read(t, 'e.yaml', 'a: no\nb: 2026-01-01\nc: 0o17'), { a: 'no', b: '2026-01-01', c: 15 })
 })
 

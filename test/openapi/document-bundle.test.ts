@@ -103,20 +103,17 @@ test('no file outside of the folder is read, whatever the way to it', async (t) 
   ]) {
     writeFileSync(join(options.folder, 'inner/root.yaml'), pointsAt(reference))
     assert.deepEqual(await problemsOf(loadApiDocument('inner/root.yaml', options)), [
-      `openapi/inner/root.yaml:4: components.schemas.A.$ref: is "${reference}", which names a file outside of openapi, where nothing is read: put it into that folder`,
+      `openapi/inner/root.yaml:4: components.schemas.A.$ref: is "${reference}", which names a file outside openapi; only files in that folder are read: move it there`,
     ])
   }
   for (const [reference, message] of [
-    [
-      `file://${options.baseDir}/secret.yaml`,
-      'names something that is neither a file of the folder nor an http or https URL',
-    ],
+    [`file://${options.baseDir}/secret.yaml`, 'names neither a file of the folder nor an http or https URL'],
     [
       'http://127.0.0.1:9/x.yaml',
-      'names http://127.0.0.1:9/x.yaml, which no reference may fetch: add "http://127.0.0.1:9/" to "openapi.remote", or put a copy into the folder',
+      'names http://127.0.0.1:9/x.yaml, which references may not fetch: add "http://127.0.0.1:9/" to "openapi.remote", or put a copy into the folder',
     ],
     ['missing.yaml', 'cannot be read: no such file'],
-    ['.', 'cannot be read: it is no plain file'],
+    ['.', 'cannot be read: it is not a regular file'],
   ]) {
     writeFileSync(join(options.folder, 'inner/root.yaml'), pointsAt(reference!))
     assert.deepEqual(await problemsOf(loadApiDocument('inner/root.yaml', options)), [
@@ -124,7 +121,7 @@ test('no file outside of the folder is read, whatever the way to it', async (t) 
     ])
   }
   for (const root of ['../secret.yaml', 'link.yaml', '/etc/hostname']) {
-    assert.match((await problemsOf(loadApiDocument(root, options)))[0]!, /names a file outside of openapi/)
+    assert.match((await problemsOf(loadApiDocument(root, options)))[0]!, /names a file outside openapi/)
   }
 })
 

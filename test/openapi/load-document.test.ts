@@ -108,7 +108,7 @@ paths:
       'openapi/api.yaml:10: paths./a/{id}.get.parameters[0].schema.type: is "strin", allowed: string, number, integer, boolean, array, object, null, or a list of these',
       'openapi/api.yaml:10: paths./a/{id}.get.parameters[0].schema.maximum: is "10", allowed: a number',
       'openapi/api.yaml:10: paths./a/{id}.get.parameters[0].schema.minLength: is -1, allowed: a whole number from 0',
-      'openapi/api.yaml:11: paths./a/{id}.get.parameters[1]: has no "name", which it needs',
+      'openapi/api.yaml:11: paths./a/{id}.get.parameters[1]: has no "name", which is required',
       'openapi/api.yaml:12: paths./a/{id}.get.responses: is an empty list, allowed: an object',
     ],
   )
@@ -130,18 +130,18 @@ test('at most fifty problems of a document are told', async (t) => {
   const schemas = Object.fromEntries(Array.from({ length: 70 }, (_, place) => [`S${place}`, { type: 'x' }]))
   const problems = await problemsOf(loadText(t, withSchemas(JSON.stringify(schemas))))
   assert.equal(problems.length, 51)
-  assert.equal(problems[50], 'openapi/api.yaml: has 20 more problems: mend these first')
+  assert.equal(problems[50], 'openapi/api.yaml: has 20 more problems: fix these first')
 })
 
-test('what is no OpenAPI document says so', async (t) => {
+test('what is not an OpenAPI document says so', async (t) => {
   assert.deepEqual(await problemsOf(loadText(t, 'a: 1')), [
-    'openapi/api.yaml: is no OpenAPI document: it has neither "openapi" nor "swagger"',
+    'openapi/api.yaml: is not an OpenAPI document: it has neither "openapi" nor "swagger"',
   ])
   assert.deepEqual(await problemsOf(loadText(t, 'openapi: 4.0.0')), [
     'openapi/api.yaml: is of version "4.0.0", allowed: "openapi" 3.0.x or 3.1.x, or "swagger" "2.0"',
   ])
   assert.deepEqual(await problemsOf(loadText(t, '[]')), [
-    'openapi/api.yaml: is no OpenAPI document: it holds no object',
+    'openapi/api.yaml: is not an OpenAPI document: it is not an object',
   ])
   assert.deepEqual(await problemsOf(loadText(t, '')), ['openapi/api.yaml: is empty, allowed: an OpenAPI document'])
   assert.match(
@@ -213,7 +213,7 @@ test('references that lead nowhere or back to themselves are told, and circles t
       ),
     ),
     [
-      'openapi/api.yaml:8: components.schemas.B.allOf[0].$ref: is "#/components/schemas/A", which leads back to itself before anything of the value is looked at',
+      'openapi/api.yaml:8: components.schemas.B.allOf[0].$ref: is "#/components/schemas/A", which leads back to itself for the same value, without an end',
     ],
   )
   await loadText(
@@ -231,7 +231,7 @@ test('a schema that is made of the union that it is a branch of is told and read
     Dog: ${dog}`
   const { notes } = await loadText(t, withSchemas(pets('{ allOf: [{ $ref: "#/components/schemas/Pet" }] }')))
   assert.deepEqual(notes, [
-    'a schema is made, by "allOf", of a union that it is a branch of: the union does not count there (openapi/api.yaml:8, openapi/api.yaml:9)',
+    'a schema has an "allOf" with a union of which it is itself a branch: the union is ignored there (openapi/api.yaml:8, openapi/api.yaml:9)',
   ])
   for (const dog of [
     '{ anyOf: [{ $ref: "#/components/schemas/Pet" }] }',
@@ -240,7 +240,7 @@ test('a schema that is made of the union that it is a branch of is told and read
   ]) {
     assert.match(
       (await problemsOf(loadText(t, withSchemas(pets(dog))))).join(),
-      /which leads back to itself before anything/,
+      /which leads back to itself for the same value/,
     )
   }
 })
@@ -253,7 +253,7 @@ test('a discriminator that names what is not there decides nothing, unless it is
   assert.deepEqual(document.root.components.schemas.Pet, { oneOf: [{ $ref: '#/components/schemas/Cat' }] })
   assert.match(
     document.notes.join(),
-    /^a discriminator names a schema that is not there, so that it is ignored and any branch of the union may fit \(openapi\/api\.yaml:7\)$/,
+    /^a discriminator names a schema that does not exist: it is ignored, and any branch of the union may match \(openapi\/api\.yaml:7\)$/,
   )
   assert.match((await loadText(t, withSchemas(union('#/cat', 'allOf')))).notes.join(), /^a discriminator names/)
   assert.deepEqual(await problemsOf(loadText(t, withSchemas(union('#/cat')))), [
@@ -285,6 +285,6 @@ test('names of schemas become pointers, and dynamic references are refused', asy
   assert.deepEqual(Sibling, { $ref: '#/components/schemas/Tree/$defs/node' })
   assert.match(
     (await problemsOf(loadText(t, withSchemas('{ A: { $dynamicRef: "#a" } }', '3.1.0'))))[0]!,
-    /components\.schemas\.A\.\$dynamicRef: is a reference whose target changes/,
+    /components\.schemas\.A\.\$dynamicRef: is a dynamic reference/,
   )
 })

@@ -30,15 +30,15 @@ const NOTES: [object, RegExp | null][] = [
   [document({}, { servers: [{ url: 'https://api.example.com/' }, { url: '//x' }, { url: '/' }] }), null],
   [document({ servers: [{ url: '/x' }] }), /servers of paths and operations are documented only/],
   [document({}, {}, 'trace'), /TRACE is never forwarded/],
-  [document({ requestBody: { content: {} } }), /the body of a GET request means nothing/],
+  [document({ requestBody: { content: {} } }), /the body of a GET request has no meaning/],
   [document({ requestBody: { content: {} } }, {}, 'delete'), null],
-  [document({ responses: {} }), /no responses, so that any is allowed/],
+  [document({ responses: {} }), /no responses, so any is allowed/],
   [document({ callbacks: { c: { x: { trace: {} } } } }), /callbacks are documented only/],
   [document({}, { webhooks: { w: { post: {} } } }), /webhooks are documented only/],
   [answer({ links: { l: { operationId: 'x' } } }), /links are documented only/],
   [answer({ headers: { 'Content-Type': {} } }), /a response header Content-Type is ignored/],
-  [answer({ headers: { 'X-A': { style: 'form', schema: {} } } }), /the style of a header is "simple"/],
-  [answer({ content: { 'application/xml': objects } }), /of responses, only JSON and text/],
+  [answer({ headers: { 'X-A': { style: 'form', schema: {} } } }), /the style of a header is always "simple"/],
+  [answer({ content: { 'application/xml': objects } }), /only JSON and text responses/],
   [answer({ content: { 'application/pdf': {}, 'application/json': objects, 'text/csv': objects } }), null],
   [
     document({ parameters: [{ name: 'h', in: 'header', allowEmptyValue: true, schema: {} }] }),
@@ -49,16 +49,13 @@ const NOTES: [object, RegExp | null][] = [
   [query({ style: 'pipeDelimited', schema: { type: 'string' } }), /"pipeDelimited" is for lists and objects/],
   [
     query({ style: 'spaceDelimited', explode: true, schema: LIST }),
-    /"explode" says nothing in the style "spaceDelimited"/,
+    /"explode" has no effect in the style "spaceDelimited"/,
   ],
   [query({ content: { 'application/xml': objects } }), null],
-  [query({ schema: {}, examples: [1] }), /"examples" is no object of Example Objects/],
-  [body({ json: {} }), /a media type without a "\/" fits no body/],
-  [
-    body({ 'application/json; v=1': {}, 'application/json; v=2': {} }),
-    /media types that differ in their parameters only/,
-  ],
-  [body({ 'application/xml': objects }), /bodies in XML are let through unread/],
+  [query({ schema: {}, examples: [1] }), /"examples" is not an object of Example Objects/],
+  [body({ json: {} }), /a media type without a "\/" matches no body/],
+  [body({ 'application/json; v=1': {}, 'application/json; v=2': {} }), /media types that differ only in parameters/],
+  [body({ 'application/xml': objects }), /bodies in XML are forwarded unread/],
   [body({ 'multipart/mixed': objects }), /of multipart bodies, only "multipart\/form-data"/],
   [body({ 'application/x-ndjson': objects }), /neither JSON, form nor text, only the length/],
   [
@@ -71,16 +68,16 @@ const NOTES: [object, RegExp | null][] = [
   ],
   [form({ a: { contentType: 'image/png' } }), null],
   [form({ b: { contentType: 'image/png' } }), /"encoding" names a field that the schema does not have/],
-  [form({ a: { style: 'pipeDelimited' } }), /"style" and "explode" say nothing of a field in "multipart/],
+  [form({ a: { style: 'pipeDelimited' } }), /"style" and "explode" have no effect in "multipart/],
   [form({ a: { style: 'pipeDelimited' } }, 'application/x-www-form-urlencoded'), null],
   [form({ a: { headers: { 'X-A': { schema: {} } } } }), /headers of the parts of a form are documented only/],
   [form({ a: {} }, 'application/json'), /"encoding" is for forms in requests/],
-  [schemas({ A: { type: 'string', nullable: true } }), /"nullable" says nothing since OpenAPI 3\.1/],
+  [schemas({ A: { type: 'string', nullable: true } }), /"nullable" has no effect since OpenAPI 3\.1/],
   [{ ...schemas({ A: { type: 'string', nullable: true } }), openapi: '3.0.3' }, null],
-  [schemas({ A: { type: 'string', contentEncoding: 'base64' } }), /what is encoded within a text/],
+  [schemas({ A: { type: 'string', contentEncoding: 'base64' } }), /content that is encoded within a text/],
   [
     schemas({ A: { type: 'string', contentMediaType: 'application/json', contentSchema: {} } }),
-    /what is encoded within a text/,
+    /content that is encoded within a text/,
   ],
   [
     {
@@ -89,14 +86,14 @@ const NOTES: [object, RegExp | null][] = [
     },
     null,
   ],
-  [schemas({ A: { type: 'string', format: 'int64' } }), /the format "int64" says nothing of this type/],
-  [schemas({ A: { type: 'integer', format: 'date' } }), /the format "date" says nothing of this type/],
+  [schemas({ A: { type: 'string', format: 'int64' } }), /the format "int64" has no effect on this type/],
+  [schemas({ A: { type: 'integer', format: 'date' } }), /the format "date" has no effect on this type/],
   [schemas({ A: { type: 'integer', format: 'seconds' } }), /the format "seconds" is documented only/],
   [schemas({ A: { type: 'object', xml: { name: 'a' } } }), /"xml" is documented only/],
   [schemas({ A: { discriminator: { propertyName: 'k' } } }), /a "discriminator" without "oneOf" or "anyOf"/],
   [
     schemas({ A: { oneOf: [{ type: 'object' }], discriminator: { propertyName: 'k' } } }),
-    /a "discriminator" decides between references only/,
+    /a "discriminator" selects among references only/,
   ],
   [
     schemas({
@@ -107,7 +104,7 @@ const NOTES: [object, RegExp | null][] = [
       B: {},
       C: {},
     }),
-    /maps a value to what is not among its schemas/,
+    /maps a value to a schema outside its union/,
   ],
   [
     schemas({
@@ -196,7 +193,7 @@ const REFUSED: [object, RegExp][] = [
     /x-gatehouse-cost: stands where the gateway does not read it/,
   ],
   [document({ responses: { 'x-gatehouse-cache': {} } }), /x-gatehouse-cache: stands where/],
-  [schemas({ A: { $dynamicRef: '#a' } }), /\$dynamicRef: is a reference whose target changes/],
+  [schemas({ A: { $dynamicRef: '#a' } }), /\$dynamicRef: is a dynamic reference/],
   [
     schemas({ A: { dependentRequired: { a: 'b' } } }),
     /dependentRequired: is an object, allowed: an object of lists of text/,

@@ -1,33 +1,33 @@
 import { BootProblems } from '../../errors.ts'
 import { OperationDiff, type OperationChange } from './operation-diff.ts'
 import { SchemaDiff } from './schema-diff.ts'
-import { TooIntricate } from './schema-view.ts'
+import { TooComplex } from './schema-view.ts'
 import type { ApiDocument, ApiOperation } from '../../schema/types.ts'
 
-/** A change of an API for which clients that were written before it break, or may. */
+/** A change of an API that breaks existing clients, or may break them. */
 export interface ApiChange {
   /** Name of the kind of change. */
   rule: string
-  /** `breaking`, or `unsure` when only a person can tell. */
+  /** `breaking`, or `unsure` when only a person can decide. */
   level: 'breaking' | 'unsure'
-  /** All operations that it is seen in: `GET /orders/{id}`. */
+  /** All operations that are affected: `GET /orders/{id}`. */
   operations: string[]
   /** Part of the first of them, and the place in the value: `response 200 application/json: [].item`. */
   part: string
   message: string
-  /** File and line of the first operation, after the change, or before it when it is gone. */
+  /** File and line of the first operation in the new document; in the old one when it was removed. */
   where: string
-  /** JSON pointers in the documents; null when there is nothing any more. */
+  /** JSON pointers in the two documents; `after` is null when the part was removed. */
   before: string
   after: string | null
 }
 
-/** Names of the path's parameters are of no consequence to clients. */
+/** Method and path without parameter names, which clients do not see. */
 const address = ({ method, path }: ApiOperation): string => `${method} ${path.replaceAll(/\{[^{}]*\}/g, '{}')}`
 
 /**
- * What breaks clients between two documents, in the order of the document before. Each change is told once, however
- * many operations use the schema.
+ * Finds the changes between two documents that break clients, in the order of the old document. A change in a shared
+ * schema is reported once, with all its operations.
  * @throws BootProblems when a document has too many alternatives to be compared
  */
 export function apiChanges(before: ApiDocument, after: ApiDocument): ApiChange[] {
@@ -53,7 +53,7 @@ export function apiChanges(before: ApiDocument, after: ApiDocument): ApiChange[]
     for (const change of compared(diff, old, now, after.name)) {
       const key = `${change.direction} ${change.rule} ${change.before} ${change.after} ${change.message}`
       const known = changes.get(key)
-      if (known === undefined) changes.set(key, told(change, name, now))
+      if (known === undefined) changes.set(key, apiChange(change, name, now))
       else if (!known.operations.includes(name)) known.operations.push(name)
     }
   }
@@ -64,14 +64,14 @@ function compared(diff: OperationDiff, old: ApiOperation, now: ApiOperation, fil
   try {
     return diff.changes(old, now)
   } catch (error) {
-    if (error instanceof TooIntricate) {
+    if (error instanceof TooComplex) {
       throw new BootProblems([{ file, field: `${now.method} ${now.path}`, message: error.message }])
     }
     throw error
   }
 }
 
-function told(
+function apiChange(
   { rule, breaks, part, path, message, before, after }: OperationChange,
   operation: string,
   { where }: ApiOperation,

@@ -25,8 +25,8 @@ const node = ({ root }: ApiDocument, pointer: string | null): SchemaNode =>
   pointer === null ? [] : [{ schema: atPointer(root, pointer) as JsonSchema, pointer }]
 
 /**
- * What breaks clients of one operation. The path's parameters are told by their place, since only the gateway reads
- * their names.
+ * Finds the changes of one operation that break clients. Path parameters are compared by position, since clients do not
+ * see their names.
  */
 export class OperationDiff {
   readonly #before: ApiDocument
@@ -42,7 +42,7 @@ export class OperationDiff {
     this.#schemas = schemas
   }
 
-  /** @throws TooIntricate */
+  /** @throws TooComplex */
   changes(old: ApiOperation, now: ApiOperation): OperationChange[] {
     this.#old = old
     this.#now = now
@@ -52,7 +52,7 @@ export class OperationDiff {
     for (const response of old.responses) this.#response(response)
     const security = securityChange(this.#before, old, this.#after, now)
     if (security !== null) {
-      this.#say('security', 'request', 'security', `${security}: requests of clients that send the former are refused`)
+      this.#say('security', 'request', 'security', `${security}: requests with the old credentials are refused`)
     }
     return this.#changes
   }
@@ -108,7 +108,7 @@ export class OperationDiff {
           'parameter-form',
           'request',
           part,
-          `${part} is written with ${form(parameter)}, was ${form(former)}: requests that write it the former way are misread`,
+          `${part} is written with ${form(parameter)}, was ${form(former)}: requests in the old form are misread`,
         )
       }
       this.#compare('request', part, former.schemaPointer, parameter.schemaPointer)
@@ -121,7 +121,7 @@ export class OperationDiff {
     }
   }
 
-  /** Whether a value has parts, whose number is written in a style. */
+  /** Whether values are lists or objects, whose parts a style joins. */
   #isComposed({ schemaPointer }: ApiParameter): boolean {
     return this.#schemas.isComposed(node(this.#after, schemaPointer))
   }
@@ -148,7 +148,7 @@ export class OperationDiff {
           'media-type-removed',
           'request',
           'body',
-          `${media.type} is no longer taken: requests with it are answered 415`,
+          `${media.type} is no longer accepted: requests with it are answered 415`,
         )
       } else this.#compare('request', `body ${media.type}`, media.schemaPointer, same.schemaPointer)
     }
@@ -163,7 +163,7 @@ export class OperationDiff {
         'response-removed',
         'response',
         part,
-        `${part} is removed: ${isFailure ? 'clients that wait for it may not understand what comes instead' : 'clients get something else'}`,
+        `${part} is removed: ${isFailure ? 'clients that expect it may not understand the new one' : 'clients get something else'}`,
         !isFailure,
       )
       return
@@ -207,7 +207,7 @@ export class OperationDiff {
   }
 }
 
-/** Parameters by what identifies them. */
+/** Parameters by place and name; path parameters by position. */
 function parameterKeys({ path, parameters }: ApiOperation): Map<string, ApiParameter> {
   const places = [...path.matchAll(/\{([^{}]*)\}/g)].map(([, name]) => name)
   return new Map(
@@ -223,19 +223,19 @@ function parameterKeys({ path, parameters }: ApiOperation): Map<string, ApiParam
   )
 }
 
-/** The media type itself, or the range that holds it. */
+/** The media type itself, or a range that contains it. */
 function mediaFor(content: readonly ApiMedia[], type: string): ApiMedia | undefined {
   return [type, `${type.split('/')[0]}/*`, '*/*']
     .map((name) => content.find((media) => media.type === name))
     .find((media) => media !== undefined)
 }
 
-/** Credentials that suffice together: what identifies a scheme, to the scopes that it needs. */
+/** Schemes that are sufficient together, each with its scopes. */
 type Alternative = ReadonlyMap<string, readonly string[]>
 
-/** What an operation asks for, each alternative in words and by what its schemes are, not by how they are called. */
+/** The alternatives of an operation's security. A scheme is identified by its definition, not by its name. */
 function alternatives({ root }: ApiDocument, { security }: ApiOperation): Alternative[] {
-  // without a word on security, and with an empty list, everybody may call
+  // without `security`, or with an empty list, anonymous clients may call
   if (security === null || security.length === 0) return [new Map()]
   return security.map(
     (requirement) => new Map(Object.entries(requirement).map(([name, scopes]) => [identity(root, name), scopes])),
@@ -266,13 +266,13 @@ const shown = (alternative: Alternative): string =>
         .map(([scheme, scopes]) => (scopes.length === 0 ? scheme : `${scheme} with ${scopes.join(', ')}`))
         .join(' and ')
 
-/** Credentials that were enough before and are not any more, in words; null when there are none. */
+/** Describes credentials that were sufficient before and are not any more; null when there are none. */
 function securityChange(before: ApiDocument, old: ApiOperation, after: ApiDocument, now: ApiOperation): string | null {
   const wanted = alternatives(after, now)
   const refused = alternatives(before, old).find((given) => !wanted.some((needed) => suffices(given, needed)))
   return refused === undefined
     ? null
-    : `credentials that were enough are not any more (${shown(refused)}), it takes ${wanted.map(shown).join(', or ')}`
+    : `credentials that were sufficient are not any more (${shown(refused)}), it takes ${wanted.map(shown).join(', or ')}`
 }
 
 const suffices = (given: Alternative, needed: Alternative): boolean =>

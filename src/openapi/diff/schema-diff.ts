@@ -1,14 +1,14 @@
 import type { SchemaObject } from '../../schema/json-schema.ts'
 import { BOUNDS, boundChange, OPAQUE, WHY } from './schema-rules.ts'
-import { schemaViews, type SchemaNode, type SchemaView, TooIntricate } from './schema-view.ts'
+import { schemaViews, type SchemaNode, type SchemaView, TooComplex } from './schema-view.ts'
 
 export type Direction = 'request' | 'response'
 
-/** A difference between two schemas that breaks clients, or may. */
+/** A difference between two schemas that breaks clients, or may break them. */
 export interface SchemaChange {
   /** Name of the kind of change. */
   rule: string
-  /** Whether it is known to break clients, or only may. */
+  /** Whether it certainly breaks clients; false when it only may. */
   breaks: boolean
   /** Where in the value, such as `.items[].name`. */
   path: string
@@ -18,14 +18,14 @@ export interface SchemaChange {
   after: string
 }
 
-/** Comparisons of alternatives that one pair of documents may take. */
+/** Most comparisons of alternatives for one pair of documents. */
 const MOST_STEPS = 2_000_000
 const MOST_DEPTH = 200
 
 /**
- * Compares schemas of two documents. Of requests, what was allowed before must stay allowed; of responses, what comes
- * now must have been allowed before. Both are one question, asked the other way round: what does the tight schema
- * forbid that the loose one allows?
+ * Compares schemas of two documents. A request that was allowed must stay allowed; a response that is allowed now must
+ * have been allowed before. Both are the same question with the roles swapped: what does the tight schema forbid that
+ * the loose one allows? For requests the old schema is the loose one, for responses the new one.
  */
 export class SchemaDiff {
   readonly #before: SchemaObject
@@ -41,14 +41,14 @@ export class SchemaDiff {
     this.#after = after
   }
 
-  /** @throws TooIntricate */
+  /** @throws TooComplex */
   changes(before: SchemaNode, after: SchemaNode, direction: Direction): SchemaChange[] {
     return direction === 'request'
       ? this.#compare(before, after, direction, 0)
       : this.#compare(after, before, direction, 0)
   }
 
-  /** Whether values of a schema after the change may be lists or objects. */
+  /** Whether values of a schema of the new document may be lists or objects. */
   isComposed(after: SchemaNode): boolean {
     return this.#viewsOf(after, this.#after).some(({ type }) => type === null || type === 'array' || type === 'object')
   }
@@ -57,8 +57,8 @@ export class SchemaDiff {
     const key = `${direction} ${this.#key(loose)} ${this.#key(tight)}`
     const known = this.#known.get(key)
     if (known !== undefined) return known
-    if (depth > MOST_DEPTH) throw new TooIntricate(loose[0]?.pointer ?? '')
-    // a schema that comes again within itself adds nothing to what it is compared for
+    if (depth > MOST_DEPTH) throw new TooComplex(loose[0]?.pointer ?? '')
+    // a recursive schema adds no change of its own
     this.#known.set(key, [])
     const changes = this.#alternatives(loose, tight, direction, depth)
     this.#known.set(key, changes)
@@ -70,7 +70,7 @@ export class SchemaDiff {
     const from = this.#viewsOf(loose, looseIsOld ? this.#before : this.#after)
     const to = this.#viewsOf(tight, looseIsOld ? this.#after : this.#before)
     this.#steps += from.length * to.length
-    if (this.#steps > MOST_STEPS) throw new TooIntricate(loose[0]?.pointer ?? '')
+    if (this.#steps > MOST_STEPS) throw new TooComplex(loose[0]?.pointer ?? '')
     const changes: SchemaChange[] = []
     const valued = (views: readonly SchemaView[]): number => views.filter(({ type }) => type !== 'null').length
     from.forEach((view, i) => {
@@ -199,7 +199,7 @@ export class SchemaDiff {
     return views
   }
 
-  /** The same for the same schemas. */
+  /** A key that is equal for equal lists of schemas. */
   #key(node: SchemaNode): string {
     return node
       .map(({ schema }) => {

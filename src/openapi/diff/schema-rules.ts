@@ -3,14 +3,14 @@ import type { SchemaObject } from '../../schema/json-schema.ts'
 /** A bound that one keyword sets. */
 export interface BoundRule {
   keyword: string
-  /** Types that it says something of; absent for all. */
+  /** Types that the keyword applies to; absent for all. */
   types?: readonly string[]
-  /** Whether values that fit the first may break the second. */
+  /** Whether the tight value may refuse what the loose one allows. */
   isTighter: (loose: any, tight: any) => boolean
 }
 
 const NUMBERS = ['number', 'integer']
-/** Formats of which the first holds all values of the second. */
+/** Pairs of formats of which the first allows all values of the second. */
 const WIDER_FORMATS = [
   ['int64', 'int32'],
   ['double', 'float'],
@@ -20,7 +20,7 @@ const WIDER_FORMATS = [
   ['idn-email', 'email'],
   ['idn-hostname', 'hostname'],
 ]
-/** Formats that tell how a value is shown, and bound nothing. */
+/** Formats that only describe how a value is displayed. */
 const SHOWN = new Set(['password', 'textarea', 'html', 'markdown'])
 
 const most = (keyword: string, types: readonly string[]): BoundRule => ({
@@ -34,7 +34,7 @@ const least = (keyword: string, types: readonly string[], none = -Infinity): Bou
   isTighter: (loose, tight) => tight !== undefined && tight > (loose ?? none),
 })
 
-/** What each keyword forbids. */
+/** The keywords that restrict values, and when a change makes them stricter. */
 export const BOUNDS: readonly BoundRule[] = [
   {
     keyword: 'enum',
@@ -81,7 +81,7 @@ const lowest = (one: number, other: number): number => Math.min(one, other)
 const highest = (one: number, other: number): number => Math.max(one, other)
 const either = (one: unknown, other: unknown): unknown => (one === other ? one : `${String(one)} and ${String(other)}`)
 
-/** How two parts of an `allOf` say one keyword together. */
+/** How the values of a keyword in two parts of an `allOf` are combined. */
 export const COMBINED: Readonly<Record<string, (one: any, other: any) => unknown>> = {
   enum: (one: unknown[], other: unknown[]) => one.filter((value) => missing([value], other).length === 0),
   maximum: lowest,
@@ -102,7 +102,7 @@ export const COMBINED: Readonly<Record<string, (one: any, other: any) => unknown
   writeOnly: (one, other) => one || other,
 }
 
-/** Keywords of which no comparison can tell which of two values allows more. */
+/** Keywords whose values cannot be compared: it is unknown which of two allows more. */
 export const OPAQUE: readonly string[] = [
   'not',
   'if',
@@ -121,20 +121,20 @@ export const OPAQUE: readonly string[] = [
   'xml',
 ]
 
-/** Who breaks on a bound that has changed. */
+/** What breaks when a restriction changes. */
 export const WHY = {
   request: 'requests that were allowed before are refused',
-  response: 'clients get values that they were told would not come',
+  response: 'clients get values that the document had excluded',
 } as const
 
-/** A keyword's value as people read it. */
+/** The value of a keyword, for messages. */
 export function shown(keyword: string, value: unknown): string {
   if (value === undefined) return keyword === 'enum' ? 'any value' : 'none'
   const text = JSON.stringify(value)
   return text.length > 200 ? `${text.slice(0, 200)}...` : text
 }
 
-/** What a changed bound says: of lists, only what differs. */
+/** Describes a changed restriction; of an enum, only the values that differ. */
 export function boundChange(
   keyword: string,
   loose: SchemaObject,

@@ -3,45 +3,45 @@ import { isObject, type JsonSchema, type SchemaObject } from '../../schema/json-
 import { type LocatedSchema, referencedSchema } from '../../schema/local-reference.ts'
 import { COMBINED, OPAQUE } from './schema-rules.ts'
 
-/** Schemas that all hold for one value; none allow everything. */
+/** Schemas that a value must match together. An empty list allows any value. */
 export type SchemaNode = readonly LocatedSchema[]
 
 /**
- * One way in which a value may fit a node: one type, one alternative, with all parts of `allOf` and all references put
- * together.
+ * One way in which a value may match a node: one type and one alternative, with all parts of `allOf` and all references
+ * merged.
  */
 export interface SchemaView {
   /** Null for any. */
   type: string | null
-  /** Of the alternative, for people: the name of its schema, or its pointer. */
+  /** Name of the alternative for messages: the name of its schema, or its pointer. */
   name: string
   pointer: string
-  /** Keywords that bound values, and those that cannot be judged (as lists of what the parts say). */
+  /** Keywords that restrict values, and those that cannot be compared (as lists of their values in the parts). */
   keywords: SchemaObject
   properties: ReadonlyMap<string, SchemaNode>
   patterns: ReadonlyMap<string, SchemaNode>
   required: ReadonlySet<string>
-  /** What further properties must be; null when nothing is said of them. */
+  /** Schemas of further properties; null when none is stated. */
   additional: SchemaNode | null
-  /** Whether there may be no further properties. */
+  /** Whether further properties are forbidden. */
   closed: boolean
   prefix: readonly SchemaNode[]
-  /** Null when nothing is said of them. */
+  /** Null when none is stated. */
   items: SchemaNode | null
 }
 
-/** Ways that one schema may have; with more it cannot be compared. */
+/** Most views of one schema; with more it cannot be compared. */
 const MOST_VIEWS = 1000
 const MOST_DEPTH = 100
 
-/** Said of documents that cannot be compared within bounds. */
-export class TooIntricate extends Error {
+/** Thrown for schemas that cannot be compared within bounds. */
+export class TooComplex extends Error {
   constructor(pointer: string) {
-    super(`#${pointer} is too intricate to compare: it has too many alternatives, or parts within parts`)
+    super(`#${pointer} is too complex to compare: it has too many alternatives, or is nested too deeply`)
   }
 }
 
-/** Every way in which a value may fit. @throws TooIntricate */
+/** All ways in which a value may match a node. @throws TooComplex */
 export function schemaViews(root: SchemaObject, node: SchemaNode): SchemaView[] {
   let ways: LocatedSchema[][] = [[]]
   for (const part of node) ways = product(ways, expand(root, part, []), part.pointer)
@@ -49,15 +49,15 @@ export function schemaViews(root: SchemaObject, node: SchemaNode): SchemaView[] 
 }
 
 /**
- * The alternatives of a schema, each a list of schemas without references, `allOf`, `oneOf` and `anyOf`. @param within
- * what is being expanded around it
+ * The alternatives of a schema: each is a list of schemas to which no reference, `allOf`, `oneOf` or `anyOf` adds more.
+ * @param within  the schemas that are being expanded
  */
 function expand(root: SchemaObject, part: LocatedSchema, within: readonly JsonSchema[]): LocatedSchema[][] {
   const { schema, pointer } = part
   if (typeof schema === 'boolean') return schema ? [[]] : []
-  // a schema that contains itself as a part says nothing more by it
+  // a schema that contains itself as a part adds nothing
   if (within.includes(schema)) return [[]]
-  if (within.length > MOST_DEPTH) throw new TooIntricate(pointer)
+  if (within.length > MOST_DEPTH) throw new TooComplex(pointer)
   const inner = [...within, schema]
   const below = (keyword: string): LocatedSchema[] =>
     Array.isArray(schema[keyword])
@@ -81,7 +81,7 @@ function expand(root: SchemaObject, part: LocatedSchema, within: readonly JsonSc
 }
 
 function product(left: LocatedSchema[][], right: LocatedSchema[][], pointer: string): LocatedSchema[][] {
-  if (left.length * right.length > MOST_VIEWS) throw new TooIntricate(pointer)
+  if (left.length * right.length > MOST_VIEWS) throw new TooComplex(pointer)
   return left.flatMap((one) =>
     right.map((other) => [...one, ...other.filter(({ schema }) => !one.some((known) => known.schema === schema))]),
   )
@@ -129,7 +129,7 @@ function meet(one: readonly string[], other: readonly string[]): string[] {
   ]
 }
 
-/** Types that schemas mean which do not state any. */
+/** The types that schemas without `type` imply by their other keywords. */
 function inferred(schemas: readonly SchemaObject[]): string[] | null {
   const has = (...names: string[]): boolean =>
     schemas.some((schema) => names.some((name) => schema[name] !== undefined))

@@ -4,7 +4,7 @@ import { followReference } from '../../schema/local-reference.ts'
 import type { Drift, OperationDrift, Seen } from './drift-record.ts'
 import type { ApiDocument, ApiMedia, ApiOperation } from '../../schema/types.ts'
 
-/** A change of an OpenAPI Overlay (specification 1.0): what is merged into what a JSONPath leads to. */
+/** One action of an OpenAPI Overlay (specification 1.0): `update` is merged into the target of a JSONPath. */
 interface OverlayAction {
   target: string
   description: string
@@ -19,9 +19,9 @@ export interface Overlay {
 }
 
 /**
- * What a document would have to say for the traffic to agree with it, as an overlay of the document: a beginning for
- * who owns the document, since traffic tells that something is there, not that it should be.
- * @param document  the form of it that the gateway works with, OpenAPI 3.1
+ * Makes an overlay that adds to a document what traffic has and the document lacks. It is a draft for the owner of the
+ * document: traffic shows that a field exists, not that it should.
+ * @param document  the document in the form of the gateway, OpenAPI 3.1
  */
 export function driftOverlay(document: ApiDocument, drift: Drift): Overlay {
   const operations = new Map(
@@ -29,7 +29,7 @@ export function driftOverlay(document: ApiDocument, drift: Drift): Overlay {
   )
   return {
     overlay: '1.0.0',
-    info: { title: `What traffic has and ${drift.document} has not, since ${drift.since}`, version: '1.0.0' },
+    info: { title: `What traffic has and ${drift.document} lacks, since ${drift.since}`, version: '1.0.0' },
     actions: [
       ...drift.operations.flatMap((seen) => {
         const operation = operations.get(`${seen.method} ${seen.path}`)
@@ -80,7 +80,7 @@ function operationActions(
   return [...new Map(actions.map((action) => [`${action.target} ${JSON.stringify(action.update)}`, action])).values()]
 }
 
-/** The schema that has the other fields beside an undeclared one, and the name of that; null when it cannot be told. */
+/** Finds the schema to which an undeclared field belongs, and the name of the field; null when it cannot be found. */
 function schemaPlace(root: SchemaObject, start: string, path: string): { pointer: string; name: string } | null {
   const names = path.split('/').slice(1)
   let place = followReference(root, atPointer(root, start), start)
@@ -128,7 +128,7 @@ const jsonPath = (pointer: string): string =>
 const times = (count: number): string => (count === 1 ? 'once' : `${count} times`)
 const like = (example: string | undefined): string => (example === undefined ? '' : ` (${example})`)
 
-/** What a redacted example tells of its type. */
+/** The type of a redacted example. */
 function schemaOf(example = ''): object {
   const [word = ''] = example.split(' ')
   const type = (

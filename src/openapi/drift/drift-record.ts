@@ -2,22 +2,22 @@ import type { ApiDocument, ApiOperation } from '../../schema/types.ts'
 import { responseFor } from '../operation-reader.ts'
 import { FieldSearch, redacted } from './undeclared-fields.ts'
 
-/** Most different things of a kind that are remembered; who calls chooses their names. */
+/** Most different names remembered of each kind, since clients choose them. */
 const MOST = 200
 /** Longer names are cut. */
 const LONGEST = 300
-/** Of so many calls of an operation the content is looked at, afterwards of one in so many. */
+/** The content of the first 100 calls of an operation is compared, then that of one in 50. */
 const FIRST_LOOKS = 100
 const ONE_IN = 50
 
-/** How often something has been seen, and what it was like. */
+/** How often something was seen, with an example. */
 export interface Seen {
   count: number
-  /** What it looked like, without its value. */
+  /** Its type and size, without its value. */
   example?: string
 }
 
-/** What an operation of a document has met that the document does not have. */
+/** What an operation's traffic has and the document lacks. */
 export interface OperationDrift {
   method: string
   path: string
@@ -29,13 +29,13 @@ export interface OperationDrift {
   responseFields: Record<string, Seen>
 }
 
-/** What traffic and document of an upstream do not agree on, since the start of the gateway. */
+/** The differences between the traffic of an upstream and its document, since the start of the gateway. */
 export interface Drift {
   upstream: string
   document: string
   since: string
   neverCalled: string[]
-  /** Calls that no operation describes: `GET /pets/{}/toys` to their number. */
+  /** Calls that no operation describes, such as `GET /pets/{}/toys`. */
   undescribed: Record<string, Seen>
   operations: OperationDrift[]
 }
@@ -51,7 +51,7 @@ function note(map: Map<string, Seen>, name: string, example?: unknown): void {
 const listed = (map: ReadonlyMap<string, Seen>): Record<string, Seen> =>
   Object.fromEntries([...map].sort(([, a], [, b]) => b.count - a.count))
 
-/** What is counted of one operation. */
+/** Counts the differences of one operation. */
 export class OperationRecord {
   readonly operation: ApiOperation
   calls = 0
@@ -60,14 +60,14 @@ export class OperationRecord {
   readonly #query = new Map<string, Seen>()
   readonly #request = new Map<string, Seen>()
   readonly #response = new Map<string, Seen>()
-  /** Null when the document leaves the query open. */
+  /** Null when the document allows any name in the query. */
   readonly #declaredQuery: ReadonlySet<string> | null
 
   constructor(operation: ApiOperation, search: FieldSearch) {
     this.operation = operation
     this.#search = search
     const query = operation.parameters.filter((parameter) => parameter.in === 'query')
-    // an object in the query has names that nobody has listed
+    // the properties of an object in the query have names that are not declared
     this.#declaredQuery = query.some(
       ({ style, explode, schemaPointer }) =>
         schemaPointer === null ||
@@ -78,17 +78,17 @@ export class OperationRecord {
       : new Set(query.map(({ name }) => name))
   }
 
-  /** Whether the content of this call is to be looked at. */
+  /** Whether the content of the next call is compared. */
   get looks(): boolean {
     return this.calls < FIRST_LOOKS || this.calls % ONE_IN === 0
   }
 
-  /** A call that was answered, by the upstream or from the cache. */
+  /** Counts a call that was answered, by the upstream or from the cache. */
   called(): void {
     this.calls++
   }
 
-  /** An answer of the upstream. */
+  /** Notes the status of an answer of the upstream. */
   answered(status: number): void {
     if (!responseFor(this.operation.responses, String(status))) note(this.#statuses, String(status))
   }
@@ -115,7 +115,7 @@ export class OperationRecord {
     for (const [path, value] of this.#search.in(media.schemaPointer!, body)) note(into, path, value)
   }
 
-  /** Null when there is nothing to tell. */
+  /** Null when there is no difference. */
   describe(): OperationDrift | null {
     if (this.#statuses.size + this.#query.size + this.#request.size + this.#response.size === 0) return null
     const { method, path } = this.operation
@@ -135,7 +135,7 @@ export class OperationRecord {
 export class DriftRecord {
   readonly upstream: string
   readonly document: ApiDocument
-  /** Public prefix without a slash at its end. */
+  /** Public prefix without a trailing slash. */
   readonly prefix: string
   readonly #hosts: readonly string[] | undefined
   readonly #since: number
@@ -143,7 +143,7 @@ export class DriftRecord {
   readonly #undescribed = new Map<string, Seen>()
   readonly #search: FieldSearch
 
-  /** @param hosts  names that it answers for; undefined for all */
+  /** @param hosts  host names of the upstream; undefined for all */
   constructor(upstream: string, document: ApiDocument, prefix: string, hosts: readonly string[] | undefined) {
     this.upstream = upstream
     this.document = document
@@ -159,7 +159,7 @@ export class DriftRecord {
     return record
   }
 
-  /** Whether a path is below the prefix, on a host that the upstream answers for. */
+  /** Whether a path is below the prefix, on a host of the upstream. */
   covers(host: string, path: string): boolean {
     const { prefix } = this
     return (
@@ -168,7 +168,7 @@ export class DriftRecord {
     )
   }
 
-  /** A call that no operation describes. @param path  as clients see it, without its query */
+  /** Notes a call that no operation describes. @param path  public path without its query */
   undescribed(method: string, path: string): void {
     note(this.#undescribed, `${method} ${templated(path.slice(this.prefix.length))}`)
   }
@@ -189,19 +189,19 @@ export class DriftRecord {
 }
 
 /**
- * Segments that name one thing among many, or somebody: numbers, UUIDs, hashes, addresses, and whatever is long or
- * encoded.
+ * Path segments that look like an id or may name a person: numbers, UUIDs, hashes, e-mail addresses, and long or
+ * encoded ones.
  */
 const ID = /^(?:\d+|[0-9a-f]{16,}|.{33,}|.*[@%].*|(?=.*\d)[A-Za-z0-9_-]{12,})$/i
 const SEGMENTS = 12
 
-/** A path with the ids taken out, so that calls of one kind are one, and no value is told. */
+/** Replaces ids in a path by `{}`, so that similar calls are counted together and no value is shown. */
 function templated(path: string): string {
   const segments = path.split('/').slice(1, SEGMENTS + 1)
   return `/${segments.map((segment) => (ID.test(segment) ? '{}' : segment)).join('/')}`
 }
 
-/** Whether a Host header is of a host, or of one label before `*.example.com`. */
+/** Whether a Host header matches a host name or a wildcard such as `*.example.com`, which stands for one label. */
 function isHost(name: string, header: string): boolean {
   const host = header.replace(/:\d+$/, '').toLowerCase()
   return name.startsWith('*.')
@@ -209,7 +209,7 @@ function isHost(name: string, header: string): boolean {
     : host === name
 }
 
-/** The comparisons of all upstreams that have a document. */
+/** The records of all upstreams that have a document. */
 export class DriftRegistry implements Iterable<DriftRecord> {
   readonly #records = new Map<string, DriftRecord>()
 
@@ -231,8 +231,8 @@ export class DriftRegistry implements Iterable<DriftRecord> {
   }
 
   /**
-   * A call that no route answers: it is told of the upstream under whose prefix it would be, the longest first.
-   * @param host  as it came, with or without a port
+   * Notes a call that no route answers, at the upstream with the longest prefix that covers it.
+   * @param host  the Host header, with or without a port
    * @param path  public path without its query
    */
   unanswered(method: string, host: string, path: string): void {

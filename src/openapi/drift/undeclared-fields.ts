@@ -1,12 +1,12 @@
 import { atPointer, pointerOf } from '../../schema/json-pointer.ts'
 import { isObject, type SchemaObject } from '../../schema/json-schema.ts'
 
-/** Bounds of one look: values are as deep and as wide as who sends them likes. */
+/** Bounds of one search, since clients choose how deep and wide a value is. */
 const DEPTH = 16
 const ITEMS = 20
 const MOST = 50
 
-/** Finds the fields of values that a schema of a document does not speak of. */
+/** Finds the fields of a value that its schema does not declare. */
 export class FieldSearch {
   readonly #root: SchemaObject
   readonly #found = new Map<string, unknown>()
@@ -16,7 +16,7 @@ export class FieldSearch {
   }
 
   /**
-   * @param pointer  of the schema in the document
+   * @param pointer  JSON pointer of the schema in the document
    * @returns undeclared fields by their paths: `/items/*\/name`, where `*` is any item of a list
    */
   in(pointer: string, value: unknown): ReadonlyMap<string, unknown> {
@@ -35,7 +35,7 @@ export class FieldSearch {
   #look(schemas: readonly unknown[], value: unknown, path: string, depth: number): void {
     if (depth > DEPTH || this.#found.size >= MOST || typeof value !== 'object' || value === null) return
     const parts = this.#parts(schemas)
-    // nothing is said of what is inside
+    // the schema does not describe the inside of the value
     if (parts.length === 0) return
     if (Array.isArray(value)) {
       const items = parts.flatMap(({ items }) => (items === undefined ? [] : [items]))
@@ -66,7 +66,7 @@ export class FieldSearch {
     }
   }
 
-  /** The schemas that a value may have to fit, references followed and combinations opened. */
+  /** The schemas that may apply to a value, with references and compositions resolved. */
   #parts(schemas: readonly unknown[]): SchemaObject[] {
     const parts = new Set<SchemaObject>()
     const queue = [...schemas]
@@ -83,7 +83,7 @@ export class FieldSearch {
   }
 }
 
-/** What a value is, without saying it: examples of traffic may hold secrets. */
+/** Describes a value without showing it, since traffic may contain secrets. */
 export function redacted(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return `list of ${value.length}`

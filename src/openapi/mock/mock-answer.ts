@@ -8,7 +8,7 @@ import { mockBody, pointedSchema, statedExamples, mockHeaders } from './mock-bod
 
 export { prepareExamples } from './value-example.ts'
 
-/** What a mock looks at in a request. */
+/** The headers of a request that a mock reads. */
 export interface MockRequest {
   accept?: string
   prefer?: string
@@ -16,18 +16,18 @@ export interface MockRequest {
 
 export interface MockAnswer {
   status: number
-  /** Names as the document has them. */
+  /** Header names as written in the document. */
   headers: Record<string, string>
   /** Null for none. */
   body: string | null
 }
 
-/** Answers are made once for each thing that may be asked for; these are few, since they are found in the document. */
+/** Answers are cached by what a client can choose: status, media type and example. */
 const answers = new WeakMap<ApiOperation, Map<string, MockAnswer>>()
 
 /**
- * The answer of a service that does not exist, from the examples and schemas of its document.
- * @returns null when the client accepts none of the media types that there are, with these in `offered`
+ * Makes the answer of a mocked service from the examples and schemas of its document.
+ * @returns only `offered`, the media types of the response, when the client accepts none of them
  */
 export function mockAnswer(
   document: ApiDocument,
@@ -44,7 +44,7 @@ export function mockAnswer(
     }))
   }
   const offered = response.content.map(({ type }) => type)
-  // a failure is told in whatever form there is
+  // an error is sent in any media type rather than as a 406
   const choice = chooseMedia(offered, accept) ?? (status >= 400 ? chooseMedia(offered, undefined) : null)
   if (choice === null) return { offered }
   const media = mediaObject(document.root, operation, response, choice)
@@ -75,14 +75,14 @@ function made(operation: ApiOperation, key: string, make: () => MockAnswer): Moc
   if (known === undefined) answers.set(operation, (known = new Map()))
   let answer = known.get(key)
   if (answer === undefined) {
-    // of a range of statuses or media types a client may ask for many
+    // clients may choose many values of a range of statuses or media types
     if (known.size >= 100) known.clear()
     known.set(key, (answer = make()))
   }
   return answer
 }
 
-/** The one that is asked for, else the first that tells of success, else the one for everything. */
+/** The requested response, else the first success, else `default`, else the first other one. */
 function chosenResponse(
   responses: readonly ApiResponse[],
   code: number | undefined,
@@ -99,17 +99,17 @@ function chosenResponse(
   return { response, status }
 }
 
-/** Tells which preferences were followed (RFC 7240, section 3). */
+/** States which preferences were applied (RFC 7240, section 3). */
 function applied(...preferences: (MockPreference | false)[]): Record<string, string> {
-  const told = preferences.flatMap((preference) =>
+  const stated = preferences.flatMap((preference) =>
     preference === false
       ? []
       : Object.entries(preference).map(
           ([name, value]) => `${name}=${/^[\w-]+$/.test(String(value)) ? value : JSON.stringify(value)}`,
         ),
   )
-  const value = told.join(', ')
-  return told.length === 0 || !/^[\x20-\x7E]*$/.test(value) ? {} : { 'preference-applied': value }
+  const value = stated.join(', ')
+  return stated.length === 0 || !/^[\x20-\x7E]*$/.test(value) ? {} : { 'preference-applied': value }
 }
 
 function headersOf(
@@ -131,7 +131,7 @@ function responseObject(root: SchemaObject, { object, pointer }: ApiOperation, {
   return followReference(root, responses[key], `${pointer}/responses/${pointerToken(key)}`)?.object ?? {}
 }
 
-/** The Media Type Object; of two that differ in parameters only, the one without any. */
+/** The Media Type Object; of two that differ only in parameters, the one without. */
 function mediaObject(
   root: SchemaObject,
   operation: ApiOperation,
@@ -150,7 +150,7 @@ interface Accepted {
   quality: number
 }
 
-/** Reads an `Accept` header (RFC 9110, section 12.5.1); parameters of media types are passed over. */
+/** Reads an `Accept` header (RFC 9110, section 12.5.1); parameters of media types are ignored. */
 function accepted(header: string): Accepted[] {
   return header
     .toLowerCase()
@@ -169,18 +169,18 @@ const isRange = (type: string): boolean => type.endsWith('/*')
 const holds = (range: string, type: string): boolean =>
   range === '*/*' || range === type || (isRange(range) && type.startsWith(range.slice(0, -1)))
 
-/** One of the media types that there are. */
+/** A media type chosen for the answer. */
 interface MediaChoice {
-  /** As it is offered; may be a range. */
+  /** As the document has it; may be a range. */
   offered: string
-  /** What the answer says. */
+  /** The media type of the answer. */
   type: string
 }
 
 /**
- * The media type that a client likes best, the first of several.
- * @param offered  in small letters, without parameters; ranges (`text/*`) too
- * @param accept   header of the request; without it everything is welcome
+ * Chooses the media type that the client prefers; of equal ones the first.
+ * @param offered  in lower case, without parameters; may be ranges (`text/*`)
+ * @param accept   header of the request; without it any type is accepted
  * @returns null when the client accepts none
  */
 function chooseMedia(offered: readonly string[], accept: string | undefined): MediaChoice | null {
@@ -189,7 +189,7 @@ function chooseMedia(offered: readonly string[], accept: string | undefined): Me
   let best: MediaChoice | null = null
   let bestQuality = 0
   for (const offer of offered) {
-    // of a range the client says which, as far as it does
+    // for an offered range, take the concrete type that the client prefers
     const type = isRange(offer)
       ? (wishes
           .filter((wish) => wish.quality > 0 && !isRange(wish.type) && holds(offer, wish.type))
@@ -215,7 +215,7 @@ const concrete = (range: string): string =>
       ? 'application/json'
       : 'application/octet-stream'
 
-/** What a client wishes a mock to answer with (`Prefer`, RFC 7240): `code=404, example="not found"`. */
+/** What a client asks a mock to answer with (`Prefer`, RFC 7240): `code=404, example="not found"`. */
 interface MockPreference {
   code?: number
   /** Name of an example. */
@@ -226,8 +226,7 @@ const PREFERENCE =
   /[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)|"((?:[^"\\]|\\.)*)"))?[ \t]*(?:;[^,]*)?(?:,|$)/y
 
 /**
- * Reads a `Prefer` header; other preferences are passed over, as the RFC says, and of two with one name the first
- * counts.
+ * Reads a `Prefer` header. Other preferences are ignored, as the RFC says; of two with the same name the first wins.
  */
 function mockPreference(header: string | undefined): MockPreference {
   const preference: MockPreference = {}

@@ -5,25 +5,25 @@ import { followReference } from '../../schema/local-reference.ts'
 import { SampleSchema } from './sample-schema.ts'
 import { sampler } from './value-example.ts'
 
-/** Examples that a Media Type, Parameter or Header Object states, by name; the one without a name is `''`. */
+/** The examples of a Media Type, Parameter or Header Object, by name; `''` for `example`, which has none. */
 export function statedExamples(root: SchemaObject, object: SchemaObject): Map<string, unknown> {
   const found = new Map<string, unknown>()
   for (const [name, value] of Object.entries(isObject(object.examples) ? object.examples : {})) {
     const example = followReference(root, value, '')?.object
-    // one that is kept elsewhere is never fetched
+    // an external example is never fetched
     if (example?.value !== undefined) found.set(name, example.value)
   }
   if (object.example !== undefined) found.set('', object.example)
   return found
 }
 
-/** A value that a schema allows, of bounded size; undefined when there is none. */
+/** Makes a value of bounded size that a schema allows; undefined when it cannot. */
 export function schemaSample(root: SchemaObject, schema: unknown): unknown {
   const copy = new SampleSchema(root).of(schema)
   return copy === undefined ? undefined : sampler().sample(copy, { skipWriteOnly: true, quiet: true })
 }
 
-/** The body for a media type. @param value  undefined for a sample of the schema */
+/** Makes the body for a media type. @param value  the example; undefined for a sample of the schema */
 export function mockBody(root: SchemaObject, type: string, value: unknown, schema: unknown): string | null {
   if (/[/+]xml$/.test(type)) return typeof value === 'string' ? value : xmlBody(root, value, schema)
   const body = value === undefined ? schemaSample(root, schema) : value
@@ -45,7 +45,7 @@ export function mockBody(root: SchemaObject, type: string, value: unknown, schem
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))
 
-/** Whether an example is JSON written as text, where the schema allows no text. */
+/** Whether an example is JSON in a string although the schema allows no string. */
 function isJsonText(root: SchemaObject, body: string, schema: unknown): boolean {
   const type: unknown = followReference(root, schema, '')?.object.type
   if (type === undefined || [type].flat().includes('string')) return false
@@ -71,7 +71,7 @@ function xmlBody(root: SchemaObject, value: unknown, schema: unknown): string | 
 export const pointedSchema = (root: SchemaObject, pointer: string | null): unknown =>
   pointer === null ? undefined : atPointer(root, pointer)
 
-/** Headers that say how a message is framed and coded: the mock's own message is another one. */
+/** Headers about the framing and coding of a message, which the mock sets for its own message. */
 const FRAMING = new Set([
   'connection',
   'content-encoding',
@@ -90,7 +90,10 @@ const FRAMING = new Set([
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const VALUE = /^[\t\x20-\x7E\x80-\xFF]*$/
 
-/** The headers of a response, each from its example, else its schema. What no header can carry is left out. */
+/**
+ * Makes the headers of a response, each from its example, else its schema. Values that no header can carry are left
+ * out.
+ */
 export function mockHeaders(root: SchemaObject, object: SchemaObject, response: ApiResponse): Record<string, string> {
   const headers: Record<string, string> = {}
   for (const { name, explode, schemaPointer } of response.headers) {

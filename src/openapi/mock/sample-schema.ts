@@ -2,15 +2,15 @@ import { isObject, type SchemaObject, unionsWith, withoutUnions } from '../../sc
 import { numberExample, patternExample } from './value-example.ts'
 import { referencedSchema } from '../../schema/local-reference.ts'
 
-/** Schemas that one sample may be made of, characters of its examples together, and how deep it may go. */
+/** Most schemas of one sample, most characters of its examples together, and its greatest depth. */
 const MOST_SCHEMAS = 2000
 const MOST_TEXT = 1024 * 1024
 const MOST_DEPTH = 12
-/** Items and characters that a schema may ask a sample for. */
+/** Most items of a list, and most characters of a text, in a sample. */
 const MOST_ITEMS = 20
 const MOST_LENGTH = 1000
 
-/** Keywords that a sample is made by; those that hold schemas are looked at apart. */
+/** Keywords that are copied as they are; those with subschemas are handled one by one. */
 const PLAIN = [
   'type',
   'format',
@@ -31,8 +31,8 @@ const PLAIN = [
 ]
 
 /**
- * A schema without references, `allOf` and alternatives, small enough to make a sample of: what comes again within
- * itself, and what is too much, is left out where it may be missing.
+ * Simplifies schemas so that a sample can be generated from them: references, `allOf` and alternatives are resolved,
+ * and recursive or too large parts are left out where they are optional.
  */
 export class SampleSchema {
   readonly #root: SchemaObject
@@ -44,7 +44,7 @@ export class SampleSchema {
     this.#root = root
   }
 
-  /** @param within  schemas around it, the outermost first. @returns undefined for what cannot be had */
+  /** @param within  schemas around it, the outermost first. @returns undefined when no bounded sample exists */
   of(schema: unknown, within: readonly unknown[] = []): SchemaObject | undefined {
     if (schema === true) return {}
     if (
@@ -65,7 +65,7 @@ export class SampleSchema {
       const target = referencedSchema(this.#root, schema.$ref)
       const copy = this.of(target?.schema, inner)
       if (copy === undefined) return undefined
-      // elements of XML are called after their schema
+      // an XML element is named after its schema
       parts.unshift(
         copy.xml?.name === undefined && target !== undefined
           ? { ...copy, xml: { name: target.pointer.split('/').at(-1), ...copy.xml } }
@@ -90,10 +90,10 @@ export class SampleSchema {
     return parts.length === 1 ? parts[0] : parts.reduce(merge)
   }
 
-  /** A part of an `allOf`; a union that has the schema around it as a branch does not count there. */
-  #chosen(part: unknown, heir: SchemaObject): unknown {
+  /** A part of an `allOf`, without a union of which the surrounding schema is itself a branch. */
+  #chosen(part: unknown, subtype: SchemaObject): unknown {
     const target = isObject(part) ? referencedSchema(this.#root, part.$ref)?.schema : undefined
-    const unions = unionsWith(this.#root, target, heir)
+    const unions = unionsWith(this.#root, target, subtype)
     return unions.length > 0 ? withoutUnions(target as SchemaObject, unions) : part
   }
 
@@ -104,7 +104,7 @@ export class SampleSchema {
     }
     if (Array.isArray(copy.enum)) copy.enum = copy.enum.slice(0, 1).filter((value) => this.#affords(value))
     if (Array.isArray(schema.type)) copy.type = schema.type.find((type) => type !== 'null') ?? 'null'
-    // a format has its own length
+    // a format determines the length
     if (schema.format === undefined) {
       Object.assign(
         copy,
@@ -140,12 +140,12 @@ export class SampleSchema {
       copy.prefixItems = schema.prefixItems.slice(0, MOST_ITEMS).map((item) => this.of(item, inner) ?? {})
     }
     if (schema.minItems > 0) copy.minItems = Math.min(schema.minItems, MOST_ITEMS)
-    // items that hold items multiply
+    // nested lists multiply
     if (copy.minItems > 1) this.#schemas += copy.minItems * 10
     return copy
   }
 
-  /** Whether an example fits into what is left. */
+  /** Whether an example fits into the remaining characters; if so, counts it. */
   #affords(example: unknown): boolean {
     let size = this.#sizes.get(example)
     if (size === undefined) this.#sizes.set(example, (size = JSON.stringify(example)?.length ?? 0))
@@ -162,7 +162,7 @@ const pick = (schema: SchemaObject, keywords: readonly string[]): SchemaObject =
     keywords.filter((keyword) => schema[keyword] !== undefined).map((keyword) => [keyword, schema[keyword]]),
   )
 
-/** Two copies that both hold; what the later says wins. */
+/** Merges two copies; the later one wins. */
 function merge(one: SchemaObject, other: SchemaObject): SchemaObject {
   const merged = { ...one, ...other }
   if (isObject(one.example) && isObject(other.example)) merged.example = { ...one.example, ...other.example }

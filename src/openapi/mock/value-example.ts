@@ -2,17 +2,17 @@ import { createRequire } from 'node:module'
 import type { SchemaObject } from '../../schema/json-schema.ts'
 
 const require = createRequire(import.meta.url)
-/** Packages that only mocks need. */
+/** Packages that only mocks need, loaded on first use. */
 export const sampler = (): typeof import('openapi-sampler') => require('openapi-sampler')
 const re2js = (): typeof import('re2js') => require('re2js')
 
-/** Loads these packages at boot, so that the first request does not have to. */
+/** Loads the packages for mocks at boot, so that the first request does not wait for them. */
 export function prepareExamples(): void {
   sampler()
   re2js()
 }
 
-/** A number that a schema allows, as near to zero as may be; undefined when none is found. */
+/** Finds a number that a schema allows, as close to zero as possible; undefined when none is found. */
 export function numberExample({
   type,
   minimum,
@@ -46,15 +46,15 @@ export function numberExample({
 const number = (value: unknown): number | undefined =>
   typeof value === 'number' && Number.isFinite(value) ? value : undefined
 
-/** Longest pattern for which a text is sought; repetitions in it have three digits at most. */
+/** Longest pattern for which a text is generated; its repetition counts have at most three digits. */
 const MOST_PATTERN = 200
 
-/** A text that matches the pattern of a schema; undefined when none is found. */
+/** Generates a text that matches the pattern of a schema; undefined when it cannot. */
 export function patternExample({ pattern, minLength = 0, maxLength = Infinity }: SchemaObject): string | undefined {
   if (pattern.length > MOST_PATTERN || /\d{4}/.test(pattern)) return undefined
   try {
     const text: unknown = sampler().sample({ type: 'string', pattern }, { enablePatterns: true, quiet: true })
-    // what the sampler knows of patterns is little
+    // the sampler supports only part of the syntax, so its text is checked
     return typeof text === 'string' &&
       text.length >= minLength &&
       text.length <= maxLength &&

@@ -20,11 +20,11 @@ test('operations that cannot be told apart, and schemes that nobody knows, are r
     ),
     [
       'openapi/api.yaml:6: paths./b/{x: has a brace that stands for itself or is not closed, allowed: {name} within one segment',
-      'openapi/api.yaml:7: paths.c: is no path, allowed: one that starts with "/"',
-      'openapi/api.yaml:5: paths./a/{y}.get: has the same method and path as GET /a/{x}: names of parameters do not tell paths apart',
+      'openapi/api.yaml:7: paths.c: is not a path, allowed: one that starts with "/"',
+      'openapi/api.yaml:5: paths./a/{y}.get: has the same method and path as GET /a/{x}: parameter names do not distinguish paths',
       'openapi/api.yaml:5: paths./a/{y}.get.security[0].nokey: names no security scheme of the document, allowed: none, since it has none',
       'openapi/api.yaml:8: paths./d/{id}.get.parameters[0].style: is "form" in a path parameter, allowed: simple, label, matrix',
-      'openapi/api.yaml:8: paths./d/{id}.get: has the path parameter "ID", which is not in its path, and none for {id}: give both one name',
+      'openapi/api.yaml:8: paths./d/{id}.get: has the path parameter "ID", which is not in its path, and none for {id}: use one name for both',
     ],
   )
 })
@@ -50,12 +50,12 @@ test('what is read and not enforced is noted once for each kind', async (t) => {
   assert.deepEqual(notes, [
     'the field "foo" is not known there and is ignored (openapi/api.yaml:5)',
     'the field "paramters" is not known there and is ignored, did you mean "parameters"? (openapi/api.yaml:5)',
-    'an operation has no responses, so that any is allowed (openapi/api.yaml:5, openapi/api.yaml:6 and 1 more)',
+    'an operation has no responses, so any is allowed (openapi/api.yaml:5, openapi/api.yaml:6 and 1 more)',
     'callbacks are documented only (openapi/api.yaml:6)',
     'webhooks are documented only (openapi/api.yaml:3)',
     'paths with "?" or "#" cannot be routed and are left out (openapi/api.yaml:7)',
     'a path parameter is not in its path and is ignored (openapi/api.yaml:5)',
-    'the operationId "x" stands at more than one operation (openapi/api.yaml:6)',
+    'the operationId "x" is used by more than one operation (openapi/api.yaml:6)',
     'a name in a path has no parameter, so that any text is allowed there (openapi/api.yaml:6)',
   ])
 })

@@ -130,7 +130,7 @@ test('no value is told, only what it is like', () => {
   ])
 })
 
-test('what traffic has and the document has not is counted, and what nobody calls is told', () => {
+test('what traffic has and the document lacks is counted, and what nobody calls is told', () => {
   const record = new DriftRecord('pets', document, '/store', undefined)
   const pets = record.operation(withQuery)
   for (let i = 0; i < 3; i++) {

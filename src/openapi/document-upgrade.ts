@@ -3,7 +3,7 @@ import { OPENAPI } from './document-grammar.ts'
 import type { DocumentNotes } from './document-origins.ts'
 import { walkDocument, wholeDocument } from './document-walk.ts'
 
-/** Keywords that say something about a schema to people, and nothing to a validator. */
+/** Keywords that are documentation only: a validator ignores them. */
 const ANNOTATIONS = new Set([
   'title',
   'description',
@@ -20,15 +20,15 @@ const ANNOTATIONS = new Set([
 const isAnnotation = (keyword: string): boolean => ANNOTATIONS.has(keyword) || keyword.startsWith('x-')
 
 /**
- * Lifts a document of OpenAPI 3.0 to 3.1, in place. Upgraders that go by the names on the way to an object take data
- * for schemas and schemas for data; this one goes by the grammar.
+ * Upgrades a document of OpenAPI 3.0 to 3.1, in place. It follows the grammar of documents. Upgraders that guess from
+ * field names mistake examples for schemas, and schemas for examples.
  */
-export function liftToThreeOne(root: SchemaObject, notes: DocumentNotes): void {
+export function upgradeToThreeOne(root: SchemaObject, notes: DocumentNotes): void {
   root.openapi = '3.1.1'
   walkDocument(OPENAPI, wholeDocument(root), {
     part: ({ kind, value, pointer, holder, key }) => {
       if (kind === 'Schema') {
-        if (holder) holder[key] = liftSchema(value, pointer, notes)
+        if (holder) holder[key] = upgradeSchema(value, pointer, notes)
       } else if (value.example !== undefined && (kind === 'Parameter' || kind === 'Header' || kind === 'Media')) {
         value.examples ??= { default: { value: value.example } }
         delete value.example
@@ -37,24 +37,24 @@ export function liftToThreeOne(root: SchemaObject, notes: DocumentNotes): void {
   })
 }
 
-function liftSchema(schema: SchemaObject, pointer: string, notes: DocumentNotes): SchemaObject {
+function upgradeSchema(schema: SchemaObject, pointer: string, notes: DocumentNotes): SchemaObject {
   if (typeof schema.$ref === 'string') dropBesideReference(schema, pointer, notes)
-  liftBound(schema, 'exclusiveMinimum', 'minimum')
-  liftBound(schema, 'exclusiveMaximum', 'maximum')
+  upgradeBound(schema, 'exclusiveMinimum', 'minimum')
+  upgradeBound(schema, 'exclusiveMaximum', 'maximum')
   if (schema.example !== undefined) {
     schema.examples ??= [schema.example]
     delete schema.example
   }
   const { nullable } = schema
   delete schema.nullable
-  const lifted = nullable === true ? allowNull(schema, pointer) : schema
-  liftFormat(lifted)
-  return lifted
+  const upgraded = nullable === true ? allowNull(schema, pointer) : schema
+  upgradeFormat(upgraded)
+  return upgraded
 }
 
 /**
- * What stands beside a `$ref` is ignored (OpenAPI 3.0, section 4.7.23); text for people does no harm, and `nullable` is
- * meant.
+ * What stands beside a `$ref` is ignored (OpenAPI 3.0, section 4.7.23); documentation is kept, and so is `nullable`,
+ * whose authors expect it to work.
  */
 function dropBesideReference(schema: SchemaObject, pointer: string, notes: DocumentNotes): void {
   for (const keyword of Object.keys(schema)) {
@@ -64,7 +64,7 @@ function dropBesideReference(schema: SchemaObject, pointer: string, notes: Docum
   }
 }
 
-function liftBound(schema: SchemaObject, exclusive: string, bound: string): void {
+function upgradeBound(schema: SchemaObject, exclusive: string, bound: string): void {
   if (typeof schema[exclusive] !== 'boolean') return
   if (schema[exclusive] && schema[bound] !== undefined) {
     schema[exclusive] = schema[bound]
@@ -73,14 +73,14 @@ function liftBound(schema: SchemaObject, exclusive: string, bound: string): void
 }
 
 /**
- * A schema that allows null too. A `type` takes it up, and then an `enum` must list it (OpenAPI 3.0.3); where others
- * decide about the value (`$ref`, `allOf` and the like), these keep their say about everything but null.
+ * Makes a `nullable` schema allow null. A `type` gets `null` added; an `enum` must list null itself (OpenAPI 3.0.3). A
+ * schema with `$ref`, `allOf` and the like becomes one branch of an `anyOf`, beside null.
  */
 function allowNull(schema: SchemaObject, pointer: string): SchemaObject {
   const composed = ['$ref', 'allOf', 'anyOf', 'oneOf', 'not'].some((keyword) => keyword in schema)
   if (!composed) {
     if (schema.type !== undefined) schema.type = [...new Set([schema.type, 'null'].flat())]
-    // an arm that says nothing else means null, not everything
+    // a branch with nothing but `nullable` means null, not any value
     else if (/\/(oneOf|anyOf)\/\d+$/.test(pointer) && Object.keys(schema).every(isAnnotation)) schema.type = 'null'
     return schema
   }
@@ -89,8 +89,8 @@ function allowNull(schema: SchemaObject, pointer: string): SchemaObject {
   return { ...Object.fromEntries(outside), anyOf: [Object.fromEntries(inside), { type: 'null' }] }
 }
 
-/** Bytes are no JSON text (OpenAPI 3.1, section 4.8.14.3). */
-function liftFormat(schema: SchemaObject): void {
+/** Replaces the formats for bytes (OpenAPI 3.1, section 4.8.14.3). */
+function upgradeFormat(schema: SchemaObject): void {
   if (![schema.type].flat().includes('string')) return
   if (schema.format === 'binary') {
     delete schema.type

@@ -8,7 +8,7 @@ import { followReference } from '../schema/local-reference.ts'
 const FORM = 'application/x-www-form-urlencoded'
 const MULTIPART = 'multipart/form-data'
 
-/** Where the parts of a lifted document stood before. */
+/** Sections of an upgraded document, and where Swagger 2.0 has them. */
 export const SWAGGER_HOMES: ReadonlyMap<string, string> = new Map([
   ['/components/schemas', '/definitions'],
   ['/components/parameters', '/parameters'],
@@ -18,11 +18,11 @@ export const SWAGGER_HOMES: ReadonlyMap<string, string> = new Map([
 ])
 
 /**
- * Lifts a checked document of Swagger 2.0 to OpenAPI 3.0. The library that does it loses some of what a document says,
- * so each operation is given first what it has by reference, from its path and by default.
- * @returns the new document; the old one is used up
+ * Upgrades a checked document of Swagger 2.0 to OpenAPI 3.0. The library loses some information, so each operation is
+ * first given its own copy of what it inherits: from references, its path, and defaults.
+ * @returns the new document; the old one must not be used any more
  */
-export async function liftSwagger(root: SchemaObject, notes: DocumentNotes): Promise<SchemaObject> {
+export async function upgradeSwagger(root: SchemaObject, notes: DocumentNotes): Promise<SchemaObject> {
   const { upgradeFromTwoToThree } = await import('@scalar/openapi-upgrader/2.0-to-3.0')
   dropBesideReferences(root, notes)
   const needed = prepareOperations(root, notes)
@@ -31,24 +31,24 @@ export async function liftSwagger(root: SchemaObject, notes: DocumentNotes): Pro
   }
   prepareHeaders(root, notes)
   const aside = takeExtensions(root)
-  const lifted = upgradeFromTwoToThree(root) as SchemaObject
-  putBack(lifted, aside)
+  const upgraded = upgradeFromTwoToThree(root) as SchemaObject
+  putBack(upgraded, aside)
   for (const pointer of needed) {
-    const body = atPointer(lifted, `${pointer}/requestBody`)
+    const body = atPointer(upgraded, `${pointer}/requestBody`)
     if (isObject(body)) body.required = true
   }
-  for (const scheme of Object.values(lifted.components?.securitySchemes ?? {}) as SchemaObject[]) {
+  for (const scheme of Object.values(upgraded.components?.securitySchemes ?? {}) as SchemaObject[]) {
     for (const flow of Object.values(isObject(scheme.flows) ? scheme.flows : {}) as SchemaObject[]) flow.scopes ??= {}
   }
-  return lifted
+  return upgraded
 }
 
-/** A Reference Object has nothing but its `$ref` (Swagger 2.0), and `x-nullable` is meant. */
+/** Removes what stands beside a `$ref` (Swagger 2.0 ignores it), except documentation and extensions (`x-nullable`). */
 function dropBesideReferences(root: SchemaObject, notes: DocumentNotes): void {
   walkDocument(SWAGGER, wholeDocument(root), {
     part: ({ kind, value, pointer }) => {
       if (kind !== 'Schema') return
-      // nested lists of parameters could say how they are split; nothing later can
+      // OpenAPI 3 cannot state how a nested list is split
       if (typeof value.collectionFormat === 'string') delete value.collectionFormat
       if (typeof value.$ref !== 'string') return
       for (const keyword of Object.keys(value)) {
@@ -60,14 +60,14 @@ function dropBesideReferences(root: SchemaObject, notes: DocumentNotes): void {
   })
 }
 
-/** @returns pointers of operations whose form must be sent */
+/** Copies inherited bodies and parameters into operations. @returns pointers of operations that require a form */
 function prepareOperations(root: SchemaObject, notes: DocumentNotes): string[] {
   const needed: string[] = []
   for (const list of [
     root,
     ...Object.values(root.paths ?? {}).flatMap((item) => (isObject(item) ? METHODS.map((method) => item[method]) : [])),
   ]) {
-    // an empty list says no more than none
+    // an empty list means the same as none
     for (const field of ['consumes', 'produces']) {
       if (Array.isArray(list?.[field]) && list[field].length === 0) delete list[field]
     }
@@ -87,7 +87,7 @@ function prepareOperations(root: SchemaObject, notes: DocumentNotes): string[] {
       const own = resolved(root, operation.parameters)
       const has = (name: unknown, place: unknown): boolean =>
         own.some((parameter) => parameter.in === place && parameter.name === name)
-      // a body is one, whatever its name; fields of a form stand for themselves
+      // an operation has one body, whatever its name, but a form has many fields
       const body = inherited.filter(
         (parameter) =>
           isBody(parameter) &&
@@ -106,7 +106,7 @@ function prepareOperations(root: SchemaObject, notes: DocumentNotes): string[] {
 
 const isBody = (parameter: SchemaObject): boolean => parameter.in === 'body' || parameter.in === 'formData'
 
-/** Parameters with the references to bodies, which 3.0 has no parameters for, followed. */
+/** The parameters of a list. References to body parameters are replaced by copies, since 3.0 has no such parameters. */
 function resolved(root: SchemaObject, list: unknown): SchemaObject[] {
   return (Array.isArray(list) ? (list as SchemaObject[]) : []).map((parameter) => {
     if (parameter.$ref === undefined) return parameter
@@ -116,7 +116,7 @@ function resolved(root: SchemaObject, list: unknown): SchemaObject[] {
   })
 }
 
-/** What forms are sent as when nothing says it. @returns whether a field is required */
+/** States the media types of a form when the document does not. @returns whether a field is required */
 function prepareForm(root: SchemaObject, operation: SchemaObject, parameters: SchemaObject[]): boolean {
   const fields = parameters.filter((parameter) => parameter.in === 'formData')
   if (fields.length === 0) return false
@@ -129,7 +129,7 @@ function prepareForm(root: SchemaObject, operation: SchemaObject, parameters: Sc
   return fields.some(({ required }) => required === true)
 }
 
-/** `collectionFormat` of lists: the default is stated, and what 3.0 cannot say becomes text that nobody splits. */
+/** Prepares lists: states the default `collectionFormat`; a format that 3.0 lacks turns the list into plain text. */
 function prepareParameter(
   parameter: unknown,
   pointer: string,
@@ -138,7 +138,7 @@ function prepareParameter(
 ): void {
   if (!isObject(parameter)) return
   if (parameter.in === 'formData' && parameter.allowEmptyValue === true) {
-    notes.add('"allowEmptyValue" of a form is ignored: an empty text must fit the field', pointer)
+    notes.add('"allowEmptyValue" of a form is ignored: an empty text must match the schema of the field', pointer)
   }
   if (parameter.type !== 'array') return
   const format = (parameter.collectionFormat ??= 'csv')
@@ -157,7 +157,7 @@ function prepareParameter(
   parameter.type = 'string'
 }
 
-/** Lists in headers of responses, which have the one form that 3.0 knows, or are text. */
+/** Prepares lists in response headers: 3.0 knows only `csv`; other formats become plain text. */
 function prepareHeaders(root: SchemaObject, notes: DocumentNotes): void {
   walkDocument(SWAGGER, wholeDocument(root), {
     part: ({ kind, value, pointer }) => {
@@ -168,7 +168,7 @@ function prepareHeaders(root: SchemaObject, notes: DocumentNotes): void {
   })
 }
 
-/** Extensions of paths are not for the library, which takes them for operations. */
+/** Takes extensions of paths out, since the library would treat them as operations. `putBack` restores them. */
 function takeExtensions(root: SchemaObject): [pointer: string, name: string, value: unknown][] {
   const aside: [string, string, unknown][] = []
   const take = (holder: unknown, pointer: string): void => {
