@@ -108,7 +108,7 @@ export class AttemptLoop implements AttemptOwner, SendController {
     this.#finish(false)
   }
 
-  /** The gateway itself has thrown: the request ends, and whoever waits for its answer gets 500. Never throws. */
+  /** The gateway itself has thrown: the request ends, and its client gets 500. Never throws. */
   broken(error: unknown): void {
     try {
       this.#finish(false)
@@ -160,7 +160,7 @@ export class AttemptLoop implements AttemptOwner, SendController {
     const attempt = (this.#current = new Attempt(this, target))
     this.attempts++
     attempt.send()
-    if (this.#race !== null && attempt.isUnderWay) this.#race.arm()
+    if (this.#race !== null && attempt.isInFlight) this.#race.arm()
     return true
   }
 

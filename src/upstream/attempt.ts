@@ -43,7 +43,7 @@ export class Attempt implements BreakableHandler {
   /** Status of the answer; 0 before that. */
   status = 0
   readonly #owner: AttemptOwner
-  #state: 'under way' | 'dropped' | 'over' = 'under way'
+  #state: 'in flight' | 'dropped' | 'over' = 'in flight'
   #timer: NodeJS.Timeout | null = null
 
   constructor(owner: AttemptOwner, target: Target) {
@@ -51,8 +51,8 @@ export class Attempt implements BreakableHandler {
     this.target = target
   }
 
-  get isUnderWay(): boolean {
-    return this.#state === 'under way'
+  get isInFlight(): boolean {
+    return this.#state === 'in flight'
   }
 
   /** @param headers  those of the request, or a copy while another attempt of it is in flight */
@@ -99,7 +99,7 @@ export class Attempt implements BreakableHandler {
 
   /** The answer has not come in time. */
   expire(): void {
-    if (this.#state !== 'under way') return
+    if (this.#state !== 'in flight') return
     const error = gatehouseError('GW_UPSTREAM_TIMEOUT')
     this.stop('timeout')
     this.#owner.attemptFailed(this, error, 'timeout')
@@ -124,7 +124,7 @@ export class Attempt implements BreakableHandler {
       firstByte > 0 &&
       firstByte < PRECISE &&
       this.#timer === null &&
-      this.#state === 'under way' &&
+      this.#state === 'in flight' &&
       !isStream(body)
     ) {
       this.#timer = setTimeout(onTooSlow, firstByte, this).unref()
@@ -143,7 +143,7 @@ export class Attempt implements BreakableHandler {
       // informational: undici starts its timer anew with each
       if (elapsed > this.#owner.outgoing.plan.timeouts.firstByte) {
         controller.abort(gatehouseError('GW_UPSTREAM_TIMEOUT'))
-      } else if (this.#state === 'under way') this.#owner.attemptInformed(status, headers)
+      } else if (this.#state === 'in flight') this.#owner.attemptInformed(status, headers)
       return
     }
     const mistake = mistakeOf(headers)
@@ -188,21 +188,21 @@ export class Attempt implements BreakableHandler {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#state === 'under way') this.#owner.attemptData(chunk)
+    if (this.#state === 'in flight') this.#owner.attemptData(chunk)
   }
 
   onResponseEnd(_controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
-    const wasUnderWay = this.#state === 'under way'
+    const wasInFlight = this.#state === 'in flight'
     if (this.#state !== 'over') this.#over(null)
-    if (wasUnderWay) this.#owner.attemptEnded(trailers)
+    if (wasInFlight) this.#owner.attemptEnded(trailers)
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#state === 'over') return
-    const wasUnderWay = this.#state === 'under way'
+    const wasInFlight = this.#state === 'in flight'
     const failure = attemptFailure(error)
-    this.#over(wasUnderWay ? failure : null)
-    if (wasUnderWay) this.#owner.attemptFailed(this, error, failure)
+    this.#over(wasInFlight ? failure : null)
+    if (wasInFlight) this.#owner.attemptFailed(this, error, failure)
   }
 
   #answered(status: number, elapsed: number): void {

@@ -56,14 +56,14 @@ export class HedgeRace {
 
   /** Another attempt that is still in flight and may bring the answer instead of the failed one. */
   standIn(failed: Attempt, current: Attempt): Attempt | undefined {
-    return [current, ...this.#copies].find((attempt) => attempt !== failed && attempt.isUnderWay)
+    return [current, ...this.#copies].find((attempt) => attempt !== failed && attempt.isInFlight)
   }
 
   /** An answer is chosen: the other attempts are broken off. */
   settle(winner: Attempt, current: Attempt): void {
     // a slower attempt takes at least this long
     this.#policy.note(performance.now() - current.sentAt)
-    if (current !== winner && current.isUnderWay) current.stop('cancelled')
+    if (current !== winner && current.isInFlight) current.stop('cancelled')
     this.close(winner)
   }
 
@@ -75,7 +75,7 @@ export class HedgeRace {
   close(kept?: Attempt): void {
     this.#decided = true
     this.disarm()
-    for (const copy of this.#copies) if (copy !== kept && copy.isUnderWay) copy.stop('cancelled')
+    for (const copy of this.#copies) if (copy !== kept && copy.isInFlight) copy.stop('cancelled')
   }
 }
 

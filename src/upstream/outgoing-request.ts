@@ -107,8 +107,8 @@ export interface AnswerHandler {
   /** Absent in handlers that never ask for an upgrade. */
   onRequestUpgrade?: Dispatcher.DispatchHandler['onRequestUpgrade']
   /**
-   * This handler, or the gateway, has thrown. The request is over, and whoever waits gets an error. Must not throw, and
-   * may be called after any other call.
+   * This handler, or the gateway, has thrown. The request is over, and its client gets an error. Must not throw, and may
+   * be called after any other call.
    */
   broken(error: unknown): void
 }

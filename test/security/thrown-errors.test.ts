@@ -29,6 +29,7 @@ import { ReplyHandler } from '../../src/proxy/reply-handler.ts'
 import { RetryState } from '../../src/upstream/retry-state.ts'
 import { TunnelHandler } from '../../src/proxy/tunnel.ts'
 import { FrameBoundary } from '../../src/proxy/websocket-frames.ts'
+import { TargetSelection } from '../../src/upstream/target-selection.ts'
 import { Target } from '../../src/upstream/target.ts'
 import { Upstream } from '../../src/upstream/upstream.ts'
 import { SECRET, signedHeaders } from '../auth/http-signature/signer.ts'
@@ -247,6 +248,7 @@ test('what targets, stores, limits and schemes throw is answered, and ends nothi
     t,
     {
       Target,
+      TargetSelection,
       Upstream,
       EncodedBodies,
       MemoryStore,
