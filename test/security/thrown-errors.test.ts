@@ -154,6 +154,8 @@ async function start(t: TestContext, config: ConfigInput = {}) {
       get(`/cached/small${x}`, 'range: bytes=0-1\r\n'),
       get(`/cached/stale${x}`),
       get(`/cached/stale${x}`),
+      // stored since the first round, and validated each time
+      get('/cached/stale'),
       get(`/cached/stream${x}`, 'accept-encoding: br\r\n'),
       get(`/cached/cut${x}`),
       get(`/cached/failing${x}`),
