@@ -86,6 +86,16 @@ export const grantFields = {
 export const HttpUrl = (description: string) =>
   Type.String({ pattern: '^https?://', title: 'URL that starts with https:// or http://', description })
 
+/** A text that is not empty. */
+export const Text = (description: string) => Type.String({ minLength: 1, description })
+
+/** How the gateway authenticates as a client of an authorization server. */
+export const ClientAuth = Type.Enum(['basic', 'post'], {
+  default: 'basic',
+  description:
+    'How client id and secret are sent (RFC 6749, section 2.3.1): in the `Authorization` header (`basic`), or in the body (`post`).',
+})
+
 const TOKEN = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 
 /**

@@ -144,27 +144,21 @@ export class FailedAttempts {
   #run(attempt: AuthAttempt): Consumer | Promise<Consumer> {
     const { keys, scheme, request } = attempt
     for (const key of keys) this.#tallies.get(key).reserved++
+    const failed = (error: unknown): never => {
+      this.#ended(attempt, error)
+      throw error
+    }
+    const succeeded = (consumer: Consumer): Consumer => {
+      this.#ended(attempt, null)
+      return consumer
+    }
     let found: Consumer | Promise<Consumer>
     try {
       found = scheme.authenticate(request)
     } catch (error) {
-      this.#ended(attempt, error)
-      throw error
+      return failed(error)
     }
-    if (!(found instanceof Promise)) {
-      this.#ended(attempt, null)
-      return found
-    }
-    return found.then(
-      (consumer) => {
-        this.#ended(attempt, null)
-        return consumer
-      },
-      (error: unknown) => {
-        this.#ended(attempt, error)
-        throw error
-      },
-    )
+    return found instanceof Promise ? found.then(succeeded, failed) : succeeded(found)
   }
 
   #ended({ keys, account }: AuthAttempt, error: unknown): void {
@@ -181,10 +175,10 @@ export class FailedAttempts {
   }
 
   #share(keys: readonly string[]): void {
-    this.#shared
-      ?.add(keys)
-      .then((counts) => this.#merge(keys, counts))
-      .catch(() => {})
+    this.#shared?.add(keys).then(
+      (counts) => this.#merge(keys, counts),
+      () => {},
+    )
   }
 
   /** Takes over the counts of other gateways. */

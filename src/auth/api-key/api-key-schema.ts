@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Duration } from '../../units.ts'
-import { grantFields, placeFields } from '../auth-schema.ts'
+import { Text, grantFields, placeFields } from '../auth-schema.ts'
 
 /** One key, in the configuration, the keys file or Redis. The key itself is never stored. */
 export const ApiKeyEntry = Type.Object(
@@ -53,11 +53,9 @@ export const ApiKeySettings = Type.Object(
     ...placeFields('key', 'x-api-key'),
     keys: Type.Optional(Type.Array(ApiKeyEntry, { description: 'The keys, in the configuration itself.' })),
     file: Type.Optional(
-      Type.String({
-        minLength: 1,
-        description:
-          'YAML or JSON file with a list of keys, each as in `keys`. `gatehouse key` writes it. Changes take effect within two seconds.',
-      }),
+      Text(
+        'YAML or JSON file with a list of keys, each as in `keys`. `gatehouse key` writes it. Changes take effect within two seconds.',
+      ),
     ),
     redis: Type.Optional(
       Type.Boolean({

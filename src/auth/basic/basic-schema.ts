@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Duration } from '../../units.ts'
-import { grantFields } from '../auth-schema.ts'
+import { Text, grantFields } from '../auth-schema.ts'
 
 /** One user, in the configuration or the file of users. */
 export const BasicUser = Type.Object(
@@ -32,11 +32,7 @@ export const BasicSettings = Type.Object(
   {
     users: Type.Optional(Type.Array(BasicUser, { description: 'The users, in the configuration itself.' })),
     file: Type.Optional(
-      Type.String({
-        minLength: 1,
-        description:
-          'YAML or JSON file with a list of users, each as in `users`. Changes take effect within two seconds.',
-      }),
+      Text('YAML or JSON file with a list of users, each as in `users`. Changes take effect within two seconds.'),
     ),
     rememberFor: Duration({
       default: '5 minutes',

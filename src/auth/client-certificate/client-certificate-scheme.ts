@@ -140,18 +140,15 @@ export type ConsumerOfCertificate = (certificate: Certificate) => Consumer | nul
  * Compiles `consumers` and `anyTrusted`.
  * @throws BootProblems when an entry states neither subject nor fingerprint
  */
-export function compileCertificateConsumers({
-  consumers,
-  anyTrusted,
-}: Pick<CertificateSettings, 'consumers' | 'anyTrusted'>): ConsumerOfCertificate {
+export function compileCertificateConsumers(
+  settings: Pick<CertificateSettings, 'consumers' | 'anyTrusted'>,
+): ConsumerOfCertificate {
+  const { consumers, anyTrusted } = settings
   const empty = consumers.flatMap(({ subject, fingerprint256 }, i) => ((subject ?? fingerprint256) ? [] : [i]))
   if (empty.length > 0) {
+    const message = 'would fit every certificate: state subject or fingerprint256'
     throw new BootProblems(
-      empty.map((i) => ({
-        file: 'configuration',
-        field: `clientCertificates.consumers[${i}]`,
-        message: 'would fit every certificate: state subject or fingerprint256',
-      })),
+      empty.map((i) => ({ file: 'configuration', field: `clientCertificates.consumers[${i}]`, message })),
     )
   }
   const entries = consumers.map(compileEntry)

@@ -97,14 +97,14 @@ export class ForwardAuthScheme implements AuthScheme {
 }
 
 /** The request to the service. Headers: name, value, name, value. */
-export interface ForwardAuthQuestion {
+interface ForwardAuthQuestion {
   headers: string[]
   /** Key for caching the decision; null when it is not cached. */
   key: string | null
 }
 
 /** Filters a header for the service; undefined removes it. @param name  in lower case */
-export type ShownHeader = (
+type ShownHeader = (
   name: string,
   value: string | string[] | undefined,
   request: AuthRequest,
@@ -114,25 +114,17 @@ export type ShownHeader = (
  * Compiles the request to the service.
  * @param isCached  whether decisions are cached, which takes a key
  */
-export function forwardAuthQuestion(
+function forwardAuthQuestion(
   settings: Pick<ForwardAuthSettings, 'requestHeaders' | 'cacheBy'>,
   isCached: boolean,
-  {
-    publicTarget,
-    hasDestination,
-    shown,
-  }: Required<Pick<ForwardAuthSurroundings, 'publicTarget' | 'hasDestination' | 'shown'>>,
+  { publicTarget, hasDestination, shown }: Omit<Required<ForwardAuthSurroundings>, 'url' | 'client' | 'now'>,
 ): (request: AuthRequest) => ForwardAuthQuestion {
   const names = settings.requestHeaders.map((name) => name.toLowerCase())
   const byHeaders = settings.cacheBy === 'headers'
 
   return (request) => {
-    const {
-      headers,
-      ip,
-      protocol,
-      raw: { method = 'GET', url = '/' },
-    } = request
+    const { headers, ip, protocol, raw } = request
+    const { method = 'GET', url = '/' } = raw
     const sent: string[] = []
     // COPY and MOVE act on two paths, and the service has to check both
     for (const name of hasDestination(method) && !names.includes('destination') ? [...names, 'destination'] : names) {
@@ -140,19 +132,16 @@ export function forwardAuthQuestion(
       for (const single of value === undefined ? [] : [value].flat()) sent.push(name, single)
     }
     // the host that has selected the route: with that of X-Forwarded-Host the service could check another site
-    const circumstances = [
-      'x-forwarded-method',
-      method,
-      'x-forwarded-proto',
-      protocol === 'https' ? 'https' : 'http',
+    const all = ['x-forwarded-method', method, 'x-forwarded-proto', protocol === 'https' ? 'https' : 'http']
+    all.push(
       'x-forwarded-host',
       headers.host ?? '',
       'x-forwarded-uri',
       publicTarget(url),
       'x-forwarded-for',
       ip,
-    ]
-    const all = [...circumstances, ...sent]
+      ...sent,
+    )
     return { headers: all, key: isCached ? hash('sha256', JSON.stringify(byHeaders ? sent : all), 'base64') : null }
   }
 }
@@ -169,12 +158,9 @@ const PASSED_ON = [
 ]
 
 /** Compiles the reading of the consumer from a response that lets a request in. */
-export function consumerReader({
-  identity,
-  copyHeaders,
-}: Pick<ForwardAuthSettings, 'identity' | 'copyHeaders'>): (answer: IdentityAnswer) => Consumer {
-  const copied = copyHeaders.map((name) => name.toLowerCase())
-  const { id, groups, scopes } = identity
+function consumerReader(settings: ForwardAuthSettings): (answer: IdentityAnswer) => Consumer {
+  const copied = settings.copyHeaders.map((name) => name.toLowerCase())
+  const { id, groups, scopes, separator } = settings.identity
   const nameOf = (header: string | false): string | null => (header === false ? null : header.toLowerCase())
   const [idName, groupsName, scopesName] = [nameOf(id), nameOf(groups), nameOf(scopes)]
   const claimed = [...new Set([...copied, idName, groupsName, scopesName])].filter((name) => name !== null)
@@ -190,7 +176,7 @@ export function consumerReader({
       id: text(idName) || ANONYMOUS,
       scheme: 'forwardAuth' as const,
       scopes: Object.freeze(list(scopesName, ' ')),
-      groups: Object.freeze(list(groupsName, identity.separator)),
+      groups: Object.freeze(list(groupsName, separator)),
       claims: Object.freeze(
         Object.fromEntries(claimed.filter((name) => headers[name] !== undefined).map((name) => [name, text(name)])),
       ),
@@ -205,7 +191,7 @@ export function consumerReader({
  * The error for a response that does not let a request in. Redirects and refusals (3xx, 4xx) are passed on to the
  * client. A failure of the service (5xx) is no decision: it is answered 503, without details.
  */
-export function refusalOf({ status, headers, body }: IdentityAnswer): GatehouseError {
+function refusalOf({ status, headers, body }: IdentityAnswer): GatehouseError {
   if (status >= 500) return authUnavailable(new Error(`the forward-auth service answered ${status}`))
   const passed = PASSED_ON.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]] as const]))
   return gatehouseError(status === 403 ? 'GW_FORBIDDEN' : 'GW_UNAUTHORIZED', {

@@ -1,11 +1,11 @@
 import Type, { type Static } from 'typebox'
 import { Duration } from '../../units.ts'
-import { grantFields } from '../auth-schema.ts'
+import { Text, grantFields } from '../auth-schema.ts'
 
 const SignatureKey = Type.Object(
   {
-    keyid: Type.String({ minLength: 1, description: 'The `keyid` in signatures made with this key.' }),
-    consumer: Type.Optional(Type.String({ minLength: 1, description: 'Id of the consumer. Default: the `keyid`.' })),
+    keyid: Text('The `keyid` in signatures made with this key.'),
+    consumer: Type.Optional(Text('Id of the consumer. Default: the `keyid`.')),
     secret: Type.Optional(
       Type.String({
         minLength: 32,
@@ -13,16 +13,14 @@ const SignatureKey = Type.Object(
         description: 'Shared secret of `hmac-sha256` signatures, at least 32 characters.',
       }),
     ),
-    secretFile: Type.Optional(Type.String({ minLength: 1, description: 'File with that secret. It is read at boot.' })),
+    secretFile: Type.Optional(Text('File with that secret. It is read at boot.')),
     publicKey: Type.Optional(
       Type.String({
         description:
           'PEM of a public key. Its kind decides the algorithm: Ed25519 `ed25519`, P-256 `ecdsa-p256-sha256`, RSA `rsa-pss-sha512`.',
       }),
     ),
-    publicKeyFile: Type.Optional(
-      Type.String({ minLength: 1, description: 'File with that public key. It is read at boot.' }),
-    ),
+    publicKeyFile: Type.Optional(Text('File with that public key. It is read at boot.')),
     ...grantFields,
   },
   { additionalProperties: false, description: 'A key, stated in one of the four forms.' },

@@ -77,14 +77,9 @@ export function publicKeyVerifier(pem: string): SignatureVerifier | string {
   } catch {
     return 'is not a public key in PEM form ("-----BEGIN PUBLIC KEY-----")'
   }
-  const {
-    modulusLength = 0,
-    publicExponent = 0n,
-    namedCurve,
-    hashAlgorithm = 'sha512',
-    saltLength = 0,
-  } = key.asymmetricKeyDetails ?? {}
-  const type = key.asymmetricKeyType
+  const { asymmetricKeyType: type, asymmetricKeyDetails = {} } = key
+  const { modulusLength = 0, publicExponent = 0n, namedCurve } = asymmetricKeyDetails
+  const { hashAlgorithm = 'sha512', saltLength = 0 } = asymmetricKeyDetails
   if (type === 'ed25519') {
     return { algorithm: 'ed25519', verify: (base, signature) => verify(null, base, key, signature) }
   }

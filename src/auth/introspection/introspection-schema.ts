@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Duration } from '../../units.ts'
-import { HttpUrl } from '../auth-schema.ts'
+import { Text, ClientAuth, HttpUrl } from '../auth-schema.ts'
 
 /** The `introspection` section of the configuration: the authorization server that checks opaque tokens (RFC 7662). */
 export const IntrospectionSettings = Type.Object(
@@ -8,21 +8,14 @@ export const IntrospectionSettings = Type.Object(
     url: HttpUrl(
       'The introspection endpoint of the authorization server. Over `http:` the tokens and the secret cross the network in the clear.',
     ),
-    clientId: Type.String({
-      minLength: 1,
-      description: 'Client id of the gateway at the authorization server.',
-    }),
+    clientId: Text('Client id of the gateway at the authorization server.'),
     clientSecret: Type.String({
       minLength: 1,
       writeOnly: true,
       description:
         'Secret of that client. Environment: `GATEHOUSE_INTROSPECTION_CLIENT_SECRET`, or `GATEHOUSE_INTROSPECTION_CLIENT_SECRET_FILE`.',
     }),
-    clientAuth: Type.Enum(['basic', 'post'], {
-      default: 'basic',
-      description:
-        'How client id and secret are sent (RFC 6749, section 2.3.1): in the `Authorization` header (`basic`), or in the body (`post`).',
-    }),
+    clientAuth: ClientAuth,
     issuer: Type.Optional(
       Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1 })], {
         description: 'Accepted `iss` members. If set, a token without one is refused.',

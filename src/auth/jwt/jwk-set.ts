@@ -53,11 +53,7 @@ export function readKeyText(text: string, options: KeyReadingOptions = {}): KeyR
   }
   return read(
     blocks,
-    (pem) =>
-      narrow(
-        imported(() => createPublicKey(pem)),
-        options,
-      ),
+    (pem) => narrow(imported(pem), options),
     () => undefined,
   )
 }
@@ -93,7 +89,8 @@ function readJwk(jwk: unknown, options: KeyReadingOptions): VerificationKey {
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) {
     throw new UnusableKey('it is not for verifying')
   }
-  const key = jwk.kty === 'oct' ? readSecret(jwk, options) : readPublic(publicPart(jwk), options)
+  const key =
+    jwk.kty === 'oct' ? readSecret(jwk, options) : narrow(imported({ key: publicPart(jwk), format: 'jwk' }), options)
   const algorithms = alg === undefined ? key.algorithms : key.algorithms.filter((algorithm) => algorithm === alg)
   if (algorithms.length === 0) throw new UnusableKey('its alg does not fit it or is not accepted')
   return { ...key, algorithms, ...(kid === undefined ? {} : { kid }) }
@@ -104,12 +101,6 @@ function publicPart({ kty, n, e, crv, x, y, d }: Record<string, unknown>): webcr
   if (d !== undefined) throw new UnusableKey('it is a private key, which is one no more when others can read it')
   return { kty, n, e, crv, x, y } as webcrypto.JsonWebKey
 }
-
-const readPublic = (key: webcrypto.JsonWebKey, options: KeyReadingOptions): VerificationKey =>
-  narrow(
-    imported(() => createPublicKey({ key, format: 'jwk' })),
-    options,
-  )
 
 function readSecret({ k }: Record<string, unknown>, { secrets, algorithms }: KeyReadingOptions): VerificationKey {
   if (!secrets) throw new UnusableKey('it is a shared secret, which cannot be public')
@@ -138,9 +129,9 @@ function accepted(
   return algorithms
 }
 
-function imported(read: () => KeyObject): KeyObject {
+function imported(key: Parameters<typeof createPublicKey>[0]): KeyObject {
   try {
-    return read()
+    return createPublicKey(key)
   } catch {
     throw new UnusableKey('it cannot be read, or is of a kind that is not known')
   }

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Duration } from '../../units.ts'
-import { HttpUrl, placeFields } from '../auth-schema.ts'
+import { Text, HttpUrl, placeFields } from '../auth-schema.ts'
 
 const JwtAlgorithm = Type.Enum([
   'HS256',
@@ -21,7 +21,7 @@ const OneOrMore = (description: string) =>
   Type.Union([Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 }), { minItems: 1 })], {
     description,
   })
-const ClaimPath = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
+const ClaimPath = (description: string) => Type.Optional(Text(description))
 
 /** Where the keys of an issuer come from: exactly one of these. */
 const keyFields = {
@@ -64,11 +64,9 @@ const ruleFields = {
   ),
   audience: Type.Optional(OneOrMore('Accepted `aud` claims. If set, a token without one is refused.')),
   typ: Type.Optional(
-    Type.String({
-      minLength: 1,
-      description:
-        'Required `typ` of the header, such as `at+jwt` for access tokens (RFC 9068). `application/` before it and case are ignored. Default: any or none.',
-    }),
+    Text(
+      'Required `typ` of the header, such as `at+jwt` for access tokens (RFC 9068). `application/` before it and case are ignored. Default: any or none.',
+    ),
   ),
   maxAge: Type.Optional(
     Duration({
@@ -96,7 +94,7 @@ const ruleFields = {
 /** One of several issuers. */
 const JwtIssuer = Type.Object(
   {
-    issuer: Type.String({ minLength: 1, description: 'The `iss` of its tokens. With `discover`, its URL.' }),
+    issuer: Text('The `iss` of its tokens. With `discover`, its URL.'),
     ...keyFields,
     ...ruleFields,
     idPrefix: Type.Optional(
@@ -133,11 +131,9 @@ export type TokenPlace = Static<typeof TokenPlace>
 const Revocation = Type.Object(
   {
     file: Type.Optional(
-      Type.String({
-        minLength: 1,
-        description:
-          'YAML or JSON file with a list of `{ jti: ... }` and `{ sub: ..., before: ... }`. Changes take effect within two seconds.',
-      }),
+      Text(
+        'YAML or JSON file with a list of `{ jti: ... }` and `{ sub: ..., before: ... }`. Changes take effect within two seconds.',
+      ),
     ),
     redis: Type.Optional(
       Type.Boolean({

@@ -47,25 +47,15 @@ export interface Revocations {
 }
 
 /** The names by which a token can be revoked as that of a subject: its `sub`, and the id of its consumer. */
-export const subjectsOf = ({
-  consumer: {
-    id,
-    claims: { sub },
-  },
-}: VerifiedToken): string[] => (typeof sub === 'string' && sub !== id ? [sub, id] : [id])
+const subjectsOf = ({ consumer: { id, claims } }: VerifiedToken): string[] =>
+  typeof claims.sub === 'string' && claims.sub !== id ? [claims.sub, id] : [id]
 
 /**
  * Whether a token was issued before a time; one without `iat` counts as issued before.
  * @param before  milliseconds since 1970
  */
-export const isIssuedBefore = (
-  {
-    consumer: {
-      claims: { iat },
-    },
-  }: VerifiedToken,
-  before: number,
-): boolean => typeof iat !== 'number' || iat * 1000 < before
+const isIssuedBefore = ({ consumer: { claims } }: VerifiedToken, before: number): boolean =>
+  typeof claims.iat !== 'number' || claims.iat * 1000 < before
 
 /** The revocations of a file. They are replaced as a whole. */
 export class RevocationList implements Revocations {

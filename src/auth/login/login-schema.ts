@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Duration } from '../../units.ts'
-import { HttpUrl } from '../auth-schema.ts'
+import { Text, ClientAuth, HttpUrl } from '../auth-schema.ts'
 
 const Path = (options: { default?: string; description: string }) =>
   Type.String({
@@ -9,7 +9,7 @@ const Path = (options: { default?: string; description: string }) =>
     ...options,
   })
 const Secret = () => Type.String({ minLength: 32, writeOnly: true })
-const Claim = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
+const Claim = (description: string) => Type.Optional(Text(description))
 
 /** Where the session is kept in the browser. */
 const LoginCookie = Type.Object(
@@ -52,7 +52,7 @@ export const LoginSettings = Type.Object(
     issuer: HttpUrl(
       'Issuer, exactly as its metadata states it. Over `http:` the secret and the tokens cross the network in the clear.',
     ),
-    clientId: Type.String({ minLength: 1, description: 'Client id of the gateway at the issuer.' }),
+    clientId: Text('Client id of the gateway at the issuer.'),
     clientSecret: Type.Optional(
       Type.String({
         minLength: 1,
@@ -61,11 +61,7 @@ export const LoginSettings = Type.Object(
           'Secret of that client. Environment: `GATEHOUSE_LOGIN_CLIENT_SECRET`, or `GATEHOUSE_LOGIN_CLIENT_SECRET_FILE`. Default: none, for a public client.',
       }),
     ),
-    clientAuth: Type.Enum(['basic', 'post'], {
-      default: 'basic',
-      description:
-        'How client id and secret are sent (RFC 6749, section 2.3.1): in the `Authorization` header (`basic`), or in the body (`post`).',
-    }),
+    clientAuth: ClientAuth,
     scopes: Type.Array(Type.String({ pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$' }), {
       default: ['openid', 'profile', 'email'],
       description:

@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import { gatehouseError } from '../../errors.ts'
 import { milliseconds } from '../../units.ts'
 import type { Consumer } from '../auth-schema.ts'
@@ -43,14 +42,10 @@ export class LoginScheme implements AuthScheme {
   readonly #opened = new WeakMap<AuthRequest, LoginSession | null>()
 
   constructor(
-    {
-      sessionLifetime,
-      idle,
-      callbackPath,
-      cookie,
-    }: Pick<LoginSettings, 'sessionLifetime' | 'idle' | 'callbackPath' | 'cookie'>,
+    settings: Pick<LoginSettings, 'sessionLifetime' | 'idle' | 'callbackPath' | 'cookie'>,
     parts: LoginParts,
   ) {
+    const { sessionLifetime, idle, callbackPath, cookie } = settings
     this.#parts = parts
     this.#lifetime = milliseconds(sessionLifetime)
     this.#idle = idle === undefined ? Infinity : milliseconds(idle)
@@ -131,11 +126,8 @@ export class LoginScheme implements AuthScheme {
     }
     const { cookies, pending, issuer } = this.#parts
     const browser = cookies.browser(request, secure) ?? unguessable()
-    const {
-      pending: { nonce, verifier },
-      state,
-    } = pending.begin(browser, page + pageTarget(request))
-    const location = await issuer.loginUrl(login + this.#callbackPath, { state, nonce, verifier })
+    const { pending: begun, state } = pending.begin(browser, page + pageTarget(request))
+    const location = await issuer.loginUrl(login + this.#callbackPath, { ...begun, state })
     throw gatehouseError('GW_UNAUTHORIZED', {
       answer: {
         status: 302,
@@ -153,13 +145,7 @@ function pageTarget({ originalUrl, raw }: AuthRequest): string {
 }
 
 /** Whether the request is a page view (Fetch Metadata, section 2.2): a script could not follow a login. */
-function opensPage({
-  headers,
-  raw: { method = 'GET' },
-}: {
-  headers: IncomingHttpHeaders
-  raw: { method?: string }
-}): boolean {
+function opensPage({ headers, raw: { method = 'GET' } }: AuthRequest): boolean {
   const mode = headers['sec-fetch-mode']
   return (
     (method === 'GET' || method === 'HEAD') &&

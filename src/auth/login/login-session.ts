@@ -44,10 +44,10 @@ export class SessionSeal {
  * Compiles the reading of a consumer from claims. It keeps only the configured claims.
  * @returns a function that returns null for claims without an id
  */
-export function consumerReader({
-  keep,
-  ...paths
-}: LoginSettings['claims']): (claims: Record<string, unknown>, scope: string) => Consumer | null {
+export function consumerReader(
+  settings: LoginSettings['claims'],
+): (claims: Record<string, unknown>, scope: string) => Consumer | null {
+  const { keep, ...paths } = settings
   const kept = [...new Set(['sub', 'iss', ...keep])].map((claim) => ({ claim, path: claim.split('.') }))
   return (claims, scope) => {
     const consumer = consumerOf({ ...claims, scope }, 'login', { id: 'sub', ...paths })

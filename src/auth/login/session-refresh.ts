@@ -41,16 +41,8 @@ export class SessionRefresh {
   begin(answer: IssuerAnswer): LoginSession | null {
     const now = this.#now()
     const consumer = this.#consumerOf(answer.claims!, answer.scope)
-    return (
-      consumer && {
-        id: unguessable(),
-        generation: 0,
-        started: now,
-        used: now,
-        consumer,
-        ...this.#freshness(answer, null),
-      }
-    )
+    const freshness = this.#freshness(answer, null)
+    return consumer && { id: unguessable(), generation: 0, started: now, used: now, consumer, ...freshness }
   }
 
   /**
@@ -92,12 +84,8 @@ export class SessionRefresh {
     const answer = await this.#issuer.refresh(session.refreshToken!, session.consumer.claims.sub as string)
     const consumer =
       answer.claims === null ? session.consumer : (this.#consumerOf(answer.claims, answer.scope) ?? session.consumer)
-    return {
-      ...session,
-      generation: session.generation + 1,
-      consumer,
-      ...this.#freshness(answer, session.refreshToken),
-    }
+    const freshness = this.#freshness(answer, session.refreshToken)
+    return { ...session, generation: session.generation + 1, consumer, ...freshness }
   }
 
   #freshness(
