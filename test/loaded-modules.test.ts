@@ -35,7 +35,7 @@ const FEATURES: Record<string, Feature> = {
     config: { status: { auth: 'none' } },
     modules: ['src/admin/explain.ts', 'src/openapi/drift/drift-record.ts'],
   },
-  redis: { config: { redis }, modules: ['ioredis', '@fastify/rate-limit', 'src/limits/redis-store.ts'] },
+  redis: { config: { redis }, modules: ['ioredis', '@fastify/rate-limit', 'src/limits/redis-limit-store.ts'] },
   'a shared cache': { config: { redis, cache: { redis: true } }, modules: ['src/cache/tiered-store.ts'] },
   purging: {
     config: { cache: { purge: { path: '/purge', auth: 'none' } } },

@@ -7,12 +7,11 @@ import { BootProblems, gatehouseError } from '../../src/errors.ts'
 import { isTighter, type LimitState, retryAfter, stateHeader } from '../../src/limits/limit-headers.ts'
 import { LimitRegistry } from '../../src/limits/limit-registry.ts'
 import { LimitDeclaration, limitRules, type LimitRule, type CostDeclaration } from '../../src/limits/limit-schema.ts'
-import type { Verdict } from '../../src/limits/limit-stage.ts'
+import { type Verdict, isEarly, type RouteStage, RouteStages } from '../../src/limits/limit-stage.ts'
 import { storeOf } from '../../src/limits/limit-store.ts'
 import { PlanLimits } from '../../src/limits/plan-limits.ts'
-import { whenOver } from '../../src/limits/request-end.ts'
-import { isEarly, type RouteStage, RouteStages } from '../../src/limits/route-stages.ts'
-import { sharedWindow, windowStore } from '../../src/limits/window-store.ts'
+import { whenOver } from '../../src/limits/concurrency.ts'
+import { sharedWindow, windowStore } from '../../src/limits/shared-window.ts'
 import { settle } from '../../src/listener/settle.ts'
 
 declare module 'fastify' {
@@ -53,7 +52,9 @@ export default fp(
       limits: { onFailure },
     } = app.config
     const shared =
-      settings === undefined ? null : (await import('../../src/limits/redis-limits.ts')).redisLimits(settings, app.log)
+      settings === undefined
+        ? null
+        : (await import('../../src/limits/redis-limit-store.ts')).redisLimits(settings, app.log)
     app.decorate('redis', (shared?.client ?? null) as Redis | null)
     if (shared !== null) {
       // not at boot: what only looks at the configuration needs no Redis, and a gateway serves without it

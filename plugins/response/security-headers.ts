@@ -2,8 +2,7 @@ import helmet from '@fastify/helmet'
 import fastify, { type onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import type { SecurityRules, SecurityHeaders } from '../../src/browser/browser-schema.ts'
-import { helmetOptions, securityHeaderNames } from '../../src/browser/security-headers.ts'
-import { HSTS, isSecure } from '../../src/browser/strict-transport.ts'
+import { helmetOptions, securityHeaderNames, HSTS, isSecure } from '../../src/browser/security-headers.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -1,6 +1,5 @@
 import { milliseconds } from '../units.ts'
 import type { CorsRules } from './browser-schema.ts'
-import { compileOrigins } from './origin-list.ts'
 
 const DEFAULT_MAX_AGE = 600
 
@@ -58,4 +57,23 @@ export function corsMistake({ origins, credentials }: CorsRules): string | null 
   return origins === '*' && credentials
     ? 'credentials cannot be allowed to every page of the web: list the origins'
     : null
+}
+
+/** Says whether an origin (RFC 6454) is of a list: exact ones, and `https://*.example.com` for one label. */
+export function compileOrigins(list: readonly string[]): (origin: string) => boolean {
+  const exact = new Set(list.filter((entry) => !entry.includes('*')))
+  const wildcards = list
+    .filter((entry) => entry.includes('*'))
+    .map((entry) => {
+      const [scheme, host] = entry.split('//') as [string, string]
+      return { start: `${scheme}//`, end: host.slice(1) }
+    })
+  return (origin) =>
+    exact.has(origin) ||
+    wildcards.some(
+      ({ start, end }) =>
+        origin.startsWith(start) &&
+        origin.endsWith(end) &&
+        /^[a-z0-9-]+$/.test(origin.slice(start.length, -end.length)),
+    )
 }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Csrf } from './browser-schema.ts'
-import { compileOrigins } from './origin-list.ts'
+import { compileOrigins } from './cors-policy.ts'
 
 /** Methods that change nothing (RFC 9110, section 9.2.1; QUERY: RFC 10008). */
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'QUERY', 'PROPFIND', 'REPORT', 'SEARCH'])

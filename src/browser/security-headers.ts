@@ -1,6 +1,7 @@
 import type { FastifyHelmetOptions } from '@fastify/helmet'
 import { milliseconds } from '../units.ts'
 import type { SecurityRules } from './browser-schema.ts'
+import type { FastifyRequest } from 'fastify'
 
 const YEAR = 365 * 86_400
 
@@ -58,3 +59,9 @@ export function securityHeaderNames(rules: SecurityRules): string[] {
   ]
   return stated.flatMap(([value, name]) => (value === false ? [] : [name]))
 }
+
+/** The field that makes browsers insist on TLS. */
+export const HSTS = 'strict-transport-security'
+
+/** Whether the client came over TLS: to this gateway, or to a trusted proxy that reports so in `X-Forwarded-Proto`. */
+export const isSecure = ({ protocol }: Pick<FastifyRequest, 'protocol'>): boolean => protocol.toLowerCase() === 'https'

@@ -1,5 +1,4 @@
-import type { Taken } from './limiter.ts'
-import { RecentKeys } from './recent-keys.ts'
+import { type Taken, RecentKeys } from './limiter.ts'
 
 /** Longest that a refusal is believed without asking again, in milliseconds: an operator may have emptied the count. */
 const BELIEVED_MS = 10_000

@@ -1,5 +1,4 @@
-import type { MemoryLimiter, Taken } from './limiter.ts'
-import { RecentKeys } from './recent-keys.ts'
+import { type MemoryLimiter, type Taken, RecentKeys } from './limiter.ts'
 
 /** Into how many steps a window is divided; memory for each key and the exactness of the limit grow with it. */
 export const STEPS = 32

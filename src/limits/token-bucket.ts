@@ -1,5 +1,4 @@
-import type { MemoryLimiter, Taken } from './limiter.ts'
-import { RecentKeys } from './recent-keys.ts'
+import { type MemoryLimiter, type Taken, RecentKeys } from './limiter.ts'
 
 interface Bucket {
   /**

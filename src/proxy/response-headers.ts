@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { HSTS, isSecure } from '../browser/strict-transport.ts'
+import { HSTS, isSecure } from '../browser/security-headers.ts'
 import type { Target } from '../upstream/target.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { ForwardPlan } from './forward-plan.ts'

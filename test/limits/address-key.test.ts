@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { addressKey } from '../../src/limits/address-key.ts'
+import { addressKey } from '../../src/limits/limit-key.ts'
 
 const KEYS: [string, string][] = [
   ['192.0.2.1', '192.0.2.1'],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BlockedKeys } from '../../src/limits/blocked-keys.ts'
 import { FixedWindow, windowOf } from '../../src/limits/fixed-window.ts'
-import { RecentKeys } from '../../src/limits/recent-keys.ts'
+import { RecentKeys } from '../../src/limits/limiter.ts'
 
 test('at most as many keys as said are kept, and never one of the later half is lost', () => {
   const keys = new RecentKeys<number>(10)

@@ -6,7 +6,7 @@ import { LimitRegistry } from '../../src/limits/limit-registry.ts'
 import type { LimitRule } from '../../src/limits/limit-schema.ts'
 import { type LimitStore, MemoryStore, type Taking } from '../../src/limits/limit-store.ts'
 import type { Taken } from '../../src/limits/limiter.ts'
-import { RedisStore } from '../../src/limits/redis-store.ts'
+import { RedisStore } from '../../src/limits/redis-limit-store.ts'
 import { needsRedis, startRedisClient } from '../redis/redis-server.ts'
 
 /** Monday noon, UTC. */

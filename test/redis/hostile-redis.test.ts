@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import type { Redis } from 'ioredis'
 import { LimitRegistry } from '../../src/limits/limit-registry.ts'
 import type { LimitRule } from '../../src/limits/limit-schema.ts'
-import { RedisStore } from '../../src/limits/redis-store.ts'
+import { RedisStore } from '../../src/limits/redis-limit-store.ts'
 import { needsRedis, startRedisClient } from './redis-server.ts'
 
 const KINDS: [string, Partial<LimitRule>][] = [

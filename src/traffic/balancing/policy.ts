@@ -1,13 +1,10 @@
 import type { Balancer, Candidate } from './balancer.ts'
 import type { BalanceDeclaration, PolicyName } from './balancer-schema.ts'
-import { FirstAvailable } from './first-available.ts'
+import { FirstAvailable, RoundRobin } from './round-robin.ts'
 import { Latency } from './latency.ts'
 import { LeastRequests } from './least-requests.ts'
-import { PowerOfTwo } from './power-of-two.ts'
-import { RandomChoice } from './random-choice.ts'
-import { RendezvousHash } from './rendezvous-hash.ts'
-import { requestKey } from './request-key.ts'
-import { RoundRobin } from './round-robin.ts'
+import { PowerOfTwo, RandomChoice } from './random-choice.ts'
+import { RendezvousHash, requestKey } from './rendezvous-hash.ts'
 import { type StickyScope, StickySession } from './sticky-session.ts'
 
 const POLICIES: Record<PolicyName, new <T extends Candidate>() => Balancer<T>> = {

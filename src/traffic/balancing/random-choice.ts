@@ -1,5 +1,4 @@
 import type { Balancer, Candidate } from './balancer.ts'
-import { weightedPick } from './weighted-pick.ts'
 
 /** Takes any target, by weight. Gateways that know nothing of each other cannot fall into step with it. */
 export class RandomChoice<T extends Candidate> implements Balancer<T> {
@@ -12,4 +11,42 @@ export class RandomChoice<T extends Candidate> implements Balancer<T> {
   select(candidates: readonly T[]): T {
     return weightedPick(candidates, this.#random)
   }
+}
+
+/**
+ * Takes, of two targets picked at random by weight, the one with fewer requests under way for its weight. Nearly as
+ * even as asking all of them, and several gateways do not run to the same target at once.
+ */
+export class PowerOfTwo<T extends Candidate> implements Balancer<T> {
+  readonly #random: () => number
+
+  constructor(random: () => number = Math.random) {
+    this.#random = random
+  }
+
+  select(candidates: readonly T[]): T {
+    const first = weightedPick(candidates, this.#random)
+    if (candidates.length === 1) return first
+    const second = weightedPick(candidates, this.#random, first)
+    return second.inFlight * first.weight < first.inFlight * second.weight ? second : first
+  }
+}
+
+/**
+ * Any of the candidates, each as likely as its weight says.
+ * @param random  a number from 0 to below 1
+ * @param except  is not picked; there must be another
+ */
+export function weightedPick<T extends Candidate>(candidates: readonly T[], random: () => number, except?: T): T {
+  let total = 0
+  for (const candidate of candidates) if (candidate !== except) total += candidate.weight
+  let rest = random() * total
+  let picked = candidates[0]!
+  for (const candidate of candidates) {
+    if (candidate === except) continue
+    picked = candidate
+    rest -= candidate.weight
+    if (rest < 0) break
+  }
+  return picked
 }

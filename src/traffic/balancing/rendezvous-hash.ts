@@ -1,5 +1,7 @@
 import type { BalancedRequest, Balancer, Candidate } from './balancer.ts'
 import { RoundRobin } from './round-robin.ts'
+import type { HashKey } from './balancer-schema.ts'
+import { cookieValue } from './sticky-session.ts'
 
 /**
  * Sends requests with the same key to the same target (weighted rendezvous hashing, highest random weight). When a
@@ -54,4 +56,24 @@ function mix(hash: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
   return (hash ^ (hash >>> 16)) >>> 0
+}
+
+type KeyOf = (request: BalancedRequest) => string | undefined
+
+const FIXED: Record<Extract<HashKey, string>, KeyOf> = {
+  address: ({ ip }) => ip,
+  consumer: ({ consumer }) => consumer?.id,
+  path: ({ raw: { url = '' } }) => {
+    const query = url.indexOf('?')
+    return query === -1 ? url : url.slice(0, query)
+  },
+}
+
+/** How the key of a request is found; undefined comes back from it when the request has none. */
+export function requestKey(by: HashKey): KeyOf {
+  if (typeof by === 'string') return FIXED[by]
+  const { cookie, header } = by
+  if (cookie !== undefined) return ({ headers }) => cookieValue(headers.cookie, cookie)
+  const name = header!.toLowerCase()
+  return ({ headers }) => headers[name] as string | undefined
 }

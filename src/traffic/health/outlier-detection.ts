@@ -1,6 +1,5 @@
 import { milliseconds } from '../../units.ts'
 import type { OutlierSettings } from './health-schema.ts'
-import { Outlier } from './outlier.ts'
 
 type Report = (decision: 'ejected' | 'returned', details?: object) => void
 
@@ -64,5 +63,138 @@ export class OutlierDetection {
     for (const { outlier, rate } of rates) {
       if (rate < mean - deviations * deviation) outlier.eject('success_rate', { rate, mean })
     }
+  }
+}
+
+type Cause = 'consecutive_5xx' | 'consecutive_gateway_errors' | 'consecutive_local_errors' | 'success_rate'
+
+interface OutlierParts {
+  report: (decision: 'ejected' | 'returned', details?: object) => void
+  onReturn: () => void
+  /** Whether the others can do without this one. */
+  mayEject: () => boolean
+  /** Is told of each result, when targets are compared. */
+  counted?: () => void
+  closed: () => void
+}
+
+/** Watches the requests of one target, and takes it out for a while when they fail. */
+export class Outlier {
+  readonly isHealth = true
+  readonly name = 'outlier'
+  readonly #limits: readonly [server: number, gateway: number, local: number]
+  readonly #base: number
+  readonly #longest: number
+  readonly #parts: OutlierParts
+  readonly #now: () => number
+  /** Failures in a row. */
+  #server = 0
+  #gateway = 0
+  #local = 0
+  #successes = 0
+  #results = 0
+  #isEjected = false
+  #until = 0
+  /** How often it was ejected, less for each base time that it has done well since. */
+  #ejections = 0
+
+  constructor(
+    {
+      consecutive5xx = 5,
+      consecutiveGatewayErrors = 0,
+      consecutiveLocalErrors = 5,
+      baseEjectionTime = 30_000,
+      maxEjectionTime = 300_000,
+    }: OutlierSettings,
+    parts: OutlierParts,
+    now: () => number,
+  ) {
+    this.#limits = [consecutive5xx, consecutiveGatewayErrors, consecutiveLocalErrors]
+    this.#base = milliseconds(baseEjectionTime)
+    this.#longest = Math.max(this.#base, milliseconds(maxEjectionTime))
+    this.#parts = parts
+    this.#now = now
+  }
+
+  isAvailable(): boolean {
+    if (!this.#isEjected) return true
+    if (this.#now() < this.#until) return false
+    this.#isEjected = false
+    this.#parts.report('returned')
+    this.#parts.onReturn()
+    return true
+  }
+
+  availableIn(): number {
+    return this.#isEjected ? Math.max(0, this.#until - this.#now()) : 0
+  }
+
+  /** An answer has come; what its body does is another matter. */
+  answered(status: number): void {
+    this.#local = 0
+    this.#count(status < 500)
+    if (status < 500) {
+      this.#server = this.#gateway = 0
+      return
+    }
+    const isGateway = status === 502 || status === 503 || status === 504
+    this.#gateway = isGateway ? this.#gateway + 1 : 0
+    this.#server++
+    const [server, gateway] = this.#limits
+    if (gateway > 0 && this.#gateway >= gateway) this.eject('consecutive_gateway_errors')
+    else if (server > 0 && this.#server >= server) this.eject('consecutive_5xx')
+  }
+
+  ended(status: number, failure: string | null): void {
+    if (failure === null || failure === 'cancelled') return
+    if (status === 0) this.#count(false)
+    this.#local++
+    const [, , local] = this.#limits
+    if (local > 0 && this.#local >= local) this.eject('consecutive_local_errors')
+  }
+
+  eject(cause: Cause, details: object = {}): void {
+    if (this.#isEjected || !this.#parts.mayEject()) return
+    const now = this.#now()
+    const wellFor = Math.max(0, now - this.#until)
+    this.#ejections = Math.max(0, this.#ejections - Math.floor(wellFor / this.#base)) + 1
+    const time = Math.min(this.#longest, this.#base * this.#ejections)
+    this.#isEjected = true
+    this.#until = now + time
+    this.#server = this.#gateway = this.#local = 0
+    this.#parts.report('ejected', { cause, forMs: time, ...details })
+  }
+
+  /** Share of requests that were answered below 500 since it was asked last; null when there were too few. */
+  takeSuccessRate(least: number): number | null {
+    const rate = this.#results < least ? null : this.#successes / this.#results
+    this.#results = this.#successes = 0
+    return rate
+  }
+
+  remember(): object | null {
+    return this.#ejections === 0 ? null : { forMs: this.availableIn(), ejections: this.#ejections }
+  }
+
+  recall({ forMs = 0, ejections = 0 }: Readonly<Record<string, number>>): void {
+    this.#ejections = ejections
+    this.#until = this.#now() + Math.min(forMs, this.#longest)
+    this.#isEjected = forMs > 0
+  }
+
+  describe(): Record<string, unknown> {
+    return this.#isEjected
+      ? { ejectedForMs: Math.ceil(this.availableIn()), ejections: this.#ejections }
+      : { ejections: this.#ejections }
+  }
+
+  close(): void {
+    this.#parts.closed()
+  }
+
+  #count(success: boolean): void {
+    this.#results++
+    if (success) this.#successes++
+    this.#parts.counted?.()
   }
 }

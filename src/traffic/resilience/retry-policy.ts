@@ -1,7 +1,7 @@
 import { milliseconds } from '../../units.ts'
 import { FailureSet } from './failure-set.ts'
 import { DEFAULT_CAUSES, type RetrySettings } from './resilience-schema.ts'
-import { retryAfterDelay } from './retry-after.ts'
+import { SlidingCounts } from './sliding-counts.ts'
 
 /** Methods of which a second copy does no harm (RFC 9110, section 9.2.2; QUERY: RFC 10008). */
 const IDEMPOTENT: ReadonlySet<string> = new Set([
@@ -68,3 +68,53 @@ export class RetryPolicy {
 /** The policy of a route, or null when nothing is ever tried again. */
 export const retryPolicy = (settings: RetrySettings | undefined): RetryPolicy | null =>
   settings === false ? null : new RetryPolicy(settings)
+
+/**
+ * Milliseconds that a `Retry-After` field asks for: seconds, or an HTTP-date (RFC 9110, section 10.2.3). Undefined when
+ * it is neither; 0 for a date that has passed.
+ * @param now  milliseconds since 1970
+ */
+export function retryAfterDelay(value: unknown, now: number): number | undefined {
+  if (typeof value !== 'string') return undefined
+  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000
+  // Date.parse takes much else; an HTTP-date always begins with the name of a day, and is in UTC though its oldest form
+  // does not say so
+  const date = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .*\d\d:\d\d:\d\d/.test(value)
+    ? Date.parse(value.endsWith(' GMT') ? value : `${value} GMT`)
+    : NaN
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now)
+}
+
+const WINDOW = 10_000
+
+/**
+ * Bounds what retries and hedges add to the load of an upstream: over the last ten seconds they are at most a share of
+ * its requests, or a small number when there are few. When everything fails, each request would otherwise bring
+ * several.
+ */
+export class RetryBudget {
+  readonly #share: number
+  readonly #minimum: number
+  /** Requests first, retries second. */
+  readonly #counts = new SlidingCounts(WINDOW)
+
+  constructor(settings: RetrySettings | undefined) {
+    const { percent = 20, minimum = 10 } = (settings || {}).budget ?? {}
+    this.#share = percent / 100
+    this.#minimum = minimum
+  }
+
+  /** Counts a request, once however often it is tried. @param now  milliseconds of a monotonic clock */
+  countRequest(now: number): void {
+    this.#counts.addFirst(now)
+  }
+
+  /** Takes one retry out of the budget. @returns whether there was one */
+  take(now: number): boolean {
+    if (this.#counts.second(now) >= Math.max(this.#minimum, Math.floor(this.#counts.first(now) * this.#share))) {
+      return false
+    }
+    this.#counts.addSecond(now)
+    return true
+  }
+}

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { FirstAvailable } from '../../../src/traffic/balancing/first-available.ts'
+import { FirstAvailable } from '../../../src/traffic/balancing/round-robin.ts'
 import { Latency } from '../../../src/traffic/balancing/latency.ts'
 import { LeastRequests } from '../../../src/traffic/balancing/least-requests.ts'
-import { PowerOfTwo } from '../../../src/traffic/balancing/power-of-two.ts'
-import { firstLevel } from '../../../src/traffic/balancing/priority-level.ts'
+import { PowerOfTwo } from '../../../src/traffic/balancing/random-choice.ts'
+import { firstLevel } from '../../../src/traffic/balancing/balancer.ts'
 import { request, seededRandom, tally, target } from './candidates.ts'
 
 test('least-requests counts what is under way by weight', () => {

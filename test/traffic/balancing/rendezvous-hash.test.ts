@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { cookieValue } from '../../../src/traffic/balancing/cookie-value.ts'
-import { RendezvousHash } from '../../../src/traffic/balancing/rendezvous-hash.ts'
-import { requestKey } from '../../../src/traffic/balancing/request-key.ts'
+import { cookieValue } from '../../../src/traffic/balancing/sticky-session.ts'
+import { RendezvousHash, requestKey } from '../../../src/traffic/balancing/rendezvous-hash.ts'
 import { cpuTime } from '../../support/cpu-time.ts'
 import { request, tally, target } from './candidates.ts'
 

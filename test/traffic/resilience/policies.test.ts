@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { AdaptiveLimit } from '../../../src/traffic/resilience/adaptive-limit.ts'
+import { AdaptiveLimit, concurrencyLimit } from '../../../src/traffic/resilience/concurrency-limit.ts'
 import { type BreakerDecision, CircuitBreaker } from '../../../src/traffic/resilience/circuit-breaker.ts'
-import { concurrencyLimit } from '../../../src/traffic/resilience/concurrency-limit.ts'
 import { FailureSet } from '../../../src/traffic/resilience/failure-set.ts'
-import { HedgePolicy } from '../../../src/traffic/resilience/hedge-policy.ts'
-import { RecentQuantile } from '../../../src/traffic/resilience/recent-quantile.ts'
+import { HedgePolicy, RecentQuantile } from '../../../src/traffic/resilience/hedge-policy.ts'
 import type { BreakerDeclaration } from '../../../src/traffic/resilience/resilience-schema.ts'
-import { retryAfterDelay } from '../../../src/traffic/resilience/retry-after.ts'
-import { RetryBudget } from '../../../src/traffic/resilience/retry-budget.ts'
-import { RetryPolicy, retryPolicy } from '../../../src/traffic/resilience/retry-policy.ts'
+import { retryAfterDelay, RetryBudget, RetryPolicy, retryPolicy } from '../../../src/traffic/resilience/retry-policy.ts'
 import { SlidingCounts } from '../../../src/traffic/resilience/sliding-counts.ts'
 
 test('a sliding count forgets by tenths of its window, and all of it after a long silence', () => {

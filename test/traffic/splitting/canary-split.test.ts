@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SplitDeclaration } from '../../../src/traffic/splitting/split-schema.ts'
-import { stableShare } from '../../../src/traffic/splitting/stable-share.ts'
-import { type SplitRequest, VersionSplit } from '../../../src/traffic/splitting/version-split.ts'
+import { stableShare, type SplitRequest, VersionSplit } from '../../../src/traffic/splitting/canary-split.ts'
 
 const asked = (consumer: string | null, more: Partial<SplitRequest> = {}): SplitRequest => ({
   id: '1',

@@ -6,6 +6,9 @@ import type { LimitRule } from './limit-schema.ts'
 import { LEASE_MS, RENEW, type ScriptRule, scriptRule, TAKE } from './limit-script.ts'
 import { isConcurrency, type LimitStore, type Taking } from './limit-store.ts'
 import type { Taken } from './limiter.ts'
+import type { FastifyBaseLogger } from 'fastify'
+import { connectRedis, type RedisConnection } from '../redis/redis-client.ts'
+import type { RedisSettings } from '../redis/redis-schema.ts'
 
 /** Most keys past their limit that are remembered here. */
 const BLOCKED = 10_000
@@ -168,5 +171,33 @@ export class RedisStore implements LimitStore {
         for (const end of ends) end()
       },
     }
+  }
+}
+
+/** A connection to Redis, and the store that counts limits over it. */
+export interface RedisLimits extends RedisConnection {
+  store: RedisStore
+}
+
+/**
+ * Prepares both; the connection is made with `client.connect()`. Loaded only with `redis`, since the client is a large
+ * package.
+ */
+export function redisLimits(settings: RedisSettings, log: FastifyBaseLogger): RedisLimits {
+  const { client, close } = connectRedis(settings, log)
+  const store = new RedisStore(client, {
+    onError: ({ message }) =>
+      log.error(
+        { reason: message },
+        'Redis answers errors: each gateway counts limits by itself until it does no more',
+      ),
+  })
+  return {
+    client,
+    store,
+    close() {
+      store.close()
+      close()
+    },
   }
 }
