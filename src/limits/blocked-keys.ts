@@ -1,23 +1,23 @@
 import { type Taken, RecentKeys } from './limiter.ts'
 
-/** Longest that a refusal is believed without asking again, in milliseconds: an operator may have emptied the count. */
+/** Longest time that a refusal is reused, in milliseconds: an operator may have reset the counter. */
 const BELIEVED_MS = 10_000
 
 interface Block {
-  /** What a request must cost at least to be surely refused. */
+  /** Requests of at least this cost are refused. */
   cost: number
   asked: number
   refusal: Taken
 }
 
 /**
- * Remembers refusals, each until it may be over: whoever is past a limit costs no round trip. None is refused that
- * would have been allowed, since nothing but time gives back what a limit has taken.
+ * Remembers refusals until they may be over, so that clients past a limit cost no round trip to Redis. It never refuses
+ * a request that Redis would allow, since only time gives back what a limit has taken.
  */
 export class BlockedKeys {
   readonly #blocks: RecentKeys<Block>
 
-  /** @param size  most keys that are remembered */
+  /** @param size  most keys */
   constructor(size: number) {
     this.#blocks = new RecentKeys(size)
   }
@@ -34,7 +34,7 @@ export class BlockedKeys {
     this.#blocks.set(key, { cost, asked: now, refusal })
   }
 
-  /** The refusal of a request as it is known beforehand; null when the limit must be asked. */
+  /** The refusal of a request, as of now; null when Redis must be asked. */
   refusal(key: string, cost: number, now: number): Taken | null {
     const block = this.#blocks.get(key)
     if (block === undefined) return null

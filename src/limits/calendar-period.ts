@@ -1,6 +1,6 @@
 import type { Period } from './fixed-window.ts'
 
-/** Local midnight is at most so far from midnight in UTC: time zones reach from UTC-12 to UTC+14. */
+/** Largest distance of local midnight from midnight in UTC: time zones reach from UTC-12 to UTC+14. */
 const FARTHEST = 15 * 3_600_000
 
 /** A day or month of the calendar with its name: `2026-11-23`, `2026-11`. */
@@ -24,7 +24,7 @@ export function calendarPeriods(per: 'day' | 'month', timeZone: string): (now: n
     const parts = Object.fromEntries(format.formatToParts(time).map(({ type, value }) => [type, value]))
     return `${parts.year!.padStart(4, '0')}-${parts.month}-${parts.day}`
   }
-  /** The first moment of a date. It need not be midnight: where clocks are set forward then, the day begins at one. */
+  /** The first moment of a date. It may be 01:00, where clocks are set forward at midnight. */
   const beginOf = (date: string): number => {
     const midnight = Date.parse(`${date}T00:00:00Z`)
     let [before, after] = [midnight - FARTHEST, midnight + FARTHEST]
@@ -37,7 +37,7 @@ export function calendarPeriods(per: 'day' | 'month', timeZone: string): (now: n
   }
   let current: CalendarPeriod = { name: '', start: 0, end: 0 }
   return (now) => {
-    // worked out once in a period, which is far from cheap
+    // computed once in a period, since it is expensive
     if (now < current.start || now >= current.end) {
       const [year, month, day] = dateAt(now).split('-').map(Number) as [number, number, number]
       const dateOf = (y: number, m: number, d: number): string =>

@@ -1,6 +1,6 @@
 import { type MemoryLimiter, type Taken, RecentKeys } from './limiter.ts'
 
-/** A stretch of time, in milliseconds since 1970: from `start` on, and before `end`. */
+/** A time span in milliseconds since 1970: from `start`, and before `end`. */
 export interface Period {
   start: number
   end: number
@@ -11,8 +11,8 @@ interface Window extends Period {
 }
 
 /**
- * Counts in windows that do not overlap: of a length, begun by the first request of a key, or of the calendar.
- * Around the turn of two windows up to twice the limit can pass.
+ * Counts in windows that do not overlap. A window begins with the first request of a key, or with a period of the
+ * calendar. Up to twice the limit can pass around the end of a window.
  */
 export class FixedWindow implements MemoryLimiter {
   readonly #max: number
@@ -21,7 +21,7 @@ export class FixedWindow implements MemoryLimiter {
 
   /**
    * @param periodAt  the window that begins with a request, or in which it falls
-   * @param size      most keys that are remembered
+   * @param size      most keys
    */
   constructor(max: number, periodAt: (now: number) => Period, size: number) {
     this.#max = max
@@ -31,7 +31,7 @@ export class FixedWindow implements MemoryLimiter {
 
   take(key: string, cost: number, now: number): Taken {
     let window = this.#windows.get(key)
-    // a clock that was set back must not make a window longer than it is
+    // a clock that was set back must not make a window longer
     if (window === undefined || now >= window.end || now < window.start) {
       const { start, end } = this.#periodAt(now)
       window = { count: 0, start, end }
@@ -51,7 +51,7 @@ export class FixedWindow implements MemoryLimiter {
   }
 }
 
-/** Windows of a length, begun by a request. */
+/** Windows of a fixed length that begin with a request. */
 export const windowOf =
   (windowMs: number) =>
   (now: number): Period => ({ start: now, end: now + windowMs })

@@ -1,18 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import { LEASE_MS } from './limit-script.ts'
 
-/** How many leases are renewed in one step, so that none keeps Redis from others for long. */
+/** Leases that one command renews, so that no command blocks Redis for long. */
 const BATCH = 500
 
-/** What renewing and ending leases ask of Redis. Failures are nobody's business: a lease ends by itself. */
+/** The commands for Redis. Their failures do not matter, since a lease ends by itself. */
 export interface LeaseCommands {
   renew(leases: readonly (readonly [key: string, id: string])[]): void
   end(key: string, id: string): void
 }
 
 /**
- * The places in Redis of this process's requests under way. Each is a lease that ends by itself, so that a gateway that
- * crashes blocks nobody for long; those of long requests are renewed, and so come back when Redis has lost them.
+ * The places that requests in flight of this process take in Redis. Each is a lease that expires, so that a gateway that
+ * crashes blocks its consumers only for a short time. Leases of long requests are renewed, and so come back when Redis
+ * has lost them.
  */
 export class LeaseKeeper {
   readonly #commands: LeaseCommands

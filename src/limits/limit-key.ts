@@ -3,18 +3,17 @@ import type { FastifyContextConfig, FastifyRequest } from 'fastify'
 import type { LimitBy, LimitRule } from './limit-schema.ts'
 import { isIPv4, isIPv6, BlockList, isIP } from 'node:net'
 
-/** What of a request decides whose it is. */
+/** The parts of a request that its key can be made of. */
 export type KeyedRequest = Pick<FastifyRequest, 'ip' | 'headers' | 'method' | 'routeOptions'> & {
   consumer: { id: string; groups: readonly string[] } | null
 }
 
-/** Longest text of a function that is kept as it is. */
+/** Longest key that a function may return before it is hashed. */
 const LONGEST = 128
 
 /**
- * Compiles whose requests are counted together into a key with a letter before it, so that none can pass for another:
- * `c:` and a consumer, `a:` an address, `g:` a group, `r:` a route, `h:` the hash of a header, `f:` what a function
- * says.
+ * Compiles `by`: requests with the same key are counted together. A prefix keeps the kinds of keys apart: `c:` consumer,
+ * `a:` address, `g:` group, `r:` route, `h:` hash of a header, `f:` text of a function.
  */
 export function limitKey(by: LimitBy): (request: KeyedRequest) => string {
   if (typeof by === 'function') return (request) => functionKey(by(request as FastifyRequest), request)
@@ -36,7 +35,7 @@ const byAddress = ({ ip }: KeyedRequest): string => `a:${addressKey(ip)}`
 const byConsumer = (request: KeyedRequest): string =>
   request.consumer === null ? byAddress(request) : `c:${request.consumer.id}`
 
-/** The hash, since a client decides how long a header is, and since it may be a secret. */
+/** A header is hashed, since the client decides how long it is, and since it may be a secret. */
 const headerKey =
   (name: string) =>
   (request: KeyedRequest): string => {
@@ -52,7 +51,7 @@ function functionKey(text: unknown, request: KeyedRequest): string {
 
 const digest = (text: string): string => hash('sha256', text, 'base64url')
 
-/** One count for each route; HEAD is its GET. */
+/** One key for each route. HEAD counts as GET. */
 function byRoute(): (request: KeyedRequest) => string {
   const known = new WeakMap<FastifyContextConfig, Map<string, string>>()
   return ({ routeOptions: { config, url = '' }, method }) => {
@@ -70,10 +69,9 @@ function byRoute(): (request: KeyedRequest) => string {
 }
 
 /**
- * The key under which an address is counted: IPv4 as it is, also when it comes as IPv4-mapped IPv6 (RFC 4291, section
- * 2.5.5.2), from a translator (64:ff9b::/96, RFC 6052) or as 6to4, where one IPv4 address brings 65,536 networks
- * along (2002::/16, RFC 3056); other IPv6 by its first 64 bits, since one customer has all
- * of these (RFC 6177). A port, which some proxies add, is left out. What is no address counts as it is written.
+ * The key of an address. IPv6 is cut to its first 64 bits, since one customer has all addresses below them (RFC 6177).
+ * IPv4 stays as it is, also inside IPv6: IPv4-mapped (RFC 4291, section 2.5.5.2), translated (64:ff9b::/96, RFC 6052) or
+ * 6to4 (2002::/16, RFC 3056). A port, which some proxies add, is removed. Text that is not an address stays as it is.
  */
 export function addressKey(address: string): string {
   if (isIPv4(address)) return address
@@ -115,8 +113,8 @@ function expand(address: string): number[] {
 }
 
 /**
- * Compiles who is not limited; null when everybody is.
- * @throws TypeError, RangeError when an address or network is none
+ * Compiles `except`: whether a request is exempt from a limit. Null when none is.
+ * @throws TypeError, RangeError when an address or network is invalid
  */
 export function exemption(except: LimitRule['except']): ((request: KeyedRequest) => boolean) | null {
   if (except === undefined) return null

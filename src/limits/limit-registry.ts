@@ -16,31 +16,31 @@ const LARGEST = 999_999_999_999_999
 /** A limit, compiled. */
 export interface Limit {
   readonly rule: LimitRule
-  /** Whose request it is. */
+  /** The key of a request. */
   readonly keyOf: (request: KeyedRequest) => string
-  /** Whether the request is not limited; null when all are. */
+  /** Whether a request is exempt; null when none is. */
   readonly isExempt: ((request: KeyedRequest) => boolean) | null
   /** The most that is ever left. */
   readonly capacity: number
-  /** What `RateLimit` begins with. */
+  /** The beginning of `RateLimit`. */
   readonly prefix: string
-  /** What counts in this process. */
+  /** The counter of this process. */
   readonly memory: MemoryLimiter
 }
 
-/** The limits of a gateway by their names: rules of one name are one limit, on however many routes. */
+/** The limits of a gateway by name. Rules with the same name are one limit, on however many routes. */
 export class LimitRegistry {
   readonly #size: number
   readonly #known = new Map<string, Limit>()
 
-  /** @param size  most keys that a limit remembers in memory */
+  /** @param size  most keys of a limit in memory */
   constructor(size: number) {
     this.#size = size
   }
 
   /**
    * @param file  who declares the rule, for the message
-   * @throws BootProblems when the rule limits nothing or cannot be, or contradicts another of the same name
+   * @throws BootProblems when the rule is invalid, or differs from another one with the same name
    */
   limit(rule: LimitRule, file: string): Limit {
     const refuse = (message: string): never => {
@@ -81,7 +81,7 @@ export class LimitRegistry {
 /** The most that is ever left of a limit. */
 export const capacityOf = ({ burst, max }: LimitRule): number => burst ?? max
 
-/** What counts against a rule in memory. */
+/** The counter of a rule in memory. */
 export function memoryLimiter(rule: LimitRule, size: number): MemoryLimiter {
   const { max, windowMs } = rule
   switch (rule.algorithm) {
@@ -108,7 +108,7 @@ function checkNumbers({ algorithm, max, windowMs, burst }: LimitRule, refuse: (m
   if (algorithm !== 'token-bucket') {
     refuse(`found burst with the algorithm ${algorithm}, allowed: with token-bucket only`)
   }
-  // beyond it, tokens times milliseconds is no whole number any more
+  // above this, tokens times milliseconds is not an exact integer
   if (!isCount(burst) || burst * windowMs > Number.MAX_SAFE_INTEGER) {
     refuse(`found burst ${burst}, allowed: a whole number of at least 1, and less in so long a window`)
   }

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { Duration, milliseconds } from '../units.ts'
 
-/** Says whose request it is; requests with the same text are counted together, those with null by consumer. */
+/** Returns the key of a request. Requests with the same key are counted together; null counts by consumer. */
 export type KeyFunction = (request: FastifyRequest) => string | null | undefined
 
 const By = Type.Unsafe<'consumer' | 'address' | 'group' | 'route' | { header: string } | KeyFunction>({
@@ -50,7 +50,7 @@ const shared = {
 const WindowLimit = Type.Object(
   {
     max: Type.Integer({ minimum: 1, description: 'How many requests a window allows.' }),
-    // counted by the clock, so that it may be longer than a timer
+    // no timer is involved, so it may be longer than timers can be
     window: Duration({
       least: 1,
       most: Number.MAX_SAFE_INTEGER,
@@ -133,11 +133,11 @@ export const CostDeclaration = Type.Union(
 )
 export type CostDeclaration = Static<typeof CostDeclaration>
 
-/** What a request of a method costs. */
+/** The cost of a request, by its method. */
 export const costOf = (cost: CostDeclaration | undefined, method: string): number =>
   typeof cost === 'object' ? (cost[method] ?? (method === 'HEAD' ? cost.GET : undefined) ?? 1) : (cost ?? 1)
 
-/** What happens to limits beside those of routes; the `limits` section of the configuration. */
+/** How limits are counted; the `limits` section of the configuration. */
 export const LimitSettings = Type.Object(
   {
     onFailure: Type.Enum(['open', 'closed'], {
@@ -192,17 +192,17 @@ export function limitRules(name: string, declaration: LimitDeclaration): LimitRu
     const rule = { name: i === 0 ? name : `${name} #${i + 1}`, by, ...(except ? { except } : {}) }
     if ('concurrent' in limit) return { ...rule, algorithm: 'concurrency', max: limit.concurrent, windowMs: 0 }
     if ('quota' in limit) return { ...rule, algorithm: 'quota', windowMs: 0, ...limit.quota }
-    // a burst is what a token bucket has and a window has not
+    // only a token bucket has a burst
     const { max, window, burst, algorithm = burst === undefined ? 'fixed' : 'token-bucket' } = limit
     return { ...rule, algorithm, max, windowMs: milliseconds(window), ...(burst === undefined ? {} : { burst }) }
   })
 }
 
-/** Whose requests are counted together, in a word or two. */
+/** `by` as text. */
 export const byText = (by: LimitBy): string =>
   typeof by === 'string' ? by : typeof by === 'function' ? 'function' : `header ${by.header}`
 
-/** How many requests a limit allows, in words: `100 requests in 60 s`. */
+/** A limit as text: `100 requests in 60 s`. */
 export function limitText({ algorithm, max, windowMs, burst, per, timeZone }: LimitRule): string {
   if (algorithm === 'concurrency') return `${max} requests at once`
   if (algorithm === 'quota') return `${max} requests a ${per}${timeZone === undefined ? '' : ` (${timeZone})`}`

@@ -4,15 +4,15 @@ import { capacityOf } from './limit-registry.ts'
 import type { LimitRule } from './limit-schema.ts'
 import { STEPS } from './sliding-window.ts'
 
-/** How long a place of a request under way is kept without a word from its gateway, in milliseconds. */
+/** How long a request in flight keeps its place without a renewal, in milliseconds. */
 export const LEASE_MS = 30_000
 
 /**
- * Takes the cost of a request from every limit that is about it, or from none: one atomic step for Redis, by its clock,
- * so that gateways need not agree on the time. The algorithms are those of the files beside this one.
+ * Takes the cost of a request from all its limits, or from none, in one atomic step by the clock of Redis. The algorithms
+ * are the same as in memory: see the files beside this one.
  *
- * KEYS: a state for each limit. ARGV: the time or -1 for that of Redis, the cost, then for each limit its algorithm and
- * three numbers of it. The answer has four for each limit: allowed, remaining, resetMs, retryAfterMs.
+ * KEYS: the state of each limit. ARGV: the time or -1 for the clock of Redis, the cost, then for each limit its algorithm
+ * and three arguments. Answer: four numbers for each limit: allowed, remaining, resetMs, retryAfterMs.
  */
 export const TAKE = `
 local now, cost = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -21,7 +21,7 @@ if now < 0 then
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
 local function whole (number) return string.format('%.0f', number) end
--- what is of another type is none of ours, and makes room for the new
+-- a key of another type was not written by this script: delete it
 local function ours (value, key)
   if type(value) ~= 'table' or not value.err then return value end
   redis.call('UNLINK', key)
@@ -75,7 +75,7 @@ function algorithms.sliding (key, max, window)
     end
   end
   local size = #kept
-  -- a clock that was set back: all of it is taken for as late as can be
+  -- the clock was set back: treat all requests as if they came now
   if late then redis.call('SET', key, cmsgpack.pack(kept), 'PX', whole(window)) end
   if total + cost > max then
     local used, wait = total, window
@@ -128,7 +128,7 @@ return answer
 `
 
 /**
- * Keeps the places of requests under way for another lease. KEYS: a state for each. ARGV: the lease, then the id of
+ * Renews the places of requests in flight. KEYS: the state of each. ARGV: the lease in milliseconds, then the id of
  * each.
  */
 export const RENEW = `
@@ -144,18 +144,18 @@ for i, key in ipairs(KEYS) do
 end
 `
 
-/** Where a rule is counted in Redis, and what the script has to know of it. */
+/** Where a rule is counted in Redis, and its arguments for the script. */
 export interface ScriptRule {
-  /** Before the key of whoever is counted; by the gateway's clock where the calendar decides. */
+  /** Prefix of the key in Redis. Calendar periods go by the clock of the gateway. */
   prefix(now: number): string
-  /** Algorithm and its three numbers, the last of which may be the id of the request. */
+  /** The algorithm and its three arguments. The last one may be the id of the request. */
   words(now: number, id: string): [string, number, number, number | string]
 }
 
 /**
- * Keys of one hash tag, so that those of one request stand on one node of a cluster. Names may hold any character, so
- * they are encoded: no two limits can meet. What a rule says of time belongs to the key, so that a changed limit does
- * not inherit the state of the old one.
+ * Compiles a rule. All keys have one hash tag, so that the keys of a request are on one node of a cluster. Names are
+ * encoded, so that the keys of two limits never collide. The window is part of the key, so that a changed limit does not
+ * inherit the state of the old one.
  */
 export function scriptRule(rule: LimitRule): ScriptRule {
   const { name, algorithm, max, windowMs } = rule

@@ -8,41 +8,38 @@ import type { PlanLimits, PlanSet } from './plan-limits.ts'
 import type { KeyedRequest } from './limit-key.ts'
 import type { Taken } from './limiter.ts'
 
-/** What a request of a method costs. */
+/** The cost of a request, by its method. */
 type Costs = (method: string) => number
 
-/** The limits that a route asks at one point of a request's way. */
+/** The limits of a route that are counted in one phase. */
 export interface RouteStage {
   ask: LimitStage
   costOf: Costs
-  /** `RateLimit-Policy`: these limits, and those asked before. */
+  /** `RateLimit-Policy`: these limits, and those of earlier phases. */
   policy: string
 }
 
 type StageFor = (request: FastifyRequest) => RouteStage | null
 
-/** Whether a limit is asked before anybody knows who is calling. */
+/** Whether a limit is counted before authentication. */
 export const isEarly = ({ by, except }: LimitRule): boolean => by === 'address' && except?.consumers === undefined
 
-/** Puts the limits of routes together. */
+/** Composes the limits of routes. */
 export class RouteStages {
   readonly #store: LimitStore
-  readonly #shared: boolean
-  readonly #lone: ((limit: Limit) => LimitStage) | null
+  readonly #sharedWindow: ((limit: Limit) => LimitStage) | null
 
   /**
-   * @param shared  whether the store is one that gateways share
-   * @param lone    asks a fixed window that stands alone there
+   * @param sharedWindow  counts a fixed window that stands alone in a shared store; null when the store is memory
    */
-  constructor(store: LimitStore, shared: boolean, lone: ((limit: Limit) => LimitStage) | null) {
+  constructor(store: LimitStore, sharedWindow: ((limit: Limit) => LimitStage) | null) {
     this.#store = store
-    this.#shared = shared
-    this.#lone = lone
+    this.#sharedWindow = sharedWindow
   }
 
   /**
-   * What requests of a route cost.
-   * @throws BootProblems when it is more than a limit ever allows
+   * The costs of the requests of a route.
+   * @throws BootProblems when a request costs more than a limit ever allows
    */
   costs(method: string | string[], cost: CostDeclaration | undefined, limits: readonly Limit[], file: string): Costs {
     const costs = [method].flat().map((name) => costOf(cost, name))
@@ -60,13 +57,13 @@ export class RouteStages {
     return costs.every((one) => one === highest) ? () => highest : (name) => costOf(cost, name)
   }
 
-  /** @param before  what has been asked before */
+  /** The same limits for every request. @param before  the limits of earlier phases */
   always(limits: readonly Limit[], costs: Costs, before: readonly Limit[] = []): StageFor {
     const stage = this.#stage(limits, costs, before)
     return () => stage
   }
 
-  /** The limits of a route with those that the consumer brings along. */
+  /** The limits of a route with those of the consumer or its plan. */
   byConsumer(limits: readonly Limit[], costs: Costs, plans: PlanLimits, before: readonly Limit[]): StageFor {
     const withoutPlan = limits.length === 0 ? null : this.#stage(limits, costs, before)
     const stages = new Map<PlanSet, RouteStage>()
@@ -87,29 +84,28 @@ export class RouteStages {
   #ask(limits: readonly Limit[], costs: Costs): LimitStage {
     const [one, ...others] = limits as [Limit, ...Limit[]]
     if (others.length > 0) return limitStage(limits, this.#store)
-    if (!this.#shared) return oneInMemory(one)
+    if (this.#sharedWindow === null) return oneInMemory(one)
     const isPlain = one.rule.algorithm === 'fixed' && costs('GET') === 1
-    return isPlain && this.#lone !== null ? this.#lone(one) : limitStage(limits, this.#store)
+    return isPlain ? this.#sharedWindow(one) : limitStage(limits, this.#store)
   }
 }
 
-/** What the limits say of a request. */
-export interface Verdict {
-  /** The tightest of them with what it says; null when nobody could count. */
+/** The decision of limits about a request. */
+export interface LimitDecision {
+  /** The tightest limit and its state; null when the store could not count. */
   state: (LimitState & { limit: Limit }) | null
-  /** Says that the request is over; null when no limit wants to know. */
+  /** Ends the request, for limits on concurrency; null when there are none. */
   release: (() => void) | null
 }
 
-type Outcome = Verdict | null | Promise<Verdict | null>
+type Outcome = LimitDecision | null | Promise<LimitDecision | null>
 
-/** Asks the limits of a request; null when none of them is about it. */
+/** Counts a request; null when it is exempt from all limits. */
 export type LimitStage = (request: KeyedRequest, cost: number) => Outcome
 
-/** What happened to a request that nobody could count. */
-const UNCOUNTED: Verdict = { state: null, release: null }
+const UNCOUNTED: LimitDecision = { state: null, release: null }
 
-/** Asks one limit in memory: the way of most requests, without a promise or a list. */
+/** Counts against one limit in memory, without promises and lists: the case of most requests. */
 export function oneInMemory(limit: Limit, now: () => number = Date.now): LimitStage {
   const { keyOf, isExempt, memory, capacity } = limit
   const concurrent = isConcurrency(limit)
@@ -124,7 +120,7 @@ export function oneInMemory(limit: Limit, now: () => number = Date.now): LimitSt
   }
 }
 
-/** Asks several limits, or one that is not in memory. */
+/** Counts against several limits, or in a shared store. */
 export function limitStage(limits: readonly Limit[], store: LimitStore): LimitStage {
   const mayExempt = limits.some(({ isExempt }) => isExempt !== null)
   return (request, cost) => {
@@ -135,13 +131,13 @@ export function limitStage(limits: readonly Limit[], store: LimitStore): LimitSt
       asked.map(({ keyOf }) => keyOf(request)),
       cost,
     )
-    return taking instanceof Promise ? taking.then((result) => verdictOf(asked, result)) : verdictOf(asked, taking)
+    return taking instanceof Promise ? taking.then((result) => decisionOf(asked, result)) : decisionOf(asked, taking)
   }
 }
 
-function verdictOf(limits: readonly Limit[], taking: Taking | null): Verdict {
+function decisionOf(limits: readonly Limit[], taking: Taking | null): LimitDecision {
   if (taking === null) return UNCOUNTED
-  let tightest: Verdict['state'] = null
+  let tightest: LimitDecision['state'] = null
   for (let i = 0; i < limits.length; i++) {
     const taken: Taken | null = taking.taken[i]!
     if (taken === null) continue

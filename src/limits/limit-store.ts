@@ -1,13 +1,11 @@
-import { gatehouseError } from '../errors.ts'
 import type { Limit } from './limit-registry.ts'
-import type { OnFailure } from './limit-schema.ts'
 import type { Taken } from './limiter.ts'
 
-/** What came of asking the limits of a request. */
+/** The answer of a store about the limits of one request. */
 export interface Taking {
-  /** One for each limit; null for those that need not be asked, since another refuses. */
+  /** One for each limit; null for limits that were not asked because another one refused. */
   taken: (Taken | null)[]
-  /** Says that the request is over; null when no limit wants to know. Call it once. */
+  /** Ends the request, for limits on concurrency; null when there are none. Call it once. */
   release: (() => void) | null
 }
 
@@ -15,8 +13,8 @@ export interface Taking {
 export interface LimitStore {
   /**
    * Takes the cost of a request from all limits, or from none when one of them refuses.
-   * @param keys  whose request it is, for each limit
-   * @returns null when nobody can count
+   * @param keys  the key of the request for each limit
+   * @returns null when the store cannot count
    */
   take(limits: readonly Limit[], keys: readonly string[], cost: number): Taking | null | Promise<Taking | null>
 }
@@ -46,28 +44,3 @@ export class MemoryStore implements LimitStore {
 }
 
 export const isConcurrency = ({ rule }: Limit): boolean => rule.algorithm === 'concurrency'
-
-/** What a gateway asks that must not let through what it cannot count. */
-const closed: LimitStore = {
-  take() {
-    throw gatehouseError('GW_LIMITS_UNAVAILABLE', { headers: { 'retry-after': '1' } })
-  },
-}
-
-/**
- * Where a gateway counts.
- * @param shared     the store that gateways share, if there is one
- * @param onFailure  what happens while that cannot count
- */
-export function storeOf(shared: LimitStore | null, onFailure: OnFailure): LimitStore {
-  if (shared === null) return new MemoryStore()
-  // while the shared store cannot count, at most one further limit passes for each gateway
-  const fallback = onFailure === 'closed' ? closed : new MemoryStore()
-  return {
-    take(limits, keys, cost) {
-      const taking = shared.take(limits, keys, cost)
-      if (taking instanceof Promise) return taking.then((result) => result ?? fallback.take(limits, keys, cost))
-      return taking ?? fallback.take(limits, keys, cost)
-    },
-  }
-}

@@ -1,10 +1,10 @@
-/** What a limiter says of a request. */
+/** The answer of a limiter about a request. */
 export interface Taken {
-  /** Whether the request may go on. What it costs has been taken only then: a refused request costs nothing. */
+  /** Whether the request may go on. A refused request costs nothing. */
   allowed: boolean
-  /** What is left, without the cost of this request. */
+  /** What is left, after the cost of this request. */
   remaining: number
-  /** Milliseconds until everything is there again; 0 when nobody can tell, as for requests under way. */
+  /** Milliseconds until the full limit is available again; 0 when unknown, as for requests in flight. */
   resetMs: number
   /** Milliseconds until the same request can be allowed; 0 when it is. */
   retryAfterMs: number
@@ -13,27 +13,26 @@ export interface Taken {
 /** Counts the requests of many keys against one limit. */
 export interface Limiter {
   /**
-   * Takes the cost of a request, if there is that much.
-   * @param key   whose request it is
-   * @param cost  at least 1; more than the limit can never be allowed
+   * Takes the cost of a request, if that much is left.
+   * @param cost  at least 1; a cost above the limit is never allowed
    * @param now   milliseconds since 1970
    */
   take(key: string, cost: number, now: number): Taken | Promise<Taken>
 }
 
 /**
- * A limiter in the memory of the process. It never waits, so that nothing happens between two limits of one request.
+ * A limiter in the memory of the process. It is synchronous, so nothing happens between two limits of one request.
  */
 export interface MemoryLimiter extends Limiter {
   take(key: string, cost: number, now: number): Taken
-  /** Gives back what `take` has taken: at the same moment, or for requests under way when they are over. */
+  /** Gives back what `take` has taken: at once, or for concurrency when the request ends. */
   give(key: string, cost: number): void
 }
 
 /**
- * A map of bounded size that forgets what has not been asked for longest: at most `size` keys, and never one of the
- * last `size / 2` that were asked for. Two generations do that with one look-up for a key of the young one, where an
- * exact order of use would take a key out and in again each time.
+ * A map of at most `size` keys that evicts the least recently used ones, approximately: the last `size / 2` keys that
+ * were used are always kept. It has two generations, so that a recent key costs one look-up; an exact LRU would remove
+ * and insert the key at each use.
  */
 export class RecentKeys<Value> {
   readonly #half: number

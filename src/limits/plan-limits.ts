@@ -12,12 +12,12 @@ interface PlanSettings {
   consumers?: Record<string, { limits?: LimitDeclaration }>
 }
 
-/** The limits that consumers bring with them, wherever they go: their own, or else those of their plan. */
+/** The limits of consumers, on every authenticated route: their own, or else those of their plan. */
 export class PlanLimits {
   readonly #plans = new Map<string, PlanSet>()
   readonly #consumers = new Map<string, PlanSet>()
 
-  /** @throws BootProblems when a limit is none */
+  /** @throws BootProblems when a limit is invalid */
   constructor({ plans = {}, consumers = {} }: PlanSettings, registry: LimitRegistry) {
     const compile = (name: string, declaration: LimitDeclaration): PlanSet => ({
       name,

@@ -10,9 +10,9 @@ import type { FastifyBaseLogger } from 'fastify'
 import { connectRedis, type RedisConnection } from '../redis/redis-client.ts'
 import type { RedisSettings } from '../redis/redis-schema.ts'
 
-/** Most keys past their limit that are remembered here. */
+/** Most keys past their limit that this process remembers. */
 const BLOCKED = 10_000
-/** Milliseconds that requests wait for the first connection, and most requests that wait for it. */
+/** How many milliseconds requests wait for the first connection, and how many requests may wait. */
 const OPENING = 2000
 const MOST_WAITING = 10_000
 
@@ -23,15 +23,15 @@ type ScriptedRedis = (Redis | Cluster) & {
 }
 
 export interface RedisStoreOptions {
-  /** Told when Redis begins to answer errors, as a full or read-only one does; a lost connection tells itself. */
+  /** Called when Redis begins to answer with errors, for example because it is full or read-only. */
   onError?: (error: Error) => void
-  /** Milliseconds since 1970, for the calendar and for refusals that are remembered. */
+  /** Milliseconds since 1970, for the calendar and for remembered refusals. */
   now?: () => number
-  /** Whose time the limits go by. Default: `redis`, so that gateways need not agree; `now` is for tests. */
+  /** The clock of the limits. Default: `redis`, so that clocks of gateways need not agree; `now` is for tests. */
   clock?: 'redis' | 'now'
 }
 
-/** Counts in Redis, for several gateways: one atomic script for a request, however many limits it has. */
+/** Counts in Redis, for several gateways: one atomic script a request, however many limits it has. */
 export class RedisStore implements LimitStore {
   readonly #redis: ScriptedRedis
   readonly #onError: (error: Error) => void
@@ -40,11 +40,10 @@ export class RedisStore implements LimitStore {
   readonly #rules = new WeakMap<LimitRule, ScriptRule>()
   readonly #blocked = new BlockedKeys(BLOCKED)
   readonly #leases: LeaseKeeper
-  /** Whether its last answer was an error. */
+  /** Whether the last answer of Redis was an error. */
   #failing = false
   /**
-   * Whether the first connection was made, or could not be made. Until then requests wait for it, and later never
-   * again.
+   * Whether the first connection was made, or has failed. Requests wait for the first connection only.
    */
   #isDecided = false
   /** Resolves when it is known whether there is a connection. */
@@ -75,7 +74,7 @@ export class RedisStore implements LimitStore {
 
   take(limits: readonly Limit[], keys: readonly string[], cost: number): Taking | null | Promise<Taking | null> {
     if (this.#redis.status !== 'ready') {
-      // what was refused then is not counted any more
+      // refusals of Redis do not hold for the fallback
       if (this.#blocked.size > 0) this.#blocked.clear()
       const { status } = this.#redis
       if (status === 'wait') this.#redis.connect().catch(() => {})
@@ -123,7 +122,7 @@ export class RedisStore implements LimitStore {
     if (this.#opening !== null) return this.#opening
     const redis = this.#redis
     const { promise, resolve } = Promise.withResolvers<void>()
-    // a loop that was busy until now has yet to read what Redis has said
+    // an event loop that was busy may not have read the answer of Redis yet
     const timer = setTimeout(() => setImmediate(resolve), OPENING).unref()
     const events = ['ready', 'close', 'end']
     for (const event of events) redis.once(event, resolve)
@@ -158,10 +157,10 @@ export class RedisStore implements LimitStore {
         number,
         number,
       ]
-      const said = { allowed: allowed === 1, remaining, resetMs, retryAfterMs }
-      // places of requests under way come back at any time
-      if (!said.allowed && !isConcurrency(limit)) this.#blocked.note(names[i]!, cost, now, said)
-      return said
+      const result = { allowed: allowed === 1, remaining, resetMs, retryAfterMs }
+      // places of concurrency limits can come back at any time
+      if (!result.allowed && !isConcurrency(limit)) this.#blocked.note(names[i]!, cost, now, result)
+      return result
     })
     if (id === '' || !taken.every(({ allowed }) => allowed)) return { taken, release: null }
     const ends = names.filter((_, i) => isConcurrency(limits[i]!)).map((name) => this.#leases.hold(name, id))
@@ -174,14 +173,14 @@ export class RedisStore implements LimitStore {
   }
 }
 
-/** A connection to Redis, and the store that counts limits over it. */
+/** A connection to Redis, and the store that counts over it. */
 export interface RedisLimits extends RedisConnection {
   store: RedisStore
 }
 
 /**
- * Prepares both; the connection is made with `client.connect()`. Loaded only with `redis`, since the client is a large
- * package.
+ * Creates both. `client.connect()` makes the connection. This file is loaded only with `redis`, since the client is a
+ * large package.
  */
 export function redisLimits(settings: RedisSettings, log: FastifyBaseLogger): RedisLimits {
   const { client, close } = connectRedis(settings, log)

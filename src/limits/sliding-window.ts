@@ -1,33 +1,33 @@
 import { type MemoryLimiter, type Taken, RecentKeys } from './limiter.ts'
 
-/** Into how many steps a window is divided; memory for each key and the exactness of the limit grow with it. */
+/** Steps of a window. More steps take more memory for each key, and give back used requests more precisely. */
 export const STEPS = 32
 
-/** Requests that came within one step, and count together. */
+/** Requests that came within one step. They count together. */
 interface Entry {
   first: number
-  /** Until a window after it, all of the entry counts. */
+  /** The whole entry counts until one window after this. */
   last: number
   count: number
 }
 
 interface Log {
-  /** In the order of time; at most `STEPS` + 1. */
+  /** Oldest first; at most `STEPS` + 1. */
   entries: Entry[]
   total: number
 }
 
 /**
- * Never allows more than `max` in any stretch of time that is as long as the window. It is a log of requests, of which
- * those within a thirty-second of the window share one entry: that counts until its last request is a window ago, so
- * the limit is never passed, and what is used comes back at most a thirty-second of the window late.
+ * Never allows more than `max` in any period as long as the window. It is a log of requests. Requests within 1/32 of the
+ * window share one entry, which counts until its last request is one window ago. So the limit is never exceeded, and a
+ * request stops counting at most 1/32 of the window late.
  */
 export class SlidingWindow implements MemoryLimiter {
   readonly #max: number
   readonly #windowMs: number
   readonly #logs: RecentKeys<Log>
 
-  /** @param size  most keys that are remembered */
+  /** @param size  most keys */
   constructor(max: number, windowMs: number, size: number) {
     this.#max = max
     this.#windowMs = windowMs
@@ -40,7 +40,7 @@ export class SlidingWindow implements MemoryLimiter {
       log = { entries: [], total: 0 }
       this.#logs.set(key, log)
     }
-    this.#forget(log, now)
+    this.#expire(log, now)
     const { entries } = log
     const newest = entries.at(-1)
     if (log.total + cost > this.#max) {
@@ -68,10 +68,10 @@ export class SlidingWindow implements MemoryLimiter {
     if (newest.count <= 0) log.entries.pop()
   }
 
-  /** Takes out what is a window ago. */
-  #forget(log: Log, now: number): void {
+  /** Removes entries that are one window old. */
+  #expire(log: Log, now: number): void {
     const { entries } = log
-    // a clock that was set back: all of it is taken for as late as can be
+    // the clock was set back: treat all requests as if they came now
     if (entries.length > 0 && entries.at(-1)!.last > now) {
       log.entries.splice(0, Infinity, { first: now, last: now, count: log.total })
     }
@@ -80,7 +80,7 @@ export class SlidingWindow implements MemoryLimiter {
     if (gone > 0) entries.splice(0, gone)
   }
 
-  /** When enough has come back. */
+  /** The time at which the request will fit. */
   #enoughAt({ entries, total }: Log, cost: number, now: number): number {
     let used = total
     for (const { last, count } of entries) {

@@ -2,22 +2,22 @@ import { type MemoryLimiter, type Taken, RecentKeys } from './limiter.ts'
 
 interface Bucket {
   /**
-   * Tokens times the window in milliseconds: so what comes back in a millisecond is a whole number, and nothing is
+   * Tokens times the window in milliseconds. In this unit the refill of a millisecond is a whole number, so nothing is
    * rounded.
    */
   level: number
-  /** When the level was right, in milliseconds since 1970. */
+  /** When the level was computed, in milliseconds since 1970. */
   at: number
 }
 
-/** Buckets of `burst` tokens, into which `max` come back evenly in each window; a request takes one or more. */
+/** Buckets of `burst` tokens. `max` tokens come back evenly in each window; a request takes one or more. */
 export class TokenBucket implements MemoryLimiter {
   readonly #max: number
   readonly #windowMs: number
   readonly #capacity: number
   readonly #buckets: RecentKeys<Bucket>
 
-  /** @param size  most keys that are remembered */
+  /** @param size  most keys */
   constructor(max: number, windowMs: number, burst: number, size: number) {
     this.#max = max
     this.#windowMs = windowMs
@@ -31,7 +31,7 @@ export class TokenBucket implements MemoryLimiter {
       bucket = { level: this.#capacity, at: now }
       this.#buckets.set(key, bucket)
     }
-    // a clock that was set back brings nothing
+    // a clock that was set back adds no tokens
     bucket.level = Math.min(this.#capacity, bucket.level + Math.max(0, now - bucket.at) * this.#max)
     bucket.at = now
     const wanted = cost * this.#windowMs

@@ -25,7 +25,7 @@ export class RendezvousHash<T extends Candidate> implements Balancer<T> {
     let least = Infinity
     for (const candidate of candidates) {
       // as if each target drew a time to wait, the shorter the higher its weight
-      const wait = -Math.log((mix(hash ^ this.#seed(candidate)) + 0.5) / 2 ** 32) / candidate.weight
+      const wait = -Math.log(share(hash ^ this.#seed(candidate))) / candidate.weight
       if (wait < least) {
         best = candidate
         least = wait
@@ -44,6 +44,11 @@ export class RendezvousHash<T extends Candidate> implements Balancer<T> {
   }
 }
 
+/** A number between 0 and 1 that is always the same for a text, and spread evenly over texts. */
+export const stableShare = (text: string): number => share(textHash(text))
+
+const share = (hash: number): number => (mix(hash) + 0.5) / 2 ** 32
+
 /** FNV-1a of the characters. */
 function textHash(text: string): number {
   let hash = 0x811c9dc5
@@ -51,7 +56,10 @@ function textHash(text: string): number {
   return hash
 }
 
-/** The finalizer of MurmurHash3: each bit of the input changes half of those of the output. From 0 to below 2^32. */
+/**
+ * The finalizer of MurmurHash3, from 0 to below 2^32: each bit of the input changes half of those of the output. Without
+ * it, the hashes of texts that differ only at their end would lie close together.
+ */
 function mix(hash: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)

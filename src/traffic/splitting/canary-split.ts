@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { stableShare } from '../balancing/rendezvous-hash.ts'
 import type { Condition, SplitDeclaration } from './split-schema.ts'
 
 /** What of a request decides about its version. */
@@ -67,15 +68,3 @@ function compile({ headers = {}, cookies = {}, consumers, groups }: Condition): 
 
 const hasCookie = (header: string | undefined, crumb: string): boolean =>
   header !== undefined && header.includes(crumb) && header.split(';').some((pair) => pair.trim() === crumb)
-
-/**
- * A number between 0 and 1 that is always the same for a text, and spread evenly over texts.
- * FNV-1a, and the finalizer of MurmurHash3, without which texts that differ at their end alone would lie together.
- */
-export function stableShare(text: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (((hash ^ (hash >>> 16)) >>> 0) + 0.5) / 2 ** 32
-}

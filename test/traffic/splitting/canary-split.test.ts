@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SplitDeclaration } from '../../../src/traffic/splitting/split-schema.ts'
-import { stableShare, type SplitRequest, VersionSplit } from '../../../src/traffic/splitting/canary-split.ts'
+import { stableShare } from '../../../src/traffic/balancing/rendezvous-hash.ts'
+import { type SplitRequest, VersionSplit } from '../../../src/traffic/splitting/canary-split.ts'
 
 const asked = (consumer: string | null, more: Partial<SplitRequest> = {}): SplitRequest => ({
   id: '1',
