@@ -6,7 +6,7 @@ import { RedisCacheStore } from '../../src/cache/redis-cache-store.ts'
 import { TieredStore } from '../../src/cache/tiered-store.ts'
 import { connectRedis, watchSilence } from '../../src/redis/redis-client.ts'
 
-/** Keeps responses in Redis as well as in memory, where the configuration says so. */
+/** Stores responses in Redis as well as in memory, with `cache.redis`. */
 export default fp(
   async (app) => {
     const { config, responseCache } = app
@@ -22,7 +22,7 @@ export default fp(
       return
     }
     if (!(store instanceof MemoryStore)) throw new Error('the responses are shared already')
-    // connections of their own: bodies would hold up the limits, and who listens can do nothing else
+    // own connections: bodies would delay the limits, and a subscriber cannot send commands
     const { client, close } = connectRedis(config.redis, app.log, {
       away: 'responses are kept in memory alone until it is back',
       back: 'responses are shared again',
@@ -30,7 +30,7 @@ export default fp(
     const subscriber = client instanceof Redis ? client.duplicate() : client
     if (subscriber !== client) {
       watchSilence(subscriber)
-      // the other connection tells it
+      // the other connection logs it
       subscriber.on('error', () => {})
     }
     const connect = (): void => {
@@ -48,7 +48,7 @@ export default fp(
       },
     })
     responseCache.store = shared
-    // not at boot: what only looks at the configuration needs no Redis, and a gateway serves without it
+    // not at boot: commands that only read the configuration need no Redis, and a gateway serves without it
     app.addHook('onListen', async () => {
       connect()
     })

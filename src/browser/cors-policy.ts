@@ -3,15 +3,15 @@ import type { CorsRules } from './browser-schema.ts'
 
 const DEFAULT_MAX_AGE = 600
 
-/** What a route says about pages of other origins (Fetch Standard, section 3.3), made at boot. */
+/** The `cors` of a route (Fetch Standard, section 3.3), compiled. */
 export class CorsPolicy {
-  /** Of a preflight; null for those that it asks for. */
+  /** What a preflight allows; null for what it asks for. */
   readonly methods: readonly string[] | null
   readonly headers: readonly string[] | null
   /** Seconds. */
   readonly maxAge: number
   readonly credentials: boolean
-  /** Whether each origin gets an answer of its own, which caches must tell apart. */
+  /** Whether answers differ by origin, so that they need `Vary: Origin`. */
   readonly varies: boolean
   readonly exposed: string | null
   readonly #allows: ((origin: string) => boolean) | null
@@ -30,7 +30,7 @@ export class CorsPolicy {
     return this.#allows === null || this.#allows(origin)
   }
 
-  /** Name, value, ... of the headers that let a page read an answer; none when it may not. */
+  /** The headers of an answer, as name, value, name, value. An origin that is not allowed gets none but `Vary`. */
   answerHeaders(origin: string | undefined): string[] {
     const headers: string[] = this.varies ? ['vary', 'Origin'] : []
     if (origin === undefined || !this.allows(origin)) return headers
@@ -41,7 +41,7 @@ export class CorsPolicy {
   }
 }
 
-/** What the gateway itself says where `cors` is stated; an upstream's own would contradict it. */
+/** Headers that the gateway sets on routes with `cors`. Those of the upstream are removed. */
 export const CORS_HEADERS = [
   'access-control-allow-origin',
   'access-control-allow-credentials',
@@ -52,14 +52,14 @@ export const CORS_HEADERS = [
   'access-control-allow-private-network',
 ]
 
-/** What is wrong with rules that their schema lets through; null when nothing is. */
+/** A mistake that the schema cannot find; null for none. */
 export function corsMistake({ origins, credentials }: CorsRules): string | null {
   return origins === '*' && credentials
     ? 'credentials cannot be allowed to every page of the web: list the origins'
     : null
 }
 
-/** Says whether an origin (RFC 6454) is of a list: exact ones, and `https://*.example.com` for one label. */
+/** Compiles a list of origins (RFC 6454): exact ones, and `https://*.example.com` for one label. */
 export function compileOrigins(list: readonly string[]): (origin: string) => boolean {
   const exact = new Set(list.filter((entry) => !entry.includes('*')))
   const wildcards = list

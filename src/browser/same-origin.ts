@@ -2,24 +2,24 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Csrf } from './browser-schema.ts'
 import { compileOrigins } from './cors-policy.ts'
 
-/** Methods that change nothing (RFC 9110, section 9.2.1; QUERY: RFC 10008). */
+/** Safe methods (RFC 9110, section 9.2.1; QUERY: RFC 10008). */
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'QUERY', 'PROPFIND', 'REPORT', 'SEARCH'])
 
-/** What of a request tells where it comes from. */
+/** The parts of a request that show which page made it. */
 export interface BrowserRequest {
   method: string
   headers: IncomingHttpHeaders
-  /** Scheme as the client has it. */
+  /** Scheme as the client sent it. */
   protocol: string
-  /** Host and port as the client has them. */
+  /** Host and port as the client sent them. */
   host: string
   isUpgrade: boolean
 }
 
 /**
- * Finds out whether a page of another origin has made a request with credentials of the client: one that makes changes
- * with a cookie, or a WebSocket, whose messages the page could read. Browsers state it in `Sec-Fetch-Site` (Fetch
- * Metadata, section 2.3), older ones in `Origin`; a client that sends neither is no browser.
+ * Detects cross-site request forgery: a page of another origin sends a request that makes changes with the client's
+ * cookie, or opens a WebSocket, whose messages the page could read. Browsers send the site of the page in
+ * `Sec-Fetch-Site` (Fetch Metadata, section 2.3), older ones only `Origin`. A client that sends neither is not a browser.
  */
 export class ForgeryCheck {
   readonly #cookies: readonly string[]
@@ -27,8 +27,8 @@ export class ForgeryCheck {
   readonly #trusts: (origin: string) => boolean
 
   /**
-   * @param cookies  names of those that authenticate
-   * @param isAmbient  whether browsers add other credentials by themselves, so that every WebSocket is looked at
+   * @param cookies    names of the cookies that authenticate
+   * @param isAmbient  whether browsers also add other credentials by themselves, so that every WebSocket is checked
    */
   constructor(
     cookies: readonly string[],
@@ -59,8 +59,7 @@ export class ForgeryCheck {
 }
 
 /**
- * Whether a page of the site itself has made a request. Old browsers do not say so in `Sec-Fetch-Site`, and count by
- * their `Origin`.
+ * Whether a page of the same origin has made a request. Old browsers do not send `Sec-Fetch-Site`; then `Origin` decides.
  */
 export const isOwnPage = (
   origin: string,

@@ -5,7 +5,7 @@ import type { FastifyRequest } from 'fastify'
 
 const YEAR = 365 * 86_400
 
-/** The rules as @fastify/helmet takes them. */
+/** The rules as options of @fastify/helmet. */
 export function helmetOptions({
   strictTransportSecurity,
   contentSecurityPolicy = false,
@@ -20,7 +20,7 @@ export function helmetOptions({
   const policy = <Policy>(value: Policy | false): { policy: Policy } | false =>
     value === false ? false : { policy: value }
   return {
-    // these are for the pages of one application, or for browsers that are gone
+    // for the pages of a single application, or for browsers that no longer exist
     ...off(
       'crossOriginEmbedderPolicy',
       'originAgentCluster',
@@ -46,7 +46,7 @@ export function helmetOptions({
   } as FastifyHelmetOptions
 }
 
-/** Names of the headers that rules set. */
+/** Names of the headers that the rules set. */
 export function securityHeaderNames(rules: SecurityRules): string[] {
   const stated: [unknown, string][] = [
     [rules.strictTransportSecurity ?? true, 'strict-transport-security'],

@@ -1,31 +1,30 @@
 import type { Cluster, Command, Redis } from 'ioredis'
 
-/** Milliseconds between two looks at what waits for Redis. */
+/** Milliseconds between two checks of the pending commands. */
 const TICK = 100
 /**
- * Most that one look adds to the time that is counted. A process that was busy longer is the one that was late, not
- * Redis.
+ * Most time that one check counts. If the process was busy for longer, the delay is its own and not that of Redis.
  */
 const MOST_A_TICK = 2 * TICK
-/** Most commands that wait for an answer. */
+/** Most pending commands. */
 const MOST_WAITING = 10_000
 
 /**
- * Tells a Redis that does not answer from a moment in which this process or the machine is busy. A command fails when
- * it has waited for `patience`, and so does one too many. When Redis has answered nothing at all for that long, its
- * connection is closed, which fails all commands that wait; a new one is made in the background.
+ * Detects a Redis that does not answer, even while this process or the machine is busy. A command fails when it has
+ * waited for `patience`, or when too many are pending. When Redis has answered nothing at all for `patience`, its
+ * connection is closed, which fails all pending commands, and the client reconnects.
  *
- * The time that counts is that in which this process was able to read an answer: it advances by at most `MOST_A_TICK`
- * from one turn of the event loop to the next.
+ * Only time in which this process could read answers counts: the clock advances by at most `MOST_A_TICK` from one check
+ * to the next.
  */
 export class CommandWatch {
   /** Milliseconds. */
   patience: number
   readonly #onSilence: () => void
-  /** Commands without an answer, the oldest first, with the time at which they were sent. */
+  /** Pending commands, the oldest first, with the time at which they were sent. */
   readonly #waiting = new Map<Command, number>()
   #timer: NodeJS.Timeout | null = null
-  /** The time that counts, and when it was last looked at, by the monotonic clock. */
+  /** The clock of this class, and when it was last advanced by the monotonic clock. */
   #time = 0
   #lookedAt = 0
   #answeredAt = 0

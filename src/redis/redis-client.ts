@@ -4,10 +4,10 @@ import { BootProblems } from '../errors.ts'
 import { CommandWatch } from './command-watch.ts'
 import type { RedisSettings } from './redis-schema.ts'
 
-/** Milliseconds that a command may wait for its answer: longer than a busy moment of Redis or of the machine. */
+/** Milliseconds that a command may wait for its answer: longer than short overloads of Redis or of the machine. */
 const PATIENCE = 2000
 /**
- * Milliseconds without a byte from a node of a cluster that was asked something, after which its connection is closed.
+ * Milliseconds without a byte from a cluster node with pending commands, after which its connection is closed.
  */
 const NODE_SILENCE = 5000
 const CONNECT_TIMEOUT = 2000
@@ -21,21 +21,21 @@ const OPTIONS: RedisOptions = {
   enableOfflineQueue: false,
   connectTimeout: CONNECT_TIMEOUT,
   maxRetriesPerRequest: 0,
-  // a count that its request did not wait for is not made up for
+  // a request that did not wait for its count is not counted later
   autoResendUnfulfilledCommands: false,
   retryStrategy: retry,
   sentinelRetryStrategy: retry,
-  // a Redis that was demoted to a replica; the new connection goes to the one that took its place
+  // this Redis was demoted to a replica: connect to its successor
   reconnectOnError: (error) => error.message.startsWith('READONLY'),
 }
 
-/** A connection, and the way to end it for good. */
+/** A connection, and the function that ends it for good. */
 export interface RedisConnection {
   client: Redis | Cluster
   close(): void
 }
 
-/** What is not done while Redis is away, and is done again once it is back; for the log. */
+/** What it means that Redis is away, and that it is back; for the log. */
 interface Consequence {
   away: string
   back: string
@@ -46,11 +46,11 @@ const LIMITS: Consequence = {
 }
 
 /**
- * A connection to Redis that never holds a request up for long. It is made with the first command or with
- * `client.connect()`. A command fails when it has waited 2 s for its answer, and a Redis that has answered nothing for
- * 2 s counts as away: from then on commands fail at once, and the connection is made again in the background. The log
- * tells once when it is lost, and once when it is back.
- * @param settings  they may hold passwords, so no message shows them
+ * A connection to Redis that never delays a request for long. It is made with the first command or with
+ * `client.connect()`. A command fails when it has waited 2 s for its answer. A Redis that has answered nothing for 2 s
+ * counts as away: commands then fail at once, and the client reconnects in the background. Each loss and each return is
+ * logged once.
+ * @param settings  may hold passwords, so no message shows them
  * @param patience  milliseconds that a command may wait for its answer
  */
 export function connectRedis(
@@ -67,7 +67,7 @@ export function connectRedis(
     away = true
   }
   watchSilence(client, patience, lost)
-  // the message alone: the error itself may carry the command, and with it the password
+  // only the message: the error may carry the command, and with it the password
   client.on('error', (error: Error & { code?: string }) => lost(error.message || error.code || error.name))
   client.on('close', () => lost('the connection was closed'))
   client.on('ready', () => {
@@ -83,7 +83,7 @@ export function connectRedis(
   }
 }
 
-/** Closes a connection over which no answer comes. In a cluster each node has its own, and the others go on. */
+/** Closes a connection over which no answer comes. In a cluster each node has a connection of its own. */
 export function watchSilence(
   client: Redis | Cluster,
   patience = PATIENCE,

@@ -4,10 +4,10 @@ import type { Coding } from './compression-schema.ts'
 type Weights = ReadonlyMap<string, number>
 
 const MEMBER = /^\s*([!#$%&'*+.^_`|~0-9a-z-]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?$/
-/** Most members that are looked at; browsers send four. */
+/** Most members that are read; browsers send four. */
 const MOST_MEMBERS = 20
 
-/** What `Accept-Encoding` says (RFC 9110, section 12.5.3); members that are malformed are passed over. */
+/** Parses `Accept-Encoding` (RFC 9110, section 12.5.3). Malformed members are ignored. */
 function weightsOf(field: string): Weights {
   const weights = new Map<string, number>()
   for (const member of field.toLowerCase().split(',', MOST_MEMBERS)) {
@@ -17,14 +17,14 @@ function weightsOf(field: string): Weights {
   return weights
 }
 
-/** Names that recipients take for one (RFC 9110, section 8.4.1). */
+/** Resolves aliases (RFC 9110, section 8.4.1). */
 const plain = (coding: string): string => (coding === 'x-gzip' ? 'gzip' : coding)
 
 /**
- * The coding that the client likes best.
+ * The coding that the client prefers.
  * @param field    `Accept-Encoding`
- * @param offered  those that can be had, the preferred first
- * @returns null for none: the body is sent as it is, which is what a client without `Accept-Encoding` gets too
+ * @param offered  available codings, the preferred one first
+ * @returns null for none: the body is sent as it is, also to a client without `Accept-Encoding`
  */
 export function preferredCoding(field: string | undefined, offered: readonly Coding[]): Coding | null {
   if (field === undefined) return null
@@ -35,13 +35,13 @@ export function preferredCoding(field: string | undefined, offered: readonly Cod
     const weight = weights.get(coding) ?? weights.get('*') ?? 0
     if (weight > most) [best, most] = [coding, weight]
   }
-  // to be left alone is liked only as well as it says
+  // an uncompressed body wins only if the client gives `identity` a higher weight
   return (weights.get('identity') ?? 0) > most ? null : best
 }
 
 /**
- * Whether the client takes a coding. One that says nothing is taken for one that cannot decode. @param coding  in small
- * letters
+ * Whether the client accepts a coding. A client without `Accept-Encoding` accepts none.
+ * @param coding  in lower case
  */
 export function acceptsCoding(field: string | undefined, coding: string): boolean {
   if (field === undefined) return false

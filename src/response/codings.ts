@@ -15,16 +15,16 @@ import {
 } from 'node:zlib'
 import type { Coding } from './compression-schema.ts'
 
-// windows of 512 KiB: the usual ones of 4 MiB cost that much memory for each response under way
+// windows of 512 KiB: the default of 4 MiB takes that much memory for each response in flight
 const BROTLI = { params: { [constants.BROTLI_PARAM_QUALITY]: 4, [constants.BROTLI_PARAM_LGWIN]: 19 } }
 const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_windowLog]: 19 } }
 /** The largest window that zstd may have as a content coding: 8 MiB (RFC 9659, section 3). */
 const LARGEST_ZSTD_WINDOW = 23
 
-/** How @fastify/compress compresses whole bodies; gzip passes over what is for zstd. */
+/** Options for whole bodies in @fastify/compress. gzip ignores those for zstd. */
 export const WHOLE_BODY_OPTIONS = { brotliOptions: BROTLI, zlibOptions: ZSTD as object }
 
-// what has been written is handed on at once, so that a slow stream reaches the client piece by piece
+// flushes after each write, so that a slow stream reaches the client piece by piece
 const ENCODERS: Record<Coding, () => Transform> = {
   zstd: () => createZstdCompress({ ...ZSTD, flush: constants.ZSTD_e_flush }),
   br: () => createBrotliCompress({ ...BROTLI, flush: constants.BROTLI_OPERATION_FLUSH }),
@@ -47,11 +47,11 @@ const WHOLE: Record<Coding, (body: Buffer) => Promise<Buffer>> = {
 }
 
 export const encoder = (coding: Coding): Transform => ENCODERS[coding]()
-/** Its output waits for the reader, so that a small body which stands for an endless one takes no memory. */
+/** Decoded output waits for the reader, so that a small body that decodes to a huge one takes no memory. */
 export function decoder(coding: DecodableCoding): Transform {
   const made = DECODERS[coding]()
   const flush = made._flush.bind(made)
-  // nothing at all stands for nothing, though it is no data of the coding
+  // an empty body decodes to an empty one, although it is not valid data of the coding
   made._flush = (done) => (made.bytesWritten === 0 ? done() : flush(done))
   return made
 }
@@ -59,8 +59,8 @@ export const encodeWhole = (body: Buffer, coding: Coding): Promise<Buffer> => WH
 export const isDecodable = (coding: string): coding is DecodableCoding => Object.hasOwn(DECODERS, coding)
 
 /**
- * Whether a body begins as gzip and zlib data do. So does the text "80" or "x ", which @fastify/compress then calls
- * compressed and sends as it is.
+ * Whether a body begins like gzip or zlib data. The text "80" or "x " does too: @fastify/compress would label it as
+ * compressed, and send it as it is.
  */
 export function looksCompressed(body: string | Buffer): boolean {
   const [first, second, third] =

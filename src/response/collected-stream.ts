@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 
 /**
- * Reads a stream to its end, if that comes soon enough; else what has been read is put back.
+ * Reads a stream to its end, if that comes in time. Otherwise puts back what it has read.
  * @param limit  most bytes
  * @param time   milliseconds
  * @param done   gets the body, or null when the stream is to be used as it is
@@ -40,7 +40,7 @@ export function collectStream(
     stop()
     done(error, null)
   }
-  /** Nobody wants it any more. */
+  /** The stream was destroyed. */
   function close(): void {
     fail(new Error('the body was closed before its end'))
   }

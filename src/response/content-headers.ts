@@ -1,21 +1,22 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /**
- * Headers about the bytes as they were: no longer true of others (RFC 9110, section 14.3; RFC 9530, sections 2 and 3).
+ * Headers about the exact bytes. They are wrong when the bytes change (RFC 9110, section 14.3; RFC 9530, sections 2 and
+ * 3).
  */
 const ABOUT_BYTES = ['content-length', 'accept-ranges', 'content-digest', 'repr-digest', 'digest', 'content-md5']
-/** What a 304 does without (RFC 9110, section 15.4.5). */
+/** Headers that a 304 does not need (RFC 9110, section 15.4.5). */
 const ABOUT_CONTENT = [...ABOUT_BYTES, 'content-type', 'content-encoding', 'content-language']
 const NO_TRANSFORM = /(?:^|[\s,])no-transform(?:[\s,]|$)/i
 
-/** Whether neither side forbids that proxies change the content (RFC 9111, sections 5.2.1.6 and 5.2.2.6). */
+/** Whether proxies may change the content: neither side sends `no-transform` (RFC 9111, sections 5.2.1.6, 5.2.2.6). */
 export const mayTransform = ({ headers }: FastifyRequest, reply: FastifyReply): boolean =>
   !NO_TRANSFORM.test(headers['cache-control'] ?? '') &&
   !NO_TRANSFORM.test(String(reply.getHeader('cache-control') ?? ''))
 
 /**
- * Notes in `Vary` that another `Accept-Encoding` may get another response.
- * @param name  how the header is spelled
+ * Adds `Accept-Encoding` to `Vary`.
+ * @param name  the spelling of the header
  */
 export function varyByEncoding(reply: FastifyReply, name = 'Accept-Encoding'): void {
   const stated = [reply.getHeader('vary') ?? []].flat().join(', ')
@@ -24,8 +25,7 @@ export function varyByEncoding(reply: FastifyReply, name = 'Accept-Encoding'): v
 }
 
 /**
- * The content will have other bytes: the tag of the old ones can only be a weak one of the new (RFC 9110, section
- * 8.8.1).
+ * Prepares the headers for content with other bytes. The old `ETag` becomes a weak one (RFC 9110, section 8.8.1).
  */
 export function forOtherBytes(reply: FastifyReply): void {
   for (const name of ABOUT_BYTES) reply.removeHeader(name)
@@ -34,8 +34,8 @@ export function forOtherBytes(reply: FastifyReply): void {
 }
 
 /**
- * A 304 names the tag in the form in which the client has it, or it would not be about what the client has (RFC 9111,
- * section 4.3.4).
+ * Makes the `ETag` of a 304 weak if the client has the weak form. Otherwise the client would not match it with its
+ * stored response (RFC 9111, section 4.3.4).
  */
 export function nameTagAsKnown({ headers }: FastifyRequest, reply: FastifyReply): void {
   const tag = reply.getHeader('etag')

@@ -2,9 +2,8 @@ import type { AttemptWatch, BalancedRequest, Candidate } from './balancer.ts'
 import { LowestCost } from './least-requests.ts'
 
 /**
- * Takes the target that is expected to answer first: recent latency times the requests under way, the new one included,
- * for its weight. A target of which nothing is known is asked at once, and gets a second request when it has answered
- * the first.
+ * Takes the target that is expected to answer first: its recent latency times its requests in flight, with the new one,
+ * divided by its weight. A target without a known latency gets one request at once, and more after its first answer.
  */
 export class Latency<T extends Candidate> extends LowestCost<T> {
   readonly #now: () => number
@@ -35,19 +34,19 @@ export class Latency<T extends Candidate> extends LowestCost<T> {
   }
 }
 
-/** After this time without news, a latency counts for a 1/e of what it was. Milliseconds. */
+/** Without answers, a latency falls to 1/e in this time. Milliseconds. */
 const DECAY = 10_000
 /**
- * A failure counts as a latency of at least so much, and of twice what is known, so that failing fast attracts no
+ * A failure counts as at least this latency, and as twice the known one, so that a target that fails fast attracts no
  * requests. Milliseconds.
  */
 const FAILURE = 1000
-/** Highest latency that failures add up to. Milliseconds. */
+/** Highest latency that failures can lead to. Milliseconds. */
 const HIGHEST = 60_000
 
 /**
- * The latency of a target as a moving average that jumps to each peak and comes down slowly (peak EWMA). It is the time
- * until the head of a response. Without news it fades, so that a target which was slow is tried again.
+ * The latency of a target (the time until the head of a response) as a moving average that jumps to each peak and falls
+ * slowly (peak EWMA). Without answers it fades, so that a slow target is tried again.
  */
 export class PeakLatency implements AttemptWatch {
   readonly #now: () => number
@@ -59,7 +58,7 @@ export class PeakLatency implements AttemptWatch {
     this.#now = now
   }
 
-  /** Milliseconds as they count at a time; undefined when nothing is known. */
+  /** The latency at a time, in milliseconds; undefined when unknown. */
   at(now: number): number | undefined {
     return this.#value === undefined ? undefined : this.#value * Math.exp((this.#noted - now) / DECAY)
   }

@@ -1,7 +1,7 @@
 import type { Balancer, BalancedRequest, Candidate } from './balancer.ts'
 import { RoundRobin } from './round-robin.ts'
 
-/** A policy that takes the cheapest candidate; those that cost the same are taken in turn, by weight. */
+/** A policy that takes the candidate with the lowest cost. Candidates of equal cost are taken in turn, by weight. */
 export abstract class LowestCost<T extends Candidate> implements Balancer<T> {
   readonly #turns = new RoundRobin<T>()
 
@@ -25,7 +25,7 @@ export abstract class LowestCost<T extends Candidate> implements Balancer<T> {
 }
 
 /**
- * Takes the target with the fewest requests under way for its weight. Slow targets get fewer without being measured.
+ * Takes the target with the fewest requests in flight for its weight. So slow targets get fewer, without being measured.
  */
 export class LeastRequests<T extends Candidate> extends LowestCost<T> {
   protected override cost({ inFlight, weight }: T): number {

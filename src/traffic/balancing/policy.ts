@@ -16,7 +16,7 @@ const POLICIES: Record<PolicyName, new <T extends Candidate>() => Balancer<T>> =
   'first-available': FirstAvailable,
 }
 
-/** The policy that a declaration names. */
+/** Creates the policy of an upstream from `balance`. */
 export function balancerOf<T extends Candidate>(
   balance: BalanceDeclaration = 'round-robin',
   scope: StickyScope,

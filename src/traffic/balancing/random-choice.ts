@@ -1,6 +1,6 @@
 import type { Balancer, Candidate } from './balancer.ts'
 
-/** Takes any target, by weight. Gateways that know nothing of each other cannot fall into step with it. */
+/** Takes a random target, by weight. Independent gateways cannot fall into step with it. */
 export class RandomChoice<T extends Candidate> implements Balancer<T> {
   readonly #random: () => number
 
@@ -14,8 +14,8 @@ export class RandomChoice<T extends Candidate> implements Balancer<T> {
 }
 
 /**
- * Takes, of two targets picked at random by weight, the one with fewer requests under way for its weight. Nearly as
- * even as asking all of them, and several gateways do not run to the same target at once.
+ * Picks two random targets by weight, and takes the one with fewer requests in flight for its weight. This is nearly as
+ * even as comparing all targets, and several gateways do not choose the same target at once.
  */
 export class PowerOfTwo<T extends Candidate> implements Balancer<T> {
   readonly #random: () => number
@@ -33,9 +33,9 @@ export class PowerOfTwo<T extends Candidate> implements Balancer<T> {
 }
 
 /**
- * Any of the candidates, each as likely as its weight says.
+ * A random candidate, by weight.
  * @param random  a number from 0 to below 1
- * @param except  is not picked; there must be another
+ * @param except  a candidate that is not picked; there must be another
  */
 export function weightedPick<T extends Candidate>(candidates: readonly T[], random: () => number, except?: T): T {
   let total = 0

@@ -4,9 +4,9 @@ import type { HashKey } from './balancer-schema.ts'
 import { cookieValue } from './sticky-session.ts'
 
 /**
- * Sends requests with the same key to the same target (weighted rendezvous hashing, highest random weight). When a
- * target leaves, only its own keys move, and to all others by their weight; when it is back, they come back. The same
- * in every process, since nothing is kept. Requests without a key are taken in turn.
+ * Sends requests with the same key to the same target (weighted rendezvous hashing). When a target leaves, only its own
+ * keys move, to all others by weight; when it returns, they come back. Every process decides alike, since it keeps no
+ * state. Requests without a key are balanced in turn.
  */
 export class RendezvousHash<T extends Candidate> implements Balancer<T> {
   readonly #keyOf: (request: BalancedRequest) => string | undefined
@@ -24,7 +24,7 @@ export class RendezvousHash<T extends Candidate> implements Balancer<T> {
     let best = candidates[0]!
     let least = Infinity
     for (const candidate of candidates) {
-      // as if each target drew a time to wait, the shorter the higher its weight
+      // an exponential variate for each target: the higher the weight, the lower it tends to be
       const wait = -Math.log(share(hash ^ this.#seed(candidate))) / candidate.weight
       if (wait < least) {
         best = candidate
@@ -77,7 +77,7 @@ const FIXED: Record<Extract<HashKey, string>, KeyOf> = {
   },
 }
 
-/** How the key of a request is found; undefined comes back from it when the request has none. */
+/** Compiles `hash` into a function for the key of a request, which is undefined when the request has none. */
 export function requestKey(by: HashKey): KeyOf {
   if (typeof by === 'string') return FIXED[by]
   const { cookie, header } = by

@@ -1,8 +1,8 @@
 import type { Balancer, Candidate } from './balancer.ts'
 
 /**
- * Smooth weighted round-robin: over any run of requests each target gets its share, and never in bursts.
- * Each turn every candidate gains its weight, the richest is chosen and pays the sum of all weights.
+ * Smooth weighted round-robin: each target gets its share of the requests, without bursts. In each turn every candidate
+ * gains credit by its weight; the one with the most credit is chosen and pays the sum of all weights.
  */
 export class RoundRobin<T extends Candidate> implements Balancer<T> {
   readonly #credit = new WeakMap<T, number>()
@@ -25,7 +25,7 @@ export class RoundRobin<T extends Candidate> implements Balancer<T> {
   }
 }
 
-/** Takes the first target in the order of the declaration, so that each is used only when those before it cannot be. */
+/** Takes the first available target in the order of the declaration. */
 export class FirstAvailable<T extends Candidate> implements Balancer<T> {
   select(candidates: readonly T[]): T {
     return candidates[0]!

@@ -4,16 +4,15 @@ import type { AttemptWatch, BalancedRequest, Balancer, Candidate } from './balan
 import type { StickySettings } from './balancer-schema.ts'
 
 /**
- * Signs cookies where the configuration has no secret: other processes do not know these, nor does this one when it has
- * restarted.
+ * The default secret. Other processes do not accept cookies signed with it, nor does this one after a restart.
  */
 const PROCESS_SECRET = randomBytes(32)
-/** Bytes of a signature that the cookie holds. */
+/** Bytes of the signature in the cookie. */
 const TOKEN_LENGTH = 16
 
 /** Where the cookies of an upstream are valid. */
 export interface StickyScope {
-  /** Name of the upstream: its tokens are of no use for another one. */
+  /** Name of the upstream, so that a token is valid for one upstream only. */
   upstream: string
   /** Public prefix of its routes. */
   path: string
@@ -22,9 +21,9 @@ export interface StickyScope {
 }
 
 /**
- * Keeps a client with the target that it had first, by a cookie. Its value is a signature (HMAC-SHA256) of the target's
- * address, so that it tells nothing of that and cannot be made up; whoever has none that is known, or whose target
- * cannot be had, goes where `others` says.
+ * Keeps a client with its first target by a cookie. The value is a signature (HMAC-SHA256) of the target's address: it
+ * does not reveal the address and cannot be forged. A client with no valid cookie, or whose target is unavailable, gets
+ * a target by the policy `others`.
  */
 export class StickySession<T extends Candidate> implements Balancer<T> {
   /** Name of the cookie. */
@@ -58,7 +57,7 @@ export class StickySession<T extends Candidate> implements Balancer<T> {
     return this.#others.watch?.(target)
   }
 
-  /** The `Set-Cookie` (RFC 6265) after which a client stays with the target; null when it does already. */
+  /** The `Set-Cookie` (RFC 6265) for a client of a target; null when the client has the cookie already. */
   setCookie(target: T, { headers, protocol }: Pick<BalancedRequest, 'headers' | 'protocol'>): string | null {
     const token = this.#token(target)
     if (cookieValue(headers.cookie, this.cookie) === token) return null
@@ -78,7 +77,7 @@ export class StickySession<T extends Candidate> implements Balancer<T> {
   }
 }
 
-/** The first value of a cookie in a `Cookie` header (RFC 6265, section 5.4); undefined when it is not there. */
+/** The first value of a cookie in a `Cookie` header (RFC 6265, section 5.4); undefined when absent. */
 export function cookieValue(header: string | undefined, name: string): string | undefined {
   if (header === undefined) return undefined
   let start = 0

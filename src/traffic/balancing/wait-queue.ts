@@ -1,12 +1,12 @@
 /** A request for which no target has room. */
 export interface Waiter {
-  /** Tries to be sent; leaves the queue and says true when a target takes it. */
+  /** Tries to send the request. If a target takes it, leaves the queue and returns true. */
   resume(): boolean
-  /** It has left the queue because it has waited for too long. */
+  /** Called when the request has waited for too long and has left the queue. */
   waitOver(): void
 }
 
-/** The line before an upstream whose targets are full: bounded in length and time, first come, first served. */
+/** Requests that wait for an upstream whose targets are full: first come, first served, bounded in length and time. */
 export class WaitQueue {
   readonly #max: number
   readonly #timeout: number
@@ -17,7 +17,7 @@ export class WaitQueue {
   /**
    * @param max      most requests that wait
    * @param timeout  longest wait, in milliseconds
-   * @param hasRoom  whether any target could take one more
+   * @param hasRoom  whether any target can take one more
    */
   constructor(max: number, timeout: number, hasRoom: () => boolean) {
     this.#max = max
@@ -29,7 +29,7 @@ export class WaitQueue {
     return this.#waiting.size
   }
 
-  /** Goes to the end of the line; false when it is full. */
+  /** Adds a request at the end; false when the queue is full. */
   join(waiter: Waiter): boolean {
     if (this.#waiting.size >= this.#max) return false
     this.#waiting.set(waiter, setTimeout(() => this.#expire(waiter), this.#timeout).unref())
@@ -41,14 +41,14 @@ export class WaitQueue {
     this.#waiting.delete(waiter)
   }
 
-  /** Serves who can be served, in their order. Cheap when nobody waits. */
+  /** Sends the requests that can be sent, in their order. Cheap when the queue is empty. */
   offer(): void {
     if (this.#waiting.size === 0 || this.#offering) return
     this.#offering = true
     try {
       for (const waiter of this.#waiting.keys()) {
         if (!this.#hasRoom()) return
-        // one that no target with room is for keeps its place
+        // a request that none of the free targets may serve keeps its place
         waiter.resume()
       }
     } finally {
@@ -56,7 +56,7 @@ export class WaitQueue {
     }
   }
 
-  /** Sends all away. */
+  /** Ends the wait of all requests. */
   close(): void {
     for (const waiter of this.#waiting.keys()) this.#expire(waiter)
   }

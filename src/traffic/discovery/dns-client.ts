@@ -3,14 +3,14 @@ import { isIP } from 'node:net'
 import { milliseconds } from '../../units.ts'
 import type { DnsSettings } from './discovery-schema.ts'
 
-/** What a name server has said. */
+/** An answer of a name server. */
 export interface DnsAnswer<T> {
   value: T
-  /** How long it counts, in milliseconds; undefined when nothing says so. */
+  /** How long it is valid, in milliseconds; undefined when the server does not state it. */
   ttl: number | undefined
 }
 
-/** One place of a service (RFC 2782). */
+/** One SRV record: an address of a service (RFC 2782). */
 export interface ServiceRecord {
   name: string
   port: number
@@ -24,41 +24,41 @@ interface FamilyAnswer {
   ttl: number | undefined
 }
 
-/** Most addresses and records of one name that count: whoever answers must not fill the memory. */
+/** Most addresses and records of one name, so that an answer cannot fill the memory. */
 const MOST = 256
-/** There is no record of this kind; every other failure says nothing about the name. */
+/** Errors for a name without such a record. All other errors mean that the server could not answer. */
 const ABSENT = new Set(['ENODATA', 'ENOTFOUND'])
-/** What can stand in a URL as it is (RFC 1123, with the underscore that service names have). */
+/** Names that need no encoding in a URL (RFC 1123, with the underscore of service names). */
 const HOST_NAME = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/i
 
 /** Asks name servers for addresses and services. */
 export class DnsClient {
-  /** How long every answer counts, in milliseconds, if that is stated. */
+  /** Configured lifetime of every answer, in milliseconds. */
   readonly #ttl: number | undefined
-  /** Whether it asks others than the system does. */
+  /** Whether it asks configured servers instead of those of the system. */
   readonly hasOwnServers: boolean
   readonly #resolver = new Resolver({ timeout: 2000, tries: 2 })
-  /** The last answers by family and name, for when one of the two families cannot be had. */
+  /** The last answers by family and name, for when the server fails for one of the families. */
   readonly #last = new Map<string, FamilyAnswer>()
 
-  /** @throws Error when a server is no address */
+  /** @throws Error when a server is not an address */
   constructor({ servers, ttl }: DnsSettings = {}) {
     this.#ttl = ttl === undefined ? undefined : milliseconds(ttl)
     this.hasOwnServers = servers !== undefined
     if (servers !== undefined) this.#resolver.setServers(servers)
   }
 
-  /** The addresses of a name, sorted. @throws Error when there are none, or nobody says */
+  /** The addresses of a name, sorted. @throws Error when there are none, or no server answers */
   async addresses(name: string): Promise<DnsAnswer<string[]>> {
     const { addresses, ttl } = this.hasOwnServers ? await this.#ask(name) : await this.#askSystem(name)
     if (addresses.length === 0) throw Object.assign(new Error(`no address is known for ${name}`), { code: 'ENOTFOUND' })
     return { value: [...new Set(addresses)].sort().slice(0, MOST), ttl: this.#ttl ?? ttl }
   }
 
-  /** The places of a service. @throws Error when there are none, or nobody says */
+  /** The SRV records of a service. @throws Error when there are none, or no server answers */
   async services(name: string): Promise<DnsAnswer<ServiceRecord[]>> {
     const records = await this.#resolver.resolveSrv(name)
-    // what stands in a record comes from outside, and goes into URLs; "." says that there is no service
+    // records come from outside, and their names go into URLs; "." means that there is no such service
     const value = records
       .filter((record) => HOST_NAME.test(record.name) && record.port > 0)
       .slice(0, MOST)
@@ -66,11 +66,11 @@ export class DnsClient {
     if (value.length === 0) {
       throw Object.assign(new Error(`no place is known for the service ${name}`), { code: 'ENOTFOUND' })
     }
-    // Node does not tell the time of these records
+    // Node does not return the TTL of SRV records
     return { value, ttl: this.#ttl }
   }
 
-  /** The system knows hosts files and search domains, a name server the time of its records. */
+  /** Asks the system, which knows `/etc/hosts` and search domains, and a name server for the TTL. */
   async #askSystem(name: string): Promise<FamilyAnswer> {
     const [found, timed] = await Promise.all([
       lookup(name, { all: true }),
@@ -89,7 +89,7 @@ export class DnsClient {
     return { addresses, ttl: times.length > 0 ? Math.min(...times) : undefined }
   }
 
-  /** A server that stumbles over one family must not make the addresses of that family come and go. */
+  /** Asks for one family. If the server fails for it, the last answer stays, so that its addresses do not flap. */
   async #family(name: string, family: Family): Promise<FamilyAnswer> {
     const key = `${family} ${name}`
     try {
@@ -104,7 +104,7 @@ export class DnsClient {
       return answer
     } catch (error) {
       if (!ABSENT.has((error as NodeJS.ErrnoException).code ?? '')) {
-        // only as a complement to the other family: by itself it is no answer
+        // the last answer only completes the other family
         const last = this.#last.get(key)
         if (last === undefined) throw error
         return last

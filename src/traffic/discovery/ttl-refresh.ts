@@ -1,25 +1,25 @@
 import type { DnsAnswer } from './dns-client.ts'
 
-/** Bounds of the time between two questions, in milliseconds. */
+/** Bounds of the time between two queries, in milliseconds. */
 export interface RefreshBounds {
   least: number
   most: number
 }
 
 const BOUNDS: RefreshBounds = { least: 1000, most: 300_000 }
-/** Where nothing says how long an answer counts. */
+/** Lifetime of an answer without a TTL. */
 const DEFAULT_TTL = 30_000
 /** Longest pause after failures. */
 const LONGEST_PAUSE = 30_000
 
-/** Who hears of the answers. */
+/** Gets the answers. */
 export interface RefreshListener<T> {
   answered(value: T): void
-  /** Called at the first failure after an answer only. */
+  /** Called only at the first failure after an answer. */
   failed(error: Error): void
 }
 
-/** Asks a question again whenever the answer has become too old; after failures sooner, at growing distances. */
+/** Repeats a query whenever its answer has expired. After failures it retries sooner, with growing pauses. */
 export class TtlRefresh<T> {
   readonly #ask: () => Promise<DnsAnswer<T>>
   readonly #listener: RefreshListener<T>
@@ -34,7 +34,7 @@ export class TtlRefresh<T> {
     this.#bounds = bounds
   }
 
-  /** Begins to ask. @returns when the first question has been answered, or not */
+  /** Starts. Resolves after the first query, successful or not. */
   async start(): Promise<void> {
     let ttl: number | undefined
     try {
@@ -62,7 +62,7 @@ export class TtlRefresh<T> {
 }
 
 /**
- * Milliseconds until the next question.
+ * Milliseconds until the next query.
  * @param failures  in a row; 0 after an answer
  * @param ttl       of the answer
  */

@@ -1,11 +1,11 @@
 import { milliseconds } from '../../units.ts'
 import type { HealthCheckSettings } from './health-schema.ts'
 
-/** Share of the interval by which checks are spread. */
+/** Random part of the interval, so that checks are spread. */
 const JITTER = 0.2
 
 export interface HealthCheckParts {
-  /** Makes one check; rejects with what is wrong. */
+  /** Makes one check. Rejects when the target is unhealthy. */
   probe: (signal: AbortSignal) => Promise<void>
   report: (decision: 'healthy' | 'unhealthy', details?: object) => void
   /** The target gets requests again. */
@@ -13,7 +13,7 @@ export interface HealthCheckParts {
   random?: () => number
 }
 
-/** Asks one target on and on whether it is well. */
+/** Checks one target periodically. */
 export class HealthCheck {
   readonly isHealth = true
   readonly name = 'health'
@@ -25,7 +25,7 @@ export class HealthCheck {
   readonly #random: () => number
   readonly #end = new AbortController()
   #isHealthy = true
-  /** Checks in a row that speak against what is believed. */
+  /** Consecutive checks that contradict the current state. */
   #against = 0
   #timer: NodeJS.Timeout | undefined
   #last: { at: string; result: string } | null = null
@@ -46,12 +46,12 @@ export class HealthCheck {
     return this.#isHealthy
   }
 
-  /** Milliseconds until it may be well again, at best. */
+  /** Shortest time until it can be healthy again, in milliseconds. */
   availableIn(): number {
     return this.#isHealthy ? 0 : this.#interval * (this.#rise - this.#against)
   }
 
-  /** Begins to check, with the first check at once. */
+  /** Starts, with a first check at once. */
   start(): void {
     if (!this.#end.signal.aborted && this.#timer === undefined) this.#wait(0)
   }
@@ -73,7 +73,7 @@ export class HealthCheck {
     return { healthy: this.#isHealthy, ...(this.#last === null ? {} : { lastCheck: this.#last }) }
   }
 
-  /** Takes the result of a check in. @param wrong  what is wrong; null when nothing is */
+  /** Notes the result of a check. @param wrong  the reason of a failure; null when the check passed */
   judge(wrong: string | null): void {
     this.#last = { at: new Date().toISOString(), result: wrong ?? 'passed' }
     if ((wrong === null) === this.#isHealthy) {

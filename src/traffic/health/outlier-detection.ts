@@ -4,8 +4,8 @@ import type { OutlierSettings } from './health-schema.ts'
 type Report = (decision: 'ejected' | 'returned', details?: object) => void
 
 /**
- * Ejects targets whose requests fail, after the model of Envoy: by failures in a row, each kind counted apart, and by
- * comparing the targets of an upstream. It never ejects more than a share of them, and never the last.
+ * Ejects targets whose requests fail, like Envoy: by consecutive failures, counted for each kind, and by comparing the
+ * success rates of the targets. It never ejects more than a share of the targets, and never the last one.
  */
 export class OutlierDetection {
   readonly #settings: OutlierSettings
@@ -24,7 +24,7 @@ export class OutlierDetection {
     this.#evaluateAt = now() + this.#interval
   }
 
-  /** Watches one more target. */
+  /** Adds a target. */
   watch(report: Report, onReturn: () => void): Outlier {
     const outlier: Outlier = new Outlier(
       this.#settings,
@@ -41,14 +41,14 @@ export class OutlierDetection {
     return outlier
   }
 
-  /** Whether one more may go. Even where the share is less than one target, one may, as long as another is left. */
+  /** Whether one more may be ejected. One always may, as long as another target is left. */
   #mayEject(candidate: Outlier): boolean {
     let ejected = 0
     for (const outlier of this.#outliers) if (outlier !== candidate && !outlier.isAvailable()) ejected++
     return ejected + 1 < this.#outliers.size && (ejected === 0 || ejected + 1 <= this.#outliers.size * this.#maxShare)
   }
 
-  /** Once an interval: ejects those whose share of successes is far below the mean. */
+  /** Once an interval, ejects targets whose success rate is far below the mean. */
   #compare(): void {
     const now = this.#now()
     if (now < this.#evaluateAt) return
@@ -71,14 +71,14 @@ type Cause = 'consecutive_5xx' | 'consecutive_gateway_errors' | 'consecutive_loc
 interface OutlierParts {
   report: (decision: 'ejected' | 'returned', details?: object) => void
   onReturn: () => void
-  /** Whether the others can do without this one. */
+  /** Whether enough other targets are left. */
   mayEject: () => boolean
-  /** Is told of each result, when targets are compared. */
+  /** Called for each result, when success rates are compared. */
   counted?: () => void
   closed: () => void
 }
 
-/** Watches the requests of one target, and takes it out for a while when they fail. */
+/** Watches the requests of one target, and ejects it for a while when they fail. */
 export class Outlier {
   readonly isHealth = true
   readonly name = 'outlier'
@@ -87,7 +87,7 @@ export class Outlier {
   readonly #longest: number
   readonly #parts: OutlierParts
   readonly #now: () => number
-  /** Failures in a row. */
+  /** Consecutive failures. */
   #server = 0
   #gateway = 0
   #local = 0
@@ -95,7 +95,7 @@ export class Outlier {
   #results = 0
   #isEjected = false
   #until = 0
-  /** How often it was ejected, less for each base time that it has done well since. */
+  /** How often it was ejected. Falls by one for each base time without an ejection. */
   #ejections = 0
 
   constructor(
@@ -129,7 +129,7 @@ export class Outlier {
     return this.#isEjected ? Math.max(0, this.#until - this.#now()) : 0
   }
 
-  /** An answer has come; what its body does is another matter. */
+  /** The head of an answer has come. */
   answered(status: number): void {
     this.#local = 0
     this.#count(status < 500)
@@ -156,8 +156,8 @@ export class Outlier {
   eject(cause: Cause, details: object = {}): void {
     if (this.#isEjected || !this.#parts.mayEject()) return
     const now = this.#now()
-    const wellFor = Math.max(0, now - this.#until)
-    this.#ejections = Math.max(0, this.#ejections - Math.floor(wellFor / this.#base)) + 1
+    const healthyFor = Math.max(0, now - this.#until)
+    this.#ejections = Math.max(0, this.#ejections - Math.floor(healthyFor / this.#base)) + 1
     const time = Math.min(this.#longest, this.#base * this.#ejections)
     this.#isEjected = true
     this.#until = now + time
@@ -165,7 +165,7 @@ export class Outlier {
     this.#parts.report('ejected', { cause, forMs: time, ...details })
   }
 
-  /** Share of requests that were answered below 500 since it was asked last; null when there were too few. */
+  /** Share of answers below 500 since the last call; null when there were too few requests. */
   takeSuccessRate(least: number): number | null {
     const rate = this.#results < least ? null : this.#successes / this.#results
     this.#results = this.#successes = 0

@@ -1,7 +1,7 @@
 import { milliseconds } from '../../units.ts'
 import type { SlowStartSettings } from './health-schema.ts'
 
-/** Lets the share of a target that has come back grow, so that a cold one is not overrun. */
+/** Raises the share of a target that has come back slowly, so that a cold target is not overloaded. */
 export class SlowStart {
   readonly #window: number
   readonly #least: number
@@ -20,7 +20,7 @@ export class SlowStart {
     this.#since = this.#now()
   }
 
-  /** What of its weight it has at this moment, above 0 and up to 1. */
+  /** The factor for its weight now: above 0, at most 1. */
   get factor(): number {
     const passed = this.#now() - this.#since
     return passed >= this.#window ? 1 : Math.max(this.#least, passed / this.#window)

@@ -5,15 +5,15 @@ import { SlidingCounts } from './sliding-counts.ts'
 
 export type BreakerDecision = 'opened' | 'half_opened' | 'closed'
 
-/** How long a target that is being probed is told to be away: nobody knows when the probe ends. Milliseconds. */
+/** Reported time until a target that is being probed is available: nobody knows when the probe ends. Milliseconds. */
 const WHILE_PROBING = 1000
 
 /**
- * Holds a target back that fails. Closed, it lets everything through and counts; open, nothing for a while; then, half
- * open, a single request, the probe, whose answer closes or opens it again.
+ * Keeps requests from a target that fails. Closed: all requests pass and are counted. Open: no request passes for a
+ * while. Half open: a single request passes, the probe, whose result closes or opens the circuit again.
  *
- * It judges by the head of a response, since a response may take as long as it likes. An answer or failure that comes
- * while it is half open counts whichever request it belongs to: it tells of the target as it is now.
+ * A response is judged by its head, since its body may take any time. While half open, results of earlier requests count
+ * too: they show the present state of the target.
  */
 export class CircuitBreaker {
   readonly name = 'circuit'
@@ -25,7 +25,7 @@ export class CircuitBreaker {
   readonly #report: (decision: BreakerDecision, details?: object) => void
   readonly #now: () => number
   #state: 'closed' | 'open' | 'half_open' = 'closed'
-  /** Failures in a row. */
+  /** Consecutive failures. */
   #consecutive = 0
   /** How often it has opened without closing in between. */
   #trips = 0
@@ -33,7 +33,7 @@ export class CircuitBreaker {
   #probing = false
 
   /**
-   * @param report  is told of each change of state
+   * @param report  called for each change of state
    * @param now     milliseconds of a monotonic clock
    */
   constructor(
@@ -84,7 +84,7 @@ export class CircuitBreaker {
   ended(status: number, failure: Failure | null): void {
     if (failure === null) return
     if (this.#on.hasFailure(failure)) this.#failed()
-    // an attempt that tells nothing, such as one whose client went away: another may probe
+    // no result, for example because the client went away: another request may probe
     else if (status === 0) this.#probing = false
   }
 

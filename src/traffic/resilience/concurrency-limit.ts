@@ -4,17 +4,17 @@ import type { ConcurrencySettings } from './resilience-schema.ts'
 export interface ConcurrencyLimit {
   readonly inFlight: number
   readonly limit: number
-  /** Lets one more in, or says no. */
+  /** Admits one more request, or returns false. */
   tryAcquire(): boolean
   /**
-   * A request that was let in is over.
-   * @param latency  milliseconds until its response began; 0 when that tells nothing
+   * Ends a request that was admitted.
+   * @param latency  milliseconds until its response began; 0 when unknown
    * @param failed   whether the upstream has failed it
    */
   release(latency: number, failed: boolean): void
 }
 
-/** A limit that stays as it is. */
+/** A constant limit. */
 export class FixedLimit implements ConcurrencyLimit {
   readonly limit: number
   inFlight = 0
@@ -34,7 +34,7 @@ export class FixedLimit implements ConcurrencyLimit {
   }
 }
 
-/** The limit of an upstream, or null for none. */
+/** Compiles the limit of an upstream; null for none. */
 export function concurrencyLimit(settings: ConcurrencySettings | undefined): ConcurrencyLimit | null {
   if (!settings) return null
   if (settings.max !== undefined) return new FixedLimit(settings.max)
@@ -42,25 +42,23 @@ export function concurrencyLimit(settings: ConcurrencySettings | undefined): Con
   return new AdaptiveLimit(minimum, maximum)
 }
 
-/** Milliseconds and requests that a sample has at least. */
+/** Shortest time of a sample in milliseconds, and its fewest requests. */
 const SAMPLE_TIME = 200
 const SAMPLE_SIZE = 10
-/** How much longer than unloaded answers may take before the limit falls. */
+/** How many times the unloaded latency answers may take before the limit falls. */
 const TOLERANCE = 1.5
 /** Share of a new limit in the next one. */
 const SMOOTHING = 0.3
-/** Milliseconds after which an old lowest latency is forgotten at the latest half. */
+/** Milliseconds after which the lowest latency is measured again. */
 const BASELINE_PERIOD = 30_000
 
 /**
  * Finds how many requests in flight an upstream can take: the gradient algorithm, as in Envoy's adaptive concurrency
  * and Netflix's concurrency-limits. The gradient is the latency without load over the latency now; the limit becomes
- * `limit * gradient + sqrt(limit)`, so that it rises by a little while answers are as fast as ever and falls as soon as
- * they queue.
+ * `limit * gradient + sqrt(limit)`, so that it rises slowly while answers are fast, and falls as soon as they queue.
  *
- * The latency without load is the lowest sample of the last half to whole minute. At the end of each period the limit
- * is halved for one sample, so that an upstream which is always busy shows its real latency and the limit cannot creep
- * up.
+ * The latency without load is the lowest sample of the last 30 to 60 seconds. At the end of each period the limit is
+ * halved for one sample, so that an upstream that is always busy shows its real latency, and the limit cannot creep up.
  */
 export class AdaptiveLimit {
   inFlight = 0
@@ -130,7 +128,7 @@ export class AdaptiveLimit {
     const failed = this.#failures / (this.#answers + this.#failures)
     const gradient =
       (latency === Infinity ? 0.5 : Math.min(1, Math.max(0.5, (TOLERANCE * unloaded) / latency))) * (1 - failed)
-    // a limit that nobody comes near is neither too high nor too low
+    // traffic far below the limit does not show whether the limit is right
     if (gradient === 1 && this.#mostInFlight < this.#limit / 2) return
     const next = this.#limit * gradient + Math.sqrt(this.#limit)
     this.#limit = Math.min(this.#maximum, Math.max(this.#minimum, this.#limit + SMOOTHING * (next - this.#limit)))

@@ -1,6 +1,6 @@
 import type { Cause } from './resilience-schema.ts'
 
-/** How an attempt has failed; the same words as those of the targets' monitors. */
+/** How an attempt has failed, in the words of the monitors of targets. */
 export type Failure = 'unreachable' | 'broken' | 'timeout' | 'cancelled'
 
 const FAILURE_OF: Record<string, Failure> = { connect: 'unreachable', reset: 'broken', timeout: 'timeout' }
@@ -17,12 +17,12 @@ export class FailureSet {
     this.#anyServerError = causes.includes('5xx')
   }
 
-  /** Whether a response of this status is one of them. */
+  /** Whether a response with this status is a failure. */
   hasStatus(status: number): boolean {
     return status >= 400 && ((this.#anyServerError && status >= 500) || this.#statuses.has(status))
   }
 
-  /** Whether an attempt that failed so, without a response or in the midst of one, is one of them. */
+  /** Whether an attempt without a complete response is a failure. */
   hasFailure(failure: Failure): boolean {
     return this.#failures.has(failure)
   }

@@ -1,17 +1,17 @@
 import type { FallbackSettings } from './resilience-schema.ts'
 
-/** What a client gets when the upstream has failed its request. */
+/** The answer to a client when the upstream has failed its request. */
 export interface FallbackAnswer {
   readonly status: number
-  /** Names in small letters. */
+  /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
-  /** Undefined for none. As bytes, so that nobody adds a charset to its type. */
+  /** Undefined for none. A buffer, so that Fastify adds no charset to its type. */
   readonly body: Buffer | undefined
-  /** Statuses of the upstream's own that it replaces. */
+  /** Statuses of the upstream that it replaces. */
   readonly on: ReadonlySet<number>
 }
 
-/** The fallback of a route, ready to be sent; null for none. */
+/** Compiles the fallback of a route; null for none. */
 export function fallbackAnswer(settings: FallbackSettings | undefined): FallbackAnswer | null {
   if (!settings) return null
   const { status = 200, headers = {}, body, on = [] } = settings

@@ -4,7 +4,7 @@ import type { HedgeSettings } from './resilience-schema.ts'
 /** Methods that change nothing at the upstream (RFC 9110, section 9.2.1). */
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** When a second copy of a slow request is sent; one for each route, which knows how long its answers take. */
+/** When a copy of a slow request is sent. Each route has its own, with the latencies of its answers. */
 export class HedgePolicy {
   /** Most copies beside the first. */
   readonly max: number
@@ -18,7 +18,7 @@ export class HedgePolicy {
     this.#latencies = percentile && new RecentQuantile(Number(percentile[1]) / 100)
   }
 
-  /** Whether a request may be sent twice at once. */
+  /** Whether a request may be hedged. */
   covers(method: string, body: unknown): boolean {
     return body === null && SAFE.has(method)
   }
@@ -29,24 +29,24 @@ export class HedgePolicy {
   }
 
   /**
-   * Notes how long the first attempt of a request took, or had taken when another was faster. @param latency
-   * milliseconds
+   * Notes how long the first attempt of a request took, or had taken when a faster one answered.
+   * @param latency  milliseconds
    */
   note(latency: number): void {
     this.#latencies?.add(latency)
   }
 }
 
-/** The policy of a route; null when nothing is sent twice. */
+/** Compiles the policy of a route; null for none. */
 export const hedgePolicy = (settings: HedgeSettings | undefined): HedgePolicy | null =>
   settings ? new HedgePolicy(settings) : null
 
 const KEPT = 512
 const FEWEST = 20
-/** Values between two looks at all of them. */
+/** Values between two computations. */
 const STRIDE = 32
 
-/** A quantile of the last values, 512 at most. It is found anew with every 32nd value only. */
+/** A quantile of the last 512 values. It is computed with every 32nd value only. */
 export class RecentQuantile {
   readonly #quantile: number
   readonly #values = new Float64Array(KEPT)

@@ -3,7 +3,7 @@ import { FailureSet } from './failure-set.ts'
 import { DEFAULT_CAUSES, type RetrySettings } from './resilience-schema.ts'
 import { SlidingCounts } from './sliding-counts.ts'
 
-/** Methods of which a second copy does no harm (RFC 9110, section 9.2.2; QUERY: RFC 10008). */
+/** Idempotent methods (RFC 9110, section 9.2.2; QUERY: RFC 10008). */
 const IDEMPOTENT: ReadonlySet<string> = new Set([
   'GET',
   'HEAD',
@@ -16,26 +16,26 @@ const IDEMPOTENT: ReadonlySet<string> = new Set([
   'SEARCH',
 ])
 
-/** When a request of a route is sent to the upstream again, and how long to wait before. */
+/** When a request of a route is retried, and after which delay. */
 export class RetryPolicy {
   /** Most further attempts. */
   readonly attempts: number
   /**
-   * Whether a target that cannot be reached costs no attempt, and is not asked twice: what holds when nobody has stated
-   * anything.
+   * Whether a target that cannot be reached costs no attempt, and is not tried twice. This is the default without
+   * `retries`.
    */
   readonly failsOver: boolean
   readonly on: FailureSet
-  /** Methods that may be sent again. */
+  /** Methods that are retried. */
   readonly methods: ReadonlySet<string>
-  /** Milliseconds until the head of an attempt's response; 0 for any time. */
+  /** Milliseconds until the head of an attempt's response; 0 for no limit. */
   readonly perTry: number
   readonly #base: number
   readonly #max: number
   readonly #respectsRetryAfter: boolean
   readonly #random: () => number
 
-  /** @param settings  undefined when nobody has stated any */
+  /** @param settings  undefined for the default */
   constructor(settings: Exclude<RetrySettings, false> | undefined, random: () => number = Math.random) {
     const { attempts, on, methods, backoff = {}, respectRetryAfter = true, perTryTimeout = 0 } = settings ?? {}
     this.failsOver = settings === undefined
@@ -43,7 +43,7 @@ export class RetryPolicy {
     this.on = new FailureSet(on ?? (settings === undefined ? ['connect', 'reset'] : DEFAULT_CAUSES))
     this.methods = methods === undefined ? IDEMPOTENT : new Set(methods)
     this.perTry = milliseconds(perTryTimeout)
-    // what nobody has asked for does not wait: it is for connections that have gone stale and targets that are gone
+    // the default does not wait: it is for stale connections and targets that cannot be reached
     this.#base = settings === undefined ? 0 : milliseconds(backoff.base ?? 25)
     this.#max = milliseconds(backoff.max ?? 1000)
     this.#respectsRetryAfter = respectRetryAfter
@@ -51,9 +51,9 @@ export class RetryPolicy {
   }
 
   /**
-   * Milliseconds to wait before the next attempt, or undefined when the upstream asks for a longer time than the
-   * request may wait. Full jitter keeps clients that failed together from coming back together.
-   * @param earlier     further attempts that have been made
+   * Milliseconds to wait before the next attempt; undefined when the upstream asks for a longer time than the request may
+   * wait. Full jitter keeps requests that failed together from coming back together.
+   * @param earlier     retries so far
    * @param retryAfter  the field of the response, where there is one
    * @param now         milliseconds since 1970
    */
@@ -65,7 +65,7 @@ export class RetryPolicy {
   }
 }
 
-/** The policy of a route, or null when nothing is ever tried again. */
+/** Compiles the policy of a route; null when nothing is retried. */
 export const retryPolicy = (settings: RetrySettings | undefined): RetryPolicy | null =>
   settings === false ? null : new RetryPolicy(settings)
 
@@ -77,8 +77,8 @@ export const retryPolicy = (settings: RetrySettings | undefined): RetryPolicy | 
 export function retryAfterDelay(value: unknown, now: number): number | undefined {
   if (typeof value !== 'string') return undefined
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1000
-  // Date.parse takes much else; an HTTP-date always begins with the name of a day, and is in UTC though its oldest form
-  // does not say so
+  // Date.parse accepts other formats too. An HTTP-date begins with the name of a day, and is always in UTC, although its
+  // oldest form does not state that.
   const date = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .*\d\d:\d\d:\d\d/.test(value)
     ? Date.parse(value.endsWith(' GMT') ? value : `${value} GMT`)
     : NaN
@@ -88,9 +88,8 @@ export function retryAfterDelay(value: unknown, now: number): number | undefined
 const WINDOW = 10_000
 
 /**
- * Bounds what retries and hedges add to the load of an upstream: over the last ten seconds they are at most a share of
- * its requests, or a small number when there are few. When everything fails, each request would otherwise bring
- * several.
+ * Bounds the load that retries and hedges add to an upstream: in the last ten seconds at most a share of its requests,
+ * or a small number when there are few requests. Otherwise an outage would multiply the load.
  */
 export class RetryBudget {
   readonly #share: number
@@ -104,12 +103,12 @@ export class RetryBudget {
     this.#minimum = minimum
   }
 
-  /** Counts a request, once however often it is tried. @param now  milliseconds of a monotonic clock */
+  /** Counts a request, once for all its attempts. @param now  milliseconds of a monotonic clock */
   countRequest(now: number): void {
     this.#counts.addFirst(now)
   }
 
-  /** Takes one retry out of the budget. @returns whether there was one */
+  /** Takes one retry out of the budget; false when there is none left. */
   take(now: number): boolean {
     if (this.#counts.second(now) >= Math.max(this.#minimum, Math.floor(this.#counts.first(now) * this.#share))) {
       return false

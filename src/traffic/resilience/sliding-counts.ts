@@ -1,6 +1,6 @@
 const SLOTS = 10
 
-/** Counts two kinds of events over the last while. The window moves in tenths of its length. */
+/** Counts two kinds of events in a sliding window, which moves in tenths of its length. */
 export class SlidingCounts {
   readonly #slotLength: number
   readonly #firstBySlot = new Float64Array(SLOTS)
@@ -27,7 +27,7 @@ export class SlidingCounts {
     this.#secondBySlot[this.#slot % SLOTS]!++
   }
 
-  /** How many of the first kind there have been. */
+  /** Events of the first kind in the window. */
   first(now: number): number {
     this.#advance(now)
     return this.#first

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { stableShare } from '../balancing/rendezvous-hash.ts'
 import type { Condition, SplitDeclaration } from './split-schema.ts'
 
-/** What of a request decides about its version. */
+/** The parts of a request that decide its version. */
 export interface SplitRequest {
   id: string
   ip: string
@@ -12,15 +12,18 @@ export interface SplitRequest {
 
 type Fits = (request: SplitRequest) => boolean
 
-/** Chooses the version of a service that a request gets: the same for each attempt of it. */
+/**
+ * Chooses the version of a service for a request (a canary): by a condition, or by a stable share. All attempts of a
+ * request get the same version.
+ */
 export class VersionSplit {
-  /** Whether no other version may stand in. */
+  /** Whether a request fails when its version has no target, instead of getting another version. */
   readonly strict: boolean
   readonly #conditions: readonly { version: string; fits: Fits }[]
   readonly #shares: readonly { version: string; weight: number }[]
   readonly #keyOf: (request: SplitRequest) => string
 
-  /** @param name  of the upstream, so that it is not the same consumers who get every canary */
+  /** @param name  of the upstream, so that each upstream gives its canary to other consumers */
   constructor(name: string, { versions, by = 'consumer', strict = false }: SplitDeclaration) {
     this.strict = strict
     const entries = Object.entries(versions)
@@ -40,7 +43,7 @@ export class VersionSplit {
     return this.#shared(this.#keyOf(request))
   }
 
-  /** By weighted rendezvous hashing: a version that grows takes from the others, and gives up nobody. */
+  /** Weighted rendezvous hashing: a version whose weight grows gets new keys, and keeps those that it has. */
   #shared(key: string): string {
     let chosen = this.#shares[0]!.version
     let most = -1
