@@ -1,6 +1,5 @@
-import type { Balancer } from '../traffic/balancing/balancer.ts'
-import { firstLevel } from '../traffic/balancing/priority-level.ts'
-import type { VersionSplit } from '../traffic/splitting/version-split.ts'
+import { type Balancer, firstLevel } from '../traffic/balancing/balancer.ts'
+import type { VersionSplit } from '../traffic/splitting/canary-split.ts'
 import type { ClientRequest, TargetGroup } from './outgoing-request.ts'
 import type { Target } from './target.ts'
 

@@ -1,5 +1,5 @@
 import { Dispatcher } from 'undici'
-import { type Balancer, firstLevel } from '../traffic/balancing/balancer.ts'
+import type { Balancer } from '../traffic/balancing/balancer.ts'
 import { balanceText } from '../traffic/balancing/balancer-schema.ts'
 import { balancerOf } from '../traffic/balancing/policy.ts'
 import { StickySession } from '../traffic/balancing/sticky-session.ts'
