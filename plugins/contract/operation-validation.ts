@@ -29,7 +29,7 @@ declare module 'fastify' {
     api?: ApiRoute
     /** Where its path has matrix parameters; null when it has none. */
     matrix?: MatrixPath | null
-    /** What happens to a request that breaks its operation: it is refused, told of, or not looked at. */
+    /** What happens to a request that breaks its operation: it is refused, reported, or not checked. */
     requestValidation?: 'enforce' | 'report' | 'off'
   }
   interface FastifyInstance {
@@ -42,7 +42,7 @@ declare module 'fastify' {
 
 /**
  * Checks requests against the operations of API documents: a route in the mode `enforce` refuses those that break its
- * operation, one in the mode `report` counts them and lets them on. Other routes pay nothing.
+ * operation, one in the mode `report` counts them and forwards them. Other routes pay nothing.
  */
 export default fp(
   async (app) => {

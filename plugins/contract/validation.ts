@@ -28,12 +28,12 @@ declare module 'fastify' {
     consumes?: readonly string[]
   }
   interface FastifyInstance {
-    /** Tells operators of a response that broke its schema: a line in the log, and a counter. */
+    /** Reports a response that broke its schema: a line in the log, and a counter. */
     reportViolation(violation: ResponseViolation): void
   }
 }
 
-/** A mistake in a schema, told when every route is known. */
+/** A mistake in a schema, reported when every route is registered. */
 interface SchemaMistake {
   route: RouteOptions
   part: string

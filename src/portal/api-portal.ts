@@ -11,30 +11,30 @@ import type { DocumentedRoute } from './openapi-operation.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The documents of the gateway; complete once every route is there. */
+    /** The documents of the gateway; complete once every route is registered. */
     portal: ApiPortal
   }
 }
 
-/** A document in the forms in which it is sent; each is made once. */
+/** A document in the forms in which it is sent: JSON and YAML. Each is made once. */
 export class PublishedDocument {
   readonly #json: string
   readonly #address: string
   #yaml: Promise<string> | undefined
   #digest: string | undefined
 
-  /** @param address  of the gateway for those who ask without a request, such as `http://127.0.0.1:3000` */
+  /** @param address  of the gateway, for use without a request, such as `http://127.0.0.1:3000` */
   constructor(document: object, address: string) {
     this.#json = JSON.stringify(document)
     this.#address = address
   }
 
-  /** A value of its own, plain JSON. */
+  /** A fresh copy, as plain JSON. */
   get value(): SchemaObject {
     return JSON.parse(this.json()) as SchemaObject
   }
 
-  /** @param address  of the gateway as the reader knows it */
+  /** @param address  of the gateway as the client sees it */
   json(address = this.#address): string {
     return addressed(this.#json, address)
   }
@@ -51,7 +51,7 @@ export class PublishedDocument {
     return holdsAddress(this.#json) ? sha256(`${this.#digest} ${address}`) : this.#digest
   }
 
-  /** Characters that it holds. */
+  /** Characters in memory. */
   get size(): number {
     return this.#json.length * (this.#yaml ? 2 : 1)
   }
@@ -63,15 +63,15 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 const KEPT = 32 * 1024 * 1024
 
 export interface PortalOptions {
-  /** What stands above all operations. */
+  /** Title, servers and tags of the document. */
   about: GatewayDocument
-  /** Security Scheme Objects by the names that `auth` uses; asked when the first document is made. */
+  /** Security Scheme Objects by the names that `auth` uses; called when the first document is made. */
   securitySchemes: () => Readonly<Record<string, object>>
-  /** Address of the gateway for those who ask without a request, such as `http://127.0.0.1:3000`. */
+  /** Address of the gateway, for use without a request, such as `http://127.0.0.1:3000`. */
   address: string
-  /** Scopes whose operations are hidden; `*` at the end stands for any. */
+  /** Scopes whose operations are hidden; `*` at the end matches any rest. */
   hideScopes: readonly string[]
-  /** Most characters of documents of single hosts that are kept; the oldest go first. */
+  /** Most characters of cached documents of single hosts; the oldest are evicted. */
   keep?: number
   /**
    * Called once when the document of the whole gateway shows one operation where several routes share a method and
@@ -80,17 +80,14 @@ export interface PortalOptions {
   shared: (operations: string[]) => void
 }
 
-/**
- * The documents of the whole gateway, of its hosts and of its upstreams. Each is made when it is first asked for, and
- * kept.
- */
+/** The documents of the whole gateway, of its hosts and of its upstreams. Each is made on first request and cached. */
 export class ApiPortal {
   readonly #options: PortalOptions
   readonly #routes: [route: () => DocumentedRoute, shared: () => Record<string, unknown> | undefined][] = []
   #known: { operations: Documented[]; passedThrough: DocumentedRoute[] } | undefined
   #whole: PublishedDocument | undefined
   readonly #upstreams = new Map<string, PublishedDocument>()
-  /** By the routes that name the host, of which there are as many sets as the configuration has hosts. */
+  /** By the set of routes that name the host, so that the number of entries is bounded by the configuration. */
   readonly #hosts = new Map<string, PublishedDocument>()
 
   constructor(options: PortalOptions) {
@@ -98,14 +95,14 @@ export class ApiPortal {
   }
 
   /**
-   * Takes a route in; it is looked at when the first document is made, since others still change it.
-   * @param shared  schemas by `$id` that its own may refer to
+   * Adds a route. It is read when the first document is made, since other plugins still change it.
+   * @param shared  shared schemas by `$id` that the route's schemas may refer to
    */
   add(route: () => DocumentedRoute, shared: () => Record<string, unknown> | undefined): void {
     this.#routes.push([route, shared])
   }
 
-  /** The document of every upstream together. */
+  /** The document of all upstreams together. */
   get whole(): PublishedDocument {
     if (this.#whole) return this.#whole
     const { operations, passedThrough } = this.#visible
@@ -122,9 +119,9 @@ export class ApiPortal {
   }
 
   /**
-   * The document of what clients reach on one host.
+   * The document of the operations that clients reach on one host.
    * @param host     name without a port, in lower case
-   * @param isAsked  whether the document is asked for on that host, so that its servers need not be named
+   * @param isAsked  whether the document is requested on that host, so that it need not name its servers
    */
   onHost(host: string, isAsked: boolean): PublishedDocument {
     const { operations, passedThrough } = this.#visible
@@ -160,7 +157,7 @@ export class ApiPortal {
     return [...new Set(routes.flatMap(({ config: { upstream } }) => (upstream === undefined ? [] : [upstream])))].sort()
   }
 
-  /** The document of one upstream; undefined when there is none, or nothing of it is to be seen. */
+  /** The document of one upstream; undefined when there is none, or all its operations are hidden. */
   upstream(name: string): PublishedDocument | undefined {
     const known = this.#upstreams.get(name)
     if (known) return known
@@ -216,12 +213,12 @@ export class ApiPortal {
     })
   }
 
-  /** A document of several upstreams, with what `gateway.yaml` says. */
+  /** A document of several upstreams, with the texts of `gateway.yaml`. */
   #merged(document: OpenApiDocument): PublishedDocument {
     const { info, servers, tags = [] } = this.#options.about
     const notes = new Map(document.passedThrough.map(({ upstream, note }) => [upstream, note]))
     const stated = new Set(tags.map(({ name }) => name))
-    // a page that shows operations only would not show these upstreams at all
+    // a page shows operations only, so it would not show these upstreams at all
     const unlisted = document.passedThrough
       .filter(({ isWhole }) => isWhole)
       .map(({ upstream, note }) => `- ${upstream}: ${note}`)

@@ -3,9 +3,9 @@ import type { SchemeName } from '../auth/auth-schema.ts'
 const escaped = (text: string): string => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
 
 /**
- * The page of Swagger UI. `@fastify/swagger-ui` has one too, which has no viewport (so that phones show it 980 pixels
- * wide) and takes the title as HTML.
- * @param path   where the documentation is
+ * The page of Swagger UI. The page of `@fastify/swagger-ui` has no viewport (phones show it 980 pixels wide) and
+ * inserts the title as HTML.
+ * @param path   path of the documentation
  * @param title  of the whole gateway
  */
 export function docsPage(path: string, title: string): string {
@@ -34,7 +34,7 @@ export function docsPage(path: string, title: string): string {
 
 const ASK = 'Ask the operator of this gateway for one.'
 
-/** Where credentials come from, unless `gateway.yaml` says it: for the "Authorize" dialog of the documentation. */
+/** Where clients get credentials, for the "Authorize" dialog. `gateway.yaml` overrides these texts. */
 const HINTS: Partial<Record<SchemeName, string>> = {
   jwt: `A token (JWT), without the word Bearer. ${ASK}`,
   introspection: `An access token, without the word Bearer. ${ASK}`,
@@ -44,9 +44,9 @@ const HINTS: Partial<Record<SchemeName, string>> = {
 }
 
 /**
- * A Security Scheme Object that says where its credentials come from.
- * @param stated   what `gateway.yaml` says
- * @param issuers  the issuers of the tokens, for those who have to ask one
+ * Adds to a Security Scheme Object where clients get its credentials.
+ * @param stated   the description in `gateway.yaml`
+ * @param issuers  the issuers of the tokens
  */
 export function withHint(
   name: SchemeName,
@@ -60,7 +60,7 @@ export function withHint(
 }
 
 /**
- * What Swagger UI reads before its first document: those that it offers. Its own configuration is fixed before the
+ * The list of documents, which Swagger UI loads first. It is not part of its configuration, which is fixed before the
  * upstreams are known.
  * @param path  of the documentation
  * @param title  of the whole gateway
@@ -70,7 +70,7 @@ export function documentChoice(
   title: string,
   upstreams: readonly string[],
 ): { urls?: { url: string; name: string }[] } {
-  // a choice of one is none
+  // with one document there is nothing to choose
   if (upstreams.length === 0) return {}
   return {
     urls: [

@@ -3,18 +3,18 @@ import type { DocumentedRoute } from './openapi-operation.ts'
 import { documentPath } from './openapi-path.ts'
 import { passedPrefix, patternOf } from './portal-visibility.ts'
 
-/** How closely the hosts of a route fit a host name; a smaller number goes first when the gateway routes. */
+/** How closely the hosts of a route match a host name; the router prefers a smaller number. */
 const EXACT = 0
 const WILDCARD = 1
 const EVERY_HOST = 2
 
-/** Host names that can be asked for: letters, digits, `-`, `_` and dots, or an address. */
+/** Pattern of host names in requests for documents: letters, digits, `-`, `_` and dots, or an address. */
 export const HOST_NAME = '^(?:[A-Za-z0-9_-]+(?:\\.[A-Za-z0-9_-]+)*\\.?|\\[[0-9A-Fa-f:.]+\\])(?::[0-9]{1,5})?$'
 
 /** The name in a `Host` header: lower case, without port and final dot. */
 export const hostName = (host: string): string => host.toLowerCase().replace(/:\d+$/, '').replace(/\.$/, '')
 
-/** @returns undefined when they do not fit */
+/** The rank of a route's hosts for a host name. @returns undefined when they do not match */
 export function hostRank(hosts: readonly string[] | undefined, name: string): number | undefined {
   if (hosts === undefined) return EVERY_HOST
   if (hosts.includes(name)) return EXACT
@@ -26,8 +26,8 @@ export const namesHost = ({ config: { hosts } }: DocumentedRoute, name: string):
   hosts !== undefined && hostRank(hosts, name) !== undefined
 
 /**
- * The operations that clients reach on a host. Routes that name the host go before routes for every host, as in
- * routing: an operation that another one or a pass-through stands before is left out.
+ * The operations that clients reach on a host. As in routing, a route that names the host wins over one for every host:
+ * an operation that another route or a pass-through shadows is left out.
  * @param routes  operations
  * @param passed  routes that pass everything below a prefix through, as `passedOn` has them
  */
@@ -39,7 +39,7 @@ export function reachedOn(
   const taken = new Map<string, number>()
   for (const [route] of routes) {
     const own = hostRank(route.config.hosts, name)
-    // a condition on headers takes only some of the requests
+    // a route with a condition on headers shadows only some requests
     if (own === undefined || route.constraints?.headers !== undefined) continue
     for (const key of placesOf(route)) taken.set(key, Math.min(own, taken.get(key) ?? own))
   }
@@ -58,7 +58,7 @@ export function reachedOn(
   })
 }
 
-/** The pass-throughs that clients reach on a host: one where another stands before all of it is left out. */
+/** The pass-throughs that clients reach on a host; one that another shadows completely is left out. */
 export function passedOn(passed: readonly DocumentedRoute[], name: string): DocumentedRoute[] {
   const ranked = passed.flatMap((route) => {
     const own = hostRank(route.config.hosts, name)

@@ -10,19 +10,19 @@ export interface TagObject {
   externalDocs?: object
 }
 
-/** The sections that operations stand in, and what is known about them. */
+/** Collects the tags of operations and their descriptions. */
 export class DocumentTags {
   readonly #single: boolean
-  /** Names that are used, by upstream. */
+  /** Tags that operations use, by upstream. */
   readonly #used = new Map<string, Set<string>>()
   readonly #descriptions = new Map<string, string>()
 
-  /** @param single  with the sections of the imported document where the upstream file states none */
+  /** @param single  whether to use the tags of the imported document when the upstream file states none */
   constructor(single: boolean) {
     this.#single = single
   }
 
-  /** The sections of a route. */
+  /** The tags of a route. */
   of({ schema, config: { upstream = '', upstreamDescription, api } }: DocumentedRoute): readonly string[] | undefined {
     let tags: readonly string[] | undefined = schema?.tags
     const own: unknown = api?.operation.object.tags
@@ -42,15 +42,15 @@ export class DocumentTags {
     return tags
   }
 
-  /** Whether operations of the upstream stand in sections. */
+  /** Whether the upstream has operations. */
   hasOperations(upstream: string): boolean {
     return this.#used.has(upstream)
   }
 
   /**
-   * What documents and upstream files say of the sections that are used, in the order of the documents. Where two
-   * upstreams speak of one name, neither does.
-   * @param passedThrough  what the sections of upstreams say as well
+   * The descriptions of the used tags from documents and upstream files, in the order of the documents. A tag that two
+   * upstreams describe gets no description.
+   * @param passedThrough  notes to add to the tags of upstreams
    */
   described(
     imports: readonly { upstream: string; document: ApiDocument }[],
@@ -83,7 +83,7 @@ export class DocumentTags {
   }
 }
 
-/** The section with a further paragraph. */
+/** Adds a paragraph to a description. */
 export const withNote = <Described extends { description?: string }>(
   described: Described,
   note: string | undefined,
@@ -98,16 +98,16 @@ const tagObject = ({ name, description, externalDocs }: Record<string, any>): Ta
   ...(isObject(externalDocs) ? { externalDocs } : {}),
 })
 
-/** What documents say about a pass-through. */
+/** A note about a pass-through. */
 export interface PassedThrough {
   upstream: string
   note: string
-  /** Whether the upstream has no operations beside it. */
+  /** Whether the upstream has no operations besides. */
   isWhole: boolean
 }
 
 /**
- * What documents say about pass-throughs, one entry for each upstream.
+ * Makes the notes about pass-throughs, one for each upstream.
  * @param routes         routes that pass everything below a prefix through
  * @param hasOperations  whether the document has operations of an upstream
  */

@@ -2,12 +2,12 @@ import { setImmediate } from 'node:timers/promises'
 import type { stringify } from 'yaml'
 import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 
-/** So deep lie single paths and components. */
+/** The depth of paths and components. */
 const DEPTH = 2
-/** Lines stay whole, since they are indented afterwards. */
+/** Lines are not folded, since they are indented afterwards. */
 const OPTIONS = { aliasDuplicateObjects: false, lineWidth: 0 }
 
-/** A document as YAML. It is written piece by piece, with room for others between: a large one takes seconds. */
+/** A document as YAML. It is written in pieces, with other work in between, since a large document takes seconds. */
 export async function documentYaml(document: SchemaObject): Promise<string> {
   const yaml = await import('yaml')
   let text = ''

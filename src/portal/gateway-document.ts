@@ -8,7 +8,7 @@ const Text = () => Type.Optional(Type.String())
 
 const SchemeText = Type.Object({ description: Type.String({ minLength: 1 }) }, { additionalProperties: false })
 
-/** Schema of `openapi/gateway.yaml`: what stands above all operations, in the words of OpenAPI 3.1. */
+/** Schema of `openapi/gateway.yaml`: title, servers and tags, in the fields of OpenAPI 3.1. */
 export const GatewayDocument = Type.Object(
   {
     info: Type.Object(
@@ -55,9 +55,9 @@ export const GatewayDocument = Type.Object(
 export type GatewayDocument = Static<typeof GatewayDocument>
 
 /**
- * Reads `openapi/gateway.yaml`; without one there is a plain title.
+ * Reads `openapi/gateway.yaml`. Without the file, the document has a plain title.
  * @param name   of the file in messages
- * @param check  says what is wrong with the content
+ * @param check  finds the problems in the content
  * @throws BootProblems
  */
 export async function loadGatewayDocument(

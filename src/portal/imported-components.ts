@@ -12,24 +12,24 @@ import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 import { addProblem } from './openapi-answers.ts'
 import { fieldOf, homeLength, type Kind, SECTIONS } from './openapi-grammar.ts'
 
-/** Where an operation of an imported document stands in the one that is made. */
+/** Where an operation of an imported document is in the generated one. */
 export interface OperationTarget {
   operationId: string
   /** JSON pointer; undefined for methods that OpenAPI 3.1 has no field for. */
   pointer?: string
-  /** Parameters of its path that have another name there. */
+  /** Path parameters that have another name there. */
   renamed: ReadonlyMap<string, string>
 }
 
-/** What of a document is known before the first part is copied. */
+/** The context for copying from one imported document. */
 export interface ImportScope {
   document: ApiDocument
-  /** Stands in front of the names of components. */
+  /** Prefix for the names of components. */
   prefix: string
   names: ComponentNames
-  /** The operation that a pointer or an `operationId` of the document means; undefined when it is not to be seen. */
+  /** Finds an operation by pointer or `operationId` of the document; undefined when it is hidden. */
   target: (reference: { pointer: string } | { operationId: string }) => OperationTarget | undefined
-  /** A free `operationId`. */
+  /** Makes a unique `operationId`. */
   operationId: (wanted: string) => string
 }
 
@@ -37,15 +37,16 @@ export interface ImportScope {
 const MAX_CHAIN = 50
 /** Fields of a Reference Object (OpenAPI 3.1, section 4.8.23.1). */
 const REFERENCE_FIELDS = new Set(['$ref', 'summary', 'description'])
-/** Names of schemas that only make sense in the document that they are from; references are pointers. */
+/** Names of schemas, removed since references are pointers. */
 const NAMES_OF_SCHEMA = new Set(['$id', '$anchor', '$schema'])
-/** Said by the gateway, for operations of callbacks as well. */
+/** Fields that the gateway sets itself, for operations of callbacks too. */
 const FIELDS_OF_OPERATION = new Set(['security', 'tags'])
 const SCHEMAS = '/components/schemas/'
 
 /**
- * Copies parts of one imported document into another, with all that they refer to: what is referred to becomes a
- * component under a name of its own, and references, mappings and links follow. What nothing refers to stays behind.
+ * Copies parts of an imported document into the generated one, with everything that they refer to. A referenced part
+ * becomes a component with a unique name; references, mappings and links are rewritten. Unused components are not
+ * copied.
  */
 export class ImportedComponents {
   /** Components by section and name. */
@@ -53,13 +54,13 @@ export class ImportedComponents {
   readonly #scope: ImportScope
   readonly #adopted = new Map<string, string>()
   readonly #waiting: { home: string; kind: Kind; name: string; problem: number }[] = []
-  #heirs: Map<string, string[]> | undefined
+  #subtypes: Map<string, string[]> | undefined
 
   constructor(scope: ImportScope) {
     this.#scope = scope
   }
 
-  /** @param home  JSON pointer of a schema that stands alone, by which others refer to it */
+  /** @param home  JSON pointer of the value when it is a component */
   copy(value: unknown, kind: Kind, home?: string): unknown {
     if (!isObject(value)) return value
     const refers = typeof value.$ref === 'string' && SECTIONS[kind] !== undefined
@@ -71,8 +72,7 @@ export class ImportedComponents {
       else if (kind === 'schema' ? NAMES_OF_SCHEMA.has(key) : kind === 'operation' && FIELDS_OF_OPERATION.has(key)) {
         continue
       }
-      // nobody knows what such references mean, and readers who follow each that they find would be led nowhere or
-      // astray
+      // a `$ref` in plain data has no defined meaning, and readers that follow it would find the wrong part or none
       else if (isShown(key, kind) && holdsReference(part)) continue
       else if (kind === 'schema' && key === 'discriminator' && isObject(part)) {
         fields.push([key, this.#discriminator(part, value, home)])
@@ -94,7 +94,7 @@ export class ImportedComponents {
     return Array.isArray(part) ? part.map((value) => this.copy(value, inner)) : this.copy(part, inner)
   }
 
-  /** The response, to which the error of the gateway with the same status is added. */
+  /** Copies a response and adds the error of the gateway with the same status. */
   withProblem(response: unknown, status: number): unknown {
     if (!isObject(response) || typeof response.$ref !== 'string') {
       return addProblem(this.copy(response, 'response') as SchemaObject, status)
@@ -105,8 +105,8 @@ export class ImportedComponents {
   }
 
   /**
-   * What a reference of the document is in the one that is made.
-   * @throws Error when it leads nowhere, which the reader of documents rules out
+   * Rewrites a reference of the imported document for the generated one.
+   * @throws Error when it leads nowhere; loading a document excludes that
    */
   reference(reference: string, kind: Kind): string {
     const pointer = referencePointer(reference)
@@ -118,13 +118,13 @@ export class ImportedComponents {
     return `#/components/${SECTIONS[kind]!}/${name}${encodePointer(pointer.slice(length))}`
   }
 
-  /** The value itself, or what its references lead to. */
+  /** The value itself, or the one that its references lead to. */
   resolve(value: unknown): unknown {
     const pointer = this.#follow(value)
     return pointer === undefined ? value : atPointer(this.#scope.document.root, pointer)
   }
 
-  /** Copies what has been referred to, and what that refers to. */
+  /** Copies the referenced parts, and the parts that these refer to. */
   finish(): void {
     for (const { home, kind, name, problem } of this.#waiting) {
       const copied = this.copy(atPointer(this.#scope.document.root, home), kind, home)
@@ -149,7 +149,7 @@ export class ImportedComponents {
     return name
   }
 
-  /** Where the references of a value lead in the end; undefined when it has none or they go in a circle. */
+  /** The pointer that the references of a value lead to; undefined when there are none, or they form a circle. */
   #follow(value: unknown): string | undefined {
     let pointer: string | undefined
     for (let step = 0; step < MAX_CHAIN && isObject(value) && typeof value.$ref === 'string'; step++) {
@@ -161,8 +161,8 @@ export class ImportedComponents {
   }
 
   /**
-   * Values lead to schemas by name or reference. Without a mapping they are the names, which are others now: a mapping
-   * says so.
+   * Rewrites a discriminator. Without a mapping, its values are the names of components; these change, so a mapping is
+   * added.
    */
   #discriminator(discriminator: SchemaObject, schema: SchemaObject, home: string | undefined): SchemaObject {
     const mapped = new Set<string>()
@@ -188,33 +188,33 @@ export class ImportedComponents {
     return { ...discriminator, ...(mapping.length > 0 ? { mapping: Object.fromEntries(mapping) } : {}) }
   }
 
-  /** The schemas that say `allOf` with this one, and those that do with them: nothing else refers to them. */
+  /** The subtypes of a schema: those that include it by `allOf`, and their subtypes. Nothing else refers to them. */
   #descendants(home: string): string[] {
-    if (!this.#heirs) {
-      this.#heirs = new Map()
+    if (!this.#subtypes) {
+      this.#subtypes = new Map()
       for (const [name, schema] of Object.entries<unknown>(this.#scope.document.root.components?.schemas ?? {})) {
         for (const part of isObject(schema) && Array.isArray(schema.allOf) ? schema.allOf : []) {
           const parent = isObject(part) ? referencePointer(part.$ref) : undefined
           if (parent === undefined) continue
-          const heirs = this.#heirs.get(parent)
-          if (heirs) heirs.push(SCHEMAS + pointerToken(name))
-          else this.#heirs.set(parent, [SCHEMAS + pointerToken(name)])
+          const subtypes = this.#subtypes.get(parent)
+          if (subtypes) subtypes.push(SCHEMAS + pointerToken(name))
+          else this.#subtypes.set(parent, [SCHEMAS + pointerToken(name)])
         }
       }
     }
     const found = new Set<string>()
     const look = [home]
     for (let next = look.pop(); next !== undefined; next = look.pop()) {
-      for (const heir of this.#heirs.get(next) ?? []) {
-        if (heir === home || found.has(heir)) continue
-        found.add(heir)
-        look.push(heir)
+      for (const subtype of this.#subtypes.get(next) ?? []) {
+        if (subtype === home || found.has(subtype)) continue
+        found.add(subtype)
+        look.push(subtype)
       }
     }
     return [...found]
   }
 
-  /** Whether a link leads to an operation that is to be seen. */
+  /** Whether a link leads to a visible operation. */
   #leads(value: unknown): boolean {
     const link = this.resolve(value)
     if (!isObject(link) || typeof link.$ref === 'string') return false
@@ -232,7 +232,7 @@ export class ImportedComponents {
   #link(link: SchemaObject): SchemaObject {
     const target = this.#target(link)
     if (target === undefined) return link
-    // the server is that of the gateway
+    // the server is left out: it is always the gateway
     const { operationRef, operationId, parameters, server, ...rest } = link
     const renamed = (name: string): string =>
       name.startsWith('path.')
@@ -250,7 +250,7 @@ export class ImportedComponents {
   }
 }
 
-/** Whether a field holds plain data that only says something to people and tools: extensions and examples. */
+/** Whether a field holds plain data for people and tools: an extension or an example. */
 const isShown = (key: string, kind: Kind): boolean =>
   key.startsWith('x-') ||
   (kind === 'example' ? key === 'value' : (key === 'example' || key === 'examples') && fieldOf(kind, key) === undefined)
@@ -264,7 +264,7 @@ export function holdsReference(value: unknown): boolean {
   )
 }
 
-/** A name for what stands at a pointer: its own where it has one, else the way to it. */
+/** A name for the part at a pointer: its own name, else one made of the pointer. */
 function nameOf(home: string, kind: Kind): string {
   const tokens = home.split('/').slice(1)
   const named = tokens.length > 1 && [SECTIONS[kind], 'definitions', '$defs'].includes(tokens.at(-2))

@@ -3,35 +3,35 @@ import { IGNORED_HEADERS, type ApiDocument, type ApiOperation } from '../schema/
 import { holdsReference, type ImportedComponents } from './imported-components.ts'
 import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 
-/** What an imported document says of an operation, ready for the document that is made. */
+/** The parts of an imported operation, copied for the generated document. */
 export interface ImportedParts {
   summary?: string
   description?: string
   externalDocs?: unknown
   parameters?: {
-    /** Parameter Object of a parameter of the path, under the name that it has in the document that is made. */
+    /** The Parameter Object of a path parameter, under its name in the generated document. */
     path(name: string, documented: string): unknown
-    /** Parameters of the other places: `query`, `header`, `cookie`. */
+    /** Parameters by place: `query`, `header`, `cookie`. */
     others: ReadonlyMap<string, unknown[]>
   }
   requestBody?: unknown
-  /** Responses by status; to those of some statuses the error answer of the gateway is added. */
+  /** Responses by status; for the given statuses the error of the gateway is added. */
   responses?: (errors: readonly number[]) => Record<string, unknown>
   callbacks?: unknown
   deprecated?: boolean
-  /** `x-...`, without what is meant for the gateway. */
+  /** Extensions (`x-...`), without those for the gateway. */
   extensions?: Record<string, unknown>
 }
 
 const text = (...values: unknown[]): string | undefined => values.find((value) => typeof value === 'string')
 
-/** Copies an operation. Its security, servers and tags are the gateway's to say. */
+/** Copies an operation without security, servers and tags, which the gateway sets. */
 export function importedOperation(
   { object, pointer, path, extensions }: ApiOperation,
   components: ImportedComponents,
   { root }: ApiDocument,
 ): ImportedParts {
-  // the path item may stand elsewhere and be referred to, with more beside the reference
+  // a path item may be a reference with more fields beside it
   const items = new Set([root.paths?.[path], atPointer(root, parentPointer(pointer))].filter(isObject))
   const { requestBody, callbacks } = components.copy(
     { requestBody: object.requestBody, callbacks: object.callbacks },
@@ -66,7 +66,7 @@ export function importedOperation(
   }
 }
 
-/** @param holders  those who state parameters; the later ones win */
+/** @param holders  objects with parameters; later ones override earlier ones */
 function parametersOf(holders: readonly SchemaObject[], components: ImportedComponents): ImportedParts['parameters'] {
   const found = new Map<string, { value: unknown; resolved: SchemaObject }>()
   for (const { parameters } of holders) {

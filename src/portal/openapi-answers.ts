@@ -5,9 +5,9 @@ import type { SchemaObject } from '../schema/json-schema.ts'
 interface Answer {
   /** Name in `components.responses`. */
   name: string
-  /** The errors of this status that an operation may be answered with; each has an example. */
+  /** The errors with this status; each has an example. */
   codes: ErrorCode[]
-  /** Headers that come along. */
+  /** Headers of the response. */
   headers?: string[]
 }
 
@@ -32,7 +32,7 @@ const ANSWERS: Record<string, Answer> = {
   504: { name: 'UpstreamTooSlow', codes: ['GW_UPSTREAM_TIMEOUT'] },
 }
 
-/** What else is in the example of a code. */
+/** Extension members in the example of a code. */
 const EXTENSIONS: Partial<Record<ErrorCode, Record<string, unknown>>> = {
   GW_FORBIDDEN: { missingScopes: ['orders:write'] },
   GW_VALIDATION: { errors: [{ in: 'body', pointer: '/quantity', expected: 'at least 1' }] satisfies Violation[] },
@@ -47,7 +47,7 @@ const ALL_CODES = Object.values(ANSWERS).flatMap(({ codes }) => codes)
 const examplesOf = (codes: readonly ErrorCode[]): Record<string, object> =>
   Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}` }]))
 
-/** Example Object of an error: the very document that clients get. */
+/** Example Object of an error: exactly the document that clients get. */
 const exampleOf = (code: ErrorCode): object => ({
   summary: ERRORS[code].title,
   value: problemDocument(
@@ -58,7 +58,7 @@ const exampleOf = (code: ErrorCode): object => ({
 })
 
 /**
- * A response of the upstream, or the error of the gateway with the same status: either may come.
+ * Adds the error of the gateway to a response of the upstream with the same status, since either may be sent.
  * @param status  one of the shared error responses
  */
 export function addProblem(response: SchemaObject, status: number): SchemaObject {
@@ -114,8 +114,8 @@ export const PROBLEM = {
 }
 
 /**
- * What all operations refer to. `x-gatehouse-errors` marks the responses that come from the gateway and never from the
- * service: it lists their codes.
+ * Components that all operations share. `x-gatehouse-errors` marks responses of the gateway itself and lists their
+ * codes.
  */
 export const sharedComponents = () => ({
   schemas: { Problem: PROBLEM },

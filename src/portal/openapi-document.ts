@@ -11,11 +11,11 @@ import { patternOf } from './portal-visibility.ts'
 /** Methods that a path item of OpenAPI 3.1 has a field for. */
 const FIELDS = new Set(['GET', 'PUT', 'POST', 'DELETE', 'OPTIONS', 'HEAD', 'PATCH', 'TRACE'])
 
-/** A route that a document tells of, and the schemas by `$id` that its own may refer to. */
+/** A route in a document, and the shared schemas by `$id` that its schemas may refer to. */
 export type Documented = readonly [route: DocumentedRoute, shared?: Record<string, unknown>]
 
 interface PathEntry extends DocumentPath {
-  /** Whether an imported document has named its parameters. */
+  /** Whether its parameters are named by an imported document. */
   imported: boolean
   /** Operations by the field of a path item. */
   item: Record<string, object>
@@ -23,7 +23,7 @@ interface PathEntry extends DocumentPath {
   further: Record<string, object>
 }
 
-/** An operation that has its place, before it is described. */
+/** An operation that has a place in the document, before it is described. */
 interface Placed {
   documented: Documented
   method: string
@@ -31,11 +31,11 @@ interface Placed {
   entry: PathEntry
   operationId: string
   imported?: Import
-  /** Routes that would stand in the same place. */
+  /** Routes with the same place. */
   others: DocumentedRoute[]
 }
 
-/** What comes from one document through one upstream. */
+/** What one upstream imports from one document. */
 interface Import {
   upstream: string
   document: ApiDocument
@@ -49,7 +49,7 @@ export interface DocumentOptions {
   securitySchemes?: Readonly<Record<string, object>>
   /** URL of the first server. */
   server?: string
-  /** The document is that of one upstream: names and sections are those of its own document. */
+  /** The document is that of one upstream: names and tags come from its imported document. */
   single?: boolean
   /** The document is that of one host: operations need not name their hosts. */
   isOfHost?: boolean
@@ -63,20 +63,20 @@ export interface DocumentOptions {
  */
 export class OpenApiDocument {
   readonly paths: Record<string, object>
-  /** Operations of methods that OpenAPI 3.1 has no place for, such as QUERY (RFC 10008): path, method, operation. */
+  /** Operations of methods that OpenAPI 3.1 has no field for, such as QUERY (RFC 10008), by path and method. */
   readonly additionalOperations: Record<string, object>
   readonly components: Record<string, Record<string, unknown>>
-  /** What is said of the sections. */
+  /** The tags with their descriptions. */
   readonly tags: TagObject[]
-  /** What is passed through beside the operations. */
+  /** The pass-throughs beside the operations. */
   readonly passedThrough: readonly PassedThrough[]
-  /** Operations that are left out, since the document has them already for another host or condition. */
+  /** Operations that are left out, since another route has the same method and path. */
   readonly omitted: { route: DocumentedRoute; operation: string }[] = []
   readonly #names = new ComponentNames()
   readonly #schemas = new PlacedSchemas(this.#names)
   readonly #operationIds = new UniqueNames()
   readonly #byShape = new Map<string, PathEntry>()
-  /** Operations that have their place, by method and shape of the path. */
+  /** Placed operations, by method and shape of the path. */
   readonly #places = new Map<string, Placed>()
   readonly #imports: Import[] = []
   readonly #options: DocumentOptions
@@ -87,7 +87,7 @@ export class OpenApiDocument {
     for (const [section, components] of Object.entries({ schemas, ...shared })) {
       for (const name of Object.keys(components)) this.#names.take(section, name)
     }
-    // all have a place before one is described: links lead from one to the other
+    // all operations get their place before one is described, since links refer to other operations
     const placed = routes.toSorted(byUpstream).flatMap((documented) => this.#place(documented))
     const tags = new DocumentTags(options.single ?? false)
     for (const operation of placed) this.#describe(operation, tags)
@@ -127,7 +127,7 @@ export class OpenApiDocument {
         this.omitted.push({ route, operation: `${method} ${entry.path}` })
         return []
       }
-      // the place is taken, in this order
+      // reserve the place, so that operations keep this order
       map[field] = {}
       const placed: Placed = {
         documented,
@@ -195,7 +195,7 @@ export class OpenApiDocument {
     return Object.fromEntries(entries.map((entry) => [entry.path, entry[kind]]))
   }
 
-  /** Unique, and the same at each start. */
+  /** Makes an `operationId` that is unique and the same at each start. */
   #operationId({ schema, config: { upstream, api } }: DocumentedRoute, method: string, path: string): string {
     const verb = method.toLowerCase()
     const words = [upstream ?? 'gateway', verb, ...path.split(/[^A-Za-z0-9_]+/).filter(Boolean)]
@@ -223,7 +223,9 @@ function targetOf(placed: Placed | undefined): OperationTarget | undefined {
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-/** Those of an upstream stay in the order of its file; others come from several files. */
+/**
+ * Sorts by upstream. Routes of one upstream keep the order of its file; others, from several files, are sorted by path.
+ */
 function byUpstream([a]: Documented, [b]: Documented): number {
   const upstream = a.config.upstream ?? ''
   return (

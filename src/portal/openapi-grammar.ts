@@ -1,7 +1,7 @@
 import { tokenName } from '../schema/json-pointer.ts'
 import { HOLDS, type Holds } from '../schema/json-schema.ts'
 
-/** The objects of OpenAPI 3.1 that hold references or hold others that do. */
+/** The objects of OpenAPI 3.1 that may contain references, directly or within. */
 export type Kind =
   | 'root'
   | 'paths'
@@ -22,7 +22,7 @@ export type Kind =
 
 type Field = readonly [holds: Holds, kind: Kind]
 
-/** Where components of a kind are kept; a reference may stand in place of these alone. */
+/** The section for components of a kind. Only these kinds may be replaced by a reference. */
 export const SECTIONS: Partial<Record<Kind, string>> = {
   schema: 'schemas',
   response: 'responses',
@@ -68,10 +68,10 @@ const FIELDS: Partial<Record<Kind, Readonly<Record<string, Field>>>> = {
   encoding: { headers },
 }
 
-/** Objects whose every field, extensions apart, holds one and the same. */
+/** Kinds whose fields, except extensions, all hold the same kind. */
 const UNIFORM: Partial<Record<Kind, Kind>> = { paths: 'pathItem', responses: 'response', callback: 'pathItem' }
 
-/** What a field of an object holds; undefined for plain data, such as examples, defaults and extensions. */
+/** What a field holds; undefined for plain data, such as examples, defaults and extensions. */
 export function fieldOf(kind: Kind, name: string): Field | undefined {
   if (kind === 'schema') {
     const holds = HOLDS.get(name)
@@ -84,9 +84,10 @@ export function fieldOf(kind: Kind, name: string): Field | undefined {
 }
 
 /**
- * The outermost object of a kind on the way to a part of a document, so that all references into it share one copy.
+ * Finds the outermost object of a kind on the way to a part of a document, so that all references into it share one
+ * copy.
  * @param pointer  JSON pointer of the part
- * @returns how much of the pointer leads there; all of it when the way leads through plain data
+ * @returns the length of its pointer; the whole length when the way leads through plain data
  */
 export function homeLength(pointer: string, wanted: Kind): number {
   let kind: Kind = 'root'

@@ -20,24 +20,24 @@ import type { PlacedSchemas } from './placed-schemas.ts'
 
 export type { DocumentedRoute } from './terminal-notes.ts'
 
-/** Where an operation stands in the document. */
+/** The place of an operation in the document, and what its description needs. */
 export interface OperationPlace {
   operationId: string
   method: string
-  /** As the document has it. */
+  /** As written in the document. */
   path: string
   /** URL of the first server of the document. */
   server?: string
-  /** Those of the path, in their order. */
+  /** Parameters of the path, in order. */
   parameters: readonly PathParameter[]
   schemas: PlacedSchemas
-  /** Schemas by `$id` that the route's own may refer to. */
+  /** Shared schemas by `$id` that the route's schemas may refer to. */
   shared?: Record<string, unknown>
-  /** Schemes that can be referred to by their names. */
+  /** Security schemes of the document, by name. */
   securitySchemes: Readonly<Record<string, object>>
-  /** Parts of the document that the operation of the route comes from. */
+  /** Copies parts of the document from which the route was imported. */
   imported?: ImportedComponents
-  /** Sections that it stands in. */
+  /** Tags of the operation. */
   tags?: readonly string[]
   /** Routes with the same method and path, for other hosts or for requests with other headers. */
   others?: readonly DocumentedRoute[]
@@ -46,8 +46,8 @@ export interface OperationPlace {
 }
 
 /**
- * The operation of a route (OpenAPI 3.1): with the gateway's own answers, security and limits. Where the route comes
- * from a document, the rest is what that says, unless the route says otherwise.
+ * Describes the operation of a route (OpenAPI 3.1), with the gateway's own answers, security and limits. The rest of an
+ * imported operation comes from its document, unless the route overrides it.
  */
 export function describeOperation(route: DocumentedRoute, place: OperationPlace): Record<string, unknown> {
   const { schema = {}, config } = route
@@ -101,7 +101,7 @@ export function describeOperation(route: DocumentedRoute, place: OperationPlace)
   }
 }
 
-/** Security Requirement Objects: any of them suffices, and an empty one lets strangers in. */
+/** Security Requirement Objects: any of them is sufficient, and an empty one admits anonymous clients. */
 function securityOf({ mode, optional, uses }: AuthForm, schemes: OperationPlace['securitySchemes']): object[] {
   const known = uses
     .filter(({ scheme }) => Object.hasOwn(schemes, scheme))
@@ -178,10 +178,10 @@ function parametersOf(
   const propertiesOf = (part: string) =>
     schemas.properties(schemas.place(schema[part] ?? {}, `${operationId}.${part}`, shared))
   const params = propertiesOf('params')
-  // a part that the route states takes the place of the document's
+  // a part that the route states replaces the document's
   const others = (where: string, part: unknown): unknown[] => (part ? [] : (own?.others.get(where) ?? []))
   return [
-    // each parameter of the path, also those of which nobody speaks
+    // all parameters of the path, with or without a description
     ...place.parameters.map(({ route, own: name, documented }) =>
       params.has(route) || schema.params
         ? parameter('path', documented, { schema: params.get(route)?.schema ?? { type: 'string' }, required: true })
@@ -231,8 +231,8 @@ function requestBody(
 }
 
 /**
- * What the upstream answers, and the errors of the gateway. By status, what the route states goes before what the
- * document of the upstream does, to which the errors have been added.
+ * The responses of the upstream, and the errors of the gateway. For each status, the route overrides the imported
+ * document, to which the errors were already added.
  */
 function responsesOf(
   route: DocumentedRoute,
@@ -260,7 +260,7 @@ function responsesOf(
   }
   if (config.websocket) responses[101] = { description: 'The connection is a WebSocket from here on.' }
   if ([...Object.keys(documented), ...Object.keys(responses)].every((status) => status === '101')) {
-    // most services have nothing else to say there
+    // most services answer other requests with this error
     if (config.websocket) {
       responses[426] = {
         description: 'A request that asks for no WebSocket. *Execute* on this page sends such a request.',
@@ -278,7 +278,7 @@ function responsesOf(
   return { ...documented, ...responses }
 }
 
-/** Media Type Objects of a response: `produces` says the types of those that succeed. */
+/** Media Type Objects of a response: `produces` states the types of successful ones. */
 function byMediaType({ produces = [] }: Record<string, any>, status: string, schema: unknown): Record<string, object> {
   const types: string[] = produces.length > 0 && /^(?:2|default$)/.test(status) ? produces : ['application/json']
   return Object.fromEntries(types.map((type) => [type, { schema }]))

@@ -1,4 +1,4 @@
-/** The path of a document made from a router's pattern. */
+/** A path for a document, made from a pattern of the router. */
 export interface DocumentPath {
   /** `/files/{name}.{ext}` */
   path: string
@@ -10,19 +10,19 @@ export interface DocumentPath {
 
 /** A parameter of a path. */
 export interface PathParameter {
-  /** As the router calls it. */
+  /** Its name in the router. */
   route: string
-  /** As the imported document of the route calls it; the same when there is none. */
+  /** Its name in the imported document; the router's when there is none. */
   own: string
-  /** As the path of the document that is made has it. */
+  /** Its name in the generated document. */
   documented: string
 }
 
-/** The path with other names in place of its last ones, which are those of an imported document. */
+/** Replaces the last parameter names of a path by those of an imported document. */
 export function renamedPath({ path, shape, parameters }: DocumentPath, template: string): DocumentPath {
   const names = template.match(/\{[^{}]*\}/g)?.map((name) => name.slice(1, -1)) ?? []
   const kept = parameters.length - names.length
-  // such a name cannot stand in a template again
+  // a template cannot contain the same name twice
   if (kept < 0 || new Set([...parameters.slice(0, kept), ...names]).size < parameters.length) {
     return { path, shape, parameters }
   }
@@ -56,7 +56,7 @@ export function documentPath(pattern: string): DocumentPath {
   return { path, shape, parameters }
 }
 
-/** Where the regular expression that begins here ends; the same place when none does. */
+/** The end of the regular expression that begins here; the start itself when there is none. */
 function endOfExpression(pattern: string, start: number): number {
   if (pattern[start] !== '(') return start
   let depth = 0

@@ -5,8 +5,8 @@ import { selfContained } from '../schema/self-contained-schema.ts'
 const COMPONENTS = '/components/schemas/'
 
 /**
- * Puts schemas into a document. OpenAPI 3.1 takes JSON Schema as it is, but a reference within a schema would point at
- * the document: what is referred to becomes a component of its own, and the references follow.
+ * Puts schemas into a document. OpenAPI 3.1 contains JSON Schema unchanged, but a reference within a schema is relative
+ * to the document. So referenced definitions become components, and references are rewritten.
  */
 export class PlacedSchemas {
   /** `components.schemas` of the document. */
@@ -19,9 +19,9 @@ export class PlacedSchemas {
   }
 
   /**
-   * @param name    of the component, when one is needed
+   * @param name    name of the component, when one is needed
    * @param shared  schemas by `$id` that references may name
-   * @returns what stands in the place of the schema
+   * @returns the schema to put in its place
    */
   place(schema: unknown, name: string, shared?: Record<string, unknown>): JsonSchema {
     const own = selfContained(schema, shared).schema
@@ -37,7 +37,7 @@ export class PlacedSchemas {
     return placed
   }
 
-  /** Makes components of the definitions, and of the whole where it refers to itself. */
+  /** Makes components of the definitions, and of the whole schema when it refers to itself. */
   #split(own: SchemaObject, references: readonly SchemaObject[], name: string): JsonSchema {
     const moved: [pointer: string, component: string][] = []
     for (const keyword of ['$defs', 'definitions']) {
@@ -60,7 +60,7 @@ export class PlacedSchemas {
     return { $ref: `#${COMPONENTS}${whole}` }
   }
 
-  /** Properties of a placed schema of an object, with those of its parts; for parameters. */
+  /** The properties of a placed object schema, with those of its parts; for parameters. */
   properties(schema: JsonSchema): Map<string, { schema: JsonSchema; required: boolean }> {
     const properties = new Map<string, { schema: JsonSchema; required: boolean }>()
     this.#collect(schema, true, properties, new Set())
@@ -95,20 +95,17 @@ export class PlacedSchemas {
   }
 }
 
-/** `nullable` of OpenAPI 3.0, which validators still know, as 3.1 has it. */
+/** Replaces `nullable` of OpenAPI 3.0, which validators accept, by a type with null. */
 function useNullType(schema: SchemaObject): void {
   if (!('nullable' in schema)) return
   if (schema.nullable === true) schema.type = [...new Set([schema.type, 'null'].flat())]
   delete schema.nullable
 }
 
-/**
- * Names that are given once each; one that is asked for again gets a number. Which gets it is a matter of the order
- * alone.
- */
+/** Gives out unique names: a repeated name gets a number, by order only. */
 export class UniqueNames {
   readonly #taken = new Set<string>()
-  /** The last number by name, so that many that want one name take no time. */
+  /** The last number by name, so that many requests for one name stay fast. */
   readonly #last = new Map<string, number>()
 
   has(name: string): boolean {

@@ -4,16 +4,16 @@ import type { DocumentedRoute } from './openapi-operation.ts'
 /** Public path of a route. */
 export const patternOf = ({ url, config }: DocumentedRoute): string => config.publicUrl ?? url
 
-/** Below which path a pass-through forwards everything; `''` is the root. */
+/** The prefix below which a pass-through forwards everything; `''` is the root. */
 export const passedPrefix = (route: DocumentedRoute): string => patternOf(route).replace(/\/\*?$/, '')
 
 /**
  * Whether documents show a route as an operation.
- * @param hideScopes  scopes, with `*` at the end for all that begin so; a route that cannot be called without one is
+ * @param hideScopes  scopes, `*` at the end matches any rest; a route that cannot be called without one of them is
  *   hidden
  */
 export function isVisible(route: DocumentedRoute, hideScopes: readonly string[]): boolean {
-  // what is passed through is the service's to describe: it has no operations here
+  // a pass-through has no operations here: only the service can describe them
   return route.config.passThrough !== true && !patternOf(route).includes('*') && isShown(route, hideScopes)
 }
 
@@ -24,7 +24,7 @@ export function isPassedThrough(route: DocumentedRoute, hideScopes: readonly str
 
 function isShown(route: DocumentedRoute, hideScopes: readonly string[]): boolean {
   const { auth, api } = route.config
-  // the router's own routes, Swagger UI's for example, say nothing of who may call
+  // a route without `auth`, such as Swagger UI's, is not one of the API
   if (route.schema?.hide || auth === undefined) return false
   if (api?.operation.extensions['x-internal'] === true) return false
   const { mode, optional, uses } = authForm(auth)
@@ -32,7 +32,7 @@ function isShown(route: DocumentedRoute, hideScopes: readonly string[]): boolean
   const asked = uses.map(({ requirement: { scopes = [] } }) =>
     scopes.some((scope) => hideScopes.some((pattern) => fits(scope, pattern))),
   )
-  // of several ways in, one that asks for no such scope suffices
+  // with several schemes, one that requires no hidden scope is enough
   return mode === 'all' ? !asked.includes(true) : asked.includes(false)
 }
 

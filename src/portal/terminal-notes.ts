@@ -2,7 +2,7 @@ import type { AuthForm, Requirement, AuthDeclaration } from '../auth/auth-schema
 import { byText, limitText, type LimitRule, type LimitDeclaration } from '../limits/limit-schema.ts'
 import type { ApiDocument, ApiOperation } from '../schema/types.ts'
 
-/** What a command line needs to know of an operation. */
+/** What a command line for an operation is made from. */
 export interface TerminalCall {
   method: string
   /** Address of the gateway, such as `https://api.example.com`. */
@@ -16,7 +16,7 @@ export interface TerminalCall {
   security: readonly Readonly<Record<string, any>>[]
 }
 
-/** How to read a stream of events, which a page does not end to wait for. */
+/** How to read an event stream on a terminal, since a page would wait for its end. */
 export function streamNote(call: TerminalCall): string {
   const method = call.method === 'GET' ? [] : ['-X', call.method]
   const type = `Content-Type: ${call.mediaType}`
@@ -33,7 +33,7 @@ export function socketNote(call: TerminalCall): string {
   return `This route can be upgraded to a WebSocket, which this page cannot do. On a terminal:\n\n${code(line)}`
 }
 
-/** Path and query. A value that the user has to put in is a name in angle brackets. */
+/** Path and query. A value that the user has to enter is a name in angle brackets. */
 function target({ path, parameters, security }: TerminalCall): string {
   const required = (parameters as { in?: string; name: string; required?: boolean }[]).filter(
     (parameter) => parameter.in === 'query' && parameter.required,
@@ -41,7 +41,7 @@ function target({ path, parameters, security }: TerminalCall): string {
   const keys = security.filter((scheme) => scheme.type === 'apiKey' && scheme.in === 'query')
   const names = [...required, ...keys].map(({ name }) => String(name))
   const query = names.map((name) => `${encodeURIComponent(name)}=<${name}>`).join('&')
-  // braces mean something to curl
+  // braces are special to curl
   return path.replace(/\{([^{}]+)\}/g, '<$1>') + (query && `?${query}`)
 }
 
@@ -57,12 +57,12 @@ function credentials({ security }: TerminalCall, userOption: string): string[] {
   })
 }
 
-/** One word of a shell. */
+/** Quotes a word for a shell. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
 
 const code = (line: string): string => `\`\`\`sh\n${line}\n\`\`\``
 
-/** Who may call an operation, and how often, in words. */
+/** Describes who may call an operation, and how often. */
 export function accessNotes({ mode, optional, uses }: AuthForm, limits: readonly LimitRule[]): string[] {
   const said: string[] = []
   const wanted = [...new Set(uses.map(({ requirement }) => requirementText(requirement)))].filter((text) => text !== '')
@@ -81,7 +81,7 @@ function requirementText({ scopes = [], groups = [], claims = {} }: Requirement)
   ].join(', ')
 }
 
-/** Says that a route with the same method and path stands in no place of its own. */
+/** Describes a route with the same method and path, which has no place of its own in the document. */
 export function otherNote(
   { config: { hosts, upstream }, constraints }: DocumentedRoute,
   { config }: DocumentedRoute,
@@ -124,7 +124,7 @@ export interface DocumentedRoute {
 
 const PLACE = '//gateway-address.gatehouse.invalid'
 
-/** Stands in documents for the address of the gateway, which only the request for the document tells. */
+/** Placeholder in documents for the address of the gateway, which is known only from the request for the document. */
 export const GATEWAY_ADDRESS = `http:${PLACE}`
 
 /** The address of a WebSocket on the same host: `wss:` for `https:`. */
@@ -133,7 +133,7 @@ const webSocketAddress = (address: string): string => address.replace(/^http/, '
 export const holdsAddress = (text: string): boolean => text.includes(PLACE)
 
 /**
- * Text of a document with the address of the gateway in its place.
+ * Replaces the placeholder in a document by the address of the gateway.
  * @param address  such as `https://api.example.com`; a valid host, since it becomes part of JSON and YAML
  */
 export function addressed(text: string, address: string): string {
@@ -144,12 +144,12 @@ export function addressed(text: string, address: string): string {
 }
 
 /**
- * The address at which clients reach a route, without a slash at its end.
+ * The address at which clients reach a route, without a trailing slash.
  * @param hosts   those of the route
  * @param server  URL of the first server of the document
  */
 export function addressOf(hosts: readonly string[] | undefined, server = '/'): string {
-  // any label does for a wildcard
+  // a wildcard stands for any label
   if (hosts) return `https://${hosts[0]!.replace('*', 'www')}`
   return (/^https?:\/\//.test(server) ? server : GATEWAY_ADDRESS + server).replace(/\/+$/, '')
 }
