@@ -128,7 +128,7 @@ export default fp(
       return null
     })
 
-    // what is declared after the hook above has looked would be believed by the documents and checked by nobody
+    // an `auth` that is added after registration would be documented but not enforced
     app.addHook('onReady', async () => {
       const late = undeclared.splice(0).filter(({ config }) => config?.auth !== undefined && config.auth !== 'none')
       if (late.length > 0) {

@@ -20,7 +20,7 @@ export interface RemoteKeysOptions {
   /** Least milliseconds between two fetches for unknown keys, and the pause after a failure. */
   cooldownMs: number
   log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>
-  /** Milliseconds of a clock that nobody sets back. */
+  /** Milliseconds of a monotonic clock. */
   now?: () => number
 }
 

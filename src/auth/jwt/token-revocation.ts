@@ -108,7 +108,7 @@ export interface RedisRevocationsOptions {
   freshMs: number
   onFailure: RevocationSettings['onFailure']
   log: Pick<FastifyBaseLogger, 'info' | 'error'>
-  /** Milliseconds of a clock that nobody sets back. */
+  /** Milliseconds of a monotonic clock. */
   now?: () => number
 }
 
