@@ -9,7 +9,7 @@ import { type FailureRedis, SharedFailures } from '../../src/auth/failure-counts
 import { checkAgainst } from '../../src/config/schema-check.ts'
 import { BootProblems } from '../../src/errors.ts'
 import { addressKey } from '../../src/limits/limit-key.ts'
-import type {} from '../../src/proxy/admission.ts'
+import type {} from '../../src/proxy/pipeline.ts'
 import { settle } from '../../src/listener/settle.ts'
 import { milliseconds } from '../../src/units.ts'
 

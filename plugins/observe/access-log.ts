@@ -1,5 +1,5 @@
 import fp from 'fastify-plugin'
-import { accessRecord } from '../../src/observe/access-record.ts'
+import { accessRecord } from '../../src/observe/logger.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import createRouter from 'find-my-way'
-import { isAsIs } from '../proxy/as-is-path.ts'
+import { isAsIs } from '../proxy/upstream-path.ts'
 import { matchesHeaders, ROUTER_OPTIONS } from '../routing/header-match.ts'
 import { routerPath } from '../routing/host-router.ts'
 import type { RouteRow, RouteTable } from '../routing/route-table.ts'

@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { bytes, milliseconds } from '../units.ts'
 import {
-  type ControlOfResponse,
   controlOf,
-  type Directives,
   NO_DIRECTIVES,
   parseCacheControl,
+  type ControlOfResponse,
+  type Directives,
 } from './cache-control.ts'
 import { CacheKeyRules } from './cache-key.ts'
 import type { CacheSettings } from './cache-schema.ts'

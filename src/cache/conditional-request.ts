@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { parseHttpDate } from './http-date.ts'
+import { parseHttpDate } from './cache-control.ts'
 import { type StoredHeaders, type StoredResponse, storedValue } from './stored-response.ts'
 
 // one class for all separators, so that a run of spaces is scanned once

@@ -1,6 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { type ControlOfResponse, deltaSeconds, type Directives, NO_DIRECTIVES, secondsOf } from './cache-control.ts'
-import { parseHttpDate } from './http-date.ts'
+import {
+  deltaSeconds,
+  NO_DIRECTIVES,
+  secondsOf,
+  parseHttpDate,
+  type ControlOfResponse,
+  type Directives,
+} from './cache-control.ts'
 import type { StoredHead } from './stored-response.ts'
 
 type Times = Pick<StoredHead, 'initialAge' | 'storedAt' | 'lifetime'>

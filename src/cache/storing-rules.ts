@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { partOf } from './byte-range.ts'
-import { type ControlOfResponse, type Directives, fieldNames, OWN_CONTROL, secondsOf } from './cache-control.ts'
+import { fieldNames, OWN_CONTROL, secondsOf, type ControlOfResponse, type Directives } from './cache-control.ts'
 import type { CachePolicy } from './cache-policy.ts'
 import { canBeValidated } from './conditional-request.ts'
 import { freshnessLifetime, hasExplicitFreshness, initialAge, isHeuristicallyCacheable } from './freshness.ts'

@@ -1,6 +1,6 @@
 import { authForm, type AuthDeclaration } from '../auth/auth-schema.ts'
 import { byText, type LimitRule } from '../limits/limit-schema.ts'
-import { isAsIs } from '../proxy/as-is-path.ts'
+import { isAsIs } from '../proxy/upstream-path.ts'
 import { FORWARDED_METHODS } from '../upstream/declaration-schema.ts'
 import type { RouteRow } from '../routing/route-table.ts'
 import { lookingConfig, type ConfigOptions } from './command-config.ts'

@@ -2,11 +2,10 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { gatehouseError, type GatehouseError } from '../errors.ts'
 import { hasOtherAuth } from './route-contract.ts'
-import { isAsIs, routerTarget } from './as-is-path.ts'
+import { isAsIs, routerTarget, upstreamPath } from './upstream-path.ts'
 import { canonicalTarget } from '../listener/canonical-path.ts'
 import type { ForwardPlan } from './forward-plan.ts'
 import { noteDestination } from '../upstream/target-headers.ts'
-import { upstreamPath } from './upstream-path.ts'
 
 /** Whether a request acts on the URL in its `Destination` as well as on its own (RFC 4918, section 10.3). */
 export const hasDestination = (method: string): boolean => method === 'COPY' || method === 'MOVE'

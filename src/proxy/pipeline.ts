@@ -1,8 +1,7 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import { gatehouseError } from '../errors.ts'
 import { settle } from '../listener/settle.ts'
 import { isHandshake, isUpgrade } from '../listener/upgrade.ts'
-import { requireAuthorization } from './admission.ts'
 import { exchangeCached } from './cached/cached-exchange.ts'
 import { Exchange } from './exchange.ts'
 import type { ForwardPlan } from './forward-plan.ts'
@@ -67,4 +66,31 @@ function noteRefusal(
   const hint = declared === undefined ? `call reply.forward('${upstream.name}', { websocket: true })` : `set ${field}`
   const route = { upstream: upstream.name, method, route: publicUrl }
   log.warn({ reqId: id, ...route }, `a WebSocket was refused, since its route takes none: to let it through, ${hint}`)
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whether authentication has let this request in. Stays false on routes with `auth: 'none'`. */
+    authorized: boolean
+    /** Whether authentication and limits have let the request in. Set on the routes of hand-written plugins alone. */
+    admitted: boolean
+  }
+}
+
+/**
+ * Refuses to forward a request that authentication has not let in. Every way to an upstream begins with this, so that a
+ * route that lost its authentication serves nothing.
+ * @throws an error that is answered 500 and is explained in the log
+ */
+export function requireAuthorization(request: FastifyRequest, plan: ForwardPlan): void {
+  if (request.authorized || plan.open) return
+  throw new Error(
+    `the request was not forwarded to ${plan.upstream.name}, since no authentication has decided about it: state config.auth on the route that forwards it ('none' when everybody may call)`,
+  )
+}
+
+/** The gateway's last onRequest hook on the routes of hand-written plugins. Forwarding before it is refused. */
+export const admit: onRequestHookHandler = (request, _reply, done) => {
+  request.admitted = true
+  done()
 }

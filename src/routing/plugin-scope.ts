@@ -8,7 +8,7 @@ import type {
 } from 'fastify'
 import { gatehouseError } from '../errors.ts'
 import { ADMITTING, assemble } from '../phases.ts'
-import { admit } from '../proxy/admission.ts'
+import { admit } from '../proxy/pipeline.ts'
 import { collectBodies } from '../validation/body-parsers.ts'
 import { DEFAULT_CONSUMES } from './route-options.ts'
 

@@ -1,5 +1,5 @@
 import type { FastifyContextConfig, FastifyInstance } from 'fastify'
-import { showTarget } from '../proxy/as-is-path.ts'
+import { showTarget } from '../proxy/upstream-path.ts'
 import { forward } from '../proxy/pipeline.ts'
 import { FORWARDED_METHODS } from '../upstream/declaration-schema.ts'
 import { passThroughRoute, prefixOf } from './declared-routes.ts'

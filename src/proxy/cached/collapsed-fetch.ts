@@ -6,7 +6,7 @@ import type { UpstreamAnswer } from '../../cache/storing-rules.ts'
 import type { SendController } from '../../upstream/outgoing-request.ts'
 import type { Exchange } from '../exchange.ts'
 import { sendInformational } from '../response-headers.ts'
-import { type CachedRequest, variantName } from './cached-request.ts'
+import { variantName, type CachedRequest } from './cached-request.ts'
 import type { SharedFetch } from './response-cache.ts'
 import type { FetchController, Retry, WaitingClient } from './waiting-client.ts'
 

@@ -1,7 +1,7 @@
 import { milliseconds } from '../../units.ts'
 import { type Failure, FailureSet } from './failure-set.ts'
 import { type BreakerDeclaration, DEFAULT_CAUSES } from './resilience-schema.ts'
-import { SlidingCounts } from './sliding-counts.ts'
+import { SlidingCounts } from './retry-policy.ts'
 
 export type BreakerDecision = 'opened' | 'half_opened' | 'closed'
 

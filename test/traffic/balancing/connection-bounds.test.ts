@@ -4,7 +4,7 @@ import { createServer, request as httpRequest, type RequestListener, type Server
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
-import { accessRecord } from '../../../src/observe/access-record.ts'
+import { accessRecord } from '../../../src/observe/logger.ts'
 import { startBackend } from '../../support/backend.ts'
 import { eventually } from '../../support/eventually.ts'
 import { startGateway } from '../../support/gateway.ts'

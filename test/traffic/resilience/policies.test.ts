@@ -5,8 +5,13 @@ import { type BreakerDecision, CircuitBreaker } from '../../../src/traffic/resil
 import { FailureSet } from '../../../src/traffic/resilience/failure-set.ts'
 import { HedgePolicy, RecentQuantile } from '../../../src/traffic/resilience/hedge-policy.ts'
 import type { BreakerDeclaration } from '../../../src/traffic/resilience/resilience-schema.ts'
-import { retryAfterDelay, RetryBudget, RetryPolicy, retryPolicy } from '../../../src/traffic/resilience/retry-policy.ts'
-import { SlidingCounts } from '../../../src/traffic/resilience/sliding-counts.ts'
+import {
+  retryAfterDelay,
+  RetryBudget,
+  RetryPolicy,
+  retryPolicy,
+  SlidingCounts,
+} from '../../../src/traffic/resilience/retry-policy.ts'
 
 test('a sliding count forgets by tenths of its window, and all of it after a long silence', () => {
   const counts = new SlidingCounts(10_000)

@@ -6,7 +6,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { closedPort, startBackend, startRawBackend } from '../../support/backend.ts'
 import { eventually } from '../../support/eventually.ts'
 import { startGateway } from '../../support/gateway.ts'
-import { accessRecord } from '../../../src/observe/access-record.ts'
+import { accessRecord } from '../../../src/observe/logger.ts'
 import { allOver, BACKOFF, decided, statuses, upstream, upstreamOf } from './exchange.ts'
 
 test('a slow attempt is overtaken by a copy on another target, and broken off', async (t) => {
