@@ -1,11 +1,10 @@
 import cors from '@fastify/cors'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
-import { CorsPolicy, corsMistake } from '../../src/browser/cors-policy.ts'
+import { CorsPolicy, corsMistake, PREFLIGHT_PATH, preflightRoute } from '../../src/browser/cors-policy.ts'
 import { isOwnPage } from '../../src/browser/same-origin.ts'
 import { BootProblems, gatehouseError } from '../../src/errors.ts'
 import { isUpgrade } from '../../src/listener/upgrade.ts'
-import { PREFLIGHT_PATH, preflightRoute } from '../../src/routing/preflight.ts'
 import type { Cors } from '../../src/browser/browser-schema.ts'
 
 declare module 'fastify' {

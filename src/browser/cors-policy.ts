@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+import type { FastifyContextConfig } from 'fastify'
 import { milliseconds } from '../units.ts'
 import type { CorsRules } from './browser-schema.ts'
 
@@ -77,3 +79,22 @@ export function compileOrigins(list: readonly string[]): (origin: string) => boo
         /^[a-z0-9-]+$/.test(origin.slice(start.length, -end.length)),
     )
 }
+
+/** The internal path that answers preflights. */
+export const PREFLIGHT_PATH = '/.preflight'
+
+type Preflighted = FastifyContextConfig & { corsPolicy: CorsPolicy }
+const kRoute = Symbol('gatehouse.preflight')
+type PreflightRequest = IncomingMessage & { [kRoute]?: Preflighted }
+
+/** Whether a browser asks if a page may send a request (Fetch Standard, section 4.8). */
+export const isPreflight = ({ method, headers }: IncomingMessage): boolean =>
+  method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined
+
+/** Records the route that a preflight asks about. */
+export function notePreflight(request: PreflightRequest, config: Preflighted): void {
+  request[kRoute] = config
+}
+
+/** The route that a preflight asks about. */
+export const preflightRoute = (request: PreflightRequest): Preflighted | undefined => request[kRoute]

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import createRouter, { type HTTPMethod, type Instance } from 'find-my-way'
-import type { CorsPolicy } from '../browser/cors-policy.ts'
+import { isPreflight, notePreflight, PREFLIGHT_PATH, type CorsPolicy } from '../browser/cors-policy.ts'
 import type { ErrorCode } from '../errors.ts'
 import { refusalOf, refuse, asksWholeServer, messageRefusal, originForm } from '../listener/refusal.ts'
 import { AS_IS, hideTarget, isAsIs, isSendable, routerTarget } from '../proxy/upstream-path.ts'
@@ -9,7 +9,6 @@ import { ContractGuard } from './contract-guard.ts'
 import { ROUTER_OPTIONS, type HeaderMatch } from './header-match.ts'
 import { separatedPath } from './loose-path.ts'
 import type { RouteTable } from './route-table.ts'
-import { isPreflight, notePreflight, PREFLIGHT_PATH } from './preflight.ts'
 
 /** The internal path of requests that are refused before routing. */
 export const REFUSED_PATH = '/.refused'

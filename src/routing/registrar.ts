@@ -56,12 +56,12 @@ export interface RegistrarParts {
 export class Registrar {
   readonly problems: Problem[] = []
   readonly #parts: RegistrarParts
-  readonly #claims: RouteConflicts
+  readonly #conflicts: RouteConflicts
   readonly late = new LateChanges()
 
   constructor(parts: RegistrarParts) {
     this.#parts = parts
-    this.#claims = new RouteConflicts(parts, this.problems)
+    this.#conflicts = new RouteConflicts(parts, this.problems)
   }
 
   /** The plugin that registers one file of `routes/` in a scope of its own. */
@@ -78,7 +78,7 @@ export class Registrar {
         return
       }
       if ('valid' in routeFile) {
-        this.#claims.claimValid(routeFile.valid, routeFile.file)
+        this.#conflicts.claimValid(routeFile.valid, routeFile.file)
         return
       }
       const { file } = routeFile
@@ -112,7 +112,7 @@ export class Registrar {
     app.addHook('onRoute', (route) => withheld.watch(route))
     app.addHook('onReady', async () => withheld.ready(app.authSchemes))
     const watch = (route: RouteOptions, file: string): void => this.#watch(route, file)
-    const claim = (route: RouteOptions): void => this.#claims.claimOwn(route)
+    const claim = (route: RouteOptions): void => this.#conflicts.claimOwn(route)
     app.addHook('onRoute', function (route) {
       if (this.routeFile !== undefined) watch(route, this.routeFile)
       else claim(route)
@@ -136,8 +136,8 @@ export class Registrar {
    */
   declare(scope: FastifyInstance, declaration: UpstreamDeclaration, file: string, api?: ImportedApi): void {
     const { config, hosts, upstreams } = this.#parts
-    if (!this.#claims.claimName(declaration.name, file)) return
-    this.#claims.claimHosts(declaration, file)
+    if (!this.#conflicts.claimName(declaration.name, file)) return
+    this.#conflicts.claimHosts(declaration, file)
     if (api !== undefined) this.#parts.apis.add(api)
     if (api !== undefined) scope.drift?.watch(declaration.name, api.document, prefixOf(declaration), declaration.hosts)
     const context = { config, file, log: scope.log }
@@ -170,7 +170,7 @@ export class Registrar {
       )
       for (const method of methodsOf(route, routes)) {
         const match = headerMatch(route.declaration)
-        const problem = this.#parts.table.claim(
+        const problem = this.#conflicts.claim(
           { method, path: route.path, hosts: declaration.hosts, match },
           file,
           route.field,
@@ -184,13 +184,14 @@ export class Registrar {
         scopes.add(routeOptions(declaration, route, method, parts.hostPrefix, plan, config))
       }
     }
-    const passesThrough = declaration.passThrough && this.#claims.claimPassThrough(declaration, file, parts.hostPrefix)
+    const passesThrough =
+      declaration.passThrough && this.#conflicts.claimPassThrough(declaration, file, parts.hostPrefix)
     scopes.register(
       scope,
       bytes(config.bodyLimit),
       (child, options) => this.#route(child, options, file),
       async (child) => {
-        if (passesThrough) await registerUndeclared(child, { ...parts, claims: this.#claims })
+        if (passesThrough) await registerUndeclared(child, { ...parts, claims: this.#conflicts })
       },
     )
   }
@@ -210,14 +211,14 @@ export class Registrar {
     this.late.begin(route, file)
     // a pass-through has several methods; declared routes have one each
     if (route.config?.upstream !== undefined && Array.isArray(route.method)) {
-      route.method = this.#claims.passedThrough(route.url, route.method)
+      route.method = this.#conflicts.passedThrough(route.url, route.method)
     }
     const config = this.#inherit(route, `${[route.method].flat().join(',')} ${route.url}`, file)
     // the routes of a declaration were recorded before, under the name of their field
     if (config.upstream === undefined) {
       const match = (route.constraints as { headers?: Record<string, string> } | undefined)?.headers
       for (const method of [route.method].flat()) {
-        const problem = table.claim({ method, path: route.url, match }, file, `${method} ${route.url}`)
+        const problem = this.#conflicts.claim({ method, path: route.url, match }, file, `${method} ${route.url}`)
         if (problem) this.problems.push(problem)
       }
     }

@@ -5,9 +5,22 @@ import type { Problem } from '../errors.ts'
 import { FORWARDED_METHODS, type UpstreamDeclaration } from '../upstream/declaration-schema.ts'
 import type { UpstreamRegistry } from '../upstream/upstream-registry.ts'
 import { prefixOf, routePath } from './declared-routes.ts'
+import type { HeaderMatch } from './header-match.ts'
+import { parsePattern } from './path-pattern.ts'
 import { headerMatch } from './route-options.ts'
 import type { RouteTable } from './route-table.ts'
 import type { ValidPart } from './valid-part.ts'
+
+/** Source of a route: a file, or the gateway itself with the setting that names its path. */
+type Owner = { file: string } | { setting: string | undefined }
+
+/** The address of a route. */
+export interface RouteAddress {
+  method: string
+  path: string
+  hosts?: readonly string[]
+  match?: HeaderMatch
+}
 
 /**
  * Finds upstreams and routes with the same name or address before they are registered. The router's own error names no
@@ -16,6 +29,8 @@ import type { ValidPart } from './valid-part.ts'
 export class RouteConflicts {
   readonly #parts: { config: Config; table: RouteTable; upstreams: UpstreamRegistry }
   readonly #problems: Problem[]
+  /** The owner of each method, host, path and conditions. */
+  readonly #owners = new Map<string, Owner>()
   /** The methods of each pass-through that are not declared by routes of its file, by internal pattern. */
   readonly #left = new Map<string, Set<string>>()
   readonly #hosted: { hosts: readonly string[]; isAsIs: boolean; file: string }[] = []
@@ -45,19 +60,34 @@ export class RouteConflicts {
     else if (docs && (url === docs.path || url.startsWith(`${docs.path}/`))) setting = 'docs.path'
     else if (login && url === login.callbackPath) setting = 'login.callbackPath'
     else if (login && url === login.logoutPath) setting = 'login.logoutPath'
-    this.#parts.table.claimOwn(route, setting)
+    for (const method of [route.method].flat()) {
+      for (const [, key] of keysOf({ method, path: url })) this.#owners.set(key, { setting })
+    }
+    this.#parts.table.addOwn(route, setting)
+  }
+
+  /**
+   * Records a route before it is registered.
+   * @returns a problem that names both files when another route has the same method, host, path and conditions
+   */
+  claim(route: RouteAddress, file: string, field: string): Problem | null {
+    for (const [host, key] of keysOf(route)) {
+      const owner = this.#owners.get(key)
+      if (owner !== undefined) return { file, field, message: collision(route, host, owner, file) }
+      this.#owners.set(key, { file })
+    }
+    return null
   }
 
   /** Reports the conflicts of a declaration that has other mistakes. */
   claimValid({ name, routes, hosts, placeKnown, paths, ...valid }: ValidPart, file: string): void {
-    const { table } = this.#parts
     if (name !== undefined) this.claimName(name, file)
     if (!placeKnown) return
     this.claimHosts({ hosts, paths, auth: valid.auth, passThrough: valid.passThrough }, file)
     for (const [i, route] of routes.entries()) {
       if (route === undefined) continue
       for (const method of [route.method].flat()) {
-        const problem = table.claim(
+        const problem = this.claim(
           { method, path: routePath(valid, route.url), hosts, match: headerMatch(route) },
           file,
           `routes[${i}]`,
@@ -127,14 +157,13 @@ export class RouteConflicts {
 
   /** Records a pass-through: every method of its patterns that no route of the same file has. */
   claimPassThrough(declaration: UpstreamDeclaration, file: string, hostPrefix: string): boolean {
-    const { table } = this.#parts
     const prefix = prefixOf(declaration)
     for (const path of [prefix || '/', `${prefix}/*`]) {
       const left = new Set<string>()
       for (const method of FORWARDED_METHODS) {
         const address = { method, path, hosts: declaration.hosts }
-        const own = table.claimant(address) === file
-        const problem = own ? null : table.claim(address, file, 'passThrough')
+        const own = this.#claimant(address) === file
+        const problem = own ? null : this.claim(address, file, 'passThrough')
         if (own) left.add(method)
         if (problem) {
           // for two pass-throughs the method would only confuse
@@ -148,11 +177,37 @@ export class RouteConflicts {
     return true
   }
 
+  /** The file that declares the route; undefined when it is free, or the gateway's own. */
+  #claimant(route: RouteAddress): string | undefined {
+    const owners = keysOf(route).map(([, key]) => this.#owners.get(key))
+    const owner = owners.find((other) => other !== undefined)
+    return owner && 'file' in owner ? owner.file : undefined
+  }
+
   /** The methods that a pass-through has on an internal pattern. */
   passedThrough<Method extends string>(pattern: string, methods: readonly Method[]): Method[] {
     const left = this.#left.get(pattern)
     return methods.filter((method) => !left?.has(method))
   }
+}
+
+/** The keys of a route, one for each host, that no other route may have. */
+function keysOf({ method, path, hosts, match }: RouteAddress): [host: string, key: string][] {
+  const pattern = parsePattern(path)
+  const shape = typeof pattern === 'string' ? path : pattern.shape
+  const conditions = Object.entries(match ?? {})
+    .sort()
+    .join(' ')
+  return (hosts ?? ['*']).map((host) => [host, [method, host, shape, conditions].join('\n')])
+}
+
+function collision({ method, path }: RouteAddress, host: string, owner: Owner, file: string): string {
+  const name = `${method} ${path}${host === '*' ? '' : ` on host ${host}`}`
+  if ('file' in owner) {
+    return `${name} is declared in ${owner.file === file ? 'this file already' : `${owner.file} too`}: change one of them`
+  }
+  if (owner.setting === undefined) return `${name} is answered by the gateway itself: choose another path`
+  return `${name} is answered by the gateway itself (${owner.setting} in the configuration): choose another path here or there`
 }
 
 /**

@@ -4,9 +4,7 @@ import createRouter, { type HTTPMethod, type Instance } from 'find-my-way'
 import type { AuthDeclaration } from '../auth/auth-schema.ts'
 import type { CachePolicy } from '../cache/cache-policy.ts'
 import { type LimitRule, limitRules } from '../limits/limit-schema.ts'
-import type { Problem } from '../errors.ts'
 import { ROUTER_OPTIONS, type HeaderMatch } from './header-match.ts'
-import { parsePattern } from './path-pattern.ts'
 
 /** One route for display: a row of `gatehouse routes`, and searched by `gatehouse explain`. */
 export interface RouteRow {
@@ -25,9 +23,6 @@ export interface RouteRow {
   options: RouteOptions
 }
 
-/** Source of a route: a file, or the gateway itself with the setting that names its path. */
-type Owner = { file: string } | { setting: string | undefined }
-
 /** A route of the gateway itself. */
 export interface OwnRoute {
   method: string
@@ -36,25 +31,15 @@ export interface OwnRoute {
   setting: string | undefined
 }
 
-/** The address of a route. */
-export interface RouteAddress {
-  method: string
-  path: string
-  hosts?: readonly string[]
-  match?: HeaderMatch
-}
-
 declare module 'fastify' {
   interface FastifyInstance {
     routeTable: RouteTable
   }
 }
 
-/** Every route of the gateway. Finds routes with the same address. */
+/** Every route of the gateway. */
 export class RouteTable implements Iterable<RouteRow> {
   readonly #rows: RouteRow[] = []
-  /** The owner of each method, host, path and conditions. */
-  readonly #owners = new Map<string, Owner>()
   /** With their URLs as added; the plugins that add them may still change their methods. */
   readonly #own: { url: string; route: RouteOptions; setting: string | undefined }[] = []
   #router: Instance<any> | null = null
@@ -83,34 +68,11 @@ export class RouteTable implements Iterable<RouteRow> {
   }
 
   /**
-   * Records a route before it is registered.
-   * @returns a problem that names both files when another route has the same method, host, path and conditions
-   */
-  claim(route: RouteAddress, file: string, field: string): Problem | null {
-    for (const [host, key] of keysOf(route)) {
-      const owner = this.#owners.get(key)
-      if (owner !== undefined) return { file, field, message: collision(route, host, owner, file) }
-      this.#owners.set(key, { file })
-    }
-    return null
-  }
-
-  /**
    * Records a route of the gateway itself.
    * @param setting  the configuration field with its path
    */
-  claimOwn(route: RouteOptions, setting: string | undefined): void {
-    for (const method of [route.method].flat()) {
-      for (const [, key] of keysOf({ method, path: route.url })) this.#owners.set(key, { setting })
-    }
+  addOwn(route: RouteOptions, setting: string | undefined): void {
     this.#own.push({ url: route.url, route, setting })
-  }
-
-  /** The file that declares the route; undefined when it is free, or the gateway's own. */
-  claimant(route: RouteAddress): string | undefined {
-    const owners = keysOf(route).map(([, key]) => this.#owners.get(key))
-    const owner = owners.find((other) => other !== undefined)
-    return owner && 'file' in owner ? owner.file : undefined
   }
 
   /**
@@ -200,25 +162,6 @@ export class RouteTable implements Iterable<RouteRow> {
 }
 
 const cacheText = (policy: CachePolicy | null): string => (policy === null ? '-' : [...policy.methods].join(','))
-
-/** The keys of a route, one for each host, that no other route may have. */
-function keysOf({ method, path, hosts, match }: RouteAddress): [host: string, key: string][] {
-  const pattern = parsePattern(path)
-  const shape = typeof pattern === 'string' ? path : pattern.shape
-  const conditions = Object.entries(match ?? {})
-    .sort()
-    .join(' ')
-  return (hosts ?? ['*']).map((host) => [host, [method, host, shape, conditions].join('\n')])
-}
-
-function collision({ method, path }: RouteAddress, host: string, owner: Owner, file: string): string {
-  const name = `${method} ${path}${host === '*' ? '' : ` on host ${host}`}`
-  if ('file' in owner) {
-    return `${name} is declared in ${owner.file === file ? 'this file already' : `${owner.file} too`}: change one of them`
-  }
-  if (owner.setting === undefined) return `${name} is answered by the gateway itself: choose another path`
-  return `${name} is answered by the gateway itself (${owner.setting} in the configuration): choose another path here or there`
-}
 
 /** Internal paths that clients cannot reach. */
 const INTERNAL = /^\/\.(?:refused|preflight)/

@@ -1,7 +1,7 @@
 import { relative, resolve } from 'node:path'
 import { keepLoaded, readCheckedFile } from '../config/checked-file.ts'
 import { BootProblems, type Problem } from '../errors.ts'
-import { EntrySource } from './entry-source.ts'
+import { DiscoveredTargets } from './discovered-targets.ts'
 import { checkTarget } from './target-check.ts'
 import { type FileTargets, type TargetDeclaration, type TargetEntry, targetEntry, TargetList } from './target-schema.ts'
 import type { TargetSettings } from './target-settings.ts'
@@ -121,7 +121,7 @@ const patience = (): Promise<void> =>
   })
 
 const sourceOf = (entry: TargetEntry, field: string, parts: SourceParts): TargetSource =>
-  'file' in entry ? new FileSource(entry, parts) : new EntrySource(entry, field, parts)
+  'file' in entry ? new FileSource(entry, parts) : new DiscoveredTargets(entry, field, parts)
 
 /** The targets of a file, which is watched. */
 class FileSource implements TargetSource {

@@ -15,7 +15,7 @@ import type { SourceParts, TargetSource } from './target-source.ts'
 import { TlsSource } from './target-tls.ts'
 
 /** The targets of one entry that is not a file: one, or as many as DNS has. */
-export class EntrySource implements TargetSource {
+export class DiscoveredTargets implements TargetSource {
   targets: readonly TargetSettings[]
   readonly #entry: UrlTarget | SrvTarget
   readonly #parts: SourceParts
