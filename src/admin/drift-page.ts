@@ -8,13 +8,12 @@ td:nth-child(2),td:nth-child(3){color:var(--muted);white-space:nowrap;width:1%}t
 code{font:.9em ui-monospace,monospace;overflow-wrap:anywhere}.mark{color:var(--mark)}ul{columns:22rem;margin:.3rem 0;padding-left:1.2rem}
 @media (max-width:40rem){td:nth-child(3){display:none}}`
 
-/** What the page may load and do: nothing but its own style. */
+/** Content Security Policy of the page: only its own style is allowed. */
 export const DRIFT_PAGE_POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 /**
- * The page that tells people where traffic and documents differ; clients choose much of its text, so all of it is
- * escaped.
+ * The page that shows where traffic and documents differ. Clients control much of its text, so all of it is escaped.
  */
 export function driftPage(drifts: readonly Drift[]): string {
   const sections =

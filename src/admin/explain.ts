@@ -19,8 +19,8 @@ import { type ExplainedRequest, requestView, type RequestView } from './explaine
 import { nearPaths, searchRoute } from './route-search.ts'
 
 /**
- * Says in lines of text what the gateway would do with a request, stage by stage, without sending it on or counting
- * against a limit; the last line is the outcome.
+ * Describes in lines of text what the gateway would do with a request, phase by phase. The request is not forwarded and
+ * not counted against limits. The last line is the outcome.
  */
 export async function explain(app: FastifyInstance, request: ExplainedRequest): Promise<string[]> {
   const [, authority, rest = ''] = /^(?:https?:\/\/([^/?#]*))?(.*)$/is.exec(request.url)!
@@ -132,13 +132,13 @@ export async function explain(app: FastifyInstance, request: ExplainedRequest): 
 
 const refusalText = (code: ErrorCode): string => `refused, ${ERRORS[code].status} ${code}: ${ERRORS[code].message}`
 
-/** @param allowed  methods that are answered at the path */
+/** @param allowed  methods that the path answers */
 const notRouted = (allowed: readonly string[]): string =>
   allowed.length > 0
     ? `none for this method, 405 GW_METHOD_NOT_ALLOWED: allowed are ${allowed.join(', ')}`
     : 'none, 404 GW_NOT_FOUND'
 
-/** Whether a request asks for a WebSocket, which its route refuses. */
+/** Whether a request asks for a WebSocket although its route does not allow one. */
 function upgradeFails({ websocket }: ForwardPlan, method: string, headers: IncomingHttpHeaders): boolean {
   const asks =
     method === 'GET' &&
@@ -147,7 +147,7 @@ function upgradeFails({ websocket }: ForwardPlan, method: string, headers: Incom
   return asks && (!websocket || !isHandshake({ headers }))
 }
 
-/** Most near misses that are told, those first whose method fits. */
+/** The maximum number of near misses shown; routes with the right method come first. */
 const MOST_MISSES = 6
 
 const describe = (row: RouteRow): string =>
@@ -155,7 +155,7 @@ const describe = (row: RouteRow): string =>
 
 const answered = (code: ErrorCode): string => `→ answered ${ERRORS[code].status} ${code}`
 
-/** What becomes of a request that every stage lets through. */
+/** What happens to a request that passes every phase. */
 function outcome({ options, file }: RouteRow): string {
   const { redirect, plan, consumes, operationCheck, requestValidation, mock } = options.config ?? {}
   const provided =
@@ -166,7 +166,7 @@ function outcome({ options, file }: RouteRow): string {
   return `→ forwarded to ${plan.upstream.name} (${plan.upstream.targets.map(({ id }) => id).join(' or ') || 'no target is known'})${provided}`
 }
 
-/** Asks the route's own authentication about the headers given. */
+/** Runs the route's own authentication with the given headers. */
 async function explainAuth(
   app: FastifyInstance,
   row: RouteRow,
@@ -189,7 +189,7 @@ async function explainAuth(
 const corsText = ({ origins, credentials }: Exclude<Cors, false>): string =>
   `pages of ${[origins].flat().join(', ')} may call it${credentials ? ', with credentials' : ''}`
 
-/** The limits that count before authentication, and the others. Nothing is counted here. */
+/** The limits that apply before authentication, and those after it. Nothing is counted here. */
 function explainLimits(
   app: FastifyInstance,
   { limits, auth, method, options: { config = {} } }: RouteRow,
@@ -208,7 +208,7 @@ function explainLimits(
   return early.length + late.length > 0 ? { early, late } : { early, late: ['none'] }
 }
 
-/** From where it could be answered, without looking there. */
+/** How the cache treats such a request. The cache itself is not read. */
 function explainCache({ method, options: { config } }: RouteRow): string[] {
   const { plan } = config ?? {}
   if (!plan?.cache?.policy) return ['none']
@@ -259,7 +259,7 @@ function explainContract(
   return { operation, schemas }
 }
 
-/** What the document of the upstream has to say; a body is not there to be looked at. */
+/** Describes how the request fits the document of the upstream. The body is not checked. */
 function explainOperation(
   { method, path, where }: ApiOperation,
   mode: string,

@@ -9,12 +9,12 @@ interface Explained {
   /** Internal target of the request. */
   internal: string
   request: FastifyRequest
-  /** Whether the gateway runs, so that the state of its targets means something. */
+  /** Whether the gateway is running, so that the state of its targets is known. */
   live: boolean
   say: (stage: string, text: string) => void
 }
 
-/** Says where a request would be forwarded to, how the targets do, and which of them would get it. */
+/** Describes where a request would be forwarded, the state of the targets, and which of them would get it. */
 export function explainForwarding(
   plan: ForwardPlan,
   row: RouteRow,
@@ -61,7 +61,7 @@ export function explainForwarding(
   )
 }
 
-/** Credentials and identity that a client may send and the upstream does not get. */
+/** Headers with credentials or identity that a client may send but that are not forwarded. */
 const withheldText = ({ headers, cookies, query }: NonNullable<ForwardPlan['withheld']>): string =>
   [
     ...(headers.length > 0 ? [`headers ${headers.join(', ')}`] : []),
@@ -75,7 +75,7 @@ const retriesText = ({ attempts, failsOver, methods }: RetryPolicy, method: stri
     ...(failsOver ? ['at each other target when a connection never stood'] : []),
   ].join(', and ')
 
-/** A target with its state; what its monitors tell of it comes last. */
+/** Describes a target and its state; the results of its monitors come last. */
 function targetText(target: Target, { preserveHost, fixedHost }: ForwardPlan, live: boolean): string {
   const { id, addresses, version, available, weight, priority, inFlight, ...monitored } = target.describe() as Record<
     string,

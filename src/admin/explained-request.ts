@@ -5,7 +5,7 @@ import type { AuthRequest } from '../auth/scheme.ts'
 /** A name as RFC 9110, section 5.6.2 defines a token. */
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 
-/** A request to be explained, with nothing in it that no client could send; header names in any case. */
+/** A request to explain. It contains only what a client could send. Header names may be in any case. */
 export const ExplainedRequest = Type.Object(
   {
     method: Type.String({ maxLength: 32, pattern: `^${TOKEN}$`, title: 'method: a token such as GET' }),
@@ -25,7 +25,7 @@ export const ExplainedRequest = Type.Object(
 )
 export type ExplainedRequest = Static<typeof ExplainedRequest>
 
-/** What the stages of the gateway see of a request that is only talked about. */
+/** The request object for the gateway's phases when a request is only explained, not received. */
 export interface RequestView extends AuthRequest {
   method: string
   consumer: { id: string; scopes: readonly string[] } | null

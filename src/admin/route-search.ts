@@ -7,16 +7,16 @@ import type { RouteRow, RouteTable } from '../routing/route-table.ts'
 import { distance } from '../schema/suggestion.ts'
 
 export interface RouteSearch {
-  /** The route that answers, with its parameters; null when none does. */
+  /** The route that answers the request, with its parameters; null when there is none. */
   found: { row: RouteRow; params: Record<string, string | undefined> } | null
-  /** Routes whose path fits, and in words why they do not answer. */
+  /** Routes whose path matches, with the reason why they do not answer. */
   nearMisses: { row: RouteRow; because: string }[]
 }
 
 /**
- * Finds the route of a request, and those that would nearly answer it.
+ * Finds the route of a request, and routes that nearly match it.
  * @param internalTarget  canonical target under its host group
- * @param target          canonical target as the client means it
+ * @param target          canonical target as the client sees it
  */
 export function searchRoute(
   table: RouteTable,
@@ -27,10 +27,10 @@ export function searchRoute(
 ): RouteSearch {
   const pathOf = (text: string) => text.split('?', 1)[0]!
   const found = table.find(method, routerPath(internalTarget), headers)
-  // nothing else answers on its hosts
+  // no other route answers on its hosts
   if (isAsIs(internalTarget)) return { found, nearMisses: [] }
   const nearMisses = []
-  // a pass-through has a route for each method, of which one speaks for all
+  // a pass-through has a route for each method: show only one of them
   const told = new Set(found === null ? [] : [passThroughOf(found.row)])
   for (const row of table) {
     const passThrough = passThroughOf(row)
@@ -41,12 +41,12 @@ export function searchRoute(
     told.add(passThrough)
     nearMisses.push({ row, because: reason(row, method, headers, found?.row) })
   }
-  // those of other methods say least
+  // routes with another method are the least helpful
   nearMisses.sort((a, b) => Number(a.row.method !== method) - Number(b.row.method !== method))
   return { found, nearMisses }
 }
 
-/** What the routes of one pass-through have in common; null for other routes. */
+/** A key shared by all routes of one pass-through; null for other routes. */
 const passThroughOf = ({ file, hosts, upstream, options }: RouteRow): string | null =>
   options.config?.passThrough ? JSON.stringify([file, upstream, hosts]) : null
 
@@ -69,20 +69,20 @@ function reason(row: RouteRow, method: string, headers: IncomingHttpHeaders, win
     : `${winner.method} ${winner.hosts.join(',')}${winner.path} is more specific`
 }
 
-/** Most paths that are named. */
+/** The maximum number of paths shown. */
 const MOST = 3
-/** Longest path that is compared: nobody mistypes more, and the comparison is quadratic. */
+/** Maximum length of a path that is compared: the comparison is quadratic. */
 const LONGEST = 200
 
 interface Candidate {
   text: string
   edits: number
-  /** Whether the method is that of the request. */
+  /** Whether the route has the method of the request. */
   fits: boolean
 }
 
 /**
- * The routes that somebody may have meant whose request reaches none, the nearest first.
+ * Routes that the client may have meant when its request matches none, the most similar first.
  * @param path  canonical path of the request
  * @returns method and path of each, such as `GET /orders/:id`
  */
@@ -110,8 +110,8 @@ export function nearPaths(table: RouteTable, method: string, path: string): stri
 }
 
 /**
- * Fewest edits from a path to one that a pattern matches; null when they are too many for a slip. Parameters match any
- * segment, and a wildcard any rest.
+ * The minimum number of edits from a path to one that a pattern matches; null when there are too many for a typing
+ * mistake. Parameters match any segment, a wildcard matches any rest.
  */
 function patternDistance(path: string, pattern: string): number | null {
   const given = path.split('/')
@@ -122,7 +122,7 @@ function patternDistance(path: string, pattern: string): number | null {
   for (const [i, segment] of wanted.entries()) {
     if (isOpen && i === wanted.length - 1) continue
     if (segment.includes(':')) {
-      // a slash too many is the nearer slip than a parameter left out
+      // an extra slash is a more likely mistake than a missing parameter
       if (given[i] === '') edits += 2
       continue
     }
@@ -133,10 +133,10 @@ function patternDistance(path: string, pattern: string): number | null {
   return edits
 }
 
-/** A slash too many or too few, as in `/orders/` and `/v1orders`. */
+/** An extra or missing slash, as in `/orders/` and `/v1orders`. */
 function slashDistance(path: string, pattern: string): number | null {
   return !/[:*]/.test(pattern) && distance(path.toLowerCase(), pattern.toLowerCase()) === 1 ? 1 : null
 }
 
-/** Most edits that count as a slip: one in three letters. */
+/** The maximum number of edits that count as a typing mistake: one per three characters. */
 const slips = (one: string, other: string): number => Math.max(1, Math.floor(Math.min(one.length, other.length) / 3))

@@ -12,10 +12,10 @@ interface OwnPage {
   auth: AuthDeclaration
 }
 
-/** What the page may load and do: nothing, and no other page may show it in a frame. */
+/** Headers that forbid the page to load or run anything, and other pages to show it in a frame. */
 export const WELCOME_POLICY = `${PAGE_POLICY}; frame-ancestors 'none'`
 
-/** The pages of a gateway that are switched on. */
+/** The enabled pages of a gateway. */
 function ownPages({ docs, status, metrics }: Pick<Config, 'docs' | 'status' | 'metrics'>): OwnPage[] {
   const pages: OwnPage[] = []
   if (docs) {
@@ -44,11 +44,11 @@ function ownPages({ docs, status, metrics }: Pick<Config, 'docs' | 'status' | 'm
   return pages
 }
 
-/** Where the pages of a gateway are, for programs. */
+/** The addresses of the gateway's pages as JSON, for programs. */
 export const welcomeLinks = (config: Config): Record<string, string> =>
   Object.fromEntries(ownPages(config).map(({ key, path }) => [key, path]))
 
-/** The page that a browser gets at the address of a gateway: links to its other pages. */
+/** The HTML page at the root address of a gateway, with links to its other pages. */
 export function welcomePage(config: Config): string {
   const items = ownPages(config).map(
     ({ title, about, path, auth }) =>

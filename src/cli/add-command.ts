@@ -30,16 +30,16 @@ export interface AddOptions extends ConfigOptions {
   name?: string
   prefix?: string
   target?: string
-  /** `none`, or a scheme of the gateway. */
+  /** `none`, or the name of one of the gateway's authentication schemes. */
   auth?: string
-  /** What happens to faults of the document. */
+  /** How faults in the document are handled. */
   faults?: string
   force?: boolean
 }
 
 /**
- * `gatehouse add`: copies an API document into the folder of documents, and writes an upstream file for it. A gateway
- * is built with both before they are written, so that what `add` writes passes `gatehouse check`.
+ * `gatehouse add`: copies an API document into the folder of documents, and writes an upstream file for it. Before it
+ * writes them, it builds a gateway with both, so that they pass `gatehouse check`.
  */
 export async function add(reference: string, { force = false, ...options }: AddOptions): Promise<number> {
   checkOptions(options)
@@ -70,14 +70,14 @@ export async function add(reference: string, { force = false, ...options }: AddO
   return 0
 }
 
-/** What is to be written. */
+/** The files to write. */
 interface Addition extends Trial {
   document: ApiDocument
   facts: UpstreamFacts
   newFiles: NewFile[]
 }
 
-/** @throws BootProblems with what is wrong with the document, or with the gateway once it is there */
+/** @throws BootProblems when the document is faulty, or when the gateway cannot start with it */
 async function prepare(
   reference: string,
   config: Config,
@@ -98,7 +98,7 @@ async function prepare(
   refuseTwin(config.routes, facts.name)
   const newFiles = [
     ...[...files].map(([path, content]) => ({ path: join(config.openapi, path), content })),
-    // last, since a gateway that watches takes it up at once
+    // written last: a gateway that runs with --watch loads it at once
     { path: join(config.routes, `${facts.name}.ts`), content: upstreamText(facts) },
   ]
   refuseTaken(newFiles, force)
@@ -137,8 +137,8 @@ const MODES: readonly FaultMode[] = ['refuse', 'omit', 'loosen']
 const isFaultMode = (text: string): boolean => (MODES as readonly string[]).includes(text)
 
 /**
- * Of a document that is refused for its faults, and would not be in another mode, says which mode that is. @throws what
- * is wrong with it
+ * Called when a document is refused for its faults. If another fault mode would accept it, adds a problem that names
+ * the mode. @throws the given error, or BootProblems that extend it
  */
 async function proposeMode(
   error: unknown,
@@ -196,7 +196,7 @@ function factsOf(
   }
 }
 
-/** A file of the same name with another ending would declare the upstream twice. */
+/** A file with the same name and another extension would declare the same upstream twice. */
 function refuseTwin(folder: string, name: string): void {
   let twin: string | undefined
   try {
@@ -204,7 +204,7 @@ function refuseTwin(folder: string, name: string): void {
       (file) => file !== `${name}.ts` && /\.(?:mts|js|mjs|ya?ml|json)$/.test(file) && parse(file).name === name,
     )
   } catch {
-    // the folder comes with the file
+    // the folder is created together with the file
   }
   if (twin !== undefined) {
     throw new CommandFailure(

@@ -26,7 +26,9 @@ export async function check(options: ConfigOptions): Promise<number> {
   return 0
 }
 
-/** How many routes and files there are. A pass-through counts once, as does a hand-written route for many methods. */
+/**
+ * The number of routes and files. A pass-through route counts once, and so does a hand-written route with many methods.
+ */
 function counted(rows: readonly RouteRow[]): string {
   const passThroughs = new Set(
     rows.filter(({ options }) => options.config?.passThrough).map(({ upstream }) => upstream),
@@ -41,10 +43,13 @@ function counted(rows: readonly RouteRow[]): string {
 
 const many = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
-/** Most routes that one note names. */
+/** The maximum number of routes named in one note. */
 const MOST_NAMED = 3
 
-/** What routes leave to those of other files, which their files do not say. */
+/**
+ * Notes about requests that a route does not answer because a route of another file does. The route's own file does not
+ * show this.
+ */
 function overlapNotes(guard: ContractGuard): string[] {
   const notes = new Set<string>()
   for (const { route, file, leaves } of guard.guarded()) {

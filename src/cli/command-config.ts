@@ -8,7 +8,7 @@ import { checkAgainst, withDefaults } from '../config/schema-check.ts'
 import { BootProblems, type Problem } from '../errors.ts'
 import { registerSelfResolver } from '../routing/self-resolver.ts'
 
-/** Options that every command with a configuration has. */
+/** Options of every command that loads a configuration. */
 export interface ConfigOptions {
   config?: string
   routes?: string
@@ -17,8 +17,8 @@ export interface ConfigOptions {
 }
 
 /**
- * The configuration that the command's options, the environment and the file make together, for commands that need no
- * routes.
+ * Loads the configuration from the command's options, the environment and the configuration file. For commands that
+ * need no routes.
  */
 export async function ownConfig({ config, routes, host, port }: ConfigOptions): Promise<Config> {
   registerSelfResolver()
@@ -26,9 +26,9 @@ export async function ownConfig({ config, routes, host, port }: ConfigOptions): 
 }
 
 /**
- * The same, for a gateway.
- * @throws BootProblems with those of the route files and documents too, so that nobody mends the configuration only to
- *   be told of more
+ * Loads the configuration for commands that build a gateway.
+ * @throws BootProblems which include those of the upstream files and documents, so that all of them can be fixed at
+ *   once
  */
 export async function commandConfig(options: ConfigOptions): Promise<Config> {
   try {
@@ -39,7 +39,7 @@ export async function commandConfig(options: ConfigOptions): Promise<Config> {
   }
 }
 
-/** What is wrong with files, whatever the configuration says. */
+/** Problems in the upstream files and documents that do not depend on the rest of the configuration. */
 async function fileProblems({ routes, openapi, baseDir }: Folders): Promise<Problem[]> {
   const [{ loadRouteFiles }, { GatewayDocument, loadGatewayDocument }] = await Promise.all([
     import('../routing/route-files.ts'),
@@ -48,7 +48,7 @@ async function fileProblems({ routes, openapi, baseDir }: Folders): Promise<Prob
   const file = resolve(openapi, 'gateway.yaml')
   const name = relative(baseDir, file)
   const [{ problems }, documentProblems] = await Promise.all([
-    // whether there is an auth to inherit is not known
+    // it is unknown whether the gateway has an auth to inherit: assume that it does
     loadRouteFiles(routes, { authInherited: true, openapi, baseDir, bodyLimit: undefined }),
     loadGatewayDocument(file, name, (document) => checkAgainst(GatewayDocument, document, name)).then(
       () => [],
@@ -61,20 +61,20 @@ async function fileProblems({ routes, openapi, baseDir }: Folders): Promise<Prob
   return [...documentProblems, ...problems]
 }
 
-/** The same, for commands whose standard output is their answer: nothing is logged between. */
+/** Like `commandConfig`, with the log switched off: for commands that print their result on standard output. */
 export async function quietConfig(options: ConfigOptions): Promise<Config> {
   const config = await commandConfig(options)
   return { ...config, log: { ...config.log, level: 'silent' } }
 }
 
-/** The same, for commands that only look: what there is can be seen without the key that tokens are verified with. */
+/** Like `quietConfig`, for commands that only read. They also work without the key that verifies tokens. */
 export async function lookingConfig(options: ConfigOptions): Promise<Config & { keyless: boolean }> {
   const config = await quietConfig(options)
   const { secret, publicKey, keys, jwksUri, discover, issuers } = config.jwt ?? {}
   if ([secret, publicKey, keys, jwksUri, discover, issuers].some((source) => source !== undefined)) {
     return { ...config, keyless: false }
   }
-  // one that nobody has signed anything with
+  // a random secret, so that no existing token is valid
   const jwt = withDefaults(JwtSettings, {
     ...config.jwt,
     algorithms: undefined,
@@ -89,7 +89,9 @@ export function configArguments(options: ConfigOptions): string[] {
   return names.flatMap((name) => (options[name] === undefined ? [] : [`--${name}`, options[name]]))
 }
 
-/** What looks meant for the gateway and is not read. @param routes  folder of the upstream files */
+/**
+ * Notes about files that look like files of the gateway but are not read. @param routes  folder of the upstream files
+ */
 export async function passedOver(options: ConfigOptions, routes: string): Promise<string[]> {
   const { passedOverNotes } = await import('../routing/ignored-files.ts')
   const cwd = process.cwd()

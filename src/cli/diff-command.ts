@@ -7,13 +7,13 @@ import { CommandFailure } from './failure.ts'
 import { givenDocument } from './given-document.ts'
 import { gatewayPortal } from './openapi-command.ts'
 
-/** Operations that a line names before it only counts them. */
+/** The number of operations named in a line; further ones are only counted. */
 const NAMED = 3
 
 /**
- * `gatehouse openapi --diff`: what breaks clients between two documents, each a file or URL; of one document alone,
- * between it and what the gateway has now.
- * @returns 1 when something breaks
+ * `gatehouse openapi --diff`: lists the changes between two documents (files or URLs) that break clients. With one
+ * document, compares it with the document that the gateway has now.
+ * @returns exit code 1 when there is a breaking change
  */
 export async function diff(
   documents: readonly string[],
@@ -52,7 +52,7 @@ function summary(breaking: number, unsure: number): string {
   return unsure === 0 ? count(breaking, 'breaking') : `${count(breaking, 'breaking')}, ${count(unsure, 'unsure')}`
 }
 
-/** The gateway's own document, which is in the form that all others are brought into. */
+/** The gateway's own document. The other documents are converted to its form. */
 function ownDocument(root: SchemaObject): ApiDocument {
   const name = 'the gateway'
   return {

@@ -8,18 +8,19 @@ import type { ApiDocument, FaultMode } from '../schema/types.ts'
 import { CommandFailure } from './failure.ts'
 import { documentPlace, isUrl, urlFolder } from './given-document.ts'
 
-/** A document with the files that it is made of. */
+/** A document and the files that it refers to. */
 export interface DocumentCopy {
   document: ApiDocument
-  /** Path of each below the folder of documents, the document itself first, to its text. */
+  /** File contents by path below the document folder; the document itself comes first. */
   files: Map<string, string>
 }
 
 /**
- * Reads a document with all its files, to be copied. Files beside a document of a URL are fetched too.
- * @param name    the file is called so, or the folder when there are several
- * @param faults  what happens to what is wrong with it
- * @throws BootProblems with what is wrong with it
+ * Reads a document and all files that it refers to, so that they can be copied. For a document at a URL, these files
+ * are fetched as well.
+ * @param name    name of the new file, or of the new folder when there are several files
+ * @param faults  how faults in the document are handled
+ * @throws BootProblems with the faults of the document
  */
 export async function copyDocument(
   reference: string,
@@ -69,7 +70,7 @@ async function fetched(reference: string, scratch: string, faults: FaultMode): P
   return { document, texts }
 }
 
-/** The path of a URL as references have it. */
+/** The path of a URL in the form in which references contain it. */
 function plainPath(id: string): string {
   const { pathname } = new URL(id)
   try {
@@ -80,12 +81,13 @@ function plainPath(id: string): string {
 }
 
 /**
- * Where the files go: one alone is called by the name, several keep their names and places in a folder of their own.
+ * The target paths of the files. A single file gets the given name. Several files keep their relative paths, in a
+ * folder with that name.
  */
 function placed(texts: Texts['texts'], name: string): Map<string, string> {
   const [[root, text]] = texts as [[string, string]]
   const own = basename(root)
-  // one that names itself in a reference keeps its name
+  // a document that refers to itself by file name keeps that name
   if (texts.length === 1 && (own === '' || !text.includes(own))) {
     const extension = extname(own).toLowerCase()
     return new Map([

@@ -16,7 +16,7 @@ interface DriftAnswer {
   drift: (Drift & { overlay: Overlay })[]
 }
 
-/** `gatehouse drift`: what the traffic of a running gateway and the documents of its upstreams do not agree on. */
+/** `gatehouse drift`: lists where the traffic of a running gateway differs from the documents of its upstreams. */
 export async function drift({ gateway, gatewayHeader, upstream, overlay, json }: DriftOptions): Promise<number> {
   const answer = await askGateway<DriftAnswer>(
     gateway,
@@ -59,7 +59,7 @@ export async function drift({ gateway, gatewayHeader, upstream, overlay, json }:
   return 0
 }
 
-/** For people: nothing is told of what agrees. */
+/** The report as text. It lists only differences. */
 export function driftLines({ upstream, document, since, neverCalled, undescribed, operations }: Drift): string[] {
   const lines = [`${upstream} (${document}), since ${since}`]
   const section = (title: string, rows: string[]): void => {

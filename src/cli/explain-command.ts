@@ -6,12 +6,14 @@ import { askGateway, parseHeaders } from './gateway-page.ts'
 
 interface ExplainOptions extends ConfigOptions {
   header: string[]
-  /** Status page of a running gateway, which is asked instead. */
+  /** URL of the status page of a running gateway. When given, that gateway answers instead of one built here. */
   gateway?: string
   gatewayHeader: string[]
 }
 
-/** `gatehouse explain METHOD URL`: what would be done with a request, stage by stage. Nothing is forwarded. */
+/**
+ * `gatehouse explain METHOD URL`: shows what the gateway would do with a request, phase by phase. Nothing is forwarded.
+ */
 export async function explainRequest(method: string, url: string, options: ExplainOptions): Promise<number> {
   const headers = parseHeaders(options.header)
   if (!/^(https?:\/\/[^/?#]+)?(\/|\?|$)/i.test(url)) {
@@ -44,7 +46,7 @@ export async function explainRequest(method: string, url: string, options: Expla
   return 0
 }
 
-/** Asks a running gateway, which knows how its targets do. */
+/** Asks a running gateway, which knows the state of its targets. */
 async function explainedBy(
   gateway: string,
   headers: Record<string, string>,

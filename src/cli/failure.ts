@@ -1,13 +1,13 @@
 import { debuglog } from 'node:util'
 import { BootProblems } from '../errors.ts'
 
-/** A failure that its message explains completely. */
+/** A failure whose message is a complete explanation, so that no stack trace is printed. */
 export class CommandFailure extends Error {}
 
 const debug = debuglog('gatehouse')
 const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, ' ')
 
-/** What went wrong, as lines for people: one for each problem, never a stack. */
+/** The error as readable lines: one line per problem, never a stack trace. */
 export function failureLines(error: unknown): string[] {
   if (error instanceof BootProblems) {
     return error.problems.map(({ file, field, message }) =>

@@ -5,13 +5,13 @@ import { readFailure } from '../schema/data-file.ts'
 import { CommandFailure } from './failure.ts'
 
 export interface NewFile {
-  /** Absolute. */
+  /** Absolute path. */
   path: string
   content: string
 }
 
 const shown = (path: string): string => relative(process.cwd(), path)
-/** What stands in the way of a folder is told when the folder is made. */
+/** Returns false when the path cannot be read. Creating the folder later reports the reason. */
 function isThere(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined
@@ -20,7 +20,7 @@ function isThere(path: string): boolean {
   }
 }
 
-/** @throws CommandFailure when files are there already, and are not to be replaced */
+/** @throws CommandFailure when a file exists already and `force` is not set */
 export function refuseTaken(files: readonly Pick<NewFile, 'path'>[], force: boolean): void {
   const taken = files.filter(({ path }) => isThere(path)).map(({ path }) => shown(path))
   if (taken.length > 0 && !force) {
@@ -31,9 +31,9 @@ export function refuseTaken(files: readonly Pick<NewFile, 'path'>[], force: bool
 }
 
 /**
- * Writes several files, all or none: what fails half-way is undone. Each appears whole.
- * @param files  in the order in which they appear
- * @param force  whether files that are there are replaced
+ * Writes all files or none: when one fails, the others are removed again. No file is ever visible half written.
+ * @param files  written in this order
+ * @param force  whether to replace existing files
  * @throws CommandFailure
  */
 export function writeFiles(files: readonly NewFile[], force: boolean): void {
@@ -44,7 +44,7 @@ export function writeFiles(files: readonly NewFile[], force: boolean): void {
   try {
     const ready = files.map(({ path, content }) => {
       makeFolder(dirname(path), undo)
-      // with a dot in front it is taken neither for a route nor for a document
+      // the gateway ignores names that begin with a dot
       const draft = join(dirname(path), `.${basename(path)}.${randomUUID()}`)
       drafts.push(draft)
       undo.push(() => rmSync(draft, { force: true }))
@@ -58,7 +58,7 @@ export function writeFiles(files: readonly NewFile[], force: boolean): void {
         replaced.push(old)
         undo.push(() => renameSync(old, path))
       }
-      // a file that has come in between is not replaced
+      // do not replace a file that was created in the meantime
       linkSync(draft, path)
       undo.push(() => rmSync(path))
     }
@@ -71,7 +71,7 @@ export function writeFiles(files: readonly NewFile[], force: boolean): void {
   for (const old of replaced) attempt(() => rmSync(old, { recursive: true, force: true }))
 }
 
-/** Folders that are made here go with the files; one that others have put something into stays. */
+/** Creates a folder and its missing parents. Undoing removes them, except those that contain other files by then. */
 function makeFolder(folder: string, undo: (() => void)[]): void {
   if (existsSync(folder)) return
   makeFolder(dirname(folder), undo)
@@ -83,6 +83,6 @@ function attempt(step: () => void): void {
   try {
     step()
   } catch {
-    // what cannot be cleared away is left
+    // what cannot be removed stays
   }
 }

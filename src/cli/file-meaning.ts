@@ -8,10 +8,9 @@ const TYPED = /\.m?ts$/
 const DATA = /\.(?:json|ya?ml)$/
 
 /**
- * Whether two versions of a file declare the same. Comments, layout and types of modules do not count, nor do the
- * comments, layout and notation of YAML and JSON files. Anything else is compared byte by byte, as is a file with a
- * mistake.
- * @param path  tells the kind of file by its ending
+ * Whether two versions of a file have the same meaning. In modules, comments, layout and types are ignored; in YAML and
+ * JSON files, comments, layout and notation. All other files, and files with a syntax error, are compared byte by byte.
+ * @param path  its extension determines the kind of file
  */
 export function sameMeaning(path: string, before: Buffer, after: Buffer): boolean {
   if (before.equals(after)) return true
@@ -20,16 +19,17 @@ export function sameMeaning(path: string, before: Buffer, after: Buffer): boolea
     if (MODULE.test(path)) return syntaxOf(path, text(before)) === syntaxOf(path, text(after))
     if (DATA.test(path)) return valueOf(path, text(before)).equals(valueOf(path, text(after)))
   } catch {
-    // a version with a mistake: whoever loads the file says what is wrong
+    // a version with a syntax error: loading the file reports it
   }
   return false
 }
 
-/** The value of a document, in a form that tells `null` from `.inf` and keeps the order of keys. */
+/** The value of a document, in a form that distinguishes `null` from `.inf` and keeps the order of keys. */
 const valueOf = (path: string, text: string): Buffer => serialize(parseDataText(text, path, path).value)
 
 /**
- * The syntax tree of a module as text. Not its tokens: a line break between two tokens can be a semicolon.
+ * The syntax tree of a module as text. Comparing tokens would not be enough: a line break between two tokens can act as
+ * a semicolon.
  * @throws SyntaxError
  */
 function syntaxOf(path: string, text: string): string {
@@ -44,7 +44,7 @@ function syntaxOf(path: string, text: string): string {
   }
   return JSON.stringify(tree, function (this: object, key, value: unknown) {
     if (key === 'start' || key === 'end') return undefined
-    // quotes and escapes of a text are notation; for numbers, `raw` is what tells 1e999 from null
+    // quotes and escapes of a string are only notation; for numbers, only `raw` distinguishes 1e999 from null
     if (key === 'raw' && 'value' in this && typeof this.value === 'string') return undefined
     return typeof value === 'bigint' ? String(value) : value
   })

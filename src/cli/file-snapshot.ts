@@ -1,29 +1,29 @@
 import { createHash } from 'node:crypto'
 import { type BigIntStats, readFileSync, statSync } from 'node:fs'
 
-/** Larger files are compared byte by byte: to parse two versions of one takes longer than to start a gateway. */
+/** Larger files are compared byte by byte: parsing two versions would take longer than starting a gateway. */
 const MOST_PARSED = 1024 * 1024
 /**
- * Clocks of file systems are coarse: a file that was written this short a time ago may be written again with the same
- * time. Milliseconds.
+ * File systems have coarse clocks: a file written less than this many milliseconds ago can be written again without a
+ * change of its modification time.
  */
 const FRESH = 2000
 
-/** A file at one moment. */
+/** The state of a file at one moment. */
 interface Version {
   /** Tells without reading whether the file is still this version; undefined while that cannot be told. */
   stamp: string | undefined
   digest: string
-  /** Absent for large files, and for those that cannot be read. */
+  /** Absent for large and for unreadable files. */
   content?: Buffer
-  /** When it was written last, or got its name. Milliseconds since 1970; 0 for no file. */
+  /** When it was last written or renamed, in milliseconds since 1970; 0 when there is no file. */
   writtenAt: number
 }
 
-/** Files at one moment, by their paths. */
+/** The state of files at one moment, by path. */
 export type Snapshot = ReadonlyMap<string, Version>
 
-/** @param before  an earlier snapshot; what has not been written since is not read again */
+/** @param before  an earlier snapshot; files not written since then are not read again */
 export function takeSnapshot(paths: Iterable<string>, before: Snapshot = new Map()): Snapshot {
   return new Map([...paths].map((path) => [path, versionOf(path, before.get(path))]))
 }
@@ -48,7 +48,7 @@ function versionOf(path: string, before: Version | undefined): Version {
 
 const stampOf = ({ ino, size, mtimeNs, ctimeNs }: BigIntStats): string => `${ino} ${size} ${mtimeNs} ${ctimeNs}`
 
-/** Whether all files declare what they did before; a file more or less is a difference. */
+/** Whether both snapshots contain the same files with the same meaning. */
 export async function sameDeclarations(before: Snapshot, after: Snapshot): Promise<boolean> {
   if (before.size !== after.size) return false
   for (const [path, { digest, content }] of after) {

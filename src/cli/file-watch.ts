@@ -1,27 +1,29 @@
 import { existsSync, watch, type FSWatcher } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
-/** What a running gateway was made of. */
+/** The files and folders from which a gateway is built. */
 export interface Watched {
   /** The configuration file, if there is one. */
   file: string | undefined
-  /** Where a configuration file would be. */
+  /** The folder in which a configuration file is looked for. */
   baseDir: string
-  /** Folders that count with everything in them. */
+  /** Folders that are watched with everything in them. */
   folders: string[]
 }
 
 /** Editors write a file in several steps, milliseconds apart. */
 const DEBOUNCE = 50
 /**
- * Files that editors put beside the one they save, and what no gateway reads: tests, declarations of types, packages.
+ * Temporary files of editors, and files that the gateway never reads: tests, type declarations, packages.
  */
 const NOT_OURS = /(^|[\\/])(\.|node_modules([\\/]|$))|~$|\.sw[a-z]$|(^|[\\/])4913$|\.d\.m?ts$|\.test\.m?[jt]s$/
 
-/** Whether a file of a watched folder counts. @param name  its path from the folder */
+/** Whether a change to this file of a watched folder matters. @param name  its path from the folder */
 export const isOurs = (name: string): boolean => !NOT_OURS.test(name)
 
-/** Tells once when anything changes in the files that a gateway is made of. */
+/**
+ * Calls back when any of the files from which a gateway is built changes; changes in quick succession cause one call.
+ */
 export class FileWatch {
   readonly #changed: () => void
   #watched: [watched: Watched, imported: readonly string[]] | undefined
@@ -33,8 +35,8 @@ export class FileWatch {
   }
 
   /**
-   * Watches these files, and no longer those before.
-   * @param imported  further files: absolute paths
+   * Watches these files instead of the previous ones.
+   * @param imported  absolute paths of further files
    */
   watch(watched: Watched, imported: readonly string[] = []): void {
     this.#watched = [watched, imported]
@@ -42,11 +44,12 @@ export class FileWatch {
     this.#stopWatchers()
     for (const folder of folders) {
       this.#add(folder, true, isOurs)
-      // it may be made later, or moved away and back: the system watches what is there now, whatever its name will be
+      // watch its parent as well: the folder may be created later, or replaced, and a watcher follows the folder, not
+      // its name
       const [parent, name] = nearest(folder)
       this.#add(parent, false, (changed) => changed === name)
     }
-    // the folder, not the file: editors put a new file in its place
+    // watch the folder, not the file: editors replace the file with a new one
     this.#add(baseDir, false, (name) => (file ? name === basename(file) : /^gatehouse\.config\.\w+$/.test(name)))
     const byFolder = Map.groupBy(imported, (path) => dirname(path))
     for (const [folder, paths] of byFolder) this.#add(folder, false, (name) => paths.includes(join(folder, name)))
@@ -69,18 +72,18 @@ export class FileWatch {
       if (name !== null && !counts(name)) return
       clearTimeout(this.#timer)
       this.#timer = setTimeout(() => {
-        // what has come into the place of a folder is another one to the system
+        // watch again: a folder that was replaced is a different one for the operating system
         if (this.#watched) this.watch(...this.#watched)
         this.#changed()
       }, DEBOUNCE)
     })
-    // a folder that was removed; the check says so to the user
+    // the folder was removed; the next start of the gateway reports that
     watcher.on('error', () => watcher.close())
     this.#watchers.push(watcher)
   }
 }
 
-/** The nearest folder above that is there, and the name in it that leads to `path`. */
+/** The nearest existing folder above `path`, and the name of its entry on the way to `path`. */
 function nearest(path: string): [folder: string, name: string] {
   const folder = dirname(path)
   return existsSync(folder) || folder === path ? [folder, basename(path)] : nearest(folder)

@@ -5,7 +5,10 @@ import { CONFIG_ENDINGS } from '../config/config-file.ts'
 import { sameDeclarations, takeSnapshot, type Snapshot } from './file-snapshot.ts'
 import { FileWatch, isOurs, type Watched } from './file-watch.ts'
 
-/** What a gateway was made of: files of its folders, its configuration, and modules elsewhere that these import. */
+/**
+ * The files from which a gateway was built: those of its folders, its configuration, and the modules elsewhere that
+ * these import.
+ */
 interface Versions {
   own: Snapshot
   imported: Snapshot
@@ -14,16 +17,16 @@ interface Versions {
 const NOTHING: Versions = { own: new Map(), imported: new Map() }
 
 /**
- * The files of the gateway that `--watch` runs. Remembers what they were when the gateway was made that serves now, and
- * tells whether they declare something else today.
+ * The files of the gateway that `--watch` runs. Remembers their state when the serving gateway was built, and reports
+ * whether their meaning has changed since.
  */
 export class GatewayFiles {
   readonly #watch: FileWatch
   readonly #changedEarly: () => void
   #watched: Watched | undefined
-  /** Of the gateway that serves. */
+  /** The files as the serving gateway read them. */
   #serving = NOTHING
-  /** When the last gateway was started. */
+  /** The files as they were when the latest gateway was started. */
   #tried = NOTHING
 
   /**
@@ -35,7 +38,7 @@ export class GatewayFiles {
     this.#changedEarly = changedEarly
   }
 
-  /** Looks at the files. Resolves to whether they declare what those of the gateway did that serves. */
+  /** Reads the files again. Resolves to whether they mean the same as for the serving gateway. */
   async unchanged(): Promise<boolean> {
     const { own, imported } = this.#serving
     this.#tried = {
@@ -49,8 +52,8 @@ export class GatewayFiles {
   }
 
   /**
-   * Watches the folders of a gateway that is about to read them.
-   * @param since  when it was started
+   * Watches the folders that a starting gateway is about to read.
+   * @param since  when that gateway was started
    */
   watch(watched: Watched, since: number): void {
     if (isDeepStrictEqual(this.#watched, watched)) return
@@ -61,16 +64,17 @@ export class GatewayFiles {
   }
 
   /**
-   * The same, of a gateway that has found mistakes. What another one has named stays, since this may not have come to
-   * all.
+   * Like `watch`, for a gateway that failed to start. Does nothing if folders are watched already: the failed gateway
+   * may not know all of its folders.
    */
   watchFaulty(watched: Watched, since: number): void {
     if (this.#watched === undefined) this.watch(watched, since)
   }
 
   /**
-   * Watches the files that a gateway has imported, and still those of the one that serves: it may not have come to all.
-   * @param since  when it was started
+   * Watches the files that a starting gateway has imported, in addition to those of the serving one: a start that
+   * failed may not have imported all.
+   * @param since  when that gateway was started
    */
   watchImported(files: readonly string[], since: number): void {
     const { own, imported } = this.#tried
@@ -85,7 +89,7 @@ export class GatewayFiles {
     this.#restart()
   }
 
-  /** The gateway that was started last serves. */
+  /** To be called when the latest gateway has begun to serve. */
   served(): void {
     this.#serving = this.#tried
   }
@@ -95,7 +99,7 @@ export class GatewayFiles {
   }
 
   #restart(): void {
-    // a configuration with a mistake names no folders
+    // with a faulty configuration, the folders are unknown
     if (this.#watched === undefined) return
     const imported = new Set([...this.#serving.imported.keys(), ...this.#tried.imported.keys()])
     this.#watch.watch(this.#watched, [...imported])
@@ -108,7 +112,7 @@ export class GatewayFiles {
   }
 }
 
-/** The configuration file, or where it could be, and the files of the folders that count. */
+/** The configuration file (or the paths where it could be), and the watched files of the folders. */
 function ownFiles({ file, baseDir, folders }: Watched): string[] {
   const configuration =
     file === undefined ? CONFIG_ENDINGS.map((ending) => join(baseDir, `gatehouse.config${ending}`)) : [file]
@@ -122,7 +126,7 @@ function filesBelow(folder: string): string[] {
       .map((entry) => join(entry.parentPath, entry.name))
       .filter((path) => isOurs(relative(folder, path)))
   } catch {
-    // a folder that is not there has no files
+    // a missing folder has no files
     return []
   }
 }

@@ -1,7 +1,7 @@
 import { reasonOf } from '../errors.ts'
 import { CommandFailure } from './failure.ts'
 
-/** `name: value` lines as headers; a name that comes twice is one header with both values. */
+/** Parses `name: value` lines as headers. A name given twice becomes one header with both values. */
 export function parseHeaders(lines: readonly string[]): Record<string, string> {
   const headers: Record<string, string> = {}
   for (const line of lines) {
@@ -13,23 +13,23 @@ export function parseHeaders(lines: readonly string[]): Record<string, string> {
   return headers
 }
 
-/** A page of a running gateway. */
+/** A page of a running gateway that a command can ask. */
 export interface GatewayPage {
-  /** In words. */
+  /** Its name in messages. */
   page: string
   /** A path where it may be. */
   example: string
-  /** Setting that has its path and its `auth`. */
+  /** The configuration section with its path and `auth`. */
   setting: string
-  /** Whether the JSON is an answer of this page. */
+  /** Whether the JSON is a response of this page. */
   isAnswer(answer: Record<string, unknown>): boolean
 }
 
-/** Milliseconds that a running gateway may take to answer. */
+/** Time limit for the response of a running gateway, in milliseconds. */
 const PATIENCE = 10_000
 
 /**
- * Posts a question to a page of a running gateway.
+ * Sends a POST request to a page of a running gateway.
  * @param gateway  URL of the page, as `--gateway` gives it
  * @param below    path below it
  */

@@ -8,10 +8,10 @@ import { CommandFailure } from './failure.ts'
 
 export const isUrl = (reference: string): boolean => /^https?:\/\//i.test(reference)
 
-/** What may be a URL without its scheme. */
+/** Text that looks like a URL without its scheme. */
 const HOST_AND_PATH = /^(?:localhost|[\w-]+(?:\.[\w-]+)+)(?::\d+)?\//i
 
-/** The folder of a URL, below which its document may refer to others. @throws CommandFailure */
+/** The folder of a URL. Its document may refer only to documents below it. @throws CommandFailure */
 export function urlFolder(reference: string): string {
   const url = URL.parse('.', reference)
   if (url === null) {
@@ -21,7 +21,8 @@ export function urlFolder(reference: string): string {
 }
 
 /**
- * The folder that a document and its further files may be in: the working directory when it is below, else its own.
+ * The folder that must contain a document and the files that it refers to: the working directory if the document is
+ * below it, else the document's own folder.
  * @throws CommandFailure when there is no such file
  */
 export function documentPlace(file: string): { folder: string; name: string } {
@@ -38,15 +39,15 @@ export function documentPlace(file: string): { folder: string; name: string } {
 }
 
 /**
- * An API document that a command names: a file anywhere, or a URL.
- * @throws BootProblems with everything that is wrong with it
+ * Loads the API document given to a command: any file, or a URL.
+ * @throws BootProblems with all faults of the document
  */
 export async function givenDocument(reference: string): Promise<ApiDocument> {
   if (!isUrl(reference)) {
     const { folder, name } = documentPlace(reference)
     return loadApiDocument(name, { folder, baseDir: process.cwd(), schemaMistakes: keywordMistakes })
   }
-  // what is fetched is kept, which is of no use here
+  // the loader stores fetched documents, which a command does not need
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-document-'))
   try {
     return await loadApiDocument(reference, {

@@ -29,7 +29,7 @@ const say = (text: string): void => {
   process.stderr.write(`${text}\n`)
 }
 
-/** `gatehouse key create`: the key, alone on standard output; nobody can show it again. */
+/** `gatehouse key create`: prints the key, and nothing else, on standard output. It cannot be shown again. */
 export async function createKey({
   name,
   scopes,
@@ -61,7 +61,7 @@ export async function createKey({
   return 0
 }
 
-/** A length of time from now, or the date or time itself. */
+/** Parses a duration from now, or a date or time. */
 function expiry(text: string): string {
   if (mistakes(Duration({ most: Number.MAX_SAFE_INTEGER, description: 'lifetime' }), text).length > 0) return text
   return new Date(Date.now() + milliseconds(text)).toISOString()
@@ -81,7 +81,7 @@ function refuseMistakes(entry: ApiKeyEntry): void {
   }
 }
 
-/** `gatehouse key list`: every key that is stored; no hash is shown. */
+/** `gatehouse key list`: lists all stored keys, without their hashes. */
 export async function listKeys(options: StorageOptions): Promise<number> {
   const storage = await stored(options)
   const entries = await using(storage, () => storage.list())
@@ -109,7 +109,7 @@ export async function listKeys(options: StorageOptions): Promise<number> {
   return 0
 }
 
-/** `gatehouse key revoke`: removes the keys of a name, or the one with an id. */
+/** `gatehouse key revoke`: removes all keys with a name, or the one key with an id. */
 export async function revokeKeys(which: string, options: StorageOptions): Promise<number> {
   const storage = await stored(options)
   return using(storage, async () => {
@@ -128,14 +128,14 @@ export async function revokeKeys(which: string, options: StorageOptions): Promis
   })
 }
 
-/** `gatehouse key hash`: the hash of a password for `basic`, alone on standard output. */
+/** `gatehouse key hash`: prints the hash of a password for `basic`, and nothing else, on standard output. */
 export async function hashOfPassword(): Promise<number> {
   process.stdout.write(`${await hashPassword(await readPassword())}\n`)
   return 0
 }
 
 /**
- * The file that is asked for, else what the configuration says: its file of keys, else Redis; null when it has neither.
+ * The key storage: the given file, else the key file of the configuration, else Redis; null when none is configured.
  */
 async function keyStorage({ config: configFile, file }: StorageOptions): Promise<KeyStorage | null> {
   const { KeyFile } = await import('./key-file.ts')
@@ -169,10 +169,10 @@ async function using<T>(storage: KeyStorage, work: () => Promise<T>): Promise<T>
   }
 }
 
-/** Longest password, in bytes. */
+/** Maximum length of a password, in bytes. */
 const LONGEST = 1024
 
-/** A password from standard input: its first line, which a terminal does not show while it is typed. */
+/** Reads a password: the first line of standard input. A terminal does not show it while it is typed. */
 async function readPassword(): Promise<string> {
   const { stdin, stderr } = process
   const terminal = stdin.isTTY === true

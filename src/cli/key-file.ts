@@ -17,7 +17,7 @@ import { readCheckedFile } from '../config/checked-file.ts'
 import { readFailure } from '../schema/data-file.ts'
 import { CommandFailure } from './failure.ts'
 
-/** The keys file. Comments in a YAML file stay, except above an entry that goes. */
+/** The keys file. Comments in a YAML file are kept, except those above a removed entry. */
 export class KeyFile implements KeyStorage {
   readonly shownAs: string
   readonly #path: string
@@ -27,7 +27,7 @@ export class KeyFile implements KeyStorage {
     if (!/\.(ya?ml|json)$/.test(path)) {
       throw new CommandFailure(`${shownAs} cannot hold keys, allowed: names that end with .yaml, .yml, .json`)
     }
-    // a link stays one
+    // write through a symbolic link instead of replacing it
     this.#path = existsSync(path) ? realpathSync(path) : path
     this.shownAs = shownAs
   }
@@ -49,12 +49,12 @@ export class KeyFile implements KeyStorage {
 
   async close(): Promise<void> {}
 
-  /** Writes a new file and puts it in the place of the old one, so that nobody ever reads half of it. */
+  /** Writes a new file and renames it over the old one, so that no reader sees a half-written file. */
   async #change(edit: (list: YAMLSeq, entries: readonly ApiKeyEntry[], document: Document) => void): Promise<void> {
     const next = `${this.#path}.new`
     let file: number
     try {
-      // it is the lock as well: of two that change the file at once, one is told
+      // the new file is also a lock: the second of two concurrent changes fails here
       file = openSync(next, 'wx', 0o600)
     } catch (error) {
       throw (error as NodeJS.ErrnoException).code === 'EEXIST'
@@ -87,7 +87,7 @@ export class KeyFile implements KeyStorage {
   }
 }
 
-/** Where `gatehouse key` keeps keys. */
+/** Where `gatehouse key` stores keys. */
 export interface KeyStorage {
   /** Its name in messages. */
   readonly shownAs: string

@@ -9,17 +9,17 @@ const isOwn = (url: string): boolean => OWN.some((folder) => url.startsWith(fold
 /** What a gateway has imported. */
 export interface LoadedModules {
   /**
-   * Files of the user, packages left out: absolute paths. One that was looked for in vain is among them, since it may
-   * be written yet.
+   * Absolute paths of the user's files, without packages. Includes files that an import did not find, since they may be
+   * created later.
    */
   files: string[]
-  /** Modules of this package, and those of other packages that it imports itself: URLs. */
+  /** URLs of the modules of this package, and of the packages that it imports. */
   engine: string[]
 }
 
 /**
- * Takes note of every module that is imported from now on.
- * @returns what was imported so far
+ * Records every module imported from now on.
+ * @returns a function that returns the modules imported so far
  */
 export function recordModules(): () => LoadedModules {
   const files = new Set<string>()

@@ -4,18 +4,21 @@ import type { ApiPortal } from '../portal/api-portal.ts'
 import { lookingConfig, type ConfigOptions } from './command-config.ts'
 import { CommandFailure } from './failure.ts'
 
-/** The documents of a gateway, of the whole and of each upstream. */
+/** The documents of a gateway: one for the whole gateway and one for each upstream. */
 export async function gatewayPortal(options: ConfigOptions): Promise<ApiPortal> {
   const config = await lookingConfig(options)
   const { buildApp } = await import('../app.ts')
-  // the document is there even when it is not published
+  // build the documents even when the configuration does not publish them
   const app = await buildApp(config)
   const { portal } = app
   await app.close()
   return portal
 }
 
-/** `gatehouse openapi`: the document of the whole gateway or of one upstream, YAML when `out` ends so, else JSON. */
+/**
+ * `gatehouse openapi`: writes the document of the whole gateway or of one upstream: as YAML when `out` ends with .yaml
+ * or .yml, else as JSON.
+ */
 export async function openapi(options: ConfigOptions & { out?: string; upstream?: string }): Promise<number> {
   const portal = await gatewayPortal(options)
   const { out, upstream } = options

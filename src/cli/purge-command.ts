@@ -10,7 +10,7 @@ interface PurgeOptions {
   gatewayHeader: string[]
 }
 
-/** `gatehouse purge`: has a running gateway, and all that share its store, forget responses. */
+/** `gatehouse purge`: makes a running gateway, and all gateways that share its store, purge cached responses. */
 export async function purge({ url, prefix, tag, soft = false, gateway, gatewayHeader }: PurgeOptions): Promise<number> {
   const what = Object.entries({ url, prefix, tag }).filter(([, value]) => value !== undefined)
   if (what.length !== 1) {

@@ -9,10 +9,13 @@ import { createLogger } from '../observe/logger.ts'
 import { CommandFailure } from './failure.ts'
 import type { KeyStorage } from './key-file.ts'
 
-/** Milliseconds that a command may take. No request waits for it, and one that was given up may yet have been done. */
+/**
+ * Time limit for a Redis command, in milliseconds. No request waits for it. A command that timed out may still be
+ * executed.
+ */
 const PATIENCE = 10_000
 
-/** The keys in Redis: one hash with an entry for each key. */
+/** Stores API keys in Redis: one Redis hash with an entry for each key. */
 export class RedisKeyStorage implements KeyStorage {
   readonly shownAs = 'Redis'
   readonly #connection: RedisConnection
@@ -47,7 +50,7 @@ export class RedisKeyStorage implements KeyStorage {
     return new RedisKeyStorage(connection)
   }
 
-  /** What is no entry is left out; the gateway refuses it too. */
+  /** Invalid entries are skipped; the gateway rejects them as well. */
   async list(): Promise<ApiKeyEntry[]> {
     const texts = await this.#done(this.#connection.client.hvals(REDIS_KEYS))
     return texts.flatMap((text) => {

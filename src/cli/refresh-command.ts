@@ -1,6 +1,6 @@
 import { askGateway, parseHeaders } from './gateway-page.ts'
 
-/** `gatehouse refresh`: has a running gateway look whether the documents that it fetches have changed. */
+/** `gatehouse refresh`: makes a running gateway check now whether the documents that it fetches have changed. */
 export async function refresh({
   gateway,
   gatewayHeader,

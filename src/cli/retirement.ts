@@ -3,16 +3,16 @@ import { GRACE_MS } from '../listener/drain.ts'
 import { onRequest, tellSupervisor } from './supervision.ts'
 
 /**
- * How long answers may take that are on their way when the supervisor ends a gateway that has retired. Milliseconds.
+ * How long in-flight responses may take after the supervisor has ended a retired gateway, in milliseconds.
  */
 const END_GRACE = 1000
-/** How often a gateway that has retired counts its connections in use. Milliseconds. */
+/** How often a retired gateway counts its connections in use, in milliseconds. */
 const COUNT_EVERY = 100
 
 /**
- * Tells the supervisor how many connections in use are left, and whenever that changes. Begins when idle connections
- * have had their time, since a gateway that only has such ones ends by itself.
- * @returns ends it
+ * Reports the number of connections in use to the supervisor, whenever it changes. Begins after the grace time for idle
+ * connections, since a gateway with only idle connections ends by itself.
+ * @returns a function that stops the reports
  */
 function tellConnectionsKept(app: FastifyInstance): () => void {
   let told = 0
@@ -26,15 +26,15 @@ function tellConnectionsKept(app: FastifyInstance): () => void {
 }
 
 /**
- * Retires the gateway when the supervisor has started a newer one: the connections that it has are kept until they end,
- * new ones go to the other.
+ * Retires the gateway when the supervisor has started a newer one: existing connections are kept until they end, new
+ * ones go to the newer gateway.
  * @returns the exit code, once the last connection has ended and the gateway is closed; never without a supervisor
  */
 export function untilRetired(app: FastifyInstance): Promise<number> {
   return new Promise((resolve, reject) => {
     onRequest((message) => {
       if ('retire' in message) {
-        // the newer one looks for changes of documents
+        // the newer gateway checks the documents for changes
         app.apis.close()
         const stopTelling = tellConnectionsKept(app)
         app.connections

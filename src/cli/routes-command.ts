@@ -5,7 +5,7 @@ import { FORWARDED_METHODS } from '../upstream/declaration-schema.ts'
 import type { RouteRow } from '../routing/route-table.ts'
 import { lookingConfig, type ConfigOptions } from './command-config.ts'
 
-/** So many methods are told as all of them, or all but a few. */
+/** From this number of methods on, they are shown as `*`, or as `*` without a few. */
 const MANY = 10
 const COLUMNS = ['METHOD', 'HOST', 'PATH', 'UPSTREAM', 'AUTH', 'LIMIT', 'CACHE', 'SCHEMA', 'FILE'] as const
 
@@ -65,20 +65,20 @@ function cells(
   ]
 }
 
-/** Methods in few words, when it is nearly all of them that a path answers. */
+/** The methods of a path as short texts: `*`, or `* but ...` when nearly all methods are answered. */
 function methodsText(methods: readonly string[]): string[] {
   const others = FORWARDED_METHODS.filter((method) => !methods.includes(method))
   if (others.length > MANY || methods.length < MANY) return [...methods]
   return [others.length === 0 ? '*' : `* but ${others.join(',')}`]
 }
 
-/** The routes whose other spellings and methods a row does not answer. */
+/** The routes whose other spellings and methods this route leaves to them. */
 type LeavesOf = (row: RouteRow) => readonly string[]
 
 const leavesText = (leaves: readonly string[]): string =>
   leaves.length === 0 ? '' : ` [leaves ${leaves[0]}${leaves.length > 1 ? ` and ${leaves.length - 1} more` : ''}]`
 
-/** Rows that differ by the method alone are one where they are many. */
+/** Table lines of the routes. Many routes that differ only in their method share a line. */
 function lines(rows: readonly RouteRow[], leaves: LeavesOf): string[][] {
   const groups = new Map<string, { methods: string[]; rest: string[] }>()
   for (const row of rows) {
@@ -103,7 +103,7 @@ export function routeLines(rows: readonly RouteRow[], leaves: LeavesOf = () => [
   )
 }
 
-/** `gatehouse routes`: every route with what it stands under. */
+/** `gatehouse routes`: lists every route with its upstream, auth, limit, cache and file. */
 export async function routes(options: ConfigOptions & { json?: boolean }): Promise<number> {
   const config = await lookingConfig(options)
   const { buildApp } = await import('../app.ts')

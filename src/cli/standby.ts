@@ -2,14 +2,14 @@ import { fileURLToPath } from 'node:url'
 import { loadConfig } from '../config/load-config.ts'
 import { onRequest } from './supervision.ts'
 
-/** A project with one upstream file and one document. */
+/** A sample project with one upstream file and one document. */
 const SAMPLE = fileURLToPath(new URL('sample/', import.meta.url))
 
 /**
- * Waits until the supervisor wants this gateway to start. Until then the modules of the gateway are loaded, and a
- * gateway of a sample project is built and thrown away, so that the real one is built with warm code. No file of the
- * user is read: it may change until the start.
- * @returns lines that the gateway need not log at its start
+ * Waits until the supervisor asks this gateway to start. Meanwhile it loads the modules of the gateway, and builds and
+ * discards a gateway of a sample project, so that the real one is built with compiled code. It reads no file of the
+ * user, because the files may change before the start.
+ * @returns log lines that the gateway need not repeat at its start
  */
 export async function standBy(): Promise<readonly string[]> {
   const started = Promise.withResolvers<readonly string[]>()
@@ -21,14 +21,14 @@ export async function standBy(): Promise<readonly string[]> {
     isWanted = true
     started.resolve(message.logged)
   })
-  // the messages that are here already
+  // messages that have arrived already
   await new Promise((resolve) => {
     setImmediate(resolve)
   })
   await import('../app.ts')
   for (const url of engine) {
     if (isWanted) break
-    // what is wrong with a module is reported when the gateway needs it
+    // a module that cannot be loaded is reported when the gateway needs it
     await import(url).catch(() => {})
   }
   await new Promise((resolve) => {

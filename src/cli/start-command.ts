@@ -18,7 +18,7 @@ import { untilRetired } from './retirement.ts'
 import { standBy } from './standby.ts'
 import { isSupervised, leaveSupervisor, stateBefore, tellStateWhenAsked, tellSupervisor } from './supervision.ts'
 
-/** `gatehouse start`: runs the gateway until it is told to stop. Resolves to the exit code. */
+/** `gatehouse start`: runs the gateway until it is asked to stop. Resolves to the exit code. */
 export async function start(options: ConfigOptions): Promise<number> {
   if (!isSupervised()) {
     let say = (): void => {
@@ -33,7 +33,7 @@ export async function start(options: ConfigOptions): Promise<number> {
       () => {},
     )
   }
-  // the supervisor says it for gateways that do not serve yet
+  // until this gateway serves, the supervisor logs the line about SIGHUP
   let say = (): void => {}
   ignoreHangup(() => say())
   const imported = recordModules()
@@ -51,7 +51,7 @@ export async function start(options: ConfigOptions): Promise<number> {
   } catch (error) {
     const mendable = mendableFiles(error, options)
     if (mendable !== undefined) tellSupervisor({ mendable })
-    // what is mended may be a file that one of the folder imports
+    // the fix may be in a file that an upstream file imports
     tellImported()
     throw error
   }
@@ -65,7 +65,7 @@ function warn(app: FastifyInstance, text: string): void {
 /**
  * @param built    gets the gateway
  * @param started  called when it listens
- * @param logged   lines of the start that need no repetition
+ * @param logged   lines that the previous gateway has logged at its start
  */
 async function run(
   options: ConfigOptions,
@@ -76,7 +76,7 @@ async function run(
   const config = await commandConfig(options)
   const delay = milliseconds(config.shutdown.delay)
   const timeout = milliseconds(config.shutdown.timeout)
-  // before the files are read, so that no change of theirs is missed
+  // watch before the files are read, so that no change is missed
   tellSupervisor({
     watch: {
       file: findConfigFile(process.cwd(), options.config),
@@ -111,12 +111,12 @@ async function run(
   return code
 }
 
-/** Where a problem has come from that no change of a file can mend: an option, or the environment. */
+/** Sources of problems that no file change can fix: command-line options and the environment. */
 const FIXED = /^(--|GATEHOUSE_)/
 
 /**
- * What to watch after a gateway could not start, so that it starts once the mistakes are mended.
- * @returns undefined when it takes another command line or environment, or when the reason is none of files
+ * The files to watch after a failed start, so that the gateway starts once they are fixed.
+ * @returns undefined when a command-line option or the environment must change, or when the failure is not about files
  */
 function mendableFiles(error: unknown, options: ConfigOptions): Watched | undefined {
   if (!(error instanceof BootProblems) || error.problems.some(({ file }) => FIXED.test(file))) return undefined
@@ -130,7 +130,7 @@ function configFile({ config }: ConfigOptions): string | undefined {
   try {
     return findConfigFile(process.cwd(), config)
   } catch {
-    // there are several, of which one has to go
+    // there are several configuration files, and all but one must be removed
     return undefined
   }
 }

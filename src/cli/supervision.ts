@@ -4,49 +4,52 @@ import type { UpstreamsMemory } from '../upstream/upstream-registry.ts'
 import type { Watched } from './file-watch.ts'
 import type { LoadedModules } from './loaded-modules.ts'
 
-/** What a gateway reports to the supervisor of `--watch`. */
+/** What a gateway sends to the supervisor of `--watch`. */
 export type SupervisionMessage =
-  /** What it is made of, and how many milliseconds its stop takes at most. */
+  /** The files from which it is built, and the maximum duration of its stop in milliseconds. */
   | { watch: Watched; stopsWithin: number }
-  /** What it has imported; also when it could not start. */
+  /** The modules that it has imported. Sent after a failed start, too. */
   | { imported: LoadedModules }
-  /** It cannot start, for mistakes that a change of these files can mend. */
+  /** It cannot start, and a change of these files can fix that. */
   | { mendable: Watched }
   /** It listens. */
   | { ready: true }
-  /** It has these lines to log at its start. */
+  /** The lines that it has logged at its start. */
   | { logged: readonly string[] }
-  /** Something has changed that is no file. */
+  /** Something other than a file has changed. */
   | { changed: true }
-  /** What it knows of its targets. */
+  /** What it knows about its targets. */
   | { state: UpstreamsMemory }
-  /** It starts, and wants to know what the gateway before knows of its targets. */
+  /** It starts, and asks what the previous gateway knows about its targets. */
   | { asks: 'state' }
-  /** It accepts no more connections, and keeps this many that are in use. */
+  /** It has retired: it accepts no more connections, and keeps this many that are in use. */
   | { retired: number }
-  /** It has retired, and so many connections are still in use, other than it said before. */
+  /** It has retired, and the number of its connections in use has changed to this. */
   | { keeps: number }
-  /** It closes this many connections, since the supervisor wants it to end. */
+  /** It closes this many connections because the supervisor has asked it to end. */
   | { ended: number }
 
 /** What the supervisor sends to a gateway. */
 export type SupervisorRequest =
-  /** Start now, and leave out these lines of the start, which the gateway before has logged. */
+  /** Start now, and do not repeat these log lines of the previous gateway's start. */
   | { start: true; logged: readonly string[] }
-  /** Modules of the gateway to load before the start: URLs. */
+  /** URLs of the gateway's modules to load before the start. */
   | { engine: readonly string[] }
-  /** Leave new connections to the gateway that has started. */
+  /** Retire: leave new connections to the newer gateway. */
   | { retire: true }
-  /** Close the connections that are left. */
+  /** Close the remaining connections. */
   | { end: true }
-  /** Report what is known of the targets. */
+  /** Send what is known about the targets. */
   | { tell: 'state' }
   | { state: UpstreamsMemory }
 
-/** Milliseconds to wait for what another process knows, which may be busy; without it the gateway begins anew. */
+/**
+ * How long to wait for the previous gateway's knowledge of its targets, in milliseconds: that process may be busy.
+ * After that, the gateway starts without it.
+ */
 export const STATE_WAIT = 3000
 
-/** What the gateway before has known of its targets; nothing at the first start, and without a supervisor. */
+/** What the previous gateway knows about its targets; empty at the first start and without a supervisor. */
 export async function stateBefore(): Promise<UpstreamsMemory> {
   if (cluster.worker === undefined) return {}
   const { promise, resolve } = Promise.withResolvers<UpstreamsMemory>()
@@ -63,14 +66,14 @@ export async function stateBefore(): Promise<UpstreamsMemory> {
   return state
 }
 
-/** Tells the supervisor what is known of the targets, whenever it asks. */
+/** Sends what is known about the targets to the supervisor whenever it asks. */
 export function tellStateWhenAsked(state: () => UpstreamsMemory): void {
   onRequest((message) => {
     if ('tell' in message) tellSupervisor({ state: state() })
   })
 }
 
-/** Calls `hear` with what the supervisor sends, if there is one. */
+/** Calls `hear` with every message of the supervisor, if there is one. */
 export function onRequest(hear: (message: SupervisorRequest) => void): void {
   if (cluster.worker === undefined) return
   process.on('message', (received) => {
@@ -84,15 +87,15 @@ const requestOf = (message: unknown): SupervisorRequest | undefined =>
     ? (message.gatehouse as SupervisorRequest)
     : undefined
 
-/** Whether a supervisor makes this gateway anew when something changes. */
+/** Whether a supervisor replaces this gateway when something changes. */
 export const isSupervised = (): boolean => cluster.worker !== undefined
 
-/** Does nothing in a process without a supervisor. */
+/** Sends a message to the supervisor. Does nothing without one. */
 export function tellSupervisor(message: SupervisionMessage): void {
   cluster.worker?.send({ gatehouse: message })
 }
 
-/** The message, if it is one. */
+/** Returns the message if it is one of a gateway, else undefined. */
 export function supervisionMessage(message: unknown): SupervisionMessage | undefined {
   return typeof message === 'object' && message !== null && 'gatehouse' in message
     ? (message.gatehouse as SupervisionMessage)
@@ -100,8 +103,8 @@ export function supervisionMessage(message: unknown): SupervisionMessage | undef
 }
 
 /**
- * Takes leave of the supervisor once nothing listens here any more: connections that it has handed over meanwhile go
- * back to it for the next gateway, where they would be lost with a process that simply ends.
+ * Disconnects from the supervisor after this process has stopped listening. Connections that the supervisor has handed
+ * over in the meantime go back to it, for the next gateway. If the process simply ended, they would be lost.
  */
 export async function leaveSupervisor(): Promise<void> {
   const { worker } = cluster

@@ -12,7 +12,7 @@ export interface TokenOptions {
 }
 
 /**
- * `name=value` pairs as claims: values that are JSON (`true`, `7`, `["a"]`) stand for themselves, all others are text.
+ * `name=value` pairs as claims: values that are valid JSON (`true`, `7`, `["a"]`) are parsed, all others are strings.
  */
 export function parseClaims(pairs: readonly string[]): Record<string, unknown> {
   const claims = new Map<string, unknown>()
@@ -29,7 +29,7 @@ export function parseClaims(pairs: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(claims)
 }
 
-/** Claims that have an option, or that the gateway states itself. */
+/** Claims that have an option of their own, or that the command sets itself. */
 const STATED: Record<string, string> = {
   exp: 'state --expires instead',
   iat: 'the time of signing is stated in any case',
@@ -44,7 +44,7 @@ function checkClaims(claims: Record<string, unknown>): void {
   }
 }
 
-/** Text of digits alone is milliseconds, as it is everywhere else. */
+/** Digits without a unit are milliseconds, as in all other options. */
 function lifetime(text: string): string | number {
   const value = /^\d+$/.test(text) ? Number(text) : text
   const [wrong] = mistakes(Duration({ description: 'lifetime', least: 1000, most: Number.MAX_SAFE_INTEGER }), value)
@@ -52,7 +52,7 @@ function lifetime(text: string): string | number {
   return value
 }
 
-/** `gatehouse token`: a signed development token, alone on standard output. */
+/** `gatehouse token`: prints a signed development token, and nothing else, on standard output. */
 export async function token({ config: file, sub, scopes, expires, claim }: TokenOptions): Promise<number> {
   const claims = parseClaims(claim)
   checkClaims(claims)

@@ -12,15 +12,15 @@ const WHAT_TO_DO =
 export interface Trial {
   /** What is wrong without the files; none when all is right with them. */
   before: Problem[]
-  /** Operations of the document that no route could be made of, with the reason. */
+  /** Operations of the document for which no route could be created, with the reason. */
   unrouted: string[]
 }
 
 /**
- * Builds a gateway with files that are not written yet.
- * @param files  documents, and behind them the upstream file that uses them
- * @param upstream  its name
- * @throws BootProblems with what is wrong because of them
+ * Builds a gateway as if the given files existed, before they are written.
+ * @param files  the documents, followed by the upstream file that uses them
+ * @param upstream  name of that upstream
+ * @throws BootProblems with the problems that these files cause
  */
 export async function tryFiles(config: Config, upstream: string, files: readonly NewFile[]): Promise<Trial> {
   const scratch = mkdtempSync(join(tmpdir(), 'gatehouse-try-'))
@@ -39,7 +39,7 @@ export async function tryFiles(config: Config, upstream: string, files: readonly
 }
 
 /**
- * Writes the files into a folder of their own, with the documents as far below it as they will be below the project.
+ * Writes the files into a separate folder, with the documents at the same depth as they will have in the project.
  */
 function draft({ openapi, baseDir }: Config, files: readonly NewFile[], scratch: string): DraftFile {
   const below = relative(baseDir, openapi)

@@ -3,34 +3,34 @@ import { followReference } from '../schema/local-reference.ts'
 import { isObject, type SchemaObject } from '../schema/json-schema.ts'
 import type { ApiDocument } from '../schema/types.ts'
 
-/** A security scheme of a document, and the scheme of the gateway that stands for it. */
+/** A security scheme of a document, and the gateway's scheme that replaces it. */
 export interface MappedScheme {
   name: string
   scheme: string
-  /** What the document says of it. */
+  /** Its description in the document. */
   about: string
 }
 
-/** What an upstream file is written from. */
+/** The data from which an upstream file is written. */
 export interface UpstreamFacts {
   name: string
   title: string
   prefix: string
-  /** Null when nobody knows one: then the upstream is a mock. */
+  /** Null when no target is known: then the upstream is a mock. */
   target: string | null
-  /** As the upstream file names it. */
+  /** Its path in the form used in the upstream file. */
   document: string
-  /** What happens to its faults; absent for the default. */
+  /** How faults in the document are handled; absent for the default. */
   faults?: string
-  /** Where it was taken from, when from a URL. */
+  /** The URL that it was fetched from, if any. */
   source?: string
   operations: number
-  /** Of the whole upstream; null when the gateway states one. */
+  /** The `auth` of the whole upstream; null when the gateway has one to inherit. */
   auth: string | null
   schemes: readonly MappedScheme[]
 }
 
-/** Text as a literal of TypeScript, which no text gets out of. */
+/** Text as a TypeScript string literal, escaped so that no text can end the literal. */
 export function literal(text: string): string {
   const body = JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")
   return `'${body.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => Array.from({ length: character.length }, (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`).join(''))}'`
@@ -39,7 +39,7 @@ export function literal(text: string): string {
 const key = (name: string): string =>
   name === '__proto__' ? "['__proto__']" : /^[A-Za-z_$][\w$]*$/.test(name) ? name : literal(name)
 
-/** Text as one line, short enough for a comment or a terminal. */
+/** Text as a single line, cut to a length that fits a comment or a terminal. */
 export function oneLine(text: string, most = 100): string {
   const line = text.replaceAll(/[\s\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]+/gu, ' ').trim()
   return line.length > most ? `${line.slice(0, most - 3)}...` : line
@@ -114,14 +114,14 @@ ${mode}${mapping}  },
 `
 }
 
-/** Names of the gateway's schemes. */
+/** Names of the gateway's authentication schemes. */
 export const SCHEMES = Object.keys(SchemeUse.properties) as SchemeName[]
 /** `name` of an upstream. */
 export const UPSTREAM_NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/
 const PREFIX = /^(\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~-]+)*\/?$/
 const MOST_NAME = 40
 
-/** A name that a text gives, whatever is in it; null when it gives none. */
+/** Makes a valid upstream name of any text; null when the text has no usable characters. */
 export function nameFrom(text: unknown): string | null {
   if (typeof text !== 'string') return null
   const words = text
@@ -140,7 +140,7 @@ export function nameFrom(text: unknown): string | null {
 export const isPrefix = (path: string): boolean => PREFIX.test(path)
 
 /**
- * Where the document says that its service runs: the first server with an absolute URL, variables with their defaults.
+ * The address of the service in the document: the first server with an absolute URL. Variables get their defaults.
  * @param base  URL of the document
  */
 export function serverUrl({ root }: ApiDocument, base?: string): URL | null {
@@ -157,16 +157,16 @@ export function serverUrl({ root }: ApiDocument, base?: string): URL | null {
   return null
 }
 
-/** Parts of a path that do not tell one API from another. */
+/** Path segments that do not identify an API. */
 const COMMON = /^(?:api|apis|rest|v\d+(?:\.\d+)*)$/i
 
-/** The path of the server when it tells which API it is, else the name. */
+/** The path of the server if it identifies the API, else the name. */
 export function prefixFrom(server: URL | null, name: string): string {
   const path = server?.pathname.replace(/\/+$/, '') ?? ''
   return path.split('/').some((part) => part !== '' && !COMMON.test(part)) && isPrefix(path) ? path : `/${name}`
 }
 
-/** The scheme of the gateway that a scheme of a document is nearest to. */
+/** The gateway's scheme that is closest to a scheme of a document. */
 function nearest({ type, scheme }: SchemaObject): SchemeName {
   if (type === 'apiKey') return 'apiKey'
   if (type === 'mutualTLS') return 'clientCertificate'
@@ -174,9 +174,9 @@ function nearest({ type, scheme }: SchemaObject): SchemeName {
 }
 
 /**
- * The schemes that the operations of a document ask for, each with one of the gateway.
- * @param wanted  scheme that stands for all of them
- * @param known   schemes that the gateway has settings for; where there are none, a token stands in
+ * Maps each scheme that the operations of a document require to a scheme of the gateway.
+ * @param wanted  scheme to use for all of them
+ * @param known   schemes that are configured in the gateway; if there are none, `jwt` is used
  */
 export function mappedSchemes(
   { root, operations }: ApiDocument,

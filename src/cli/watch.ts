@@ -8,7 +8,7 @@ import type { SupervisionMessage } from './supervision.ts'
 import { WatchedChild } from './watched-child.ts'
 
 const EXECUTABLE = fileURLToPath(new URL('../../bin/gatehouse.js', import.meta.url))
-/** So many children that were replaced may keep connections in use. */
+/** The maximum number of replaced children that may keep connections in use. */
 const MOST_RETIRED = 2
 
 const say = (text: string): void => {
@@ -17,12 +17,12 @@ const say = (text: string): void => {
 const connections = (count: number): string => (count === 1 ? '1 connection' : `${count} connections`)
 
 /**
- * Runs the gateway in a child process and replaces it when files declare something else than before.
+ * Runs the gateway in a child process, and replaces the child when the meaning of a file changes.
  *
  * This process holds the listening socket (`node:cluster`) and hands connections to the child. A new child starts while
- * the old one still serves, and takes over when it is ready: there is no moment without a listener. A child that does
- * not get ready reports why, and the old one goes on. A child that was replaced keeps the connections that it has. One
- * more child stands by with the modules of the gateway loaded, so that the next change is served soon.
+ * the old one still serves, and takes over when it is ready: there is no moment without a listener. A child that cannot
+ * start reports why, and the old one continues. A replaced child keeps its existing connections. One more child stands
+ * by with the gateway's modules loaded, so that the next change takes effect quickly.
  */
 class Supervisor {
   readonly #files = new GatewayFiles(
@@ -34,15 +34,15 @@ class Supervisor {
     },
   )
   readonly #finish: (code: number) => void
-  /** All that run, in the order of their start. */
+  /** All running children, in the order of their start. */
   readonly #children = new Set<WatchedChild>()
   #current: WatchedChild | undefined
   #standby: WatchedChild | undefined
-  /** Modules of the gateway that the child has loaded which serves: URLs. */
+  /** URLs of the gateway's modules that the serving child has loaded. */
   #engine: readonly string[] = []
-  /** What the gateway that serves has logged at its start. */
+  /** The lines that the serving gateway has logged at its start. */
   #logged: readonly string[] = []
-  /** Whether the first gateway could not start for mistakes in files. */
+  /** Whether the first gateway could not start because of mistakes in files. */
   #mendable = false
   #busy = false
   #changedMeanwhile = false
@@ -85,7 +85,7 @@ class Supervisor {
     this.#finish(code)
   }
 
-  /** @param forced  also when no file declares anything new */
+  /** @param forced  reload even when no file has changed its meaning */
   async #reload(forced: boolean): Promise<void> {
     this.#forced ||= forced
     this.#changedMeanwhile = true
@@ -110,7 +110,7 @@ class Supervisor {
     if (!this.#stopping && this.#current === undefined) say('waiting for a change')
   }
 
-  /** Starts a child. Resolves when it serves, or to how it has ended before. */
+  /** Starts a child. Resolves when it serves; if it ends before, resolves to its exit code or signal. */
   async #replace(): Promise<void | number | string> {
     const child = this.#next()
     child.start(this.#current === undefined ? [] : this.#logged)
@@ -119,7 +119,10 @@ class Supervisor {
     return code
   }
 
-  /** The child that stands by, unless modules of the gateway itself have been written since it was started. */
+  /**
+   * Returns the standby child, or a new one when the gateway's own modules have changed since the standby child was
+   * started.
+   */
   #next(): WatchedChild {
     const standby = this.#standby
     this.#standby = undefined
@@ -132,12 +135,12 @@ class Supervisor {
     return this.#fork()
   }
 
-  /** Has the next child load what it needs before it is wanted. */
+  /** Starts the next standby child, which loads its modules in advance. */
   #prepare(): void {
     if (this.#stopping || this.#standby !== undefined) return
     this.#standby = this.#fork()
     this.#standby.send({ engine: this.#engine })
-    // what the next change will be compared with
+    // load this now: the next change needs it
     import('./file-snapshot.ts')
   }
 
@@ -184,13 +187,16 @@ class Supervisor {
     this.#engine = child.engine
     this.#files.served()
     child.serve()
-    // a program that runs this one with a channel, such as the demo, wants to know
+    // report to a parent process with an IPC channel, such as the demo
     if (process.connected) process.send?.('ready')
     if (this.#stopping) return child.stop()
     before?.retire()
   }
 
-  /** Ends the oldest when too many keep connections in use. Those that keep none end by themselves. */
+  /**
+   * Ends the oldest retired child when too many keep connections in use. Children without such connections end by
+   * themselves.
+   */
   #limitRetired(): void {
     const keeping = [...this.#children].filter(({ stage, keeps }) => stage === 'retired' && keeps > 0)
     if (keeping.length > MOST_RETIRED) keeping[0]!.end()

@@ -3,20 +3,22 @@ import { STOP_MESSAGE } from '../listener/process-signals.ts'
 import type { UpstreamsMemory } from '../upstream/upstream-registry.ts'
 import { STATE_WAIT, supervisionMessage, type SupervisionMessage, type SupervisorRequest } from './supervision.ts'
 
-/** How much longer than it should a child may take to end, before it is killed. Milliseconds. */
+/** How long a child may exceed its stop time before it is killed, in milliseconds. */
 const STOP_SLACK = 2000
-/** How long a child may take to end that the supervisor has told to close its connections. Milliseconds. */
+/** How long a child may take to end after the supervisor has asked it to close its connections, in milliseconds. */
 const END_BOUND = 5000
-/** setTimeout takes longer ones for 1 ms. */
+/** The longest delay that setTimeout supports: a longer one would become 1 ms. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
 /**
- * What becomes of a child: it waits for its turn, starts, serves, keeps the connections that it has, and is told to
- * end.
+ * The life of a child, in this order: waiting to start, starting, serving, retired (keeps its existing connections),
+ * ending.
  */
 export type ChildStage = 'waiting' | 'starting' | 'serving' | 'retired' | 'ending'
 
-/** A gateway in a process of its own, as the supervisor sees it. It ends with the supervisor, however that ends. */
+/**
+ * The supervisor's view of a gateway in a child process. The child ends when the supervisor ends, for whatever reason.
+ */
 export class WatchedChild {
   readonly #worker: Worker = cluster.fork()
   readonly bornAt = Date.now()
@@ -26,13 +28,16 @@ export class WatchedChild {
   /** Resolves when it serves. */
   readonly ready = this.#listens.promise
   stage: ChildStage = 'waiting'
-  /** Modules of the gateway that it has loaded: URLs. */
+  /** URLs of the gateway's modules that it has loaded. */
   engine: readonly string[] = []
   /** When it began to read the files. Milliseconds since 1970. */
   startedAt = 0
-  /** Connections in use that it keeps after it has retired; 0 until its idle ones have had the time to close. */
+  /**
+   * The number of connections in use that it keeps after it has retired; 0 until the grace time of idle connections is
+   * over.
+   */
   keeps = 0
-  /** Milliseconds that its stop takes at most, once it is known. */
+  /** The maximum duration of its stop in milliseconds, once it is known. */
   stopsWithin = 0
 
   constructor(hear: (message: SupervisionMessage) => void) {
@@ -40,7 +45,7 @@ export class WatchedChild {
       const message = supervisionMessage(received)
       if (message !== undefined) hear(message)
     })
-    // it closed its channel while a message was on the way to it: 'exit' says the rest
+    // it closed its channel while a message was being sent; the 'exit' event follows
     this.#worker.on('error', () => {})
     this.exit = new Promise((resolve) => {
       this.#worker.once('exit', (code, signal) => resolve(signal ?? code))
@@ -51,36 +56,37 @@ export class WatchedChild {
     if (this.#worker.isConnected()) this.#worker.send({ gatehouse: message })
   }
 
-  /** @param logged  lines that it need not log once more */
+  /** @param logged  log lines that it need not repeat */
   start(logged: readonly string[]): void {
     this.stage = 'starting'
     this.startedAt = Date.now()
     this.send({ start: true, logged })
   }
 
-  /** It has said that it listens. */
+  /** To be called when it has reported that it listens. */
   serve(): void {
     this.stage = 'serving'
     this.#listens.resolve()
   }
 
-  /** Has it leave new connections to another one. */
+  /** Asks it to leave new connections to the newer child. */
   retire(): void {
     this.stage = 'retired'
     this.send({ retire: true })
   }
 
-  /** Has it close the connections that it still has. */
+  /** Asks it to close its remaining connections. */
   end(): void {
     this.stage = 'ending'
     this.send({ end: true })
     this.#killAfter(END_BOUND)
   }
 
-  /** Ends it as gracefully as a gateway ends that is on its own. */
+  /** Stops it gracefully, like a gateway without a supervisor. */
   stop(): void {
     if (this.stage === 'waiting') return this.kill()
-    // a child that listens gets a message, since a Ctrl-C has reached it already and a second signal would cut it short
+    // a child that listens gets a message instead of a signal: a Ctrl-C has reached it already, and a second signal
+    // would end it at once
     if (this.stage === 'starting') this.#worker.process.kill('SIGTERM')
     else if (this.#worker.isConnected()) this.#worker.send(STOP_MESSAGE)
     this.#killAfter(this.stopsWithin + STOP_SLACK)
@@ -95,7 +101,7 @@ export class WatchedChild {
     this.exit.then(() => clearTimeout(timer))
   }
 
-  /** What it knows of its targets, in time for the one that takes over. */
+  /** Asks for its knowledge of its targets, for the child that takes over. */
   state(): Promise<UpstreamsMemory> {
     const { promise, resolve } = Promise.withResolvers<UpstreamsMemory>()
     if (!this.#worker.isConnected()) return Promise.resolve({})

@@ -11,11 +11,11 @@ import { fieldPath } from './schema-wording.ts'
 /**
  * Reads a YAML or JSON file that must match a schema.
  * @param shownAs  its name in problems
- * @throws BootProblems with every mistake and its line; no message shows a value that is `writeOnly`
+ * @throws BootProblems with every mistake and its line; messages never show `writeOnly` values
  */
 export function readCheckedFile<S extends TSchema>(path: string, shownAs: string, schema: S): Static<S> {
   const { value, linesOf } = readDataFile(path, shownAs)
-  // an editor that empties a file before it writes must not be taken at its word
+  // an editor may empty a file before it writes: do not treat an empty file as valid
   if (value === null) {
     throw new BootProblems([{ file: shownAs, field: '', message: 'is empty: an empty list is written []' }])
   }
@@ -30,7 +30,7 @@ export function readCheckedFile<S extends TSchema>(path: string, shownAs: string
 }
 
 /**
- * The text of a file.
+ * Reads a text file.
  * @param shownAs  its name in problems
  * @throws BootProblems when it cannot be read
  */
@@ -43,16 +43,15 @@ export function readText(path: string, shownAs: string): string {
 }
 
 /**
- * Milliseconds between two looks at a file: a look works everywhere, also where a mount swaps links or tells of no
- * change.
+ * Polling interval for a file, in milliseconds. Polling also works on mounts that swap links or send no change events.
  */
 const INTERVAL = 1000
 
 /**
- * Loads a file now, and again whenever it has changed. Once it runs, a file that is broken or gone leaves everything as
- * it was, and the log says so.
- * @param load  reads the file and takes it over; its BootProblems at the first time are the caller's
- * @returns what ends the watching
+ * Loads a file now, and again whenever it changes. After the first load, a broken or missing file is logged and the
+ * previous content stays in use.
+ * @param load  reads and applies the file; BootProblems of the first load are thrown to the caller
+ * @returns a function that stops the polling
  */
 export function keepLoaded(
   path: string,
@@ -61,7 +60,7 @@ export function keepLoaded(
   log: Pick<FastifyBaseLogger, 'info' | 'error'>,
   interval = INTERVAL,
 ): () => void {
-  // before it is read, so that no change is missed
+  // look before reading, so that no change is missed
   let seen = stamp(statSync(path, { bigint: true, throwIfNoEntry: false }))
   load()
   let timer: NodeJS.Timeout
@@ -94,9 +93,9 @@ export function keepLoaded(
 }
 
 /**
- * The same for a file that the configuration names, until the gateway closes.
- * @param file  its path, from the folder of the configuration
- * @param load  is told the path, and the name for problems
+ * Like `loadAndWatch`, for a file named in the configuration. Stops when the gateway closes.
+ * @param file  its path, relative to the folder of the configuration
+ * @param load  gets the absolute path, and the name to use in problems
  */
 export function keepFileLoaded(app: FastifyInstance, file: string, load: (path: string, name: string) => void): void {
   const { baseDir } = app.config

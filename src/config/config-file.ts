@@ -4,20 +4,20 @@ import { BootProblems } from '../errors.ts'
 import { readDataFile, type DataFile } from '../schema/data-file.ts'
 import { importFile } from './module-file.ts'
 
-/** Endings that a configuration file may have. */
+/** Allowed extensions of a configuration file. */
 export const CONFIG_ENDINGS = ['.ts', '.js', '.mjs', '.yaml', '.yml', '.json'] as const
 
-/** A configuration file as it was read, before any check. */
+/** A configuration file as read, before any check. */
 export interface ConfigFile extends Pick<DataFile, 'value'> {
   /** Its name as the user would type it. */
   name: string
-  /** Where relative paths in it start. */
+  /** The folder to which relative paths in it refer. */
   baseDir: string
-  /** Line of a field; modules have none. */
+  /** Returns the line of a field; absent for modules. */
   linesOf?: DataFile['linesOf']
 }
 
-/** A path as people in `cwd` would type it. */
+/** A path as a user in `cwd` would type it. */
 export function shownPath(path: string, cwd: string): string {
   const short = relative(cwd, path)
   return short === '' ? '.' : short.startsWith('..') ? path : short
@@ -26,9 +26,9 @@ export function shownPath(path: string, cwd: string): string {
 /**
  * Absolute path of the configuration file.
  * @param cwd   the working directory
- * @param file  the file that was asked for; without it, the `gatehouse.config.*` of `cwd`
- * @returns undefined when none was asked for and there is none
- * @throws BootProblems  when `cwd` has several, or the ending is unknown
+ * @param file  the requested file; by default the `gatehouse.config.*` in `cwd`
+ * @returns undefined when no file was requested and `cwd` has none
+ * @throws BootProblems  when `cwd` has several, or the extension is unknown
  */
 export function findConfigFile(cwd: string, file?: string): string | undefined {
   if (file !== undefined) {
@@ -67,7 +67,7 @@ export async function readConfigFile(path: string, cwd: string): Promise<ConfigF
   const baseDir = dirname(path)
   if (!/\.(ts|js|mjs)$/.test(path)) {
     const { value, linesOf } = readDataFile(path, name)
-    // an empty file, or one of comments alone, says nothing
+    // an empty file, or one with only comments, sets nothing
     return { name, baseDir, value: value === null ? {} : value, linesOf }
   }
   const module = await importFile(path, name)

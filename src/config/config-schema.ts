@@ -54,8 +54,8 @@ export const IdentityHeaders = Type.Record(Type.String({ pattern: HeaderName }),
 })
 
 /**
- * The whole configuration of a gateway. From this one schema come the type, the defaults, the checks and
- * `docs/configuration.md`.
+ * The whole configuration of a gateway. The type, the defaults, the checks and `docs/configuration.md` are all derived
+ * from this schema.
  */
 export const ConfigSchema = Type.Object(
   {

@@ -14,19 +14,19 @@ export interface Variable {
   name: string
   /** The keys down to the leaf. */
   path: readonly string[]
-  /** How many of the keys lead to a section that can also be a plain value such as `false`. */
+  /** The number of keys that lead to a section which can also be a plain value such as `false`. */
   switches: ReadonlySet<number>
-  /** What the leaf may be: schemas of plain values. */
+  /** Schemas of the plain values that the leaf accepts. */
   scalars: readonly SchemaNode[]
-  /** Whether the leaf may be a list of text, written with commas. */
+  /** Whether the leaf may be a list of strings, separated by commas. */
   list: boolean
   /** Whether `<name>_FILE` is accepted too. */
   secret: boolean
-  /** Whether the leaf may also be what no variable can say: a section, or a list of them. */
+  /** Whether the leaf may also be a section or a list of sections, which no variable can express. */
   structured: boolean
 }
 
-/** A value that comes from somewhere other than the configuration file. */
+/** A value that does not come from the configuration file. */
 export interface Setting {
   path: readonly string[]
   switches?: ReadonlySet<number>
@@ -85,7 +85,10 @@ export function environmentVariables(schema: TSchema): Variable[] {
   return variables
 }
 
-/** The text of a variable as the value that the schema most likely means; the check tells when it does not fit. */
+/**
+ * Converts the text of a variable to the type that the schema most likely expects. The check reports a value that does
+ * not fit.
+ */
 function valueOf(variable: Variable, text: string): unknown {
   const items = (): string[] =>
     text
@@ -105,7 +108,7 @@ function valueOf(variable: Variable, text: string): unknown {
 
 /**
  * Kubernetes puts these into every container next to a service called `gatehouse`: `GATEHOUSE_SERVICE_HOST`,
- * `GATEHOUSE_PORT=tcp://...`, `GATEHOUSE_PORT_3000_TCP_ADDR`. They are nobody's settings.
+ * `GATEHOUSE_PORT=tcp://...`, `GATEHOUSE_PORT_3000_TCP_ADDR`. They are not settings.
  */
 function isServiceLink(name: string, value: string): boolean {
   return (
@@ -127,13 +130,13 @@ function sectionOf(schema: SchemaNode, name: string, path: readonly string[] = [
   return undefined
 }
 
-/** Variables of the parts of a section, or undefined. */
+/** Names of the variables for the parts of a section, or undefined when there are none. */
 function partsOf(name: string, known: ReadonlyMap<string, unknown>): string | undefined {
   const parts = [...known.keys()].filter((other) => other.startsWith(`${name}_`) && !other.endsWith('_FILE'))
   return parts.length === 0 ? undefined : `${parts.slice(0, 4).join(', ')}${parts.length > 4 ? ', …' : ''}`
 }
 
-/** What a variable may say of a field that can also be a section, when it says something else. */
+/** The message for a variable with a value that is not allowed, when its field can also be a section. */
 function plainOnly(
   { name, path, scalars, secret, structured }: Variable,
   value: unknown,
@@ -152,7 +155,7 @@ function unknownVariable(name: string, known: ReadonlyMap<string, unknown>, sche
   }
   const base = name.replace(/_FILE$/, '')
   if (known.has(base)) return `unknown environment variable, only secrets can be in a file, allowed: ${base}`
-  // without what all of them have in common, else everything short would look alike
+  // compare without the common prefix, else all short names would look alike
   const guess = closest(
     name.slice(PREFIX.length),
     [...known.keys()].map((other) => other.slice(PREFIX.length)),
@@ -161,8 +164,8 @@ function unknownVariable(name: string, known: ReadonlyMap<string, unknown>, sche
 }
 
 /**
- * Reads the settings that the environment makes. An empty variable counts as absent.
- * @param cwd  where relative paths of `..._FILE` variables start
+ * Reads the settings from environment variables. An empty variable counts as absent.
+ * @param cwd  the folder to which relative paths of `..._FILE` variables refer
  * @returns the settings, and a problem for each unknown variable, unreadable file, or secret that is given twice
  */
 export function readEnvironment(

@@ -14,7 +14,8 @@ import { fieldPath, found } from './schema-wording.ts'
 export type Folders = Pick<Config, 'routes' | 'openapi' | 'baseDir'>
 
 /**
- * Problems of the configuration, and the folders as far as these are known, so that the mistakes there can be told too.
+ * Problems of the configuration, with the folders if they are known, so that mistakes in their files can be reported as
+ * well.
  */
 export class ConfigProblems extends BootProblems {
   readonly folders: Folders | undefined
@@ -30,12 +31,12 @@ function foldersOf(value: unknown, baseDir: string): Folders | undefined {
   return { baseDir, routes: resolve(baseDir, routes), openapi: resolve(baseDir, openapi) }
 }
 
-/** Values of command line options; they win over everything else. */
+/** Values of command-line options; they take precedence over all other sources. */
 export interface ConfigOverrides {
   host?: string
-  /** A number, or the text of one. */
+  /** A number, also as text. */
   port?: number | string
-  /** Folder of the upstream files; a relative path starts at the working directory. */
+  /** Folder of the upstream files; a relative path refers to the working directory. */
   routes?: string
 }
 
@@ -47,10 +48,13 @@ export interface ConfigSource {
   cwd: string
 }
 
-/** A copy of `value` with one leaf set; a section that can be a plain value (`false`) becomes a section by it. */
+/**
+ * A copy of `value` with one leaf set. Where a plain value such as `false` stands for a whole section, it is replaced
+ * by a section.
+ */
 function assign(value: unknown, { path, switches, value: leaf }: Setting, depth = 0): unknown {
   if (depth === path.length) return leaf
-  // what is no section stays, for the check to find
+  // keep a value that is not a section, so that the check reports it
   if (value !== undefined && !isObject(value) && !switches?.has(depth)) return value
   const section = isObject(value) ? value : {}
   const key = path[depth]!
@@ -67,7 +71,10 @@ function assign(value: unknown, { path, switches, value: leaf }: Setting, depth 
 const startsWith = (path: readonly (string | number)[], start: readonly string[]): boolean =>
   start.every((step, index) => path[index] === step)
 
-/** A variable that sets a part of what another one switches off: neither can win. */
+/**
+ * A problem for each variable that sets a part of a section which another variable switches off. Neither takes
+ * precedence.
+ */
 function contradictions(settings: readonly Setting[]): Problem[] {
   return settings.flatMap((part) => {
     const whole = settings.find((other) => other.path.length < part.path.length && startsWith(part.path, other.path))
@@ -104,7 +111,7 @@ function wrongNetworks(value: unknown): Mistake[] {
   )
 }
 
-/** A folder that was stated is meant to be there; the one that is looked for unasked need not be. */
+/** A folder named in the configuration must exist; the default folder may be missing. */
 function missingFolder(given: unknown, baseDir: string): Mistake[] {
   const folder = isObject(given) ? given.openapi : undefined
   if (typeof folder !== 'string' || statSync(resolve(baseDir, folder), { throwIfNoEntry: false })?.isDirectory()) {
@@ -118,7 +125,7 @@ function missingFolder(given: unknown, baseDir: string): Mistake[] {
   ]
 }
 
-/** Says of a missing plain value how to state it: most are secrets, which belong into the environment. */
+/** Adds to the message about a missing plain value how to set it: most are secrets, which belong in the environment. */
 function howToState({ path, message }: Mistake, variables: readonly Variable[]): Mistake {
   const variable = message.startsWith(MISSING)
     ? variables.find((known) => known.path.join('.') === path.join('.'))
@@ -130,19 +137,19 @@ function howToState({ path, message }: Mistake, variables: readonly Variable[]):
   }
 }
 
-/** Names the variable or option that a mistake came from, else the file and its line. */
+/** The source of a mistake: the variable or option, else the file and its line. */
 function problemOf({ path, message }: Mistake, settings: readonly Setting[], file: ConfigFile | undefined): Problem {
   const origin = settings.findLast((setting) => startsWith(path, setting.path))
   if (origin) {
     const rest = path.slice(origin.path.length)
-    // the items of a list have no name in a variable
+    // a variable sets a whole list: its items have no field name of their own
     return { file: origin.source, field: typeof rest[0] === 'number' ? '' : fieldPath(rest), message }
   }
   if (file) {
     const line = file.linesOf?.([path])[0]
     return { file: line ? `${file.name}:${line}` : file.name, field: fieldPath(path), message }
   }
-  // a part is missing that goes with one from the environment
+  // the missing part belongs to a section of which the environment sets another part
   const neighbour = settings.find((setting) => startsWith(setting.path, path.slice(0, -1).map(String)))
   return { file: neighbour?.source ?? 'configuration', field: fieldPath(path), message }
 }
@@ -156,9 +163,9 @@ function optionSettings({ host, port, routes }: ConfigOverrides, cwd: string): S
 }
 
 /**
- * The configuration of this process: options over environment over file over defaults. Relative folders come back
- * absolute; they start at the configuration file, and those of options at the working directory.
- * @throws BootProblems  every problem of all sources at once; no message shows a secret
+ * The configuration of this process: options over environment over file over defaults. Relative folders are resolved to
+ * absolute ones: against the folder of the configuration file, or, for options, against the working directory.
+ * @throws BootProblems  all problems of all sources at once; messages never show a secret
  */
 export async function loadConfig({ file, env, overrides = {}, cwd }: ConfigSource): Promise<Config> {
   const problems: Problem[] = []
@@ -187,7 +194,7 @@ export async function loadConfig({ file, env, overrides = {}, cwd }: ConfigSourc
     ...(isObject(value) ? pathMistakes(value) : []),
     ...missingFolder(given, baseDir),
   ]) {
-    // what seems to be missing may stand in the file that could not be read
+    // the file could not be read and may contain the missing values: do not report them
     if (unread && !settings.some((setting) => startsWith(mistake.path, setting.path))) continue
     problems.push(problemOf(howToState(mistake, (variables ??= environmentVariables(ConfigSchema))), settings, source))
   }

@@ -1,11 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 
-/** How long a file may take to load. */
+/** How long a file may take to load, in milliseconds. */
 const LOAD_BOUND = 10_000
-/** The time is counted in so many parts: while the whole machine stands still, no more than one of them passes. */
+/** The time limit is counted in this number of ticks. While the whole machine is suspended, at most one tick passes. */
 const PARTS = 20
 
-/** A file did not load, for a reason that its message tells completely. */
+/** A file could not be loaded. The message is a complete explanation. */
 export class LoadFailure extends Error {}
 
 interface Loading {
@@ -13,12 +13,13 @@ interface Loading {
   fail(reason: LoadFailure): void
 }
 
-// tells whose code calls: files are loaded side by side, and a signal handler may run in between
+// identifies the file whose code calls `process.exit`: files are loaded concurrently, and a signal handler may run in
+// between
 const current = new AsyncLocalStorage<Loading>()
 const exit = process.exit
 let guarded = 0
 
-/** In the place of `process.exit` while files are loaded. */
+/** Replaces `process.exit` while files are loaded. */
 function refuseExit(code?: number | string | null): never {
   const loading = current.getStore()
   if (loading === undefined || loading.over) exit(code)
@@ -30,8 +31,8 @@ function refuseExit(code?: number | string | null): never {
 }
 
 /**
- * Runs code of a user's file that may not end the process.
- * @param givenUp  rejects when nobody waits for it any longer
+ * Runs code of a user's file, and prevents it from ending the process.
+ * @param givenUp  rejects when the caller stops waiting
  * @throws LoadFailure when it calls `process.exit`
  */
 export async function withoutExit<Result>(load: () => Promise<Result>, givenUp?: Promise<never>): Promise<Result> {
@@ -47,9 +48,10 @@ export async function withoutExit<Result>(load: () => Promise<Result>, givenUp?:
 }
 
 /**
- * The same, with an end in any case: left alone, a process in which nothing else is going on would end with code 0.
- * @param bound  milliseconds
- * @throws LoadFailure also when it waits for something that never comes
+ * Like `withoutExit`, with a time limit. It also fails when nothing is left that could finish the load: Node would
+ * otherwise end the process.
+ * @param bound  time limit in milliseconds
+ * @throws LoadFailure when the file calls `process.exit`, takes too long, or waits for something that never comes
  */
 export async function loadGuarded<Result>(load: () => Promise<Result>, bound = LOAD_BOUND): Promise<Result> {
   const stuck = Promise.withResolvers<never>()
@@ -67,7 +69,7 @@ export async function loadGuarded<Result>(load: () => Promise<Result>, bound = L
   const timer = setInterval(() => {
     if (--left === 0) late()
   }, bound / PARTS).unref()
-  // nothing is left in this process that could go on
+  // the event loop is empty, so nothing can finish the load
   process.once('beforeExit', idle)
   try {
     return await withoutExit(load, stuck.promise)
@@ -77,14 +79,14 @@ export async function loadGuarded<Result>(load: () => Promise<Result>, bound = L
   }
 }
 
-/** A promise that a file has left alone, and that has failed. `path` is absent when nothing tells whose it was. */
+/** A promise of a file that rejected without a handler. `path` is absent when the file is unknown. */
 export interface LateFailure {
   path?: string
   message: string
 }
 
 /**
- * Loads files and takes note of promises that fail with nobody to catch them, which would end the process.
+ * Loads files and collects their unhandled rejections, which would otherwise end the process.
  * @param paths  of the files
  */
 export async function lateFailures<Result>(
@@ -102,7 +104,7 @@ export async function lateFailures<Result>(
   process.on('unhandledRejection', note)
   try {
     const result = await load()
-    // rejections of the last moment are told after it
+    // Node reports the latest rejections after this turn of the event loop
     await new Promise((resolve) => {
       setImmediate(resolve)
     })

@@ -8,12 +8,12 @@ import { LoadFailure, loadGuarded } from './load-guard.ts'
 
 const BE_MODULE = 'add "type": "module" to package.json, or let the name of the file end with .mts or .mjs'
 
-/** Files of `package.json` that have been told of, since all files beside one have the same mistake. */
+/** The `package.json` files already reported: all modules next to one have the same mistake. */
 const told = new Set<string | undefined>()
 
 /**
- * Says in one line what Node warns of in four: that it reads a file a second time, since `package.json` does not say
- * what it is. `npm init` makes such files.
+ * Replaces Node's four-line warning by one line. Node parses a file twice when `package.json` has no `type`, as after
+ * `npm init`.
  */
 function shortenTypelessWarning(): void {
   const { emitWarning } = process
@@ -40,18 +40,18 @@ interface Place {
   line?: number
 }
 
-/** Frames of the gateway itself say nothing about the user's file. */
+/** Stack frames of the gateway itself, which do not point to the user's file. */
 const OWN_SOURCE = fileURLToPath(new URL('..', import.meta.url))
 const isForeign = ({ path }: Place): boolean => !path.startsWith(OWN_SOURCE) && !/[\\/]node_modules[\\/]/.test(path)
 
-/** `file:///a/b.ts:3:7` or `/a/b.ts:3` as a place. */
+/** A location such as `file:///a/b.ts:3:7` or `/a/b.ts:3`. */
 function placeOf(text: string): Place | undefined {
   const match = /((?:file:\/\/)?\/[^\n()]*?|[A-Za-z]:\\[^\n()]*?):(\d+)(?::\d+)?(?=[)\s]|$)/.exec(text)
   if (!match) return undefined
   return { path: match[1]!.startsWith('file:') ? fileURLToPath(match[1]!) : match[1]!, line: Number(match[2]) }
 }
 
-/** V8 does not tell where a syntax error of a plain JavaScript module is; `node --check` does. */
+/** V8 does not report the location of a syntax error in a plain JavaScript module; `node --check` does. */
 function checkSyntax(path: string): Promise<Place | undefined> {
   return new Promise((resolve) => {
     execFile(process.execPath, ['--check', path], { timeout: 10_000 }, (_error, _out, err) =>
@@ -61,7 +61,7 @@ function checkSyntax(path: string): Promise<Place | undefined> {
 }
 
 function firstPlace(stack: string, message: string): Place | undefined {
-  // the message itself may name files
+  // the message itself may contain file names
   const trace = stack.replace(message, '')
   return trace
     .split('\n')
@@ -78,7 +78,7 @@ async function placeOfError(error: Error, path: string): Promise<Place | undefin
 
 const oneLine = (text: string): string => text.split('\n', 1)[0]!.trim()
 
-/** What V8 says of module syntax in a file that Node takes for CommonJS. */
+/** V8's messages about module syntax in a file that Node treats as CommonJS. */
 const ONLY_IN_MODULES =
   /^(?:Cannot use import statement outside a module|Unexpected token 'export'|Cannot use 'import\.meta' outside a module|await is only valid in async functions)/
 
@@ -110,7 +110,7 @@ function reason(error: Error & { code?: string }, path: string): string {
  * Imports a `.ts`, `.js` or `.mjs` file; types are stripped by Node itself.
  * @param path     absolute path
  * @param shownAs  its name in problems
- * @param bound    how long it may take, in milliseconds
+ * @param bound    time limit in milliseconds
  * @returns the namespace of the module
  * @throws BootProblems  one problem with file, line and reason when it cannot be read, parsed or run to its end, or
  *   ends the process
@@ -121,7 +121,7 @@ export async function importFile(path: string, shownAs: string, bound?: number):
   } catch (thrown) {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown))
     const place = thrown === error ? await placeOfError(error, path) : undefined
-    // an error in a file that this one imports is told with both names
+    // for an error in a file that this one imports, name both files
     const file = !place || place.path === path ? shownAs : `${shownAs}: ${relative(dirname(path), place.path)}`
     throw new BootProblems([
       { file: place?.line ? `${file}:${place.line}` : file, field: '', message: reason(error, path) },

@@ -2,7 +2,7 @@ import type { Config } from './config-schema.ts'
 import type { Mistake } from './schema-check.ts'
 import { found } from './schema-wording.ts'
 
-/** Addresses of the gateway that no setting moves; where refused requests go is one of them. */
+/** Paths of the gateway that no setting changes. Refused requests are routed to the last one. */
 const FIXED = ['/livez', '/readyz', '/.refused']
 
 const NEVER_ARRIVES = /\/\/|\/\.{1,2}(?:\/|$)/
@@ -15,7 +15,10 @@ function reason(path: string, taken: (path: string) => string | undefined): stri
   return owner && `where the gateway has ${owner}, allowed: a path of its own`
 }
 
-/** Addresses in the configuration that the gateway could not serve, since it serves something else there. */
+/**
+ * Paths in the configuration that cannot be served, because the gateway serves something else there or because no
+ * request can reach them.
+ */
 export function pathMistakes({
   docs,
   metrics,

@@ -20,15 +20,14 @@ import {
 
 type Path = readonly (string | number)[]
 
-/** A place where a value breaks its schema. */
+/** A location at which a value violates its schema. */
 export interface Mistake {
   path: Path
-  /** What was found and what is allowed. */
+  /** States what was found and what is allowed. */
   message: string
 }
 
-// the schemas are our own and tested, so that Ajv need not check them again at each boot; compiling is most of a boot's
-// time
+// the schemas are the project's own and tested: skipping Ajv's check of them saves time at each start
 const ajv = new Ajv({
   allErrors: true,
   verbose: true,
@@ -43,16 +42,16 @@ ajv.addKeyword({
   errors: false,
   validate: (range: DurationRange, value: unknown) => durationMistake(range, value) === undefined,
 })
-// JSON has no word for what TypeScript files alone can hold
+// values that only TypeScript files can contain, and JSON cannot express
 ajv.addKeyword({ keyword: 'isFunction', validate: (_: unknown, value: unknown) => typeof value === 'function' })
 const compiled = new WeakMap<SchemaNode, ValidateFunction>()
 
-/** A node as Ajv gets it. `original` is the one that it was made of, by which mistakes are told. */
+/** A schema node as passed to Ajv. `original` is its source node, which is used to report mistakes. */
 type Compilable = Record<string, unknown> & { original?: SchemaNode }
 
 /**
- * A schema as Ajv gets it: parts that stand in many places are compiled once. An unknown key is a mistake in a map too:
- * one whose schema names the keys it takes by pattern gets no others.
+ * Converts a schema for Ajv. Parts used in several places are compiled once. Unknown keys are mistakes in maps, too: a
+ * map whose schema allows keys by pattern accepts no others.
  */
 function compilable(schema: SchemaNode): Compilable {
   const $defs: Record<string, Compilable> = {}
@@ -82,7 +81,7 @@ function compilable(schema: SchemaNode): Compilable {
     if (name === undefined) {
       name = String(names.size)
       names.set(key, name)
-      // hidden, or Ajv would look for references in it: the whole tree again for each of its nodes
+      // not enumerable: otherwise Ajv would search it for references, the whole tree again for each node
       $defs[name] = Object.defineProperty({ ...copy }, 'original', { value: node })
     }
     return { $ref: `#/$defs/${name}` }
@@ -112,7 +111,7 @@ function steps(pointer: string, value: unknown): (string | number)[] {
     })
 }
 
-/** The branch that the value was clearly meant for, so that its own problems say more than "none of these". */
+/** The branch of a union that the value was clearly meant for: its problems are more helpful than "none of these". */
 function meantBranch(union: SchemaNode, value: unknown): SchemaNode | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const kind = Array.isArray(value) ? 'array' : 'object'
@@ -137,10 +136,10 @@ function unknownKey(schema: SchemaNode): string {
     : 'unknown key, none is allowed here'
 }
 
-/** Names that other software has for a key, which no number of edits leads from. */
+/** Names of keys in other software that are too different for a guess by edit distance. */
 const ALIASES: Readonly<Record<string, string>> = { path: 'url', query: 'querystring' }
 
-/** The key that an unknown one was meant to be. */
+/** The known key that an unknown key was probably meant to be. */
 function meantKey(key: string, known: readonly string[]): string | undefined {
   const alias = Object.hasOwn(ALIASES, key) ? ALIASES[key]! : ''
   return known.includes(alias) ? alias : closest(key, known)
@@ -156,19 +155,21 @@ function wrongValue(schema: SchemaNode, value: unknown): string {
   return `found ${holdsSecret(schema) ? foundSecret(value) : found(value)}, ${guess === undefined ? '' : `did you mean ${guess}? `}allowed: ${allowed(schema)}`
 }
 
-/** How the message of a key that is not there begins. */
+/** The beginning of the message about a missing key. */
 export const MISSING = 'is missing'
 
-/** Whether an error is one of those for which a union fails: they come before it, at its place or below. */
+/**
+ * Whether an error is a cause of the failure of a union. Ajv reports causes before the union, at its location or below.
+ */
 const covers = (union: ErrorObject, error: ErrorObject, errors: readonly ErrorObject[]): boolean =>
   error !== union &&
   (error.instancePath === union.instancePath || error.instancePath.startsWith(`${union.instancePath}/`)) &&
   errors.indexOf(error) < errors.indexOf(union)
 
 /**
- * Every place where a value breaks a schema, at most one for each field. A union that fails is one mistake, told by
- * its `title`, unless the value clearly is one of its branches: then the mistakes of that branch.
- * Values of parts marked `writeOnly` are never shown.
+ * Returns every location at which a value violates a schema, at most one mistake per field. A failed union is one
+ * mistake, described by its `title`. If the value clearly belongs to one branch, the mistakes of that branch are
+ * returned instead. Values marked `writeOnly` are never shown.
  */
 export function mistakes(schema: TSchema | SchemaNode, value: unknown, at: Path = []): Mistake[] {
   const validate = validatorOf(schemaNode(schema))
@@ -207,22 +208,24 @@ export function mistakes(schema: TSchema | SchemaNode, value: unknown, at: Path 
       tell(path, wrongValue(node, error.data))
     }
   }
-  // a required key that is there under a mistyped name is one mistake, not two
+  // a required key with a mistyped name is one mistake, not two
   for (const field of meant) if (told.get(field)?.message.startsWith(MISSING)) told.delete(field)
   return [...told.values()]
 }
 
 /**
  * Checks a value from a file against a schema.
- * @param file  name of the file as the user would type it; it stands in each problem
- * @returns one problem a field: `field` such as `routes[2].auth`, and what was found and is allowed; empty when all is
- *   fine
+ * @param file  name of the file as the user would type it; part of each problem
+ * @returns one problem per field, with `field` such as `routes[2].auth`, what was found and what is allowed; empty when
+ *   the value is valid
  */
 export function checkAgainst(schema: TSchema, value: unknown, file: string): Problem[] {
   return mistakes(schema, value).map(({ path, message }) => ({ file, field: fieldPath(path), message }))
 }
 
-/** The branch of a union whose parts the value has: the object branch that knows most of its keys, or the list. */
+/**
+ * The branch of a union that matches the value best: the object branch that knows most of its keys, or the list branch.
+ */
 function branchOf(schema: SchemaNode, value: unknown): SchemaNode | undefined {
   if (!schema.anyOf) return schema
   const all = branches(schema)
@@ -237,7 +240,7 @@ function fill(schema: SchemaNode, value: unknown): unknown {
   const present = value === undefined ? structuredClone(schema.default) : value
   const shape = branchOf(schema, present)
   if (shape?.properties && isObject(present)) {
-    // the spread keeps what the schema does not know, so that the check can name it
+    // the spread keeps unknown keys, so that the check can report them
     const filled = { ...present }
     for (const [key, part] of Object.entries(shape.properties)) {
       const inner = fill(part, Object.hasOwn(present, key) ? present[key] : undefined)
@@ -250,8 +253,8 @@ function fill(schema: SchemaNode, value: unknown): unknown {
 }
 
 /**
- * A copy of `value` with the defaults of the schema filled in, also inside nested objects, lists and unions. What is
- * of the wrong type stays as it is, for the check to find; `value` itself is never changed.
+ * A copy of `value` with the defaults of the schema filled in, also inside nested objects, lists and unions. Values of
+ * a wrong type are kept, so that the check reports them. `value` itself is never changed.
  */
 export function withDefaults(schema: TSchema, value: unknown): unknown {
   return fill(schemaNode(schema), value)

@@ -23,19 +23,19 @@ export interface SchemaNode {
   maxLength?: number
   pattern?: string
   maxProperties?: number
-  /** JSON Schema's mark of a value that is never shown: a secret. */
+  /** `writeOnly` in JSON Schema marks a secret, which is never shown. */
   writeOnly?: boolean
 }
 
-/** A TypeBox schema as the plain JSON Schema that it is. */
+/** A TypeBox schema, typed as the plain JSON Schema that it is. */
 export const schemaNode = (schema: TSchema | SchemaNode): SchemaNode => schema as SchemaNode
 
-/** The branches of a union, unions inside of it included. */
+/** The branches of a union, with nested unions flattened. */
 export function branches(schema: SchemaNode): SchemaNode[] {
   return schema.anyOf ? schema.anyOf.flatMap(branches) : [schema]
 }
 
-/** Whether the schema is marked as a secret, or has a secret anywhere inside. */
+/** Whether the schema is marked as a secret or contains one. */
 export function holdsSecret(schema: SchemaNode): boolean {
   return (
     schema.writeOnly === true ||
@@ -53,7 +53,7 @@ function range(noun: string, least: number | undefined, most: number | undefined
 
 const keyList = (keys: string[]): string => (keys.length ? `object with the keys ${keys.join(', ')}` : 'object')
 
-/** What a schema allows, in words; its own `title` when it has one. */
+/** Describes what a schema allows; its `title` when it has one. */
 export function allowed(schema: SchemaNode): string {
   if (schema.title) return schema.title
   if (schema.anyOf) return [...new Set(schema.anyOf.map(allowed))].join(' or ')
@@ -89,7 +89,7 @@ export function allowed(schema: SchemaNode): string {
 
 const LONGEST = 60
 
-/** What was found, in words short enough for one line. Never the content of a list or object, nor a password. */
+/** Describes a value in one short line. Never shows the content of a list or object, nor a password. */
 export function found(value: unknown): string {
   switch (typeof value) {
     case 'undefined':
@@ -119,23 +119,23 @@ export function found(value: unknown): string {
   return `an object with ${keys.length === 1 ? 'the key' : 'the keys'} ${shown}${keys.length > 5 ? ', …' : ''}`
 }
 
-/** Host with or without port and path, such as `127.0.0.1:5001`, `localhost` and `orders.internal/v1`. */
+/** A host with an optional port and path, such as `127.0.0.1:5001`, `localhost` and `orders.internal/v1`. */
 const ADDRESS = /^(?:localhost|\[[\da-f:.]+\]|[\w-]+(?:\.[\w-]+)+|[\w-]+(?=:\d))(?::\d+)?(?:\/\S*)?$/i
 
-/** Whether a text is a URL but for the scheme that the schema asks for. */
+/** Whether a text would be a valid URL with the scheme that the schema requires. */
 export const lacksScheme = (schema: SchemaNode, value: unknown): boolean =>
   typeof value === 'string' &&
   ADDRESS.test(value) &&
   branches(schema).some(({ pattern = '^(?!)' }) => new RegExp(pattern).test(`http://${value}`))
 
-/** What was found where a secret belongs: its kind and length, never the value. */
+/** Describes the value of a secret by its type and length, never by its content. */
 export function foundSecret(value: unknown): string {
   if (typeof value === 'string') return `text of ${value.length} characters (not shown)`
   if (value === null || typeof value !== 'object') return `a ${typeof value} (not shown)`
   return found(value)
 }
 
-/** A field as people write it: `routes[2].auth`, `requestHeaders.set["x y"]`. */
+/** A field in the usual notation: `routes[2].auth`, `requestHeaders.set["x y"]`. */
 export function fieldPath(path: readonly (string | number)[]): string {
   let text = ''
   for (const step of path) {
@@ -146,10 +146,13 @@ export function fieldPath(path: readonly (string | number)[]): string {
   return text
 }
 
-/** Longest text that is looked at: nobody mistypes more. */
+/** Maximum length of a text for which a suggestion is made. */
 const LONGEST_GUESS = 300
 
-/** What somebody who wrote a text most likely meant, as it would be written; undefined when nothing is near. */
+/**
+ * A suggestion for a mistyped value, in the form in which it would be written; undefined when no allowed value is
+ * similar.
+ */
 export function meantValue(schema: SchemaNode, value: string): string | undefined {
   if (value.length > LONGEST_GUESS) return undefined
   const kinds = branches(schema)
@@ -175,8 +178,8 @@ const fits = (schema: SchemaNode, text: string): boolean =>
   branches(schema).some(({ pattern }) => pattern !== undefined && new RegExp(pattern).test(text))
 
 /**
- * `http:/host` and `http//host` as the URL that the schema asks for; undefined for other text, and for one with a
- * password.
+ * Corrects `http:/host` and `http//host` to the URL that the schema requires; undefined for other text, and for URLs
+ * with a password.
  */
 export function withSlashes(schema: SchemaNode, value: unknown): string | undefined {
   if (typeof value !== 'string' || value.length > LONGEST_GUESS || value.includes('@')) return undefined
@@ -184,7 +187,7 @@ export function withSlashes(schema: SchemaNode, value: unknown): string | undefi
   return url !== value && fits(schema, url) ? url : undefined
 }
 
-/** The name in a URL or with a port, in lower case and in the ASCII form that DNS uses (RFC 3490). */
+/** The host name of a URL or of `host:port`, in lower case and in the ASCII form that DNS uses (RFC 3490). */
 function bareHost(text: string): string {
   const name = text
     .replace(/^[a-z]+:\/\//i, '')

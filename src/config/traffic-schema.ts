@@ -16,8 +16,8 @@ import {
 } from '../traffic/resilience/resilience-schema.ts'
 
 /**
- * How an upstream treats its targets. Stated by an upstream, or for all of them by the configuration; each key by
- * itself is taken from the nearest.
+ * How an upstream treats its targets. Set in the configuration for all upstreams, or in an upstream file. Each key is
+ * inherited on its own.
  */
 export const trafficFields = {
   dns: Type.Optional(Dns),
@@ -36,7 +36,7 @@ export const trafficFields = {
 
 export type TrafficSettings = Static<ReturnType<typeof Type.Object<typeof trafficFields>>>
 
-/** The nearest word on each field: upstream before gateway. */
+/** Merges the settings field by field: the upstream's value, else the gateway's. */
 export function trafficSettings(declaration: TrafficSettings, config: TrafficSettings): TrafficSettings {
   const keys = Object.keys(trafficFields) as (keyof TrafficSettings)[]
   return Object.fromEntries(keys.map((key) => [key, declaration[key] ?? config[key]])) as TrafficSettings

@@ -3,21 +3,21 @@ import type { Socket } from 'node:net'
 import { gatehouseError, type GatehouseError } from '../errors.ts'
 import { unroutedAnswer } from './unrouted-answer.ts'
 
-/** How slowly a client may send a body. */
+/** The minimum pace at which a client must send a request body. */
 export interface BodyPace {
-  /** Longest time without a byte, in milliseconds; 0 for no bound. */
+  /** Maximum time without a byte, in milliseconds; 0 for no limit. */
   readonly idle: number
-  /** Fewest bytes a second, on average over `RATE_WINDOW`; 0 for no bound. */
+  /** Minimum bytes per second, averaged over `RATE_WINDOW`; 0 for no limit. */
   readonly rate: number
 }
 
 /** Time over which the rate of a body is averaged, in milliseconds. */
 const RATE_WINDOW = 60_000
-/** How long a client may go on sending a body after its answer, in milliseconds. */
+/** How long a client may continue to send a body after it has got its response, in milliseconds. */
 const AFTER_ANSWER = 30_000
-/** How long a client that was too slow may take to get its answer, in milliseconds. */
+/** How long a client that was too slow may take to receive its error response, in milliseconds. */
 const AFTER_EXPIRY = 2000
-/** Milliseconds between two looks at all bodies. */
+/** Interval between two checks of all bodies, in milliseconds. */
 const SWEEP = 1000
 
 const kUpload = Symbol('gatehouse.upload')
@@ -25,28 +25,28 @@ const kSink = Symbol('gatehouse.bodySink')
 type TimedRequest = IncomingMessage & { [kSink]?: BodySink }
 type TimedSocket = Socket & { [kUpload]?: Upload }
 
-/** Where a body goes that nobody collects. */
+/** The stream into which a body is piped when it is not buffered. */
 interface BodySink {
   destroy(error: Error): void
 }
 
-/** Names the stream into which a body is piped: it is destroyed with the error when the body is too slow. */
+/** Registers the stream into which a body is piped. It is destroyed with an error when the body is too slow. */
 export function bodyGoesTo(request: TimedRequest, sink: BodySink): void {
   request[kSink] = sink
 }
 
-/** The body that is arriving on a connection. */
+/** A request body that is being received on a connection. */
 class Upload {
   readonly request: TimedRequest
   readonly response: ServerResponse
-  /** When it was looked at last; -1 for never. */
+  /** Time of the last check; -1 before the first. */
   lookedAt = -1
-  /** Whether the gateway read from the client at the last look. */
+  /** Whether the gateway was reading from the client at the last check. */
   wasRead = true
-  /** Bytes of the connection that had arrived at the last look, and when the last of them were seen. */
+  /** Bytes received on the connection up to the last check, and the time when this number last grew. */
   seen = 0
   seenAt = 0
-  /** Bytes at the start of the window of the rate, and how long the gateway has read since. */
+  /** Bytes received at the start of the rate window, and how long the gateway has been reading since. */
   windowSeen = 0
   windowTime = 0
   answeredAt: number | null = null
@@ -59,9 +59,9 @@ class Upload {
 }
 
 /**
- * Ends requests whose bodies arrive too slowly. Only the time counts during which the gateway reads: not while the
- * upstream is slow to take the body, and not before `100 Continue`. One timer looks at all bodies once a second and
- * compares the bytes that each connection has received, so that a body costs nothing per chunk.
+ * Ends requests whose bodies arrive too slowly. Only time during which the gateway is reading counts: not while the
+ * upstream is slow to accept the body, and not before `100 Continue`. One timer checks all bodies once a second by the
+ * number of bytes that each connection has received, so that chunks cost nothing extra.
  */
 export class BodyClock {
   readonly #pace: BodyPace
@@ -69,7 +69,7 @@ export class BodyClock {
   readonly #now: () => number
   readonly #timer: NodeJS.Timeout
 
-  /** @param now  milliseconds of a monotonic clock */
+  /** @param now  current time of a monotonic clock, in milliseconds */
   constructor(pace: BodyPace, now = () => performance.now()) {
     this.#pace = pace
     this.#now = now
@@ -85,7 +85,7 @@ export class BodyClock {
     clearInterval(this.#timer)
   }
 
-  /** Looks after the body of a request, if it has one. To be called when the request is handled. */
+  /** Starts to watch the body of a request, if it has one. To be called when the request is handled. */
   watch(request: IncomingMessage, response: ServerResponse): void {
     const { headers } = request
     if (
@@ -99,11 +99,11 @@ export class BodyClock {
     this.#sockets.add(socket)
   }
 
-  /** Looks at all bodies. @param now  for tests */
+  /** Checks all bodies. @param now  for tests */
   sweep(now = this.#now()): void {
     for (const socket of this.#sockets) {
       const upload = socket[kUpload]!
-      // the connection of a client that was too slow ends, whatever it sends
+      // keep watching a client that was too slow: its connection is closed, whatever it sends
       if (socket.destroyed || (upload.request.complete && upload.expiredAt === null)) {
         this.#sockets.delete(socket)
         socket[kUpload] = undefined
@@ -119,7 +119,7 @@ export class BodyClock {
         socket.destroy()
         return
       }
-      // the reader has not made an answer of the error
+      // the reader of the body has not answered the request with the error
       upload.expiredAt = now
       answerAlone(response)
       return
@@ -157,12 +157,12 @@ export class BodyClock {
     const sink = request[kSink]
     const error = tooSlow()
     if (response.headersSent) {
-      // whoever waits for the rest of the body learns that none comes
+      // the receiver of the body gets an error instead of waiting for the rest
       sink?.destroy(error)
       socket.destroy()
     } else if (sink !== undefined) sink.destroy(error)
     else if (request.listenerCount('error') > 0) {
-      // a reader that destroys the request on an error would close the connection before the answer is sent
+      // a reader may destroy the request on an error, which would close the connection before the response is sent
       request.destroy = () => request
       request.emit('error', error)
     } else answerAlone(response)
@@ -171,11 +171,11 @@ export class BodyClock {
 
 const tooSlow = (): GatehouseError => gatehouseError('GW_REQUEST_TIMEOUT', { headers: { connection: 'close' } })
 
-/** Whether somebody takes the body as fast as it comes, so that only the client can be slow. */
+/** Whether the body is being read without a pause, so that a slow pace is the client's. */
 const isBeingRead = (request: IncomingMessage): boolean =>
   request.readableFlowing !== null && !request.socket.isPaused()
 
-/** Answers a request whose reader listens to no errors. */
+/** Answers a request when the reader of its body does not handle errors. */
 function answerAlone(response: ServerResponse): void {
   const { status, headers, body } = unroutedAnswer('GW_REQUEST_TIMEOUT', response.req.headers.accept)
   response.writeHead(status, headers).end(body)

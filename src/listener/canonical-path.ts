@@ -1,18 +1,20 @@
 /**
- * The one reading of a request target that routing, guards and forwarding all share.
+ * Normalises a request target. Routing, guards and forwarding all use the result, so that they cannot read a path
+ * differently.
  *
- * What two parties could read differently is refused, what only looks different is normalised:
- * - percent-encoding of unreserved characters is decoded, other triplets get capitals (RFC 3986, section 6.2.2)
+ * Ambiguous targets are refused; different spellings of the same target are normalised:
+ * - percent-encoding of unreserved characters is decoded, other triplets are written in upper case (RFC 3986, section
+ *   6.2.2)
  * - runs of slashes become one
  * - dot segments in any spelling, backslashes, control characters however written, path parameters (`;`, but see
- *   `MatrixPath`), fragments and broken triplets are refused, and so is what is no UTF-8 when it is decoded
- * - an encoded slash is data: it stays as it came, unless it takes part in a dot segment (see also `decodedPath`)
+ *   `MatrixPath`), fragments, broken triplets and bytes that are not UTF-8 when decoded are refused
+ * - an encoded slash is data: it is kept, unless it is part of a dot segment (see also `decodedPath`)
  */
 
-/** Targets that need no work: nearly all of them. Each segment begins with something other than a dot or a slash. */
+/** Matches targets that are canonical already, which nearly all are: no segment begins with a dot or a slash. */
 const CANONICAL = /^(?:\/[\w~!$&'()*+,=:@-][\w~!$&'()*+,=:@.-]*)*\/?(?:\?[\x21\x22\x24-\x7e]*)?$/
 const FORBIDDEN = /[\0-\x20\x7f\\;#]|%(?![0-9a-f]{2})|%[01]|%7f/i
-/** The same without the semicolon. */
+/** The same, but without semicolons. */
 const FORBIDDEN_ELSE = /[\0-\x20\x7f\\#]|%(?![0-9a-f]{2})|%[01]|%7f/i
 const QUERY_FORBIDDEN = /[\0-\x20\x7f#]/
 const SEGMENT_SEPARATOR = /\/|%2F|%5C/
@@ -21,7 +23,7 @@ const UNRESERVED = /[A-Za-z0-9._~-]/
 
 /**
  * @param target  path and query as received, origin-form (RFC 9112, section 3.2.1)
- * @param withSemicolons  whether `;` may stand in the path, for a caller that finds out whether it may stand there
+ * @param withSemicolons  whether to accept `;` in the path; the caller then decides whether the route allows it
  * @returns the canonical form, or null when the target is ambiguous and must be refused with 400
  */
 export function canonicalTarget(target: string, withSemicolons = false): string | null {
@@ -43,8 +45,8 @@ export function canonicalTarget(target: string, withSemicolons = false): string 
 }
 
 /**
- * How a backend reads a canonical path that decodes separators before it routes, takes path parameters away and merges
- * slashes. The path itself when there is nothing to decode.
+ * The path as seen by a backend that decodes separators before routing, removes path parameters and merges slashes.
+ * Returns the path unchanged when there is nothing to decode.
  */
 export function decodedPath(path: string): string {
   return path.includes('%')
@@ -69,7 +71,7 @@ function isUtf8Path(path: string): boolean {
   }
 }
 
-/** Node hands raw bytes above 0x7F on as latin1; what clients mean is their percent-encoding. */
+/** Percent-encodes raw bytes above 0x7F, which Node passes on as latin1. */
 function encodeHighBytes(text: string): string {
   return text.replace(/[\x80-\xff]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
 }

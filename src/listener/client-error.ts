@@ -13,23 +13,23 @@ const CODES: Record<string, ErrorCode> = {
 
 /** An error of Node's parser. */
 type ParserError = NodeJS.ErrnoException & {
-  /** The bytes that were being read: a Buffer. */
+  /** The bytes that were being parsed: a Buffer. */
   rawPacket?: unknown
 }
 
 const kRefused = Symbol('gatehouse.refused')
 type AnsweringSocket = Socket & {
-  /** The response that has the socket. */
+  /** The response that is being written to the socket. */
   _httpMessage?: ServerResponse | null
   [kRefused]?: boolean
 }
 
 /**
- * Answers what Node's parser has refused, before there is a request, and closes the connection. Complete requests
- * before it get their answers first: their upstreams may have acted already.
+ * Answers a request that Node's parser has rejected, and closes the connection. Complete requests before it on the same
+ * connection get their responses first, since their upstreams may have processed them already.
  */
 export function answerClientError(this: FastifyInstance, error: ParserError, socket: AnsweringSocket): void {
-  // bytes behind a last request, or behind what has been refused already
+  // bytes after the last request, or after a request that was rejected already
   if (isClosing(socket) || socket[kRefused]) return
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
     socket.destroy()
@@ -44,13 +44,14 @@ export function answerClientError(this: FastifyInstance, error: ParserError, soc
     // RFC 9112, section 9.6: what follows the last request of a connection is ignored
     if (error.code !== 'HPE_CLOSED_CONNECTION') pending.once('finish', () => afterAnswer(this, error, socket))
   } else if (pending.headersSent) {
-    // another answer would be taken for a part of this one
+    // the client would take a second response for a part of the first
     socket.destroy()
   } else refuse(this, error, socket)
 }
 
 /**
- * Waits for the answers to the other complete requests, one after the other. Node has given the socket to the next one.
+ * Waits for the responses to the other complete requests, one after the other. Node has assigned the socket to the next
+ * response by now.
  */
 function afterAnswer(app: FastifyInstance, error: ParserError, socket: AnsweringSocket): void {
   const next = socket._httpMessage
@@ -73,7 +74,7 @@ function refuse(app: FastifyInstance, error: ParserError, socket: Socket): void 
 
 const ACCEPT = '\r\naccept:'
 
-/** The last `Accept` in what the parser has refused: it only chooses the form of the answer. */
+/** The last `Accept` header in the rejected bytes. It only selects the format of the response. */
 function acceptIn(packet: unknown): string | undefined {
   const text = Buffer.isBuffer(packet) ? packet.toString('latin1') : ''
   const at = text.toLowerCase().lastIndexOf(ACCEPT)
@@ -81,28 +82,28 @@ function acceptIn(packet: unknown): string | undefined {
   return at === -1 || end === -1 ? undefined : text.slice(at + ACCEPT.length, end)
 }
 
-/** How long a client may take to close, once the gateway has, in milliseconds. */
+/** How long a client may take to close its side after the gateway has closed its own, in milliseconds. */
 const LINGER = 2000
 
 const kCloses = Symbol('gatehouse.closes')
 type ClosingSocket = Socket & { [kCloses]?: boolean }
 
-/** Whether the last answer of a connection is on its way, so that nothing more is read from it. */
+/** Whether the last response of a connection is being sent, so that no further request is read from it. */
 export const isClosing = (socket: ClosingSocket): boolean => socket[kCloses] === true
 
 /**
- * Closes connections in two steps after their last answer (RFC 9112, section 9.6). A socket that is closed with bytes
- * unread sends a reset, which can destroy an answer that the client has not read yet. So the gateway first sends the
- * end of its side and drops what the client still sends, until the client has closed too or `LINGER` is over.
+ * Closes connections in two steps after their last response (RFC 9112, section 9.6). Closing a socket with unread bytes
+ * sends a reset, which can destroy a response that the client has not read yet. So the gateway first closes its sending
+ * side, and discards what the client still sends until the client closes too or `LINGER` has passed.
  */
 export function lingerOnClose(server: Server): void {
-  // Node closes through this method when a response is the last of its connection
+  // Node calls this method to close a connection after its last response
   server.on('connection', (socket) => {
     socket.destroySoon = endGently
   })
 }
 
-/** Ends a connection. @param last  bytes to send before */
+/** Ends a connection in two steps. @param last  bytes to send first */
 function endGently(this: ClosingSocket, last?: string): void {
   if (this[kCloses] || this.destroyed) return
   this[kCloses] = true

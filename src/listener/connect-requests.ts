@@ -6,15 +6,15 @@ import { responseOn } from './upgrade.ts'
 type PendingSocket = Duplex & { _httpMessage?: ServerResponse | null }
 
 /**
- * Refuses CONNECT (RFC 9110, section 9.3.6) like every other request that cannot be served. Node would close the
- * connection without an answer.
+ * Refuses CONNECT (RFC 9110, section 9.3.6) with an error response, like every other request that cannot be served.
+ * Node would close the connection without a response.
  */
 export function refuseConnect(
   server: Server,
   handle: (request: IncomingMessage, response: ServerResponse) => void,
 ): void {
   server.on('connect', (request: IncomingMessage, socket: Duplex) => {
-    // errors after this point belong to the socket alone; without a listener they would end the process
+    // Node has removed its own error listener from the socket; an error without a listener would end the process
     socket.on('error', () => socket.destroy())
     refuse(request, 'GW_UNSUPPORTED_METHOD')
     whenAnswered(socket, () => {
@@ -24,7 +24,7 @@ export function refuseConnect(
   })
 }
 
-/** Waits for the responses to the requests before this one, which go first (RFC 9112, section 9.3.2). */
+/** Waits until the responses to earlier requests on the connection are sent (RFC 9112, section 9.3.2). */
 function whenAnswered(socket: PendingSocket, then: () => void): void {
   const pending = socket._httpMessage
   if (pending == null) then()

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:net'
 
-/** With fewer open files a gateway is short of connections soon. */
+/** Below this limit of open files, a gateway soon runs out of connections. */
 const FEW_FILES = 4096
-/** Milliseconds between two lines of the log about connections that were refused. */
+/** Minimum time between two log lines about refused connections, in milliseconds. */
 const LOG_INTERVAL = 10_000
 
 interface Log {
   warn(details: object, message: string): void
 }
 
-/** How many files and sockets this process may open; null when the system does not say. */
+/** The number of files and sockets that this process may open; null when the system does not report it. */
 export function openFileLimit(): number | null {
   try {
     const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))
@@ -21,9 +21,9 @@ export function openFileLimit(): number | null {
 }
 
 /**
- * Bounds the client connections of a server. The default leaves half of the files that may be open to connections with
- * upstreams, so that a flood of clients cannot make every request fail with "too many open files".
- * @param stated  most connections; 0 for no bound, undefined for the default
+ * Limits the number of client connections of a server. The default reserves half of the allowed open files for
+ * connections to upstreams, so that a flood of clients cannot make every request fail with "too many open files".
+ * @param stated  maximum number of connections; 0 for no limit, undefined for the default
  */
 export function boundConnections(server: Server, stated: number | undefined, log: Log, files = openFileLimit()): void {
   const most = stated ?? (files === null ? 0 : Math.floor(files / 2))

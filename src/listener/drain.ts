@@ -2,11 +2,14 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 const SWEEP_MS = 50
-/** How long a request that is just arriving may take to complete its headers, once the server stops. Milliseconds. */
+/**
+ * How long a request that is being received may take to complete its headers after the server has begun to stop, in
+ * milliseconds.
+ */
 export const GRACE_MS = 1000
 
 /**
- * For so many milliseconds no connection of the server is closed for being idle: its next request may be on the way.
+ * Keeps idle connections open for `time` milliseconds, since a client may be sending its next request.
  */
 export function spareIdleConnections(server: { closeIdleConnections?(): void }, time: number): void {
   const closeIdle = server.closeIdleConnections
@@ -18,8 +21,8 @@ export function spareIdleConnections(server: { closeIdleConnections?(): void }, 
 }
 
 /**
- * Lets a stopping server end soon: client connections are closed as they fall idle, so that a stop waits for requests
- * in flight, and not for keep-alive timeouts or for headers that never end.
+ * Makes a stopping server end quickly: client connections are closed as soon as they are idle. A stop waits for
+ * requests in flight, but not for keep-alive timeouts or headers that never end.
  */
 export class ConnectionDrain {
   readonly #servers: Server[] = []
@@ -29,7 +32,7 @@ export class ConnectionDrain {
 
   constructor(server: Server) {
     this.add(server)
-    // one of several servers hands its upgrades to the first
+    // Fastify passes the upgrades of all its servers to the first one
     server.on('upgrade', (_request, socket) => this.#upgraded.add(socket as Socket))
   }
 
@@ -48,14 +51,14 @@ export class ConnectionDrain {
     for (const [index, server] of this.#servers.entries()) {
       if (!server.listening) continue
       this.#sweep(server)
-      // Fastify closes the others only after the first has lost its last connection
+      // Fastify would close the other servers only after the last connection of the first has ended
       if (index > 0) server.close()
     }
   }
 
   #sweep(server: Server): void {
     const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS).unref()
-    // a tunnel has an end of its own
+    // tunnels are closed elsewhere
     const cut = setTimeout(
       () => this.#destroy((socket) => !hasRequest(socket) && !this.#upgraded.has(socket)),
       GRACE_MS,
@@ -67,10 +70,10 @@ export class ConnectionDrain {
   }
 
   /**
-   * Accepts no more connections, and keeps those that there are: WebSockets and responses go on until they end by
-   * themselves, for as long as that takes. Other connections are closed with their next answer, or when they have been
-   * idle for a second, not before, since a client may be sending a request on one.
-   * @returns when the last connection has ended
+   * Stops accepting connections and keeps the existing ones. WebSockets and responses continue until they end by
+   * themselves, without a time limit. Other connections are closed with their next response, or after a second of idle
+   * time, since a client may be sending a request.
+   * @returns a promise that resolves when the last connection has ended
    */
   retire(): Promise<void> {
     this.#retired ??= Promise.all(
@@ -86,12 +89,12 @@ export class ConnectionDrain {
     return this.#retired
   }
 
-  /** Resolves when the last connection has ended of a gateway that has retired; undefined for one that has not. */
+  /** Resolves when the last connection of a retired gateway has ended; undefined when the gateway has not retired. */
   get retired(): Promise<void> | undefined {
     return this.#retired
   }
 
-  /** Connections with a WebSocket, or with a request whose answer is not complete. */
+  /** The number of connections with a WebSocket, or with a request in flight. */
   get busy(): number {
     let count = 0
     for (const socket of this.#sockets) if (this.#upgraded.has(socket) || hasRequest(socket)) count++
@@ -108,10 +111,10 @@ export class ConnectionDrain {
   }
 }
 
-/** Makes an answer the last of its connection. */
+/** Makes a response the last one of its connection. */
 function endConnection(_request: IncomingMessage, response: ServerResponse): void {
   response.shouldKeepAlive = false
 }
 
-/** Whether a request has arrived whose answer is not complete. */
+/** Whether a request is in flight on the connection. */
 const hasRequest = (socket: Socket & { _httpMessage?: object | null }): boolean => socket._httpMessage != null

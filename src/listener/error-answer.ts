@@ -12,7 +12,7 @@ import {
 import { prefersHtml, variedByAccept, problemPage } from './problem-page.ts'
 import { PAGE_CONTENT_TYPE, PAGE_POLICY } from './page-shell.ts'
 
-/** Answers of 500 and more that are about the request: nothing has failed. */
+/** Responses with a status of 500 or more that are caused by the request, not by a failure. */
 const OF_CLIENTS: ReadonlySet<string> = new Set<ErrorCode>([
   'GW_UNSUPPORTED_CODING',
   'GW_UNSUPPORTED_METHOD',
@@ -21,16 +21,16 @@ const OF_CLIENTS: ReadonlySet<string> = new Set<ErrorCode>([
   'GW_DESTINATION_ELSEWHERE',
 ])
 
-/** Replies whose answer is the page of a problem; unlike the document, it has no type of its own to be known by. */
+/** Replies whose response is an HTML error page. Unlike problem+json, it cannot be recognised by its content type. */
 const pages = new WeakSet<FastifyReply>()
 
-/** Whether a reply is one of the gateway's own error answers. */
+/** Whether a reply is one of the gateway's own error responses. */
 export const isProblemAnswer = (reply: FastifyReply): boolean =>
   reply.getHeader('content-type') === PROBLEM_CONTENT_TYPE || pages.has(reply)
 
 /**
- * The one place where an error becomes an answer: problem+json, or a page for browsers, with the real cause in the log
- * alone.
+ * The one place where an error becomes a response: problem+json, or an HTML page for browsers. The real cause appears
+ * only in the log.
  */
 export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const problem = toGatehouseError(error)
@@ -74,7 +74,7 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
   } else reply.header('content-type', PROBLEM_CONTENT_TYPE).send(JSON.stringify(document))
 }
 
-/** The media types that the route of a request takes. */
+/** The media types that the route of a request accepts. */
 function acceptedTypes({
   routeOptions: {
     config: { consumes, operationCheck },
@@ -104,7 +104,7 @@ const CODES: Record<string, ErrorCode> = {
   FST_ERR_ASYNC_CONSTRAINT: 'GW_BAD_REQUEST',
 }
 
-/** The gateway's word for an error that Fastify has raised about a request; null for all others. */
+/** The gateway's error for an error that Fastify has raised about a request; null for all other errors. */
 function fromFastifyError(error: Partial<FastifyError>): GatehouseError | null {
   const code = CODES[error.code ?? '']
   return code === undefined ? null : gatehouseError(code, { cause: error })

@@ -2,31 +2,35 @@ import { performance } from 'node:perf_hooks'
 import v8 from 'node:v8'
 import vm from 'node:vm'
 
-/** Milliseconds between two looks: a process counts as idle when it has done next to nothing since the last one. */
+/**
+ * Interval between two checks, in milliseconds. A process is idle when it has done almost nothing since the last check.
+ */
 const LOOK = 2000
 /** Share of the time that an idle process may use. */
 const IDLE = 0.05
-/** Bytes of the young generation that are worth a collection: a process that has little to do needs about one MiB. */
+/** Size of the young generation, in bytes, that makes a collection worthwhile. An idle process needs about 1 MiB. */
 const WORTH = 8 * 1024 * 1024
-/** Milliseconds between two collections: each holds the process up for 0.1 to 0.2 s on two free cores. */
+/**
+ * Minimum time between two collections, in milliseconds: each blocks the process for 0.1 to 0.2 s on two free cores.
+ */
 const PAUSE = 60_000
 
 export interface IdleMemoryOptions {
   look?: number
   pause?: number
-  /** Milliseconds, from any start. */
+  /** Current time in milliseconds; the zero point does not matter. */
   now?: () => number
   /** Whether the process has been idle since the last call. */
   isIdle?: () => boolean
-  /** Bytes that the young generation holds, used or not. */
+  /** Size of the young generation in bytes, used or not. */
   youngBytes?: () => number
   collect?: () => void
 }
 
 /**
- * Gives memory back to the system when the process is idle. V8 makes room for new objects while many are made, as at
- * boot or under load, and keeps that room (up to 64 MiB) until it is short of memory.
- * @returns what ends the looking
+ * Returns memory to the system when the process is idle. V8 enlarges the space for new objects at the start and under
+ * load, and keeps it (up to 64 MiB) until memory is short.
+ * @returns a function that stops the checks
  */
 export function releaseIdleMemory(options: IdleMemoryOptions = {}): () => void {
   const {
@@ -39,7 +43,7 @@ export function releaseIdleMemory(options: IdleMemoryOptions = {}): () => void {
   } = options
   let next = -Infinity
   const timer = setInterval(() => {
-    // asked each time, since it speaks of the time since it was asked last
+    // call it at every check: it measures the time since its last call
     const idle = isIdle()
     if (!idle || now() < next || youngBytes() < WORTH) return
     next = now() + pause
@@ -63,8 +67,7 @@ function youngGeneration(): number {
 }
 
 /**
- * Collects all garbage and returns the pages that are free after it to the system, which Node does by itself only when
- * memory is short.
+ * Collects all garbage and returns the freed pages to the system. Node does this by itself only when memory is short.
  */
 export function collectGarbage(): void {
   v8.setFlagsFromString('--expose-gc')

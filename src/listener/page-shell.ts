@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** The look of every page of the gateway, light and dark, from a phone to a desk. */
+/** The style of every page of the gateway: light and dark, for small and large screens. */
 const STYLE = `:root{color-scheme:light dark;--ink:#1b2330;--soft:#5b6675;--line:#dfe4ea;--paper:#fff;--ground:#f4f6f8;--accent:#0b5cad}
 @media (prefers-color-scheme:dark){:root{--ink:#e8ecf1;--soft:#a3afbd;--line:#333d49;--paper:#1b2129;--ground:#12161b;--accent:#7db8f5}}
 *{box-sizing:border-box}body{background:var(--ground);color:var(--ink);font:16px/1.55 system-ui,sans-serif;margin:0;padding:clamp(1rem,8vh,5rem) 1rem}
@@ -15,7 +15,7 @@ export const PAGE_POLICY = `default-src 'none'; style-src 'sha256-${createHash('
 
 export const PAGE_CONTENT_TYPE = 'text/html; charset=utf-8'
 
-/** A whole page. @param content  HTML, with every value in it escaped */
+/** A complete page. @param content  HTML, with every value in it escaped */
 export const pageOf = (title: string, content: string): string => `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex"><title>${escapedText(title)}</title><link rel="icon" href="data:,"><style>${STYLE}</style></head>
 <body><main>
@@ -32,6 +32,6 @@ const ENTITIES: Record<string, string> = {
   '\u0000': '\ufffd',
 }
 
-/** Text for the content and the quoted attributes of a page. */
+/** Escapes text for the content and the quoted attributes of a page. */
 // eslint-disable-next-line no-control-regex -- NUL is an error in HTML
 export const escapedText = (text: string): string => text.replace(/[&<>"'\u0000]/g, (character) => ENTITIES[character]!)

@@ -1,12 +1,12 @@
 import { ERRORS, type Violation } from '../errors.ts'
 import { escapedText, pageOf } from './page-shell.ts'
 
-/** Most violations and further members that are shown, and longest text of each. */
+/** The maximum number of violations and further members shown, and the maximum length of each. */
 const MOST_VIOLATIONS = 20
 const MOST_MEMBERS = 10
 const LONGEST = 300
 
-/** Members that have places of their own. */
+/** Members that the page shows separately. */
 const PLACED: ReadonlySet<string> = new Set([
   'type',
   'title',
@@ -19,8 +19,8 @@ const PLACED: ReadonlySet<string> = new Set([
 ])
 
 /**
- * A problem document (RFC 9457) as a page, for browsers. Clients choose much of the text, so all of it is escaped and
- * bounded.
+ * Renders a problem document (RFC 9457) as an HTML page. Clients control much of the text, so all of it is escaped and
+ * limited in length.
  * @param retryAfter  `Retry-After`, in seconds
  * @param challenges  `WWW-Authenticate`
  */
@@ -49,7 +49,7 @@ ${violations(errors)}<dl>${rows.join('')}</dl>`,
   )
 }
 
-/** Schemes of authentication as people know them; others go by their names. */
+/** Readable names of authentication schemes; other schemes are shown by their own names. */
 const KINDS: Readonly<Record<string, string>> = {
   bearer: 'a token (Authorization: Bearer)',
   apikey: 'an API key',
@@ -57,13 +57,13 @@ const KINDS: Readonly<Record<string, string>> = {
   signature: 'a signature (HTTP Message Signatures)',
 }
 /**
- * Scheme at the beginning of a challenge, outside quotes: parameters have `=` after their names (RFC 9110, section
- * 11.6.1).
+ * Matches the scheme at the beginning of a challenge, outside quotes. Parameters differ by the `=` after their names
+ * (RFC 9110, section 11.6.1).
  */
 const SCHEME = /(?:^|,)\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?=\s+[^=\s]|\s*(?:,|$))/g
 const QUOTED = /"(?:[^"\\]|\\.)*"/g
 
-/** The message of a 401 in words for people: nobody sees the header fields of a page. */
+/** A readable message for a 401: the user of a browser does not see the response headers. */
 function credentialsText(challenges = ''): string {
   const schemes = [
     ...challenges
@@ -105,26 +105,26 @@ const cut = (value: unknown): string => {
 
 const shown = (value: unknown): string => escapedText(cut(value))
 
-/** Most members of `Accept` that are looked at; browsers send eight. */
+/** The maximum number of `Accept` members evaluated; browsers send eight. */
 const MOST_ACCEPTED = 30
 
 const RANGE = /^[!#$%&'*+.^_`|~0-9a-z-]+\/[!#$%&'*+.^_`|~0-9a-z-]+$/
 const WEIGHT = /^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/
 
 /**
- * Whether a client prefers a page to JSON: browsers that open an address do. A client that names neither, or likes both
- * equally well, gets JSON.
+ * Whether a client prefers HTML to JSON, as browsers do when they open a page. A client that names neither, or gives
+ * both the same weight, gets JSON.
  * @param accept  `Accept` (RFC 9110, section 12.5.1); parameters of types other than `q` are not compared
  */
 export function prefersHtml(accept: string | undefined): boolean {
-  // most clients name no text at all
+  // most clients do not mention text types at all
   if (accept === undefined || !/text\//i.test(accept)) return false
   const weights = weightsOf(accept)
   const json = Math.max(weightOf(weights, 'application', 'json'), weightOf(weights, 'application', 'problem+json'))
   return weightOf(weights, 'text', 'html') > json
 }
 
-/** Weights by media range; members that are malformed are passed over. */
+/** Weights by media range; malformed members are ignored. */
 function weightsOf(accept: string): ReadonlyMap<string, number> {
   const weights = new Map<string, number>()
   for (const member of accept.toLowerCase().split(',', MOST_ACCEPTED)) {
@@ -137,13 +137,13 @@ function weightsOf(accept: string): ReadonlyMap<string, number> {
   return weights
 }
 
-/** The weight of a media type: that of the most specific range that it is in. */
+/** The weight of a media type: that of the most specific range that matches it. */
 const weightOf = (weights: ReadonlyMap<string, number>, type: string, subtype: string): number =>
   weights.get(`${type}/${subtype}`) ?? weights.get(`${type}/*`) ?? weights.get('*/*') ?? 0
 
 /**
- * The `Vary` of an answer whose form depends on `Accept` (RFC 9110, section 12.5.5). @param stated  what it says
- * already
+ * The `Vary` header of a response whose format depends on `Accept` (RFC 9110, section 12.5.5). @param stated  its
+ * current value
  */
 export function variedByAccept(stated: string | number | string[] | undefined): string {
   const fields = [stated ?? []].flat().join(', ')

@@ -2,12 +2,12 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Server } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 
-/** Channel of Node on which every server is told that begins to listen. */
+/** Node's diagnostics channel that reports every server that begins to listen. */
 const LISTENING = 'tracing:net.server.listen:asyncEnd'
-/** Milliseconds that the first search for targets may take. */
+/** Time limit for the first target discovery, in milliseconds. */
 export const FIRST_DISCOVERY = 2000
 
-/** Why an address cannot be listened on, and what to do; undefined for errors of another kind. */
+/** Explains why listening on an address failed, and what to do; undefined for other errors. */
 export function listenFailure(error: unknown, host: string, port: number): string | undefined {
   switch ((error as NodeJS.ErrnoException).code) {
     case 'EADDRINUSE':
@@ -25,16 +25,16 @@ export function listenFailure(error: unknown, host: string, port: number): strin
 }
 
 /**
- * Looks for the targets, then starts to listen.
+ * Runs the first target discovery, then starts to listen.
  * @returns the address, such as `http://127.0.0.1:3000`
  */
 export async function listen(app: FastifyInstance): Promise<string> {
   const { host, port } = app.config
   await app.upstreams.discover(FIRST_DISCOVERY)
   const { level } = app.log
-  // Fastify would log a line for each interface
+  // without this, Fastify logs a line for each interface
   app.log.level = 'silent'
-  // Fastify has a server of its own for each address of `localhost`, and names only the first
+  // Fastify creates a server for each address of `localhost`, and exposes only the first
   const note = (message: unknown): void => app.connections.add((message as { server: Server }).server)
   subscribe(LISTENING, note)
   try {
@@ -46,11 +46,11 @@ export async function listen(app: FastifyInstance): Promise<string> {
 }
 
 /**
- * Logs where the gateway and its documentation are. Warns when anybody can read the documentation, unless the
- * configuration says `docs.auth: 'none'` and so wants that.
- * @param notes   further warnings, which come first
- * @param logged  lines that need no repetition
- * @returns every line of this start
+ * Logs the addresses of the gateway and its documentation. Warns when anonymous clients can read the documentation,
+ * unless the configuration allows that with `docs.auth: 'none'`.
+ * @param notes   further warnings, logged first
+ * @param logged  lines that need not be repeated
+ * @returns all lines of this start
  */
 export function announce(
   app: FastifyInstance,
@@ -72,7 +72,7 @@ export function announce(
   return [...warnings, ready]
 }
 
-/** Writes the lines that the logger has gathered, for one that somebody waits for. */
+/** Writes the lines that the logger has buffered, when a user is waiting to see one of them. */
 export function flushLog(app: FastifyInstance): void {
   const { flush } = app.log as { flush?(): void }
   flush?.call(app.log)

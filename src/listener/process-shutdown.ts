@@ -1,6 +1,6 @@
 import { spareIdleConnections } from './drain.ts'
 
-/** The part of an application that stopping needs. */
+/** The part of an application that is needed to stop it. */
 export interface StoppableApp {
   readiness: { ready: boolean }
   server: { closeAllConnections?(): void; closeIdleConnections?(): void }
@@ -10,17 +10,17 @@ export interface StoppableApp {
 
 /** Milliseconds. */
 export interface ShutdownTimes {
-  /** How long readiness is off before the listener closes. */
+  /** How long the readiness check fails before the listener closes. */
   delay: number
-  /** How long requests in flight may take. */
+  /** How long requests in flight may take to finish. */
   timeout: number
 }
 
-/** How long after its connection a client may take to send the first byte and not be cut by a stop. */
+/** During a stop, how long after connecting a client may take to send its first byte before it is cut off. */
 const FIRST_BYTE = 300
-/** Cut connections take a moment until their requests have ended; what is not done by then never will be. */
+/** How long to wait for requests to end after their connections were cut. What has not ended by then never will. */
 export const AFTER_CUT = 1000
-/** setTimeout takes longer ones for 1 ms. */
+/** The longest delay that setTimeout supports: a longer one would become 1 ms. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
 /** Resolves to whether `work` was done within `time` milliseconds. */
@@ -37,13 +37,13 @@ async function within(work: PromiseLike<unknown>, time: number): Promise<boolean
 }
 
 /**
- * Stops an application without failing a request: readiness goes off, load balancers get `delay` to notice, the
- * listener closes, requests in flight get `timeout` to finish, and what is left then is cut.
+ * Stops an application gracefully. The readiness check begins to fail; load balancers get `delay` to notice; the
+ * listener closes; requests in flight get `timeout` to finish; the remaining connections are cut.
  */
 export async function shutDown(app: StoppableApp, { delay, timeout }: ShutdownTimes): Promise<void> {
   app.readiness.ready = false
   if (delay > 0) await within(new Promise(() => {}), delay)
-  // Node takes a connection on which nothing has come yet for an idle one, though its request is on the way
+  // Node treats a connection without any received byte as idle, although its first request may be in transit
   spareIdleConnections(app.server, FIRST_BYTE)
   const closed = app.close()
   if (await within(closed, timeout)) return

@@ -4,7 +4,7 @@ import type { ErrorCode } from '../errors.ts'
 const kRefusal = Symbol('gatehouse.refusal')
 type RefusedRequest = IncomingMessage & { [kRefusal]?: ErrorCode }
 
-/** Notes why a request must be refused before it is routed. */
+/** Records why a request must be refused before it is routed. */
 export function refuse(request: RefusedRequest, code: ErrorCode): void {
   request[kRefusal] ??= code
 }
@@ -13,9 +13,8 @@ export function refuse(request: RefusedRequest, code: ErrorCode): void {
 export const refusalOf = (request: RefusedRequest): ErrorCode | undefined => request[kRefusal]
 
 /**
- * Whether a request asks about the server as a whole (RFC 9110, section 9.3.7). A client that takes the gateway for a
- * proxy writes `*` as a URL without a path (RFC 9112, section 3.2.4).
- * @param target  as it came
+ * Whether a request asks about the server as a whole (RFC 9110, section 9.3.7). A client that uses the gateway as a
+ * forward proxy writes `*` as a URL without a path (RFC 9112, section 3.2.4). @param target  as received
  */
 export const asksWholeServer = (method: string, target: string): boolean =>
   method === 'OPTIONS' && (target === '*' || /^https?:\/\/[^/?#]+$/i.test(target))
@@ -24,22 +23,22 @@ export const asksWholeServer = (method: string, target: string): boolean =>
 export function originForm(target: string, host: string): string | null {
   if (target.charCodeAt(0) === 47 /* / */) return target
   const [, authority, rest] = /^https?:\/\/([^/?#]*)(.*)$/i.exec(target) ?? []
-  // asterisk-form and authority-form have no path, which is refused as such
+  // asterisk-form and authority-form have no path and are refused later for that
   if (authority === undefined) return target
   if (authority.toLowerCase() !== host.toLowerCase()) return null
   return rest!.startsWith('/') ? rest! : `/${rest}`
 }
 
 /**
- * What is wrong with the message as such: more or fewer hosts than one, or a body that was coded in a way unknown here.
+ * Finds faults of the message itself: no `Host` or several, or an unknown transfer coding of the body.
  */
 export function messageRefusal(request: IncomingMessage): ErrorCode | undefined {
   const { headers, rawHeaders, httpVersionMajor: major, httpVersionMinor: minor } = request
-  // the parser lets versions pass that nobody speaks
+  // the parser accepts HTTP versions that do not exist
   if (major !== 1 || minor > 1) return 'GW_UNSUPPORTED_VERSION'
   if (headers.host === undefined ? minor === 1 : headers.host === '' || repeatedHost(rawHeaders)) return 'GW_BAD_HOST'
   const coding = headers['transfer-encoding']
-  // RFC 9112, section 6.1; Node decodes the chunks alone, and hands over the rest as it is
+  // RFC 9112, section 6.1; Node only decodes chunks, and passes other codings on undecoded
   if (coding !== undefined && (coding.toLowerCase() !== 'chunked' || minor === 0)) return 'GW_UNSUPPORTED_CODING'
   return undefined
 }
@@ -58,25 +57,25 @@ function repeatedHost(rawHeaders: readonly string[]): boolean {
 
 const KNOWN: ReadonlySet<string> = new Set(METHODS)
 
-/** Whether HTTP has a method of this name; Node's parser also lets those of RTSP and ICE through. */
+/** Whether HTTP has a method of this name; Node's parser also accepts the methods of RTSP and ICE. */
 export const isHttpMethod = (method: string): boolean => KNOWN.has(method)
 
 /** An error of Node's parser. */
 interface ParserError extends NodeJS.ErrnoException {
-  /** The bytes that came last, and how many of them were read. */
+  /** The last received bytes, and how many of them were parsed. */
   rawPacket?: Buffer
   bytesParsed?: number
 }
 
 /** Method and version of a well-formed request line (RFC 9112, section 3). */
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) [^\s]+ ([A-Z]+\/\d\.\d)\r?\n/
-/** A line whose end has not come yet. */
+/** A line whose end has not been received yet. */
 const LINE_BEGIN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+(?: [^\s]*)?$/
-/** Longer request lines are not looked at. Bytes. */
+/** Maximum length of a request line that is examined, in bytes. */
 const LONGEST = 8192
 
 /**
- * Why the parser has refused a request line that is well-formed: its method or its version is unknown. Undefined when
+ * The reason why the parser has rejected a well-formed request line: unknown method or unknown version. Undefined when
  * the line is malformed.
  */
 export function lineRefusal(error: NodeJS.ErrnoException): ErrorCode | undefined {
@@ -86,7 +85,7 @@ export function lineRefusal(error: NodeJS.ErrnoException): ErrorCode | undefined
   if (rawPacket === undefined || !(aboutMethod || code === 'HPE_INVALID_CONSTANT' || code === 'HPE_INVALID_VERSION')) {
     return undefined
   }
-  // other requests can stand before this line; a wrong version can be noticed after its end
+  // other requests can precede this line, and a wrong version may be detected only after its end
   const start = rawPacket.subarray(0, aboutMethod ? bytesParsed : bytesParsed - 1).lastIndexOf('\n') + 1
   const line = rawPacket.toString('latin1', start, start + LONGEST)
   const [, method, version] = REQUEST_LINE.exec(line) ?? []

@@ -12,15 +12,15 @@ import { isHttpMethod } from './refusal.ts'
 import { unroutedAnswer } from './unrouted-answer.ts'
 import { routeUpgrades, wantsWebSocket } from './upgrade.ts'
 
-/** Fastify's and Node's options for the side that clients see. */
+/** Fastify's and Node's options for the client side. */
 export function serverOptions({ listener, bodyLimit }: Config): FastifyServerOptions {
   const options: FastifyServerOptions & { http: object } = {
     http: {
       maxHeaderSize: bytes(listener.maxHeaderSize),
       headersTimeout: milliseconds(listener.headersTimeout),
-      // how soon slow clients are noticed; Node's 30 s would make a timeout of 15 s one of 45 s
+      // how often timeouts are checked; with Node's default of 30 s, a timeout of 15 s could take 45 s
       connectionsCheckingInterval: 1000,
-      // answered by the gateway itself, as every mistake is
+      // the gateway answers this itself, like every other error
       requireHostHeader: false,
       shouldUpgradeCallback: wantsWebSocket,
     },
@@ -39,21 +39,21 @@ declare module 'fastify' {
   }
 }
 
-/** What can only be said to the server itself, once Fastify has made it. */
+/** Applies settings that can only be made on the server itself, after Fastify has created it. */
 export function prepareListener(app: FastifyInstance): void {
   const { maxConnections, bodyIdleTimeout, minBodyRate } = app.config.listener
   const clock = new BodyClock({ idle: milliseconds(bodyIdleTimeout), rate: bytes(minBodyRate) })
   app.decorate('bodyClock', clock)
   app.addHook('onClose', async () => clock.close())
   const handle = inTurn((request: IncomingMessage, response: ServerResponse) => {
-    // a pipelined request behind the last one that is answered
+    // a pipelined request after the last one that gets a response
     if (isClosing(request.socket)) return
     if (!isHttpMethod(request.method!)) return refuseProtocol(app, request, response)
     clock.watch(request, response)
     app.routing(request, response)
   })
   boundConnections(app.server, maxConnections, app.log)
-  // Fastify has put its own there, which is `app.routing`
+  // Fastify has installed its own listener, which is `app.routing`
   app.server.removeAllListeners('request').on('request', handle)
   lingerOnClose(app.server)
   deferContinue(app.server, handle)
@@ -62,7 +62,7 @@ export function prepareListener(app: FastifyInstance): void {
   refuseConnect(app.server, handle)
 }
 
-/** Node's parser reads RTSP and ICE too and hands them over as HTTP, with methods that no router knows. */
+/** Node's parser also accepts RTSP and ICE requests and passes them on as HTTP, with methods that no router knows. */
 function refuseProtocol(
   app: FastifyInstance,
   { socket, headers: { accept } }: IncomingMessage,
@@ -76,25 +76,24 @@ function refuseProtocol(
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => void
 
-/** Requests of one connection that may wait before no more is read from it. */
+/** The number of requests of one connection that may wait; after that, reading from it is paused. */
 const MOST_WAITING = 16
 
 const kWaiting = Symbol('gatehouse.waiting')
 type PipelinedSocket = Socket & { [kWaiting]?: number }
 
 /**
- * Serves the pipelined requests of a connection one after the other (RFC 9112, section 9.3.2). Node would begin with
- * all at once, so that one connection with a few kilobytes could ask an upstream for thousands of answers at the same
- * time.
+ * Serves the pipelined requests of a connection one after the other (RFC 9112, section 9.3.2). Node would start all of
+ * them at once, so that a few kilobytes on one connection could cause thousands of concurrent upstream requests.
  */
 function inTurn(handle: Handle): Handle {
   return (request, response) => {
-    // a response has the socket when none before it is under way
+    // a response owns the socket when no earlier response is in flight
     if (response.socket !== null) return handle(request, response)
     const socket: PipelinedSocket = request.socket
     if (socket[kWaiting] === undefined) {
       socket[kWaiting] = 0
-      // Node reads on after each message that is complete
+      // Node resumes reading after each complete message
       socket.on('resume', holdBack)
     }
     socket[kWaiting]++

@@ -3,18 +3,18 @@ import { ERRORS, gatehouseError } from '../errors.ts'
 import { isProblemAnswer } from './error-answer.ts'
 
 /**
- * Ends a promise on the way of a request. If it rejects, the client gets the error as its answer, so that nothing a
- * request does can become an unhandled rejection, which ends the process.
+ * Handles a promise of a request that Fastify does not await. If it rejects, the client gets the error as its response.
+ * This way a request never causes an unhandled rejection, which would end the process.
  *
- * Every promise on a request's way is either awaited by Fastify (an async hook or handler) or ends here.
+ * Every promise of a request is either awaited by Fastify (an async hook or handler) or passed to this function.
  */
 export function settle(work: Promise<unknown>, reply: FastifyReply): void {
   work.catch((error: unknown) => failReply(reply, error))
 }
 
 /**
- * Runs what a stream, a timer or a connection calls back for a request. What it throws becomes the client's answer:
- * thrown out of an event it would end the process.
+ * Runs a callback of a stream, a timer or a connection for a request. If it throws, the client gets the error as its
+ * response. An error thrown out of an event would end the process.
  */
 export function guarded(reply: FastifyReply, work: () => unknown): void {
   try {
@@ -25,8 +25,8 @@ export function guarded(reply: FastifyReply, work: () => unknown): void {
 }
 
 /**
- * An `onSend` hook that leaves error documents alone when it fails at one. Fastify would else answer with the text of
- * the second error, which is for nobody outside.
+ * Wraps an `onSend` hook so that, when it fails for an error document, the document is sent unchanged. Fastify would
+ * otherwise send the text of the second error, which clients must not see.
  */
 export function sendStage(stage: onSendHookHandler<unknown>): onSendHookHandler<unknown> {
   return function (request, reply, payload, done) {
@@ -41,8 +41,8 @@ export function sendStage(stage: onSendHookHandler<unknown>): onSendHookHandler<
 }
 
 /**
- * Answers a request with an error, in whatever state its reply is: an error document when nothing was sent, a broken
- * connection when a part of the response was. Never throws.
+ * Answers a request with an error, whatever the state of its reply: with an error document when nothing was sent yet,
+ * by breaking the connection when a part of the response was sent. Never throws.
  */
 export function failReply(reply: FastifyReply, thrown: unknown): void {
   const { raw } = reply
@@ -52,7 +52,7 @@ export function failReply(reply: FastifyReply, thrown: unknown): void {
       reply.send(error)
       return
     }
-    // a refusal that its client did not wait for is no error of the gateway
+    // the client left before it was refused: not an error of the gateway
     if (raw.destroyed && !raw.headersSent && isRefusal(error)) return
     reply.log.error(
       { reqId: reply.request.id, code: 'GW_INTERNAL', err: error },
@@ -64,7 +64,7 @@ export function failReply(reply: FastifyReply, thrown: unknown): void {
       'an error could not be answered',
     )
   }
-  // a client must not take a part for the whole; one that has everything already is left alone
+  // a client must not take a partial response for a complete one; a complete response needs nothing more
   if (!raw.writableEnded) raw.destroy()
 }
 

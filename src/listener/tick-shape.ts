@@ -1,9 +1,9 @@
 import { executionAsyncResource } from 'node:async_hooks'
 
 /**
- * One of Node's own tick objects, kept alive for ever. V8 drops the shape of objects of which none is left when it goes
- * through the whole heap; `process.nextTick` makes its objects with computed names, and after such a loss it would make
- * each of them in a way that is ten times dearer, for as long as the process lives. Every request takes several ticks.
+ * Keeps one of Node's own tick objects alive for ever. A full garbage collection drops the hidden class of objects when
+ * none of them is left. `process.nextTick` creates its objects with computed keys, and after that loss each one would
+ * take ten times as long to create, for the rest of the process. Every request uses several ticks.
  */
 export let keptTick: object | undefined
 

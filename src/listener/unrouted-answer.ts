@@ -3,7 +3,7 @@ import { ERRORS, type ErrorCode, gatehouseError, problemDocument, PROBLEM_CONTEN
 import { prefersHtml, problemPage } from './problem-page.ts'
 import { PAGE_CONTENT_TYPE, PAGE_POLICY } from './page-shell.ts'
 
-/** The answer to what never becomes a request of the application. */
+/** The response to a request that never reaches the application. */
 export interface UnroutedAnswer {
   status: number
   requestId: string
@@ -11,7 +11,7 @@ export interface UnroutedAnswer {
   body: string
 }
 
-/** @param accept  `Accept` of the client, as far as it is known */
+/** @param accept  the client's `Accept` header, if known */
 export function unroutedAnswer(code: ErrorCode, accept: string | undefined): UnroutedAnswer {
   const requestId = randomUUID()
   const document = problemDocument(gatehouseError(code), requestId, '')

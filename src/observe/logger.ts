@@ -4,7 +4,7 @@ import type { Config } from '../config/config-schema.ts'
 import { traceIdOf } from './request-id.ts'
 import { terminalLine, wantsColors } from './terminal-log.ts'
 
-/** What never stands in a log, wherever an object carries it. */
+/** Fields that are never logged, in whichever object they occur. */
 const SECRETS = [
   'authorization',
   'cookie',
@@ -25,8 +25,8 @@ let lastMoment = 0
 let lastText = ''
 
 /**
- * The time as ISO 8601 text; it is formatted once for all lines of a millisecond, which is a good part of what a line
- * costs.
+ * The time as ISO 8601 text. It is formatted once per millisecond, since formatting is a large part of the cost of a
+ * log line.
  */
 function isoTime(): string {
   const now = Date.now()
@@ -37,10 +37,10 @@ function isoTime(): string {
   return lastText
 }
 
-/** Most bytes that wait for a terminal that takes nothing (Ctrl-S); further lines are dropped. */
+/** Maximum number of bytes buffered while a terminal is stopped (Ctrl-S); further lines are dropped. */
 const MOST_WAITING = 1024 * 1024
 
-/** The process's logger: JSON lines, or short ones for people on a terminal. */
+/** Creates the logger of the process: JSON lines, or short readable lines on a terminal. */
 export function createLogger({ level, format }: Config['log']): Logger {
   const readable = format === 'pretty' || (format === 'auto' && process.stdout.isTTY)
   const options = {
@@ -50,12 +50,12 @@ export function createLogger({ level, format }: Config['log']): Logger {
     timestamp: isoTime,
   }
   if (readable) return pino(options, terminal())
-  // lines are gathered and written together; the timer below bounds how late, and pino writes the rest at exit
+  // lines are buffered and written together, at the latest after `periodicFlush`; pino writes the rest at exit
   const destination = pino.destination({ dest: 1, minLength: 4096, sync: false, periodicFlush: 1000 })
   return pino(options, destination)
 }
 
-/** Standard output for people: each line is written at once, and none holds up the process. */
+/** Standard output on a terminal: each line is written at once, without blocking the process. */
 function terminal(): DestinationStream & Pick<ReturnType<typeof pino.destination>, 'flush' | 'flushSync'> {
   const destination = pino.destination({ dest: 1, sync: false, minLength: 0, maxLength: MOST_WAITING })
   const colors = wantsColors(process.stdout, process.env)
@@ -66,7 +66,7 @@ function terminal(): DestinationStream & Pick<ReturnType<typeof pino.destination
     flush(done) {
       destination.flush(done)
     },
-    // before the end that follows a fatal line
+    // pino calls this after a fatal line, before the process ends
     flushSync() {
       destination.flushSync()
     },
@@ -77,10 +77,10 @@ const rounded = (ms: number | undefined): number | undefined =>
   ms === undefined ? undefined : Math.round(ms * 100) / 100
 
 /**
- * What the access log tells of a request. The query is left out, since tokens and personal data stand in queries.
- * `ms` is from the first byte of the request to the last of the response, `upstreamMs` from sending it to the upstream
- * to the first byte of its answer. `queueMs` is the wait for a
- * target with room. `attempts` is there when the request has been sent more than once.
+ * The fields of a request in the access log. The query is left out, since it may contain tokens and personal data. `ms`
+ * is the time from the first byte of the request to the last byte of the response. `upstreamMs` is the time from
+ * sending the request to the upstream to the first byte of its response. `queueMs` is the time spent waiting for a
+ * target with a free slot. `attempts` is present when the request was sent more than once.
  */
 export function accessRecord(request: FastifyRequest, reply: FastifyReply, aborted: boolean): Record<string, unknown> {
   const { config, url } = request.routeOptions

@@ -1,10 +1,10 @@
-/** One value of a metric, and what it was counted for. */
+/** One value of a metric, with its labels. */
 export interface Counted<Label extends string> {
   labels: Record<Label, string>
   value: number
 }
 
-/** Counts events by labels. The values are always counted, and published only where metrics are switched on. */
+/** Counts events by labels. Events are always counted, but published only when metrics are enabled. */
 export class EventCounter<Label extends string = string> implements Iterable<Counted<Label>> {
   readonly name: string
   readonly help: string
@@ -17,7 +17,7 @@ export class EventCounter<Label extends string = string> implements Iterable<Cou
     this.labelNames = labelNames
   }
 
-  /** @param labels  few different values: each combination is kept for ever */
+  /** @param labels  must have few different values: each combination is kept for ever */
   inc(labels: Record<Label, string>): void {
     let key = ''
     for (const name of this.labelNames) key += `${labels[name]}\n`

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** Ids that may be taken over: short, and harmless in logs and headers. */
+/** Ids that are accepted from a proxy: short, and safe in logs and headers. */
 const ACCEPTABLE = /^[\w.:~+/=-]{1,128}$/
 
 /**
- * Makes ids that are unique over processes and machines: a random part for the process and a counter.
- * The `X-Request-Id` of a trusted proxy is taken over, so that one id follows a request through the whole chain.
+ * Generates request ids that are unique across processes and machines: a random part per process and a counter. The
+ * `X-Request-Id` of a trusted proxy is reused, so that a request has one id in the whole chain.
  * @param trusts  whether a connection comes from a trusted proxy
  */
 export function requestIds(trusts: (socket: Socket) => boolean): (request: IncomingMessage) => string {
@@ -25,7 +25,7 @@ const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a
 
 /**
  * The trace id of a `traceparent`.
- * @returns undefined for a header that is missing or invalid, as one that came twice is
+ * @returns undefined when the header is missing or invalid; a repeated header is invalid
  */
 export function traceIdOf(traceparent: string | string[] | undefined): string | undefined {
   if (typeof traceparent !== 'string') return undefined

@@ -1,10 +1,10 @@
-/** Longest path and name in the line of a request; characters. */
+/** Maximum length of a path and of a name in the line of a request, in characters. */
 const LONGEST_PATH = 100
 const LONGEST_NAME = 40
-/** Longest message and value of other lines, and most lines of a stack. */
+/** Maximum length of a message and of a value in other lines, and maximum number of lines of a stack trace. */
 const LONGEST_VALUE = 1000
 const STACK_LINES = 30
-/** Most fields of a line. */
+/** Maximum number of fields in a line. */
 const FIELDS = 30
 
 /** Fields that have no place of their own on a terminal, or stand at the end. */
@@ -18,13 +18,13 @@ const CYAN = 36
 
 type LogRecord = Record<string, unknown>
 
-/** Whether a stream shows colours, and its user wants them (no-color.org). */
+/** Whether a stream supports colours and the user has not disabled them (no-color.org). */
 export const wantsColors = ({ isTTY }: { isTTY?: boolean }, { NO_COLOR, TERM }: NodeJS.ProcessEnv): boolean =>
   isTTY === true && !NO_COLOR && TERM !== 'dumb'
 
 /**
- * A log line for people. Clients choose much of the text, so everything that a terminal would act on is shown as an
- * escape.
+ * Formats a readable log line. Clients control much of the text, so every character that a terminal would interpret is
+ * escaped.
  * @param line  JSON, as the logger writes it
  * @returns `GET /orders 200 46ms orders ada` for a request; the message and the other fields for the rest
  */
@@ -69,7 +69,7 @@ function duration(ms: unknown): string | undefined {
   return ms >= 1 ? `${Math.round(ms)}ms` : `${ms.toFixed(1)}ms`
 }
 
-/** What was unusual about a request. */
+/** The unusual facts about a request. */
 function remarks({ cache, attempts, fellBack, aborted }: LogRecord): string {
   const found: string[] = []
   if (typeof cache === 'string') found.push(`cache: ${shown(cache, LONGEST_NAME)}`)
@@ -93,7 +93,7 @@ function otherLine(record: LogRecord, paint: Paint): string {
   return `${words.filter((word) => word !== undefined).join(' ')}\n${stack(err)}`
 }
 
-/** The severity, where it is not the usual one. */
+/** The severity, unless it is the usual one. */
 function severity(level: unknown, paint: Paint): string | undefined {
   if (typeof level !== 'number' || level === 30) return undefined
   if (level >= 60) return paint(RED, 'FATAL')
@@ -121,12 +121,12 @@ function stack(error: unknown): string {
 }
 
 /**
- * Control characters (C0, C1), marks without a width such as those that turn the direction of text, and line
+ * Control characters (C0, C1), zero-width characters such as those that change the direction of text, and line
  * separators.
  */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 
-/** Text that a terminal only shows, cut when it is too long. */
+/** Text without characters that a terminal would interpret, cut when it is too long. */
 function shown(value: unknown, longest: number): string {
   const text = typeof value === 'string' ? value : String(value ?? '')
   const cut = text.length > longest ? `${text.slice(0, longest)}…` : text
