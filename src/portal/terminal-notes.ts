@@ -124,7 +124,7 @@ export interface DocumentedRoute {
 
 const PLACE = '//gateway-address.gatehouse.invalid'
 
-/** Placeholder in documents for the address of the gateway, which is known only from the request for the document. */
+/** Stands in documents for the address of the gateway, which is known when a client requests the document. */
 export const GATEWAY_ADDRESS = `http:${PLACE}`
 
 /** The address of a WebSocket on the same host: `wss:` for `https:`. */
@@ -133,7 +133,7 @@ const webSocketAddress = (address: string): string => address.replace(/^http/, '
 export const holdsAddress = (text: string): boolean => text.includes(PLACE)
 
 /**
- * Replaces the placeholder in a document by the address of the gateway.
+ * Writes the address of the gateway into a document, in place of the reserved host name.
  * @param address  such as `https://api.example.com`; a valid host, since it becomes part of JSON and YAML
  */
 export function addressed(text: string, address: string): string {
